@@ -1,0 +1,43 @@
+/* civil.h - calendar time and nanoseconds since 1970-01-01T00:00:00Z, proleptic Gregorian.
+ *
+ * In:     calendar fields or nanoseconds (signed: years 1678 to 2261).
+ * Out:    the other of the two; RFC 3339 text.
+ * Owns:   nothing.
+ * Runs:   any thread. No locale, no time zone database, no system clock.
+ * Limits: -
+ */
+#ifndef SL_BASE_CIVIL_H
+#define SL_BASE_CIVIL_H
+
+#include "dataplane/base/slice.h"
+
+struct civil {
+	int year;           /* 1678..2261 */
+	int month, day;     /* 1..12, 1..31 */
+	int hour, min, sec; /* sec 60 is a leap second and read as 59.999999999 */
+	uint32_t ns;        /* 0..999,999,999 */
+	int offset_s;       /* seconds east of UTC, -86399..86399 */
+};
+
+#define NS_PER_S 1000000000LL
+
+/* False when a field is out of range (31 April too). */
+bool civil_to_ns(const struct civil *c, int64_t *ret_ns);
+
+/* In UTC. */
+void civil_from_ns(int64_t ns, struct civil *ret_c);
+
+/* Reads an RFC 3339 time stamp at the start of @s ("T", "t" or a blank between; 1 to 9 digits of
+ * fraction; Z, z or +hh:mm). Returns the bytes read, or 0 when it is none.
+ */
+size_t civil_read_rfc3339(struct slice s, int64_t *ret_ns);
+
+/* Writes yyyy-mm-ddThh:mm:ss[.fffffffff]Z without trailing zeros of the fraction; at most 30 bytes.
+ * Returns the bytes written.
+ */
+size_t civil_put_rfc3339(char *out, int64_t ns);
+
+/* The same with always nine digits of fraction: 30 bytes. */
+size_t civil_put_rfc3339_9(char *out, int64_t ns);
+
+#endif

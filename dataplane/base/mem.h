@@ -1,0 +1,31 @@
+/* mem.h - the only place that allocates in the data plane.
+ *
+ * In:     a size, in bytes.
+ * Out:    zeroed memory, or NULL.
+ * Owns:   the caller, until mem_free / mem_unmap.
+ * Runs:   main (start-up and reload). A sealed thread that calls one of these aborts: STYLE
+ * rule 11. Limits: -
+ */
+#ifndef SL_BASE_MEM_H
+#define SL_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zeroed, aligned to 64 bytes, followed by SL_PAD readable bytes. NULL when out of memory. */
+void *mem_alloc(size_t bytes);
+void mem_free(void *p);
+char *mem_strdup(const char *s);
+
+/* Address space that takes memory only where it is touched (big pools with a bound, rarely full).
+ * Zeroed, page aligned, padded by a page; on huge pages where the kernel offers them. NULL on
+ * failure.
+ */
+void *mem_map(size_t bytes);
+void mem_unmap(void *p, size_t bytes);
+
+/* From now on this thread must not allocate (true), or may again (false: at its end). */
+void mem_seal(bool sealed);
+bool mem_sealed(void);
+
+#endif

@@ -1,0 +1,128 @@
+/* flow.h - sessions, and the bytes of each direction in order.
+ *
+ * In:     struct pkt, in any order.
+ * Out:    struct flow_event: data in order, gaps, ends; data is borrowed until the end of the turn.
+ * Owns:   sessions and copies of segments that came early, in pools sized at start.
+ * Runs:   worker. One table per worker, never shared.
+ * Limits: flow.* options; what they refuse is a named drop or a gap with its byte range.
+ */
+#ifndef SL_FLOW_FLOW_H
+#define SL_FLOW_FLOW_H
+
+#include "dataplane/base/err.h"
+#include "dataplane/base/ledger.h"
+#include "dataplane/base/option.h"
+#include "dataplane/capture/pkt.h"
+
+struct flow_conf {
+	int64_t sessions_max;       /* per worker */
+	uint64_t segment_bytes_max; /* early segments held per direction */
+	uint64_t memory_bytes_max;  /* early segments held per worker */
+	uint64_t tcp_idle_ns;       /* packet time without a packet, then the session ends */
+	uint64_t tcp_half_open_ns;  /* a handshake that never ended */
+	uint64_t tcp_closed_ns; /* after FIN both ways or RST: late segments still belong to it */
+	uint64_t udp_idle_ns;
+	uint64_t gap_wait_ns;         /* after the peer acknowledged bytes we did not see */
+	uint64_t gap_wait_unacked_ns; /* when nothing of the other direction is seen */
+};
+
+extern const struct opt flow_opts[];
+
+enum flow_event_kind {
+	FLOW_DATA, /* data at stream_off */
+	FLOW_GAP,  /* gap_bytes bytes are missing at stream_off */
+	FLOW_END,  /* the session is over: both directions, for the reason given */
+};
+
+enum flow_end { FLOW_END_FIN, FLOW_END_RST, FLOW_END_IDLE, FLOW_END_EVICTED, FLOW_END_CAPTURE };
+
+/* Why a gap was closed. */
+enum flow_gap { FLOW_GAP_ACKED, FLOW_GAP_WAITED, FLOW_GAP_MEMORY, FLOW_GAP_SNAPLEN, FLOW_GAP_END };
+
+struct flow_event {
+	struct slice data;   /* FLOW_DATA */
+	uint64_t stream_off; /* TCP: bytes since the first data byte of this direction (since the
+			      * SYN's where it was seen); UDP: payload bytes before, in this
+			      * direction */
+	uint64_t time_ns;    /* of the packet that made this event */
+	uint64_t number;     /* of that packet */
+	uint64_t gap_bytes;  /* FLOW_GAP */
+	uint32_t session;    /* index: flow_session() */
+	uint8_t kind;
+	uint8_t dir;    /* 0: from the client, 1: from the server */
+	uint8_t reason; /* enum flow_end or enum flow_gap */
+	bool datagram;  /* UDP: data is one whole datagram */
+};
+
+/* What the later stages may know of a session. */
+struct flow_session {
+	uint8_t addr[2][16]; /* client, server; network order; IPv4 as ::ffff:a.b.c.d */
+	uint16_t port[2];
+	uint8_t proto;
+	bool from_start;   /* TCP: the SYN was seen */
+	bool swapped_late; /* joined in mid-stream: client and server are a guess by port */
+	uint64_t id; /* hash of addresses, ports, protocol and start (the SYN's sequence number,
+		      * else the second of the first packet): the same in every replay */
+	uint64_t first_ns, last_ns; /* packet time */
+};
+
+struct flow;
+
+/* Nothing in flow reads a clock. Returns 0, -ENOMEM, or -EINVAL with a text. */
+int flow_create(const struct flow_conf *conf, struct flow **ret_f, struct err *e);
+void flow_destroy(struct flow *f);
+
+/* Takes a burst. Events stand in *ret_ev until the next call; their data is borrowed from the
+ * packets and from the pools, and stays until flow_release.
+ */
+unsigned flow_track(struct flow *f, const struct pkt *pkts, unsigned n,
+		    const struct flow_event **ret_ev);
+
+/* Packet time moves on without packets for this worker (packets of others, a live tick). Expires
+ * what is due, like flow_track with n = 0.
+ */
+unsigned flow_advance(struct flow *f, uint64_t now_ns, const struct flow_event **ret_ev);
+
+/* The capture has ended: closes every hole and every session, in a fixed order. Call until 0. */
+unsigned flow_finish(struct flow *f, const struct flow_event **ret_ev);
+
+/* End of turn: gives back held segments that were delivered, and sessions that ended. */
+void flow_release(struct flow *f);
+
+const struct flow_session *flow_session(const struct flow *f, uint32_t session);
+uint32_t flow_sessions_max(const struct flow *f); /* session indexes are below this */
+
+/* Ledger: packets and bytes. */
+#define FLOW_PACKET_COLS(X)                                                   \
+	X(IN, packets_in, "TCP and UDP packets from capture")                 \
+	X(OUT, packets_taken, "belong to a session")                          \
+	X(LOSS, no_session, "no room for another session: flow.sessions_max") \
+	X(POLICY, bad_flags, "TCP flags that no host would send")             \
+	X(INFO, sessions, "sessions begun")                                   \
+	X(INFO, sessions_late, "of these: TCP joined in mid-stream")          \
+	X(INFO, sessions_evicted, "sessions ended early to make room")        \
+	X(INFO, resets, "TCP sessions ended by RST")                          \
+	X(INFO, resets_ignored, "RST whose sequence number lies outside the window")
+
+#define FLOW_BYTE_COLS(X)                                                                          \
+	X(IN, bytes_in, "payload bytes of the packets taken")                                      \
+	X(OUT, bytes_out, "delivered in order")                                                    \
+	X(POLICY, retransmitted, "seen before: same bytes sent again")                             \
+	X(POLICY, overlap_differs, "sent again with other bytes: the first ones count")            \
+	X(POLICY, after_end, "behind the end of the session, or outside the window")               \
+	X(POLICY, no_memory,                                                                       \
+	  "early segments dropped, a gap follows: flow.segment_bytes_max, flow.memory_bytes_max")  \
+	X(HELD, held, "early segments that wait for a hole to be filled")                          \
+	X(INFO, gap_bytes, "bytes never seen, told to frame as gaps, which counts them by source") \
+	X(INFO, gaps, "gaps declared")                                                             \
+	X(INFO, out_of_order, "bytes that came early and were delivered later")
+
+#define FLOW_PACKET_COL(kind, name, help) FLOW_##name,
+#define FLOW_BYTE_COL(kind, name, help)   FLOW_BYTES_##name,
+enum { FLOW_PACKET_COLS(FLOW_PACKET_COL) FLOW_N_PACKET_COLS };
+enum { FLOW_BYTE_COLS(FLOW_BYTE_COL) FLOW_N_BYTE_COLS };
+extern const struct ledger_table flow_packet_ledger, flow_byte_ledger;
+const uint64_t *flow_packet_row(const struct flow *f);
+const uint64_t *flow_byte_row(const struct flow *f);
+
+#endif

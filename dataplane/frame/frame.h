@@ -1,0 +1,71 @@
+/* frame.h - from slices of sessions to frames: who parses what, half frames carried over.
+ *
+ * In:     struct flow_event.
+ * Out:    struct frame, whose bytes are copied into the arena of the batch.
+ * Owns:   per session: the choice of source and the parser's state; per direction: unread bytes.
+ * Runs:   worker.
+ * Limits: frame.* options.
+ */
+#ifndef SL_FRAME_FRAME_H
+#define SL_FRAME_FRAME_H
+
+#include "dataplane/base/ledger.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/frame/parser.h"
+
+struct frame_conf {
+	uint64_t bytes_max;       /* the longest frame; default 1 MiB */
+	uint64_t carry_bytes_max; /* unread bytes of all sessions of a worker */
+	int64_t probe_bytes_max;  /* bytes looked at before a session is left alone */
+};
+
+extern const struct opt frame_opts[];
+
+/* A source of the configuration, as frame needs it. */
+struct frame_source {
+	const char *name;
+	const struct parser *parser;
+	const void *conf;          /* of the parser */
+	struct opt_ports tcp, udp; /* the source's ports; none: found by probe only */
+	bool probe;                /* also sessions on other ports, when the first bytes say YES */
+	bool port_decides;         /* a session on these ports is ours unless the probe says NO */
+};
+
+struct frame_stage;
+
+int frame_create(const struct frame_conf *conf, const struct frame_source *sources,
+		 unsigned n_sources, const struct flow *flow, struct frame_stage **ret_f,
+		 struct err *e);
+void frame_destroy(struct frame_stage *f);
+
+/* Reads events from @ev on until the batch is full or all are read. Returns the number of events
+ * done with; the caller passes the frames on and comes back with the rest until all @n are done.
+ */
+unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
+		     struct batch *b, struct frame *frames, unsigned *ret_n_frames);
+
+/* Ledger, per source (the last row, n_sources, is of sessions that nobody claims). Unit: bytes. */
+#define FRAME_COLS(X)                                                                            \
+	X(IN, bytes_in, "bytes in order, of sessions of this source")                            \
+	X(OUT, bytes_framed, "became frames, delimiters and protocol included")                  \
+	X(POLICY, unclaimed, "sessions that no source claims")                                   \
+	X(POLICY, left_alone,                                                                    \
+	  "bytes behind the end of a claim: TLS, another protocol, an upgrade")                  \
+	X(LOSS, skipped, "part of no frame: skipped to find the next frame's start")             \
+	X(LOSS, bad, "the session stopped to be of this protocol")                               \
+	X(LOSS, too_long, "frames longer than frame.bytes_max")                                  \
+	X(LOSS, no_memory, "unread bytes dropped: frame.carry_bytes_max")                        \
+	X(LOSS, incomplete, "a frame had begun when its session or the capture ended")           \
+	X(HELD, held, "unread bytes that wait for the rest of their frame")                      \
+	X(MISSED, gap_bytes, "bytes that the capture never saw, inside sessions of this source") \
+	X(INFO, gaps, "such holes")                                                              \
+	X(INFO, frames, "frames made")                                                           \
+	X(INFO, frames_cut, "frames made of what was left around a hole or a snap length")       \
+	X(INFO, sessions, "sessions claimed")
+
+#define FRAME_COL(kind, name, help) FRAME_##name,
+enum { FRAME_COLS(FRAME_COL) FRAME_N_COLS };
+extern const struct ledger_table frame_ledger;
+const uint64_t *frame_row(const struct frame_stage *f, unsigned source);
+
+#endif

@@ -1,0 +1,133 @@
+/* parser.h - the interface of parsers/: slices of a session in, frames out.
+ *
+ * In:     the unread bytes of one direction, contiguous; gaps.
+ * Out:    frames, through frame_put(); records of frames, through extract().
+ * Owns:   nothing but state_size plain bytes per session, which frame zeroes before the first call.
+ * Runs:   worker. A parser allocates nothing, logs nothing, never blocks.
+ * Limits: frame.bytes_max unread bytes a direction; beyond it frame declares the frame too long.
+ */
+#ifndef SL_FRAME_PARSER_H
+#define SL_FRAME_PARSER_H
+
+#include "dataplane/base/err.h"
+#include "dataplane/base/option.h"
+#include "dataplane/base/slice.h"
+#include "dataplane/rec/rec.h"
+
+enum parser_transport { PARSER_TCP = 1, PARSER_UDP = 2 };
+
+enum probe { PROBE_NO, PROBE_MORE, PROBE_MAYBE, PROBE_YES };
+
+/* OK: `consumed` bytes are done with; call again with what follows them (also when frame_put said
+ * full). MORE: the same, and call again when `needed` bytes follow the consumed ones, so that
+ * consumed + needed > len (needed may be a guess from below). BAD: not this protocol, or beyond
+ * repair: the session is left alone from here on and counted.
+ */
+enum parse_status { PARSE_OK, PARSE_MORE, PARSE_BAD };
+
+struct parse_result {
+	enum parse_status status;
+	size_t consumed;
+	size_t needed;
+	size_t skipped; /* of the consumed: bytes that belong to no frame and are a loss (resync) */
+	const char *why; /* static text for skipped and BAD: "octet count is not a number" */
+	bool wake; /* call the other direction again: an answer has arrived that it waits for */
+};
+
+struct parse_in {
+	struct slice data;   /* everything of this direction that was not consumed */
+	uint64_t stream_off; /* of data.ptr[0] */
+	uint64_t time_ns;    /* packet time of the newest byte */
+	uint8_t dir;         /* 0: from the client */
+	bool datagram;       /* data is one whole datagram: what is not consumed is lost */
+	bool after_gap;      /* bytes are missing right before data: find the next frame's start */
+	bool end;            /* nothing follows in this direction: emit what is complete */
+	bool one_sided;      /* nothing of the other direction has been seen */
+	uint16_t port[2];    /* of client and server */
+	uint8_t addr[2][16]; /* the same form as struct flow_session */
+};
+
+/* What a frame's body is, so that extract knows how to read it. */
+enum frame_body {
+	BODY_NONE,   /* the fields that the parser sets are all there is */
+	BODY_TEXT,   /* a line: formats apply; else field `message` */
+	BODY_JSON,   /* one JSON value */
+	BODY_AUTO,   /* JSON when it begins with '{', else text */
+	BODY_FORM,   /* application/x-www-form-urlencoded, or a query string */
+	BODY_PARSER, /* the parser's own extract() reads it */
+};
+
+/* One frame, described by the parser. `bytes` is copied into the batch by frame_put; body must be a
+ * part of bytes, or all of it.
+ */
+struct frame_desc {
+	struct slice bytes;    /* the frame as it is kept: borrowed until frame_put returns */
+	struct slice body;     /* part of bytes */
+	uint64_t stream_off;   /* where the frame begins in its direction */
+	uint32_t idx;          /* index of the record in the frame */
+	uint8_t body_kind;     /* enum frame_body */
+	struct slice meta;     /* one JSON object text (http1's `_http`), or empty */
+	const char *meta_name; /* "_http" */
+	uint64_t time_ns;      /* 0: the time of the call */
+	const char *unparsed;  /* not NULL: the frame goes out as text with this as `_error` */
+	bool cut;              /* bytes of the frame are missing (snap length, gap) */
+};
+
+struct frame_out; /* frame.c */
+
+/* Adds a frame to the burst. False: the burst is full; return PARSE_OK with what was consumed
+ * before this frame, and expect the same bytes again.
+ */
+bool frame_put(struct frame_out *out, const struct frame_desc *d);
+
+/* Scratch bytes for decoded bodies (gzip, chunks): @len bytes, padded by SL_PAD, valid until parse
+ * returns. NULL beyond frame.bytes_max.
+ */
+uint8_t *frame_scratch(struct frame_out *out, size_t len);
+
+/* How far scratch can grow: a decompressed body beyond it is the drop that parse names in `why`. */
+size_t frame_scratch_max(const struct frame_out *out);
+
+/* A frame inside the batch, as extract() sees it. */
+struct frame {
+	uint64_t time_ns, stream_off;
+	struct slice bytes, body; /* in the arena of the batch */
+	struct val meta;          /* VAL_JSON or VAL_ABSENT */
+	const char *meta_name;
+	const char *unparsed;
+	uint32_t idx;
+	uint32_t session;    /* index in flow */
+	uint32_t origin_off; /* "_src"/"_dst" text in the arena: see struct rec */
+	uint16_t origin_len;
+	uint16_t source;
+	uint16_t format; /* set by match: index of the format, FORMAT_NONE */
+	uint8_t body_kind, dir;
+	bool cut;
+};
+
+#define FORMAT_NONE 0xffff
+
+struct parser {
+	const char *name;
+	const char *summary;
+	unsigned transports; /* PARSER_TCP | PARSER_UDP */
+	const struct field_def
+		*fields;        /* closed by .name = NULL; the fixed fields of its records */
+	const struct opt *opts; /* source options of this parser, closed by OPT_END; or NULL */
+	size_t conf_size, state_size;
+	const char *default_ports; /* for a replay without configuration: "udp:514 tcp:514,601" */
+
+	/* Is this the start of a session of ours? @first: the first bytes of that direction. */
+	enum probe (*probe)(const void *conf, const struct parse_in *first);
+	struct parse_result (*parse)(void *state, const void *conf, const struct parse_in *in,
+				     struct frame_out *out);
+	/* Fills the fixed fields and pairs of @rb from frame->body. Returns NULL, or a static text
+	 * that says why the frame is not what it should be: then what was set so far is thrown away
+	 * and extract makes a record with `message` = body and `_error`. Only with BODY_PARSER.
+	 */
+	const char *(*extract)(const void *conf, const struct frame *f, struct rec_builder *rb);
+};
+
+extern const struct parser *const parsers[]; /* parsers.c, closed by NULL */
+
+#endif

@@ -1,0 +1,130 @@
+/* rec.h - the record: what extraction makes of a frame, and what the graph and the sinks work on.
+ *
+ * In:     a frame in the arena of its batch, and values that point into the same arena.
+ * Out:    struct rec, followed in the arena by its values.
+ * Owns:   nothing; everything of a record lies in the arena of its batch and ends with it.
+ * Runs:   worker.
+ * Limits: 65,535 values a record.
+ *
+ *     struct rec | val of schema field 0 .. n_fixed-1 | key val, val | key val, val | ...
+ *                  names from the schema                 n_pairs pairs, keys in the arena or
+ * VAL_NAME
+ *
+ * Fields of a protocol are fixed (syslog's hostname); fields that the sender names (JSON,
+ * key=value, structured data) and fields of formats are pairs. JSON output keeps this order.
+ */
+#ifndef SL_REC_REC_H
+#define SL_REC_REC_H
+
+#include "dataplane/rec/names.h"
+#include "dataplane/rec/val.h"
+
+/* One field that a parser promises. */
+struct field_def {
+	const char *name;
+	enum val_type type; /* what it is when it is there */
+	const char *help;
+};
+
+/* The fixed fields of a parser, with their JSON spelling (`"name":`), made by schema_init. */
+struct schema {
+	const struct field_def *fields;
+	uint16_t n_fields;
+	struct slice *json; /* n_fields of them */
+};
+
+int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields);
+void schema_fini(struct schema *s);
+
+enum rec_flag {
+	REC_UNPARSED = 1, /* the frame did not have the shape it should have: error says why */
+	REC_CUT = 2,      /* some of the frame's bytes are missing */
+};
+
+struct rec {
+	/* line 1: identity */
+	uint64_t time_ns;    /* packet time, since 1970 UTC */
+	uint64_t session_id; /* hash of addresses, ports, protocol and the session's start */
+	uint64_t stream_off; /* bytes of the stream before this frame, in its direction */
+	uint32_t idx;        /* index in the frame, from 0 (a JSON array is many records) */
+	uint32_t frame_off, frame_len; /* the frame's own bytes, in the arena */
+	uint32_t origin_off; /* `"_src":"10.0.0.1:514","_dst":"10.0.0.9:514"` in the arena */
+	const struct schema *schema;
+	uint16_t origin_len;
+	uint16_t source; /* index of the source, in configuration order */
+	uint16_t n_pairs;
+	uint8_t dir; /* 0: from the client (who opened the session), 1: to it */
+	uint8_t flags;
+	/* line 2 */
+	const char *error; /* static text, when REC_UNPARSED; else NULL */
+	struct val stream; /* VAL_ABSENT: the name of the source */
+	struct val vals[];
+};
+
+static_assert(sizeof(struct rec) == 80, "header of a record");
+
+static inline struct val *rec_pairs(struct rec *r)
+{
+	return r->vals + r->schema->n_fields;
+}
+
+/* The records of one burst. */
+#define BATCH_RECS_MAX 256
+
+struct batch {
+	struct arena arena;
+	struct rec *recs[BATCH_RECS_MAX];
+	unsigned n_recs;
+};
+
+/* Builds one record at the end of the arena: begin, set and pair, end. While it is open nothing
+ * else may take from the arena except through these functions, which keep text apart from the
+ * values: text goes to the arena at once, values collect in the builder and are laid down by
+ * rec_end.
+ */
+#define REC_PAIRS_MAX 4096
+
+struct rec_builder {
+	struct batch *b;
+	const struct schema *schema;
+	struct val fixed[64];
+	unsigned n_pairs;
+	unsigned n_pairs_lost; /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
+	bool full;             /* the arena did not hold a value: rec_end returns NULL */
+	struct val pairs[2 * REC_PAIRS_MAX];
+};
+
+void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema);
+
+/* Sets fixed field @i. The bytes that @v points to must lie in the batch's arena. */
+static inline void rec_set(struct rec_builder *rb, unsigned i, struct val v)
+{
+	rb->fixed[i] = v;
+}
+
+/* Copies text into the arena and sets field @i to it. */
+void rec_set_str(struct rec_builder *rb, unsigned i, struct slice text);
+void rec_set_i64(struct rec_builder *rb, unsigned i, int64_t v);
+void rec_set_time(struct rec_builder *rb, unsigned i, int64_t ns);
+
+/* A value made of the 8 bytes of @v / of a copy of @text. VAL_ABSENT and rb->full when out of room.
+ */
+struct val rec_make8(struct rec_builder *rb, enum val_type type, const void *v);
+struct val rec_make_text(struct rec_builder *rb, enum val_type type, struct slice text);
+
+/* Adds one pair; a key is VAL_NAME, VAL_STR or VAL_JSTR. */
+void rec_pair(struct rec_builder *rb, struct val key, struct val v);
+
+/* A value that refers to bytes which already lie in the arena (a part of the frame). */
+static inline struct val rec_ref(const struct rec_builder *rb, enum val_type type,
+				 struct slice part)
+{
+	return val_of(type, (uint32_t)(part.ptr - rb->b->arena.base), part.len);
+}
+
+/* Lays the record down and adds it to the batch; identity fields are the caller's to fill. NULL
+ * when the arena or the batch is full: the caller then ends its burst and builds it again.
+ */
+struct rec *rec_end(struct rec_builder *rb);
+
+#endif

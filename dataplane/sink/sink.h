@@ -1,0 +1,53 @@
+/* sink.h - where encoded records leave: the interface of sink_<name>.c.
+ *
+ * In:     struct out_batch: whole records, encoded, of one queue.
+ * Out:    acknowledged, to be sent again, or rejected.
+ * Owns:   a batch is borrowed by write() until it answers DONE, or until its ack.
+ * Runs:   one sink thread per sink; open and close too.
+ * Limits: named by each sink.
+ */
+#ifndef SL_SINK_SINK_H
+#define SL_SINK_SINK_H
+
+#include "dataplane/base/err.h"
+#include "dataplane/base/option.h"
+#include "dataplane/base/slice.h"
+
+#define OUT_BATCH_BYTES    (256u << 10) /* handed over when it reaches this: stay inside L2 */
+#define OUT_BATCH_RECS_MAX 4096
+
+struct out_batch {
+	uint8_t *buf;
+	size_t cap; /* holds the largest record that can be: see shipper.h */
+	size_t len; /* bytes in buf */
+	uint32_t n_recs;
+	uint16_t queue;                    /* index of the queue */
+	uint16_t worker;                   /* who gets it back */
+	uint64_t first_ns, last_ns;        /* packet times of the first and last record */
+	uint32_t ends[OUT_BATCH_RECS_MAX]; /* end of each record in buf (its newline included) */
+};
+
+enum sink_answer {
+	SINK_DONE,   /* written: the records are the sink's now */
+	SINK_QUEUED, /* taken; poll() will acknowledge */
+	SINK_BUSY,   /* not now: offer it again */
+	SINK_REJECT, /* this batch can never be written: dead letter */
+	SINK_FATAL,  /* the sink cannot be used any more: err has the text */
+};
+
+struct sink_ops {
+	const char *name;
+	const char *summary;
+	const struct opt *opts; /* closed by OPT_END */
+	size_t conf_size, state_size;
+	int (*open)(void *state, const void *conf, struct err *e); /* 0 or -errno */
+	enum sink_answer (*write)(void *state, const struct out_batch *b, struct err *e);
+	/* Called when idle and at least every 100 ms of wall time: rotation by time, acks. */
+	enum sink_answer (*poll)(void *state, struct err *e);
+	int (*flush)(void *state, struct err *e); /* everything written reaches its place */
+	int (*close)(void *state, struct err *e); /* flush, then free; accepts half-open state */
+};
+
+extern const struct sink_ops *const sinks[]; /* sinks.c, closed by NULL */
+
+#endif
