@@ -55,13 +55,13 @@ struct rec {
 	uint16_t n_pairs;
 	uint8_t dir; /* 0: from the client (who opened the session), 1: to it */
 	uint8_t flags;
-	/* line 2 */
+	/* and what is rarely looked at */
 	const char *error; /* static text, when REC_UNPARSED; else NULL */
 	struct val stream; /* VAL_ABSENT: the name of the source */
 	struct val vals[];
 };
 
-static_assert(sizeof(struct rec) == 80, "header of a record");
+static_assert(sizeof(struct rec) == 72, "header of a record");
 
 static inline struct val *rec_pairs(struct rec *r)
 {
