@@ -59,6 +59,7 @@ struct flow_session {
 	uint8_t addr[2][16]; /* client, server; network order; IPv4 as ::ffff:a.b.c.d */
 	uint16_t port[2];
 	uint8_t proto;
+	bool seen[2];      /* packets of this direction have been seen */
 	bool from_start;   /* TCP: the SYN was seen */
 	bool swapped_late; /* joined in mid-stream: client and server are a guess by port */
 	uint64_t id; /* hash of addresses, ports, protocol and start (the SYN's sequence number,

@@ -51,6 +51,7 @@ unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigne
 	X(POLICY, unclaimed, "sessions that no source claims")                                   \
 	X(POLICY, left_alone,                                                                    \
 	  "bytes behind the end of a claim: TLS, another protocol, an upgrade")                  \
+	X(POLICY, passed_over, "left out on purpose by the source's own options (host, path)")   \
 	X(LOSS, skipped, "part of no frame: skipped to find the next frame's start")             \
 	X(LOSS, bad, "the session stopped to be of this protocol")                               \
 	X(LOSS, too_long, "frames longer than frame.bytes_max")                                  \

@@ -23,7 +23,7 @@ enum probe { PROBE_NO, PROBE_MORE, PROBE_MAYBE, PROBE_YES };
  * consumed + needed > len (needed may be a guess from below). BAD: not this protocol, or beyond
  * repair: the session is left alone from here on and counted.
  */
-enum parse_status { PARSE_OK, PARSE_MORE, PARSE_BAD };
+enum parse_status { PARSE_OK, PARSE_MORE, PARSE_BAD, PARSE_DONE };
 
 struct parse_result {
 	enum parse_status status;
@@ -40,10 +40,13 @@ struct parse_in {
 	uint64_t time_ns;    /* packet time of the newest byte */
 	uint8_t dir;         /* 0: from the client */
 	bool datagram;       /* data is one whole datagram: what is not consumed is lost */
-	bool after_gap;      /* bytes are missing right before data: find the next frame's start */
-	bool end;            /* nothing follows in this direction: emit what is complete */
-	bool one_sided;      /* nothing of the other direction has been seen */
-	uint16_t port[2];    /* of client and server */
+	bool after_gap;      /* bytes are missing right before data: find the next frame's start.
+			      * Stays set until the parser has consumed a byte */
+	bool before_gap;  /* bytes are missing right behind data: emit what is complete and waits,
+			   * the rest is dropped */
+	bool end;         /* nothing follows in this direction: emit what is complete */
+	bool one_sided;   /* nothing of the other direction has been seen */
+	uint16_t port[2]; /* of client and server */
 	uint8_t addr[2][16]; /* the same form as struct flow_session */
 };
 
@@ -91,6 +94,7 @@ size_t frame_scratch_max(const struct frame_out *out);
 /* A frame inside the batch, as extract() sees it. */
 struct frame {
 	uint64_t time_ns, stream_off;
+	uint64_t session_id;
 	struct slice bytes, body; /* in the arena of the batch */
 	struct val meta;          /* VAL_JSON or VAL_ABSENT */
 	const char *meta_name;

@@ -83,11 +83,12 @@ struct batch {
  * rec_end.
  */
 #define REC_PAIRS_MAX 4096
+#define REC_FIXED_MAX 64
 
 struct rec_builder {
 	struct batch *b;
 	const struct schema *schema;
-	struct val fixed[64];
+	struct val fixed[REC_FIXED_MAX];
 	unsigned n_pairs;
 	unsigned n_pairs_lost; /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
 	bool full;             /* the arena did not hold a value: rec_end returns NULL */

@@ -1,0 +1,79 @@
+#include "dataplane/frame/frame_out.h"
+
+int frame_out_init(struct frame_out *o, size_t scratch_max)
+{
+	*o = (struct frame_out){0};
+	return arena_init(&o->scratch, scratch_max + 8);
+}
+
+void frame_out_fini(struct frame_out *o)
+{
+	arena_fini(&o->scratch);
+}
+
+void frame_out_begin(struct frame_out *o, struct batch *b, struct frame *frames, unsigned cap)
+{
+	o->batch = b;
+	o->frames = frames;
+	o->n = 0;
+	o->cap = cap;
+	o->origin_off = 0;
+	o->full = false;
+}
+
+uint8_t *frame_scratch(struct frame_out *out, size_t len)
+{
+	uint32_t off = arena_take8(&out->scratch, len + SL_PAD);
+	return off ? out->scratch.base + off : NULL;
+}
+
+size_t frame_scratch_max(const struct frame_out *out)
+{
+	return out->scratch.cap - 8;
+}
+
+/* What a frame needs of the arena beside its own bytes. */
+static bool room_for(struct frame_out *o, const struct frame_desc *d)
+{
+	const struct arena *a = &o->batch->arena;
+	if (o->n == o->cap)
+		return false;
+	if (o->n > 0 && a->used + d->bytes.len > FRAME_BURST_BYTES)
+		return false;
+	return d->bytes.len + d->meta.len + o->origin.len + SL_PAD <= arena_left(a);
+}
+
+bool frame_put(struct frame_out *o, const struct frame_desc *d)
+{
+	if (!room_for(o, d)) {
+		o->full = true;
+		return false;
+	}
+	struct arena *a = &o->batch->arena;
+	if (!o->origin_off && o->origin.len)
+		o->origin_off = arena_copy(a, o->origin.ptr, o->origin.len);
+	uint32_t off = arena_copy(a, d->bytes.ptr, d->bytes.len);
+	size_t body_at = d->body.len ? (size_t)(d->body.ptr - d->bytes.ptr) : 0;
+	struct frame *f = &o->frames[o->n++];
+	*f = (struct frame){
+		.time_ns = d->time_ns ? d->time_ns : o->time_ns,
+		.stream_off = d->stream_off,
+		.session_id = o->session_id,
+		.bytes = arena_slice(a, off, d->bytes.len),
+		.body = arena_slice(a, off + (uint32_t)body_at, d->body.len),
+		.meta_name = d->meta_name,
+		.unparsed = d->unparsed,
+		.idx = d->idx,
+		.session = o->session,
+		.origin_off = o->origin_off,
+		.origin_len = (uint16_t)o->origin.len,
+		.source = o->source,
+		.format = FORMAT_NONE,
+		.body_kind = d->body_kind,
+		.dir = o->dir,
+		.cut = d->cut || o->cut,
+	};
+	if (d->meta.len)
+		f->meta = val_of(VAL_JSON, arena_copy(a, d->meta.ptr, d->meta.len), d->meta.len);
+	return true;
+}

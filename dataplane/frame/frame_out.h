@@ -1,0 +1,41 @@
+/* frame_out.h - what stands behind frame_put: a burst of frames being filled.
+ *
+ * In:     struct frame_desc of a parser.
+ * Out:    struct frame in `frames`, its bytes in the arena of `batch`.
+ * Owns:   scratch memory; batch and frames belong to the caller.
+ * Runs:   worker.
+ * Limits: `cap` frames a burst, FRAME_BURST_BYTES of arena (one frame may be larger).
+ */
+#ifndef SL_FRAME_FRAME_OUT_H
+#define SL_FRAME_FRAME_OUT_H
+
+#include "dataplane/frame/parser.h"
+
+/* A burst ends when its frames pass this: they and their records stay inside L2. */
+#define FRAME_BURST_BYTES (128u << 10)
+
+struct frame_out {
+	struct batch *batch;
+	struct frame *frames;
+	unsigned n, cap;
+	struct arena scratch; /* reset before each call of parse */
+
+	/* Stamped on every frame; set by frame for the session at hand. */
+	uint64_t time_ns, session_id;
+	uint32_t session;
+	uint16_t source;
+	uint8_t dir;
+	bool cut;            /* the datagram at hand was cut short */
+	struct slice origin; /* text, copied into the arena once a burst and session */
+	uint32_t origin_off; /* 0: not copied yet */
+	bool full;           /* frame_put has refused */
+};
+
+/* @scratch_max: the most that frame_scratch gives in one call of parse. 0 or -ENOMEM. */
+int frame_out_init(struct frame_out *o, size_t scratch_max);
+void frame_out_fini(struct frame_out *o);
+
+/* Begins a burst into @b and @frames[0..cap-1]. */
+void frame_out_begin(struct frame_out *o, struct batch *b, struct frame *frames, unsigned cap);
+
+#endif
