@@ -1,0 +1,43 @@
+#include "dataplane/frame/claim.h"
+
+static bool has_port(const struct opt_ports *ports, uint16_t port)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		if (port >= ports->items[i].lo && port <= ports->items[i].hi)
+			return true;
+	return false;
+}
+
+static enum probe ask(const struct frame_source *s, const struct parse_in *in)
+{
+	return s->parser->probe(s->conf, in);
+}
+
+int claim_choose(const struct frame_source *sources, unsigned n_sources, bool udp,
+		 const struct parse_in *in, bool enough)
+{
+	unsigned transport = udp ? PARSER_UDP : PARSER_TCP;
+	bool wait = false;
+	for (unsigned i = 0; i < n_sources; i++) {
+		const struct frame_source *s = &sources[i];
+		if (!(s->parser->transports & transport) ||
+		    !has_port(udp ? &s->udp : &s->tcp, in->port[1]))
+			continue;
+		enum probe p = ask(s, in);
+		if (p == PROBE_YES || p == PROBE_MAYBE)
+			return (int)i;
+		if (p == PROBE_MORE && enough && s->port_decides)
+			return (int)i;
+		wait |= p == PROBE_MORE;
+	}
+	for (unsigned i = 0; i < n_sources; i++) {
+		const struct frame_source *s = &sources[i];
+		if (!s->probe || !(s->parser->transports & transport))
+			continue;
+		enum probe p = ask(s, in);
+		if (p == PROBE_YES)
+			return (int)i;
+		wait |= p == PROBE_MORE;
+	}
+	return wait && !enough ? CLAIM_WAIT : CLAIM_NOBODY;
+}

@@ -1,0 +1,587 @@
+#include "dataplane/frame/frame.h"
+
+#include <stdio.h>
+
+#include "dataplane/base/mem.h"
+#include "dataplane/frame/carry.h"
+#include "dataplane/frame/claim.h"
+#include "dataplane/frame/frame_out.h"
+#include "dataplane/frame/origin.h"
+
+/* The first piece that is joined to a half frame. Most frames end within it, and what follows is
+ * then read where it lies, without a copy; each further piece is twice as long.
+ */
+#define JOIN_BYTES_MIN 512
+
+/* Beside decoded bodies: the state of a decompressor. */
+#define SCRATCH_EXTRA  (1u << 20)
+
+enum claim_state { CLAIM_OPEN, CLAIM_TAKEN, CLAIM_NONE };
+
+struct direction {
+	struct carry unread;
+	uint64_t off;  /* stream_off of the first unread byte */
+	size_t needed; /* bytes that must come before parse is worth a call */
+	bool after_gap;
+	bool seen;
+	bool wake; /* the other direction has something for this one */
+	bool left; /* the parser is done with it, for good or for bad */
+};
+
+/* One per session of flow, at the same index. Followed by the parser's state. */
+struct frame_session {
+	uint8_t claim; /* /* Beside decoded bodies: the state of a decompressor. */
+#define SCRATCH_EXTRA (1u << 20)
+
+	enum claim_state * / uint8_t origin_len[2];
+	uint16_t source;
+	struct direction dirs[2];
+	char origin[2][ORIGIN_LEN_MAX];
+	uint64_t state[];
+};
+
+struct frame_stage {
+	struct frame_conf conf;
+	const struct frame_source *sources;
+	unsigned n_sources;
+	const struct flow *flow;
+	uint8_t *sessions;
+	size_t stride, map_bytes;
+	struct carry_pool *pool;
+	struct frame_out out;
+	size_t pos; /* bytes of the first event that are done: it was left in the middle */
+	bool resumed;
+	uint64_t (*rows)[FRAME_N_COLS]; /* n_sources + 1 */
+};
+
+LEDGER_DEFINE(frame, "frame", "bytes", FRAME_COLS);
+
+const struct opt frame_opts[] = {
+	{.name = "bytes_max",
+	 .type = OPT_BYTES,
+	 .off = offsetof(struct frame_conf, bytes_max),
+	 .min = 1024,
+	 .max = 64 << 20,
+	 .def = "1MiB",
+	 .help = "The longest frame: a longer line, message or body is the drop too_long."},
+	{.name = "carry_bytes_max",
+	 .type = OPT_BYTES,
+	 .off = offsetof(struct frame_conf, carry_bytes_max),
+	 .min = 1 << 20,
+	 .max = 1ll << 40,
+	 .def = "256MiB",
+	 .help = "Unread bytes of all sessions of one worker: halves of frames, requests that wait "
+		 "for "
+		 "their answers."},
+	{.name = "probe_bytes_max",
+	 .type = OPT_INT,
+	 .off = offsetof(struct frame_conf, probe_bytes_max),
+	 .min = 16,
+	 .max = 65536,
+	 .def = "1024",
+	 .help = "Bytes looked at before a session that fits no parser is left alone."},
+	OPT_END,
+};
+
+static size_t state_size_max(const struct frame_source *sources, unsigned n)
+{
+	size_t max = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (sources[i].parser->state_size > max)
+			max = sources[i].parser->state_size;
+	return max;
+}
+
+int frame_create(const struct frame_conf *conf, const struct frame_source *sources,
+		 unsigned n_sources, const struct flow *flow, struct frame_stage **ret_f,
+		 struct err *e)
+{
+	struct frame_stage *f = mem_alloc(sizeof(*f));
+	if (!f)
+		return err_set(e, -ENOMEM, "no memory for the frame stage");
+	f->conf = *conf;
+	f->sources = sources;
+	f->n_sources = n_sources;
+	f->flow = flow;
+	size_t one = sizeof(struct frame_session) + state_size_max(sources, n_sources);
+	f->stride = (one + 63) & ~(size_t)63;
+	f->map_bytes = f->stride * flow_sessions_max(flow);
+	f->sessions = mem_map(f->map_bytes);
+	f->rows = mem_alloc((n_sources + 1) * sizeof(*f->rows));
+	if (!f->sessions || !f->rows ||
+	    frame_out_init(&f->out, 4 * conf->bytes_max + SCRATCH_EXTRA) < 0 ||
+	    carry_create(conf->carry_bytes_max, 4 * conf->bytes_max, &f->pool) < 0) {
+		frame_destroy(f);
+		return err_set(e, -ENOMEM, "no memory for %u sessions of %zu bytes",
+			       flow_sessions_max(flow), f->stride);
+	}
+	*ret_f = f;
+	return 0;
+}
+
+void frame_destroy(struct frame_stage *f)
+{
+	if (!f)
+		return;
+	carry_destroy(f->pool);
+	frame_out_fini(&f->out);
+	mem_unmap(f->sessions, f->map_bytes);
+	mem_free(f->rows);
+	mem_free(f);
+}
+
+const uint64_t *frame_row(const struct frame_stage *f, unsigned source)
+{
+	return f->rows[source];
+}
+
+/* --- Claiming: whose session is it? ----------------------------------------------------------- */
+
+static void fill_in(const struct flow_session *s, const struct frame_session *fs,
+		    const struct flow_event *ev, struct parse_in *in)
+{
+	*in = (struct parse_in){
+		.time_ns = ev->time_ns,
+		.dir = ev->dir,
+		.datagram = ev->datagram,
+		.one_sided = !s->seen[!ev->dir] && !fs->dirs[!ev->dir].seen,
+		.port = {s->port[0], s->port[1]},
+	};
+	memcpy(in->addr, s->addr, sizeof(in->addr));
+}
+
+/* Bytes that were counted as nobody's belong to a source from now on. */
+static void move_in(struct frame_stage *f, unsigned source, uint64_t bytes)
+{
+	uint64_t *nobody = f->rows[f->n_sources], *row = f->rows[source];
+	nobody[FRAME_bytes_in] -= bytes;
+	nobody[FRAME_held] -= bytes;
+	row[FRAME_bytes_in] += bytes;
+	row[FRAME_held] += bytes;
+}
+
+static void claim_take(struct frame_stage *f, struct frame_session *fs,
+		       const struct flow_session *s, unsigned source)
+{
+	fs->claim = CLAIM_TAKEN;
+	fs->source = (uint16_t)source;
+	for (unsigned d = 0; d < 2; d++)
+		fs->origin_len[d] = (uint8_t)origin_put(fs->origin[d], s, d);
+	move_in(f, source, fs->dirs[0].unread.len + fs->dirs[1].unread.len);
+	f->rows[source][FRAME_sessions]++;
+	fs->dirs[0].wake = fs->dirs[0].unread.len > 0;
+	fs->dirs[1].wake = fs->dirs[1].unread.len > 0;
+}
+
+static void drop_unread(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned row,
+			unsigned col)
+{
+	struct direction *dir = &fs->dirs[d];
+	f->rows[row][FRAME_held] -= dir->unread.len;
+	f->rows[row][col] += dir->unread.len;
+	dir->off += dir->unread.len;
+	dir->needed = 0;
+	carry_clear(f->pool, &dir->unread);
+}
+
+static void claim_none(struct frame_stage *f, struct frame_session *fs)
+{
+	fs->claim = CLAIM_NONE;
+	for (unsigned d = 0; d < 2; d++)
+		drop_unread(f, fs, d, f->n_sources, FRAME_unclaimed);
+}
+
+/* Looks at the first bytes of a direction. Returns true when the session is claimed and the event
+ * is to be read by its parser; false when the event is done with.
+ */
+static bool claim_event(struct frame_stage *f, struct frame_session *fs,
+			const struct flow_session *s, const struct flow_event *ev, bool end)
+{
+	struct direction *dir = &fs->dirs[ev->dir];
+	uint64_t *nobody = f->rows[f->n_sources];
+	struct parse_in in;
+	fill_in(s, fs, ev, &in);
+	in.data = ev->data;
+	in.stream_off = ev->stream_off;
+	in.after_gap = dir->after_gap;
+	in.end = end;
+	if (dir->unread.len) {
+		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
+			nobody[FRAME_bytes_in] += ev->data.len;
+			nobody[FRAME_unclaimed] += ev->data.len;
+			claim_none(f, fs);
+			return false;
+		}
+		in.data = carry_bytes(&dir->unread);
+		in.stream_off = dir->off;
+	}
+	bool enough = end || ev->datagram || in.data.len >= (size_t)f->conf.probe_bytes_max;
+	int source = claim_choose(f->sources, f->n_sources, s->proto == IPPROTO_UDP_, &in, enough);
+	if (source >= 0) {
+		if (dir->unread.len) {
+			nobody[FRAME_bytes_in] += ev->data.len;
+			nobody[FRAME_held] += ev->data.len;
+			f->pos = ev->data.len; /* all of it stands in unread now */
+		}
+		claim_take(f, fs, s, (unsigned)source);
+		return true;
+	}
+	nobody[FRAME_bytes_in] += ev->data.len;
+	nobody[FRAME_held] += ev->data.len;
+	if (dir->unread.len == 0) {
+		dir->off = ev->stream_off;
+		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
+			nobody[FRAME_held] -= ev->data.len;
+			nobody[FRAME_unclaimed] += ev->data.len;
+			source = CLAIM_NOBODY;
+		}
+	}
+	if (source == CLAIM_WAIT)
+		return false;
+	/* A server that speaks first (a banner) says nothing of what the client will send, and a
+	 * stray datagram nothing of the next one.
+	 */
+	if (ev->datagram || ev->dir == 1)
+		drop_unread(f, fs, ev->dir, f->n_sources, FRAME_unclaimed);
+	else
+		claim_none(f, fs);
+	return false;
+}
+
+/* --- Parsing ---------------------------------------------------------------------------------- */
+
+/* The parser is done with this direction; the other one goes on, it may hold complete frames. */
+static void leave(struct frame_stage *f, struct frame_session *fs, unsigned d,
+		  enum parse_status why, size_t rest)
+{
+	unsigned col = why == PARSE_BAD ? FRAME_bad : FRAME_left_alone;
+	drop_unread(f, fs, d, fs->source, col);
+	f->rows[fs->source][col] += rest;
+	fs->dirs[d].left = true;
+}
+
+static bool is_last(struct parse_result r)
+{
+	return r.status == PARSE_BAD || r.status == PARSE_DONE;
+}
+
+/* One call of the parser over @data, which begins at stream offset @off. What it consumed is
+ * counted as framed, skipped or passed over; `held` is the caller's.
+ */
+static struct parse_result call_parser(struct frame_stage *f, struct frame_session *fs,
+				       struct parse_in *in, struct slice data, uint64_t off)
+{
+	const struct frame_source *src = &f->sources[fs->source];
+	struct direction *dir = &fs->dirs[in->dir];
+	struct frame_out *out = &f->out;
+	in->data = data;
+	in->stream_off = off;
+	in->after_gap = dir->after_gap;
+	arena_reset(&out->scratch);
+	out->time_ns = in->time_ns;
+	out->source = fs->source;
+	out->dir = in->dir;
+	struct slice origin = slice_of(fs->origin[in->dir], fs->origin_len[in->dir]);
+	if (origin.ptr != out->origin.ptr) {
+		out->origin = origin;
+		out->origin_off = 0;
+	}
+	out->full = false;
+	unsigned before = out->n;
+	struct parse_result r = src->parser->parse(fs->state, src->conf, in, out);
+	assert(r.consumed <= data.len && r.skipped + r.passed_over <= r.consumed);
+	uint64_t *row = f->rows[fs->source];
+	row[FRAME_bytes_framed] += r.consumed - r.skipped - r.passed_over;
+	row[FRAME_skipped] += r.skipped;
+	row[FRAME_passed_over] += r.passed_over;
+	row[FRAME_frames] += out->n - before;
+	if (r.consumed)
+		dir->after_gap = false;
+	if (r.wake)
+		fs->dirs[!in->dir].wake = true;
+	return r;
+}
+
+/* Keeps the rest of a slice for later. */
+static void keep_rest(struct frame_stage *f, struct frame_session *fs, const struct flow_event *ev,
+		      struct slice rest, uint64_t off, size_t needed)
+{
+	struct direction *dir = &fs->dirs[ev->dir];
+	uint64_t *row = f->rows[fs->source];
+	dir->off = off;
+	if (rest.len == 0)
+		return;
+	if (ev->datagram) {
+		row[FRAME_incomplete] += rest.len;
+		return;
+	}
+	unsigned lost = rest.len > f->conf.bytes_max ? FRAME_too_long : FRAME_no_memory;
+	if (lost == FRAME_too_long || !carry_append(f->pool, &dir->unread, rest.ptr, rest.len)) {
+		row[lost] += rest.len;
+		dir->after_gap = true;
+		return;
+	}
+	row[FRAME_held] += rest.len;
+	dir->needed = needed;
+}
+
+/* Reads the unread bytes of a direction without new ones. False when the burst is full. */
+static bool read_unread(struct frame_stage *f, struct frame_session *fs, struct parse_in *in)
+{
+	struct direction *dir = &fs->dirs[in->dir];
+	while (dir->unread.len && !dir->left) {
+		struct parse_result r = call_parser(f, fs, in, carry_bytes(&dir->unread), dir->off);
+		f->rows[fs->source][FRAME_held] -= r.consumed;
+		dir->off += r.consumed;
+		carry_consume(f->pool, &dir->unread, r.consumed);
+		dir->needed = r.status == PARSE_MORE ? r.needed : 0;
+		if (is_last(r)) {
+			leave(f, fs, in->dir, r.status, 0);
+			return true;
+		}
+		if (f->out.full)
+			return false;
+		if (r.status == PARSE_MORE || r.consumed == 0)
+			return true;
+	}
+	return true;
+}
+
+/* The next piece does not fit. First what is complete and only waits may go out; when that helps
+ * nothing the frame is given up, and the parser is told to find the next one's start. False when
+ * the burst is full.
+ */
+static bool make_way(struct frame_stage *f, struct frame_session *fs, const struct parse_in *in,
+		     bool too_long)
+{
+	struct direction *dir = &fs->dirs[in->dir];
+	struct parse_in pressed = *in;
+	size_t before = dir->unread.len;
+	pressed.before_gap = true;
+	if (!read_unread(f, fs, &pressed))
+		return false;
+	if (dir->unread.len < before)
+		return true;
+	drop_unread(f, fs, in->dir, fs->source, too_long ? FRAME_too_long : FRAME_no_memory);
+	dir->after_gap = true;
+	return true;
+}
+
+/* Joins the next piece of the event to a half frame and reads both. What lies behind the frames
+ * that end in the piece goes back to the event, to be read in place. False when the burst is full.
+ */
+static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct parse_in *in,
+			const struct flow_event *ev, size_t *io_piece)
+{
+	struct direction *dir = &fs->dirs[ev->dir];
+	uint64_t *row = f->rows[fs->source];
+	size_t old = dir->unread.len, left = ev->data.len - f->pos;
+	size_t n = dir->needed > *io_piece ? dir->needed : *io_piece;
+	if (n > left)
+		n = left;
+	bool too_long = old + n > f->conf.bytes_max;
+	if (too_long || !carry_append(f->pool, &dir->unread, ev->data.ptr + f->pos, n))
+		return make_way(f, fs, in, too_long);
+	f->pos += n;
+	row[FRAME_held] += n;
+	dir->needed -= n < dir->needed ? n : dir->needed;
+	*io_piece *= 2;
+	if (dir->needed && f->pos == ev->data.len)
+		return true;
+	struct parse_result r = call_parser(f, fs, in, carry_bytes(&dir->unread), dir->off);
+	row[FRAME_held] -= r.consumed;
+	dir->off += r.consumed;
+	if (r.consumed >= old) {
+		size_t tail = old + n - r.consumed;
+		f->pos -= tail;
+		row[FRAME_held] -= tail;
+		carry_clear(f->pool, &dir->unread);
+	} else {
+		carry_consume(f->pool, &dir->unread, r.consumed);
+	}
+	dir->needed = r.status == PARSE_MORE ? r.needed : 0;
+	if (is_last(r)) {
+		leave(f, fs, ev->dir, r.status, ev->data.len - f->pos);
+		f->pos = ev->data.len;
+		return true;
+	}
+	return !f->out.full;
+}
+
+/* Reads the event's bytes where they lie. False when the burst is full. */
+static bool read_in_place(struct frame_stage *f, struct frame_session *fs, struct parse_in *in,
+			  const struct flow_event *ev)
+{
+	struct slice rest = slice_from(ev->data, f->pos);
+	uint64_t off = ev->stream_off + f->pos;
+	struct parse_result r = call_parser(f, fs, in, rest, off);
+	f->pos += r.consumed;
+	rest = slice_from(ev->data, f->pos);
+	if (is_last(r)) {
+		leave(f, fs, ev->dir, r.status, rest.len);
+		fs->dirs[ev->dir].left = !ev->datagram; /* the next datagram may be of ours again */
+		f->pos = ev->data.len;
+		return true;
+	}
+	if (f->out.full)
+		return false;
+	if (r.status == PARSE_MORE || r.consumed == 0) {
+		keep_rest(f, fs, ev, rest, off + r.consumed, r.status == PARSE_MORE ? r.needed : 0);
+		f->pos = ev->data.len;
+	}
+	return true;
+}
+
+static bool wake_other(struct frame_stage *f, struct frame_session *fs, const struct parse_in *in)
+{
+	struct direction *other = &fs->dirs[!in->dir];
+	if (!other->wake || fs->claim != CLAIM_TAKEN)
+		return true;
+	struct parse_in in2 = *in;
+	in2.dir = !in->dir;
+	in2.one_sided = false;
+	if (!read_unread(f, fs, &in2))
+		return false;
+	other->wake = false;
+	return true;
+}
+
+/* --- Events ----------------------------------------------------------------------------------- */
+
+static bool on_data(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
+		    const struct flow_event *ev)
+{
+	struct direction *dir = &fs->dirs[ev->dir];
+	if (!f->resumed) {
+		if (!dir->seen && s->proto == IPPROTO_TCP_ && !s->from_start)
+			dir->after_gap = true; /* joined in mid-stream: maybe inside a frame */
+		dir->seen = true;
+		if (fs->claim == CLAIM_OPEN && !claim_event(f, fs, s, ev, false))
+			return true;
+		unsigned row = fs->claim == CLAIM_NONE ? f->n_sources : fs->source;
+		uint64_t *r = f->rows[row];
+		r[FRAME_bytes_in] += ev->data.len - f->pos;
+		if (fs->claim == CLAIM_NONE)
+			r[FRAME_unclaimed] += ev->data.len;
+		else if (dir->left)
+			r[FRAME_left_alone] += ev->data.len;
+		f->resumed = true;
+	}
+	if (fs->claim == CLAIM_NONE || dir->left)
+		return true;
+	struct parse_in in;
+	fill_in(s, fs, ev, &in);
+	size_t piece = JOIN_BYTES_MIN;
+	if (dir->wake) {
+		if (!read_unread(f, fs, &in))
+			return false;
+		dir->wake = false;
+	}
+	while (f->pos < ev->data.len && !dir->left) {
+		bool room = dir->unread.len ? read_joined(f, fs, &in, ev, &piece)
+					    : read_in_place(f, fs, &in, ev);
+		if (!room)
+			return false;
+		if (!wake_other(f, fs, &in))
+			return false;
+	}
+	return wake_other(f, fs, &in);
+}
+
+/* The parser may give out what is complete; the rest of what is unread never becomes a frame. */
+static bool seal_direction(struct frame_stage *f, struct frame_session *fs, struct parse_in *in)
+{
+	struct direction *dir = &fs->dirs[in->dir];
+	if (!read_unread(f, fs, in))
+		return false;
+	drop_unread(f, fs, in->dir, fs->source, FRAME_incomplete);
+	dir->wake = false;
+	return true;
+}
+
+static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
+		   const struct flow_event *ev)
+{
+	struct direction *dir = &fs->dirs[ev->dir];
+	if (fs->claim == CLAIM_TAKEN && !dir->left) {
+		struct parse_in in;
+		fill_in(s, fs, ev, &in);
+		in.before_gap = true;
+		if (!ev->datagram && !seal_direction(f, fs, &in))
+			return false;
+		f->rows[fs->source][FRAME_gaps]++;
+		f->rows[fs->source][FRAME_gap_bytes] += ev->gap_bytes;
+	} else if (fs->claim != CLAIM_TAKEN) {
+		drop_unread(f, fs, ev->dir, f->n_sources, FRAME_unclaimed);
+	}
+	if (!ev->datagram) {
+		dir->after_gap = true;
+		dir->seen = true;
+	}
+	return true;
+}
+
+static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
+		   const struct flow_event *ev)
+{
+	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_OPEN; d++) {
+		struct flow_event last = *ev;
+		last.dir = (uint8_t)d;
+		last.data = (struct slice){0};
+		if (fs->dirs[d].unread.len)
+			claim_event(f, fs, s, &last, true);
+	}
+	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_TAKEN; d++) {
+		struct parse_in in;
+		struct flow_event last = *ev;
+		last.dir = (uint8_t)d;
+		fill_in(s, fs, &last, &in);
+		in.end = true;
+		if (!seal_direction(f, fs, &in))
+			return false;
+	}
+	if (fs->claim == CLAIM_OPEN)
+		claim_none(f, fs);
+	memset(fs, 0, f->stride);
+	return true;
+}
+
+static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cut)
+{
+	const struct flow_session *s = flow_session(f->flow, ev->session);
+	struct frame_session *fs = (struct frame_session *)(f->sessions + f->stride * ev->session);
+	f->out.session = ev->session;
+	f->out.session_id = s->id;
+	f->out.cut = cut;
+	switch (ev->kind) {
+	case FLOW_DATA:
+		return on_data(f, fs, s, ev);
+	case FLOW_GAP:
+		return on_gap(f, fs, s, ev);
+	default:
+		return on_end(f, fs, s, ev);
+	}
+}
+
+/* A datagram that the snap length cut: flow tells so right behind its data. */
+static bool is_cut(const struct flow_event *ev, unsigned i, unsigned n)
+{
+	return ev[i].datagram && ev[i].kind == FLOW_DATA && i + 1 < n &&
+	       ev[i + 1].kind == FLOW_GAP && ev[i + 1].session == ev[i].session &&
+	       ev[i + 1].reason == FLOW_GAP_SNAPLEN;
+}
+
+unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
+		     struct batch *b, struct frame *frames, unsigned *ret_n_frames)
+{
+	unsigned i = 0;
+	frame_out_begin(&f->out, b, frames, BATCH_RECS_MAX);
+	for (; i < n; i++) {
+		if (!on_event(f, &ev[i], is_cut(ev, i, n)))
+			break;
+		f->pos = 0;
+		f->resumed = false;
+	}
+	*ret_n_frames = f->out.n;
+	return i;
+}
