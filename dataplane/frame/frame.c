@@ -30,10 +30,8 @@ struct direction {
 
 /* One per session of flow, at the same index. Followed by the parser's state. */
 struct frame_session {
-	uint8_t claim; /* /* Beside decoded bodies: the state of a decompressor. */
-#define SCRATCH_EXTRA (1u << 20)
-
-	enum claim_state * / uint8_t origin_len[2];
+	uint8_t claim; /* enum claim_state */
+	uint8_t origin_len[2];
 	uint16_t source;
 	struct direction dirs[2];
 	char origin[2][ORIGIN_LEN_MAX];

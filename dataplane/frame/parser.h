@@ -21,7 +21,8 @@ enum probe { PROBE_NO, PROBE_MORE, PROBE_MAYBE, PROBE_YES };
 /* OK: `consumed` bytes are done with; call again with what follows them (also when frame_put said
  * full). MORE: the same, and call again when `needed` bytes follow the consumed ones, so that
  * consumed + needed > len (needed may be a guess from below). BAD: not this protocol, or beyond
- * repair: the session is left alone from here on and counted.
+ * repair: this direction is left alone from here on, a counted loss. DONE: the session goes on as
+ * something else (TLS, an upgrade): left alone too, and no loss.
  */
 enum parse_status { PARSE_OK, PARSE_MORE, PARSE_BAD, PARSE_DONE };
 
@@ -30,7 +31,8 @@ struct parse_result {
 	size_t consumed;
 	size_t needed;
 	size_t skipped; /* of the consumed: bytes that belong to no frame and are a loss (resync) */
-	const char *why; /* static text for skipped and BAD: "octet count is not a number" */
+	size_t passed_over; /* of the consumed: left out on purpose, by an option of the source */
+	const char *why;    /* static text for skipped and BAD: "octet count is not a number" */
 	bool wake; /* call the other direction again: an answer has arrived that it waits for */
 };
 
