@@ -23,6 +23,7 @@ enum opt_type {
 	OPT_PORTS,    /* struct opt_ports: 514, [514, 601], 5000-5010 */
 	OPT_MAP,      /* struct opt_map: names to strings, in file order */
 	OPT_SECRET,   /* const char *, never printed */
+	OPT_PATH,     /* const char *, NULL where not set; relative to the file that names it */
 };
 
 struct opt_strings {

@@ -1,0 +1,50 @@
+/* options.h - a map of the configuration, read by one or more option tables.
+ *
+ * In:     a map of YAML; tables of struct opt, each with the struct that it fills.
+ * Out:    the structs, every field set: by the file, else by its default.
+ * Owns:   nothing: see option_value.h.
+ * Runs:   main.
+ * Limits: -
+ */
+#ifndef SL_CTL_OPTIONS_H
+#define SL_CTL_OPTIONS_H
+
+#include "ctl/option_value.h"
+
+struct options_part {
+	const struct opt *opts; /* closed by OPT_END; NULL: none */
+	void *conf;
+};
+
+/* How a map is to be read. All lists are closed by NULL; each may be NULL. */
+struct options_shape {
+	const struct options_part *parts;
+	size_t n_parts;
+	const char *const *others;    /* keys that belong here and that the caller reads himself */
+	const char *const *later;     /* keys of the design that this version does not have */
+	const char *const *elsewhere; /* names of parts that are not to be given here ... */
+	const char *elsewhere_where;  /* ... but "inside of match" */
+	bool skip_unknown;            /* the caller looks at unknown keys himself */
+};
+
+/* Fills the structs with their defaults, then with what @map (NULL: nothing) says. What is wrong is
+ * in r->errs. A required option is looked for only where a map is given. Returns false when
+ * anything was wrong.
+ */
+bool options_read(const struct option_reader *r, const struct options_shape *shape,
+		  const struct yaml_val *map);
+
+/* Sets every field of @conf to its default. False (with a message) when a table is wrong. */
+bool options_default(const struct option_reader *r, const struct opt *opts, void *conf);
+
+/* True when the field says something else than its default. */
+bool options_differs(const struct opt *o, const void *conf);
+
+/* Adds "unknown key; expected one of ...; did you mean ...?" at the key of @v. */
+void options_unknown(const struct option_reader *r, const struct options_shape *shape,
+		     const struct yaml_val *v);
+
+/* Is @v there and a map? Else a message (for NULL: none). */
+bool options_is_map(const struct option_reader *r, const struct yaml_val *v);
+
+#endif
