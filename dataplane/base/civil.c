@@ -159,9 +159,7 @@ size_t civil_put_rfc3339_9(char *out, int64_t ns)
 	*p++ = ':';
 	p = put2(p, (unsigned)c.sec);
 	*p++ = '.';
-	uint32_t v = c.ns;
-	for (int i = 8; i >= 0; i--, v /= 10)
-		p[i] = (char)('0' + v % 10);
+	text_put_9digits(p, c.ns);
 	p[9] = 'Z';
 	return (size_t)(p + 10 - out);
 }

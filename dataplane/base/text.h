@@ -19,6 +19,9 @@ size_t text_put_u64(char *out, uint64_t v);
 size_t text_put_i64(char *out, int64_t v);
 size_t text_put_hex64(char *out, uint64_t v); /* 16 lower-case digits */
 
+/* Writes nine digits, zeros in front: nanoseconds of a second. @v < 1,000,000,000. */
+void text_put_9digits(char *out, uint32_t v);
+
 /* Shortest text that reads back as the same double ("1e+300", "0.5"); at most 32 bytes. Not for NaN
  * and infinities: those write "null", since JSON has no word for them.
  */
