@@ -1,42 +1,127 @@
 #include "dataplane/rec/json_text.h"
 
-#include "dataplane/base/text.h"
-
-static size_t put_escape(uint8_t *out, uint8_t c)
+static uint8_t *put_escape(uint8_t *o, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
 	static const char shorts[32] = {
 		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-	out[0] = '\\';
+	o[0] = '\\';
 	if (c >= 0x20 || shorts[c]) {
-		out[1] = c >= 0x20 ? c : (uint8_t)shorts[c];
-		return 2;
+		o[1] = c >= 0x20 ? c : (uint8_t)shorts[c];
+		return o + 2;
 	}
-	memcpy(out + 1, "u00", 3);
-	out[4] = (uint8_t)hex[c >> 4];
-	out[5] = (uint8_t)hex[c & 15];
-	return 6;
+	memcpy(o + 1, "u00", 3);
+	o[4] = (uint8_t)hex[c >> 4];
+	o[5] = (uint8_t)hex[c & 15];
+	return o + 6;
+}
+
+/* Looks at the sequence that the byte @p[0] >= 0x80 begins. Returns true when it is well-formed
+ * (Unicode, table 3-7); *ret_len is its length, or else the length of its maximal subpart: the
+ * bytes that could still have begun a character, and at least one.
+ */
+static bool utf8_look(const uint8_t *p, size_t len, size_t *ret_len)
+{
+	uint8_t c = p[0];
+	*ret_len = 1;
+	if (c < 0xc2 || c > 0xf4)
+		return false;
+	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	/* The second byte says whether the form is overlong, a surrogate or beyond U+10FFFF. */
+	uint8_t lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	uint8_t hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	if (len < 2 || p[1] < lo || p[1] > hi)
+		return false;
+	size_t i = 2;
+	while (i < n && i < len && (p[i] & 0xc0) == 0x80)
+		i++;
+	*ret_len = i;
+	return i == n;
+}
+
+/* Copies text outside of ASCII up to the next ASCII byte or the end; returns the bytes read. */
+static size_t put_wide(uint8_t **io_o, const uint8_t *p, size_t len, bool *io_invalid)
+{
+	uint8_t *o = *io_o;
+	size_t i = 0;
+	while (i < len && p[i] >= 0x80) {
+		size_t n;
+		if (utf8_look(p + i, len - i, &n)) {
+			for (size_t k = 0; k < n; k++)
+				o[k] = p[i + k];
+			o += n;
+		} else {
+			memcpy(o, "\xef\xbf\xbd", 3);
+			o += 3;
+			*io_invalid = true;
+		}
+		i += n;
+	}
+	*io_o = o;
+	return i;
+}
+
+/* Copies bytes that need no escape; returns their number. Never stores beyond out[len]. */
+static size_t put_plain(uint8_t *out, const uint8_t *p, size_t len)
+{
+	size_t i = 0;
+	for (; len - i >= 16; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		_mm_storeu_si128((__m128i *)(out + i), v);
+		unsigned odd = json_text_odd(v);
+		if (odd)
+			return i + (unsigned)__builtin_ctz(odd);
+	}
+	if (len - i >= 8) {
+		__m128i v = _mm_loadl_epi64((const __m128i *)(p + i));
+		_mm_storel_epi64((__m128i *)(out + i), v);
+		unsigned odd = json_text_odd(v) & 0xff;
+		if (odd)
+			return i + (unsigned)__builtin_ctz(odd);
+		i += 8;
+	}
+	for (; i < len && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\'; i++)
+		out[i] = p[i];
+	return i;
 }
 
 size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid)
 {
 	uint8_t *o = out;
 	size_t i = 0;
-	while (i < len) {
-		size_t good = text_utf8_valid(p + i, len - i);
-		for (size_t end = i + good; i < end; i++) {
-			uint8_t c = p[i];
-			if (c < 0x20 || c == '"' || c == '\\')
-				o += put_escape(o, c);
-			else
-				*o++ = c;
-		}
+	for (;;) {
+		size_t n = put_plain(o, p + i, len - i);
+		i += n;
+		o += n;
 		if (i == len)
-			break;
-		*io_invalid = true;
-		memcpy(o, "\xef\xbf\xbd", 3);
-		o += 3;
-		i++;
+			return (size_t)(o - out);
+		if (p[i] >= 0x80)
+			i += put_wide(&o, p + i, len - i, io_invalid);
+		else
+			o = put_escape(o, p[i++]);
+	}
+}
+
+size_t json_base64_put(uint8_t *out, const uint8_t *p, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint8_t *o = out;
+	size_t i = 0;
+	for (; len - i >= 3; i += 3, o += 4) {
+		uint32_t w = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
+		o[0] = (uint8_t)digits[w >> 18];
+		o[1] = (uint8_t)digits[w >> 12 & 63];
+		o[2] = (uint8_t)digits[w >> 6 & 63];
+		o[3] = (uint8_t)digits[w & 63];
+	}
+	if (i < len) {
+		uint32_t w = (uint32_t)p[i] << 16 | (len - i == 2 ? (uint32_t)p[i + 1] << 8 : 0);
+		o[0] = (uint8_t)digits[w >> 18];
+		o[1] = (uint8_t)digits[w >> 12 & 63];
+		o[2] = len - i == 2 ? (uint8_t)digits[w >> 6 & 63] : '=';
+		o[3] = '=';
+		o += 4;
 	}
 	return (size_t)(o - out);
 }

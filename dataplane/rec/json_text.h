@@ -1,4 +1,5 @@
-/* json_text.h - bytes of any origin as the inside of a JSON string (RFC 8259, section 7).
+/* json_text.h - bytes of any origin as the inside of a JSON string (RFC 8259, section 7), and as
+ * base64 (RFC 4648, section 4).
  *
  * In:     borrowed bytes that should be UTF-8 and may not be.
  * Out:    escaped, valid UTF-8 in a buffer of the caller's.
@@ -9,14 +10,52 @@
 #ifndef SL_REC_JSON_TEXT_H
 #define SL_REC_JSON_TEXT_H
 
+#include <emmintrin.h>
+
 #include "dataplane/base/slice.h"
 
-#define JSON_TEXT_FACTOR 6 /* \u0001 */
+#define JSON_TEXT_FACTOR 6  /* \u0001 */
+#define JSON_TEXT_SLACK  16 /* what the padded form may write behind its result */
 
-/* Escapes quotes, backslashes and control characters; each maximal ill-formed part becomes one
- * U+FFFD and sets *io_invalid, which is never cleared here. @out holds JSON_TEXT_FACTOR * len
- * bytes. Returns the bytes written.
+/* Escapes quotes, backslashes and control characters; each maximal subpart of an ill-formed
+ * sequence (Unicode 3.9, the practice of the W3C) becomes one U+FFFD, three bytes as they are, and
+ * sets *io_invalid, which is never cleared here. Reads nothing outside of @p[0..len-1]; @out holds
+ * JSON_TEXT_FACTOR * len bytes. Returns the bytes written.
  */
 size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid);
+
+/* The bytes of @v that JSON cannot take as they are, or that need a look at their neighbours: below
+ * 0x20, above 0x7f (below it too, where bytes are signed), quotes, backslashes. One bit a byte.
+ */
+static inline unsigned json_text_odd(__m128i v)
+{
+	__m128i odd = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+				   _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+						_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+	return (unsigned)_mm_movemask_epi8(odd);
+}
+
+/* The same as json_text_put for bytes in a padded buffer (slice.h); @out holds JSON_TEXT_FACTOR *
+ * len + JSON_TEXT_SLACK bytes. Short clean text, which is most of it, costs one step.
+ */
+static inline size_t json_text_put_padded(uint8_t *out, const uint8_t *p, size_t len,
+					  bool *io_invalid)
+{
+	for (size_t i = 0; i < len; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		_mm_storeu_si128((__m128i *)(out + i), v);
+		unsigned odd = json_text_odd(v);
+		if (len - i < 16)
+			odd &= (1u << (len - i)) - 1;
+		if (odd) {
+			i += (unsigned)__builtin_ctz(odd);
+			return i + json_text_put(out + i, p + i, len - i, io_invalid);
+		}
+	}
+	return len;
+}
+
+/* Writes @p as base64 with its '=' at the end, without line breaks: 4 * ((len + 2) / 3) bytes. */
+size_t json_base64_put(uint8_t *out, const uint8_t *p, size_t len);
 
 #endif

@@ -24,6 +24,7 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 		memcpy(text + 1, fields[i].name, len);
 		memcpy(text + 1 + len, "\":", 2);
 		s->json[i] = slice_of(text, len + 3);
+		s->json_bytes += (uint32_t)len + 3;
 	}
 	return 0;
 }

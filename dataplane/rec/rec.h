@@ -30,7 +30,8 @@ struct field_def {
 struct schema {
 	const struct field_def *fields;
 	uint16_t n_fields;
-	struct slice *json; /* n_fields of them */
+	struct slice *json;  /* n_fields of them */
+	uint32_t json_bytes; /* of all of them */
 };
 
 int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields);
