@@ -5,6 +5,11 @@
  * Owns:   per worker: a JSON reader, PCRE2 match data, the record builder.
  * Runs:   worker; building formats: main.
  * Limits: fields beyond REC_PAIRS_MAX are kept out and counted.
+ *
+ * Pairs of a record, in this order: the parser's meta object (`_http`), `_rules` (names of the
+ * content rules that hold), the fields of the body, `_format` (where formats are configured: the
+ * one that fitted, or null), the fields that it took out of the text. Keys of the sender's that
+ * begin with '_' get another '_'. Of fields with one name the last wins, in the place of the first.
  */
 #ifndef SL_EXTRACT_EXTRACT_H
 #define SL_EXTRACT_EXTRACT_H
@@ -13,6 +18,7 @@
 #include "dataplane/base/ledger.h"
 #include "dataplane/extract/format.h"
 #include "dataplane/frame/parser.h"
+#include "dataplane/match/rules.h"
 
 /* One source, as extract needs it. */
 struct extract_source {
@@ -27,23 +33,30 @@ struct extract_source {
 
 struct extract;
 
-int extract_create(const struct extract_source *sources, unsigned n_sources, struct names *names,
-		   struct extract **ret_x, struct err *e);
+/* @sources are borrowed: records point to their schemas. @body_bytes_max: the longest JSON body
+ * that is read; a longer one goes out as text.
+ */
+int extract_create(const struct extract_source *sources, unsigned n_sources, size_t body_bytes_max,
+		   struct names *names, struct extract **ret_x, struct err *e);
 void extract_destroy(struct extract *x);
 
-/* Makes records of frames[0..n-1] in @b. Returns how many frames were taken: fewer than @n when the
- * batch is full, then the caller passes the batch on and comes back with the rest.
+/* Makes records of frames[first..n-1] in @b. @hits, of the same frames, may be NULL: no rules.
+ * Returns the first index that was not taken. Less than @n: the batch is full; the caller passes
+ * its records on, gives back the arena behind the frames, and calls again from there. With a batch
+ * that has no records at least one frame is always taken.
  */
-unsigned extract_records(struct extract *x, const struct frame *frames, unsigned n,
-			 struct batch *b);
+unsigned extract_records(struct extract *x, const struct frame *frames, unsigned first, unsigned n,
+			 const struct rule_hits *hits, struct batch *b);
 
 #define EXTRACT_COLS(X)                                                                \
 	X(IN, frames_in, "frames from the parser")                                     \
 	X(OUT, parsed, "records of the shape that was expected")                       \
 	X(OUT, unparsed, "records that carry the frame as text and say why in _error") \
+	X(LOSS, no_room, "records that an empty batch could not hold")                 \
 	X(INFO, formatted, "records whose text a format took apart")                   \
 	X(INFO, no_format, "records whose text no format fitted")                      \
-	X(INFO, fields_lost, "fields beyond the limit of one record")
+	X(INFO, fields_lost, "fields beyond the limits of one record")                 \
+	X(INFO, repaired, "records of JSON with bytes that are not UTF-8, now U+FFFD")
 
 #define EXTRACT_COL(kind, name, help) EXTRACT_##name,
 enum { EXTRACT_COLS(EXTRACT_COL) EXTRACT_N_COLS };

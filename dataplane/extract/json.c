@@ -1,0 +1,534 @@
+/* The token index gives each token's first byte; the bytes between two tokens belong to the first
+ * of them, or are white space:
+ *
+ *     { "name" : "a \"b\"" , "n" : -12.5 }
+ *     ^ ^      ^ ^         ^ ^   ^ ^     ^
+ *
+ * so a token ends at the next one's start, less the blanks before it, and walking tokens checks
+ * the grammar without looking at the inside of strings: control characters, UTF-8 and closing
+ * quotes were checked by the index. Only escapes are left, and most texts have none.
+ */
+#include "dataplane/extract/json.h"
+
+#include "dataplane/base/mem.h"
+#include "dataplane/base/text.h"
+#include "dataplane/extract/json_simd.h"
+#include "dataplane/rec/json_text.h"
+
+static const char err_utf8[] = "json: bytes that are not UTF-8";
+static const char err_surrogate[] = "json: half of a surrogate pair";
+static const char err_control[] = "json: control character in a string";
+static const char err_unclosed[] = "json: a string does not end";
+static const char err_empty[] = "json: no value";
+static const char err_long[] = "json: longer than the reader's limit";
+static const char err_other[] = "json: not readable";
+static const char err_escape[] = "json: bad escape in a string";
+static const char err_number[] = "json: bad number";
+static const char err_scalar[] = "json: a value was expected";
+static const char err_key[] = "json: a key was expected";
+static const char err_colon[] = "json: ':' was expected";
+static const char err_object[] = "json: ',' or '}' was expected";
+static const char err_array[] = "json: ',' or ']' was expected";
+static const char err_depth[] = "json: nested deeper than 512 levels";
+static const char err_behind[] = "json: bytes behind the value";
+
+struct json {
+	struct json_index *index;
+	size_t bytes_max;
+};
+
+/* One text while it is walked. */
+struct walk {
+	const uint8_t *p;
+	size_t len;
+	const uint32_t *at;
+	uint32_t n, i;
+	bool has_escapes, has_breaks;
+};
+
+struct json *json_create(size_t bytes_max)
+{
+	struct json *j = mem_alloc(sizeof(*j));
+	if (!j)
+		return NULL;
+	j->bytes_max = bytes_max;
+	j->index = json_index_create(bytes_max);
+	if (!j->index) {
+		mem_free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void json_destroy(struct json *j)
+{
+	if (!j)
+		return;
+	json_index_destroy(j->index);
+	mem_free(j);
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The first byte of token @i; 0, which begins no token, behind the last. */
+static uint8_t peek(const struct walk *w, uint32_t i)
+{
+	return i < w->n ? w->p[w->at[i]] : 0;
+}
+
+static struct slice token(const struct walk *w, uint32_t i)
+{
+	size_t end = i + 1 < w->n ? w->at[i + 1] : w->len;
+	while (is_blank(w->p[end - 1]))
+		end--;
+	return slice_of(w->p + w->at[i], end - w->at[i]);
+}
+
+static int hex4(const uint8_t *p)
+{
+	int v = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		uint8_t c = text_lower(p[i]);
+		if (text_is_digit(c))
+			v = v * 16 + (c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v * 16 + (c - 'a' + 10);
+		else
+			return -1;
+	}
+	return v;
+}
+
+/* The code unit of \uXXXX at @p, or -1 when there is none before @end. */
+static int unit_at(const uint8_t *p, const uint8_t *end)
+{
+	return end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
+}
+
+static bool is_high(int unit)
+{
+	return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low(int unit)
+{
+	return unit >= 0xdc00 && unit < 0xe000;
+}
+
+static const char *check_escapes(struct slice in)
+{
+	const uint8_t *p = in.ptr, *end = in.ptr + in.len;
+	while ((p = memchr(p, '\\', (size_t)(end - p)))) {
+		if (end - p >= 2 && p[1] && memchr("\"\\/bfnrt", p[1], 8)) {
+			p += 2;
+			continue;
+		}
+		int unit = unit_at(p, end);
+		if (unit < 0)
+			return err_escape;
+		p += 6;
+		if (is_low(unit) || (is_high(unit) && !is_low(unit_at(p, end))))
+			return err_surrogate;
+		if (is_high(unit))
+			p += 6;
+	}
+	return NULL;
+}
+
+static const uint8_t *digits(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end && text_is_digit(*p))
+		p++;
+	return p;
+}
+
+static bool is_number(struct slice s)
+{
+	const uint8_t *p = s.ptr, *end = s.ptr + s.len, *from;
+	p += p < end && *p == '-';
+	from = p;
+	p = digits(p, end);
+	if (p == from || (*from == '0' && p - from > 1))
+		return false;
+	if (p < end && *p == '.') {
+		from = ++p;
+		p = digits(p, end);
+		if (p == from)
+			return false;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		p += p < end && (*p == '+' || *p == '-');
+		from = p;
+		p = digits(p, end);
+		if (p == from)
+			return false;
+	}
+	return p == end;
+}
+
+/* The inside of the string token @i. */
+static const char *walk_string(const struct walk *w, uint32_t i, struct slice *ret_in)
+{
+	struct slice s = token(w, i);
+	if (s.len < 2 || s.ptr[s.len - 1] != '"')
+		return err_scalar;
+	*ret_in = slice_of(s.ptr + 1, s.len - 2);
+	return w->has_escapes ? check_escapes(*ret_in) : NULL;
+}
+
+/* The scalar token @i as a value: its type, and the bytes that stand for it. */
+static const char *walk_scalar(const struct walk *w, uint32_t i, enum val_type *ret_type,
+			       struct slice *ret_part)
+{
+	uint8_t c = peek(w, i);
+	if (c == '"') {
+		*ret_type = VAL_JSTR;
+		return walk_string(w, i, ret_part);
+	}
+	if (i >= w->n)
+		return err_scalar;
+	struct slice s = token(w, i);
+	*ret_part = s;
+	if (c == '-' || text_is_digit(c)) {
+		*ret_type = VAL_NUM;
+		return is_number(s) ? NULL : err_number;
+	}
+	if (slice_eq(s, SLICE_LIT("true")))
+		*ret_type = VAL_TRUE;
+	else if (slice_eq(s, SLICE_LIT("false")))
+		*ret_type = VAL_FALSE;
+	else if (slice_eq(s, SLICE_LIT("null")))
+		*ret_type = VAL_NULL;
+	else
+		return err_scalar;
+	return NULL;
+}
+
+/* `"key" :` at token i; leaves i behind the colon. */
+static const char *walk_key(struct walk *w, struct slice *ret_key)
+{
+	if (peek(w, w->i) != '"')
+		return err_key;
+	const char *err = walk_string(w, w->i, ret_key);
+	if (err)
+		return err == err_scalar ? err_key : err;
+	if (peek(w, w->i + 1) != ':')
+		return err_colon;
+	w->i += 2;
+	return NULL;
+}
+
+/* Behind a value inside of brackets: closes what ends here, and stops where the next value is
+ * expected (true) or the outermost bracket has closed (false).
+ */
+static const char *walk_closing(struct walk *w, const uint64_t *is_object, unsigned *io_depth,
+				bool *ret_more)
+{
+	struct slice key;
+	while (*io_depth) {
+		unsigned top = *io_depth - 1;
+		bool object = is_object[top / 64] >> (top % 64) & 1;
+		uint8_t c = peek(w, w->i);
+		if (c == ',') {
+			w->i++;
+			*ret_more = true;
+			return object ? walk_key(w, &key) : NULL;
+		}
+		if (c != (object ? '}' : ']'))
+			return object ? err_object : err_array;
+		w->i++;
+		*io_depth = top;
+	}
+	*ret_more = false;
+	return NULL;
+}
+
+/* One object or array, from token i to behind its closing bracket. */
+static const char *walk_nested(struct walk *w)
+{
+	uint64_t is_object[JSON_DEPTH_MAX / 64] = {0};
+	unsigned depth = 0;
+	bool more = true;
+	while (more) {
+		const char *err;
+		uint8_t c = peek(w, w->i);
+		if (c == '{' || c == '[') {
+			if (depth == JSON_DEPTH_MAX)
+				return err_depth;
+			uint64_t bit = (uint64_t)1 << (depth % 64);
+			is_object[depth / 64] = c == '{' ? is_object[depth / 64] | bit
+							 : is_object[depth / 64] & ~bit;
+			depth++;
+			w->i++;
+			if (peek(w, w->i) != (c == '{' ? '}' : ']')) {
+				struct slice key;
+				err = c == '{' ? walk_key(w, &key) : NULL;
+				if (err)
+					return err;
+				continue;
+			}
+		} else {
+			enum val_type type;
+			struct slice part;
+			err = walk_scalar(w, w->i, &type, &part);
+			if (err)
+				return err;
+			w->i++;
+		}
+		err = walk_closing(w, is_object, &depth, &more);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static const char *walk_start(struct json *j, struct slice text, struct walk *ret_w)
+{
+	if (slice_starts(text, SLICE_LIT("\xef\xbb\xbf")))
+		text = slice_from(text, 3);
+	if (text.len > j->bytes_max)
+		return err_long;
+	struct walk w = {.p = text.ptr, .len = text.len};
+	switch (json_index_run(j->index, text.ptr, text.len, &w.at, &w.n)) {
+	case JSON_INDEX_OK:
+		break;
+	case JSON_INDEX_EMPTY:
+		return err_empty;
+	case JSON_INDEX_UTF8:
+		return err_utf8;
+	case JSON_INDEX_CONTROL:
+		return err_control;
+	case JSON_INDEX_UNCLOSED:
+		return err_unclosed;
+	case JSON_INDEX_LONG:
+		return err_long;
+	default:
+		return err_other;
+	}
+	w.has_escapes = memchr(text.ptr, '\\', text.len);
+	w.has_breaks = memchr(text.ptr, '\n', text.len) || memchr(text.ptr, '\r', text.len);
+	*ret_w = w;
+	return NULL;
+}
+
+const char *json_check(struct json *j, struct slice text)
+{
+	struct walk w;
+	const char *err = walk_start(j, text, &w);
+	if (!err)
+		err = walk_nested(&w);
+	if (!err && w.i != w.n)
+		err = err_behind;
+	return err;
+}
+
+size_t json_unescape(uint8_t *out, struct slice in)
+{
+	const uint8_t *p = in.ptr, *end = in.ptr + in.len;
+	uint8_t *o = out;
+	while (p < end) {
+		if (*p != '\\' || end - p < 2) {
+			*o++ = *p++;
+			continue;
+		}
+		const char *plain = "bfnrt", *is = memchr(plain, p[1], 5);
+		int unit = unit_at(p, end);
+		if (unit < 0) {
+			*o++ = is ? (uint8_t) "\b\f\n\r\t"[is - plain] : p[1];
+			p += 2;
+			continue;
+		}
+		p += 6;
+		uint32_t c = (uint32_t)unit;
+		if (is_high(unit) && is_low(unit_at(p, end))) {
+			c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)unit_at(p, end) - 0xdc00);
+			p += 6;
+		}
+		if (c < 0x80) {
+			*o++ = (uint8_t)c;
+		} else if (c < 0x800) {
+			*o++ = (uint8_t)(0xc0 | c >> 6);
+			*o++ = (uint8_t)(0x80 | (c & 0x3f));
+		} else if (c < 0x10000) {
+			*o++ = (uint8_t)(0xe0 | c >> 12);
+			*o++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+			*o++ = (uint8_t)(0x80 | (c & 0x3f));
+		} else {
+			*o++ = (uint8_t)(0xf0 | c >> 18);
+			*o++ = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+			*o++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+			*o++ = (uint8_t)(0x80 | (c & 0x3f));
+		}
+	}
+	return (size_t)(o - out);
+}
+
+/* Two spellings of one key must become one key, so escapes that need not be are taken out. */
+static struct val key_val(struct rec_builder *rb, struct slice key)
+{
+	if (!memchr(key.ptr, '\\', key.len))
+		return keys_of_sender(rb, VAL_JSTR, key);
+	struct arena *a = &rb->b->arena;
+	uint32_t plain = arena_take(a, key.len);
+	uint32_t off = arena_take(a, JSON_TEXT_FACTOR * key.len);
+	if (!plain || !off) {
+		rb->full = true;
+		return (struct val){0};
+	}
+	bool invalid = false;
+	size_t n = json_unescape(a->base + plain, key);
+	n = json_text_put(a->base + off, a->base + plain, n, &invalid);
+	a->used = off + n;
+	return keys_of_sender(rb, VAL_JSTR, arena_slice(a, off, n));
+}
+
+/* A copy of a valid text without its blanks and line breaks. */
+static struct val minified(struct rec_builder *rb, struct slice s)
+{
+	uint32_t off = arena_take(&rb->b->arena, s.len);
+	if (!off) {
+		rb->full = true;
+		return (struct val){0};
+	}
+	uint8_t *out = rb->b->arena.base + off, *o = out;
+	bool in_string = false;
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.ptr[i];
+		if (!in_string && is_blank(c))
+			continue;
+		*o++ = c;
+		if (in_string && c == '\\' && i + 1 < s.len)
+			*o++ = s.ptr[++i];
+		else if (c == '"')
+			in_string = !in_string;
+	}
+	return val_of(VAL_JSON, off, (size_t)(o - out));
+}
+
+/* The value at token i, whatever it is; leaves i behind it. */
+static const char *walk_value(struct walk *w, struct rec_builder *rb, struct val *ret_v)
+{
+	uint8_t c = peek(w, w->i);
+	if (c != '{' && c != '[') {
+		enum val_type type;
+		struct slice part;
+		const char *err = walk_scalar(w, w->i++, &type, &part);
+		if (!err)
+			*ret_v = rec_ref(rb, type, part);
+		return err;
+	}
+	const uint8_t *from = w->p + w->at[w->i];
+	const char *err = walk_nested(w);
+	if (err)
+		return err;
+	struct slice part = slice_of(from, (size_t)(w->p + w->at[w->i - 1] + 1 - from));
+	bool breaks = w->has_breaks &&
+		      (memchr(part.ptr, '\n', part.len) || memchr(part.ptr, '\r', part.len));
+	*ret_v = breaks ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
+	return NULL;
+}
+
+static const char *walk_object(struct walk *w, struct rec_builder *rb)
+{
+	w->i = 1;
+	for (bool more = peek(w, 1) != '}'; more;) {
+		struct slice key;
+		struct val v;
+		const char *err = walk_key(w, &key);
+		if (!err)
+			err = walk_value(w, rb, &v);
+		if (err)
+			return err;
+		rec_pair(rb, key_val(rb, key), v);
+		uint8_t c = peek(w, w->i);
+		if (c != ',' && c != '}')
+			return err_object;
+		more = c == ',';
+		w->i += more;
+	}
+	w->i++;
+	return NULL;
+}
+
+static const char *read_pairs(struct json *j, struct slice text, struct rec_builder *rb)
+{
+	struct walk w;
+	const char *err = walk_start(j, text, &w);
+	if (err)
+		return err;
+	if (peek(&w, 0) == '{') {
+		err = walk_object(&w, rb);
+	} else {
+		struct val v;
+		err = walk_value(&w, rb, &v);
+		if (!err)
+			rec_pair(rb, rec_make_text(rb, VAL_JSTR, SLICE_LIT("value")), v);
+	}
+	return err ? err : w.i == w.n ? NULL : err_behind;
+}
+
+/* A copy in which bytes that are not UTF-8, and escapes of half a surrogate pair, are U+FFFD. An
+ * ill-formed byte takes the continuation bytes behind it along.
+ */
+static struct slice repaired(struct rec_builder *rb, struct slice text)
+{
+	struct arena *a = &rb->b->arena;
+	uint32_t off = arena_take(a, 3 * text.len);
+	if (!off) {
+		rb->full = true;
+		return (struct slice){0};
+	}
+	uint8_t *o = a->base + off;
+	const uint8_t *p = text.ptr, *end = p + text.len, *valid = p;
+	while (p < end) {
+		if (p >= valid)
+			valid = p + text_utf8_valid(p, (size_t)(end - p));
+		int unit = unit_at(p, end);
+		if (p == valid) {
+			for (p++; p < end && (*p & 0xc0) == 0x80;)
+				p++;
+			memcpy(o, "\xef\xbf\xbd", 3);
+			o += 3;
+		} else if (is_low(unit) || (is_high(unit) && !is_low(unit_at(p + 6, end)))) {
+			memcpy(o, "\\ufffd", 6);
+			p += 6;
+			o += 6;
+		} else {
+			/* A surrogate pair, or one escape, is copied as a whole. */
+			size_t n = is_high(unit) ? 12 : *p == '\\' && end - p > 1 ? 2 : 1;
+			if (p + n > valid)
+				n = 1;
+			memcpy(o, p, n);
+			p += n;
+			o += n;
+		}
+	}
+	size_t len = (size_t)(o - (a->base + off));
+	a->used = off + len;
+	return arena_slice(a, off, len);
+}
+
+const char *json_pairs(struct json *j, struct slice text, struct rec_builder *rb,
+		       bool *ret_repaired)
+{
+	unsigned n_pairs = rb->n_pairs, n_lost = rb->n_pairs_lost;
+	const char *err = read_pairs(j, text, rb);
+	bool repair = err == err_utf8 || err == err_surrogate;
+	if (repair) {
+		rb->n_pairs = n_pairs;
+		rb->n_pairs_lost = n_lost;
+		text = repaired(rb, text);
+		err = text.ptr ? read_pairs(j, text, rb) : err;
+	}
+	if (err) {
+		rb->n_pairs = n_pairs;
+		rb->n_pairs_lost = n_lost;
+		return err;
+	}
+	*ret_repaired = repair;
+	return NULL;
+}

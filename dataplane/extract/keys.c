@@ -1,0 +1,145 @@
+#include "dataplane/extract/keys.h"
+
+#include "dataplane/base/mem.h"
+
+#define KEYS_SLOTS_MAX (4 * REC_PAIRS_MAX)
+
+struct keys_slot {
+	uint32_t epoch; /* in use when it is the table's */
+	uint32_t hash;
+	uint32_t idx;
+};
+
+struct keys {
+	const struct names *names;
+	uint32_t epoch;
+	uint32_t mask;
+	struct keys_slot slots[KEYS_SLOTS_MAX];
+};
+
+struct keys *keys_create(const struct names *names)
+{
+	struct keys *k = mem_alloc(sizeof(*k));
+	if (k)
+		k->names = names;
+	return k;
+}
+
+void keys_destroy(struct keys *k)
+{
+	mem_free(k);
+}
+
+struct val keys_of_sender(struct rec_builder *rb, enum val_type type, struct slice key)
+{
+	if (key.len == 0 || key.ptr[0] != '_')
+		return rec_ref(rb, type, key);
+	uint32_t off = arena_take(&rb->b->arena, key.len + 1);
+	if (!off) {
+		rb->full = true;
+		return (struct val){0};
+	}
+	rb->b->arena.base[off] = '_';
+	memcpy(rb->b->arena.base + off + 1, key.ptr, key.len);
+	return val_of(type, off, key.len + 1);
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	return h ^ (h >> 32);
+}
+
+static uint32_t hash_of(struct slice s)
+{
+	uint64_t h = s.len, v;
+	for (; s.len >= 8; s = slice_from(s, 8)) {
+		memcpy(&v, s.ptr, 8);
+		h = mix(h, v);
+	}
+	if (s.len) {
+		v = 0;
+		memcpy(&v, s.ptr, s.len);
+		h = mix(h, v);
+	}
+	return (uint32_t)(h ^ (h >> 29));
+}
+
+static struct slice text_of(const struct keys *k, const struct rec_builder *rb, struct val key)
+{
+	if (key.type == VAL_NAME)
+		return names_text(k->names, key.off);
+	return arena_slice(&rb->b->arena, key.off, key.len);
+}
+
+void keys_start(struct keys *k, unsigned n_pairs)
+{
+	uint32_t n = 64;
+	while (n < 4 * n_pairs && n < KEYS_SLOTS_MAX)
+		n *= 2;
+	k->mask = n - 1;
+	if (++k->epoch == 0) {
+		memset(k->slots, 0, sizeof(k->slots));
+		k->epoch = 1;
+	}
+}
+
+static int find(struct keys *k, const struct rec_builder *rb, unsigned i, struct slice text,
+		uint32_t hash)
+{
+	for (unsigned p = 0; p < KEYS_PROBES_MAX; p++) {
+		struct keys_slot *s = &k->slots[(hash + p) & k->mask];
+		if (s->epoch != k->epoch) {
+			*s = (struct keys_slot){.epoch = k->epoch, .hash = hash, .idx = i};
+			return (int)i;
+		}
+		if (s->hash == hash && slice_eq(text, text_of(k, rb, rb->pairs[2 * s->idx])))
+			return (int)s->idx;
+	}
+	return -1;
+}
+
+int keys_find(struct keys *k, const struct rec_builder *rb, unsigned i)
+{
+	struct slice text = text_of(k, rb, rb->pairs[2 * i]);
+	return find(k, rb, i, text, hash_of(text));
+}
+
+/* The pair's value moves into the fixed field of the same name when it is text for text: what reads
+ * a fixed field relies on the type that its parser promised.
+ */
+static bool move_to_fixed(struct rec_builder *rb, struct slice text, struct val v)
+{
+	for (unsigned i = 0; i < rb->schema->n_fields; i++) {
+		struct slice json = rb->schema->json[i]; /* "name": */
+		if (json.len != text.len + 3 || memcmp(json.ptr + 1, text.ptr, text.len) != 0)
+			continue;
+		bool is_text = v.type == VAL_STR || v.type == VAL_JSTR;
+		bool fits = rb->schema->fields[i].type == VAL_STR && is_text;
+		rb->fixed[i] = fits ? v : (struct val){0};
+		return fits;
+	}
+	return false;
+}
+
+unsigned keys_unique(struct keys *k, struct rec_builder *rb)
+{
+	unsigned n = 0, n_lost = 0;
+	keys_start(k, rb->n_pairs);
+	for (unsigned i = 0; i < rb->n_pairs; i++) {
+		struct val key = rb->pairs[2 * i], v = rb->pairs[2 * i + 1];
+		struct slice text = text_of(k, rb, key);
+		if (rb->schema->n_fields && move_to_fixed(rb, text, v))
+			continue;
+		rb->pairs[2 * n] = key;
+		int at = find(k, rb, n, text, hash_of(text));
+		if (at < 0) {
+			n_lost++;
+			continue;
+		}
+		rb->pairs[2 * at + 1] = v;
+		n += at == (int)n;
+	}
+	rb->n_pairs = n;
+	return n_lost;
+}

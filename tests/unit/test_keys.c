@@ -1,0 +1,104 @@
+#include "pairs.h"
+
+#include "dataplane/extract/keys.h"
+
+static const struct field_def fields[] = {
+	{.name = "host", .type = VAL_STR},
+	{.name = "pid", .type = VAL_I64},
+};
+
+struct readers {
+	struct keys *keys;
+	struct pairs *pairs;
+	struct schema schema;
+};
+
+static int setup(void **state)
+{
+	static struct readers r;
+	r.pairs = pairs_create(4 << 20);
+	r.keys = keys_create(r.pairs->names);
+	*state = &r;
+	return r.keys ? schema_init(&r.schema, fields, 2) : -1;
+}
+
+static int teardown(void **state)
+{
+	struct readers *r = *state;
+	schema_fini(&r->schema);
+	keys_destroy(r->keys);
+	pairs_destroy(r->pairs);
+	return 0;
+}
+
+static void put(struct pairs *p, const char *key, const char *value)
+{
+	struct slice k = pairs_copy(p, key, strlen(key));
+	rec_pair(&p->rb, keys_of_sender(&p->rb, VAL_JSTR, k),
+		 rec_make_text(&p->rb, VAL_STR, slice_str(value)));
+}
+
+static void the_last_of_one_name_wins_in_the_place_of_the_first(void **state)
+{
+	struct readers *r = *state;
+	pairs_reset(r->pairs, NULL);
+	put(r->pairs, "a", "1");
+	put(r->pairs, "b", "2");
+	put(r->pairs, "a", "3");
+	put(r->pairs, "longer than eight bytes", "4");
+	put(r->pairs, "longer than eight bytes", "5");
+	assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+	assert_string_equal(pairs_built(r->pairs),
+			    "\"a\"='3'; \"b\"='2'; \"longer than eight bytes\"='5'");
+}
+
+static void a_name_of_the_table_and_the_same_text_are_one_key(void **state)
+{
+	struct readers *r = *state;
+	uint32_t id = 0;
+	pairs_reset(r->pairs, NULL);
+	assert_int_equal(names_add(r->pairs->names, SLICE_LIT("level"), &id), 0);
+	rec_pair(&r->pairs->rb, val_of(VAL_NAME, id, 0), val_of(VAL_NULL, 0, 0));
+	put(r->pairs, "level", "info");
+	assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+	assert_string_equal(pairs_built(r->pairs), "level='info'");
+}
+
+static void a_pair_takes_the_place_of_a_fixed_field_of_its_name(void **state)
+{
+	struct readers *r = *state;
+	pairs_reset(r->pairs, &r->schema);
+	rec_set_str(&r->pairs->rb, 0, SLICE_LIT("of the parser"));
+	rec_set_i64(&r->pairs->rb, 1, 7);
+	put(r->pairs, "host", "of the sender");
+	put(r->pairs, "pid", "x");
+	assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+	/* A field that is promised as a number never holds text: it is absent, the pair stays. */
+	assert_string_equal(pairs_built(r->pairs), "\"pid\"='x'");
+	assert_int_equal(r->pairs->rb.fixed[1].type, VAL_ABSENT);
+	assert_int_equal(r->pairs->rb.fixed[0].len, strlen("of the sender"));
+}
+
+static void as_many_keys_as_a_record_holds_stay_apart(void **state)
+{
+	struct readers *r = *state;
+	char key[16];
+	pairs_reset(r->pairs, NULL);
+	for (unsigned i = 0; i < REC_PAIRS_MAX; i++) {
+		snprintf(key, sizeof(key), "key%u", i);
+		put(r->pairs, key, "");
+	}
+	assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+	assert_int_equal(r->pairs->rb.n_pairs, REC_PAIRS_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_last_of_one_name_wins_in_the_place_of_the_first),
+		cmocka_unit_test(a_name_of_the_table_and_the_same_text_are_one_key),
+		cmocka_unit_test(a_pair_takes_the_place_of_a_fixed_field_of_its_name),
+		cmocka_unit_test(as_many_keys_as_a_record_holds_stay_apart),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
