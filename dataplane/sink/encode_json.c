@@ -1,0 +1,229 @@
+#include <assert.h>
+
+#include "dataplane/base/civil.h"
+#include "dataplane/base/text.h"
+#include "dataplane/rec/json_text.h"
+#include "dataplane/sink/encode.h"
+
+#define ID_MAX        64 /* 16 + 1 + 1 + 1 + 20 + 1 + 10 */
+#define TIME_MAX      30
+/* What a value may need besides its bytes: a double (32), its quotes, the comma before it. */
+#define VAL_EXTRA_MAX 36
+/* All that stands around the values: the keys and literals of put_head and of the end. */
+#define FRAME_MAX     (256 + ID_MAX + TIME_MAX + JSON_TEXT_SLACK)
+
+#define PUT_LIT(o, s) put_bytes(o, "" s, sizeof(s) - 1)
+
+static inline uint8_t *put_bytes(uint8_t *o, const void *p, size_t len)
+{
+	memcpy(o, p, len);
+	return o + len;
+}
+
+/* Copies from a padded buffer in steps of 16: names are short, a call of memcpy would cost more. */
+static inline uint8_t *put_padded(uint8_t *o, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i += 16)
+		_mm_storeu_si128((__m128i *)(o + i), _mm_loadu_si128((const __m128i *)(p + i)));
+	return o + len;
+}
+
+static inline uint8_t *put_text(uint8_t *o, const uint8_t *p, size_t len, bool *io_invalid)
+{
+	*o++ = '"';
+	o += json_text_put_padded(o, p, len, io_invalid);
+	*o++ = '"';
+	return o;
+}
+
+static inline uint64_t load8(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, 8);
+	return v;
+}
+
+static uint8_t *put_f64(uint8_t *o, const uint8_t *p)
+{
+	double v;
+	memcpy(&v, p, 8);
+	return o + text_put_f64((char *)o, v);
+}
+
+static uint8_t *put_time(uint8_t *o, const uint8_t *p)
+{
+	*o++ = '"';
+	o += civil_put_rfc3339((char *)o, (int64_t)load8(p));
+	*o++ = '"';
+	return o;
+}
+
+static uint8_t *put_base64(uint8_t *o, const uint8_t *p, size_t len)
+{
+	*o++ = '"';
+	o += json_base64_put(o, p, len);
+	*o++ = '"';
+	return o;
+}
+
+static inline uint8_t *put_val(const struct encode_ctx *ctx, const uint8_t *base, struct val v,
+			       uint8_t *o, bool *io_invalid)
+{
+	const uint8_t *p = base + v.off;
+	switch ((enum val_type)v.type) {
+	case VAL_STR:
+		return put_text(o, p, v.len, io_invalid);
+	case VAL_NUM:
+	case VAL_JSON:
+		return put_padded(o, p, v.len);
+	case VAL_JSTR:
+		*o++ = '"';
+		o = put_padded(o, p, v.len);
+		*o++ = '"';
+		return o;
+	case VAL_I64:
+		return o + text_put_i64((char *)o, (int64_t)load8(p));
+	case VAL_U64:
+		return o + text_put_u64((char *)o, load8(p));
+	case VAL_F64:
+		return put_f64(o, p);
+	case VAL_TIME:
+		return put_time(o, p);
+	case VAL_BYTES:
+		return put_base64(o, p, v.len);
+	case VAL_TRUE:
+		return PUT_LIT(o, "true");
+	case VAL_FALSE:
+		return PUT_LIT(o, "false");
+	case VAL_NULL:
+		return PUT_LIT(o, "null");
+	case VAL_NAME: /* a name as a value: a stream that the configuration knows */
+		return put_padded(o, names_json(ctx->names, v.off).ptr,
+				  names_json(ctx->names, v.off).len - 1);
+	case VAL_ABSENT:
+		break;
+	}
+	assert(!"a value of a known type");
+	return PUT_LIT(o, "null");
+}
+
+static inline uint8_t *put_key(const struct encode_ctx *ctx, const uint8_t *base, struct val key,
+			       uint8_t *o, bool *io_invalid)
+{
+	if (key.type == VAL_NAME) {
+		struct slice name = names_json(ctx->names, key.off);
+		return put_padded(o, name.ptr, name.len);
+	}
+	assert(key.type == VAL_STR || key.type == VAL_JSTR);
+	o = put_val(ctx, base, key, o, io_invalid);
+	*o++ = ':';
+	return o;
+}
+
+size_t encode_id(const struct rec *r, uint8_t *out)
+{
+	char *o = (char *)out;
+	o += text_put_hex64(o, r->session_id);
+	*o++ = '-';
+	*o++ = r->dir == 0 ? 'c' : 's';
+	*o++ = '-';
+	o += text_put_u64(o, r->stream_off);
+	*o++ = '-';
+	o += text_put_u64(o, r->idx);
+	return (size_t)(o - (char *)out);
+}
+
+/* Packets of a burst are of one second, mostly: its date is worked out once, which saves 20 ns. */
+static inline uint8_t *put_packet_time(struct encode_ctx *ctx, uint64_t time_ns, uint8_t *o)
+{
+	uint64_t second = time_ns / NS_PER_S;
+	if (ctx->second != second + 1) {
+		civil_put_rfc3339_9(ctx->second_text, (int64_t)(second * NS_PER_S));
+		ctx->second = second + 1;
+	}
+	memcpy(o, ctx->second_text, TIME_MAX);
+	text_put_9digits((char *)o + 20, (uint32_t)(time_ns - second * NS_PER_S));
+	return o + TIME_MAX;
+}
+
+/* Sluice's own keys, up to the record's first value. */
+static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const struct rec *r,
+				uint8_t *o, bool *io_invalid)
+{
+	o = PUT_LIT(o, "{\"_id\":\"");
+	o += encode_id(r, o);
+	o = PUT_LIT(o, "\",\"_time\":\"");
+	o = put_packet_time(ctx, r->time_ns, o);
+	o = PUT_LIT(o, "\",");
+	if (r->stream.type == VAL_ABSENT) {
+		struct slice source = ctx->source_json[r->source];
+		o = put_padded(o, source.ptr, source.len);
+	} else {
+		struct slice source = ctx->source_only[r->source];
+		o = put_padded(o, source.ptr, source.len);
+		o = PUT_LIT(o, "\"_stream\":");
+		o = put_val(ctx, base, r->stream, o, io_invalid);
+		*o++ = ',';
+	}
+	if (r->origin_len)
+		o = put_padded(o, base + r->origin_off, r->origin_len);
+	else
+		o--; /* the comma after the source */
+	if (r->flags & REC_UNPARSED) {
+		const char *error = r->error ? r->error : "";
+		o = PUT_LIT(o, ",\"_error\":\"");
+		o += json_text_put(o, (const uint8_t *)error, strlen(error), io_invalid);
+		*o++ = '"';
+	}
+	if (r->flags & REC_CUT)
+		o = PUT_LIT(o, ",\"_cut\":true");
+	return o;
+}
+
+size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct rec *r, uint8_t *out)
+{
+	const uint8_t *base = b->arena.base;
+	const struct schema *schema = r->schema;
+	bool invalid = false;
+	uint8_t *o = put_head(ctx, base, r, out, &invalid);
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if (r->vals[i].type == VAL_ABSENT)
+			continue;
+		*o++ = ',';
+		o = put_padded(o, schema->json[i].ptr, schema->json[i].len);
+		o = put_val(ctx, base, r->vals[i], o, &invalid);
+	}
+	const struct val *pair = r->vals + schema->n_fields;
+	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
+		if (pair[1].type == VAL_ABSENT)
+			continue;
+		*o++ = ',';
+		o = put_key(ctx, base, pair[0], o, &invalid);
+		o = put_val(ctx, base, pair[1], o, &invalid);
+	}
+	if (invalid)
+		o = PUT_LIT(o, ",\"_invalid_utf8\":true");
+	o = PUT_LIT(o, "}\n");
+	return (size_t)(o - out);
+}
+
+/* One factor for all bytes of values, whatever their type: a bound must be cheap, not close. */
+size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r)
+{
+	(void)b;
+	const struct schema *schema = r->schema;
+	unsigned n_vals = schema->n_fields + 2u * r->n_pairs;
+	size_t text = r->stream.len;
+	for (unsigned i = 0; i < n_vals; i++)
+		text += r->vals[i].len;
+	if (r->flags & REC_UNPARSED && r->error)
+		text += strlen(r->error);
+	size_t names = schema->json_bytes;
+	names += ctx->source_json[r->source].len + ctx->source_only[r->source].len;
+	for (unsigned i = schema->n_fields; i < n_vals; i += 2)
+		if (r->vals[i].type == VAL_NAME)
+			names += names_json(ctx->names, r->vals[i].off).len;
+	if (r->stream.type == VAL_NAME)
+		names += names_json(ctx->names, r->stream.off).len;
+	return FRAME_MAX + r->origin_len + names + JSON_TEXT_FACTOR * text + VAL_EXTRA_MAX * n_vals;
+}
