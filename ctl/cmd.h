@@ -1,0 +1,18 @@
+/* cmd.h - commands of sluiced that need a file of their own.
+ *
+ * In:     a loaded configuration, or nothing.
+ * Out:    lines on standard output; an exit status: 0 done, 1 something failed, 2 unusable.
+ * Owns:   nothing.
+ * Runs:   main.
+ * Limits: -
+ */
+#ifndef SL_CTL_CMD_H
+#define SL_CTL_CMD_H
+
+#include "ctl/config.h"
+
+int cmd_check(const struct config *c);
+int cmd_test(const struct config *c);
+int cmd_devices(void);
+
+#endif

@@ -1,0 +1,111 @@
+#include "ctl/eal.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_config.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+
+#define ARGS_MAX      64
+
+/* Memory of EAL without hugepages, in MiB: rings only, or packet buffers of 64 KiB too. */
+#define MEMORY_REPLAY "32"
+#define MEMORY_PORTS  "1024"
+
+struct args {
+	char *v[ARGS_MAX];
+	int n;
+	char cores[256];
+};
+
+static void add(struct args *a, const char *arg)
+{
+	if (a->n < ARGS_MAX - 1)
+		a->v[a->n++] = (char *)arg;
+}
+
+/* Free hugepages of 2 MiB or 1 GiB, in MiB. */
+static unsigned long hugepages_free_mib(void)
+{
+	static const struct {
+		const char *path;
+		unsigned long mib;
+	} sizes[] = {
+		{"/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", 2},
+		{"/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", 1024},
+	};
+	unsigned long mib = 0;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		FILE *f = fopen(sizes[i].path, "r");
+		unsigned long n = 0;
+		if (f && fscanf(f, "%lu", &n) == 1)
+			mib += n * sizes[i].mib;
+		if (f)
+			fclose(f);
+	}
+	return mib;
+}
+
+/* "(0-3)@(0,1)": every lcore floats over the CPUs that we may use. A replay shares the machine;
+ * pinning of live workers is for the configuration's eal key until NUMA is looked at.
+ */
+static void describe_cores(struct args *a, unsigned n_workers)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	sched_getaffinity(0, sizeof(set), &set);
+	size_t len = (size_t)snprintf(a->cores, sizeof(a->cores), "(0-%u)@(", n_workers);
+	const char *comma = "";
+	for (int cpu = 0; cpu < CPU_SETSIZE && len < sizeof(a->cores) - 16; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		len += (size_t)snprintf(a->cores + len, sizeof(a->cores) - len, "%s%d", comma, cpu);
+		comma = ",";
+	}
+	snprintf(a->cores + len, sizeof(a->cores) - len, ")");
+}
+
+int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
+{
+	struct args a = {0};
+	*ret_note = NULL;
+	describe_cores(&a, conf->n_workers);
+	add(&a, "sluiced");
+	add(&a, "--no-telemetry");
+	add(&a, "--log-level=lib.eal:error");
+	add(&a, "--lcores");
+	add(&a, a.cores);
+	bool huge = conf->ports && geteuid() == 0 && hugepages_free_mib() >= 256;
+	if (huge) {
+		add(&a, "--in-memory");
+	} else {
+		add(&a, "--no-huge");
+		add(&a, "--no-shconf");
+		add(&a, "-m");
+		add(&a, conf->ports ? MEMORY_PORTS : MEMORY_REPLAY);
+		if (conf->ports)
+			*ret_note = "no free hugepages: running on plain memory, which costs a "
+				    "third to a "
+				    "half of the speed. scripts/hugepages.sh reserves them";
+	}
+	if (!conf->ports)
+		add(&a, "--no-pci");
+	for (size_t i = 0; i < conf->n_extra; i++)
+		add(&a, conf->extra[i]);
+	/* EAL moves pointers about in the array it is given, and keeps getopt's state. */
+	if (rte_eal_init(a.n, a.v) < 0)
+		return err_set(e, -EINVAL, "DPDK's environment did not start: %s%s",
+			       rte_strerror(rte_errno),
+			       conf->ports ? " (the lines above say what it lacked)" : "");
+	return 0;
+}
+
+void eal_stop(void)
+{
+	rte_eal_cleanup();
+}

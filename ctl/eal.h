@@ -1,0 +1,31 @@
+/* eal.h - starts DPDK's environment for what is asked, on whatever machine this is.
+ *
+ * In:     the number of workers, and whether ports are wanted.
+ * Out:    lcores 1..n_workers to launch workers on; the caller is the main lcore.
+ * Owns:   EAL, until eal_stop.
+ * Runs:   main.
+ * Limits: once a process.
+ */
+#ifndef SL_CTL_EAL_H
+#define SL_CTL_EAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dataplane/base/err.h"
+
+struct eal_conf {
+	unsigned n_workers;
+	bool ports;               /* hugepages and PCI where there are any */
+	const char *const *extra; /* more arguments of EAL's own */
+	size_t n_extra;
+};
+
+/* Without ports nothing is needed: no root, no hugepages, no PCI. With ports hugepages are used
+ * when the machine has free ones, else plain memory, and *ret_note then says what that costs and
+ * how to mend it (static text, else NULL). -EINVAL with what EAL lacked, in plain words.
+ */
+int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e);
+void eal_stop(void);
+
+#endif

@@ -1,0 +1,175 @@
+#include "ctl/report.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "dataplane/base/mem.h"
+
+struct row {
+	const struct ledger_table *table;
+	char *scope;
+	uint64_t cols[LEDGER_COLS_MAX];
+	struct row *next;
+};
+
+struct report {
+	struct row *first, **end;
+};
+
+struct report *report_create(void)
+{
+	struct report *r = mem_alloc(sizeof(*r));
+	if (r)
+		r->end = &r->first;
+	return r;
+}
+
+void report_destroy(struct report *r)
+{
+	if (!r)
+		return;
+	for (struct row *row = r->first, *next; row; row = next) {
+		next = row->next;
+		mem_free(row->scope);
+		mem_free(row);
+	}
+	mem_free(r);
+}
+
+void report_add(struct report *r, const struct ledger_table *t, const char *scope,
+		const uint64_t *cols)
+{
+	struct row *row = r->first;
+	while (row && (row->table != t || strcmp(row->scope, scope) != 0))
+		row = row->next;
+	if (!row) {
+		row = mem_alloc(sizeof(*row));
+		if (!row)
+			return;
+		row->table = t;
+		row->scope = mem_strdup(scope);
+		*r->end = row;
+		r->end = &row->next;
+	}
+	for (unsigned i = 0; i < t->n_cols; i++)
+		row->cols[i] += cols[i];
+}
+
+static uint64_t row_losses(const struct row *row)
+{
+	return ledger_sum(row->table, row->cols, LEDGER_LOSS) +
+	       ledger_sum(row->table, row->cols, LEDGER_MISSED);
+}
+
+uint64_t report_losses(const struct report *r)
+{
+	uint64_t n = 0;
+	for (const struct row *row = r->first; row; row = row->next)
+		n += row_losses(row);
+	return n;
+}
+
+uint64_t report_imbalances(const struct report *r)
+{
+	uint64_t n = 0;
+	for (const struct row *row = r->first; row; row = row->next)
+		n += ledger_imbalance(row->table, row->cols) != 0;
+	return n;
+}
+
+static bool is_quiet(const struct row *row)
+{
+	for (unsigned i = 0; i < row->table->n_cols; i++)
+		if (row->cols[i])
+			return false;
+	return true;
+}
+
+static const char *kind_word(enum ledger_kind kind)
+{
+	static const char *const words[] = {
+		[LEDGER_IN] = "in",           [LEDGER_OUT] = "out",       [LEDGER_LOSS] = "lost",
+		[LEDGER_POLICY] = "left out", [LEDGER_MERGED] = "merged", [LEDGER_HELD] = "held",
+		[LEDGER_INFO] = "note",       [LEDGER_MISSED] = "missed",
+	};
+	return words[kind];
+}
+
+/* Columns of zero say nothing, except what came in and what went out. */
+static bool worth_showing(const struct row *row, unsigned i)
+{
+	enum ledger_kind kind = row->table->cols[i].kind;
+	return row->cols[i] || kind == LEDGER_IN || kind == LEDGER_OUT;
+}
+
+void report_print(const struct report *r, FILE *out)
+{
+	fprintf(out, "ledger  (in = out + lost + left out + merged + held)\n");
+	for (const struct row *row = r->first; row; row = row->next) {
+		if (is_quiet(row))
+			continue;
+		int64_t off = ledger_imbalance(row->table, row->cols);
+		fprintf(out, "  %s%s%s, %s", row->table->stage, row->scope[0] ? " " : "",
+			row->scope, row->table->unit);
+		if (off)
+			fprintf(out, "   DOES NOT BALANCE: %+" PRId64, off);
+		fputc('\n', out);
+		for (unsigned i = 0; i < row->table->n_cols; i++) {
+			const struct ledger_col *c = &row->table->cols[i];
+			if (worth_showing(row, i))
+				fprintf(out, "    %-9s %-20s %14" PRIu64 "  %s\n",
+					kind_word(c->kind), c->name, row->cols[i], c->help);
+		}
+	}
+	uint64_t lost = report_losses(r), off = report_imbalances(r);
+	if (off)
+		fprintf(out,
+			"  %" PRIu64
+			" rows do not balance: this is a bug of sluice, please report it\n",
+			off);
+	if (lost)
+		fprintf(out,
+			"  balanced: %s; lost or missed: %" PRIu64 " (lines `lost` and `missed`)\n",
+			off ? "NO" : "yes", lost);
+	else
+		fprintf(out, "  balanced: %s; nothing lost\n", off ? "NO" : "yes");
+}
+
+static json_t *row_json(const struct row *row)
+{
+	const struct ledger_table *t = row->table;
+	json_t *o = json_object();
+	json_t *cols = json_object();
+	json_object_set_new(o, "stage", json_string(t->stage));
+	json_object_set_new(o, "scope", json_string(row->scope));
+	json_object_set_new(o, "unit", json_string(t->unit));
+	json_object_set_new(o, "imbalance", json_integer(ledger_imbalance(t, row->cols)));
+	for (int kind = LEDGER_IN; kind <= LEDGER_MISSED; kind++) {
+		json_t *of_kind = json_object();
+		for (unsigned i = 0; i < t->n_cols; i++)
+			if ((int)t->cols[i].kind == kind)
+				json_object_set_new(of_kind, t->cols[i].name,
+						    json_integer((json_int_t)row->cols[i]));
+		static const char *const keys[] = {"in",     "out",  "loss", "policy",
+						   "merged", "held", "info", "missed"};
+		json_object_set_new(cols, keys[kind], of_kind);
+	}
+	json_object_update(o, cols);
+	json_decref(cols);
+	return o;
+}
+
+int report_write_json(const struct report *r, const char *path, struct err *e)
+{
+	json_t *o = json_object(), *rows = json_array();
+	json_object_set_new(o, "balanced", json_boolean(report_imbalances(r) == 0));
+	json_object_set_new(o, "lost", json_integer((json_int_t)report_losses(r)));
+	for (const struct row *row = r->first; row; row = row->next)
+		json_array_append_new(rows, row_json(row));
+	json_object_set_new(o, "rows", rows);
+	int rc = json_dump_file(o, path, JSON_INDENT(1));
+	json_decref(o);
+	return rc < 0 ? err_set(e, -EIO, "%s: cannot write the ledger: %s", path, strerror(errno))
+		      : 0;
+}

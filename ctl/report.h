@@ -1,0 +1,35 @@
+/* report.h - the ledger as people and programs read it.
+ *
+ * In:     rows of the stages (table, scope, counters), summed over workers.
+ * Out:    text on a terminal, JSON in a file; whether it balances, and what was lost.
+ * Owns:   its rows.
+ * Runs:   main.
+ * Limits: -
+ */
+#ifndef SL_CTL_REPORT_H
+#define SL_CTL_REPORT_H
+
+#include <stdio.h>
+
+#include "dataplane/base/err.h"
+#include "dataplane/base/ledger.h"
+
+struct report;
+
+struct report *report_create(void); /* NULL when out of memory */
+void report_destroy(struct report *r);
+
+/* Adds @row to the row of (table's stage and unit, @scope). @scope: a source or queue, "" for all.
+ */
+void report_add(struct report *r, const struct ledger_table *t, const char *scope,
+		const uint64_t *row);
+
+uint64_t report_losses(const struct report *r);     /* LEDGER_LOSS and LEDGER_MISSED */
+uint64_t report_imbalances(const struct report *r); /* rows that do not balance */
+
+void report_print(const struct report *r, FILE *out);
+
+/* {"balanced":true,"lost":0,"rows":[{"stage":..,"scope":..,"unit":..,"in":..,..}]}. 0 or -errno. */
+int report_write_json(const struct report *r, const char *path, struct err *e);
+
+#endif

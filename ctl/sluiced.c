@@ -1,0 +1,361 @@
+/* sluiced - the daemon: runs, replays, checks. `sluiced help` lists its commands. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/cmd.h"
+#include "ctl/config.h"
+#include "ctl/eal.h"
+#include "ctl/quantity.h"
+#include "ctl/reference.h"
+#include "ctl/report.h"
+#include "ctl/topology.h"
+#include "dataplane/base/text.h"
+
+/* DESIGN 5: what a script may rely on. */
+enum { EXIT_DONE = 0, EXIT_LOST = 1, EXIT_USAGE = 2 };
+
+struct command {
+	const char *name, *args, *help;
+	int (*run)(int argc, char **argv);
+};
+
+static struct topology *running;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	if (running)
+		topology_stop(running);
+}
+
+static int usage_error(const char *fmt, const char *what)
+{
+	fprintf(stderr, "sluiced: ");
+	fprintf(stderr, fmt, what);
+	fprintf(stderr, "; see `sluiced help`\n");
+	return EXIT_USAGE;
+}
+
+/* NULL when the file is not usable: everything that is wrong has been printed. */
+static struct config *load_config(const char *path)
+{
+	struct err_list errs = {0};
+	struct config *c = NULL;
+	int rc = path ? config_load(path, &c, &errs) : config_default(&c, &errs);
+	err_list_print(&errs, stderr);
+	err_list_fini(&errs);
+	if (rc < 0 && rc != -EINVAL)
+		fprintf(stderr, "sluiced: %s: %s\n", path ? path : "default", strerror(-rc));
+	return rc < 0 ? NULL : c;
+}
+
+struct replay_args {
+	const char *config, *ledger;
+	struct replay_conf replay;
+	int64_t workers;
+	bool quiet;
+};
+
+/* Runs a built topology to its end and tells what became of everything. */
+static int run_to_end(struct topology *t, const char *ledger, bool quiet)
+{
+	struct err e;
+	int code = EXIT_DONE;
+	struct report *r = report_create();
+	running = t;
+	bool progress = !quiet && isatty(STDERR_FILENO);
+	if (topology_run(t, progress, stderr) < 0)
+		code = EXIT_LOST;
+	running = NULL;
+	topology_report(t, r);
+	if (!quiet)
+		report_print(r, stderr);
+	if (ledger && report_write_json(r, ledger, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+		code = EXIT_LOST;
+	}
+	if (report_losses(r) || report_imbalances(r))
+		code = EXIT_LOST;
+	report_destroy(r);
+	return code;
+}
+
+static int build_and_run(const struct config *c, const struct topology_input *in,
+			 const char *ledger, bool quiet)
+{
+	struct err e;
+	const char *note;
+	struct topology *t = NULL;
+	struct eal_conf eal = {.n_workers = in->n_workers,
+			       .ports = !in->replay,
+			       .extra = in->replay ? NULL : c->capture.eal.items,
+			       .n_extra = in->replay ? 0 : c->capture.eal.n};
+	if (eal_start(&eal, &note, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	if (note)
+		fprintf(stderr, "sluiced: %s\n", note);
+	int code = EXIT_USAGE;
+	if (topology_build(c, in, &t, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+	} else {
+		topology_describe(t, stderr);
+		code = run_to_end(t, ledger, quiet);
+	}
+	topology_destroy(t);
+	eal_stop();
+	return code;
+}
+
+static bool parse_speed(const char *s, double *ret)
+{
+	char *end;
+	if (strcmp(s, "max") == 0)
+		*ret = 0;
+	else if (strcmp(s, "real") == 0)
+		*ret = 1;
+	else {
+		*ret = strtod(s, &end);
+		return end != s && *end == '\0' && *ret > 0 && *ret <= 1e6;
+	}
+	return true;
+}
+
+static bool parse_count(const char *s, int64_t min, int64_t max, int64_t *ret)
+{
+	uint64_t v;
+	if (!text_u64(slice_str(s), &v) || v < (uint64_t)min || v > (uint64_t)max)
+		return false;
+	*ret = (int64_t)v;
+	return true;
+}
+
+/* Returns 0, or EXIT_USAGE with the reason printed. */
+static int parse_replay_args(int argc, char **argv, struct replay_args *a)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"workers", required_argument, NULL, 'w'},
+		{"speed", required_argument, NULL, 's'},
+		{"loop", required_argument, NULL, 'l'},
+		{"ledger", required_argument, NULL, 'L'},
+		{"read-size", required_argument, NULL, 'r'},
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	int64_t n;
+	for (int o; (o = getopt_long(argc, argv, "c:w:q", longs, NULL)) != -1;) {
+		if (o == 'c')
+			a->config = optarg;
+		else if (o == 'L')
+			a->ledger = optarg;
+		else if (o == 'q')
+			a->quiet = true;
+		else if (o == 'w') {
+			if (!parse_count(optarg, 1, TOPOLOGY_WORKERS_MAX, &a->workers))
+				return usage_error("--workers %s: expected 1 to 64", optarg);
+		} else if (o == 's') {
+			if (!parse_speed(optarg, &a->replay.speed))
+				return usage_error(
+					"--speed %s: expected max, real, or a factor such "
+					"as 0.5 or 10",
+					optarg);
+		} else if (o == 'l') {
+			if (!parse_count(optarg, 1, 1000000, &n))
+				return usage_error("--loop %s: expected 1 to 1000000", optarg);
+			a->replay.loop = (unsigned)n;
+		} else if (o == 'r') {
+			if (!parse_count(optarg, REPLAY_READ_MIN, REPLAY_READ_MAX, &n))
+				return usage_error(
+					"--read-size %s: expected 64 to 1073741824 bytes", optarg);
+			a->replay.read_bytes = (size_t)n;
+		} else {
+			return usage_error("%s", "wrong option");
+		}
+	}
+	a->replay.paths = (const char *const *)argv + optind;
+	a->replay.n_paths = (unsigned)(argc - optind);
+	return a->replay.n_paths
+		       ? 0
+		       : usage_error("%s", "replay: which capture file? (- is standard input)");
+}
+
+static int cmd_replay(int argc, char **argv)
+{
+	struct replay_args a = {.replay.loop = 1};
+	int rc = parse_replay_args(argc, argv, &a);
+	if (rc)
+		return rc;
+	struct config *c = load_config(a.config);
+	if (!c)
+		return EXIT_USAGE;
+	struct topology_input in = {.replay = &a.replay,
+				    .n_workers = (unsigned)(a.workers ? a.workers : c->workers)};
+	rc = build_and_run(c, &in, a.ledger, a.quiet);
+	config_free(c);
+	return rc;
+}
+
+/* The one option of run, check and test, and --ledger of run. */
+static int parse_config_args(int argc, char **argv, const char **ret_config,
+			     const char **ret_ledger)
+{
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+					      {"ledger", required_argument, NULL, 'L'},
+					      {0}};
+	*ret_config = NULL;
+	for (int o; (o = getopt_long(argc, argv, "c:", longs, NULL)) != -1;) {
+		if (o == 'c')
+			*ret_config = optarg;
+		else if (o == 'L' && ret_ledger)
+			*ret_ledger = optarg;
+		else
+			return usage_error("%s: wrong option", argv[0]);
+	}
+	if (optind < argc)
+		return usage_error("%s: not expected here", argv[optind]);
+	return *ret_config ? 0 : usage_error("%s: -c FILE is missing", argv[0]);
+}
+
+static int cmd_run(int argc, char **argv)
+{
+	const char *path, *ledger = NULL;
+	int rc = parse_config_args(argc, argv, &path, &ledger);
+	if (rc)
+		return rc;
+	struct config *c = load_config(path);
+	if (!c)
+		return EXIT_USAGE;
+	if (c->capture.n_ports == 0) {
+		fprintf(stderr,
+			"sluiced: %s: capture.ports is missing: which port is to be read? For "
+			"example  capture: { ports: [{ device: \"net_af_packet0,iface=eth1\" }] "
+			"}\n",
+			path);
+		rc = EXIT_USAGE;
+	} else {
+		unsigned n_workers = 0;
+		for (size_t i = 0; i < c->capture.n_ports; i++)
+			n_workers += (unsigned)c->capture.ports[i].queues;
+		struct topology_input in = {.n_workers = n_workers};
+		rc = build_and_run(c, &in, ledger, false);
+	}
+	config_free(c);
+	return rc;
+}
+
+static int with_config(int argc, char **argv, int (*run)(const struct config *))
+{
+	const char *path;
+	int rc = parse_config_args(argc, argv, &path, NULL);
+	if (rc)
+		return rc;
+	struct config *c = load_config(path);
+	if (!c)
+		return EXIT_USAGE;
+	rc = run(c);
+	config_free(c);
+	return rc;
+}
+
+static int run_check(int argc, char **argv)
+{
+	return with_config(argc, argv, cmd_check);
+}
+
+static int run_test(int argc, char **argv)
+{
+	return with_config(argc, argv, cmd_test);
+}
+
+static int run_config(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	if (strcmp(what, "sample") == 0) {
+		reference_write_yaml(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(what, "reference") == 0) {
+		reference_write_md(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(what, "effective") != 0)
+		return usage_error("config %s: expected sample, reference or effective", what);
+	const char *path;
+	int rc = parse_config_args(argc - 1, argv + 1, &path, NULL);
+	if (rc)
+		return rc;
+	struct config *c = load_config(path);
+	if (!c)
+		return EXIT_USAGE;
+	config_print_effective(c, stdout);
+	config_free(c);
+	return EXIT_DONE;
+}
+
+static int run_devices(int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1)
+		return usage_error("%s", "devices takes no arguments");
+	return cmd_devices();
+}
+
+static int run_help(int argc, char **argv);
+
+static const struct command commands[] = {
+	{"replay",
+	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--ledger FILE] [--quiet] "
+	 "PCAP...",
+	 "read capture files; without -c print every event as JSON", cmd_replay},
+	{"run", "-c FILE [--ledger FILE]", "read the configured ports until told to stop", cmd_run},
+	{"check", "-c FILE", "build everything that the configuration names, start nothing",
+	 run_check},
+	{"test", "-c FILE", "run the configuration's own tests", run_test},
+	{"config", "sample | reference | effective -c FILE",
+	 "print every option, their reference, or what a file amounts to", run_config},
+	{"devices", "", "list what could be captured from on this machine", run_devices},
+	{"help", "", "this list", run_help},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int run_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("sluiced " SL_VERSION " - events out of mirrored traffic\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		printf("  sluiced %s %s\n      %s\n", commands[i].name, commands[i].args,
+		       commands[i].help);
+	printf("\nexit status: 0 done; 1 records were lost or dead-lettered (the ledger says "
+	       "which); "
+	       "2 usage or configuration\n");
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	if (argc < 2)
+		return usage_error("%s", "which command?");
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("sluiced " SL_VERSION);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return run_help(0, NULL);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return usage_error("%s: no such command", argv[1]);
+}

@@ -1,0 +1,44 @@
+/* topology.h - a configuration turned into running parts: sources, workers, sinks.
+ *
+ * In:     struct config, and what to read: capture files or the configured ports. EAL is up.
+ * Out:    records in the sinks; a ledger.
+ * Owns:   everything it builds.
+ * Runs:   main; topology_stop also from a signal handler.
+ * Limits: TOPOLOGY_WORKERS_MAX workers.
+ */
+#ifndef SL_CTL_TOPOLOGY_H
+#define SL_CTL_TOPOLOGY_H
+
+#include "ctl/config.h"
+#include "ctl/report.h"
+#include "dataplane/capture/replay.h"
+
+#define TOPOLOGY_WORKERS_MAX 64
+
+struct topology_input {
+	const struct replay_conf *replay; /* NULL: the ports of the configuration */
+	unsigned n_workers;
+};
+
+struct topology;
+
+/* Builds everything and opens the inputs and sinks; nothing runs yet. 0 or -errno with a text. */
+int topology_build(const struct config *conf, const struct topology_input *in,
+		   struct topology **ret_t, struct err *e);
+void topology_destroy(struct topology *t);
+
+/* One line for each port: what it is and can. */
+void topology_describe(const struct topology *t, FILE *out);
+
+/* Runs until the input ends or topology_stop. @progress: lines about what is going on are drawn on
+ * standard error, which is a terminal. Returns 0, or -EIO when a file or a sink broke: the texts
+ * have been written to @out.
+ */
+int topology_run(struct topology *t, bool progress, FILE *out);
+
+/* Asks the workers to finish: what they hold goes out. Safe in a signal handler. */
+void topology_stop(struct topology *t);
+
+void topology_report(const struct topology *t, struct report *r);
+
+#endif

@@ -1,0 +1,189 @@
+#include "dataplane/capture/port.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_config.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+
+#include "dataplane/base/mem.h"
+
+#define RX_DESCRIPTORS 1024
+
+/* The kernel's ring for af_packet: frames of 64 KiB, so that packets merged by GRO arrive whole
+ * (the default of 2,048 bytes cuts them without a word), and enough of them to ride out a burst.
+ */
+#define AF_PACKET_RING "framesz=65408,blocksz=131072,framecnt=512"
+
+struct port {
+	uint16_t id;
+	unsigned index;
+	unsigned n_queues;
+	int timestamp_offset;
+	bool started;
+	struct rte_mempool *pool;
+	struct rte_eth_dev_info info;
+	char device[256];
+};
+
+/* "net_af_packet0,iface=eth1" with our ring, where the user asked for none. */
+static void complete_device(const char *device, char *out, size_t cap)
+{
+	bool af_packet = strncmp(device, "net_af_packet", 13) == 0;
+	bool own = strstr(device, "framesz=") || strstr(device, "blocksz=");
+	snprintf(out, cap, "%s%s%s", device, af_packet && !own ? "," : "",
+		 af_packet && !own ? AF_PACKET_RING : "");
+}
+
+static int attach(struct port *p, struct err *e)
+{
+	struct rte_dev_iterator it;
+	int rc = rte_dev_probe(p->device);
+	if (rc < 0)
+		return err_set(
+			e, -ENODEV,
+			"port %s: no such device, or its driver refuses it: %s. A PCI card must be "
+			"bound to vfio-pci; an interface of the kernel is written "
+			"net_af_packet0,iface=NAME and needs CAP_NET_RAW",
+			p->device, rte_strerror(-rc));
+	uint16_t id;
+	RTE_ETH_FOREACH_MATCHING_DEV(id, p->device, &it)
+	{
+		p->id = id;
+		rte_eth_iterator_cleanup(&it);
+		return 0;
+	}
+	/* Virtual devices do not match by their whole argument string: by name then. */
+	char name[RTE_ETH_NAME_MAX_LEN];
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(p->device, ","), p->device);
+	if (rte_eth_dev_get_port_by_name(name, &p->id) == 0)
+		return 0;
+	return err_set(e, -ENODEV, "port %s: the device came up without an Ethernet port",
+		       p->device);
+}
+
+static int make_pool(struct port *p, unsigned n_mbufs, struct err *e)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "port%u", p->index);
+	if (n_mbufs == 0)
+		n_mbufs = p->n_queues * (RX_DESCRIPTORS + 2 * PKT_BURST) + 256;
+	p->pool = rte_pktmbuf_pool_create(
+		name, n_mbufs, 0, 0, UINT16_MAX,
+		rte_eth_dev_socket_id(p->id) >= 0 ? rte_eth_dev_socket_id(p->id) : SOCKET_ID_ANY);
+	if (!p->pool)
+		return err_set(
+			e, -ENOMEM,
+			"port %s: no memory for %u packet buffers of 64 KiB (%u MiB): %s. Reserve "
+			"hugepages (scripts/hugepages.sh) or raise -m in capture.eal",
+			p->device, n_mbufs, n_mbufs / 16, rte_strerror(rte_errno));
+	return 0;
+}
+
+static int configure(struct port *p, struct err *e)
+{
+	struct rte_eth_conf conf = {0};
+	if (p->n_queues > 1) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			p->info.flow_type_rss_offloads &
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+	}
+	if (p->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP)
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+	uint16_t n_rx = RX_DESCRIPTORS, n_tx = 64;
+	int rc = rte_eth_dev_configure(p->id, (uint16_t)p->n_queues, p->n_queues, &conf);
+	if (rc == 0)
+		rc = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &n_rx, &n_tx);
+	for (uint16_t q = 0; rc == 0 && q < p->n_queues; q++) {
+		rc = rte_eth_rx_queue_setup(p->id, q, n_rx, SOCKET_ID_ANY, NULL, p->pool);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(p->id, q, n_tx, SOCKET_ID_ANY, NULL);
+	}
+	if (rc < 0)
+		return err_set(e, rc, "port %s: cannot set up %u queues: %s", p->device,
+			       p->n_queues, rte_strerror(-rc));
+	if (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TIMESTAMP)
+		rte_mbuf_dyn_rx_timestamp_register(&p->timestamp_offset, NULL);
+	return 0;
+}
+
+int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p, struct err *e)
+{
+	struct port *p = mem_alloc(sizeof(*p));
+	if (!p)
+		return err_set(e, -ENOMEM, "no memory for a port");
+	p->id = RTE_MAX_ETHPORTS;
+	p->index = index;
+	p->n_queues = conf->n_queues ? conf->n_queues : 1;
+	p->timestamp_offset = -1;
+	complete_device(conf->device, p->device, sizeof(p->device));
+	int rc = attach(p, e);
+	if (rc == 0 && (rc = rte_eth_dev_info_get(p->id, &p->info)) < 0)
+		err_set(e, rc, "port %s: %s", p->device, rte_strerror(-rc));
+	if (rc == 0 && p->n_queues > p->info.max_rx_queues)
+		rc = err_set(e, -ENOTSUP, "port %s: %u queues asked for, %s has %u", p->device,
+			     p->n_queues, p->info.driver_name, p->info.max_rx_queues);
+	if (rc == 0)
+		rc = make_pool(p, conf->n_mbufs, e);
+	if (rc == 0)
+		rc = configure(p, e);
+	if (rc < 0) {
+		port_close(p);
+		return rc;
+	}
+	*ret_p = p;
+	return 0;
+}
+
+int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e)
+{
+	struct rx_queue_conf conf = {
+		.port_id = p->id,
+		.queue_id = (uint16_t)q,
+		.index = (uint16_t)p->index,
+		.timestamp_offset = p->timestamp_offset,
+		.account = q == 0,
+	};
+	return rx_open(&conf, ret_c, e);
+}
+
+int port_start(struct port *p, struct err *e)
+{
+	int rc = rte_eth_dev_start(p->id);
+	if (rc < 0)
+		return err_set(e, rc, "port %s: cannot start: %s", p->device, rte_strerror(-rc));
+	p->started = true;
+	/* A mirror's packets are addressed to others. Some virtual devices cannot, and need not. */
+	rc = rte_eth_promiscuous_enable(p->id);
+	if (rc < 0 && rc != -ENOTSUP)
+		return err_set(e, rc, "port %s: cannot become promiscuous: %s", p->device,
+			       rte_strerror(-rc));
+	return 0;
+}
+
+void port_close(struct port *p)
+{
+	if (!p)
+		return;
+	if (p->started)
+		rte_eth_dev_stop(p->id);
+	if (p->id != RTE_MAX_ETHPORTS)
+		rte_eth_dev_close(p->id);
+	rte_mempool_free(p->pool);
+	mem_free(p);
+}
+
+void port_describe(const struct port *p, char *out, size_t cap)
+{
+	struct rte_eth_link link = {0};
+	rte_eth_link_get_nowait(p->id, &link);
+	snprintf(out, cap, "port %s: driver %s, link %s, %u queue%s, time stamps by %s", p->device,
+		 p->info.driver_name, link.link_status ? "up" : "down", p->n_queues,
+		 p->n_queues == 1 ? "" : "s", p->timestamp_offset >= 0 ? "the card" : "the host");
+}

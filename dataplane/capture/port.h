@@ -1,0 +1,49 @@
+/* port.h - DPDK ports as a packet source: any PMD, physical or virtual.
+ *
+ * In:     a PCI address or a vdev string ("net_af_packet0,iface=eth1"); EAL is up.
+ * Out:    struct capture, one per queue: bursts of struct pkt_raw that point into mbufs.
+ * Owns:   the port, its mempool; mbufs of a burst until the next receive.
+ * Runs:   open, start, close: main. receive (rx.c): the worker of the queue.
+ * Limits: PORT_PACKET_MAX bytes a packet; what a driver cuts is seen by decode and counted.
+ */
+#ifndef SL_CAPTURE_PORT_H
+#define SL_CAPTURE_PORT_H
+
+#include "dataplane/capture/capture.h"
+
+/* The largest data room of an mbuf (its length is 16 bits) less the headroom. */
+#define PORT_PACKET_MAX (65535 - 128)
+
+struct port_conf {
+	const char *device;
+	unsigned n_queues;
+	unsigned n_mbufs; /* of the pool of this port; 0: enough for rings and bursts */
+};
+
+struct port;
+
+/* Attaches and configures the device, promiscuous. -ENODEV, -ENOMEM, -ENOTSUP, ... with a text that
+ * says what is missing and what to do. @index: pkt_raw.port.
+ */
+int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p, struct err *e);
+
+/* A source for queue @q; closed by its worker, before port_close. */
+int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e);
+
+int port_start(struct port *p, struct err *e);
+void port_close(struct port *p);
+
+/* One line for people: driver, link, queues, what it can and cannot do (time stamps, large
+ * packets). */
+void port_describe(const struct port *p, char *out, size_t cap);
+
+/* rx.c */
+struct rx_queue_conf {
+	uint16_t port_id, queue_id;
+	uint16_t index;       /* pkt_raw.port */
+	int timestamp_offset; /* of the mbuf's dynamic field, or -1 */
+	bool account;         /* this queue reports the port's own losses */
+};
+int rx_open(const struct rx_queue_conf *conf, struct capture **ret_c, struct err *e);
+
+#endif

@@ -1,0 +1,219 @@
+#include "dataplane/sink/handoff.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <rte_config.h>
+#include <rte_errno.h>
+#include <rte_ring.h>
+
+#include "dataplane/base/mem.h"
+
+LEDGER_DEFINE(handoff, "queue", "records", HANDOFF_COLS);
+
+/* What one worker holds of one queue. */
+struct lane {
+	struct rte_ring *full; /* worker to sink thread */
+	struct rte_ring *free; /* and back */
+	struct out_batch *open;
+	struct out_batch batches[HANDOFF_BATCHES];
+	uint64_t row[HANDOFF_N_COLS];
+};
+
+struct handoff {
+	unsigned n_workers, n_queues, n_sinks;
+	uint16_t *sink_of_queue;
+	unsigned *next_lane; /* by sink: where its thread looks first */
+	size_t batch_cap;
+	bool wait;
+	atomic_bool stop_waiting;
+	struct lane *lanes; /* worker * n_queues + queue */
+};
+
+static int lane_init(struct lane *l, unsigned worker, unsigned queue, size_t cap, struct err *e)
+{
+	char name[RTE_RING_NAMESIZE];
+	unsigned flags = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
+	snprintf(name, sizeof(name), "full_%u_%u", worker, queue);
+	l->full = rte_ring_create(name, HANDOFF_BATCHES, SOCKET_ID_ANY, flags);
+	snprintf(name, sizeof(name), "free_%u_%u", worker, queue);
+	l->free = rte_ring_create(name, HANDOFF_BATCHES, SOCKET_ID_ANY, flags);
+	if (!l->full || !l->free)
+		return err_set(e, -ENOMEM, "cannot create ring %s: %s", name,
+			       rte_strerror(rte_errno));
+	for (unsigned i = 0; i < HANDOFF_BATCHES; i++) {
+		struct out_batch *b = &l->batches[i];
+		b->buf = mem_map(cap);
+		if (!b->buf)
+			return err_set(e, -ENOMEM, "no address space for batches of %zu bytes",
+				       cap);
+		b->cap = cap;
+		b->queue = (uint16_t)queue;
+		b->worker = (uint16_t)worker;
+		rte_ring_enqueue(l->free, b);
+	}
+	return 0;
+}
+
+int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_of_queue,
+		   unsigned n_sinks, size_t batch_cap, bool wait, struct handoff **ret_h,
+		   struct err *e)
+{
+	struct handoff *h = mem_alloc(sizeof(*h));
+	if (!h)
+		return err_set(e, -ENOMEM, "no memory");
+	int rc = -ENOMEM;
+	*h = (struct handoff){.n_workers = n_workers,
+			      .n_queues = n_queues,
+			      .n_sinks = n_sinks,
+			      .batch_cap = batch_cap,
+			      .wait = wait};
+	h->sink_of_queue = mem_alloc(n_queues * sizeof(*h->sink_of_queue));
+	h->next_lane = mem_alloc(n_sinks * sizeof(*h->next_lane));
+	h->lanes = mem_alloc((size_t)n_workers * n_queues * sizeof(*h->lanes));
+	if (!h->sink_of_queue || !h->next_lane || !h->lanes)
+		goto fail;
+	memcpy(h->sink_of_queue, sink_of_queue, n_queues * sizeof(*sink_of_queue));
+	for (unsigned i = 0; i < n_workers * n_queues; i++) {
+		rc = lane_init(&h->lanes[i], i / n_queues, i % n_queues, batch_cap, e);
+		if (rc < 0)
+			goto fail;
+	}
+	*ret_h = h;
+	return 0;
+fail:
+	handoff_destroy(h);
+	return rc;
+}
+
+void handoff_destroy(struct handoff *h)
+{
+	if (!h)
+		return;
+	for (unsigned i = 0; h->lanes && i < h->n_workers * h->n_queues; i++) {
+		struct lane *l = &h->lanes[i];
+		rte_ring_free(l->full);
+		rte_ring_free(l->free);
+		for (unsigned k = 0; k < HANDOFF_BATCHES; k++)
+			mem_unmap(l->batches[k].buf, h->batch_cap);
+	}
+	mem_free(h->lanes);
+	mem_free(h->next_lane);
+	mem_free(h->sink_of_queue);
+	mem_free(h);
+}
+
+static struct lane *lane_of(const struct handoff *h, unsigned worker, unsigned queue)
+{
+	return &h->lanes[worker * h->n_queues + queue];
+}
+
+static void hand_over(struct lane *l)
+{
+	struct out_batch *b = l->open;
+	l->open = NULL;
+	l->row[HANDOFF_records_out] += b->n_recs;
+	l->row[HANDOFF_held] -= b->n_recs;
+	l->row[HANDOFF_batches]++;
+	rte_ring_enqueue(l->full, b); /* has room for every batch of the lane */
+}
+
+static struct out_batch *free_batch(struct handoff *h, struct lane *l)
+{
+	void *b = NULL;
+	if (rte_ring_dequeue(l->free, &b) == 0)
+		return b;
+	if (!h->wait)
+		return NULL;
+	l->row[HANDOFF_waits]++;
+	while (rte_ring_dequeue(l->free, &b) != 0) {
+		if (atomic_load_explicit(&h->stop_waiting, memory_order_relaxed))
+			return NULL;
+		nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+	}
+	return b;
+}
+
+uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t len)
+{
+	struct lane *l = lane_of(h, worker, queue);
+	struct out_batch *b = l->open;
+	if (b && (b->n_recs == OUT_BATCH_RECS_MAX || len > b->cap - b->len)) {
+		hand_over(l);
+		b = NULL;
+	}
+	if (len > h->batch_cap) {
+		l->row[HANDOFF_records_in]++;
+		l->row[HANDOFF_too_large]++;
+		return NULL;
+	}
+	if (!b) {
+		b = free_batch(h, l);
+		if (!b) {
+			l->row[HANDOFF_records_in]++;
+			l->row[HANDOFF_shed]++;
+			return NULL;
+		}
+		b->len = 0;
+		b->n_recs = 0;
+		l->open = b;
+	}
+	return b->buf + b->len;
+}
+
+void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,
+		    uint64_t time_ns)
+{
+	struct lane *l = lane_of(h, worker, queue);
+	struct out_batch *b = l->open;
+	if (b->n_recs == 0)
+		b->first_ns = time_ns;
+	b->last_ns = time_ns;
+	b->len += len;
+	b->ends[b->n_recs++] = (uint32_t)b->len;
+	l->row[HANDOFF_records_in]++;
+	l->row[HANDOFF_held]++;
+	if (b->len >= OUT_BATCH_BYTES)
+		hand_over(l);
+}
+
+void handoff_flush(struct handoff *h, unsigned worker)
+{
+	for (unsigned q = 0; q < h->n_queues; q++) {
+		struct lane *l = lane_of(h, worker, q);
+		if (l->open && l->open->n_recs)
+			hand_over(l);
+	}
+}
+
+void handoff_stop_waiting(struct handoff *h)
+{
+	atomic_store(&h->stop_waiting, true);
+}
+
+struct out_batch *handoff_take(struct handoff *h, unsigned sink)
+{
+	unsigned n = h->n_workers * h->n_queues;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = (h->next_lane[sink] + i) % n;
+		void *b = NULL;
+		if (h->sink_of_queue[at % h->n_queues] != sink)
+			continue;
+		if (rte_ring_dequeue(h->lanes[at].full, &b) == 0) {
+			h->next_lane[sink] = (at + 1) % n;
+			return b;
+		}
+	}
+	return NULL;
+}
+
+void handoff_give_back(struct handoff *h, struct out_batch *b)
+{
+	rte_ring_enqueue(lane_of(h, b->worker, b->queue)->free, b);
+}
+
+const uint64_t *handoff_row(const struct handoff *h, unsigned worker, unsigned queue)
+{
+	return lane_of(h, worker, queue)->row;
+}

@@ -1,0 +1,63 @@
+/* handoff.h - batches of encoded records from workers to sink threads and back.
+ *
+ * In:     encoded records of one queue, put into its open batch.
+ * Out:    whole batches, to the sink thread of that queue.
+ * Owns:   the batches; each worker has its own for each queue, and gets them back by ring.
+ * Runs:   handoff_room, handoff_commit, handoff_flush: the worker. handoff_take, handoff_give_back:
+ * the sink thread. create and destroy: main. Limits: HANDOFF_BATCHES batches a worker and queue; a
+ * replay waits for a free one, a live port counts what it sheds.
+ */
+#ifndef SL_SINK_HANDOFF_H
+#define SL_SINK_HANDOFF_H
+
+#include "dataplane/base/ledger.h"
+#include "dataplane/sink/sink.h"
+
+/* One being filled, one being written, and six for a sink that is late by a moment. */
+#define HANDOFF_BATCHES 8
+
+struct handoff;
+
+/* @sink_of_queue: index of the sink, by queue. @batch_cap: bytes of the largest record and more.
+ * @wait: a worker waits for a free batch (replay) instead of shedding. -ENOMEM, or -EINVAL with a
+ * text.
+ */
+int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_of_queue,
+		   unsigned n_sinks, size_t batch_cap, bool wait, struct handoff **ret_h,
+		   struct err *e);
+void handoff_destroy(struct handoff *h);
+
+/* @len writable bytes in the open batch of @queue; the batch is handed over first when they do not
+ * fit. NULL: shed (live), or larger than a batch can be: counted here, as one record lost.
+ */
+uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t len);
+
+/* The record that was written into the room: @len bytes, of packet time @time_ns. */
+void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,
+		    uint64_t time_ns);
+
+/* Hands over every open batch that holds a record: end of input, or nothing to do. */
+void handoff_flush(struct handoff *h, unsigned worker);
+
+/* A worker that waits gives up when this is set: the process stops, or the sink has failed. */
+void handoff_stop_waiting(struct handoff *h);
+
+/* For the sink's thread; @sink's batches of all workers in turn. NULL when there is none. */
+struct out_batch *handoff_take(struct handoff *h, unsigned sink);
+void handoff_give_back(struct handoff *h, struct out_batch *b);
+
+#define HANDOFF_COLS(X)                                          \
+	X(IN, records_in, "records for this queue")              \
+	X(OUT, records_out, "handed to the sink")                \
+	X(LOSS, shed, "no free batch: the sink is slow or away") \
+	X(LOSS, too_large, "larger than a batch can be")         \
+	X(HELD, held, "in open batches")                         \
+	X(INFO, batches, "batches handed over")                  \
+	X(INFO, waits, "times that a worker waited for a free batch")
+
+#define HANDOFF_COL(kind, name, help) HANDOFF_##name,
+enum { HANDOFF_COLS(HANDOFF_COL) HANDOFF_N_COLS };
+extern const struct ledger_table handoff_ledger;
+const uint64_t *handoff_row(const struct handoff *h, unsigned worker, unsigned queue);
+
+#endif

@@ -1,0 +1,81 @@
+/* worker.h - one core that takes packets to records, run to completion.
+ *
+ * In:     a packet source of its own.
+ * Out:    encoded records, handed over to the sinks' threads in batches.
+ * Owns:   its source, its stages and their pools; shares the hand-off's rings and read-only tables.
+ * Runs:   create and destroy: main. worker_run: its lcore. Counters: read by any thread.
+ * Limits: -
+ */
+#ifndef SL_WORKER_H
+#define SL_WORKER_H
+
+#include <stdatomic.h>
+
+#include "dataplane/capture/capture.h"
+#include "dataplane/capture/decode.h"
+#include "dataplane/extract/extract.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/frame/frame.h"
+#include "dataplane/match/rules.h"
+#include "dataplane/sink/encode.h"
+#include "dataplane/sink/handoff.h"
+
+/* Where the records of one source go. */
+struct route {
+	const uint16_t *queues;
+	unsigned n_queues;
+};
+
+struct worker_conf {
+	unsigned index, n_workers;
+	bool live;               /* a port: the clock goes on without packets */
+	bool share;              /* every worker reads all packets and keeps its own (replay) */
+	struct capture *capture; /* moved: the worker closes it */
+	const struct decode_conf *decode;
+	const struct flow_conf *flow;
+	const struct frame_conf *frame;
+	const struct frame_source *frame_sources;
+	const struct extract_source *extract_sources;
+	const struct rules *rules;  /* of all sources; NULL: none */
+	const struct route *routes; /* by source */
+	unsigned n_sources;
+	struct names *names;
+	struct encode_ctx encode;
+	struct handoff *handoff;
+	atomic_bool *stop; /* set from outside: finish and return */
+};
+
+struct worker;
+
+int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct err *e);
+void worker_destroy(struct worker *w);
+
+/* Until the source ends, or *stop. Then closes every session and hands over what is left. Returns
+ * 0, or -EIO when the source broke somewhere: worker_error then has the texts; what came before and
+ * behind has gone out.
+ */
+int worker_run(struct worker *w);
+
+/* Text @i of what broke, or NULL: one for each broken file. */
+#define WORKER_ERRORS_MAX 16
+const char *worker_error(const struct worker *w, unsigned i);
+
+/* For the ledger and for progress. */
+const struct capture_stats *worker_capture_stats(const struct worker *w);
+const struct decode *worker_decode(const struct worker *w);
+const struct flow *worker_flow(const struct worker *w);
+const struct frame_stage *worker_frame(const struct worker *w);
+const struct extract *worker_extract(const struct worker *w);
+
+#define GRAPH_COLS(X)                                                \
+	X(IN, records_in, "records of this source")                  \
+	X(OUT, records_out, "went to a queue, or to several")        \
+	X(POLICY, no_queue, "no queue takes records of this source") \
+	X(INFO, copies, "records put into queues")
+
+#define GRAPH_COL(kind, name, help) GRAPH_##name,
+enum { GRAPH_COLS(GRAPH_COL) GRAPH_N_COLS };
+extern const struct ledger_table graph_ledger;
+const uint64_t *worker_graph_row(const struct worker *w, unsigned source);
+
+#endif

@@ -1,0 +1,41 @@
+#!/bin/sh
+# setup.sh - installs what sluice needs to build, and with --test what its tests need too.
+#
+# Debian 12, as root. Safe to run again: it does nothing when everything is there.
+#
+#     scripts/setup.sh          build and run
+#     scripts/setup.sh --test   and test: sanitizers, fuzzers, formatter, network tools
+set -eu
+
+build="gcc g++ meson ninja-build pkg-config python3 libc6-dev
+       libdpdk-dev libhyperscan-dev libpcre2-dev libsimdjson-dev libhttp-parser-dev
+       zlib1g-dev libzstd-dev libyaml-dev libjansson-dev libpcap-dev libxxhash-dev"
+tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev
+       iproute2 ethtool procps zstd gzip git"
+
+packages=$build
+for arg in "$@"; do
+    case $arg in
+    --test) packages="$build $tests" ;;
+    *)
+        echo "setup.sh: $arg: expected nothing or --test" >&2
+        exit 2
+        ;;
+    esac
+done
+
+missing=
+for p in $packages; do
+    dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed' ||
+        missing="$missing $p"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "setup.sh: these packages are missing, and only root can install them:$missing" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >&2
+# shellcheck disable=SC2086 # a list of names
+apt-get install -y -q --no-install-recommends $missing >&2
