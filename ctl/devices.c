@@ -29,7 +29,8 @@ static void read_link_name(const char *dir, const char *name, const char *link, 
 	ssize_t n = readlink(path, to, sizeof(to) - 1);
 	to[n > 0 ? n : 0] = '\0';
 	const char *slash = strrchr(to, '/');
-	snprintf(out, cap, "%s", n > 0 ? (slash ? slash + 1 : to) : "none");
+	const char *last = n <= 0 ? "none" : slash ? slash + 1 : to;
+	snprintf(out, cap, "%.*s", (int)cap - 1, last);
 }
 
 static int not_hidden(const struct dirent *d)
