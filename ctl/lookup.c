@@ -43,8 +43,10 @@ size_t lookup_distance(const char *a, const char *b)
 
 void lookup_offer(const char *name, const char *candidate, const char **io_best)
 {
-	size_t len = strlen(name);
+	size_t len = strlen(name), n_other = strlen(candidate);
 	size_t bound = len < 6 ? 1 + (len > 3) : len / 3;
+	if (n_other > len + bound || len > n_other + bound)
+		return;
 	size_t d = lookup_distance(name, candidate);
 	if (d > bound)
 		return;

@@ -119,10 +119,8 @@ void options_unknown(const struct option_reader *r, const struct options_shape *
 	for (const char *const *s = shape->others; s && *s; s++)
 		add_name(&names, *s);
 	for (size_t i = 0; i < shape->n_parts; i++) {
-		for (const struct opt *o = shape->parts[i].opts; o && o->name; o++) {
-			if (!is_listed(shape->elsewhere, o->name))
-				add_name(&names, o->name);
-		}
+		for (const struct opt *o = shape->parts[i].opts; o && o->name; o++)
+			add_name(&names, o->name);
 	}
 	bool list = names.n && names.n <= NAMES_SHOWN && names.len < sizeof(names.list);
 	option_key_err(r, v, "unknown key%s%s%s%s%s",
@@ -150,13 +148,13 @@ static bool read_key(const struct option_reader *r, const struct options_shape *
 	if (is_listed(shape->others, v->key))
 		return true;
 	const struct opt *o = option_named(shape, v->key, &conf);
-	if (o && is_listed(shape->elsewhere, v->key)) {
+	if (o)
+		return option_value_read(r, o, v, field_of(o, conf));
+	if (is_listed(shape->elsewhere, v->key)) {
 		option_key_err(r, v, "does not belong here; expected it %s",
 			       shape->elsewhere_where);
 		return false;
 	}
-	if (o)
-		return option_value_read(r, o, v, field_of(o, conf));
 	if (is_listed(shape->later, v->key)) {
 		option_key_err(r, v, "not in this version of sluice");
 		return false;
@@ -172,8 +170,7 @@ static bool check_required(const struct option_reader *r, const struct options_s
 	bool good = true;
 	for (size_t i = 0; i < shape->n_parts; i++) {
 		for (const struct opt *o = shape->parts[i].opts; o && o->name; o++) {
-			if (!o->required || is_listed(shape->elsewhere, o->name) ||
-			    yaml_val_get(map, o->name))
+			if (!o->required || yaml_val_get(map, o->name))
 				continue;
 			char expect[OPTION_EXPECT_MAX];
 			option_key_err(r, map, "%s is missing; expected %s", o->name,

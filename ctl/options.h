@@ -22,8 +22,8 @@ struct options_shape {
 	size_t n_parts;
 	const char *const *others;    /* keys that belong here and that the caller reads himself */
 	const char *const *later;     /* keys of the design that this version does not have */
-	const char *const *elsewhere; /* names of parts that are not to be given here ... */
-	const char *elsewhere_where;  /* ... but "inside of match" */
+	const char *const *elsewhere; /* known keys that belong somewhere else ... */
+	const char *elsewhere_where;  /* ... "inside of match" */
 	bool skip_unknown;            /* the caller looks at unknown keys himself */
 };
 

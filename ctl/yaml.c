@@ -260,6 +260,8 @@ static int add_text(struct builder *b, const yaml_event_t *ev)
 	if (r < 0)
 		return r;
 	v->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	v->block = ev->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+		   ev->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
 	v->len = ev->data.scalar.length;
 	v->text = memlist_text(b->mem, (const char *)ev->data.scalar.value, v->len);
 	return v->text ? 0 : -ENOMEM;

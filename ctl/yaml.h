@@ -23,6 +23,7 @@ enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 struct yaml_val {
 	enum yaml_kind kind;
 	bool plain;       /* YAML_TEXT: not in quotes and not a block, so it may be a number */
+	bool block;       /* YAML_TEXT: a block (`|` or `>`) */
 	int line, col;    /* where the value begins */
 	const char *text; /* YAML_TEXT: NUL behind it; may hold NULs */
 	size_t len;

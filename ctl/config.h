@@ -1,0 +1,165 @@
+/* config.h - a configuration file, checked and resolved: what the topology is built from.
+ *
+ * In:     conf/sluice.yaml (grammar: docs/configuration.md), the format files that it names.
+ * Out:    struct config; or everything that is wrong, with file, line, column and key.
+ * Owns:   all memory of a configuration, until config_free; names and texts are borrowed from it.
+ * Runs:   main.
+ * Limits: CONFIG_SOURCES_MAX, CONFIG_QUEUES_MAX, CONFIG_FILES_MAX; YAML's own limits per file.
+ *
+ * Loading is all or nothing: a file with one error gives no configuration.
+ */
+#ifndef SL_CTL_CONFIG_H
+#define SL_CTL_CONFIG_H
+
+#include "ctl/errlist.h"
+#include "ctl/memlist.h"
+#include "dataplane/capture/decode.h"
+#include "dataplane/extract/format.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/frame/frame.h"
+#include "dataplane/sink/sink.h"
+
+#define CONFIG_SOURCES_MAX 16384 /* sources and sinks; frame counts them in 16 bits */
+#define CONFIG_QUEUES_MAX  16384
+#define CONFIG_FILES_MAX   1024 /* format files */
+
+struct capture_port_conf {
+	const char *device; /* a PCI address, or a virtual device: net_af_packet0,iface=eth1 */
+	int64_t queues;
+	struct err_place at;
+};
+
+struct capture_conf {
+	struct capture_port_conf *ports;
+	size_t n_ports; /* 0: this configuration can replay, not run */
+	struct opt_strings eal;
+};
+
+struct source_conf {
+	const char *name;
+	const struct parser *parser;
+	void *conf; /* parser->conf_size bytes, filled by parser->opts */
+	struct opt_ports udp, tcp;
+	bool probe;
+	bool port_decides; /* as in struct frame_source */
+	const char *field; /* what formats and rules read; NULL: `message` or the body */
+	unsigned *formats; /* indexes in config.formats, in the order of trial */
+	size_t n_formats;
+	struct opt_map rules;
+	bool keep_message;
+	struct err_place at; /* of the name */
+	/* as written, resolved into the members above */
+	const char *parser_name;
+	struct opt_strings format_names;
+};
+
+struct sink_conf {
+	const char *name;
+	const struct sink_ops *ops;
+	void *conf; /* ops->conf_size bytes, filled by ops->opts */
+	struct err_place at;
+};
+
+enum queue_format { QUEUE_JSON };
+
+struct queue_conf {
+	const char *name;  /* project/name */
+	unsigned *sources; /* indexes in config.sources */
+	size_t n_sources;
+	unsigned sink; /* index in config.sinks */
+	int format;    /* enum queue_format */
+	struct err_place at;
+	/* as written */
+	struct opt_strings from;
+	const char *sink_name;
+};
+
+enum test_transport { TEST_AUTO, TEST_UDP, TEST_TCP };
+
+struct test_expect {
+	const char *json; /* one object: a part of the record at this index */
+	struct err_place at;
+};
+
+struct test_conf {
+	unsigned source;   /* index in config.sources */
+	const char *input; /* one datagram, or the bytes of one stream */
+	int transport;     /* TEST_UDP or TEST_TCP once loaded */
+	int64_t time_ns;   /* packet time */
+	struct test_expect *expect;
+	size_t n_expect; /* as many records must come out */
+	struct err_place at;
+	/* as written */
+	const char *source_name, *time;
+};
+
+struct config {
+	const char *path; /* of the file; "default" for config_default */
+	const char *dir;  /* of the file; "" is the working directory */
+	int64_t workers;
+	struct capture_conf capture;
+	struct decode_conf decode;
+	struct flow_conf flow;
+	struct frame_conf frame;
+	struct opt_strings patterns; /* paths of grok libraries */
+	struct format_def *formats;
+	size_t n_formats;
+	struct source_conf *sources;
+	size_t n_sources;
+	struct sink_conf *sinks;
+	size_t n_sinks;
+	struct queue_conf *queues;
+	size_t n_queues;
+	bool queues_implied; /* the file names no queue: all sources go to stdout */
+	struct test_conf *tests;
+	size_t n_tests;
+	struct memlist mem; /* where all of this lies */
+};
+
+/* Reads @path and the files it names. Returns 0; -EINVAL when @errs tells what is wrong; -ENOMEM.
+ * @errs may hold warnings also after success. @errs outlives the configuration or not: its texts
+ * are its own.
+ */
+int config_load(const char *path, struct config **ret_c, struct err_list *errs);
+
+/* Where the bytes of a file come from: the disk, or a test. Gives memory of malloc. */
+struct config_files {
+	/* 0, or -errno with a text. */
+	int (*read)(void *arg, const char *path, uint8_t **ret_bytes, size_t *ret_len,
+		    struct err *e);
+	void *arg;
+};
+
+/* The same for text in memory; @path gives the name in messages and the folder of relative paths.
+ */
+int config_parse(const char *path, struct slice text, const struct config_files *files,
+		 struct config **ret_c, struct err_list *errs);
+
+/* What `replay` uses without a file: each parser a source of its own name, on its default ports and
+ * by probe on all others; one queue to stdout.
+ */
+int config_default(struct config **ret_c, struct err_list *errs);
+
+void config_free(struct config *c); /* accepts NULL */
+
+/* The whole configuration as a file that loads to the same: every option, defaults included, format
+ * files taken in, secrets left out.
+ */
+void config_print_effective(const struct config *c, FILE *out);
+
+/* The tables of the keys that belong to no stage; the offsets are into the structs above. */
+extern const struct opt config_top_opts[];     /* struct config */
+extern const struct opt config_capture_opts[]; /* struct capture_conf */
+extern const struct opt config_port_opts[];    /* struct capture_port_conf */
+extern const struct opt config_source_opts[];  /* struct source_conf */
+extern const struct opt config_match_opts[];   /* struct source_conf: keys inside of match */
+extern const struct opt config_format_opts[];  /* struct format_def */
+extern const struct opt config_kv_opts[];      /* struct format_def: keys inside of kv */
+extern const struct opt config_csv_opts[];     /* struct format_def: keys inside of csv, tsv */
+extern const struct opt config_queue_opts[];   /* struct queue_conf */
+extern const struct opt config_test_opts[];    /* struct test_conf */
+
+/* Options of a parser that stand inside of match, beside the ports: closed by NULL. */
+extern const char *const config_match_names[];
+
+#endif

@@ -1,0 +1,81 @@
+#include "ctl/config_read.h"
+
+const struct opt config_capture_opts[] = {
+	{.name = "eal",
+	 .type = OPT_STRINGS,
+	 .off = offsetof(struct capture_conf, eal),
+	 .def = "[]",
+	 .help = "More arguments for DPDK's EAL, such as --in-memory; rarely needed."},
+	OPT_END,
+};
+
+const struct opt config_port_opts[] = {
+	{.name = "device",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct capture_port_conf, device),
+	 .required = true,
+	 .help = "A PCI address (0000:3b:00.0), or a virtual device of DPDK "
+		 "(net_af_packet0,iface=eth1)."},
+	{.name = "queues",
+	 .type = OPT_INT,
+	 .off = offsetof(struct capture_port_conf, queues),
+	 .min = 1,
+	 .max = 128,
+	 .def = "1",
+	 .help = "Receive queues. With fewer than workers, the workers share them by a hash in "
+		 "software."},
+	OPT_END,
+};
+
+static void check_device(const struct config_loader *l, const struct yaml_val *port,
+			 const struct capture_port_conf *p, const struct capture_port_conf *first)
+{
+	for (; first < p; first++) {
+		if (p->device && first->device && strcmp(p->device, first->device) == 0)
+			option_err(&l->r, yaml_val_get(port, "device"),
+				   "device \"%s\" is in line %d already", p->device,
+				   first->at.line);
+	}
+}
+
+#define PORTS_MAX 64
+
+static int read_ports(struct config_loader *l, const struct yaml_val *ports)
+{
+	struct capture_conf *cap = &l->c->capture;
+	if (ports->kind != YAML_LIST) {
+		char show[YAML_SHOW_MAX];
+		option_err(&l->r, ports,
+			   "%s does not fit here; expected a list, such as [{ device: "
+			   "\"0000:3b:00.0\", queues: 1 }]",
+			   yaml_val_show(ports, show, sizeof(show)));
+		return 0;
+	}
+	if (ports->n > PORTS_MAX) {
+		option_err(&l->r, ports, "%zu ports; expected at most %d", ports->n, PORTS_MAX);
+		return 0;
+	}
+	cap->ports = memlist_array(&l->c->mem, ports->n, sizeof(*cap->ports));
+	if (!cap->ports)
+		return -ENOMEM;
+	for (const struct yaml_val *v = ports->first; v; v = v->next) {
+		struct capture_port_conf *p = &cap->ports[cap->n_ports++];
+		struct options_part part = {config_port_opts, p};
+		struct options_shape shape = {.parts = &part, .n_parts = 1};
+		p->at = option_place(&l->r, v);
+		if (options_read(&l->r, &shape, v))
+			check_device(l, v, p, cap->ports);
+	}
+	return 0;
+}
+
+int config_read_capture(struct config_loader *l)
+{
+	static const char *const others[] = {"ports", NULL};
+	const struct yaml_val *capture = yaml_val_get(l->root, "capture");
+	struct options_part part = {config_capture_opts, &l->c->capture};
+	struct options_shape shape = {.parts = &part, .n_parts = 1, .others = others};
+	options_read(&l->r, &shape, capture);
+	const struct yaml_val *ports = yaml_val_get(capture, "ports");
+	return ports ? read_ports(l, ports) : 0;
+}

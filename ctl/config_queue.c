@@ -1,0 +1,260 @@
+#include "ctl/config_read.h"
+
+static const char *const formats[] = {[QUEUE_JSON] = "json", NULL};
+
+const struct opt config_queue_opts[] = {
+	{.name = "from",
+	 .type = OPT_STRINGS,
+	 .off = offsetof(struct queue_conf, from),
+	 .required = true,
+	 .help = "The source whose records go here, or a list of them."},
+	{.name = "sink",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct queue_conf, sink_name),
+	 .required = true,
+	 .help = "The sink that the records go to."},
+	{.name = "format",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct queue_conf, format),
+	 .choices = formats,
+	 .def = "json",
+	 .help = "How a record is written: json is one object a line."},
+	OPT_END,
+};
+
+static const char *const later_queue_keys[] = {"topic", "key",    "backup", "pack", "partitions",
+					       "spool", "schema", "owner",  NULL};
+static const char *const later_sinks[] = {"kafka", "redis", "clickhouse", NULL};
+
+/* ---- sinks ---- */
+
+static const struct sink_ops *find_sink(const struct config_loader *l, const struct yaml_val *v)
+{
+	const char *meant = NULL;
+	char list[512];
+	size_t n = 0;
+	for (size_t i = 0; sinks[i]; i++) {
+		if (strcmp(sinks[i]->name, v->key) == 0)
+			return sinks[i];
+		lookup_offer(v->key, sinks[i]->name, &meant);
+		if (n < sizeof(list))
+			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
+					      sinks[i]->name);
+	}
+	for (size_t i = 0; later_sinks[i]; i++) {
+		if (strcmp(later_sinks[i], v->key) == 0) {
+			option_key_err(&l->r, v, "not in this version of sluice");
+			return NULL;
+		}
+	}
+	option_key_err(&l->r, v, "no such kind of sink; expected one of %s%s%s%s", n ? list : "",
+		       meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+	return NULL;
+}
+
+static int read_sink(const struct config_loader *l, const struct yaml_val *v, struct sink_conf *s)
+{
+	s->name = memlist_text(&l->c->mem, v->key, strlen(v->key));
+	s->at = (struct err_place){l->r.file, v->key_line, v->key_col};
+	if (!s->name)
+		return -ENOMEM;
+	config_check_name(&l->r, v, s->name);
+	if (!options_is_map(&l->r, v))
+		return 0;
+	if (v->n != 1) {
+		option_key_err(
+			&l->r, v,
+			"%zu kinds; expected one, such as { stdout: {} } or { file: { ... } }",
+			v->n);
+		return 0;
+	}
+	s->ops = find_sink(l, v->first);
+	if (!s->ops)
+		return 0;
+	s->conf = memlist_alloc(&l->c->mem, s->ops->conf_size);
+	if (!s->conf)
+		return -ENOMEM;
+	struct options_part part = {s->ops->opts, s->conf};
+	struct options_shape shape = {.parts = &part, .n_parts = 1};
+	options_read(&l->r, &shape, v->first);
+	return 0;
+}
+
+int config_read_sinks(struct config_loader *l)
+{
+	struct config *c = l->c;
+	const struct yaml_val *map = yaml_val_get(l->root, "sinks");
+	if (options_is_map(&l->r, map)) {
+		if (map->n > CONFIG_SOURCES_MAX) {
+			option_err(&l->r, map, "%zu sinks; expected at most %d", map->n,
+				   CONFIG_SOURCES_MAX);
+			return 0;
+		}
+		/* One more than there are: for stdout, when no queue is configured. */
+		c->sinks = memlist_array(&c->mem, map->n + 1, sizeof(*c->sinks));
+		if (!c->sinks)
+			return -ENOMEM;
+		for (const struct yaml_val *v = map->first; v; v = v->next) {
+			int r = read_sink(l, v, &c->sinks[c->n_sinks++]);
+			if (r < 0)
+				return r;
+		}
+	}
+	return lookup_init(&l->sinks, &c->mem, c->sinks ? &c->sinks[0].name : NULL, c->n_sinks,
+			   sizeof(*c->sinks));
+}
+
+/* ---- queues ---- */
+
+#define NAME_BYTES_MAX 128
+
+/* project/name, both of letters, digits, "_", "-" and ".". */
+static void check_queue_name(const struct config_loader *l, const struct yaml_val *v)
+{
+	const char *slash = strchr(v->key, '/');
+	bool good = slash && slash > v->key && slash[1] && strlen(v->key) <= NAME_BYTES_MAX;
+	for (const char *c = v->key; good && *c; c++) {
+		bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			      (*c >= '0' && *c <= '9') || strchr("_-.", *c);
+		good = letter || c == slash;
+	}
+	if (!good)
+		option_key_err(&l->r, v,
+			       "not a good name of a queue; expected project/name, of letters, "
+			       "digits, \"_\", \"-\" and \".\", at most %d",
+			       NAME_BYTES_MAX);
+}
+
+/* @last_taken: by source, the last queue that took from it (from 1). */
+static int resolve_from(const struct config_loader *l, const struct yaml_val *v,
+			struct queue_conf *q, unsigned *last_taken)
+{
+	const struct yaml_val *item = config_first(yaml_val_get(v, "from"));
+	unsigned number = (unsigned)(q - l->c->queues) + 1;
+	if (q->from.n == 0)
+		option_err(&l->r, yaml_val_get(v, "from"), "no source; expected at least one");
+	q->sources = memlist_array(&l->c->mem, q->from.n, sizeof(*q->sources));
+	if (!q->sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < q->from.n; i++, item = item->next) {
+		long s = lookup_find(&l->sources, q->from.items[i]);
+		if (s < 0) {
+			config_unknown_name(l, item, "source", &l->sources);
+		} else if (last_taken[s] == number) {
+			option_err(&l->r, item, "source \"%s\" is in this list already",
+				   q->from.items[i]);
+		} else {
+			last_taken[s] = number;
+			q->sources[q->n_sources++] = (unsigned)s;
+		}
+	}
+	return 0;
+}
+
+static int read_queue(const struct config_loader *l, const struct yaml_val *v, struct queue_conf *q,
+		      unsigned *last_taken, bool *sink_used)
+{
+	q->name = memlist_text(&l->c->mem, v->key, strlen(v->key));
+	q->at = (struct err_place){l->r.file, v->key_line, v->key_col};
+	if (!q->name)
+		return -ENOMEM;
+	check_queue_name(l, v);
+	struct options_part part = {config_queue_opts, q};
+	struct options_shape shape = {.parts = &part, .n_parts = 1, .later = later_queue_keys};
+	options_read(&l->r, &shape, v);
+	if (q->sink_name) {
+		long s = lookup_find(&l->sinks, q->sink_name);
+		if (s < 0) {
+			config_unknown_name(l, yaml_val_get(v, "sink"), "sink", &l->sinks);
+		} else {
+			q->sink = (unsigned)s;
+			sink_used[s] = true;
+		}
+	}
+	/* from.items: an empty list was read, too; it was refused when there is none. */
+	return q->from.items ? resolve_from(l, v, q, last_taken) : 0;
+}
+
+static void warn_unused(const struct config_loader *l, const unsigned *last_taken,
+			const bool *sink_used)
+{
+	const struct config *c = l->c;
+	for (size_t i = 0; i < c->n_sources; i++) {
+		if (!last_taken[i])
+			err_list_warn(l->r.errs, c->sources[i].at,
+				      "sources.%s: no queue takes from this source: its records go "
+				      "nowhere",
+				      c->sources[i].name);
+	}
+	for (size_t i = 0; i < c->n_sinks; i++) {
+		if (!sink_used[i])
+			err_list_warn(l->r.errs, c->sinks[i].at,
+				      "sinks.%s: no queue leads to this sink", c->sinks[i].name);
+	}
+}
+
+/* DESIGN 5: records go to stdout when no queue is configured. */
+int config_imply_queue(struct config *c)
+{
+	const struct sink_ops *out = NULL;
+	for (size_t i = 0; sinks[i]; i++) {
+		if (strcmp(sinks[i]->name, "stdout") == 0)
+			out = sinks[i];
+	}
+	if (!c->sinks)
+		c->sinks = memlist_alloc(&c->mem, sizeof(*c->sinks));
+	c->queues = memlist_alloc(&c->mem, sizeof(*c->queues));
+	unsigned *from = memlist_array(&c->mem, c->n_sources, sizeof(*from));
+	void *conf = memlist_alloc(&c->mem, out ? out->conf_size : 0);
+	if (!c->sinks || !c->queues || !from || !conf)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_sources; i++)
+		from[i] = (unsigned)i;
+	struct err_place at = {.file = c->path};
+	c->sinks[c->n_sinks] = (struct sink_conf){"stdout", out, conf, at};
+	c->queues[0] = (struct queue_conf){.name = "stdout/all",
+					   .sources = from,
+					   .n_sources = c->n_sources,
+					   .sink = (unsigned)c->n_sinks++,
+					   .at = at,
+					   .sink_name = "stdout"};
+	c->n_queues = 1;
+	c->queues_implied = true;
+	return 0;
+}
+
+int config_read_queues(struct config_loader *l)
+{
+	struct config *c = l->c;
+	const struct yaml_val *map = yaml_val_get(l->root, "queues");
+	if (map && !options_is_map(&l->r, map))
+		return 0;
+	unsigned *last_taken = memlist_array(&c->mem, c->n_sources, sizeof(*last_taken));
+	bool *sink_used = memlist_array(&c->mem, c->n_sinks, sizeof(*sink_used));
+	if (!last_taken || !sink_used)
+		return -ENOMEM;
+	if (!map || map->n == 0) {
+		if (c->n_sinks)
+			warn_unused(l, last_taken, sink_used);
+		int r = config_imply_queue(c);
+		const struct sink_conf *s = &c->sinks[c->n_sinks - 1];
+		if (r == 0 && s->ops && !options_default(&l->r, s->ops->opts, s->conf))
+			return 0;
+		return r;
+	}
+	if (map->n > CONFIG_QUEUES_MAX) {
+		option_err(&l->r, map, "%zu queues; expected at most %d", map->n,
+			   CONFIG_QUEUES_MAX);
+		return 0;
+	}
+	c->queues = memlist_array(&c->mem, map->n, sizeof(*c->queues));
+	if (!c->queues)
+		return -ENOMEM;
+	for (const struct yaml_val *v = map->first; v; v = v->next) {
+		int r = read_queue(l, v, &c->queues[c->n_queues++], last_taken, sink_used);
+		if (r < 0)
+			return r;
+	}
+	warn_unused(l, last_taken, sink_used);
+	return 0;
+}
