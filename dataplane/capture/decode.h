@@ -4,7 +4,27 @@
  * Out:    struct pkt: the innermost TCP or UDP packet. Borrowed until decode_release.
  * Owns:   fragments that wait for the rest, and the memory of recent packets (duplicates).
  * Runs:   worker. One per worker.
- * Limits: decode.* options. DECODE_DEPTH_MAX nested headers a packet.
+ * Limits: decode.* options; DECODE_HEADERS_MAX headers a packet, DECODE_DEPTH_MAX of them tunnels.
+ *
+ * What becomes of a packet that is not as it should be:
+ * - The link has more bytes than IP says: padding, left away. IP says more than the capture holds:
+ *   handed on with cut_bytes when its headers are there (cards, drivers and mirrors cut packets
+ *   without a word), `cut` when they are not. An IP header straight inside an IP header that claims
+ *   more than the outer one holds, and a UDP length beyond its IP packet: bad_length.
+ * - IPv4 total length 0 and IPv6 payload length 0 (offloads, big TCP): as long as on the wire.
+ * - A TCP or UDP checksum field that holds the sum of the pseudo header alone is one that a card
+ * was to complete: neither good nor wrong.
+ * - A UDP packet on a tunnel's port whose bytes are not that tunnel's header is plain UDP.
+ *
+ * Fragments of a datagram: all but the last to come are fragments_joined once it is whole, the last
+ * goes on as the packet. An equal copy of a fragment is a duplicate; different bytes in one place
+ * (IPv6: any partial overlap, RFC 5722) end the whole datagram as fragment_overlap. A datagram that
+ * has to make room for a newer one is fragment_no_room. A fragment that the capture cut is `cut`.
+ *
+ * Who counts, when several workers see all packets: TCP and UDP by their hash; fragments that wait,
+ * and what becomes of them, by a hash of addresses, identification and protocol; the fragment that
+ * completes a datagram by the datagram's own hash; all others worker 0. So each row balances, and
+ * the sums do not depend on the number of workers.
  */
 #ifndef SL_CAPTURE_DECODE_H
 #define SL_CAPTURE_DECODE_H
@@ -14,7 +34,8 @@
 #include "dataplane/base/option.h"
 #include "dataplane/capture/pkt.h"
 
-#define DECODE_DEPTH_MAX 16
+#define DECODE_DEPTH_MAX   16 /* most that tunnel_depth_max may ask for */
+#define DECODE_HEADERS_MAX 64 /* tags, labels, extension and tunnel headers of one packet */
 
 enum decode_dedup { DEDUP_OFF, DEDUP_SAFE, DEDUP_ALL };
 enum decode_checksum { CHECKSUM_IGNORE, CHECKSUM_COUNT, CHECKSUM_DROP };
@@ -70,7 +91,7 @@ uint32_t decode_hash(const struct pkt *p);
 	X(POLICY, bad_header, "a header that no host would accept")                              \
 	X(POLICY, bad_checksum, "wrong checksum, with checksum: drop")                           \
 	X(POLICY, duplicate, "the same packet seen before: copy of a mirror")                    \
-	X(POLICY, too_deep, "more nested headers than tunnel_depth_max")                         \
+	X(POLICY, too_deep, "more tunnels than tunnel_depth_max, or more than 64 headers")       \
 	X(POLICY, not_ip, "ARP, LLDP, STP and other non-IP frames")                              \
 	X(POLICY, not_tcp_udp, "ICMP, OSPF and other IP protocols")                              \
 	X(POLICY, unknown_link, "a link type that is not known")                                 \

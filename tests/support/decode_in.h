@@ -41,8 +41,8 @@ struct decode_in {
 static inline bool decode_in_open(struct decode_in *in, const char *path)
 {
 	*in = (struct decode_in){0};
-	in->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO,
-							    in->text);
+	in->pcap =
+		pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, in->text);
 	if (!in->pcap)
 		return false;
 	int dlt = pcap_datalink(in->pcap);

@@ -1,0 +1,439 @@
+#include "dataplane/capture/decode.h"
+
+#include "dataplane/base/mem.h"
+#include "dataplane/capture/decode_walk.h"
+#include "dataplane/capture/dedup.h"
+#include "dataplane/capture/frag.h"
+
+LEDGER_DEFINE(decode, "capture", "packets", DECODE_COLS);
+
+#define OFF(field) .off = offsetof(struct decode_conf, field)
+
+static const char *const checksum_choices[] = {"ignore", "count", "drop", NULL};
+static const char *const dedup_choices[] = {"off", "safe", "all", NULL};
+
+const struct opt decode_opts[] = {
+	{.name = "checksum",
+	 .type = OPT_ENUM,
+	 OFF(checksum),
+	 .def = "count",
+	 .choices = checksum_choices,
+	 .help = "What to do with wrong IPv4, TCP and UDP checksums. Hosts that capture themselves "
+		 "see packets whose checksum the card has yet to fill in: those are known and not "
+		 "wrong."},
+	{.name = "dedup",
+	 .type = OPT_ENUM,
+	 OFF(dedup),
+	 .def = "safe",
+	 .choices = dedup_choices,
+	 .help = "UDP packets that a mirror shows twice. safe: dropped where the copy can be told "
+		 "from a sender that repeats itself (same IPv4 identification, or another VLAN, "
+		 "TTL, "
+		 "port or tunnel); all: every equal packet within dedup_window; off: none. TCP "
+		 "needs "
+		 "none of it."},
+	{.name = "dedup_window",
+	 .type = OPT_DURATION,
+	 OFF(dedup_window_ns),
+	 .min = 0,
+	 .max = DEDUP_WINDOW_MAX_NS,
+	 .def = "5ms",
+	 .help = "How far apart in packet time two copies may be. A mirror's copies lie "
+		 "microseconds apart, or as long as a full queue of the switch takes to empty."},
+	{.name = "fragment_wait",
+	 .type = OPT_DURATION,
+	 OFF(fragment_wait_ns),
+	 .min = 1000000,
+	 .max = 600000000000,
+	 .def = "30s",
+	 .help = "How long IP fragments wait for the rest of their datagram, in packet time."},
+	{.name = "fragments_max",
+	 .type = OPT_INT,
+	 OFF(fragments_max),
+	 .min = 1,
+	 .max = 65536,
+	 .def = "4096",
+	 .help = "Datagrams in reassembly at once, for each worker; beyond it the oldest goes."},
+	{.name = "fragment_bytes_max",
+	 .type = OPT_BYTES,
+	 OFF(fragment_bytes_max),
+	 .min = 1 << 20,
+	 .max = (int64_t)1 << 33,
+	 .def = "256MiB",
+	 .help = "Most memory of these, 64 KiB for a datagram, for each worker. Address space; "
+		 "memory is taken only as far as it is used."},
+	{.name = "vxlan_ports",
+	 .type = OPT_PORTS,
+	 OFF(vxlan_ports),
+	 .def = "[4789, 8472]",
+	 .help = "UDP destination ports of VXLAN."},
+	{.name = "geneve_ports",
+	 .type = OPT_PORTS,
+	 OFF(geneve_ports),
+	 .def = "6081",
+	 .help = "UDP destination ports of GENEVE."},
+	{.name = "tunnel_depth_max",
+	 .type = OPT_INT,
+	 OFF(tunnel_depth_max),
+	 .min = 0,
+	 .max = DECODE_DEPTH_MAX,
+	 .def = "8",
+	 .help = "Most tunnels in one another that a packet is taken out of."},
+	OPT_END,
+};
+
+/* Ports that are not configured. */
+#define PORT_VXLAN_GPE 4790
+#define PORT_MPLS      6635
+
+#define JUMBO_BYTES    1518
+
+struct decode {
+	uint64_t row[DECODE_N_COLS];
+	struct frag *frag;
+	struct dedup *dedup;
+	int checksum, dedup_mode;
+	uint8_t tunnels_max;
+	unsigned worker, n_workers;
+	uint8_t udp_tunnels[65536]; /* enum udp_tunnel by destination port */
+};
+
+static void set_ports(struct decode *d, const struct opt_ports *ports, enum udp_tunnel kind)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		for (unsigned p = ports->items[i].lo; p <= ports->items[i].hi; p++)
+			d->udp_tunnels[p] = (uint8_t)kind;
+}
+
+int decode_create(const struct decode_conf *conf, struct decode **ret_d, struct err *e)
+{
+	struct decode *d = mem_alloc(sizeof(*d));
+	if (!d)
+		return err_set(e, -ENOMEM, "no memory for the decoder");
+	d->n_workers = 1;
+	d->checksum = conf->checksum;
+	d->dedup_mode = conf->dedup;
+	d->tunnels_max =
+		(uint8_t)(conf->tunnel_depth_max < DECODE_DEPTH_MAX ? conf->tunnel_depth_max
+								    : DECODE_DEPTH_MAX);
+	d->udp_tunnels[PORT_VXLAN_GPE] = UDP_VXLAN_GPE;
+	d->udp_tunnels[PORT_MPLS] = UDP_MPLS;
+	set_ports(d, &conf->vxlan_ports, UDP_VXLAN);
+	set_ports(d, &conf->geneve_ports, UDP_GENEVE);
+	struct frag_conf frag = {
+		.wait_ns = conf->fragment_wait_ns,
+		.copies_ns = conf->dedup == DEDUP_OFF ? 0 : conf->dedup_window_ns,
+		.bytes_max = conf->fragment_bytes_max,
+		.datagrams_max = (uint32_t)conf->fragments_max,
+	};
+	int r = frag_create(&frag, d->row, &d->frag, e);
+	if (r == 0 && conf->dedup != DEDUP_OFF)
+		r = dedup_create(conf->dedup_window_ns, &d->dedup, e);
+	if (r != 0) {
+		decode_destroy(d);
+		return r;
+	}
+	*ret_d = d;
+	return 0;
+}
+
+void decode_destroy(struct decode *d)
+{
+	if (!d)
+		return;
+	frag_destroy(d->frag);
+	dedup_destroy(d->dedup);
+	mem_free(d);
+}
+
+void decode_share(struct decode *d, unsigned worker, unsigned n_workers)
+{
+	d->worker = worker;
+	d->n_workers = n_workers;
+	frag_share(d->frag, worker, n_workers);
+}
+
+const uint64_t *decode_row(const struct decode *d)
+{
+	return d->row;
+}
+
+/* Toeplitz with a key of period 16 bits: each 16-bit word of the input adds the same function of
+ * its bits, whatever its place, and the function is linear. So the hash is that function of the XOR
+ * of all words, the same with the ends swapped, and its two halves are equal. BIT(b, j, i) is what
+ * bit j of byte @b, i bits into the word, adds.
+ */
+#define KEY          0x6d5au
+#define TURN(i)      ((KEY << (i) | KEY >> (16 - (i))) & 0xffff)
+#define BIT(b, j, i) ((b) >> (7 - (j)) & 1 ? TURN((j) + (i)) : 0)
+#define BYTE(b, i)                                                                                 \
+	(BIT(b, 0, i) ^ BIT(b, 1, i) ^ BIT(b, 2, i) ^ BIT(b, 3, i) ^ BIT(b, 4, i) ^ BIT(b, 5, i) ^ \
+	 BIT(b, 6, i) ^ BIT(b, 7, i))
+#define ROW4(b, i)  BYTE(b, i), BYTE(b + 1, i), BYTE(b + 2, i), BYTE(b + 3, i)
+#define ROW16(b, i) ROW4(b, i), ROW4(b + 4, i), ROW4(b + 8, i), ROW4(b + 12, i)
+#define ROW64(b, i) ROW16(b, i), ROW16(b + 16, i), ROW16(b + 32, i), ROW16(b + 48, i)
+#define ROW256(i)   ROW64(0, i), ROW64(64, i), ROW64(128, i), ROW64(192, i)
+
+static const uint16_t toeplitz[2][256] = {{ROW256(0)}, {ROW256(8)}};
+
+uint32_t decode_hash(const struct pkt *p)
+{
+	uint64_t a[2], b[2];
+	memcpy(a, p->src, 16);
+	memcpy(b, p->dst, 16);
+	uint64_t x = a[0] ^ a[1] ^ b[0] ^ b[1];
+	x ^= x >> 32;
+	x ^= x >> 16;
+	x ^= __builtin_bswap16(p->sport ^ p->dport);
+	uint32_t h = toeplitz[0][x & 0xff] ^ toeplitz[1][x >> 8 & 0xff];
+	return h << 16 | h;
+}
+
+/* Is the checksum field of TCP or UDP right? A card that is to complete it finds the sum of the
+ * pseudo header there (with the length, or without where it will cut the packet into segments).
+ */
+static enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
+{
+	if (k->missing)
+		return CHECKSUM_UNKNOWN;
+	uint16_t field;
+	memcpy(&field, k->l4 + (p->proto == IPPROTO_TCP_ ? 16 : 6), 2);
+	if (p->proto == IPPROTO_UDP_ && field == 0)
+		return CHECKSUM_UNKNOWN;
+	size_t n = k->family == 4 ? 4 : 16;
+	uint64_t ends = sum_bytes(k->src, n) + sum_bytes(k->dst, n);
+	uint64_t pseudo = ends + __builtin_bswap32(k->l4_len) + __builtin_bswap16(p->proto);
+	if (sum_fold(pseudo + sum_bytes(k->l4, k->l4_len)) == 0xffff)
+		return CHECKSUM_GOOD;
+	uint64_t no_length = ends + __builtin_bswap16(p->proto);
+	if (field == sum_fold(pseudo) || field == sum_fold(no_length))
+		return CHECKSUM_UNKNOWN;
+	return CHECKSUM_BAD;
+}
+
+static bool is_copy(struct decode *d, const struct walk *k, const struct pkt *p)
+{
+	uint64_t a[4];
+	memcpy(a, p->src, 32);
+	uint64_t ports = (uint64_t)p->sport << 48 | (uint64_t)p->dport << 32 | k->ip_id;
+	uint64_t key = (a[0] ^ a[1]) * 3 + (a[2] ^ a[3]) + ports * 0x9e3779b97f4a7c15u;
+	key = dedup_hash(key, p->payload, p->len);
+	uint64_t frame = (k->frame ^ (uint64_t)p->port << 8 ^ k->ttl) * 0x9e3779b97f4a7c15u;
+	bool strong = d->dedup_mode == DEDUP_ALL || k->ip_id != 0;
+	return dedup_is_copy(d->dedup, key, (uint16_t)(frame >> 48), strong, p->time_ns);
+}
+
+static inline void put_address(uint8_t out[16], const uint8_t *in, unsigned family)
+{
+	if (family == 6) {
+		memcpy(out, in, 16);
+		return;
+	}
+	uint64_t zero = 0;
+	uint32_t mapped = __builtin_bswap32(0xffff);
+	memcpy(out, &zero, 8);
+	memcpy(out + 8, &mapped, 4);
+	memcpy(out + 12, in, 4);
+}
+
+#define PASSED_OVER DECODE_N_COLS
+
+/* The innermost header was found: is the packet ours, and is it to be handed on? Returns what it
+ * ends as.
+ */
+static unsigned settle(struct decode *d, const struct walk *k, const struct pkt_raw *raw)
+{
+	struct pkt *p = k->out;
+	put_address(p->src, k->src, k->family);
+	put_address(p->dst, k->dst, k->family);
+	p->hash = decode_hash(p);
+	if (d->n_workers > 1 && p->hash % d->n_workers != d->worker)
+		return PASSED_OVER;
+	p->port = raw->port;
+	p->time_ns = raw->time_ns;
+	p->number = raw->number;
+	p->checksum = CHECKSUM_UNKNOWN;
+	memset(p->pad, 0, sizeof(p->pad));
+	if (d->checksum != CHECKSUM_IGNORE) {
+		p->checksum = k->ip_sum_bad ? CHECKSUM_BAD : check_l4(k, p);
+		if (p->checksum == CHECKSUM_BAD && d->checksum == CHECKSUM_DROP)
+			return DECODE_bad_checksum;
+	}
+	if (p->proto == IPPROTO_UDP_ && d->dedup && is_copy(d, k, p))
+		return DECODE_duplicate;
+	d->row[DECODE_checksum_wrong] += p->checksum == CHECKSUM_BAD;
+	d->row[DECODE_tunnelled] += k->tunnels != 0;
+	if (p->cut_bytes) {
+		d->row[DECODE_payload_cut]++;
+		d->row[DECODE_payload_cut_bytes] += p->cut_bytes;
+	}
+	return DECODE_packets_out;
+}
+
+static unsigned frag_verdict(const struct decode *d, const struct frag_id *of, enum frag_result r)
+{
+	static const uint8_t verdicts[] = {
+		[FRAG_HELD] = DECODE_fragments_held,      [FRAG_DUPLICATE] = DECODE_duplicate,
+		[FRAG_OVERLAP] = DECODE_fragment_overlap, [FRAG_NO_ROOM] = DECODE_fragment_no_room,
+		[FRAG_BAD] = DECODE_bad_length,
+	};
+	return frag_is_ours(d->frag, of) ? verdicts[r] : PASSED_OVER;
+}
+
+/* The fragment at the cursor goes to the others of its datagram. When that is whole, the cursor
+ * stands at its first byte.
+ */
+static enum frag_result join(struct decode *d, struct walk *k, uint64_t time_ns,
+			     struct frag_id *ret_of)
+{
+	size_t n = k->family == 4 ? 4 : 16;
+	*ret_of = (struct frag_id){
+		.id = k->frag_id, .proto = k->family == 4 ? k->proto : 0, .family = k->family};
+	memcpy(ret_of->src, k->src, n);
+	memcpy(ret_of->dst, k->dst, n);
+	struct frag_part part = {.of = *ret_of,
+				 .ptr = k->p,
+				 .len = (uint32_t)walk_avail(k),
+				 .off = k->frag_off,
+				 .proto = k->proto,
+				 .more = k->frag_more,
+				 .time_ns = time_ns};
+	struct frag_whole whole;
+	enum frag_result r = frag_add(d->frag, &part, &whole);
+	if (r == FRAG_WHOLE) {
+		k->p = whole.ptr;
+		k->end = whole.ptr + whole.len;
+		k->proto = whole.proto;
+		k->bounded = true;
+	}
+	return r;
+}
+
+static enum walk_next walk_step(struct walk *k, enum walk_next next)
+{
+	switch (next) {
+	case NEXT_ETHER:
+		return l2_ether(k);
+	case NEXT_TYPE:
+		return l2_type(k);
+	case NEXT_LLC:
+		return l2_llc(k);
+	case NEXT_PPP:
+		return l2_ppp(k);
+	case NEXT_MPLS:
+		return l2_mpls(k);
+	case NEXT_IP:
+		return ip_any(k);
+	case NEXT_IPV4:
+		return ip_v4(k);
+	case NEXT_IPV6:
+		return ip_v6(k);
+	default:
+		return ip_proto(k);
+	}
+}
+
+/* Any packet, header by header. */
+static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct pkt *out)
+{
+	struct walk k = {.p = raw->ptr,
+			 .end = raw->ptr + raw->cap_len,
+			 .missing = raw->wire_len > raw->cap_len ? raw->wire_len - raw->cap_len : 0,
+			 .out = out,
+			 .tunnels_max = d->tunnels_max,
+			 .check_ip = d->checksum != CHECKSUM_IGNORE,
+			 .udp_tunnels = d->udp_tunnels};
+	enum walk_next next = l2_link(&k, raw->link);
+	for (;;) {
+		while (next < NEXT_DONE && k.headers++ < DECODE_HEADERS_MAX)
+			next = walk_step(&k, next);
+		if (next == NEXT_DONE)
+			return settle(d, &k, raw);
+		if (next < NEXT_DONE)
+			walk_drop(&k, DECODE_too_deep);
+		if (next != NEXT_FRAGMENT)
+			return d->worker == 0 ? k.verdict : PASSED_OVER;
+		struct frag_id of;
+		enum frag_result r = join(d, &k, raw->time_ns, &of);
+		if (r != FRAG_WHOLE)
+			return frag_verdict(d, &of, r);
+		next = NEXT_PROTO;
+	}
+}
+
+/* What nearly all packets are: Ethernet, IPv4 without options and whole, TCP or UDP, no tunnel, not
+ * cut. False when it is anything else, or anything about it is odd: then it is walked.
+ */
+static inline bool decode_fast(const struct decode *d, const struct pkt_raw *raw, struct walk *k)
+{
+	const uint8_t *e = raw->ptr, *ip = e + 14, *l4 = e + 34;
+	if (raw->link != LINK_ETHERNET || raw->cap_len < 14 + 20 + 8)
+		return false;
+	if (be32(e + 12) >> 8 != 0x080045 || be16(ip + 6) & 0x3fff)
+		return false;
+	uint32_t total = be16(ip + 2);
+	if (total > raw->cap_len - 14)
+		return false;
+	k->missing = 0;
+	k->p = l4;
+	k->end = ip + total;
+	k->bounded = true;
+	k->udp_tunnels = d->udp_tunnels;
+	k->family = 4;
+	k->src = ip + 12;
+	k->dst = ip + 16;
+	k->ttl = ip[8];
+	k->ip_id = be16(ip + 4);
+	k->tunnels = 0;
+	k->frame = 0;
+	if (ip[9] == IPPROTO_TCP_)
+		return total >= 40 && ip_tcp(k) == NEXT_DONE;
+	if (ip[9] != IPPROTO_UDP_ || total < 28 || d->udp_tunnels[be16(l4 + 2)] != UDP_PLAIN)
+		return false;
+	uint64_t macs[2] = {0};
+	memcpy(macs, e, 12);
+	walk_mark(k, macs[0]);
+	walk_mark(k, macs[1]);
+	return ip_udp(k) == NEXT_DONE;
+}
+
+static inline unsigned decode_one(struct decode *d, const struct pkt_raw *raw, struct pkt *out)
+{
+	struct walk k;
+	k.out = out;
+	if (!decode_fast(d, raw, &k))
+		return decode_walk(d, raw, out);
+	k.ip_sum_bad =
+		d->checksum != CHECKSUM_IGNORE && sum_fold(sum_bytes(raw->ptr + 14, 20)) != 0xffff;
+	return settle(d, &k, raw);
+}
+
+unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out)
+{
+	unsigned n_out = 0;
+	if (n)
+		frag_expire(d->frag, raw[0].time_ns);
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 4 < n)
+			__builtin_prefetch(raw[i + 4].ptr);
+		unsigned verdict = decode_one(d, &raw[i], &out[n_out]);
+		if (verdict == PASSED_OVER)
+			continue;
+		d->row[verdict]++;
+		d->row[DECODE_packets_in]++;
+		d->row[DECODE_bytes_in] += raw[i].cap_len;
+		d->row[DECODE_oversize] += raw[i].wire_len > JUMBO_BYTES;
+		n_out += verdict == DECODE_packets_out;
+	}
+	return n_out;
+}
+
+void decode_release(struct decode *d)
+{
+	frag_release(d->frag);
+}
+
+void decode_finish(struct decode *d)
+{
+	frag_finish(d->frag);
+}
