@@ -1,0 +1,79 @@
+/* shipper.h - the thread of one sink: takes batches, has them written, gives them back.
+ *
+ * In:     struct out_batch from `take`, of several queues.
+ * Out:    each batch given back once, its records counted as written, rejected or failed.
+ * Owns:   the sink's state; a batch from take until give_back.
+ * Runs:   create, start, stop, destroy: main. take, give_back, write, poll, flush, close: the
+ * sink's thread. Reading counters and trouble: any thread. Limits: one batch at a time. Sinks that
+ * answer QUEUED need acks, which nothing here follows yet: they are taken as failed.
+ */
+#ifndef SL_SINK_SHIPPER_H
+#define SL_SINK_SHIPPER_H
+
+#include "dataplane/base/ledger.h"
+#include "dataplane/sink/sink.h"
+
+#define SHIPPER_COLS(X)                                                              \
+	X(IN, records_in, "records taken over from the workers")                     \
+	X(OUT, written, "written")                                                   \
+	X(LOSS, rejected, "refused by the sink for good")                            \
+	X(LOSS, failed, "the sink failed, or was stopped, before they were written") \
+	X(HELD, held, "in the batch that is being written")                          \
+	X(INFO, bytes_written, "bytes of the records that were written")             \
+	X(INFO, batches_written, "batches that were written")                        \
+	X(INFO, busy, "times that the sink was busy and a batch was offered again")
+
+#define SHIPPER_COL(kind, name, help) SHIPPER_##name,
+enum { SHIPPER_COLS(SHIPPER_COL) SHIPPER_N_COLS };
+extern const struct ledger_table shipper_ledger;
+
+struct shipper;
+
+struct shipper_spec {
+	const char *name; /* of the sink in the configuration; copied */
+	const struct sink_ops *ops;
+	const void *conf;                     /* ops->conf_size bytes, borrowed until destroy */
+	unsigned n_queues;                    /* out_batch.queue is below */
+	struct out_batch *(*take)(void *ctx); /* NULL: there is none now */
+	void (*give_back)(void *ctx, struct out_batch *b);
+	void *ctx;
+	/* A stop that drains gives up after this time with a sink that is busy; 0: it waits for
+	 * ever. */
+	uint64_t drain_ns_max;
+};
+
+/* Opens the sink in the calling thread, so that what is wrong with it is known at the start. On
+ * success e->text is empty, or a notice that its user should see. -errno of the sink, or -ENOMEM.
+ */
+int shipper_create(const struct shipper_spec *spec, struct shipper **ret_s, struct err *e);
+
+/* Stops without draining when it still runs. */
+void shipper_destroy(struct shipper *s);
+
+/* 0, or -errno when there is no thread to be had. Every signal is blocked in the thread. */
+int shipper_start(struct shipper *s, struct err *e);
+
+/* To be called once, when no worker hands over any more. @drain: writes what is there; else it is
+ * counted as failed, as fast as can be. Then flushes and closes the sink and joins the thread. 0,
+ * or -errno with the text of the first thing that cost, or may have cost, records: -EIO when the
+ * sink failed, -ETIMEDOUT beyond drain_ns_max, -ECANCELED when records were given up without
+ * draining, or what flush and close returned.
+ */
+int shipper_stop(struct shipper *s, bool drain, struct err *e);
+
+/* The sink cannot be used any more: all that comes is counted as failed, and given back. */
+bool shipper_failed(const struct shipper *s);
+
+/* True, with its text, while the sink is busy or after it failed. @e may be NULL. */
+bool shipper_trouble(struct shipper *s, struct err *e);
+
+/* One consistent copy of a queue's row. */
+void shipper_row(const struct shipper *s, unsigned queue, uint64_t ret_row[SHIPPER_N_COLS]);
+
+/* A batch's buffer takes memory only where it is written to. Its @cap is OUT_BATCH_BYTES and the
+ * largest record that can be, by encode_json_max(), so that a record is never cut. 0 or -ENOMEM.
+ */
+int out_batch_init(struct out_batch *b, size_t cap);
+void out_batch_fini(struct out_batch *b);
+
+#endif

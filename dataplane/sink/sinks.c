@@ -1,0 +1,7 @@
+#include "dataplane/sink/sinks.h"
+
+const struct sink_ops *const sinks[] = {
+	&sink_stdout,
+	&sink_null,
+	NULL,
+};
