@@ -1,0 +1,198 @@
+#include "ctl/pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/base/mem.h"
+#include "dataplane/match/prefix.h"
+#include "dataplane/rec/json_text.h"
+
+static unsigned count_fields(const struct field_def *fields)
+{
+	unsigned n = 0;
+	while (fields && fields[n].name)
+		n++;
+	return n;
+}
+
+static int find_field(const struct parser *p, const char *name)
+{
+	unsigned n = count_fields(p->fields);
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(p->fields[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int build_formats(struct pipeline *p, struct err *e)
+{
+	const struct config *c = p->conf;
+	p->grok = grok_create();
+	int rc = p->grok ? 0 : err_set(e, -ENOMEM, "no memory for grok patterns");
+	for (size_t i = 0; rc == 0 && i < c->patterns.n; i++)
+		rc = grok_load(p->grok, c->patterns.items[i], e);
+	p->formats = mem_alloc((c->n_formats + 1) * sizeof(*p->formats));
+	if (rc == 0 && !p->formats)
+		rc = err_set(e, -ENOMEM, "no memory for %zu formats", c->n_formats);
+	for (size_t i = 0; rc == 0 && i < c->n_formats; i++)
+		rc = format_compile(&c->formats[i], p->grok, p->names, &p->formats[i], e);
+	return rc;
+}
+
+static int build_set(struct pipeline *p, const struct source_conf *s, struct format_set *set,
+		     struct err *e)
+{
+	set->formats = mem_alloc(s->n_formats * sizeof(*set->formats));
+	if (!set->formats)
+		return err_set(e, -ENOMEM, "no memory for the formats of %s", s->name);
+	set->n_formats = (unsigned)s->n_formats;
+	for (size_t i = 0; i < s->n_formats; i++)
+		set->formats[i] = p->formats[s->formats[i]];
+	return format_set_init(set, e);
+}
+
+static int build_source(struct pipeline *p, unsigned i, struct err *e)
+{
+	const struct source_conf *s = &p->conf->sources[i];
+	struct extract_source *x = &p->extract_sources[i];
+	p->frame_sources[i] = (struct frame_source){
+		.name = s->name,
+		.parser = s->parser,
+		.conf = s->conf,
+		.tcp = s->tcp,
+		.udp = s->udp,
+		.probe = s->probe,
+		.port_decides = s->port_decides,
+	};
+	x->parser = s->parser;
+	x->parser_conf = s->conf;
+	x->message_field = find_field(s->parser, "message");
+	x->format_field = s->field ? find_field(s->parser, s->field) : x->message_field;
+	x->keep_message = s->keep_message;
+	if (s->field && x->format_field < 0)
+		return err_set(e, -EINVAL, "%s:%d:%d: sources.%s.field: parser %s has no field %s",
+			       s->at.file, s->at.line, s->at.col, s->name, s->parser->name,
+			       s->field);
+	int rc = schema_init(&x->schema, s->parser->fields,
+			     (uint16_t)count_fields(s->parser->fields));
+	if (rc < 0)
+		return err_set(e, rc, "no memory for the fields of %s", s->name);
+	if (s->n_formats == 0)
+		return 0;
+	x->formats = &p->format_sets[i];
+	return build_set(p, s, &p->format_sets[i], e);
+}
+
+/* `"_source":"x",` and, unless the record names its stream, `"_stream":"x",` behind it. */
+static int spell_source(struct pipeline *p, unsigned i)
+{
+	struct slice name = slice_str(p->conf->sources[i].name);
+	size_t cap = 2 * (JSON_TEXT_FACTOR * name.len + 16);
+	uint8_t *text = mem_alloc(cap);
+	if (!text)
+		return -ENOMEM;
+	bool invalid = false;
+	size_t len = 11, only;
+	memcpy(text, "\"_source\":\"", 11);
+	len += json_text_put(text + len, name.ptr, name.len, &invalid);
+	memcpy(text + len, "\",", 2);
+	only = len += 2;
+	memcpy(text + len, "\"_stream\":\"", 11);
+	len += 11;
+	len += json_text_put(text + len, name.ptr, name.len, &invalid);
+	memcpy(text + len, "\",", 2);
+	p->source_json[i] = slice_of(text, len + 2);
+	p->source_only[i] = slice_of(text, only);
+	return 0;
+}
+
+static int build_rules(struct pipeline *p, struct err *e)
+{
+	const struct config *c = p->conf;
+	unsigned n = 0;
+	for (size_t i = 0; i < c->n_sources; i++)
+		n += (unsigned)c->sources[i].rules.n;
+	if (n == 0)
+		return 0;
+	struct rule_def *defs = mem_alloc(n * sizeof(*defs));
+	if (!defs)
+		return err_set(e, -ENOMEM, "no memory for %u rules", n);
+	unsigned at = 0;
+	for (size_t i = 0; i < c->n_sources; i++)
+		for (size_t k = 0; k < c->sources[i].rules.n; k++) {
+			const struct opt_pair *r = &c->sources[i].rules.items[k];
+			defs[at++] = (struct rule_def){.name = r->key,
+						       .pattern = r->value,
+						       .source = (uint16_t)i,
+						       .file = c->sources[i].at.file,
+						       .line = r->line,
+						       .col = r->col};
+		}
+	int rc = rules_create(defs, n, &p->rules, e);
+	mem_free(defs);
+	return rc;
+}
+
+int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e)
+{
+	struct pipeline *p = mem_alloc(sizeof(*p));
+	if (!p)
+		return err_set(e, -ENOMEM, "no memory");
+	size_t n = conf->n_sources + 1;
+	p->conf = conf;
+	p->names = names_create();
+	p->frame_sources = mem_alloc(n * sizeof(*p->frame_sources));
+	p->extract_sources = mem_alloc(n * sizeof(*p->extract_sources));
+	p->format_sets = mem_alloc(n * sizeof(*p->format_sets));
+	p->source_json = mem_alloc(n * sizeof(*p->source_json));
+	p->source_only = mem_alloc(n * sizeof(*p->source_only));
+	int rc = 0;
+	if (!p->names || !p->frame_sources || !p->extract_sources || !p->format_sets ||
+	    !p->source_json || !p->source_only)
+		rc = err_set(e, -ENOMEM, "no memory for %zu sources", conf->n_sources);
+	if (rc == 0)
+		rc = build_formats(p, e);
+	for (unsigned i = 0; rc == 0 && i < conf->n_sources; i++) {
+		rc = build_source(p, i, e);
+		if (rc == 0 && (rc = spell_source(p, i)) < 0)
+			err_set(e, rc, "no memory for %s", conf->sources[i].name);
+	}
+	if (rc == 0)
+		rc = build_rules(p, e);
+	if (rc < 0) {
+		pipeline_destroy(p);
+		return rc;
+	}
+	p->encode = (struct encode_ctx){
+		.names = p->names, .source_json = p->source_json, .source_only = p->source_only};
+	*ret_p = p;
+	return 0;
+}
+
+void pipeline_destroy(struct pipeline *p)
+{
+	if (!p)
+		return;
+	rules_destroy(p->rules);
+	for (size_t i = 0; i < p->conf->n_sources; i++) {
+		if (p->format_sets) {
+			format_set_fini(&p->format_sets[i]);
+			mem_free(p->format_sets[i].formats);
+		}
+		if (p->extract_sources)
+			schema_fini(&p->extract_sources[i].schema);
+		if (p->source_json)
+			mem_free((void *)p->source_json[i].ptr);
+	}
+	for (size_t i = 0; p->formats && i < p->conf->n_formats; i++)
+		format_destroy(p->formats[i]);
+	mem_free(p->formats);
+	grok_destroy(p->grok);
+	mem_free(p->format_sets);
+	mem_free(p->extract_sources);
+	mem_free(p->frame_sources);
+	mem_free(p->source_json);
+	mem_free(p->source_only);
+	names_destroy(p->names);
+	mem_free(p);
+}

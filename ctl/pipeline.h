@@ -1,0 +1,35 @@
+/* pipeline.h - what a configuration says of records, compiled: formats, rules, schemas, routes.
+ *
+ * In:     struct config.
+ * Out:    the tables that frame, extract, match and the encoder work from.
+ * Owns:   all of them; the configuration must outlive it. Immutable once built: every worker reads
+ * it. Runs:   main. Limits: -
+ */
+#ifndef SL_CTL_PIPELINE_H
+#define SL_CTL_PIPELINE_H
+
+#include "ctl/config.h"
+#include "dataplane/extract/extract.h"
+#include "dataplane/extract/grok.h"
+#include "dataplane/frame/frame.h"
+#include "dataplane/match/rules.h"
+#include "dataplane/sink/encode.h"
+
+struct pipeline {
+	const struct config *conf;
+	struct names *names;
+	struct grok *grok;
+	struct format **formats;            /* by index of conf->formats */
+	struct frame_source *frame_sources; /* by index of conf->sources, and so on */
+	struct extract_source *extract_sources;
+	struct format_set *format_sets;
+	struct rules *rules; /* of all sources; NULL: none */
+	struct slice *source_json, *source_only;
+	struct encode_ctx encode;
+};
+
+/* 0, -ENOMEM, or -EINVAL with a text that names the file and the place. */
+int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e);
+void pipeline_destroy(struct pipeline *p);
+
+#endif

@@ -1,0 +1,380 @@
+#include "ctl/topology.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_config.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "ctl/pipeline.h"
+#include "dataplane/base/mem.h"
+#include "dataplane/capture/port.h"
+#include "dataplane/sink/shipper.h"
+#include "dataplane/worker.h"
+
+/* A record is at most its frame with every byte escaped, and its keys; see frame.bytes_max. */
+#define BATCH_CAP(frame_bytes_max) (OUT_BATCH_BYTES + 16 * (frame_bytes_max) + (1u << 20))
+
+#define PROGRESS_EVERY_MS          500
+
+struct topology;
+
+/* What the callbacks of one sink's thread need. */
+struct sink_side {
+	struct topology *t;
+	unsigned index;
+	struct shipper *shipper;
+};
+
+struct topology {
+	const struct config *conf;
+	struct pipeline *pipeline;
+	struct port **ports;
+	struct handoff *handoff;
+	struct sink_side *sinks;
+	struct worker **workers;
+	unsigned n_workers;
+	struct route *routes;
+	uint16_t *route_queues; /* the memory of all routes */
+	atomic_bool stop;
+	atomic_uint n_running;
+};
+
+static int build_routes(struct topology *t, struct err *e)
+{
+	const struct config *c = t->conf;
+	size_t n = 0;
+	for (size_t q = 0; q < c->n_queues; q++)
+		n += c->queues[q].n_sources;
+	t->routes = mem_alloc((c->n_sources + 1) * sizeof(*t->routes));
+	t->route_queues = mem_alloc((n + 1) * sizeof(*t->route_queues));
+	if (!t->routes || !t->route_queues)
+		return err_set(e, -ENOMEM, "no memory for routes");
+	uint16_t *at = t->route_queues;
+	for (size_t s = 0; s < c->n_sources; s++) {
+		t->routes[s].queues = at;
+		for (size_t q = 0; q < c->n_queues; q++)
+			for (size_t k = 0; k < c->queues[q].n_sources; k++)
+				if (c->queues[q].sources[k] == s) {
+					*at++ = (uint16_t)q;
+					t->routes[s].n_queues++;
+				}
+	}
+	return 0;
+}
+
+static int build_handoff(struct topology *t, bool wait, struct err *e)
+{
+	const struct config *c = t->conf;
+	uint16_t *sink_of = mem_alloc((c->n_queues + 1) * sizeof(*sink_of));
+	if (!sink_of)
+		return err_set(e, -ENOMEM, "no memory for queues");
+	for (size_t q = 0; q < c->n_queues; q++)
+		sink_of[q] = (uint16_t)c->queues[q].sink;
+	int rc = handoff_create(t->n_workers, (unsigned)c->n_queues, sink_of, (unsigned)c->n_sinks,
+				BATCH_CAP(c->frame.bytes_max), wait, &t->handoff, e);
+	mem_free(sink_of);
+	return rc;
+}
+
+static struct out_batch *take_batch(void *arg)
+{
+	struct sink_side *s = arg;
+	return handoff_take(s->t->handoff, s->index);
+}
+
+static void give_batch_back(void *arg, struct out_batch *b)
+{
+	struct sink_side *s = arg;
+	handoff_give_back(s->t->handoff, b);
+}
+
+static int build_sinks(struct topology *t, struct err *e)
+{
+	const struct config *c = t->conf;
+	t->sinks = mem_alloc((c->n_sinks + 1) * sizeof(*t->sinks));
+	if (!t->sinks)
+		return err_set(e, -ENOMEM, "no memory for sinks");
+	for (unsigned i = 0; i < c->n_sinks; i++) {
+		struct sink_side *s = &t->sinks[i];
+		s->t = t;
+		s->index = i;
+		struct shipper_spec spec = {.name = c->sinks[i].name,
+					    .ops = c->sinks[i].ops,
+					    .conf = c->sinks[i].conf,
+					    .n_queues = (unsigned)c->n_queues,
+					    .take = take_batch,
+					    .give_back = give_batch_back,
+					    .ctx = s};
+		int rc = shipper_create(&spec, &s->shipper, e);
+		if (rc < 0)
+			return rc;
+		if (e->text[0])
+			fprintf(stderr, "sluiced: sink %s: %s\n", spec.name, e->text);
+	}
+	return 0;
+}
+
+static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
+			struct err *e)
+{
+	const struct pipeline *p = t->pipeline;
+	struct worker_conf wc = {
+		.index = i,
+		.n_workers = t->n_workers,
+		.live = live,
+		.share = !live,
+		.capture = source,
+		.decode = &t->conf->decode,
+		.flow = &t->conf->flow,
+		.frame = &t->conf->frame,
+		.frame_sources = p->frame_sources,
+		.extract_sources = p->extract_sources,
+		.rules = p->rules,
+		.routes = t->routes,
+		.n_sources = (unsigned)t->conf->n_sources,
+		.names = p->names,
+		.encode = p->encode,
+		.handoff = t->handoff,
+		.stop = &t->stop,
+	};
+	return worker_create(&wc, &t->workers[i], e);
+}
+
+/* Every worker reads the files itself and keeps its share of the sessions: nothing passes between
+ * workers, and all see the same packets in the same order.
+ */
+static int build_replay(struct topology *t, const struct replay_conf *rc_, struct err *e)
+{
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		struct capture *source;
+		int rc = replay_open(rc_, &source, e);
+		if (rc == 0)
+			rc = build_worker(t, i, source, false, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int build_ports(struct topology *t, struct err *e)
+{
+	const struct capture_conf *c = &t->conf->capture;
+	unsigned w = 0;
+	t->ports = mem_alloc((c->n_ports + 1) * sizeof(*t->ports));
+	if (!t->ports)
+		return err_set(e, -ENOMEM, "no memory for ports");
+	for (unsigned i = 0; i < c->n_ports; i++) {
+		struct port_conf pc = {.device = c->ports[i].device,
+				       .n_queues = (unsigned)c->ports[i].queues};
+		int rc = port_open(&pc, i, &t->ports[i], e);
+		for (unsigned q = 0; rc == 0 && q < pc.n_queues; q++) {
+			struct capture *source;
+			rc = port_queue(t->ports[i], q, &source, e);
+			if (rc == 0)
+				rc = build_worker(t, w++, source, true, e);
+		}
+		if (rc == 0)
+			rc = port_start(t->ports[i], e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int topology_build(const struct config *conf, const struct topology_input *in,
+		   struct topology **ret_t, struct err *e)
+{
+	struct topology *t = mem_alloc(sizeof(*t));
+	if (!t)
+		return err_set(e, -ENOMEM, "no memory");
+	t->conf = conf;
+	t->n_workers = in->n_workers;
+	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
+	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
+	if (rc == 0)
+		rc = pipeline_build(conf, &t->pipeline, e);
+	if (rc == 0)
+		rc = build_routes(t, e);
+	if (rc == 0)
+		rc = build_handoff(t, in->replay != NULL, e);
+	if (rc == 0)
+		rc = in->replay ? build_replay(t, in->replay, e) : build_ports(t, e);
+	if (rc == 0)
+		rc = build_sinks(t, e);
+	if (rc < 0) {
+		topology_destroy(t);
+		return rc;
+	}
+	*ret_t = t;
+	return 0;
+}
+
+void topology_destroy(struct topology *t)
+{
+	if (!t)
+		return;
+	for (unsigned i = 0; t->sinks && i < t->conf->n_sinks; i++)
+		shipper_destroy(t->sinks[i].shipper);
+	for (unsigned i = 0; t->workers && i < t->n_workers; i++)
+		worker_destroy(t->workers[i]);
+	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
+		port_close(t->ports[i]);
+	handoff_destroy(t->handoff);
+	pipeline_destroy(t->pipeline);
+	mem_free(t->ports);
+	mem_free(t->sinks);
+	mem_free(t->workers);
+	mem_free(t->routes);
+	mem_free(t->route_queues);
+	mem_free(t);
+}
+
+void topology_describe(const struct topology *t, FILE *out)
+{
+	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++) {
+		char line[512];
+		port_describe(t->ports[i], line, sizeof(line));
+		fprintf(out, "sluiced: %s\n", line);
+	}
+}
+
+void topology_stop(struct topology *t)
+{
+	atomic_store(&t->stop, true);
+}
+
+static int run_worker(void *arg)
+{
+	struct topology *t = arg;
+	unsigned i = rte_lcore_index((int)rte_lcore_id()) - 1;
+	int rc = worker_run(t->workers[i]);
+	atomic_fetch_sub(&t->n_running, 1);
+	return rc;
+}
+
+static bool any_sink_failed(const struct topology *t)
+{
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		if (shipper_failed(t->sinks[i].shipper))
+			return true;
+	return false;
+}
+
+/* One line, drawn over itself: how far, how many, how fast. */
+static void draw_progress(const struct topology *t, struct timespec since, FILE *out)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	double s =
+		(double)(now.tv_sec - since.tv_sec) + (double)(now.tv_nsec - since.tv_nsec) / 1e9;
+	const struct capture_stats *st = worker_capture_stats(t->workers[0]);
+	uint64_t packets = atomic_load(&st->packets), bytes = atomic_load(&st->bytes);
+	uint64_t total = atomic_load(&st->bytes_total);
+	fprintf(out, "\r");
+	if (total)
+		fprintf(out, "%3.0f %%  ", 100.0 * (double)bytes / (double)total);
+	fprintf(out, "%" PRIu64 " packets  %.1f MB  %.2f Mpps\033[K", packets, (double)bytes / 1e6,
+		(double)packets / s / 1e6);
+	fflush(out);
+}
+
+static void wait_for_workers(struct topology *t, bool progress, FILE *out)
+{
+	struct timespec since;
+	clock_gettime(CLOCK_MONOTONIC, &since);
+	bool drawn = false;
+	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
+		if (any_sink_failed(t)) {
+			topology_stop(t);
+			handoff_stop_waiting(t->handoff);
+		}
+		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
+			draw_progress(t, since, out);
+			drawn = true;
+		}
+		usleep(1000);
+	}
+	if (drawn)
+		fprintf(out, "\r\033[K");
+	rte_eal_mp_wait_lcore();
+}
+
+static int tell_errors(const struct topology *t, FILE *out)
+{
+	int rc = 0;
+	/* All workers of a replay read the same files and meet the same faults. */
+	unsigned n = t->ports ? t->n_workers : 1;
+	for (unsigned w = 0; w < n; w++) {
+		const char *text;
+		for (unsigned i = 0; (text = worker_error(t->workers[w], i)); i++) {
+			fprintf(out, "sluiced: %s\n", text);
+			rc = -EIO;
+		}
+	}
+	return rc;
+}
+
+int topology_run(struct topology *t, bool progress, FILE *out)
+{
+	int rc = 0;
+	unsigned lcore, n = 0;
+	struct err e;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		if (shipper_start(t->sinks[i].shipper, &e) < 0) {
+			fprintf(out, "sluiced: sink %s: %s\n", t->conf->sinks[i].name, e.text);
+			return -EIO;
+		}
+	atomic_store(&t->n_running, t->n_workers);
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (n++ < t->n_workers)
+			rte_eal_remote_launch(run_worker, t, lcore);
+	}
+	wait_for_workers(t, progress, out);
+	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
+		int failed = shipper_stop(t->sinks[i].shipper, true, &e);
+		if (failed < 0) {
+			fprintf(out, "sluiced: sink %s: %s\n", t->conf->sinks[i].name, e.text);
+			rc = -EIO;
+		}
+	}
+	return tell_errors(t, out) < 0 ? -EIO : rc;
+}
+
+static void report_sources(const struct topology *t, const struct worker *w, struct report *r)
+{
+	for (unsigned s = 0; s < t->conf->n_sources; s++) {
+		const char *name = t->conf->sources[s].name;
+		report_add(r, &frame_ledger, name, frame_row(worker_frame(w), s));
+		report_add(r, &extract_ledger, name, extract_row(worker_extract(w), s));
+		report_add(r, &graph_ledger, name, worker_graph_row(w, s));
+	}
+	report_add(r, &frame_ledger, "(none)",
+		   frame_row(worker_frame(w), (unsigned)t->conf->n_sources));
+}
+
+/* Rows appear in the order of the path: stage by stage. */
+void topology_report(const struct topology *t, struct report *r)
+{
+	for (unsigned i = 0; i < t->n_workers; i++)
+		report_add(r, &decode_ledger, "", decode_row(worker_decode(t->workers[i])));
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		const struct flow *f = worker_flow(t->workers[i]);
+		report_add(r, &flow_packet_ledger, "", flow_packet_row(f));
+		report_add(r, &flow_byte_ledger, "", flow_byte_row(f));
+	}
+	for (unsigned i = 0; i < t->n_workers; i++)
+		report_sources(t, t->workers[i], r);
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		const struct queue_conf *qc = &t->conf->queues[q];
+		for (unsigned i = 0; i < t->n_workers; i++)
+			report_add(r, &handoff_ledger, qc->name, handoff_row(t->handoff, i, q));
+		report_add(r, &shipper_ledger, qc->name,
+			   shipper_row(t->sinks[qc->sink].shipper, q));
+	}
+}
