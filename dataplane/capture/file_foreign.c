@@ -106,6 +106,8 @@ static int next_packet(struct file *f)
 	else if (x->head->caplen > b->cap)
 		x->state = block_fail(b, -EBADMSG, position(f), "the file grew while it was read");
 	x->waiting = !x->state;
+	if (x->state)
+		block_count_to(b, position(f));
 	return x->state;
 }
 
