@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "ctl/config_read.h"
+#include "dataplane/extract/types.h"
 
 const struct opt config_format_opts[] = {
 	{.name = "grok",
@@ -95,26 +96,19 @@ static const struct yaml_val *find_kind(const struct option_reader *r, const str
 
 static void check_types(const struct option_reader *r, const struct yaml_val *types)
 {
-	static const char *const names[] = {"int", "float", "string", "bool"};
+	static const char *const names[] = {"int", "float", "bool", "string"};
 	if (!types || types->kind != YAML_MAP)
 		return;
 	for (const struct yaml_val *v = types->first; v; v = v->next) {
-		if (v->kind != YAML_TEXT || strncmp(v->text, "time:", 5) == 0)
+		struct type t;
+		struct err e;
+		if (v->kind != YAML_TEXT || type_parse(v->text, &t, &e) == 0)
 			continue;
 		const char *meant = NULL;
-		bool known = false;
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			known = known || strcmp(v->text, names[i]) == 0;
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			lookup_offer(v->text, names[i], &meant);
-		}
-		char show[YAML_SHOW_MAX];
-		if (!known)
-			option_err(r, v,
-				   "%s is no type; expected one of int, float, string, bool, "
-				   "time:LAYOUT%s%s%s",
-				   yaml_val_show(v, show, sizeof(show)),
-				   meant ? "; did you mean \"" : "", meant ? meant : "",
-				   meant ? "\"?" : "");
+		option_err(r, v, "%s%s%s%s", e.text, meant ? "; did you mean \"" : "",
+			   meant ? meant : "", meant ? "\"?" : "");
 	}
 }
 
@@ -262,6 +256,8 @@ const struct format_file *config_format_file(struct config_loader *l, const stru
 
 static void check_used(const struct config_loader *l, const bool *used)
 {
+	if (l->r.errs->n_errors)
+		return; /* what looks unused may only be misspelt */
 	for (size_t i = 0; i < l->formats.n; i++) {
 		const struct format_def *d = &l->c->formats[i];
 		if (!used[i])

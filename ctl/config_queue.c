@@ -179,6 +179,8 @@ static void warn_unused(const struct config_loader *l, const unsigned *last_take
 			const bool *sink_used)
 {
 	const struct config *c = l->c;
+	if (l->r.errs->n_errors)
+		return; /* what looks unused may only be misspelt */
 	for (size_t i = 0; i < c->n_sources; i++) {
 		if (!last_taken[i])
 			err_list_warn(l->r.errs, c->sources[i].at,

@@ -56,6 +56,9 @@ bool config_check_name(const struct option_reader *r, const struct yaml_val *v, 
 void config_unknown_name(const struct config_loader *l, const struct yaml_val *v, const char *what,
 			 const struct lookup *known);
 
+/* Does this option of a parser stand inside of match? */
+bool config_is_match_name(const char *name);
+
 /* The first item of a value that may be a list or just one. */
 const struct yaml_val *config_first(const struct yaml_val *v);
 

@@ -61,7 +61,7 @@ const char *const config_match_names[] = {"host", "path", "methods", NULL};
 static const char *const later_keys[] = {"shed", "tables", "schema", "stream", NULL};
 static const char *const later_parsers[] = {"gelf", "forward", "lumberjack", "mysql", NULL};
 
-static bool is_match_name(const char *name)
+bool config_is_match_name(const char *name)
 {
 	for (const char *const *n = config_match_names; *n; n++) {
 		if (strcmp(*n, name) == 0)
@@ -111,7 +111,7 @@ static struct opt *parser_opts(const struct config_loader *l, const struct parse
 		return NULL;
 	n = 0;
 	for (const struct opt *o = p->opts; o && o->name; o++) {
-		if (is_match_name(o->name) == inside)
+		if (config_is_match_name(o->name) == inside)
 			opts[n++] = *o;
 	}
 	return opts;

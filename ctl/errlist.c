@@ -37,6 +37,11 @@ static void add(struct err_list *l, struct err_place at, bool warning, const cha
 			  : snprintf(text, sizeof(text), "%s: ", at.file);
 	if ((size_t)len < sizeof(text))
 		vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, ap);
+	/* One message is one line, whatever the file has in its names. */
+	for (char *c = text; *c; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
 	*e = (struct err_entry){.text = strdup(text),
 				.line = at.line,
 				.col = at.col,

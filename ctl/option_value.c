@@ -60,7 +60,7 @@ static bool refuse(const struct option_reader *r, const struct opt *o, const str
 
 static bool wrong_kind(const struct option_reader *r, const struct opt *o, const struct yaml_val *v)
 {
-	return refuse(r, o, v, " does not fit here", NULL);
+	return refuse(r, o, v, yaml_val_is_null(v) ? "" : " does not fit here", NULL);
 }
 
 /* ---- scalars ---- */
@@ -103,9 +103,10 @@ static bool read_int(const struct option_reader *r, const struct opt *o, const s
 	bool minus = v->text[0] == '-';
 	struct slice digits = slice_of(v->text + minus, v->len - minus);
 	uint64_t u;
-	if (!text_u64(digits, &u))
+	bool number = digits.len && strspn((const char *)digits.ptr, "0123456789") == digits.len;
+	if (!number)
 		return refuse(r, o, v, " is no whole number", NULL);
-	if (u > INT64_MAX)
+	if (!text_u64(digits, &u) || u > INT64_MAX)
 		return refuse(r, o, v, " is out of range", NULL);
 	int64_t n = minus ? -(int64_t)u : (int64_t)u;
 	if (!in_range(o, n))

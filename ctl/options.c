@@ -122,11 +122,14 @@ void options_unknown(const struct option_reader *r, const struct options_shape *
 		for (const struct opt *o = shape->parts[i].opts; o && o->name; o++)
 			add_name(&names, o->name);
 	}
-	bool list = names.n && names.n <= NAMES_SHOWN && names.len < sizeof(names.list);
-	option_key_err(r, v, "unknown key%s%s%s%s%s",
-		       list ? (names.n == 1 ? "; expected " : "; expected one of ") : "",
-		       list ? names.list : "", names.nearest ? "; did you mean \"" : "",
-		       names.nearest ? names.nearest : "", names.nearest ? "\"?" : "");
+	bool list = names.n <= NAMES_SHOWN && names.len < sizeof(names.list);
+	const char *expected = names.n == 0   ? "; expected none here"
+			       : !list        ? ""
+			       : names.n == 1 ? "; expected "
+					      : "; expected one of ";
+	option_key_err(r, v, "unknown key%s%s%s%s%s", expected, list ? names.list : "",
+		       names.nearest ? "; did you mean \"" : "", names.nearest ? names.nearest : "",
+		       names.nearest ? "\"?" : "");
 }
 
 bool options_is_map(const struct option_reader *r, const struct yaml_val *v)
@@ -136,8 +139,9 @@ bool options_is_map(const struct option_reader *r, const struct yaml_val *v)
 		return false;
 	if (v->kind == YAML_MAP)
 		return true;
-	option_err(r, v, "%s does not fit here; expected a map of keys to values",
-		   yaml_val_show(v, show, sizeof(show)));
+	option_err(r, v, "%s%s; expected a map of keys to values",
+		   yaml_val_show(v, show, sizeof(show)),
+		   yaml_val_is_null(v) ? "" : " does not fit here");
 	return false;
 }
 
@@ -173,8 +177,8 @@ static bool check_required(const struct option_reader *r, const struct options_s
 			if (!o->required || yaml_val_get(map, o->name))
 				continue;
 			char expect[OPTION_EXPECT_MAX];
-			option_key_err(r, map, "%s is missing; expected %s", o->name,
-				       option_value_expect(o, expect, sizeof(expect)));
+			option_key_err(r, map, "%s is missing; expected %s: %s", o->name,
+				       option_value_expect(o, expect, sizeof(expect)), o->help);
 			good = false;
 		}
 	}

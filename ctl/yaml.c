@@ -106,6 +106,8 @@ static const struct {
 	 "this list is not closed; expected \",\" or \"]\" after each item", true},
 	{NULL, "while parsing a flow mapping",
 	 "this map is not closed; expected \",\" or \"}\" after each value", true},
+	{"did not find expected node content", NULL,
+	 "no value here; expected one, or \"]\" or \"}\" for what was opened above", false},
 	{"mapping values are not allowed", NULL,
 	 "a \":\" where no key can be; expected quotes around text that holds \": \"", false},
 	{"could not find expected ':'", NULL,
@@ -437,10 +439,6 @@ char *yaml_val_path(const struct yaml_val *v, char *buf, size_t cap)
 			at = put_front(buf, at, ".");
 	}
 	memmove(buf, at, strlen(at) + 1);
-	for (char *c = buf; *c; c++) {
-		if (*c == '\n' || *c == '\r' || *c == '\t' || *c == 0x1b)
-			*c = '?';
-	}
 	return buf;
 }
 
