@@ -1,0 +1,444 @@
+/* The frame stage with parsers of its own: joins, claims, gaps, limits, waking. */
+#include "unit.h"
+
+#include "dataplane/base/mem.h"
+#include "dataplane/frame/carry.h"
+#include "dataplane/frame/frame.h"
+
+/* Stands in for flow: one TCP session and one UDP session. */
+static struct flow_session sessions[2];
+
+const struct flow_session *flow_session(const struct flow *f, uint32_t session)
+{
+	(void)f;
+	return &sessions[session];
+}
+
+uint32_t flow_sessions_max(const struct flow *f)
+{
+	(void)f;
+	return 2;
+}
+
+/* --- A parser of lines, and one whose lines wait for an answer of the other side. --------------
+ */
+
+struct line_state {
+	bool resync;
+};
+
+static enum probe line_probe(const void *conf, const struct parse_in *in)
+{
+	(void)conf;
+	if (in->dir == 1)
+		return PROBE_NO;
+	if (in->data.len < 2)
+		return PROBE_MORE;
+	return in->data.ptr[0] == '!' ? PROBE_NO : in->data.ptr[0] == '#' ? PROBE_YES : PROBE_MAYBE;
+}
+
+static struct parse_result line_parse(void *state, const void *conf, const struct parse_in *in,
+				      struct frame_out *out)
+{
+	struct line_state *s = state;
+	struct parse_result r = {.status = PARSE_MORE, .needed = 1};
+	(void)conf;
+	s->resync |= in->after_gap;
+	while (r.consumed < in->data.len) {
+		const uint8_t *p = in->data.ptr + r.consumed;
+		size_t left = in->data.len - r.consumed;
+		if (*p == '~') {
+			r.status = PARSE_BAD;
+			return r;
+		}
+		const uint8_t *nl = memchr(p, '\n', left);
+		if (!nl)
+			break;
+		size_t len = (size_t)(nl - p);
+		struct frame_desc d = {.bytes = slice_of(p, len),
+				       .body = slice_of(p, len),
+				       .stream_off = in->stream_off + r.consumed,
+				       .body_kind = BODY_TEXT};
+		if (s->resync)
+			r.skipped += len + 1;
+		else if (!frame_put(out, &d)) {
+			r.status = PARSE_OK;
+			return r;
+		}
+		s->resync = false;
+		r.consumed += len + 1;
+	}
+	return r;
+}
+
+static const struct parser line_parser = {.name = "line",
+					  .transports = PARSER_TCP | PARSER_UDP,
+					  .state_size = sizeof(struct line_state),
+					  .probe = line_probe,
+					  .parse = line_parse};
+
+struct ask_state {
+	unsigned n_answers;
+};
+
+/* dir 0: questions of one byte, kept until dir 1 has answered with a byte. */
+static struct parse_result ask_parse(void *state, const void *conf, const struct parse_in *in,
+				     struct frame_out *out)
+{
+	struct ask_state *s = state;
+	struct parse_result r = {.status = PARSE_MORE, .needed = 1};
+	(void)conf;
+	if (in->dir == 1) {
+		s->n_answers += (unsigned)in->data.len;
+		return (struct parse_result){
+			.status = PARSE_OK, .consumed = in->data.len, .wake = true};
+	}
+	while (r.consumed < in->data.len && (s->n_answers || in->end || in->before_gap)) {
+		struct slice one = slice_of(in->data.ptr + r.consumed, 1);
+		struct frame_desc d = {.bytes = one, .body = one, .idx = s->n_answers > 0};
+		if (!frame_put(out, &d)) {
+			r.status = PARSE_OK;
+			return r;
+		}
+		s->n_answers -= s->n_answers > 0;
+		r.consumed++;
+	}
+	return r;
+}
+
+static enum probe ask_probe(const void *conf, const struct parse_in *in)
+{
+	(void)conf;
+	(void)in;
+	return PROBE_YES;
+}
+
+static const struct parser ask_parser = {.name = "ask",
+					 .transports = PARSER_TCP,
+					 .state_size = sizeof(struct ask_state),
+					 .probe = ask_probe,
+					 .parse = ask_parse};
+
+/* --- The stage under test, and what it gave. ---------------------------------------------------
+ */
+
+static struct opt_port_range line_port = {514, 514}, ask_port = {80, 80};
+static struct frame_source sources[] = {
+	{.name = "line",
+	 .parser = &line_parser,
+	 .tcp = {&line_port, 1},
+	 .udp = {&line_port, 1},
+	 .probe = true},
+	{.name = "ask", .parser = &ask_parser, .tcp = {&ask_port, 1}, .port_decides = true},
+};
+
+struct rig {
+	struct frame_stage *f;
+	struct batch b;
+	struct frame frames[BATCH_RECS_MAX];
+	char got[1 << 16]; /* bodies, each followed by '|' */
+	size_t len;
+};
+
+static void rig_balance(struct rig *r)
+{
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(ledger_imbalance(&frame_ledger, frame_row(r->f, i)), 0);
+}
+
+static void rig_feed(struct rig *r, const struct flow_event *ev, unsigned n)
+{
+	for (unsigned done = 0; done < n;) {
+		unsigned n_frames;
+		arena_reset(&r->b.arena);
+		done += frame_parse(r->f, ev + done, n - done, &r->b, r->frames, &n_frames);
+		for (unsigned i = 0; i < n_frames; i++) {
+			struct slice body = r->frames[i].body;
+			memcpy(r->got + r->len, body.ptr, body.len);
+			r->len += body.len;
+			r->got[r->len++] = r->frames[i].idx ? '+' : '|';
+		}
+	}
+	rig_balance(r); /* in the middle of an event its rest is in no column yet */
+	r->got[r->len] = '\0';
+}
+
+static void rig_data(struct rig *r, unsigned dir, const char *text, size_t len)
+{
+	static uint64_t off[2];
+	/* Exactly as long as it is, for ASan. */
+	uint8_t *copy = malloc(len ? len : 1);
+	memcpy(copy, text, len);
+	struct flow_event ev = {.kind = FLOW_DATA,
+				.dir = (uint8_t)dir,
+				.data = slice_of(copy, len),
+				.stream_off = off[dir],
+				.time_ns = 1};
+	off[dir] += len;
+	rig_feed(r, &ev, 1);
+	free(copy);
+}
+
+static void rig_text(struct rig *r, unsigned dir, const char *text)
+{
+	rig_data(r, dir, text, strlen(text));
+}
+
+static void rig_gap(struct rig *r, uint64_t bytes)
+{
+	struct flow_event ev = {.kind = FLOW_GAP, .gap_bytes = bytes};
+	rig_feed(r, &ev, 1);
+}
+
+static void rig_end(struct rig *r)
+{
+	struct flow_event ev = {.kind = FLOW_END};
+	rig_feed(r, &ev, 1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(frame_row(r->f, i)[FRAME_held], 0);
+}
+
+static struct rig *rig_new(uint16_t port, size_t bytes_max, size_t carry_max)
+{
+	struct frame_conf conf = {
+		.bytes_max = bytes_max, .carry_bytes_max = carry_max, .probe_bytes_max = 64};
+	struct rig *r = calloc(1, sizeof(*r));
+	struct err e;
+	sessions[0] = (struct flow_session){
+		.port = {40000, port}, .proto = 6, .from_start = true, .id = 77};
+	sessions[1] = (struct flow_session){.port = {40000, port}, .proto = 17, .from_start = true};
+	assert_int_equal(arena_init(&r->b.arena, 1 << 24), 0);
+	assert_int_equal(frame_create(&conf, sources, 2, NULL, &r->f, &e), 0);
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	frame_destroy(r->f);
+	arena_fini(&r->b.arena);
+	free(r);
+}
+
+static uint64_t cell(const struct rig *r, unsigned source, unsigned col)
+{
+	return frame_row(r->f, source)[col];
+}
+
+static void lines_are_the_same_however_they_are_cut(void **st)
+{
+	static char text[20000], want[20000];
+	size_t len = 0;
+	uint32_t seed = 1;
+	(void)st;
+	while (len < sizeof(text) - 1500) {
+		seed = seed * 1664525 + 1013904223;
+		size_t n = seed >> 30 ? seed >> 25 : seed >> 22;
+		for (size_t i = 0; i < n; i++)
+			text[len + i] = (char)('a' + (len + i + n) % 26);
+		len += n;
+		text[len++] = '\n';
+	}
+	for (size_t i = 0; i < len; i++)
+		want[i] = text[i] == '\n' ? '|' : text[i];
+	for (unsigned round = 0; round < 60; round++) {
+		struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+		for (size_t at = 0; at < len;) {
+			seed = seed * 1664525 + 1013904223;
+			size_t n = round == 0 ? 1 : 1 + (seed >> 16) % (round * 40);
+			n = n > len - at ? len - at : n;
+			rig_data(r, 0, text + at, n);
+			at += n;
+		}
+		assert_int_equal(r->len, len);
+		assert_memory_equal(r->got, want, len);
+		rig_end(r);
+		assert_int_equal(cell(r, 0, FRAME_bytes_framed), len);
+		rig_free(r);
+	}
+}
+
+static void halves_around_a_gap_are_never_joined(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "one\ntw");
+	rig_gap(r, 100);
+	rig_text(r, 0, "ee\nfour\n");
+	rig_end(r);
+	assert_string_equal(r->got, "one|four|");
+	assert_int_equal(cell(r, 0, FRAME_incomplete), 2);
+	assert_int_equal(cell(r, 0, FRAME_skipped), 3);
+	assert_int_equal(cell(r, 0, FRAME_gap_bytes), 100);
+	rig_free(r);
+}
+
+static void a_line_without_end_is_given_up_and_the_next_one_found(void **st)
+{
+	struct rig *r = rig_new(514, 4096, 1 << 22);
+	char x[3000];
+	(void)st;
+	memset(x, 'x', sizeof(x));
+	rig_text(r, 0, "one\n");
+	for (int i = 0; i < 100; i++)
+		rig_data(r, 0, x, sizeof(x));
+	rig_text(r, 0, "tail\nnext\n");
+	rig_end(r);
+	assert_string_equal(r->got, "one|next|");
+	assert_true(cell(r, 0, FRAME_too_long) + cell(r, 0, FRAME_skipped) == 300005);
+	rig_free(r);
+}
+
+static void a_session_on_its_port_is_claimed_once_the_first_bytes_agree(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 1, "banner of the server\n");
+	rig_text(r, 0, "h");
+	assert_int_equal(cell(r, 2, FRAME_held), 1);
+	rig_text(r, 0, "ello\n");
+	rig_end(r);
+	assert_string_equal(r->got, "hello|");
+	assert_int_equal(cell(r, 2, FRAME_unclaimed), 21);
+	assert_int_equal(cell(r, 0, FRAME_bytes_in), 6);
+	rig_free(r);
+}
+
+static void other_ports_are_claimed_only_when_the_probe_is_sure(void **st)
+{
+	struct rig *r = rig_new(9999, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "maybe\n");
+	rig_text(r, 0, "more\n");
+	rig_end(r);
+	assert_string_equal(r->got, "");
+	assert_int_equal(cell(r, 2, FRAME_unclaimed), 11);
+	rig_text(r, 0, "#sure\n");
+	rig_end(r);
+	assert_string_equal(r->got, "#sure|");
+	rig_free(r);
+}
+
+static void a_stray_datagram_does_not_spoil_the_next_one(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	(void)st;
+	static const char *const texts[] = {"!binary", "good\n", "~not ours\n", "again\n",
+					    "cut off"};
+	for (size_t i = 0; i < 5; i++) {
+		struct flow_event ev = {.kind = FLOW_DATA,
+					.session = 1,
+					.datagram = true,
+					.data = slice_str(texts[i])};
+		rig_feed(r, &ev, 1);
+	}
+	assert_string_equal(r->got, "good|again|");
+	assert_int_equal(cell(r, 2, FRAME_unclaimed), 7);
+	assert_int_equal(cell(r, 0, FRAME_bad), 10);
+	assert_int_equal(cell(r, 0, FRAME_incomplete), 7);
+	rig_free(r);
+}
+
+static void questions_wait_for_their_answers(void **st)
+{
+	struct rig *r = rig_new(80, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "abc");
+	assert_string_equal(r->got, "");
+	rig_text(r, 1, "1");
+	assert_string_equal(r->got, "a+");
+	rig_text(r, 1, "23");
+	assert_string_equal(r->got, "a+b+c+");
+	rig_text(r, 0, "de");
+	rig_end(r);
+	assert_string_equal(r->got, "a+b+c+d|e|");
+	rig_free(r);
+}
+
+static void what_is_complete_leaves_before_memory_runs_out(void **st)
+{
+	struct rig *r = rig_new(80, 1024, 1 << 22);
+	char q[700];
+	(void)st;
+	memset(q, 'q', sizeof(q));
+	rig_data(r, 0, q, sizeof(q));
+	rig_data(r, 0, q, sizeof(q));
+	rig_end(r);
+	assert_int_equal(cell(r, 1, FRAME_frames), 1400);
+	assert_int_equal(cell(r, 1, FRAME_too_long), 0);
+	rig_free(r);
+}
+
+static void a_session_that_stops_to_be_of_the_protocol_is_left_alone(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "one\n~other\n");
+	rig_text(r, 0, "two\n");
+	rig_end(r);
+	assert_string_equal(r->got, "one|");
+	assert_int_equal(cell(r, 0, FRAME_bad), 7);
+	assert_int_equal(cell(r, 0, FRAME_left_alone), 4);
+	rig_free(r);
+}
+
+static void a_pool_that_is_full_drops_by_name(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 2048);
+	char x[3000];
+	(void)st;
+	memset(x, 'x', sizeof(x));
+	rig_data(r, 0, x, sizeof(x));
+	rig_text(r, 0, "y\nnext\n");
+	rig_end(r);
+	assert_string_equal(r->got, "next|");
+	assert_int_equal(cell(r, 0, FRAME_no_memory), 3000);
+	rig_free(r);
+}
+
+static void carried_bytes_survive_any_order_of_append_and_consume(void **st)
+{
+	struct carry_pool *p;
+	struct carry c = {0};
+	uint8_t model[1 << 14];
+	size_t len = 0;
+	uint32_t seed = 7;
+	(void)st;
+	assert_int_equal(carry_create(1 << 20, 1 << 15, &p), 0);
+	for (int i = 0; i < 20000; i++) {
+		seed = seed * 1664525 + 1013904223;
+		size_t n = (seed >> 12) % 300;
+		uint8_t bytes[300];
+		memset(bytes, (int)(seed >> 24), sizeof(bytes));
+		if (seed & 1024 && len + n < sizeof(model)) {
+			assert_true(carry_append(p, &c, bytes, n));
+			memcpy(model + len, bytes, n);
+			len += n;
+		} else {
+			n = n > len ? len : n;
+			carry_consume(p, &c, n);
+			memmove(model, model + n, len -= n);
+		}
+		assert_int_equal(c.len, len);
+		assert_memory_equal(carry_bytes(&c).ptr ? carry_bytes(&c).ptr : model, model, len);
+	}
+	carry_clear(p, &c);
+	carry_destroy(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_are_the_same_however_they_are_cut),
+		cmocka_unit_test(halves_around_a_gap_are_never_joined),
+		cmocka_unit_test(a_line_without_end_is_given_up_and_the_next_one_found),
+		cmocka_unit_test(a_session_on_its_port_is_claimed_once_the_first_bytes_agree),
+		cmocka_unit_test(other_ports_are_claimed_only_when_the_probe_is_sure),
+		cmocka_unit_test(a_stray_datagram_does_not_spoil_the_next_one),
+		cmocka_unit_test(questions_wait_for_their_answers),
+		cmocka_unit_test(what_is_complete_leaves_before_memory_runs_out),
+		cmocka_unit_test(a_session_that_stops_to_be_of_the_protocol_is_left_alone),
+		cmocka_unit_test(a_pool_that_is_full_drops_by_name),
+		cmocka_unit_test(carried_bytes_survive_any_order_of_append_and_consume),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
