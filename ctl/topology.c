@@ -374,7 +374,8 @@ void topology_report(const struct topology *t, struct report *r)
 		const struct queue_conf *qc = &t->conf->queues[q];
 		for (unsigned i = 0; i < t->n_workers; i++)
 			report_add(r, &handoff_ledger, qc->name, handoff_row(t->handoff, i, q));
-		report_add(r, &shipper_ledger, qc->name,
-			   shipper_row(t->sinks[qc->sink].shipper, q));
+		uint64_t row[SHIPPER_N_COLS];
+		shipper_row(t->sinks[qc->sink].shipper, q, row);
+		report_add(r, &shipper_ledger, qc->name, row);
 	}
 }
