@@ -1,0 +1,224 @@
+/* syslog: RFC 5424, RFC 3164 and what is sent in their name, over UDP (RFC 5426) and TCP (RFC
+ * 6587).
+ *
+ *     <34>1 2026-11-25T04:43:16Z web-1 su 4711 ID47 [id@1 k="v"] message     syslog_5424.c
+ *     <34>Nov 25 04:43:16 web-1 su[4711]: message                            syslog_3164.c
+ *
+ * The priority is facility * 8 + severity, from 0 to 191. Facilities 12 to 15 have no agreed name;
+ * they are called ntp, audit, alert and clock, after the words of RFC 5424. Fields that a message
+ * does not have are null.
+ *
+ * A message that begins like RFC 5424 and is not goes out as text with `_error`; so does one whose
+ * priority is beyond 191. All else is a message of RFC 3164, which has no wrong form.
+ */
+#include "parsers/syslog.h"
+
+#include "dataplane/base/text.h"
+
+#define PROBE_BYTES_MAX 64
+
+/* Every offset that a country's clock has, except daylight saving. */
+const char *const syslog_zones[] = {
+	"UTC",    "-12:00", "-11:00", "-10:00", "-09:30", "-09:00", "-08:00", "-07:00", "-06:00",
+	"-05:00", "-04:00", "-03:30", "-03:00", "-02:30", "-02:00", "-01:00", "+01:00", "+02:00",
+	"+03:00", "+03:30", "+04:00", "+04:30", "+05:00", "+05:30", "+05:45", "+06:00", "+06:30",
+	"+07:00", "+08:00", "+08:45", "+09:00", "+09:30", "+10:00", "+10:30", "+11:00", "+12:00",
+	"+12:45", "+13:00", "+13:45", "+14:00", NULL,
+};
+
+static const struct opt syslog_opts[] = {
+	{.name = "timezone",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct syslog_conf, timezone),
+	 .choices = syslog_zones,
+	 .def = "UTC",
+	 .live = true,
+	 .help = "The clock of senders whose time stamps name no zone (RFC 3164): UTC or an offset "
+		 "such "
+		 "as +08:00."},
+	{.name = "strip_blank",
+	 .type = OPT_BOOL,
+	 .off = offsetof(struct syslog_conf, strip_blank),
+	 .def = "false",
+	 .live = true,
+	 .help = "RFC 5424: drop one blank at the start of the message, which rsyslog puts there."},
+	OPT_END,
+};
+
+static const struct field_def syslog_fields[] = {
+	[SYSLOG_FACILITY] = {"facility", VAL_STR, "keyword, \"auth\"; null without a priority"},
+	[SYSLOG_SEVERITY] = {"severity", VAL_STR, "keyword, \"crit\"; null without a priority"},
+	[SYSLOG_HOSTNAME] = {"hostname", VAL_STR, "the sender's name as it writes it"},
+	[SYSLOG_APPNAME] = {"appname", VAL_STR, "program: APP-NAME, or the tag"},
+	[SYSLOG_PROCID] = {"procid", VAL_STR, "PROCID, or what stands in brackets behind the tag"},
+	[SYSLOG_MSGID] = {"msgid", VAL_STR, "MSGID of RFC 5424"},
+	[SYSLOG_TIMESTAMP] = {"timestamp", VAL_TIME, "the sender's time, in UTC"},
+	[SYSLOG_MESSAGE] = {"message", VAL_STR, "the text"},
+	[SYSLOG_SD] = {"structured_data", VAL_JSON, "object of objects: id, name, value"},
+	[SYSLOG_N_FIELDS] = {NULL},
+};
+
+struct keyword {
+	char text[8];
+	uint8_t len;
+};
+
+#define KEYWORD(s)               \
+	{                        \
+		s, sizeof(s) - 1 \
+	}
+
+static const struct keyword facilities[24] = {
+	KEYWORD("kern"),   KEYWORD("user"),   KEYWORD("mail"),   KEYWORD("daemon"),
+	KEYWORD("auth"),   KEYWORD("syslog"), KEYWORD("lpr"),    KEYWORD("news"),
+	KEYWORD("uucp"),   KEYWORD("cron"),   {"authpriv", 8},   KEYWORD("ftp"),
+	KEYWORD("ntp"),    KEYWORD("audit"),  KEYWORD("alert"),  KEYWORD("clock"),
+	KEYWORD("local0"), KEYWORD("local1"), KEYWORD("local2"), KEYWORD("local3"),
+	KEYWORD("local4"), KEYWORD("local5"), KEYWORD("local6"), KEYWORD("local7"),
+};
+
+static const struct keyword severities[8] = {
+	KEYWORD("emerg"),   KEYWORD("alert"),  KEYWORD("crit"), KEYWORD("err"),
+	KEYWORD("warning"), KEYWORD("notice"), KEYWORD("info"), KEYWORD("debug"),
+};
+
+int syslog_zone_s(const struct syslog_conf *conf)
+{
+	if (!conf || conf->timezone == 0)
+		return 0;
+	const char *z = syslog_zones[conf->timezone];
+	int s = ((z[1] - '0') * 10 + z[2] - '0') * 3600 + ((z[4] - '0') * 10 + z[5] - '0') * 60;
+	return *z == '-' ? -s : s;
+}
+
+unsigned syslog_pri_read(const uint8_t *p, const uint8_t *end, unsigned *ret_pri)
+{
+	if (end - p < 3 || *p != '<')
+		return 0;
+	unsigned pri = 0, n = 1;
+	for (; n < 4 && p + n < end && text_is_digit(p[n]); n++)
+		pri = pri * 10 + p[n] - '0';
+	if (n == 1 || p + n == end || p[n] != '>')
+		return 0;
+	if (pri > 191)
+		return SYSLOG_PRI_RANGE;
+	*ret_pri = pri;
+	return n + 1;
+}
+
+/* --- Probe -------------------------------------------------------------------------------------
+ */
+
+/* Could this be text? NULs only where a datagram ends, other control characters nowhere. */
+static bool is_text(struct slice s, bool datagram)
+{
+	size_t len = s.len < PROBE_BYTES_MAX ? s.len : PROBE_BYTES_MAX;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = s.ptr[i];
+		if (c == 0 && datagram && i > 0) {
+			while (i < s.len && s.ptr[i] == 0)
+				i++;
+			return i == s.len;
+		}
+		if (c == 0x7f || (c < ' ' && !(c >= '\t' && c <= '\r') && c != 0x1b))
+			return false;
+	}
+	return true;
+}
+
+/* "<34>" at @p, or the beginning of one. */
+static enum probe probe_pri(const uint8_t *p, const uint8_t *end)
+{
+	unsigned pri, n = 1;
+	while (n < 4 && p + n < end && text_is_digit(p[n]))
+		n++;
+	if (p + n == end)
+		return PROBE_MORE;
+	n = syslog_pri_read(p, end, &pri);
+	return n > 0 && n != SYSLOG_PRI_RANGE ? PROBE_YES : PROBE_MAYBE;
+}
+
+static enum probe syslog_probe(const void *conf, const struct parse_in *first)
+{
+	if (first->dir != 0 && !first->datagram)
+		return PROBE_NO;
+	if (!is_text(first->data, first->datagram))
+		return PROBE_NO;
+	const uint8_t *p = first->data.ptr, *end = p + first->data.len;
+	while (p < end && (*p == '\n' || *p == '\r' || *p == ' '))
+		p++;
+	if (p == end)
+		return PROBE_MORE;
+	enum probe answer = PROBE_MAYBE;
+	if (*p == '<') {
+		answer = probe_pri(p, end);
+	} else if (text_is_digit(*p)) {
+		while (p < end && text_is_digit(*p))
+			p++;
+		if (p == end || (p + 1 == end && *p == ' '))
+			answer = PROBE_MORE;
+		else if (*p == ' ' && p[1] == '<')
+			answer = probe_pri(p + 1, end);
+	}
+	return answer == PROBE_MORE && first->datagram ? PROBE_MAYBE : answer;
+}
+
+/* --- Records -----------------------------------------------------------------------------------
+ */
+
+static void set_keyword(struct rec_builder *rb, unsigned i, const struct keyword *k, uint32_t off)
+{
+	memcpy(rb->b->arena.base + off, k->text, sizeof(k->text));
+	rec_set(rb, i, val_of(VAL_STR, off, k->len));
+}
+
+static void set_pri(struct rec_builder *rb, bool has_pri, unsigned pri)
+{
+	if (!has_pri) {
+		rec_set(rb, SYSLOG_FACILITY, val_of(VAL_NULL, 0, 0));
+		rec_set(rb, SYSLOG_SEVERITY, val_of(VAL_NULL, 0, 0));
+		return;
+	}
+	uint32_t off = arena_take(&rb->b->arena, 16);
+	if (!off) {
+		rb->full = true;
+		return;
+	}
+	set_keyword(rb, SYSLOG_FACILITY, &facilities[pri >> 3], off);
+	set_keyword(rb, SYSLOG_SEVERITY, &severities[pri & 7], off + 8);
+}
+
+static const char *syslog_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
+{
+	struct syslog_text t = {
+		.p = f->body.ptr,
+		.end = f->body.ptr + f->body.len,
+		.time_ns = (int64_t)f->time_ns,
+		.zone_s = syslog_zone_s(conf),
+		.conf = conf,
+	};
+	unsigned pri = 0, n = syslog_pri_read(t.p, t.end, &pri);
+	if (n == SYSLOG_PRI_RANGE)
+		return "priority is beyond 191";
+	set_pri(rb, n > 0, pri);
+	t.p += n;
+	const char *why = NULL;
+	enum syslog_5424 is = n > 0 ? syslog_5424_extract(&t, rb, &why) : SYSLOG_5424_NOT;
+	if (is == SYSLOG_5424_NOT)
+		syslog_3164_extract(&t, n > 0, rb);
+	return why;
+}
+
+const struct parser parser_syslog = {
+	.name = "syslog",
+	.summary = "RFC 5424 and RFC 3164, over UDP and TCP, octet-counted or in lines",
+	.transports = PARSER_TCP | PARSER_UDP,
+	.fields = syslog_fields,
+	.opts = syslog_opts,
+	.conf_size = sizeof(struct syslog_conf),
+	.state_size = sizeof(struct syslog_state),
+	.default_ports = "udp:514 tcp:514,601",
+	.probe = syslog_probe,
+	.parse = syslog_frame_parse,
+	.extract = syslog_extract,
+};

@@ -1,0 +1,99 @@
+/* syslog.h - what the files of the syslog parser share.
+ *
+ * In:     -
+ * Out:    state, options and fields; the readers of frames and of both message formats.
+ * Owns:   nothing.
+ * Runs:   worker.
+ * Limits: none of its own; see syslog_frame.c, syslog_sd.h.
+ */
+#ifndef SL_PARSERS_SYSLOG_H
+#define SL_PARSERS_SYSLOG_H
+
+#include "dataplane/frame/parser.h"
+
+struct syslog_conf {
+	int timezone;     /* index of syslog_zones: of time stamps that name no zone */
+	bool strip_blank; /* RFC 5424: one blank before the message belongs to the header */
+};
+
+/* Choices of the option `timezone`; entry 0 is "UTC". */
+extern const char *const syslog_zones[];
+
+/* Seconds east of UTC; 0 without a configuration. */
+int syslog_zone_s(const struct syslog_conf *conf);
+
+enum syslog_framing { FRAMING_UNKNOWN, FRAMING_LINES, FRAMING_COUNTED };
+enum syslog_mode { MODE_START, MODE_RESYNC, MODE_SKIP };
+
+/* All zero is the start of a session. Offsets are of the stream. */
+struct syslog_state {
+	uint64_t frame_end; /* announced end of the counted frame that is waited for or skipped */
+	uint64_t gap_end;   /* of the last gap; a count right there may have lost digits */
+	uint64_t no_lf;     /* bytes before this offset that are unread hold no LF, */
+	uint64_t no_nul;    /* and no NUL: they need no second look */
+	uint8_t mode;       /* enum syslog_mode */
+	uint8_t framing;    /* enum syslog_framing: of the last frame */
+	uint8_t lines_skipped; /* in this resync: after some the sender is taken to send plain text
+				*/
+	bool counted_seen, lines_seen;
+	bool plain_seen;  /* a line without a priority */
+	bool look_inside; /* the count was absurd: a frame may begin in what it covers */
+	bool first_byte;  /* resync: a frame may begin with the first byte */
+};
+
+/* Order of the fields of a record. */
+enum syslog_field {
+	SYSLOG_FACILITY,
+	SYSLOG_SEVERITY,
+	SYSLOG_HOSTNAME,
+	SYSLOG_APPNAME,
+	SYSLOG_PROCID,
+	SYSLOG_MSGID,
+	SYSLOG_TIMESTAMP,
+	SYSLOG_MESSAGE,
+	SYSLOG_SD,
+	SYSLOG_N_FIELDS,
+};
+
+struct parse_result syslog_frame_parse(void *state, const void *conf, const struct parse_in *in,
+				       struct frame_out *out);
+
+/* A priority "<0>" to "<191>" at @p: its bytes, 0 when it is none, or SYSLOG_PRI_RANGE when it is a
+ * number beyond 191. *ret_pri is set in the first case.
+ */
+#define SYSLOG_PRI_RANGE 99
+unsigned syslog_pri_read(const uint8_t *p, const uint8_t *end, unsigned *ret_pri);
+
+/* A message behind its priority, as the two formats read it. */
+struct syslog_text {
+	const uint8_t *p, *end; /* padded by SL_PAD: the arena of the batch */
+	int64_t time_ns;        /* packet time: the year of time stamps without one */
+	int zone_s;
+	const struct syslog_conf *conf;
+};
+
+/* Both set every field but facility and severity. */
+
+enum syslog_5424 { SYSLOG_5424_READ, SYSLOG_5424_NOT, SYSLOG_5424_BAD };
+
+/* READ; NOT: no header of RFC 5424 begins here, nothing was set; BAD: one begins, and *ret_why says
+ * what is wrong with it.
+ */
+enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_builder *rb,
+				     const char **ret_why);
+
+/* Reads anything: what has no shape is the message. */
+void syslog_3164_extract(const struct syslog_text *t, bool has_pri, struct rec_builder *rb);
+
+static inline struct slice syslog_part(const uint8_t *p, const uint8_t *end)
+{
+	return (struct slice){p, (size_t)(end - p)};
+}
+
+/* Sets field @i to text that lies in the arena; null when @part.ptr is NULL. */
+static inline void syslog_set(struct rec_builder *rb, unsigned i, struct slice part)
+{
+	rec_set(rb, i, part.ptr ? rec_ref(rb, VAL_STR, part) : val_of(VAL_NULL, 0, 0));
+}
+
+#endif

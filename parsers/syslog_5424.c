@@ -1,0 +1,175 @@
+/* RFC 5424: what stands behind the priority.
+ *
+ *     1 2026-11-25T04:43:16.123Z web-1 su 4711 ID47 [id@1 k="v"] BOM message
+ *     | |                        |     |  |    |    |                |
+ *     | time stamp, or "-"   host name | procid|    structured data, or "-"
+ *     version                    appname       msgid
+ *
+ * Any version from 1 to 999 is read so when the whole header fits; lengths are not enforced, since
+ * senders exceed them and nothing is lost by it. A header of version 1 that does not fit is an
+ * error, one of another version is text.
+ */
+#include "dataplane/base/text.h"
+#include "parsers/syslog.h"
+#include "parsers/syslog_sd.h"
+#include "parsers/syslog_time.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* A bit for each of the 64 bytes at @p that is a blank or a control character. */
+static inline uint64_t blanks64(const uint8_t *p)
+{
+#ifdef __SSE2__
+	const __m128i limit = _mm_set1_epi8(' ');
+	uint64_t bits = 0;
+	for (int i = 0; i < 4; i++) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+		__m128i le = _mm_cmpeq_epi8(_mm_min_epu8(v, limit), v);
+		bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(le) << (16 * i);
+	}
+	return bits;
+#else
+	uint64_t bits = 0;
+	for (int i = 0; i < 64; i++)
+		bits |= (uint64_t)(p[i] <= ' ') << i;
+	return bits;
+#endif
+}
+
+/* Walks over the blanks of a header, 64 bytes at a time. Reads up to 63 bytes behind the end. */
+struct blanks {
+	const uint8_t *base, *end;
+	uint64_t bits;
+};
+
+static inline void blanks_from(struct blanks *b, const uint8_t *p)
+{
+	b->base = p;
+	b->bits = blanks64(p);
+}
+
+/* The next one, which is then passed; end of text when there is none. */
+static inline const uint8_t *blanks_next(struct blanks *b)
+{
+	while (b->bits == 0) {
+		if (b->end - b->base <= 64)
+			return b->end;
+		blanks_from(b, b->base + 64);
+	}
+	const uint8_t *p = b->base + __builtin_ctzll(b->bits);
+	b->bits &= b->bits - 1;
+	return p < b->end ? p : b->end;
+}
+
+/* Reads "1 " to "999 " at @p. Returns its bytes, or 0. */
+static size_t read_version(const uint8_t *p, const uint8_t *end)
+{
+	if (p == end || *p < '1' || *p > '9')
+		return 0;
+	for (size_t i = 1; i <= 3 && p + i < end; i++) {
+		if (p[i] == ' ')
+			return i + 1;
+		if (!text_is_digit(p[i]))
+			return 0;
+	}
+	return 0;
+}
+
+static bool looks_like_time(const uint8_t *p, const uint8_t *end)
+{
+	if (end - p < 2)
+		return false;
+	if (*p == '-' && p[1] == ' ')
+		return true;
+	return end - p > 5 && text_is_digit(p[0]) && text_is_digit(p[1]) && text_is_digit(p[2]) &&
+	       text_is_digit(p[3]) && p[4] == '-';
+}
+
+static void set_nilable(struct rec_builder *rb, unsigned i, const uint8_t *p, const uint8_t *end)
+{
+	bool nil = end - p == 1 && *p == '-';
+	rec_set(rb, i, nil ? val_of(VAL_NULL, 0, 0) : rec_ref(rb, VAL_STR, syslog_part(p, end)));
+}
+
+static const char *read_time(const struct syslog_text *t, const uint8_t **io_p,
+			     struct rec_builder *rb)
+{
+	const uint8_t *p = *io_p;
+	if (*p == '-') {
+		rec_set(rb, SYSLOG_TIMESTAMP, val_of(VAL_NULL, 0, 0));
+		*io_p = p + 2;
+		return NULL;
+	}
+	int64_t ns;
+	size_t n = syslog_time_iso(p, t->end, t->zone_s, &ns);
+	if (n == 0 || p + n >= t->end || p[n] != ' ')
+		return "time stamp is not one of RFC 3339";
+	rec_set_time(rb, SYSLOG_TIMESTAMP, ns);
+	*io_p = p + n + 1;
+	return NULL;
+}
+
+static struct slice read_message(const struct syslog_text *t, const uint8_t *p)
+{
+	const uint8_t *end = t->end;
+	if (t->conf && t->conf->strip_blank && p < end && *p == ' ')
+		p++;
+	if (end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+		p += 3;
+	return syslog_part(p, end);
+}
+
+/* Structured data and what follows it. */
+static const char *read_rest(const struct syslog_text *t, const uint8_t *p, struct rec_builder *rb)
+{
+	struct val sd = val_of(VAL_NULL, 0, 0);
+	const uint8_t *end = p;
+	if (p < t->end && *p == '-') {
+		end = p + 1;
+	} else if (p < t->end && *p == '[') {
+		const char *why = syslog_sd_extract(p, t->end, rb, &sd, &end);
+		if (why)
+			return why;
+	}
+	if (end == p || (end < t->end && *end != ' '))
+		return "structured data is malformed";
+	rec_set(rb, SYSLOG_SD, sd);
+	struct slice message = read_message(t, end < t->end ? end + 1 : end);
+	rec_set(rb, SYSLOG_MESSAGE, rec_ref(rb, VAL_STR, message));
+	return NULL;
+}
+
+static const char *read_header(const struct syslog_text *t, const uint8_t *p,
+			       struct rec_builder *rb)
+{
+	const char *why = read_time(t, &p, rb);
+	if (why)
+		return why;
+	struct blanks b = {.end = t->end};
+	blanks_from(&b, p);
+	for (unsigned i = SYSLOG_HOSTNAME; i <= SYSLOG_MSGID; i++) {
+		const uint8_t *q = blanks_next(&b);
+		if (q == t->end || *q != ' ' || q == p)
+			return "header ends early";
+		set_nilable(rb, i, p, q);
+		p = q + 1;
+	}
+	return read_rest(t, p, rb);
+}
+
+enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_builder *rb,
+				     const char **ret_why)
+{
+	size_t n = read_version(t->p, t->end);
+	if (n == 0 || !looks_like_time(t->p + n, t->end))
+		return SYSLOG_5424_NOT;
+	const char *why = read_header(t, t->p + n, rb);
+	if (!why)
+		return SYSLOG_5424_READ;
+	if (n != 2 || *t->p != '1')
+		return SYSLOG_5424_NOT;
+	*ret_why = why;
+	return SYSLOG_5424_BAD;
+}

@@ -1,0 +1,503 @@
+/* Where a syslog message begins and ends: RFC 6587 over TCP, RFC 5426 over UDP.
+ *
+ *     octet counting   MSG-LEN SP <PRI>...      MSG-LEN bytes, line feeds included
+ *     lines            <PRI>... LF              CR LF, NUL, and lines without priority too
+ *
+ * Both may alternate on one connection, so each frame is judged by its first bytes alone. A count
+ * is a claim of the sender's, and some senders cut the message but not the count: a count that
+ * covers the header of the next counted frame, when that one reaches beyond the count's end, is
+ * wrong. After a counted frame comes a frame; whatever else stands there is the tail of a message
+ * whose count was too small, and is skipped up to the next frame's start.
+ *
+ * After a gap the next start is looked for, unless the gap lies in a counted frame: then its end is
+ * known, since offsets of the stream go on across a gap.
+ */
+#include "dataplane/base/text.h"
+#include "parsers/syslog.h"
+#include "parsers/syslog_time.h"
+
+#define COUNT_DIGITS_MAX 10
+/* "1234567890 <191>Oct " */
+#define HEADER_BYTES_MAX (COUNT_DIGITS_MAX + 2 + 4 + 4)
+/* Lines without a priority that are skipped before we believe that the sender has none. */
+#define PLAIN_LINES_MAX  8
+/* Behind a gap a frame must be seen whole to be believed; longer ones are skipped. */
+#define FIRST_LINE_MAX   8192
+#define FIRST_COUNT_MAX  65536
+
+static const char why_gap[] = "no frame starts here: bytes before are missing";
+static const char why_short[] = "octet count is smaller than its message";
+static const char why_long[] = "octet count is larger than the longest frame";
+
+enum start { START_NO, START_MORE, START_LINE, START_COUNTED };
+
+struct header {
+	uint64_t count;
+	size_t len; /* of the count and its blank */
+};
+
+/* What begins at @p? MORE: too few bytes to say. LINE stands for '<' and a digit; a line without a
+ * priority is NO, here.
+ */
+static enum start start_read(const uint8_t *p, const uint8_t *end, struct header *h)
+{
+	if (p == end)
+		return START_MORE;
+	if (*p == '<') {
+		if (p + 1 == end)
+			return START_MORE;
+		return text_is_digit(p[1]) ? START_LINE : START_NO;
+	}
+	const uint8_t *q = p;
+	h->count = 0;
+	if (*p == '0')
+		return START_NO;
+	for (; q < end && text_is_digit(*q); q++) {
+		if (q - p == COUNT_DIGITS_MAX)
+			return START_NO;
+		h->count = h->count * 10 + (uint64_t)(*q - '0');
+	}
+	if (q == p)
+		return START_NO;
+	for (size_t i = 0; i < 2; i++) {
+		if (q + i == end)
+			return START_MORE;
+		if (q[i] != (i ? '<' : ' '))
+			return START_NO;
+	}
+	h->len = (size_t)(q - p) + 1;
+	return START_COUNTED;
+}
+
+/* Is the '<' at @p a priority with a version, a month or a year behind it? Text that speaks of
+ * priorities does not look so by chance.
+ */
+static enum start strong_pri(const uint8_t *p, const uint8_t *end)
+{
+	unsigned pri;
+	const uint8_t *q = p + 1;
+	while (q < end && q - p <= 3 && text_is_digit(*q))
+		q++;
+	if (end - q < 5)
+		return START_MORE;
+	unsigned n = syslog_pri_read(p, end, &pri);
+	if (n == 0 || n == SYSLOG_PRI_RANGE)
+		return START_NO;
+	q = p + n;
+	if (end - q < 5)
+		return START_MORE;
+	if (q[0] == '1' && q[1] == ' ' && (q[2] == '-' || text_is_digit(q[2])))
+		return START_LINE;
+	if (q[0] == '2' && text_is_digit(q[1]) && text_is_digit(q[2]) && q[4] == '-')
+		return START_LINE;
+	return syslog_month(q) ? START_LINE : START_NO;
+}
+
+/* The header of a counted frame whose '<' stands at @p; the count is looked for backwards, down to
+ * @begin. NULL when it is none.
+ */
+static const uint8_t *header_before(const uint8_t *begin, const uint8_t *p)
+{
+	const uint8_t *q = p;
+	if (q == begin || *--q != ' ')
+		return NULL;
+	while (q > begin && text_is_digit(q[-1]) && p - q <= COUNT_DIGITS_MAX)
+		q--;
+	return *q >= '1' && *q <= '9' ? q : NULL;
+}
+
+static bool is_delimiter(uint8_t c)
+{
+	return c == '\n' || c == '\r' || c == 0;
+}
+
+/* --- Finding the next frame's start ------------------------------------------------------------
+ */
+
+enum found { FOUND, FOUND_NOT, FOUND_MAYBE };
+
+/* Could a frame begin at @p, right behind a line feed or a gap? */
+static enum found judge_line(struct syslog_state *st, const uint8_t *p, const struct parse_in *in)
+{
+	const uint8_t *end = in->data.ptr + in->data.len;
+	struct header h;
+	switch (start_read(p, end, &h)) {
+	case START_COUNTED:
+	case START_LINE:
+		return FOUND;
+	case START_MORE:
+		return in->end ? FOUND_NOT : FOUND_MAYBE;
+	default:
+		break;
+	}
+	if ((st->plain_seen && !st->counted_seen) || st->lines_skipped >= PLAIN_LINES_MAX)
+		return FOUND;
+	st->lines_skipped++;
+	return FOUND_NOT;
+}
+
+/* What stands behind the frame that ends at @p confirms it, or not. */
+static enum found judge_next(const uint8_t *p, const struct parse_in *in)
+{
+	const uint8_t *end = in->data.ptr + in->data.len;
+	struct header h;
+	while (p < end && is_delimiter(*p))
+		p++;
+	switch (start_read(p, end, &h)) {
+	case START_MORE:
+		return in->end ? FOUND : FOUND_MAYBE;
+	case START_NO:
+		return FOUND_NOT;
+	default:
+		return FOUND;
+	}
+}
+
+/* A line right behind a gap, on a connection that may as well be octet-counted: then the gap has
+ * taken the count, and another message begins inside the line, or the line is one of many in the
+ * message.
+ */
+static enum found judge_first_line(const uint8_t *p, const struct parse_in *in)
+{
+	const uint8_t *end = in->data.ptr + in->data.len;
+	for (const uint8_t *q = p + 1; q < end; q++) {
+		if (is_delimiter(*q))
+			return judge_next(q + 1, in);
+		if (q - p == FIRST_LINE_MAX)
+			return FOUND_NOT;
+		enum start s = *q == '<' ? strong_pri(q, end) : START_NO;
+		if (s == START_LINE)
+			return FOUND_NOT;
+		if (s == START_MORE && !in->end)
+			return FOUND_MAYBE;
+	}
+	return in->end ? FOUND : FOUND_MAYBE;
+}
+
+/* Right behind a gap any text could stand, so a start must be a strong one there; and the first
+ * digits of a count may be missing, so its end must fit.
+ */
+static enum found judge_first(const struct syslog_state *st, const uint8_t *p,
+			      const struct parse_in *in)
+{
+	const uint8_t *end = in->data.ptr + in->data.len;
+	struct header h;
+	enum start is = start_read(p, end, &h), strong = is;
+	if (is == START_COUNTED)
+		strong = strong_pri(p + h.len, end);
+	else if (is == START_LINE)
+		strong = strong_pri(p, end);
+	if (strong == START_MORE)
+		return in->end ? FOUND_NOT : FOUND_MAYBE;
+	if (strong == START_NO)
+		return FOUND_NOT;
+	if (is == START_LINE && st->lines_seen && !st->counted_seen)
+		return FOUND;
+	if (is == START_LINE)
+		return st->counted_seen ? FOUND_NOT : judge_first_line(p, in);
+	if (h.count > FIRST_COUNT_MAX)
+		return FOUND_NOT;
+	if (h.len + h.count > (uint64_t)(end - p))
+		return in->end ? FOUND_NOT : FOUND_MAYBE;
+	return judge_next(p + h.len + h.count, in);
+}
+
+/* The run of digits and a blank at the end could become a count with what follows. */
+static const uint8_t *keep_tail(const uint8_t *begin, const uint8_t *end)
+{
+	const uint8_t *q = end;
+	if (q > begin && q[-1] == ' ')
+		q--;
+	while (q > begin && text_is_digit(q[-1]) && end - q <= COUNT_DIGITS_MAX)
+		q--;
+	return q;
+}
+
+/* Looks for a start in [@p, @end). FOUND: it is *ret_at. FOUND_MAYBE: the bytes from *ret_at on are
+ * needed to go on. @lines: a line feed may precede it; else only the header of a counted frame will
+ * do.
+ */
+static enum found find_start(struct syslog_state *st, const uint8_t *p, const uint8_t *end,
+			     const struct parse_in *in, bool lines, const uint8_t **ret_at)
+{
+	if (st->first_byte && p < end) {
+		enum found f = judge_first(st, p, in);
+		*ret_at = p;
+		if (f != FOUND_NOT)
+			return f;
+		st->first_byte = false;
+	}
+	for (const uint8_t *q = p; q < end; q++) {
+		enum found f = FOUND_NOT;
+		*ret_at = q;
+		if ((*q == '\n' || *q == 0) && lines) {
+			f = judge_line(st, q + 1, in);
+			if (f == FOUND)
+				*ret_at = q + 1;
+		} else if (*q == '<') {
+			const uint8_t *h = header_before(p, q);
+			bool whole =
+				h && in->stream_off + (uint64_t)(h - in->data.ptr) != st->gap_end;
+			enum start s = whole ? strong_pri(q, end) : START_NO;
+			if (s == START_LINE)
+				f = FOUND;
+			else if (s == START_MORE && !in->end)
+				f = FOUND_MAYBE;
+			if (f != FOUND_NOT)
+				*ret_at = h;
+		}
+		if (f != FOUND_NOT)
+			return f;
+	}
+	*ret_at = in->end ? end : keep_tail(p, end);
+	return FOUND_MAYBE;
+}
+
+/* --- Frames ------------------------------------------------------------------------------------
+ */
+
+/* One call of parse. */
+struct run {
+	struct syslog_state *st;
+	const struct parse_in *in;
+	struct frame_out *out;
+	const uint8_t *p, *end;
+	struct parse_result r;
+};
+
+static uint64_t offset_of(const struct run *run, const uint8_t *p)
+{
+	return run->in->stream_off + (uint64_t)(p - run->in->data.ptr);
+}
+
+static void skip_to(struct run *run, const uint8_t *p, const char *why)
+{
+	run->r.skipped += (size_t)(p - run->p);
+	run->r.why = why;
+	run->p = p;
+}
+
+static void begin_resync(struct syslog_state *st, bool first_byte)
+{
+	st->mode = MODE_RESYNC;
+	st->first_byte = first_byte;
+	st->lines_skipped = 0;
+}
+
+static struct slice trim_end(const uint8_t *p, const uint8_t *end)
+{
+	while (end > p && is_delimiter(end[-1]))
+		end--;
+	return syslog_part(p, end);
+}
+
+/* False when the burst is full. Nothing but delimiters is no frame. */
+static bool put(struct run *run, const uint8_t *begin, struct slice message, bool cut)
+{
+	if (message.len == 0)
+		return true;
+	struct frame_desc d = {
+		.bytes = message,
+		.body = message,
+		.stream_off = offset_of(run, begin),
+		.body_kind = BODY_PARSER,
+		.cut = cut,
+	};
+	return frame_put(run->out, &d);
+}
+
+enum step { STEP_ON, STEP_MORE, STEP_FULL };
+
+static enum step need(struct run *run, size_t total)
+{
+	size_t have = (size_t)(run->end - run->p);
+	run->r.needed = total > have ? total : have + 1;
+	return STEP_MORE;
+}
+
+/* The end of the message in [@p, @end): the header of the next counted frame, when that one does
+ * not fit into this one, so that the count of one of them is wrong.
+ */
+static const uint8_t *overrun(const uint8_t *p, const uint8_t *end)
+{
+	struct header h;
+	for (const uint8_t *q = p + 1; (q = memchr(q, '<', (size_t)(end - q))) != NULL; q++) {
+		const uint8_t *at = header_before(p, q);
+		if (at && strong_pri(q, end) == START_LINE &&
+		    start_read(at, end, &h) == START_COUNTED && h.count > (uint64_t)(end - q))
+			return at;
+	}
+	return NULL;
+}
+
+static enum step read_counted(struct run *run, const struct header *h)
+{
+	struct syslog_state *st = run->st;
+	const uint8_t *body = run->p + h->len;
+	if (h->count > frame_scratch_max(run->out)) {
+		st->mode = MODE_SKIP;
+		st->look_inside = true;
+		st->frame_end = offset_of(run, body) + h->count;
+		skip_to(run, body, why_long);
+		return STEP_ON;
+	}
+	if (h->count > (uint64_t)(run->end - body)) {
+		st->frame_end = offset_of(run, body) + h->count;
+		return need(run, h->len + h->count);
+	}
+	const uint8_t *end = body + h->count, *next = overrun(body, end);
+	if (!put(run, run->p, trim_end(body, next ? next : end), next != NULL))
+		return STEP_FULL;
+	st->frame_end = 0;
+	st->framing = FRAMING_COUNTED;
+	st->counted_seen = true;
+	run->p = next ? next : end;
+	return STEP_ON;
+}
+
+/* The first @c at or behind run->p, or NULL. *io_none remembers how far there is none. */
+static const uint8_t *find_byte(const struct run *run, int c, uint64_t *io_none)
+{
+	const uint8_t *from = run->p;
+	uint64_t off = offset_of(run, from);
+	if (*io_none > off)
+		from = *io_none - off < (uint64_t)(run->end - from) ? from + (*io_none - off)
+								    : run->end;
+	const uint8_t *at = memchr(from, c, (size_t)(run->end - from));
+	*io_none = offset_of(run, at ? at : run->end);
+	return at;
+}
+
+static enum step read_line(struct run *run)
+{
+	struct syslog_state *st = run->st;
+	const uint8_t *lf = find_byte(run, '\n', &st->no_lf);
+	const uint8_t *nul = find_byte(run, 0, &st->no_nul);
+	const uint8_t *stop = nul && (!lf || nul < lf) ? nul : lf;
+	if (!stop && !run->in->end)
+		return need(run, 0);
+	struct slice line = trim_end(run->p, stop ? stop : run->end);
+	if (!put(run, run->p, line, false))
+		return STEP_FULL;
+	st->framing = FRAMING_LINES;
+	st->lines_seen = true;
+	st->plain_seen |= line.len && line.ptr[0] != '<';
+	run->p = stop ? stop + 1 : run->end;
+	return STEP_ON;
+}
+
+/* At the first byte of a frame. */
+static enum step read_frame(struct run *run)
+{
+	struct syslog_state *st = run->st;
+	while (run->p < run->end && is_delimiter(*run->p))
+		run->p++;
+	if (run->p == run->end)
+		return need(run, 0);
+	struct header h;
+	enum start s = start_read(run->p, run->end, &h);
+	if (s == START_COUNTED)
+		return read_counted(run, &h);
+	if (s == START_MORE && (!run->in->end || st->framing == FRAMING_COUNTED))
+		return need(run, 0);
+	if (s == START_NO && st->framing == FRAMING_COUNTED) {
+		begin_resync(st, false);
+		return STEP_ON;
+	}
+	return read_line(run);
+}
+
+static enum step resync(struct run *run)
+{
+	struct syslog_state *st = run->st;
+	const uint8_t *at;
+	const char *why = st->framing == FRAMING_COUNTED ? why_short : why_gap;
+	enum found f = find_start(st, run->p, run->end, run->in, true, &at);
+	skip_to(run, at, why);
+	if (f != FOUND)
+		return need(run, 0);
+	st->mode = MODE_START;
+	st->first_byte = false;
+	st->framing = FRAMING_UNKNOWN;
+	return STEP_ON;
+}
+
+/* Inside a counted frame that is lost. */
+static enum step skip(struct run *run)
+{
+	struct syslog_state *st = run->st;
+	uint64_t left = st->frame_end - offset_of(run, run->p);
+	bool here = left <= (uint64_t)(run->end - run->p);
+	const uint8_t *stop = here ? run->p + left : run->end, *at = stop;
+	const char *why = st->look_inside ? why_long : why_gap;
+	bool found = false;
+	if (st->look_inside) {
+		/* Not its own '<', which would be taken for that of the count before it. */
+		found = find_start(st, run->p, stop, run->in, false, &at) == FOUND;
+		if (!found && here)
+			at = stop;
+	}
+	skip_to(run, at, why);
+	if (!found && !here)
+		return need(run, 0);
+	st->mode = MODE_START;
+	st->frame_end = 0;
+	st->look_inside = false;
+	st->framing = FRAMING_COUNTED;
+	return STEP_ON;
+}
+
+static void after_gap(struct syslog_state *st, uint64_t off)
+{
+	if (st->mode == MODE_RESYNC && st->first_byte)
+		return;
+	st->gap_end = off;
+	if (st->frame_end >= off && st->frame_end > 0) {
+		st->mode = MODE_SKIP;
+		return;
+	}
+	st->frame_end = 0;
+	st->look_inside = false;
+	st->framing = FRAMING_UNKNOWN;
+	begin_resync(st, true);
+}
+
+static struct parse_result read_datagram(struct run *run)
+{
+	/* A syslog relay may answer from port 514 to port 514, so both directions count. */
+	struct slice message = trim_end(run->p, run->end);
+	run->r.status = PARSE_OK;
+	if (put(run, run->p, message, false))
+		run->r.consumed = run->in->data.len;
+	return run->r;
+}
+
+struct parse_result syslog_frame_parse(void *state, const void *conf, const struct parse_in *in,
+				       struct frame_out *out)
+{
+	struct run run = {
+		.st = state,
+		.in = in,
+		.out = out,
+		.p = in->data.ptr,
+		.end = in->data.ptr + in->data.len,
+	};
+	if (in->datagram)
+		return read_datagram(&run);
+	if (in->dir != 0) /* a syslog server says nothing that we would read */
+		return (struct parse_result){.status = PARSE_DONE};
+	if (in->after_gap)
+		after_gap(run.st, in->stream_off);
+	enum step step = STEP_ON;
+	while (step == STEP_ON) {
+		if (run.st->mode == MODE_RESYNC)
+			step = resync(&run);
+		else if (run.st->mode == MODE_SKIP)
+			step = skip(&run);
+		else
+			step = read_frame(&run);
+	}
+	run.r.status = step == STEP_MORE ? PARSE_MORE : PARSE_OK;
+	run.r.consumed = (size_t)(run.p - in->data.ptr);
+	return run.r;
+}

@@ -1,0 +1,292 @@
+#include "parsers/syslog_sd.h"
+
+#include "dataplane/base/text.h"
+
+/* A longer text is measured before room is taken for it; a shorter one takes six times its length
+ * and gives back what it does not need.
+ */
+#define ROOM_BYTES_MAX (16u << 10)
+
+struct param {
+	struct slice name, value;
+	uint16_t elem;     /* the first element of the same id */
+	uint16_t same;     /* the next parameter of the same name and element, or SD_PARAMS_MAX */
+	bool follows_same; /* it is such a next one */
+};
+
+struct elem {
+	struct slice id;
+	uint16_t first; /* the first element of the same id: itself, mostly */
+};
+
+struct sd {
+	unsigned n_elems, n_params;
+	bool repeats; /* an id comes twice */
+	struct elem elems[SD_ELEMS_MAX];
+	struct param params[SD_PARAMS_MAX];
+};
+
+/* --- Reading -----------------------------------------------------------------------------------
+ */
+
+/* An SD-NAME: printable, without blank, '=', ']' and '"'. Returns its end. */
+static const uint8_t *name_end(const uint8_t *p, const uint8_t *end)
+{
+	while (p<end && * p> ' ' && *p != '=' && *p != ']' && *p != '"' && *p != 0x7f)
+		p++;
+	return p;
+}
+
+/* The quote that ends a value which begins at @p, or NULL. */
+static const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
+{
+	for (; p < end && *p != '"'; p++)
+		if (*p == '\\' && ++p == end)
+			return NULL;
+	return p < end ? p : NULL;
+}
+
+static void add_param(struct sd *sd, struct slice name, struct slice value)
+{
+	uint16_t i = (uint16_t)sd->n_params++, elem = sd->elems[sd->n_elems - 1].first;
+	sd->params[i] =
+		(struct param){.name = name, .value = value, .elem = elem, .same = SD_PARAMS_MAX};
+	for (unsigned j = i; j-- > 0;) {
+		struct param *q = &sd->params[j];
+		if (q->elem == elem && slice_eq(q->name, name)) {
+			q->same = i;
+			sd->params[i].follows_same = true;
+			return;
+		}
+	}
+}
+
+/* name="value" at @p. Some senders write a blank behind the '='. Returns its end; NULL when it is
+ * none.
+ */
+static const uint8_t *read_param(struct sd *sd, const uint8_t *p, const uint8_t *end)
+{
+	const uint8_t *eq = name_end(p, end);
+	if (eq == p || eq == end || *eq != '=')
+		return NULL;
+	const uint8_t *q = eq + 1;
+	while (q < end && *q == ' ')
+		q++;
+	if (q == end || *q != '"')
+		return NULL;
+	const uint8_t *close = value_end(q + 1, end);
+	if (!close)
+		return NULL;
+	add_param(sd, slice_of(p, (size_t)(eq - p)), slice_of(q + 1, (size_t)(close - q - 1)));
+	return close + 1;
+}
+
+static void add_elem(struct sd *sd, struct slice id)
+{
+	uint16_t i = (uint16_t)sd->n_elems++;
+	sd->elems[i] = (struct elem){.id = id, .first = i};
+	for (uint16_t j = 0; j < i; j++) {
+		if (slice_eq(sd->elems[j].id, id)) {
+			sd->elems[i].first = j;
+			sd->repeats = true;
+			return;
+		}
+	}
+}
+
+/* One [id ...] at @p. Returns its end, or NULL and the reason. */
+static const uint8_t *read_elem(struct sd *sd, const uint8_t *p, const uint8_t *end,
+				const char **ret_why)
+{
+	*ret_why = "structured data is malformed";
+	const uint8_t *q = name_end(p + 1, end);
+	if (q == p + 1 || q == end)
+		return NULL;
+	if (sd->n_elems == SD_ELEMS_MAX) {
+		*ret_why = "structured data has too many elements";
+		return NULL;
+	}
+	add_elem(sd, slice_of(p + 1, (size_t)(q - p - 1)));
+	for (;;) {
+		const uint8_t *blank = q;
+		while (q < end && *q == ' ')
+			q++;
+		if (q == end)
+			return NULL;
+		if (*q == ']')
+			return q + 1;
+		if (q == blank)
+			return NULL;
+		if (sd->n_params == SD_PARAMS_MAX) {
+			*ret_why = "structured data has too many parameters";
+			return NULL;
+		}
+		q = read_param(sd, q, end);
+		if (!q)
+			return NULL;
+	}
+}
+
+/* --- Writing -----------------------------------------------------------------------------------
+ */
+
+/* Writes at p, or only counts when p is NULL. */
+struct json_out {
+	uint8_t *p;
+	size_t n;
+};
+
+static void put_bytes(struct json_out *o, const void *bytes, size_t n)
+{
+	if (o->p)
+		memcpy(o->p + o->n, bytes, n);
+	o->n += n;
+}
+
+static void put_byte(struct json_out *o, uint8_t c)
+{
+	if (o->p)
+		o->p[o->n] = c;
+	o->n++;
+}
+
+static void put_control(struct json_out *o, uint8_t c)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+	put_bytes(o, text, sizeof(text));
+}
+
+static bool is_plain(uint8_t c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One byte of @s at *io_i, or one multi-byte character. */
+static void put_odd(struct json_out *o, struct slice s, size_t *io_i, bool escaped)
+{
+	size_t i = *io_i;
+	uint8_t c = s.ptr[i];
+	if (escaped && c == '\\' && i + 1 < s.len &&
+	    (s.ptr[i + 1] == '"' || s.ptr[i + 1] == '\\' || s.ptr[i + 1] == ']')) {
+		c = s.ptr[i + 1];
+		*io_i = i + 1;
+	}
+	*io_i += 1;
+	if (c == '"' || c == '\\') {
+		put_byte(o, '\\');
+		put_byte(o, c);
+	} else if (c < ' ') {
+		put_control(o, c);
+	} else if (c < 0x80) {
+		put_byte(o, c);
+	} else {
+		size_t most = s.len - i < 4 ? s.len - i : 4;
+		size_t n = 2;
+		while (n <= most && text_utf8_valid(s.ptr + i, n) != n)
+			n++;
+		if (n <= most) {
+			put_bytes(o, s.ptr + i, n);
+			*io_i = i + n;
+		} else {
+			put_bytes(o, "\xef\xbf\xbd", 3);
+		}
+	}
+}
+
+static void put_string(struct json_out *o, struct slice s, bool escaped)
+{
+	put_byte(o, '"');
+	for (size_t i = 0; i < s.len;) {
+		size_t run = i;
+		while (run < s.len && is_plain(s.ptr[run]))
+			run++;
+		put_bytes(o, s.ptr + i, run - i);
+		i = run;
+		if (i < s.len)
+			put_odd(o, s, &i, escaped);
+	}
+	put_byte(o, '"');
+}
+
+static void put_param(struct json_out *o, const struct sd *sd, const struct param *q)
+{
+	put_string(o, q->name, false);
+	put_byte(o, ':');
+	if (q->same == SD_PARAMS_MAX) {
+		put_string(o, q->value, true);
+		return;
+	}
+	put_byte(o, '[');
+	put_string(o, q->value, true);
+	while (q->same != SD_PARAMS_MAX) {
+		q = &sd->params[q->same];
+		put_byte(o, ',');
+		put_string(o, q->value, true);
+	}
+	put_byte(o, ']');
+}
+
+static void put_all(struct json_out *o, const struct sd *sd)
+{
+	unsigned at = 0;
+	put_byte(o, '{');
+	for (unsigned e = 0; e < sd->n_elems; e++) {
+		if (sd->elems[e].first != e)
+			continue;
+		if (o->n > 1)
+			put_byte(o, ',');
+		put_string(o, sd->elems[e].id, false);
+		put_bytes(o, ":{", 2);
+		bool first = true;
+		for (unsigned i = sd->repeats ? 0 : at; i < sd->n_params; i++) {
+			const struct param *q = &sd->params[i];
+			if (q->elem != e && !sd->repeats)
+				break;
+			at = i + 1;
+			if (q->elem != e || q->follows_same)
+				continue;
+			if (!first)
+				put_byte(o, ',');
+			first = false;
+			put_param(o, sd, q);
+		}
+		put_byte(o, '}');
+	}
+	put_byte(o, '}');
+}
+
+const char *syslog_sd_extract(const uint8_t *p, const uint8_t *end, struct rec_builder *rb,
+			      struct val *ret_json, const uint8_t **ret_end)
+{
+	struct sd sd;
+	sd.n_elems = sd.n_params = 0;
+	sd.repeats = false;
+	const uint8_t *q = p;
+	while (q < end && *q == '[') {
+		const char *why;
+		q = read_elem(&sd, q, end, &why);
+		if (!q)
+			return why;
+	}
+	*ret_end = q;
+	struct json_out o = {0};
+	size_t room = (size_t)(q - p) * 6 + 8;
+	if (room > ROOM_BYTES_MAX) {
+		put_all(&o, &sd);
+		room = o.n;
+		o.n = 0;
+	}
+	struct arena *a = &rb->b->arena;
+	uint32_t off = arena_take(a, room);
+	if (!off) {
+		rb->full = true;
+		*ret_json = (struct val){0};
+		return NULL;
+	}
+	o.p = a->base + off;
+	put_all(&o, &sd);
+	a->used = off + o.n;
+	*ret_json = val_of(VAL_JSON, off, o.n);
+	return NULL;
+}
