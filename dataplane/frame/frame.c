@@ -113,6 +113,7 @@ int frame_create(const struct frame_conf *conf, const struct frame_source *sourc
 		return err_set(e, -ENOMEM, "no memory for %u sessions of %zu bytes",
 			       flow_sessions_max(flow), f->stride);
 	}
+	f->out.bytes_max = conf->bytes_max;
 	*ret_f = f;
 	return 0;
 }

@@ -2,7 +2,7 @@
 
 int frame_out_init(struct frame_out *o, size_t scratch_max)
 {
-	*o = (struct frame_out){0};
+	*o = (struct frame_out){.bytes_max = scratch_max};
 	return arena_init(&o->scratch, scratch_max + 8);
 }
 
@@ -30,6 +30,11 @@ uint8_t *frame_scratch(struct frame_out *out, size_t len)
 size_t frame_scratch_max(const struct frame_out *out)
 {
 	return out->scratch.cap - 8;
+}
+
+size_t frame_bytes_max(const struct frame_out *out)
+{
+	return out->bytes_max;
 }
 
 /* What a frame needs of the arena beside its own bytes. */

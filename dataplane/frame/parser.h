@@ -93,6 +93,9 @@ uint8_t *frame_scratch(struct frame_out *out, size_t len);
 /* How far scratch can grow: a decompressed body beyond it is the drop that parse names in `why`. */
 size_t frame_scratch_max(const struct frame_out *out);
 
+/* The most bytes that a direction may leave unread: frame.bytes_max. */
+size_t frame_bytes_max(const struct frame_out *out);
+
 /* A frame inside the batch, as extract() sees it. */
 struct frame {
 	uint64_t time_ns, stream_off;
