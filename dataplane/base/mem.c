@@ -23,10 +23,32 @@ bool mem_sealed(void)
 static void check_seal(void)
 {
 	if (sealed_here) {
+		sealed_here = false; /* fputs may allocate */
 		fputs("sluice: a worker allocated memory after its start\n", stderr);
 		abort();
 	}
 }
+
+#ifdef __SANITIZE_ADDRESS__
+/* In a build for tests every allocation of a sealed thread is caught, those of libraries too: ASan
+ * calls these two on each malloc and free of the process.
+ */
+void __sanitizer_malloc_hook(const volatile void *p, size_t bytes);
+void __sanitizer_free_hook(const volatile void *p);
+
+void __sanitizer_malloc_hook(const volatile void *p, size_t bytes)
+{
+	(void)p;
+	(void)bytes;
+	check_seal();
+}
+
+void __sanitizer_free_hook(const volatile void *p)
+{
+	if (p)
+		check_seal();
+}
+#endif
 
 void *mem_alloc(size_t bytes)
 {

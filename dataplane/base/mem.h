@@ -24,7 +24,10 @@ char *mem_strdup(const char *s);
 void *mem_map(size_t bytes);
 void mem_unmap(void *p, size_t bytes);
 
-/* From now on this thread must not allocate (true), or may again (false: at its end). */
+/* From now on this thread must not allocate (true), or may again (false: at its end, or around a
+ * library call that is known to). In builds with ASan any malloc or free of the thread aborts, not
+ * only ours.
+ */
 void mem_seal(bool sealed);
 bool mem_sealed(void);
 

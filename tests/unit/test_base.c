@@ -94,6 +94,24 @@ static void a_sealed_thread_that_allocates_ends_the_process(void **st)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+static void the_trap_catches_allocations_of_libraries_too(void **st)
+{
+	int status = 0;
+	(void)st;
+#ifndef __SANITIZE_ADDRESS__
+	skip();
+#endif
+	pid_t pid = fork();
+	if (pid == 0) {
+		fclose(stderr);
+		mem_seal(true);
+		char *s = strdup("not ours");
+		_exit(s[0] == 'n' ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +120,7 @@ int main(void)
 		cmocka_unit_test(a_row_balances_or_says_by_how_much_it_does_not),
 		cmocka_unit_test(memory_is_zeroed_aligned_and_padded),
 		cmocka_unit_test(a_sealed_thread_that_allocates_ends_the_process),
+		cmocka_unit_test(the_trap_catches_allocations_of_libraries_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
