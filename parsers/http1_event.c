@@ -1,0 +1,381 @@
+#include "dataplane/base/text.h"
+#include "dataplane/rec/json_text.h"
+#include "parsers/http1.h"
+
+#include <arpa/inet.h>
+
+/* --- Where the request goes ------------------------------------------------------------------- */
+
+static size_t find(struct slice s, uint8_t c)
+{
+	const uint8_t *hit = s.len ? memchr(s.ptr, c, s.len) : NULL;
+	return hit ? (size_t)(hit - s.ptr) : s.len;
+}
+
+/* [user@]host[:port] to the host alone; [::1] keeps its brackets. */
+static struct slice host_alone(struct slice authority)
+{
+	const uint8_t *at = authority.len ? memrchr(authority.ptr, '@', authority.len) : NULL;
+	if (at)
+		authority = slice_from(authority, (size_t)(at - authority.ptr) + 1);
+	if (authority.len && authority.ptr[0] == '[') {
+		size_t end = find(authority, ']');
+		return slice_of(authority.ptr, end < authority.len ? end + 1 : end);
+	}
+	return slice_of(authority.ptr, find(authority, ':'));
+}
+
+/* http://host/path, the form that proxies get. */
+static bool absolute(struct slice target, size_t *ret_authority)
+{
+	size_t colon = find(target, ':');
+	if (colon == 0 || colon > 8 || !slice_starts(slice_from(target, colon), SLICE_LIT("://")))
+		return false;
+	*ret_authority = colon + 3;
+	return true;
+}
+
+struct http1_place http1_place_of(const struct http1_msg *m, struct slice bytes)
+{
+	struct http1_place p = {.method = slice_of(bytes.ptr, m->method_len)};
+	struct slice target = http1_span_of(m, bytes, SPAN_TARGET);
+	struct slice authority = http1_span_of(m, bytes, SPAN_HOST);
+	size_t at;
+	if (target.ptr[0] == '/') {
+		p.path = target;
+	} else if (slice_eq(p.method, SLICE_LIT("CONNECT"))) {
+		authority = target;
+	} else if (absolute(target, &at)) {
+		authority = slice_from(target, at);
+		size_t n = 0;
+		while (n < authority.len && authority.ptr[n] != '/' && authority.ptr[n] != '?')
+			n++;
+		p.path = slice_from(authority, n);
+		authority.len = n;
+	} else {
+		p.path = target;
+	}
+	p.path.len = find(p.path, '#');
+	size_t mark = find(p.path, '?');
+	p.query = slice_from(p.path, mark + 1);
+	p.path.len = mark;
+	p.host = host_alone(authority);
+	return p;
+}
+
+/* --- Filters ---------------------------------------------------------------------------------- */
+
+/* "*.example.com" holds for every name below it, and for example.com itself. */
+static bool host_matches(struct slice host, struct slice want)
+{
+	if (want.len < 3 || want.ptr[0] != '*' || want.ptr[1] != '.')
+		return text_ieq(host, want);
+	struct slice bare = slice_from(want, 2), dotted = slice_from(want, 1);
+	if (text_ieq(host, bare))
+		return true;
+	return host.len > dotted.len && text_ieq(slice_from(host, host.len - dotted.len), dotted);
+}
+
+/* '*' is any bytes, '?' one. Goes back to the last '*' only, so at most len * glob steps. */
+static bool glob_matches(struct slice s, struct slice glob)
+{
+	size_t i = 0, g = 0, star = SIZE_MAX, mark = 0;
+	while (i < s.len) {
+		if (g < glob.len && glob.ptr[g] == '*') {
+			star = g++;
+			mark = i;
+		} else if (g < glob.len && (glob.ptr[g] == '?' || glob.ptr[g] == s.ptr[i])) {
+			g++;
+			i++;
+		} else if (star != SIZE_MAX) {
+			g = star + 1;
+			i = ++mark;
+		} else {
+			return false;
+		}
+	}
+	while (g < glob.len && glob.ptr[g] == '*')
+		g++;
+	return g == glob.len;
+}
+
+static bool any_matches(const struct opt_strings *list, struct slice s,
+			bool (*matches)(struct slice, struct slice))
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (matches(s, slice_str(list->items[i])))
+			return true;
+	return list->n == 0;
+}
+
+bool http1_wanted(const struct http1_conf *conf, const struct http1_place *place)
+{
+	return any_matches(&conf->host, place->host, host_matches) &&
+	       any_matches(&conf->path, place->path, glob_matches) &&
+	       any_matches(&conf->methods, place->method, slice_eq);
+}
+
+/* --- `_http` ---------------------------------------------------------------------------------- */
+
+struct writer {
+	uint8_t *at;
+	bool invalid;
+};
+
+static void put_raw(struct writer *w, const char *text, size_t len)
+{
+	memcpy(w->at, text, len);
+	w->at += len;
+}
+
+#define PUT_LIT(w, text) put_raw(w, text, sizeof(text) - 1)
+
+static void put_text(struct writer *w, struct slice s)
+{
+	*w->at++ = '"';
+	w->at += json_text_put(w->at, s.ptr, s.len, &w->invalid);
+	*w->at++ = '"';
+}
+
+/* Lines of a folded value are joined by blanks. */
+static void put_header(struct writer *w, struct slice s)
+{
+	if (!s.len || !memchr(s.ptr, '\n', s.len)) {
+		put_text(w, s);
+		return;
+	}
+	*w->at++ = '"';
+	while (s.len) {
+		size_t n = 0;
+		while (n < s.len && s.ptr[n] != '\r' && s.ptr[n] != '\n')
+			n++;
+		w->at += json_text_put(w->at, s.ptr, n, &w->invalid);
+		while (n < s.len && (s.ptr[n] == '\r' || s.ptr[n] == '\n' || s.ptr[n] == ' ' ||
+				     s.ptr[n] == '\t'))
+			n++;
+		s = slice_from(s, n);
+		if (s.len)
+			*w->at++ = ' ';
+	}
+	*w->at++ = '"';
+}
+
+static void put_host(struct writer *w, struct slice host)
+{
+	if (host.len == 0) {
+		PUT_LIT(w, "null");
+		return;
+	}
+	uint8_t *begin = w->at;
+	put_text(w, host);
+	for (uint8_t *p = begin; p < w->at; p++)
+		*p = text_lower(*p);
+}
+
+static void put_address(struct writer *w, const uint8_t *addr)
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	*w->at++ = '"';
+	if (memcmp(addr, mapped, 12) == 0) {
+		for (int i = 12; i < 16; i++) {
+			w->at += text_put_u64((char *)w->at, addr[i]);
+			*w->at++ = i < 15 ? '.' : '"';
+		}
+		return;
+	}
+	char text[INET6_ADDRSTRLEN];
+	inet_ntop(AF_INET6, addr, text, sizeof(text));
+	put_raw(w, text, strlen(text));
+	*w->at++ = '"';
+}
+
+static struct slice forwarded_for(struct slice list)
+{
+	list.len = find(list, ',');
+	while (list.len && (list.ptr[list.len - 1] == ' ' || list.ptr[list.len - 1] == '\t'))
+		list.len--;
+	return list;
+}
+
+/* Keys, quotes, numbers and an address. */
+#define META_FIXED 512
+
+/* {"method":"POST","host":"msg.example.com","path":"/v5/x","status":204,"client":"10.0.0.2"} and
+ * what else there is. False when scratch does not hold it.
+ */
+static bool meta_put(const struct http1_conf *conf, const struct http1_request *r,
+		     const struct http1_place *place, bool with_query, struct http1_work *work,
+		     struct slice *ret_meta)
+{
+	struct slice agent = http1_span_of(r->msg, r->bytes, SPAN_AGENT);
+	struct slice referer = http1_span_of(r->msg, r->bytes, SPAN_REFERER);
+	struct slice forwarded = {0};
+	if (conf->trust_forwarded)
+		forwarded = forwarded_for(http1_span_of(r->msg, r->bytes, SPAN_FORWARDED));
+	size_t text = place->method.len + place->host.len + place->path.len + place->query.len +
+		      agent.len + referer.len + forwarded.len;
+	uint8_t *begin = http1_work_take(work, META_FIXED + JSON_TEXT_FACTOR * text);
+	if (!begin)
+		return false;
+	struct writer w = {.at = begin};
+	PUT_LIT(&w, "{\"method\":");
+	put_text(&w, place->method);
+	PUT_LIT(&w, ",\"host\":");
+	put_host(&w, place->host);
+	PUT_LIT(&w, ",\"path\":");
+	put_text(&w, place->path);
+	if (with_query && place->query.len) {
+		PUT_LIT(&w, ",\"query\":");
+		put_text(&w, place->query);
+	}
+	PUT_LIT(&w, ",\"status\":");
+	if (r->status)
+		w.at += text_put_u64((char *)w.at, r->status);
+	else
+		PUT_LIT(&w, "null");
+	PUT_LIT(&w, ",\"client\":");
+	if (forwarded.len)
+		put_header(&w, forwarded);
+	else
+		put_address(&w, r->peer);
+	if (agent.len) {
+		PUT_LIT(&w, ",\"user_agent\":");
+		put_header(&w, agent);
+	}
+	if (referer.len) {
+		PUT_LIT(&w, ",\"referer\":");
+		put_header(&w, referer);
+	}
+	if (w.invalid)
+		PUT_LIT(&w, ",\"_invalid_utf8\":true");
+	*w.at++ = '}';
+	*ret_meta = slice_of(begin, (size_t)(w.at - begin));
+	return true;
+}
+
+/* --- Events ----------------------------------------------------------------------------------- */
+
+/* What stays the same for all events of one request. */
+struct event {
+	const struct http1_conf *conf;
+	struct frame_out *out;
+	struct http1_progress *progress;
+	struct http1_tally *tally;
+	struct frame_desc desc;
+	struct slice head, type, query;
+	size_t body_bytes; /* as they stand in the stream */
+};
+
+static bool put_one(struct event *e, enum frame_body kind, struct slice body)
+{
+	e->desc.bytes = e->desc.body = body;
+	e->desc.body_kind = (uint8_t)kind;
+	e->desc.idx = e->progress->idx;
+	if (!frame_put(e->out, &e->desc))
+		return false;
+	e->progress->idx++;
+	return true;
+}
+
+/* The head is kept, `_http` is all there is to see. */
+static bool put_bare(struct event *e)
+{
+	e->desc.bytes = e->head;
+	e->desc.body = (struct slice){0};
+	e->desc.body_kind = BODY_NONE;
+	e->desc.idx = e->progress->idx;
+	return frame_put(e->out, &e->desc);
+}
+
+/* The same, for a body of which @lost bytes are in no event. */
+static bool put_broken(struct event *e, const char *why, size_t lost)
+{
+	e->desc.unparsed = why;
+	if (!put_bare(e))
+		return false;
+	e->tally->lost += lost < e->body_bytes ? lost : e->body_bytes;
+	e->tally->why = why;
+	return true;
+}
+
+static bool put_pieces(struct event *e, struct slice body, enum http1_shape shape)
+{
+	enum frame_body kind = shape == SHAPE_TEXT_LINES ? BODY_TEXT : BODY_JSON;
+	struct slice piece;
+	size_t off = e->progress->off;
+	while (shape == SHAPE_ARRAY ? http1_array_next(body, &off, &piece)
+				    : http1_line_next(body, &off, &piece)) {
+		if (e->progress->idx >= (uint64_t)e->conf->events_max)
+			return put_broken(e, "more than events_max events in one body",
+					  body.len - e->progress->off);
+		if (!put_one(e, kind, piece))
+			return false;
+		e->progress->off = (uint32_t)off;
+	}
+	if (e->progress->idx == 0) /* an empty array */
+		return put_bare(e);
+	return true;
+}
+
+static bool put_body(struct event *e, struct slice body)
+{
+	if (slice_starts(body, SLICE_LIT("\xef\xbb\xbf")))
+		body = slice_from(body, 3);
+	enum http1_shape shape = http1_shape_of(e->type, body, e->conf->text == HTTP1_TEXT_LINES);
+	switch (shape) {
+	case SHAPE_ONE:
+		return put_one(e, BODY_JSON, body);
+	case SHAPE_FORM:
+		return put_one(e, BODY_FORM, body);
+	case SHAPE_TEXT:
+		return put_one(e, BODY_TEXT, body);
+	case SHAPE_ARRAY:
+	case SHAPE_LINES:
+	case SHAPE_TEXT_LINES:
+		return put_pieces(e, body, shape);
+	case SHAPE_NONE:
+		break;
+	}
+	if (body.len == 0 && e->query.len)
+		return put_one(e, BODY_FORM, e->query);
+	return put_bare(e);
+}
+
+bool http1_events_put(const struct http1_conf *conf, const struct http1_request *r,
+		      struct http1_work *w, struct http1_progress *io_progress,
+		      struct frame_out *out, struct http1_tally *io_tally)
+{
+	struct http1_place place = http1_place_of(r->msg, r->bytes);
+	struct slice meta = {0}, body = {0};
+	struct event e = {
+		.conf = conf,
+		.out = out,
+		.progress = io_progress,
+		.tally = io_tally,
+		.head = slice_of(r->bytes.ptr, r->msg->head_len),
+		.type = http1_span_of(r->msg, r->bytes, SPAN_TYPE),
+		.query = place.query,
+		.body_bytes = r->bytes.len - r->msg->head_len,
+	};
+	const char *why = r->why;
+	bool has_body = r->msg->length || (r->msg->flags & HEAD_CHUNKED);
+	w->used = 0;
+	if (!meta_put(conf, r, &place, has_body, w, &meta))
+		why = "no room for `_http`";
+	e.desc = (struct frame_desc){
+		.stream_off = r->msg->start,
+		.meta = meta,
+		.meta_name = "_http",
+		.time_ns = r->time_ns,
+		.cut = r->cut,
+	};
+	if (!why && e.body_bytes && !http1_type_opaque(e.type))
+		why = http1_body_decode(r->msg, r->bytes, conf->body_bytes_max, w, &body);
+	if (why)
+		return put_broken(&e, why, e.body_bytes);
+	if (!has_body && place.query.len == 0 && !conf->bare) {
+		io_tally->passed_over += r->bytes.len;
+		return true;
+	}
+	return put_body(&e, body);
+}

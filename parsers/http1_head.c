@@ -1,0 +1,420 @@
+#include "parsers/http1.h"
+
+#include "dataplane/base/text.h"
+
+/* --- Small words ------------------------------------------------------------------------------ */
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Blanks at both ends off: a folded value begins and ends with CRLF and blanks. */
+static struct slice trim(struct slice s)
+{
+	while (s.len && is_blank(s.ptr[0]))
+		s = slice_from(s, 1);
+	while (s.len && is_blank(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+/* token, RFC 9110 section 5.6.2 */
+static bool is_token(uint8_t c)
+{
+	static const uint8_t bits[16] = {0,    0,    0,    0,    0xfa, 0x6c, 0xff, 0x03,
+					 0xfe, 0xff, 0xff, 0xc7, 0xff, 0xff, 0xff, 0x57};
+	return c < 128 && (bits[c >> 3] >> (c & 7) & 1);
+}
+
+bool http1_method_known(struct slice method)
+{
+	static const char *const known[] = {
+		"GET",       "POST",    "PUT",        "HEAD",   "DELETE",    "OPTIONS",
+		"PATCH",     "CONNECT", "TRACE",      "QUERY",  "PROPFIND",  "PROPPATCH",
+		"MKCOL",     "COPY",    "MOVE",       "LOCK",   "UNLOCK",    "SEARCH",
+		"ACL",       "BIND",    "REBIND",     "UNBIND", "REPORT",    "MKACTIVITY",
+		"CHECKOUT",  "CHECKIN", "MERGE",      "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE",
+		"M-SEARCH",  "PURGE",   "MKCALENDAR", "LINK",   "UNLINK",    "SOURCE",
+		"UNCHECKOUT"};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (slice_eq(method, slice_str(known[i])))
+			return true;
+	return false;
+}
+
+enum http1_step http1_request_begins(struct slice bytes)
+{
+	size_t n = bytes.len < HTTP1_METHOD_MAX + 1 ? bytes.len : HTTP1_METHOD_MAX + 1;
+	for (size_t i = 0; i < n; i++) {
+		if (bytes.ptr[i] == ' ')
+			return i ? HTTP1_DONE : HTTP1_BROKEN;
+		if (!is_token(bytes.ptr[i]))
+			return HTTP1_BROKEN;
+	}
+	return n > HTTP1_METHOD_MAX ? HTTP1_BROKEN : HTTP1_MORE;
+}
+
+enum http1_step http1_answer_begins(struct slice bytes)
+{
+	static const uint8_t version[] = "HTTP/";
+	size_t n = bytes.len < 5 ? bytes.len : 5;
+	if (memcmp(bytes.ptr, version, n) != 0)
+		return HTTP1_BROKEN;
+	return n == 5 ? HTTP1_DONE : HTTP1_MORE;
+}
+
+/* "HTTP/1.1", any two digits: what a server answers to an odd version is its own affair. */
+static bool is_version(const uint8_t *p)
+{
+	return memcmp(p, "HTTP/", 5) == 0 && text_is_digit(p[5]) && p[6] == '.' &&
+	       text_is_digit(p[7]);
+}
+
+/* --- The start line --------------------------------------------------------------------------- */
+
+static bool has_control(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] < 0x20 || p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* METHOD SP target SP HTTP/1.1. Blanks inside the target are taken as they are where the method is
+ * a known one: some clients send them, some servers answer. Without a version it is the form of
+ * HTTP/0.9: GET SP /target.
+ */
+static bool request_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
+{
+	while (len && is_blank(p[len - 1]))
+		len--;
+	const uint8_t *sp = memchr(p, ' ', len < HTTP1_METHOD_MAX + 1 ? len : HTTP1_METHOD_MAX + 1);
+	if (!sp || sp == p)
+		return false;
+	m->method_len = (uint8_t)(sp - p);
+	uint32_t at = m->method_len, end = len;
+	if (len >= at + 10u && p[len - 9] == ' ' && is_version(p + len - 8))
+		end = len - 9;
+	else if (len < 5 || memcmp(p, "GET /", 5) != 0 || memchr(p + 4, ' ', len - 4))
+		return false;
+	while (at < end && p[at] == ' ')
+		at++;
+	while (end > at && p[end - 1] == ' ')
+		end--;
+	m->span[SPAN_TARGET] = (struct http1_part){at, end - at};
+	if (end == at || has_control(p + at, end - at))
+		return false;
+	return !memchr(p + at, ' ', end - at) || http1_method_known(slice_of(p, m->method_len));
+}
+
+/* HTTP/1.1 SP 204 [SP reason] */
+static bool status_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
+{
+	if (len < 12 || !is_version(p) || p[8] != ' ')
+		return false;
+	if (!text_is_digit(p[9]) || !text_is_digit(p[10]) || !text_is_digit(p[11]))
+		return false;
+	m->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+	return m->status >= 100;
+}
+
+/* --- Header lines ----------------------------------------------------------------------------- */
+
+/* Equal but for ASCII case; @lower is in lower case. */
+static bool is_name(const uint8_t *p, const char *lower, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text_lower(p[i]) != (uint8_t)lower[i])
+			return false;
+	return true;
+}
+
+static bool is_word(struct slice s, const char *lower)
+{
+	return s.len == strlen(lower) && is_name(s.ptr, lower, s.len);
+}
+
+/* The next element of a comma list, without parameters. */
+static bool list_next(struct slice *io_list, struct slice *ret_word)
+{
+	if (io_list->len == 0)
+		return false;
+	const uint8_t *comma = memchr(io_list->ptr, ',', io_list->len);
+	size_t n = comma ? (size_t)(comma - io_list->ptr) : io_list->len;
+	struct slice word = slice_of(io_list->ptr, n);
+	*io_list = slice_from(*io_list, n + (comma ? 1 : 0));
+	const uint8_t *semi = memchr(word.ptr, ';', word.len);
+	if (semi)
+		word.len = (size_t)(semi - word.ptr);
+	*ret_word = trim(word);
+	return true;
+}
+
+/* The same number twice is as good as once (RFC 9110 section 8.6); two that differ are an attack on
+ * one of two servers, and nobody can say where the body ends.
+ */
+static void read_length(struct http1_msg *m, struct slice value)
+{
+	struct slice word;
+	bool any = false;
+	while (list_next(&value, &word)) {
+		uint64_t v;
+		if (!text_u64(word, &v) || v > INT64_MAX ||
+		    ((m->flags & HEAD_LENGTH) && v != m->length)) {
+			m->flags |= HEAD_BAD_LENGTH;
+			return;
+		}
+		m->flags |= HEAD_LENGTH;
+		m->length = v;
+		any = true;
+	}
+	if (!any)
+		m->flags |= HEAD_BAD_LENGTH;
+}
+
+static int coding_of(struct slice word)
+{
+	if (is_word(word, "gzip") || is_word(word, "x-gzip"))
+		return CODING_GZIP;
+	if (is_word(word, "deflate"))
+		return CODING_DEFLATE;
+	if (is_word(word, "zstd"))
+		return CODING_ZSTD;
+	if (is_word(word, "br"))
+		return CODING_BROTLI;
+	return CODING_OTHER;
+}
+
+/* Chunked must come last and once; after it nothing says where the body ends. */
+static void read_transfer(struct http1_msg *m, struct slice value)
+{
+	struct slice word;
+	while (list_next(&value, &word)) {
+		if (word.len == 0 || is_word(word, "identity"))
+			continue;
+		int coding = coding_of(word);
+		if (m->flags & HEAD_CHUNKED) {
+			m->flags |= HEAD_BAD_TRANSFER;
+		} else if (is_word(word, "chunked")) {
+			m->flags |= HEAD_CHUNKED;
+		} else if (coding == CODING_OTHER || m->n_transfer == HTTP1_CODINGS_MAX) {
+			m->flags |= HEAD_BAD_TRANSFER;
+		} else {
+			m->transfer[m->n_transfer++] = (uint8_t)coding;
+		}
+	}
+}
+
+/* "utf-8" is no coding, but it is written there often enough. */
+static void read_content_coding(struct http1_msg *m, struct slice value)
+{
+	struct slice word;
+	while (list_next(&value, &word)) {
+		if (word.len == 0 || is_word(word, "identity") || is_word(word, "none") ||
+		    is_word(word, "utf-8"))
+			continue;
+		if (m->n_content == HTTP1_CODINGS_MAX)
+			m->flags |= HEAD_MANY_CODINGS;
+		else
+			m->content[m->n_content++] = (uint8_t)coding_of(word);
+	}
+}
+
+static void read_connection(struct http1_msg *m, struct slice value)
+{
+	struct slice word;
+	while (list_next(&value, &word))
+		if (is_word(word, "upgrade"))
+			m->flags |= HEAD_UPGRADE_CONN;
+}
+
+/* The first one counts, as with most servers. */
+static void note_span(struct http1_msg *m, enum http1_span i, const uint8_t *p, struct slice value)
+{
+	if (m->span[i].off == 0)
+		m->span[i] = (struct http1_part){(uint32_t)(value.ptr - p), (uint32_t)value.len};
+}
+
+/* @name in @len bytes, @value without blanks around it. */
+static void read_header(struct http1_msg *m, const uint8_t *p, const uint8_t *name, size_t len,
+			struct slice value)
+{
+	switch (len) {
+	case 4:
+		if (is_name(name, "host", 4))
+			note_span(m, SPAN_HOST, p, value);
+		break;
+	case 6:
+		if (is_name(name, "expect", 6) && is_word(value, "100-continue"))
+			m->flags |= HEAD_EXPECT;
+		break;
+	case 7:
+		if (is_name(name, "referer", 7))
+			note_span(m, SPAN_REFERER, p, value);
+		else if (is_name(name, "upgrade", 7))
+			m->flags |= HEAD_UPGRADE;
+		break;
+	case 10:
+		if (is_name(name, "user-agent", 10))
+			note_span(m, SPAN_AGENT, p, value);
+		else if (is_name(name, "connection", 10))
+			read_connection(m, value);
+		break;
+	case 12:
+		if (is_name(name, "content-type", 12))
+			note_span(m, SPAN_TYPE, p, value);
+		break;
+	case 14:
+		if (is_name(name, "content-length", 14))
+			read_length(m, value);
+		break;
+	case 15:
+		if (is_name(name, "x-forwarded-for", 15))
+			note_span(m, SPAN_FORWARDED, p, value);
+		break;
+	case 16:
+		if (is_name(name, "content-encoding", 16))
+			read_content_coding(m, value);
+		break;
+	case 17:
+		if (is_name(name, "transfer-encoding", 17))
+			read_transfer(m, value);
+		break;
+	}
+}
+
+/* Lines without a colon, or with a name that is none, say nothing that we need. A blank in front of
+ * the colon is let pass: servers that do so exist, and then so do their clients.
+ */
+static void header_line(struct http1_msg *m, const uint8_t *p, uint32_t from, uint32_t to)
+{
+	uint8_t c = p[from] | 0x20;
+	if (c != 'c' && c != 'h' && c != 'u' && c != 't' && c != 'x' && c != 'r' && c != 'e')
+		return;
+	const uint8_t *colon = memchr(p + from, ':', to - from < 24 ? to - from : 24);
+	if (!colon)
+		return;
+	size_t len = (size_t)(colon - p) - from;
+	while (len && is_blank(p[from + len - 1]))
+		len--;
+	uint32_t value = (uint32_t)(colon - p) + 1;
+	read_header(m, p, p + from, len, trim(slice_of(p + value, to - value)));
+}
+
+enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool answer,
+				uint64_t bytes_max, const char **ret_why)
+{
+	const uint8_t *p = bytes.ptr;
+	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
+	while (m->scan < end) {
+		const uint8_t *lf = memchr(p + m->scan, '\n', end - m->scan);
+		if (!lf) {
+			m->scan = (uint32_t)end;
+			break;
+		}
+		uint32_t at = (uint32_t)(lf - p);
+		if (m->line == 0) {
+			if (!(answer ? status_line(m, p, at) : request_line(m, p, at))) {
+				*ret_why = answer ? "not a status line" : "not a request line";
+				m->scan = 0;
+				return HTTP1_BROKEN;
+			}
+		} else if (at == m->line || (at == m->line + 1 && p[m->line] == '\r')) {
+			m->head_len = at + 1;
+			return HTTP1_DONE;
+		} else if (at + 1 == end) {
+			m->scan = at; /* the next byte says whether the line goes on */
+			break;
+		} else if (p[at + 1] == ' ' || p[at + 1] == '\t') {
+			m->scan = at + 1;
+			continue;
+		} else {
+			header_line(m, p, m->line, at);
+		}
+		m->line = m->scan = at + 1;
+	}
+	if (bytes.len < bytes_max)
+		return HTTP1_MORE;
+	*ret_why = "head is longer than header_bytes_max";
+	return HTTP1_BROKEN;
+}
+
+/* --- Finding the next message ----------------------------------------------------------------- */
+
+/* " HTTP/1.1" begins at @sp: walks back over the target and the method. False when there is none.
+ */
+static bool line_before(struct slice bytes, size_t sp, size_t *ret_at)
+{
+	const uint8_t *p = bytes.ptr;
+	size_t at = sp;
+	while (at > 0 && p[at - 1] > ' ' && p[at - 1] != 0x7f)
+		at--;
+	if (at == sp || at == 0 || p[at - 1] != ' ' ||
+	    (p[at] != '/' && p[at] != '*' && p[at] != 'h'))
+		return false;
+	size_t end = at - 1, begin = end;
+	while (begin > 0 && end - begin < HTTP1_METHOD_MAX &&
+	       ((p[begin - 1] >= 'A' && p[begin - 1] <= 'Z') || p[begin - 1] == '-' ||
+		p[begin - 1] == '_'))
+		begin--;
+	/* Behind a body without a line break the method follows at once: ...xyzPOST /a HTTP/1.1 */
+	for (size_t i = begin; i < end; i++) {
+		if (http1_method_known(slice_of(p + i, end - i))) {
+			*ret_at = i;
+			return true;
+		}
+	}
+	*ret_at = begin;
+	return end > begin;
+}
+
+/* The longest request line that a search still finds across two calls. */
+#define FIND_LINE_MAX 8192
+
+bool http1_request_find(struct slice bytes, size_t from, size_t *ret_at, size_t *ret_scan)
+{
+	while (from < bytes.len) {
+		const uint8_t *hit = memmem(bytes.ptr + from, bytes.len - from, " HTTP/", 6);
+		if (!hit)
+			break;
+		size_t sp = (size_t)(hit - bytes.ptr);
+		if (bytes.len - sp < 11) /* " HTTP/1.1" CR LF */
+			break;
+		bool ends = hit[9] == '\n' || (hit[9] == '\r' && hit[10] == '\n');
+		if (is_version(hit + 1) && ends && line_before(bytes, sp, ret_at))
+			return true;
+		from = sp + 6;
+	}
+	/* A request line holds no line break: it may have begun behind the last one. */
+	size_t tail = bytes.len > FIND_LINE_MAX ? bytes.len - FIND_LINE_MAX : 0;
+	const uint8_t *lf = memrchr(bytes.ptr + tail, '\n', bytes.len - tail);
+	*ret_at = lf ? (size_t)(lf - bytes.ptr) + 1 : tail;
+	*ret_scan = bytes.len > 10 ? bytes.len - 10 : 0;
+	if (*ret_scan < *ret_at)
+		*ret_scan = *ret_at;
+	return false;
+}
+
+bool http1_answer_find(struct slice bytes, size_t *ret_at)
+{
+	size_t from = 0;
+	while (from < bytes.len) {
+		const uint8_t *hit = memmem(bytes.ptr + from, bytes.len - from, "HTTP/", 5);
+		if (!hit)
+			break;
+		size_t at = (size_t)(hit - bytes.ptr);
+		struct http1_msg m = {0};
+		if (bytes.len - at < 12) {
+			*ret_at = at;
+			return false;
+		}
+		if (status_line(&m, hit, 12)) {
+			*ret_at = at;
+			return true;
+		}
+		from = at + 5;
+	}
+	*ret_at = bytes.len > 4 ? bytes.len - 4 : 0;
+	return false;
+}

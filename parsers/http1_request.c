@@ -1,0 +1,440 @@
+#include "parsers/http1_state.h"
+
+static const char *const why_text[] = {
+	[WHY_LENGTH] = "Content-Length is not one number",
+	[WHY_TRANSFER] = "Transfer-Encoding does not end in chunked",
+	[WHY_TOO_LARGE] = "body larger than body_bytes_max",
+	[WHY_CHUNKS] = "chunked body is damaged",
+	[WHY_HOLE] = "body has a hole",
+	[WHY_END] = "the session ended inside the body",
+};
+
+/* --- Out -------------------------------------------------------------------------------------- */
+
+/* Must its answer not be waited for any longer? */
+static bool is_due(const struct http1_call *c, const struct queued *q)
+{
+	const struct parse_in *in = c->in;
+	if (q->status || (q->flags & (Q_NO_WAIT | Q_ANSWERED | Q_FILTERED)))
+		return true;
+	if (in->end || in->before_gap || c->conf->answer_wait_ns == 0)
+		return true;
+	/* The client goes on and no packet of the server was ever seen: there will be none. */
+	if (in->one_sided && (q != queue_last(c->st) || c->st->now_ns > q->time_ns))
+		return true;
+	/* Unread bytes have a bound: what only waits goes before something is refused. */
+	return c->st->now_ns - q->time_ns >= c->conf->answer_wait_ns ||
+	       in->data.len > frame_bytes_max(c->out) / 2;
+}
+
+static void take_scratch(struct http1_call *c)
+{
+	if (c->work.base)
+		return;
+	c->work.cap = frame_scratch_max(c->out) - 2 * SL_PAD;
+	c->work.base = frame_scratch(c->out, c->work.cap);
+	if (!c->work.base)
+		c->work.cap = 0;
+}
+
+/* False when the burst is full. */
+static bool put_request(struct http1_call *c, struct queued *q)
+{
+	struct http1_state *st = c->st;
+	struct slice bytes = call_from(c, q->start);
+	struct http1_msg again = {.start = q->start};
+	const struct http1_msg *m = &st->req;
+	const char *why;
+	if (bytes.len > q->len)
+		bytes.len = q->len;
+	if (q->flags & Q_FILTERED) {
+		c->tally.passed_over += bytes.len;
+		return true;
+	}
+	/* A later head has been read since: this one is read again. */
+	if (m->start != q->start || m->head_len == 0) {
+		if (http1_head_read(&again, bytes, false, UINT32_MAX, &why) != HTTP1_DONE)
+			return true;
+		m = &again;
+	}
+	take_scratch(c);
+	struct http1_request r = {
+		.msg = m,
+		.bytes = bytes,
+		.time_ns = q->time_ns,
+		.status = q->status,
+		.why = why_text[q->why],
+		.cut = q->why == WHY_HOLE || q->why == WHY_END,
+		.peer = c->in->addr[c->in->dir],
+	};
+	return http1_events_put(c->conf, &r, &c->work, &st->progress, c->out, &c->tally);
+}
+
+/* Emits what is due, in order. False when the burst is full. */
+static bool put_due(struct http1_call *c)
+{
+	struct http1_state *st = c->st;
+	struct queued *q;
+	while ((q = queue_first_without(st, Q_OUT)) && (q->flags & (Q_WHOLE | Q_EARLY)) &&
+	       is_due(c, q)) {
+		if (!put_request(c, q))
+			return false;
+		st->progress = (struct http1_progress){0};
+		q->flags |= Q_OUT;
+		if (!(q->flags & Q_WHOLE)) {
+			st->req.skipping = true;
+			st->req.passed_over = q->flags & Q_FILTERED;
+			st->req.wanted = q->why != WHY_NONE;
+		}
+		queue_trim(st);
+	}
+	return true;
+}
+
+/* --- In --------------------------------------------------------------------------------------- */
+
+enum step { STEP_ON, STEP_MORE, STEP_CHANGED };
+
+static void search_from(struct http1_msg *m, uint64_t start)
+{
+	m->phase = PHASE_SEARCH;
+	m->start = m->at = start;
+	m->skipping = false;
+}
+
+/* Bytes that are in no request. They are consumed when what stands before them is. */
+static void lose(struct http1_call *c, size_t n, const char *why)
+{
+	c->st->lost += n;
+	if (n)
+		c->tally.why = why;
+}
+
+static bool is_tls(struct slice s)
+{
+	return s.len >= 2 && s.ptr[0] == 0x16 && s.ptr[1] == 3;
+}
+
+/* Something begins that is no request. */
+static enum step no_request(struct http1_call *c, struct slice rest)
+{
+	struct http1_msg *m = &c->st->req;
+	if (c->st->asked_change || is_tls(rest)) {
+		c->tally.why = c->st->asked_change ? "upgraded to another protocol" : "TLS";
+		return STEP_CHANGED;
+	}
+	search_from(m, m->at);
+	return STEP_ON;
+}
+
+static void begin_request(struct http1_state *st, uint64_t at)
+{
+	bool idle = !queue_first_without(st, Q_ANSWERED);
+	if (idle && st->ans.phase == PHASE_CLOSE)
+		st->ans.phase = PHASE_SEARCH; /* the connection goes on, so that was no end */
+	if (idle && !st->pipelines &&
+	    (st->ans.phase == PHASE_BEGIN || st->ans.phase == PHASE_SEARCH))
+		st->blind = false;
+	st->req = (struct http1_msg){.phase = PHASE_HEAD, .start = at, .at = at};
+}
+
+static enum step step_begin(struct http1_call *c)
+{
+	struct http1_msg *m = &c->st->req;
+	struct slice rest = call_from(c, m->at);
+	while (rest.len && (rest.ptr[0] == '\r' || rest.ptr[0] == '\n')) {
+		rest = slice_from(rest, 1);
+		m->at++;
+	}
+	switch (http1_request_begins(rest)) {
+	case HTTP1_MORE:
+		return STEP_MORE;
+	case HTTP1_BROKEN:
+		return no_request(c, rest);
+	default:
+		begin_request(c->st, m->at);
+		return STEP_ON;
+	}
+}
+
+static enum step step_search(struct http1_call *c)
+{
+	struct http1_msg *m = &c->st->req;
+	struct slice rest = call_from(c, m->start);
+	size_t at, scan;
+	bool found = http1_request_find(rest, (size_t)(m->at - m->start), &at, &scan);
+	lose(c, at, "no request begins here");
+	if (found) {
+		begin_request(c->st, m->start + at);
+		return STEP_ON;
+	}
+	m->at = m->start + scan;
+	m->start += at;
+	return STEP_MORE;
+}
+
+/* How long a body may become: it must fit into the unread bytes with its head. */
+static uint64_t body_room(const struct http1_call *c, const struct http1_msg *m)
+{
+	uint64_t unread = frame_bytes_max(c->out);
+	uint64_t room = unread > m->head_len ? unread - m->head_len : 0;
+	return c->conf->body_bytes_max < room ? c->conf->body_bytes_max : room;
+}
+
+/* A body that will not be kept: its request's event goes out now, and those before it too. */
+static void check_room(struct http1_call *c, struct queued *q)
+{
+	struct http1_state *st = c->st;
+	const struct http1_msg *m = &st->req;
+	uint64_t left = m->phase == PHASE_CHUNKS ? m->chunks.left : m->body_left;
+	if (q->flags & (Q_OUT | Q_EARLY) || q->len - m->head_len + left <= body_room(c, m))
+		return;
+	struct slice type = http1_span_of(m, call_from(c, m->start), SPAN_TYPE);
+	q->flags |= Q_EARLY;
+	q->why = http1_type_opaque(type) ? WHY_NONE : WHY_TOO_LARGE;
+	for (unsigned i = 0; i < st->n; i++)
+		queue_at(st, i)->flags |= Q_NO_WAIT;
+}
+
+static struct queued *enqueue(struct http1_call *c, const struct http1_place *place)
+{
+	struct http1_state *st = c->st;
+	st->n++;
+	struct queued *q = queue_last(st);
+	*q = (struct queued){
+		.start = st->req.start,
+		.time_ns = c->in->time_ns,
+		.len = st->req.head_len,
+		.status = st->early_status,
+	};
+	if (slice_eq(place->method, SLICE_LIT("HEAD")))
+		q->flags |= Q_HEAD;
+	if (slice_eq(place->method, SLICE_LIT("CONNECT")))
+		q->flags |= Q_CONNECT;
+	if (st->early_status || st->blind)
+		q->flags |= Q_ANSWERED;
+	st->early_status = 0;
+	struct queued *waits = queue_first_without(st, Q_ANSWERED);
+	if (waits && waits != q)
+		st->pipelines = true;
+	if (!http1_wanted(c->conf, place))
+		q->flags |= Q_FILTERED | Q_EARLY;
+	return q;
+}
+
+static void whole(struct http1_call *c)
+{
+	struct http1_msg *m = &c->st->req;
+	struct queued *q = queue_last(c->st);
+	q->flags |= Q_WHOLE;
+	q->len = (uint32_t)(m->at - m->start);
+	q->time_ns = c->in->time_ns;
+	m->phase = PHASE_BEGIN;
+	m->skipping = false;
+	queue_trim(c->st);
+}
+
+/* Where the body ends is not known: what follows is searched for the next request. */
+static void body_lost(struct http1_call *c, enum queue_why why)
+{
+	struct http1_msg *m = &c->st->req;
+	struct queued *q = queue_last(c->st);
+	if (!(q->flags & Q_OUT))
+		q->why = (uint8_t)why;
+	whole(c);
+	search_from(m, m->at);
+}
+
+static void begin_body(struct http1_call *c, struct queued *q)
+{
+	struct http1_msg *m = &c->st->req;
+	bool chunked = m->flags & HEAD_CHUNKED;
+	if (q->flags & Q_CONNECT) {
+		whole(c);
+	} else if ((m->flags & HEAD_BAD_TRANSFER) || (m->n_transfer && !chunked)) {
+		body_lost(c, WHY_TRANSFER);
+	} else if (chunked) {
+		m->phase = PHASE_CHUNKS;
+	} else if (m->flags & HEAD_BAD_LENGTH) {
+		body_lost(c, WHY_LENGTH);
+	} else if (m->length) {
+		m->phase = PHASE_LENGTH;
+		m->body_left = m->length;
+		check_room(c, q);
+	} else {
+		whole(c);
+	}
+}
+
+static enum step step_head(struct http1_call *c)
+{
+	struct http1_state *st = c->st;
+	struct http1_msg *m = &st->req;
+	const char *why;
+	struct slice bytes = call_from(c, m->start);
+	switch (http1_head_read(m, bytes, false, c->conf->header_bytes_max, &why)) {
+	case HTTP1_MORE:
+		return STEP_MORE;
+	case HTTP1_BROKEN:
+		/* A line that is no request may still hold one; a head that is too long does not.
+		 */
+		lose(c, m->scan ? m->scan : 1, why);
+		search_from(m, m->start + (m->scan ? m->scan : 1));
+		return STEP_ON;
+	default:
+		break;
+	}
+	m->at = m->start + m->head_len;
+	struct http1_place place = http1_place_of(m, bytes);
+	if (slice_eq(place.method, SLICE_LIT("PRI")) && slice_eq(place.path, SLICE_LIT("*"))) {
+		m->at = m->start;
+		m->phase = PHASE_BEGIN;
+		c->tally.why = "HTTP/2";
+		return STEP_CHANGED;
+	}
+	st->asked_change = slice_eq(place.method, SLICE_LIT("CONNECT")) ||
+			   ((m->flags & HEAD_UPGRADE) && (m->flags & HEAD_UPGRADE_CONN));
+	begin_body(c, enqueue(c, &place));
+	return STEP_ON;
+}
+
+/* Refused after Expect: 100-continue, the client may go on with the next request at once. */
+static bool body_spared(const struct http1_call *c, const struct http1_msg *m)
+{
+	if (!(m->flags & HEAD_EXPECT) || m->at != m->start + m->head_len ||
+	    queue_last(c->st)->status < 300)
+		return false;
+	struct slice rest = call_from(c, m->at);
+	const uint8_t *sp = memchr(rest.ptr, ' ', rest.len < 16 ? rest.len : 16);
+	return sp && http1_method_known(slice_of(rest.ptr, (size_t)(sp - rest.ptr)));
+}
+
+static enum step step_body(struct http1_call *c)
+{
+	struct http1_msg *m = &c->st->req;
+	struct queued *q = queue_last(c->st);
+	if (call_pos(c, m->at) == c->in->data.len)
+		return STEP_MORE;
+	if (body_spared(c, m) || http1_body_read(c, m)) {
+		whole(c);
+		return STEP_ON;
+	}
+	if (m->phase == PHASE_CHUNKS && m->chunks.phase == CHUNK_BAD) {
+		body_lost(c, WHY_CHUNKS);
+		return STEP_ON;
+	}
+	q->len = (uint32_t)(m->at - m->start);
+	if (!m->skipping)
+		check_room(c, q);
+	return q->flags & Q_EARLY && !(q->flags & Q_OUT) ? STEP_ON : STEP_MORE;
+}
+
+static enum step step(struct http1_call *c)
+{
+	switch (c->st->req.phase) {
+	case PHASE_BEGIN:
+		return step_begin(c);
+	case PHASE_SEARCH:
+		return step_search(c);
+	case PHASE_HEAD:
+		return step_head(c);
+	default:
+		return step_body(c);
+	}
+}
+
+/* --- A call ----------------------------------------------------------------------------------- */
+
+/* The first byte that is still needed. */
+static uint64_t kept_from(struct http1_state *st)
+{
+	const struct http1_msg *m = &st->req;
+	const struct queued *q = queue_first_without(st, Q_OUT);
+	if (q)
+		return q->start;
+	return m->phase == PHASE_HEAD || m->phase == PHASE_SEARCH ? m->start : m->at;
+}
+
+static struct parse_result result(struct http1_call *c, enum parse_status status)
+{
+	struct http1_state *st = c->st;
+	const struct http1_msg *m = &st->req;
+	size_t consumed = call_pos(c, kept_from(st));
+	size_t rest = c->in->data.len - consumed;
+	st->lost += c->tally.lost;
+	size_t counted = consumed - c->tally.passed_over;
+	struct parse_result r = {
+		.status = status,
+		.consumed = consumed,
+		.needed = rest + 1,
+		.skipped = st->lost < counted ? (size_t)st->lost : counted,
+		.passed_over = c->tally.passed_over,
+		.why = c->tally.why,
+	};
+	st->lost -= r.skipped;
+	/* Nothing but the body of one request is awaited: no call before its end. */
+	if (m->phase == PHASE_LENGTH && !m->skipping && st->n == 1)
+		r.needed = rest + (size_t)m->body_left;
+	return r;
+}
+
+/* No more bytes will come for the request at hand: what its head says is still worth an event. */
+static void cut_off(struct http1_call *c)
+{
+	struct http1_state *st = c->st;
+	struct http1_msg *m = &st->req;
+	if ((m->phase != PHASE_LENGTH && m->phase != PHASE_CHUNKS) || m->skipping)
+		return;
+	struct queued *q = queue_last(st);
+	if (q->flags & Q_OUT)
+		return;
+	q->why = c->in->end ? WHY_END : WHY_HOLE;
+	q->flags |= Q_EARLY | Q_NO_WAIT;
+}
+
+/* What had not gone out went with the unread bytes, and frame has counted it. Only a request whose
+ * body goes on behind the hole keeps its place.
+ */
+static void requests_gap(struct http1_call *c)
+{
+	struct http1_state *st = c->st;
+	struct http1_msg *m = &st->req;
+	if (!http1_gap(c, m, 0))
+		return;
+	bool goes_on = m->phase == PHASE_LENGTH || m->phase == PHASE_CHUNKS;
+	for (unsigned i = 0; i < st->n; i++)
+		queue_at(st, i)->flags |= i + 1u == st->n && goes_on ? Q_OUT : Q_OUT | Q_WHOLE;
+	if (goes_on && !m->skipping)
+		m->skipping = m->wanted = true;
+	st->progress = (struct http1_progress){0};
+	st->lost = 0;
+	queue_go_blind(st);
+}
+
+struct parse_result http1_requests(struct http1_call *c)
+{
+	struct http1_state *st = c->st;
+	if (c->in->after_gap || kept_from(st) != c->in->stream_off)
+		requests_gap(c);
+	for (;;) {
+		if (!put_due(c))
+			return result(c, PARSE_OK);
+		if (st->changed && !queue_first_without(st, Q_OUT))
+			return result(c, PARSE_DONE);
+		if (st->n == QUEUE_MAX && queue_last(st)->flags & Q_WHOLE) {
+			if (queue_first_without(st, Q_OUT))
+				return result(c, PARSE_MORE);
+			st->pipelines = true; /* so many answers are missing: give up on them */
+			queue_go_blind(st);
+		}
+		enum step s = step(c);
+		if (s == STEP_CHANGED)
+			return result(c, PARSE_DONE);
+		if (s == STEP_ON)
+			continue;
+		if (c->in->end || c->in->before_gap)
+			cut_off(c);
+		bool full = !put_due(c);
+		return result(c, full ? PARSE_OK : PARSE_MORE);
+	}
+}
