@@ -44,7 +44,7 @@ struct sink_ops {
 	 * lives until close. */
 	int (*open)(void *state, const void *conf, struct err *e);
 	enum sink_answer (*write)(void *state, const struct out_batch *b, struct err *e);
-	/* Called when idle and at least every 100 ms of wall time: rotation by time, acks. */
+	/* Called between batches, when idle and at least every 100 ms: rotation by time, acks. */
 	enum sink_answer (*poll)(void *state, struct err *e);
 	int (*flush)(void *state, struct err *e); /* everything written reaches its place */
 	int (*close)(void *state, struct err *e); /* flush, then free; accepts half-open state */

@@ -2,6 +2,7 @@
 
 const struct sink_ops *const sinks[] = {
 	&sink_stdout,
+	&sink_file,
 	&sink_null,
 	NULL,
 };

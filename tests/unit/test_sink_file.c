@@ -1,0 +1,434 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first. */
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "dataplane/base/mem.h"
+#include "dataplane/sink/sinks.h"
+#include "tests/support/sink_peer.h"
+
+static char *dir, *path;
+static void *conf, *state;
+
+static void set_path(const char *name)
+{
+	free(path);
+	path = malloc(1024);
+	snprintf(path, 1024, "%s/%s", dir, name);
+	conf_text(&sink_file, conf, "path", path);
+}
+
+static int set_up(void **unused)
+{
+	dir = dir_make();
+	conf = calloc(1, sink_file.conf_size);
+	conf_number(&sink_file, conf, "frame_bytes", 4 << 20);
+	conf_number(&sink_file, conf, "level", 1);
+	state = mem_alloc(sink_file.state_size);
+	set_path("out.ndjson");
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	sink_file.close(state, NULL);
+	mem_free(state);
+	free(conf);
+	free(path);
+	path = NULL;
+	dir_remove(dir);
+	return 0;
+}
+
+static void open_sink(void)
+{
+	struct err e = {0};
+	if (sink_file.open(state, conf, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static void write_recs(unsigned from, unsigned to)
+{
+	struct err e = {0};
+	struct out_batch *b = batch_of(from, to);
+	if (sink_file.write(state, b, &e) != SINK_DONE)
+		fail_msg("%s", e.text);
+	batch_free(b);
+}
+
+static void close_sink(void)
+{
+	struct err e = {0};
+	if (sink_file.close(state, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static void expect_list(const char *want)
+{
+	struct text t = dir_list(dir);
+	assert_string_equal(t.p, want);
+	free(t.p);
+}
+
+/* All files together hold the records 0 to @n - 1 in order. Returns the number of files. */
+static unsigned expect_recs(unsigned n, bool zstd)
+{
+	unsigned n_files;
+	struct text want = text_of(0, n), got = dir_text(dir, zstd, &n_files);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(want.p);
+	free(got.p);
+	return n_files;
+}
+
+static void put_file(const char *name, const char *text)
+{
+	char full[1024];
+	snprintf(full, sizeof(full), "%s/%s", dir, name);
+	FILE *f = fopen(full, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void a_file_has_its_name_only_when_it_is_complete(void **unused)
+{
+	open_sink();
+	expect_list("");
+	write_recs(0, 10);
+	expect_list("out-000000.ndjson.part\n");
+	write_recs(10, 20);
+	close_sink();
+	expect_list("out-000000.ndjson\n");
+	assert_int_equal(expect_recs(20, false), 1);
+}
+
+static void no_record_makes_no_file(void **unused)
+{
+	open_sink();
+	assert_int_equal(sink_file.poll(state, NULL), SINK_DONE);
+	assert_int_equal(sink_file.flush(state, NULL), 0);
+	close_sink();
+	expect_list("");
+}
+
+static void rotation_by_size_never_splits_a_record_and_never_passes_the_size(void **unused)
+{
+	conf_number(&sink_file, conf, "rotate_bytes", 3000);
+	open_sink();
+	write_recs(0, 100);
+	write_recs(100, 101);
+	write_recs(101, 300);
+	close_sink();
+	assert_true(expect_recs(300, false) > 20);
+	struct dirent **names;
+	int n = scandir(dir, &names, not_hidden, alphasort);
+	for (int i = 0; i < n; i++) {
+		struct text t = {0};
+		char full[1024];
+		snprintf(full, sizeof(full), "%s/%s", dir, names[i]->d_name);
+		text_append_file(&t, full);
+		assert_true(t.len <= 3000);
+		assert_int_equal(t.p[0], '{');
+		assert_int_equal(t.p[t.len - 1], '\n');
+		free(t.p);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static void a_record_larger_than_a_file_has_a_file_of_its_own(void **unused)
+{
+	conf_number(&sink_file, conf, "rotate_bytes", 10);
+	open_sink();
+	write_recs(0, 7);
+	close_sink();
+	assert_int_equal(expect_recs(7, false), 7);
+}
+
+static void rotation_by_time_finishes_the_file_without_a_record(void **unused)
+{
+	conf_number(&sink_file, conf, "rotate_every", 1);
+	open_sink();
+	write_recs(0, 10);
+	assert_int_equal(sink_file.poll(state, NULL), SINK_DONE);
+	expect_list("out-000000.ndjson\n");
+	assert_int_equal(sink_file.poll(state, NULL), SINK_DONE);
+	write_recs(10, 20);
+	close_sink();
+	assert_int_equal(expect_recs(20, false), 2);
+}
+
+static void existing_files_are_never_written_over(void **unused)
+{
+	put_file("out-000000.ndjson", "mine");
+	put_file("out-000001.ndjson.part", "mine too");
+	open_sink();
+	write_recs(0, 10);
+	close_sink();
+	expect_list("out-000000.ndjson\nout-000001.ndjson.part\nout-000002.ndjson\n");
+	struct text t = {0};
+	char full[1024];
+	snprintf(full, sizeof(full), "%s/out-000000.ndjson", dir);
+	text_append_file(&t, full);
+	assert_string_equal(t.p, "mine");
+	free(t.p);
+}
+
+static void a_name_that_was_taken_meanwhile_is_left_to_its_owner(void **unused)
+{
+	open_sink();
+	write_recs(0, 10);
+	put_file("out-000000.ndjson", "");
+	put_file("out-000001.ndjson", "");
+	close_sink();
+	expect_list("out-000000.ndjson\nout-000001.ndjson\nout-000002.ndjson\n");
+	expect_recs(10, false);
+}
+
+static void unfinished_files_of_an_earlier_run_are_told_and_left(void **unused)
+{
+	struct err e = {0};
+	put_file("out-000000.ndjson.part", "half a rec");
+	assert_int_equal(sink_file.open(state, conf, &e), 0);
+	assert_non_null(strstr(e.text, "1 unfinished"));
+	assert_non_null(strstr(e.text, "out-000000.ndjson.part"));
+	write_recs(0, 1);
+	close_sink();
+	expect_list("out-000000.ndjson.part\nout-000001.ndjson\n");
+}
+
+static void dates_in_directories_make_directories(void **unused)
+{
+	set_path("%Y/%m/%d/%H-%n.ndjson");
+	open_sink();
+	write_recs(0, 10);
+	close_sink();
+	struct text t = {0}, want = text_of(0, 10);
+	char full[1024];
+	snprintf(full, sizeof(full), "%s/2026/11/25/04-000000.ndjson", dir);
+	text_append_file(&t, full);
+	assert_string_equal(t.p, want.p);
+	free(t.p);
+	free(want.p);
+}
+
+static void zstd_files_hold_the_same_lines_in_frames(void **unused)
+{
+	conf_choice(&sink_file, conf, "compress", 1);
+	conf_number(&sink_file, conf, "frame_bytes", 64 << 10);
+	open_sink();
+	for (unsigned i = 0; i < 40; i++)
+		write_recs(i * 100, i * 100 + 100);
+	close_sink();
+	expect_list("out-000000.ndjson.zst\n");
+	assert_int_equal(expect_recs(4000, true), 1);
+	struct text t = {0};
+	char full[1024];
+	snprintf(full, sizeof(full), "%s/out-000000.ndjson.zst", dir);
+	text_append_file(&t, full);
+	unsigned n_frames = 0;
+	for (size_t at = 0; at < t.len; n_frames++) {
+		size_t len = ZSTD_findFrameCompressedSize(t.p + at, t.len - at);
+		assert_false(ZSTD_isError(len));
+		at += len;
+	}
+	assert_true(n_frames > 8);
+	free(t.p);
+}
+
+static void zstd_files_rotate_by_their_own_size(void **unused)
+{
+	conf_choice(&sink_file, conf, "compress", 1);
+	conf_number(&sink_file, conf, "rotate_bytes", 2000);
+	open_sink();
+	for (unsigned i = 0; i < 20; i++)
+		write_recs(i * 100, i * 100 + 100);
+	close_sink();
+	assert_true(expect_recs(2000, true) > 3);
+}
+
+static void a_crash_leaves_every_batch_that_was_done_readable(void **unused)
+{
+	conf_choice(&sink_file, conf, "compress", 1);
+	open_sink();
+	write_recs(0, 10);
+	write_recs(10, 11);
+	write_recs(11, 500);
+	struct text got = {0}, want = text_of(0, 500);
+	char full[1024];
+	snprintf(full, sizeof(full), "%s/out-000000.ndjson.zst.part", dir);
+	text_append_zstd(&got, full);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(got.p);
+	free(want.p);
+	close_sink();
+}
+
+/* A limit of the process stands for the disk: write(2) is short, then fails with EFBIG. */
+static void set_limit(uint64_t bytes)
+{
+	struct rlimit limit;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void write_against_a_wall(bool zstd, unsigned n)
+{
+	struct err e = {0};
+	conf_choice(&sink_file, conf, "compress", zstd);
+	open_sink();
+	uint64_t limit = 1001;
+	for (unsigned i = 0; i < n; i += 50) {
+		struct out_batch *b = batch_of(i, i + 50);
+		unsigned n_busy = 0;
+		set_limit(limit);
+		enum sink_answer answer;
+		while ((answer = sink_file.write(state, b, &e)) == SINK_BUSY) {
+			assert_non_null(strstr(e.text, "File too large"));
+			limit += 1777;
+			set_limit(limit);
+			n_busy++;
+		}
+		set_limit(RLIM_INFINITY);
+		assert_int_equal(answer, SINK_DONE);
+		batch_free(b);
+	}
+	close_sink();
+	assert_int_equal(expect_recs(n, zstd), 1);
+}
+
+static void a_full_disk_is_busy_and_each_record_is_written_once(void **unused)
+{
+	write_against_a_wall(false, 500);
+}
+
+static void a_full_disk_is_busy_for_zstd_too(void **unused)
+{
+	write_against_a_wall(true, 500);
+}
+
+static void a_batch_that_was_given_up_leaves_whole_records_only(void **unused)
+{
+	struct err e = {0};
+	open_sink();
+	write_recs(0, 10);
+	struct out_batch *b = batch_of(10, 60);
+	set_limit(4000);
+	assert_int_equal(sink_file.write(state, b, &e), SINK_BUSY);
+	close_sink();
+	set_limit(RLIM_INFINITY);
+	batch_free(b);
+	expect_recs(10, false);
+}
+
+static void a_compressed_batch_that_was_given_up_leaves_the_part_and_says_so(void **unused)
+{
+	struct err e = {0};
+	conf_choice(&sink_file, conf, "compress", 1);
+	open_sink();
+	write_recs(0, 10);
+	struct out_batch *b = batch_of(10, 600);
+	set_limit(1200);
+	assert_int_equal(sink_file.write(state, b, &e), SINK_BUSY);
+	assert_int_equal(sink_file.close(state, &e), -EIO);
+	assert_non_null(strstr(e.text, "out-000000.ndjson.zst.part is left"));
+	set_limit(RLIM_INFINITY);
+	batch_free(b);
+	struct text got = {0}, want = text_of(0, 10);
+	char full[1024];
+	snprintf(full, sizeof(full), "%s/out-000000.ndjson.zst.part", dir);
+	text_append_zstd(&got, full);
+	assert_string_equal(got.p, want.p);
+	free(got.p);
+	free(want.p);
+}
+
+static void a_directory_that_is_not_there_is_an_error_that_names_it(void **unused)
+{
+	struct err e = {0};
+	set_path("nowhere/out.ndjson");
+	assert_int_equal(sink_file.open(state, conf, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "/nowhere: No such file or directory"));
+}
+
+static void a_directory_that_may_not_be_written_is_an_error_that_names_it(void **unused)
+{
+	struct err e = {0};
+	assert_int_equal(chmod(dir, 0555), 0);
+	bool root = geteuid() == 0;
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	int rc = sink_file.open(state, conf, &e);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	chmod(dir, 0755);
+	assert_int_equal(rc, -EACCES);
+	assert_non_null(strstr(e.text, dir));
+	assert_non_null(strstr(e.text, "Permission denied"));
+}
+
+static void a_directory_that_goes_away_is_busy_until_it_is_back(void **unused)
+{
+	struct err e = {0};
+	char moved[1024];
+	set_path("sub/out.ndjson");
+	char sub[1024];
+	snprintf(sub, sizeof(sub), "%s/sub", dir);
+	snprintf(moved, sizeof(moved), "%s/moved", dir);
+	assert_int_equal(mkdir(sub, 0755), 0);
+	open_sink();
+	rename(sub, moved);
+	struct out_batch *b = batch_of(0, 5);
+	assert_int_equal(sink_file.write(state, b, &e), SINK_BUSY);
+	assert_non_null(strstr(e.text, "sub/out-000000.ndjson"));
+	rename(moved, sub);
+	assert_int_equal(sink_file.write(state, b, &e), SINK_DONE);
+	batch_free(b);
+	close_sink();
+}
+
+static void a_wrong_template_is_refused_at_the_start(void **unused)
+{
+	struct err e = {0};
+	set_path("out-%q");
+	assert_int_equal(sink_file.open(state, conf, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "%q is none of %Y"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_file_has_its_name_only_when_it_is_complete),
+		TEST(no_record_makes_no_file),
+		TEST(rotation_by_size_never_splits_a_record_and_never_passes_the_size),
+		TEST(a_record_larger_than_a_file_has_a_file_of_its_own),
+		TEST(rotation_by_time_finishes_the_file_without_a_record),
+		TEST(existing_files_are_never_written_over),
+		TEST(a_name_that_was_taken_meanwhile_is_left_to_its_owner),
+		TEST(unfinished_files_of_an_earlier_run_are_told_and_left),
+		TEST(dates_in_directories_make_directories),
+		TEST(zstd_files_hold_the_same_lines_in_frames),
+		TEST(zstd_files_rotate_by_their_own_size),
+		TEST(a_crash_leaves_every_batch_that_was_done_readable),
+		TEST(a_full_disk_is_busy_and_each_record_is_written_once),
+		TEST(a_full_disk_is_busy_for_zstd_too),
+		TEST(a_batch_that_was_given_up_leaves_whole_records_only),
+		TEST(a_compressed_batch_that_was_given_up_leaves_the_part_and_says_so),
+		TEST(a_directory_that_is_not_there_is_an_error_that_names_it),
+		TEST(a_directory_that_may_not_be_written_is_an_error_that_names_it),
+		TEST(a_directory_that_goes_away_is_busy_until_it_is_back),
+		TEST(a_wrong_template_is_refused_at_the_start),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
