@@ -148,11 +148,13 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 /* Every worker reads the files itself and keeps its share of the sessions: nothing passes between
  * workers, and all see the same packets in the same order.
  */
-static int build_replay(struct topology *t, const struct replay_conf *rc_, struct err *e)
+static int build_replay(struct topology *t, const struct topology_input *in, struct err *e)
 {
 	for (unsigned i = 0; i < t->n_workers; i++) {
 		struct capture *source;
-		int rc = replay_open(rc_, &source, e);
+		int rc = in->replay ? replay_open(in->replay, &source, e)
+				    : replay_open_memory(in->memory.ptr, in->memory.len, 1, &source,
+							 e);
 		if (rc == 0)
 			rc = build_worker(t, i, source, false, e);
 		if (rc < 0)
@@ -194,6 +196,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 		return err_set(e, -ENOMEM, "no memory");
 	t->conf = conf;
 	t->n_workers = in->n_workers;
+	bool is_file = in->replay || in->memory.len;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)
@@ -201,9 +204,9 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		rc = build_routes(t, e);
 	if (rc == 0)
-		rc = build_handoff(t, in->replay != NULL, e);
+		rc = build_handoff(t, is_file, e);
 	if (rc == 0)
-		rc = in->replay ? build_replay(t, in->replay, e) : build_ports(t, e);
+		rc = is_file ? build_replay(t, in, e) : build_ports(t, e);
 	if (rc == 0)
 		rc = build_sinks(t, e);
 	if (rc < 0) {

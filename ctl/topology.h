@@ -16,7 +16,8 @@
 #define TOPOLOGY_WORKERS_MAX 64
 
 struct topology_input {
-	const struct replay_conf *replay; /* NULL: the ports of the configuration */
+	const struct replay_conf *replay; /* NULL: memory, else the ports of the configuration */
+	struct slice memory;              /* the bytes of a capture file, borrowed */
 	unsigned n_workers;
 };
 
