@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,6 +161,8 @@ static int make_buffer(struct block *b, struct err *e)
 	if (!b->buf)
 		return err_set(e, -ENOMEM, "%s: no memory for a buffer of %zu bytes", b->name,
 			       b->cap);
+	/* Measured no faster on huge pages, and of many files each would take 2 MiB at least. */
+	madvise(b->buf, b->cap, MADV_NOHUGEPAGE);
 	b->at = b->end = b->buf;
 	return 0;
 }

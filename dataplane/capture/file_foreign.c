@@ -64,9 +64,13 @@ int file_foreign_start(struct file *f)
 
 int file_foreign_rewind(struct file *f)
 {
+	bool sealed = mem_sealed();
+	mem_seal(false);
 	pcap_close(f->foreign->pcap);
 	f->foreign->pcap = NULL;
-	return open_pcap(f);
+	int rc = open_pcap(f);
+	mem_seal(sealed);
+	return rc;
 }
 
 void file_foreign_fini(struct file *f)
@@ -95,7 +99,10 @@ static int next_packet(struct file *f)
 	struct block *b = &f->block;
 	if (x->waiting || x->state)
 		return x->state;
+	bool sealed = mem_sealed();
+	mem_seal(false); /* its buffer grows with the packets */
 	int rc = pcap_next_ex(x->pcap, &x->head, &x->bytes);
+	mem_seal(sealed);
 	if (rc == PCAP_ERROR_BREAK)
 		x->state = -ENODATA;
 	else if (rc != 1)

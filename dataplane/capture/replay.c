@@ -246,6 +246,8 @@ static void see_times(struct replay *r, const struct pkt_raw *pkts, int n)
 {
 	for (int i = 0; i < n; i++) {
 		uint64_t t = pkts[i].time_ns;
+		if (!t) /* a packet without one, not one of 1970 */
+			continue;
 		r->oldest_ns = t < r->oldest_ns ? t : r->oldest_ns;
 		r->newest_ns = t > r->newest_ns ? t : r->newest_ns;
 	}
@@ -420,7 +422,7 @@ static int open_files(struct replay *r, const struct replay_conf *conf, struct e
 
 int replay_open(const struct replay_conf *conf, struct capture **ret_c, struct err *e)
 {
-	struct replay *r;
+	struct replay *r = NULL;
 	int rc = check_conf(conf, e);
 	if (rc == 0)
 		rc = replay_create(conf->n_paths, conf->loop, conf->speed, &r, e);
@@ -438,7 +440,7 @@ int replay_open(const struct replay_conf *conf, struct capture **ret_c, struct e
 int replay_open_memory(const void *bytes, size_t len, unsigned loop, struct capture **ret_c,
 		       struct err *e)
 {
-	struct replay *r;
+	struct replay *r = NULL;
 	int rc = replay_create(1, loop, 0, &r, e);
 	if (rc)
 		return rc;

@@ -31,7 +31,7 @@
 #define REPLAY_READ_MAX     (1u << 30)
 
 struct replay_conf {
-	const char *const *paths; /* "-": standard input, at most once */
+	const char *const *paths; /* "-": standard input, at most once; borrowed until close */
 	unsigned n_paths;
 	size_t read_bytes; /* of one read; 0: REPLAY_READ_DEFAULT. The packets are the same at any
 			    */

@@ -62,11 +62,12 @@ static struct plain unpack_all(const struct bytes *b, size_t in_piece, size_t ou
 	enum unpack_kind kind = unpack_probe(slice_of(b->ptr, b->len));
 	assert_int_not_equal(kind, UNPACK_NONE);
 	assert_int_equal(unpack_create(kind, &u, &e), 0);
-	mem_seal(true);
 	struct slice in = {b->ptr, 0};
 	uint8_t *out = malloc(out_piece);
 	for (;;) {
+		mem_seal(true);
 		size_t n = unpack_run(u, &in, out, out_piece);
+		mem_seal(false);
 		bytes_put(&plain.bytes, out, n);
 		size_t rest = b->len - (size_t)(in.ptr - b->ptr);
 		if (unpack_why(u) || (!n && !rest))
@@ -76,7 +77,6 @@ static struct plain unpack_all(const struct bytes *b, size_t in_piece, size_t ou
 	}
 	plain.why = unpack_why(u);
 	plain.whole = unpack_whole(u);
-	mem_seal(false);
 	unpack_destroy(u);
 	free(out);
 	return plain;
