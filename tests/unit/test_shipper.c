@@ -1,0 +1,451 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first. */
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dataplane/sink/shipper.h"
+
+#define N_QUEUES  2
+#define N_BATCHES 64
+
+/* A sink that answers by a script: one letter a write, the last for ever.
+ * D done, B busy, R reject, F fatal, Q queued.
+ */
+struct script {
+	const char *answers;
+	int open_rc, flush_rc, close_rc;
+	enum sink_answer poll;
+	const char *notice;
+};
+
+struct seen {
+	atomic_uint n_writes, n_polls, n_flushes, n_closes;
+	uint32_t recs[N_BATCHES * 4]; /* n_recs of the batches that were done, in order */
+	unsigned n_done;
+};
+
+static struct script script;
+static struct seen seen;
+
+struct script_state {
+	const char *at;
+};
+
+static int script_open(void *state, const void *conf, struct err *e)
+{
+	struct script_state *st = state;
+	st->at = script.answers;
+	if (script.open_rc < 0)
+		return err_set(e, script.open_rc, "cannot open");
+	if (script.notice)
+		err_set(e, 0, "%s", script.notice);
+	return 0;
+}
+
+static enum sink_answer script_write(void *state, const struct out_batch *b, struct err *e)
+{
+	struct script_state *st = state;
+	char letter = *st->at;
+	if (st->at[1])
+		st->at++;
+	seen.n_writes++;
+	err_set(e, 0, "answer %c", letter);
+	switch (letter) {
+	case 'D':
+		seen.recs[seen.n_done++] = b->n_recs;
+		return SINK_DONE;
+	case 'B':
+		return SINK_BUSY;
+	case 'R':
+		return SINK_REJECT;
+	case 'Q':
+		return SINK_QUEUED;
+	default:
+		return SINK_FATAL;
+	}
+}
+
+static enum sink_answer script_poll(void *state, struct err *e)
+{
+	seen.n_polls++;
+	if (script.poll != SINK_DONE)
+		err_set(e, 0, "poll");
+	return script.poll;
+}
+
+static int script_flush(void *state, struct err *e)
+{
+	seen.n_flushes++;
+	return script.flush_rc < 0 ? err_set(e, script.flush_rc, "cannot flush") : 0;
+}
+
+static int script_close(void *state, struct err *e)
+{
+	seen.n_closes++;
+	return script.close_rc < 0 ? err_set(e, script.close_rc, "cannot close") : 0;
+}
+
+static const struct sink_ops script_ops = {
+	.name = "script",
+	.state_size = sizeof(struct script_state),
+	.open = script_open,
+	.write = script_write,
+	.poll = script_poll,
+	.flush = script_flush,
+	.close = script_close,
+};
+
+/* The workers' side: batch i is of queue i % 2 and has i + 1 records. */
+static struct out_batch batches[N_BATCHES];
+static atomic_uint n_ready, n_taken, n_back;
+
+static struct out_batch *take(void *ctx)
+{
+	unsigned i = atomic_load(&n_taken);
+	if (i == atomic_load(&n_ready))
+		return NULL;
+	atomic_store(&n_taken, i + 1);
+	return &batches[i];
+}
+
+static void give_back(void *ctx, struct out_batch *b)
+{
+	assert_ptr_equal(b, &batches[n_back]); /* each once, in order */
+	n_back++;
+}
+
+static struct shipper *s;
+static struct err error;
+
+static int set_up(void **unused)
+{
+	script = (struct script){.answers = "D"};
+	memset(&seen, 0, sizeof(seen));
+	n_ready = n_taken = n_back = 0;
+	for (unsigned i = 0; i < N_BATCHES; i++) {
+		batches[i].queue = i % N_QUEUES;
+		batches[i].n_recs = i + 1;
+		batches[i].len = 100;
+	}
+	error.text[0] = '\0';
+	s = NULL;
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	shipper_destroy(s);
+	return 0;
+}
+
+static int create(uint64_t drain_ns_max)
+{
+	const struct shipper_spec spec = {.name = "test",
+					  .ops = &script_ops,
+					  .n_queues = N_QUEUES,
+					  .take = take,
+					  .give_back = give_back,
+					  .drain_ns_max = drain_ns_max};
+	return shipper_create(&spec, &s, &error);
+}
+
+static void start(uint64_t drain_ns_max)
+{
+	assert_int_equal(create(drain_ns_max), 0);
+	assert_int_equal(shipper_start(s, &error), 0);
+}
+
+static uint64_t sum(unsigned col)
+{
+	uint64_t total = 0;
+	for (unsigned q = 0; q < N_QUEUES; q++) {
+		uint64_t row[SHIPPER_N_COLS];
+		shipper_row(s, q, row);
+		assert_int_equal(ledger_imbalance(&shipper_ledger, row), 0);
+		total += row[col];
+	}
+	return total;
+}
+
+/* Waits, with a limit of 10 s, for what the other thread does. */
+#define WAIT_FOR(condition)                                                     \
+	do {                                                                    \
+		unsigned tries_ = 0;                                            \
+		while (!(condition)) {                                          \
+			assert_true(tries_++ < 100000);                         \
+			nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL); \
+		}                                                               \
+	} while (0)
+
+/* Records of the batches 0 to n - 1. */
+static unsigned recs_of(unsigned n)
+{
+	return n * (n + 1) / 2;
+}
+
+static void every_batch_is_written_once_in_order_and_given_back(void **unused)
+{
+	start(0);
+	n_ready = N_BATCHES;
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	assert_int_equal(n_back, N_BATCHES);
+	assert_int_equal(seen.n_done, N_BATCHES);
+	for (unsigned i = 0; i < N_BATCHES; i++)
+		assert_int_equal(seen.recs[i], i + 1);
+	assert_int_equal(sum(SHIPPER_records_in), recs_of(N_BATCHES));
+	assert_int_equal(sum(SHIPPER_written), recs_of(N_BATCHES));
+	assert_int_equal(sum(SHIPPER_bytes_written), 100 * N_BATCHES);
+	assert_int_equal(sum(SHIPPER_batches_written), N_BATCHES);
+	assert_int_equal(sum(SHIPPER_held), 0);
+	assert_int_equal(seen.n_flushes, 1);
+	assert_int_equal(seen.n_closes, 1);
+	assert_false(shipper_trouble(s, NULL));
+	assert_false(shipper_failed(s));
+}
+
+static void rows_are_kept_by_queue(void **unused)
+{
+	uint64_t row[SHIPPER_N_COLS];
+	start(0);
+	n_ready = 3;
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	shipper_row(s, 0, row);
+	assert_int_equal(row[SHIPPER_written], 1 + 3);
+	shipper_row(s, 1, row);
+	assert_int_equal(row[SHIPPER_written], 2);
+}
+
+static void a_busy_sink_is_offered_the_batch_again(void **unused)
+{
+	script.answers = "BBBDBD";
+	start(0);
+	n_ready = 2;
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	assert_int_equal(seen.n_writes, 6);
+	assert_int_equal(sum(SHIPPER_written), recs_of(2));
+	assert_int_equal(sum(SHIPPER_busy), 4);
+}
+
+static void trouble_is_told_while_the_sink_is_busy_and_ends_with_it(void **unused)
+{
+	struct err e;
+	script.answers = "BBBBD";
+	start(0);
+	n_ready = 1;
+	WAIT_FOR(shipper_trouble(s, &e));
+	assert_string_equal(e.text, "answer B");
+	assert_int_equal(sum(SHIPPER_held) + sum(SHIPPER_written), 1);
+	WAIT_FOR(sum(SHIPPER_written) == 1);
+	assert_false(shipper_trouble(s, NULL));
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+}
+
+static void a_rejected_batch_is_counted_as_loss_and_the_next_is_written(void **unused)
+{
+	script.answers = "DRD";
+	start(0);
+	n_ready = 3;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_string_equal(error.text, "sink test: answer R");
+	assert_int_equal(sum(SHIPPER_rejected), 2);
+	assert_int_equal(sum(SHIPPER_written), 1 + 3);
+	assert_false(shipper_failed(s));
+}
+
+static void after_a_fatal_answer_all_is_counted_as_failed_and_given_back(void **unused)
+{
+	script.answers = "DF";
+	start(0);
+	n_ready = 10;
+	WAIT_FOR(n_back == 10);
+	assert_true(shipper_failed(s));
+	struct err e;
+	assert_true(shipper_trouble(s, &e));
+	assert_string_equal(e.text, "sink test: answer F");
+	n_ready = 12;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_string_equal(error.text, "sink test: answer F");
+	assert_int_equal(seen.n_writes, 2);
+	assert_int_equal(n_back, 12);
+	assert_int_equal(sum(SHIPPER_written), 1);
+	assert_int_equal(sum(SHIPPER_failed), recs_of(12) - 1);
+	assert_int_equal(seen.n_flushes, 0);
+	assert_int_equal(seen.n_closes, 1);
+}
+
+static void an_answer_that_nobody_follows_is_a_failure_and_not_a_success(void **unused)
+{
+	script.answers = "Q";
+	start(0);
+	n_ready = 1;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_non_null(strstr(error.text, "QUEUED"));
+	assert_int_equal(sum(SHIPPER_failed), 1);
+}
+
+static void a_stop_that_does_not_drain_counts_what_it_gives_up(void **unused)
+{
+	script.answers = "DB";
+	start(0);
+	n_ready = 5;
+	WAIT_FOR(seen.n_writes >= 2);
+	assert_int_equal(shipper_stop(s, false, &error), -ECANCELED);
+	assert_non_null(strstr(error.text, "stopped while it was busy: answer B"));
+	assert_int_equal(n_back, 5);
+	assert_int_equal(sum(SHIPPER_written), 1);
+	assert_int_equal(sum(SHIPPER_failed), recs_of(5) - 1);
+	assert_int_equal(seen.n_closes, 1);
+}
+
+static void a_stop_that_does_not_drain_loses_nothing_when_there_is_nothing(void **unused)
+{
+	start(0);
+	n_ready = 5;
+	WAIT_FOR(n_back == 5);
+	assert_int_equal(shipper_stop(s, false, &error), 0);
+}
+
+static void a_drain_that_takes_too_long_ends_with_an_error(void **unused)
+{
+	script.answers = "B";
+	start(20 * 1000000);
+	n_ready = 3;
+	assert_int_equal(shipper_stop(s, true, &error), -ETIMEDOUT);
+	assert_non_null(strstr(error.text, "busy for too long while stopping: answer B"));
+	assert_int_equal(sum(SHIPPER_failed), recs_of(3));
+	assert_int_equal(n_back, 3);
+}
+
+static void an_idle_sink_is_polled(void **unused)
+{
+	start(0);
+	WAIT_FOR(seen.n_polls > 3);
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+}
+
+static void a_poll_that_fails_fails_the_sink(void **unused)
+{
+	script.poll = SINK_FATAL;
+	start(0);
+	WAIT_FOR(shipper_failed(s));
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_string_equal(error.text, "sink test: poll");
+}
+
+static void a_poll_that_is_busy_is_trouble_but_no_failure(void **unused)
+{
+	script.poll = SINK_BUSY;
+	start(0);
+	WAIT_FOR(shipper_trouble(s, NULL));
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+}
+
+static void an_error_of_flush_or_close_is_not_silent(void **unused)
+{
+	script.flush_rc = -EIO;
+	script.close_rc = -ENOSPC;
+	start(0);
+	n_ready = 1;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_string_equal(error.text, "sink test: cannot flush");
+	assert_true(shipper_failed(s));
+	assert_int_equal(seen.n_closes, 1);
+}
+
+static void an_error_of_open_is_returned_with_the_name_and_the_state_is_closed(void **unused)
+{
+	script.open_rc = -EACCES;
+	assert_int_equal(create(0), -EACCES);
+	assert_string_equal(error.text, "sink test: cannot open");
+	assert_null(s);
+	assert_int_equal(seen.n_closes, 1);
+}
+
+static void a_notice_of_open_reaches_the_user_and_else_the_text_is_empty(void **unused)
+{
+	script.notice = "old files";
+	assert_int_equal(create(0), 0);
+	assert_string_equal(error.text, "sink test: old files");
+	shipper_destroy(s);
+	script.notice = NULL;
+	assert_int_equal(create(0), 0);
+	assert_string_equal(error.text, "");
+}
+
+static void a_shipper_that_never_started_closes_its_sink(void **unused)
+{
+	assert_int_equal(create(0), 0);
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	shipper_destroy(s);
+	s = NULL;
+	assert_int_equal(seen.n_closes, 1);
+}
+
+static void a_destroy_stops_what_still_runs(void **unused)
+{
+	start(0);
+	n_ready = 1;
+	shipper_destroy(s);
+	s = NULL;
+	assert_int_equal(n_back, 1);
+	assert_int_equal(seen.n_closes, 1);
+}
+
+/* The ledger is read while the sink's thread counts. */
+static void rows_balance_whenever_they_are_read(void **unused)
+{
+	start(0);
+	for (unsigned i = 1; i <= N_BATCHES; i++) {
+		n_ready = i;
+		for (unsigned k = 0; k < 200; k++)
+			sum(SHIPPER_held); /* asserts the balance */
+	}
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+}
+
+static void a_batch_has_room_for_its_capacity(void **unused)
+{
+	static struct out_batch b;
+	assert_int_equal(out_batch_init(&b, 1u << 20), 0);
+	assert_int_equal(b.cap, 1u << 20);
+	b.buf[b.cap - 1] = 1;
+	out_batch_fini(&b);
+	assert_null(b.buf);
+	out_batch_fini(&b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_batch_is_written_once_in_order_and_given_back),
+		TEST(rows_are_kept_by_queue),
+		TEST(a_busy_sink_is_offered_the_batch_again),
+		TEST(trouble_is_told_while_the_sink_is_busy_and_ends_with_it),
+		TEST(a_rejected_batch_is_counted_as_loss_and_the_next_is_written),
+		TEST(after_a_fatal_answer_all_is_counted_as_failed_and_given_back),
+		TEST(an_answer_that_nobody_follows_is_a_failure_and_not_a_success),
+		TEST(a_stop_that_does_not_drain_counts_what_it_gives_up),
+		TEST(a_stop_that_does_not_drain_loses_nothing_when_there_is_nothing),
+		TEST(a_drain_that_takes_too_long_ends_with_an_error),
+		TEST(an_idle_sink_is_polled),
+		TEST(a_poll_that_fails_fails_the_sink),
+		TEST(a_poll_that_is_busy_is_trouble_but_no_failure),
+		TEST(an_error_of_flush_or_close_is_not_silent),
+		TEST(an_error_of_open_is_returned_with_the_name_and_the_state_is_closed),
+		TEST(a_notice_of_open_reaches_the_user_and_else_the_text_is_empty),
+		TEST(a_shipper_that_never_started_closes_its_sink),
+		TEST(a_destroy_stops_what_still_runs),
+		TEST(rows_balance_whenever_they_are_read),
+		TEST(a_batch_has_room_for_its_capacity),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
