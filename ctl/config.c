@@ -51,7 +51,7 @@ bool config_check_name(const struct option_reader *r, const struct yaml_val *v, 
 }
 
 #define NAMES_SHOWN     8
-#define SUGGESTIONS_MAX 200000
+#define SUGGESTIONS_MAX 100000
 
 void config_unknown_name(const struct config_loader *l, const struct yaml_val *v, const char *what,
 			 const struct lookup *known)

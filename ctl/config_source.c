@@ -119,17 +119,22 @@ static struct opt *parser_opts(const struct config_loader *l, const struct parse
 
 /* ---- one source ---- */
 
-static bool has_field(const struct parser *p, const char *name, const char **ret_meant)
+static void check_field(const struct config_loader *l, const struct yaml_val *v,
+			struct source_conf *s)
 {
-	if (strcmp(name, "message") == 0)
-		return true;
-	*ret_meant = NULL;
-	for (const struct field_def *f = p->fields; f && f->name; f++) {
-		if (strcmp(f->name, name) == 0)
-			return true;
-		lookup_offer(name, f->name, ret_meant);
+	const char *meant = NULL;
+	for (const struct field_def *f = s->parser->fields; f && f->name; f++) {
+		if (strcmp(f->name, s->field) == 0)
+			return;
+		lookup_offer(s->field, f->name, &meant);
 	}
-	return false;
+	if (strcmp(s->field, "message") == 0) {
+		s->field = NULL; /* text without fields of a protocol: it becomes `message` */
+		return;
+	}
+	option_err(&l->r, v, "parser %s has no field \"%s\"; expected one of its fields%s%s%s",
+		   s->parser->name, s->field, meant ? "; did you mean \"" : "", meant ? meant : "",
+		   meant ? "\"?" : "");
 }
 
 static void check_match(const struct config_loader *l, const struct yaml_val *match,
@@ -180,12 +185,8 @@ static int read_keys(const struct config_loader *l, const struct yaml_val *v, st
 		.skip_unknown = !s->parser, /* they may be this parser's */
 	};
 	options_read(&l->r, &shape, v);
-	const char *meant;
-	if (s->parser && s->field && !has_field(s->parser, s->field, &meant))
-		option_err(&l->r, yaml_val_get(v, "field"),
-			   "parser %s has no field \"%s\"; expected one of its fields%s%s%s",
-			   s->parser->name, s->field, meant ? "; did you mean \"" : "",
-			   meant ? meant : "", meant ? "\"?" : "");
+	if (s->parser && s->field)
+		check_field(l, yaml_val_get(v, "field"), s);
 	return 0;
 }
 

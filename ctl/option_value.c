@@ -171,6 +171,8 @@ static const char *read_text(const struct option_reader *r, const struct opt *o,
 
 const char *option_path(const struct option_reader *r, const char *path)
 {
+	while (strncmp(path, "./", 2) == 0 && path[2])
+		path += 2; /* one file has one name: format files are told apart by it */
 	if (path[0] == '/' || r->dir[0] == '\0')
 		return memlist_text(r->mem, path, strlen(path));
 	size_t n_dir = strlen(r->dir), n_path = strlen(path);
