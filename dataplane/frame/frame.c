@@ -259,6 +259,12 @@ static void leave(struct frame_stage *f, struct frame_session *fs, unsigned d,
 	fs->dirs[d].left = true;
 }
 
+/* How many bytes more than the @unread ones must come before the next call. */
+static size_t missing(struct parse_result r, size_t unread)
+{
+	return r.status == PARSE_MORE && r.needed > unread ? r.needed - unread : 0;
+}
+
 static bool is_last(struct parse_result r)
 {
 	return r.status == PARSE_BAD || r.status == PARSE_DONE;
@@ -333,7 +339,7 @@ static bool read_unread(struct frame_stage *f, struct frame_session *fs, struct 
 		f->rows[fs->source][FRAME_held] -= r.consumed;
 		dir->off += r.consumed;
 		carry_consume(f->pool, &dir->unread, r.consumed);
-		dir->needed = r.status == PARSE_MORE ? r.needed : 0;
+		dir->needed = missing(r, dir->unread.len);
 		if (is_last(r)) {
 			leave(f, fs, in->dir, r.status, 0);
 			return true;
@@ -398,7 +404,7 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 	} else {
 		carry_consume(f->pool, &dir->unread, r.consumed);
 	}
-	dir->needed = r.status == PARSE_MORE ? r.needed : 0;
+	dir->needed = missing(r, dir->unread.len);
 	if (is_last(r)) {
 		leave(f, fs, ev->dir, r.status, ev->data.len - f->pos);
 		f->pos = ev->data.len;
@@ -425,7 +431,7 @@ static bool read_in_place(struct frame_stage *f, struct frame_session *fs, struc
 	if (f->out.full)
 		return false;
 	if (r.status == PARSE_MORE || r.consumed == 0) {
-		keep_rest(f, fs, ev, rest, off + r.consumed, r.status == PARSE_MORE ? r.needed : 0);
+		keep_rest(f, fs, ev, rest, off + r.consumed, missing(r, rest.len));
 		f->pos = ev->data.len;
 	}
 	return true;

@@ -284,7 +284,7 @@ static void read_unread(struct parser_run *run, unsigned dir, struct parse_in *i
 		memmove(d->unread, d->unread + r.consumed, d->len);
 		if (r.consumed)
 			d->after_gap = false;
-		d->needed = r.status == PARSE_MORE ? r.needed : 0;
+		d->needed = r.status == PARSE_MORE && r.needed > d->len ? r.needed - d->len : 0;
 		if (r.wake)
 			run->dirs[!dir].wake = true;
 		if (r.status == PARSE_BAD || r.status == PARSE_DONE)
