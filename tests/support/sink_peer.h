@@ -58,6 +58,7 @@ static inline void batch_add(struct out_batch *b, unsigned i)
 		"lazy dog, the quick brown fox jumps over the lazy dog, the quick brown fox "
 		"jumps over the lazy dog, the quick brown fox jumps over the lazy dog, the "
 		"quick brown fox jumps over");
+	assert_true(b->n_recs < OUT_BATCH_RECS_MAX);
 	assert_true(len > 0 && b->len + (size_t)len < b->cap);
 	b->len += (size_t)len;
 	b->ends[b->n_recs++] = (uint32_t)b->len;
@@ -104,9 +105,11 @@ static inline void text_append(struct text *t, const void *p, size_t len)
 static inline struct text text_of(unsigned from, unsigned to)
 {
 	struct text t = {0};
-	struct out_batch *b = batch_of(from, to);
-	text_append(&t, b->buf, b->len);
-	batch_free(b);
+	for (unsigned at = from; at < to; at += 1000) {
+		struct out_batch *b = batch_of(at, to - at < 1000 ? to : at + 1000);
+		text_append(&t, b->buf, b->len);
+		batch_free(b);
+	}
 	return t;
 }
 

@@ -1,0 +1,430 @@
+/* test_sink_laws.c - what holds for every sink behind its shipper, whatever the peer is like.
+ *
+ *     each record is written once, in order, or counted as failed; never split, never silently lost
+ *     the row balances whenever it is read; every batch is given back once
+ *     a peer that stalls does not hold up a stop; a peer that went away is an error with a text
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first. */
+#include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+#include <time.h>
+
+#include "dataplane/sink/sinks.h"
+#include "tests/support/sink_peer.h"
+
+#define N_BATCHES 120
+
+/* The workers' side: batches of 1 to 90 records, numbered on. */
+static struct out_batch *batches[N_BATCHES];
+static unsigned first_rec[N_BATCHES + 1];
+static atomic_uint n_ready, n_taken, n_back;
+
+static struct out_batch *take(void *ctx)
+{
+	unsigned i = n_taken;
+	if (i == n_ready)
+		return NULL;
+	n_taken = i + 1;
+	return batches[i];
+}
+
+static void give_back(void *ctx, struct out_batch *b)
+{
+	n_back += b == batches[n_back]; /* each once, in order: else the count stays behind */
+}
+
+static char *dir;
+static void *conf;
+static struct shipper *s;
+static struct err error;
+static int saved_stdout;
+
+static int set_up_group(void **unused)
+{
+	signal(SIGPIPE, SIG_DFL); /* the sink's thread has to look after itself */
+	for (unsigned i = 0; i < N_BATCHES; i++) {
+		unsigned n = 1 + i * 37 % 90;
+		batches[i] = batch_of(first_rec[i], first_rec[i] + n);
+		first_rec[i + 1] = first_rec[i] + n;
+	}
+	return 0;
+}
+
+static int tear_down_group(void **unused)
+{
+	for (unsigned i = 0; i < N_BATCHES; i++)
+		batch_free(batches[i]);
+	return 0;
+}
+
+static int set_up(void **unused)
+{
+	n_ready = n_taken = n_back = 0;
+	dir = dir_make();
+	conf = calloc(1, 4096);
+	fflush(stdout);
+	saved_stdout = dup(STDOUT_FILENO);
+	s = NULL;
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	shipper_destroy(s);
+	dup2(saved_stdout, STDOUT_FILENO);
+	close(saved_stdout);
+	free(conf);
+	dir_remove(dir);
+	return 0;
+}
+
+static void start(const struct sink_ops *ops)
+{
+	const struct shipper_spec spec = {.name = "law",
+					  .ops = ops,
+					  .conf = conf,
+					  .n_queues = 1,
+					  .take = take,
+					  .give_back = give_back};
+	if (shipper_create(&spec, &s, &error) < 0 || shipper_start(s, &error) < 0)
+		fail_msg("%s", error.text);
+}
+
+static uint64_t count(unsigned col)
+{
+	uint64_t row[SHIPPER_N_COLS];
+	shipper_row(s, 0, row);
+	assert_int_equal(ledger_imbalance(&shipper_ledger, row), 0);
+	return row[col];
+}
+
+static void pause_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+#define WAIT_FOR(condition)                            \
+	do {                                           \
+		unsigned tries_ = 0;                   \
+		while (!(condition)) {                 \
+			assert_true(tries_++ < 10000); \
+			pause_ms(1);                   \
+		}                                      \
+	} while (0)
+
+static void expect_all_written(void)
+{
+	if (shipper_stop(s, true, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(count(SHIPPER_written), first_rec[N_BATCHES]);
+	assert_int_equal(count(SHIPPER_records_in), first_rec[N_BATCHES]);
+	assert_int_equal(count(SHIPPER_held), 0);
+	assert_int_equal(n_back, N_BATCHES);
+}
+
+static void every_sink_of_the_table_is_whole(void **unused)
+{
+	for (size_t i = 0; sinks[i]; i++) {
+		const struct sink_ops *ops = sinks[i];
+		assert_non_null(ops->name);
+		assert_non_null(ops->summary);
+		assert_non_null(ops->opts);
+		assert_true(ops->open && ops->write && ops->poll && ops->flush && ops->close);
+		for (const struct opt *o = ops->opts; o->name; o++) {
+			assert_non_null(o->help);
+			assert_true(o->off < ops->conf_size);
+		}
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(sinks[k]->name, ops->name);
+	}
+}
+
+static void a_sink_that_was_never_opened_can_be_closed(void **unused)
+{
+	for (size_t i = 0; sinks[i]; i++) {
+		void *state = calloc(1, sinks[i]->state_size + 1);
+		assert_int_equal(sinks[i]->close(state, &error), 0);
+		free(state);
+	}
+}
+
+static void null_counts_every_record(void **unused)
+{
+	start(&sink_null);
+	n_ready = N_BATCHES;
+	expect_all_written();
+}
+
+/* Standard output */
+
+struct reader {
+	int fd;
+	size_t step, stop_at; /* bytes a read; closes after so many */
+	unsigned pause_ms;
+	struct text got;
+};
+
+static void *read_pipe(void *arg)
+{
+	struct reader *r = arg;
+	char buf[65536];
+	ssize_t n;
+	while (r->got.len < r->stop_at && (n = read(r->fd, buf, r->step)) > 0) {
+		text_append(&r->got, buf, (size_t)n);
+		if (r->pause_ms)
+			pause_ms(r->pause_ms);
+	}
+	close(r->fd);
+	return NULL;
+}
+
+/* Standard output becomes a pipe of one page; returns its other end. */
+static int pipe_stdout(int flags)
+{
+	int fds[2];
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	fcntl(fds[1], F_SETPIPE_SZ, 4096);
+	fcntl(fds[1], F_SETFL, flags);
+	assert_int_equal(dup2(fds[1], STDOUT_FILENO), STDOUT_FILENO);
+	close(fds[1]);
+	return fds[0];
+}
+
+static void stdout_delivers_to(struct reader *r, int flags)
+{
+	pthread_t thread;
+	r->fd = pipe_stdout(flags);
+	start(&sink_stdout);
+	pthread_create(&thread, NULL, read_pipe, r);
+	n_ready = N_BATCHES;
+	expect_all_written();
+	dup2(saved_stdout, STDOUT_FILENO); /* the end of the pipe */
+	pthread_join(thread, NULL);
+	struct text want = text_of(0, first_rec[N_BATCHES]);
+	assert_int_equal(r->got.len, want.len);
+	assert_memory_equal(r->got.p, want.p, want.len);
+	free(want.p);
+	free(r->got.p);
+}
+
+static void stdout_delivers_to_a_slow_reader(void **unused)
+{
+	stdout_delivers_to(&(struct reader){.step = 20000, .stop_at = SIZE_MAX, .pause_ms = 1}, 0);
+}
+
+static void stdout_delivers_to_a_reader_of_few_bytes(void **unused)
+{
+	stdout_delivers_to(&(struct reader){.step = 100, .stop_at = SIZE_MAX}, 0);
+}
+
+static void stdout_delivers_through_a_pipe_that_does_not_block(void **unused)
+{
+	stdout_delivers_to(&(struct reader){.step = 5000, .stop_at = SIZE_MAX}, O_NONBLOCK);
+}
+
+static void stdout_tells_what_a_reader_that_leaves_half_way_did_not_get(void **unused)
+{
+	pthread_t thread;
+	struct reader r = {.fd = pipe_stdout(0), .step = 4096, .stop_at = 300000};
+	start(&sink_stdout);
+	pthread_create(&thread, NULL, read_pipe, &r);
+	n_ready = N_BATCHES;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_string_equal(error.text, "sink law: the reader of standard output went away");
+	pthread_join(thread, NULL);
+	assert_int_equal(n_back, N_BATCHES);
+	assert_true(count(SHIPPER_written) > 0 && count(SHIPPER_failed) > 0);
+	/* What it got is the beginning of what was sent. */
+	struct text want = text_of(0, first_rec[N_BATCHES]);
+	assert_memory_equal(r.got.p, want.p, r.got.len);
+	free(want.p);
+	free(r.got.p);
+}
+
+static void stdout_with_a_stalled_reader_can_be_stopped(void **unused)
+{
+	int fd = pipe_stdout(0);
+	start(&sink_stdout);
+	n_ready = N_BATCHES;
+	struct err e;
+	WAIT_FOR(shipper_trouble(s, &e));
+	assert_string_equal(e.text, "the reader of standard output does not read");
+	assert_int_equal(shipper_stop(s, false, &error), -ECANCELED);
+	assert_int_equal(n_back, N_BATCHES);
+	assert_int_equal(count(SHIPPER_written) + count(SHIPPER_failed), first_rec[N_BATCHES]);
+	close(fd);
+}
+
+/* Files */
+
+static char file_path[600];
+
+static void configure_file(const char *in, const char *name, bool zstd, uint64_t rotate_bytes)
+{
+	snprintf(file_path, sizeof(file_path), "%s/%s", in, name);
+	conf_text(&sink_file, conf, "path", file_path);
+	conf_choice(&sink_file, conf, "compress", zstd);
+	conf_number(&sink_file, conf, "level", 1);
+	conf_number(&sink_file, conf, "frame_bytes", 100000);
+	conf_number(&sink_file, conf, "rotate_bytes", rotate_bytes);
+}
+
+static unsigned expect_in_files(const char *in, bool zstd)
+{
+	unsigned n_files;
+	struct text want = text_of(0, first_rec[N_BATCHES]), got = dir_text(in, zstd, &n_files);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(want.p);
+	free(got.p);
+	return n_files;
+}
+
+static void files_together_are_the_input_in_order(void **unused)
+{
+	configure_file(dir, "all-%n.ndjson", false, 0);
+	start(&sink_file);
+	n_ready = N_BATCHES;
+	expect_all_written();
+	assert_int_equal(expect_in_files(dir, false), 1);
+}
+
+static void files_rotated_in_the_middle_of_batches_are_the_input_in_order(void **unused)
+{
+	configure_file(dir, "all-%n.ndjson", false, 7001);
+	start(&sink_file);
+	n_ready = N_BATCHES;
+	expect_all_written();
+	assert_true(expect_in_files(dir, false) > N_BATCHES);
+}
+
+static void zstd_files_decoded_are_the_input_in_order(void **unused)
+{
+	configure_file(dir, "all-%n.ndjson", true, 7001);
+	start(&sink_file);
+	n_ready = N_BATCHES;
+	expect_all_written();
+	assert_true(expect_in_files(dir, true) > 3);
+}
+
+static void files_rotated_by_time_are_the_input_in_order(void **unused)
+{
+	configure_file(dir, "all-%n.ndjson", true, 0);
+	conf_number(&sink_file, conf, "rotate_every", 1000000);
+	start(&sink_file);
+	for (unsigned i = 10; i <= N_BATCHES; i += 10) {
+		n_ready = i;
+		WAIT_FOR(n_back == i);
+		pause_ms(3);
+	}
+	expect_all_written();
+	assert_true(expect_in_files(dir, true) > 3);
+}
+
+/* A disk of 4 MiB, all but 32 KiB of it taken by ballast that goes when the sink is busy. */
+static void a_full_disk_delays_and_loses_nothing(bool zstd)
+{
+	char disk[600], ballast[700];
+	snprintf(disk, sizeof(disk), "%s/disk", dir);
+	snprintf(ballast, sizeof(ballast), "%s/.ballast", disk);
+	assert_int_equal(mkdir(disk, 0755), 0);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", disk, "tmpfs", 0, "size=4m") < 0) {
+		print_message("skipped: mounting a small disk needs root\n");
+		skip();
+	}
+	struct text fill = {0};
+	fill.p = calloc(1, 1u << 16);
+	FILE *f = fopen(ballast, "w");
+	while (fwrite(fill.p, 1, 1u << 16, f) == 1u << 16 && fflush(f) == 0)
+		;
+	assert_int_equal(ftruncate(fileno(f), (4 << 20) - 32768), 0);
+	fclose(f);
+	free(fill.p);
+	configure_file(disk, "all-%n.ndjson", zstd, zstd ? 0 : 100000);
+	start(&sink_file);
+	n_ready = N_BATCHES;
+	struct err e;
+	WAIT_FOR(shipper_trouble(s, &e));
+	assert_non_null(strstr(e.text, "No space left on device"));
+	assert_non_null(strstr(e.text, disk));
+	assert_int_equal(unlink(ballast), 0);
+	expect_all_written();
+	assert_true(expect_in_files(disk, zstd) > 0);
+	assert_int_equal(umount(disk), 0);
+}
+
+static void a_full_disk_delays_plain_files_and_loses_nothing(void **unused)
+{
+	a_full_disk_delays_and_loses_nothing(false);
+}
+
+static void a_full_disk_delays_zstd_files_and_loses_nothing(void **unused)
+{
+	a_full_disk_delays_and_loses_nothing(true);
+}
+
+static void a_disk_that_stays_full_ends_a_stop_with_an_error_and_a_count(void **unused)
+{
+	if (access("/dev/full", W_OK) < 0)
+		skip();
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	dup2(fd, STDOUT_FILENO);
+	close(fd);
+	start(&sink_stdout);
+	n_ready = N_BATCHES;
+	WAIT_FOR(shipper_trouble(s, NULL));
+	assert_int_equal(shipper_stop(s, false, &error), -ECANCELED);
+	assert_non_null(strstr(error.text, "No space left on device"));
+	assert_int_equal(count(SHIPPER_failed), first_rec[N_BATCHES]);
+}
+
+static void a_directory_without_permission_fails_before_anything_starts(void **unused)
+{
+	configure_file(dir, "all.ndjson", false, 0);
+	chmod(dir, 0500);
+	bool root = geteuid() == 0;
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	const struct shipper_spec spec = {
+		.name = "law", .ops = &sink_file, .conf = conf, .n_queues = 1};
+	int rc = shipper_create(&spec, &s, &error);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	chmod(dir, 0700);
+	assert_int_equal(rc, -EACCES);
+	assert_non_null(strstr(error.text, dir));
+}
+
+#define LAW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LAW(every_sink_of_the_table_is_whole),
+		LAW(a_sink_that_was_never_opened_can_be_closed),
+		LAW(null_counts_every_record),
+		LAW(stdout_delivers_to_a_slow_reader),
+		LAW(stdout_delivers_to_a_reader_of_few_bytes),
+		LAW(stdout_delivers_through_a_pipe_that_does_not_block),
+		LAW(stdout_tells_what_a_reader_that_leaves_half_way_did_not_get),
+		LAW(stdout_with_a_stalled_reader_can_be_stopped),
+		LAW(files_together_are_the_input_in_order),
+		LAW(files_rotated_in_the_middle_of_batches_are_the_input_in_order),
+		LAW(zstd_files_decoded_are_the_input_in_order),
+		LAW(files_rotated_by_time_are_the_input_in_order),
+		LAW(a_full_disk_delays_plain_files_and_loses_nothing),
+		LAW(a_full_disk_delays_zstd_files_and_loses_nothing),
+		LAW(a_disk_that_stays_full_ends_a_stop_with_an_error_and_a_count),
+		LAW(a_directory_without_permission_fails_before_anything_starts),
+	};
+	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
