@@ -173,7 +173,8 @@ static bool l2_is_ip(const struct walk *k)
 {
 	size_t avail = walk_avail(k);
 	if (avail >= 20 && k->p[0] >> 4 == 4)
-		return (k->p[0] & 15) >= 5 && be16(k->p + 2) <= walk_left(k);
+		return (k->p[0] & 15) >= 5 && be16(k->p + 2) >= 20 &&
+		       be16(k->p + 2) <= walk_left(k);
 	if (avail >= 40 && k->p[0] >> 4 == 6)
 		return be16(k->p + 4) + 40u <= walk_left(k);
 	return false;

@@ -9,7 +9,7 @@
 
 struct way {
 	uint64_t key;
-	uint32_t time; /* of the first copy that is the reference, or of the last of this frame */
+	uint32_t time; /* when this frame last brought it; strong: when it was new */
 	uint16_t frame;
 	uint16_t count; /* how often this frame brought it; 0: free */
 };
@@ -61,7 +61,7 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 
 uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
 {
-	uint64_t a = seed ^ len ^ K0, b = seed ^ K1;
+	uint64_t a = seed ^ K0, b = seed ^ K1;
 	const uint8_t *end = ptr + len;
 	for (; end - ptr >= 32; ptr += 32) {
 		a = mix(load64(ptr) ^ K2, load64(ptr + 8) ^ a);
@@ -74,7 +74,7 @@ uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
 	uint8_t tail[16] = {0};
 	memcpy(tail, ptr, (size_t)(end - ptr));
 	b = mix(load64(tail) ^ K3, load64(tail + 8) ^ b);
-	return mix(a ^ K0, b ^ K1);
+	return mix(a ^ K0, b ^ len * K1);
 }
 
 static inline bool is_fresh(const struct dedup *t, const struct way *w, uint32_t now)
@@ -84,17 +84,31 @@ static inline bool is_fresh(const struct dedup *t, const struct way *w, uint32_t
 	return w->count && age <= t->window;
 }
 
-/* The way to give away: a free or stale one, or else the oldest. */
-static struct way *oldest(const struct dedup *t, struct set *set, uint32_t now)
+/* All frames of a key are forgotten together: if one were, its next packet would look like a copy
+ * of what the others brought.
+ */
+static void forget(struct set *set, uint64_t key)
 {
-	struct way *best = &set->ways[0];
+	for (int i = 0; i < DEDUP_WAYS; i++)
+		if (set->ways[i].key == key)
+			set->ways[i].count = 0;
+}
+
+/* A way for one more frame of @key: a free one, or the oldest of other keys. NULL when all
+ * are this key's.
+ */
+static struct way *make_room(struct set *set, uint64_t key)
+{
+	struct way *best = NULL;
 	for (int i = 0; i < DEDUP_WAYS; i++) {
 		struct way *w = &set->ways[i];
-		if (!is_fresh(t, w, now))
+		if (w->count == 0)
 			return w;
-		if ((int32_t)(w->time - best->time) < 0)
+		if (w->key != key && (!best || (int32_t)(w->time - best->time) < 0))
 			best = w;
 	}
+	if (best)
+		forget(set, best->key);
 	return best;
 }
 
@@ -112,19 +126,27 @@ bool dedup_is_copy(struct dedup *t, uint64_t key, uint16_t frame, bool strong, u
 	uint32_t now = (uint32_t)(time_ns >> TIME_SHIFT);
 	struct way *own = NULL;
 	unsigned most = 0;
+	bool fresh = false;
 	for (int i = 0; i < DEDUP_WAYS; i++) {
 		struct way *w = &set->ways[i];
-		if (w->key != key || !is_fresh(t, w, now))
+		if (w->key != key || w->count == 0)
 			continue;
-		if (strong)
-			return true;
-		if (w->count > most)
-			most = w->count;
+		fresh |= is_fresh(t, w, now);
+		most = w->count > most ? w->count : most;
 		if (w->frame == frame)
 			own = w;
 	}
+	if (fresh && strong)
+		return true;
+	if (most && !fresh) {
+		forget(set, key);
+		own = NULL;
+		most = 0;
+	}
 	if (!own) {
-		own = oldest(t, set, now);
+		own = make_room(set, key);
+		if (!own)
+			return false;
 		*own = (struct way){.key = key, .frame = frame};
 	}
 	own->time = now;
