@@ -145,12 +145,12 @@ static inline void text_append_zstd(struct text *t, const char *path)
 	free(packed.p);
 }
 
-/* A new directory, "/tmp/sluice-test-XXXXXX"; dir_remove frees the name too. */
+/* A new directory, "/tmp/sluice-sink-XXXXXX"; dir_remove frees the name too. */
 static inline char *dir_make(void)
 {
 	const char *base = getenv("TMPDIR");
 	char path[512];
-	snprintf(path, sizeof(path), "%s/sluice-test-XXXXXX", base ? base : "/tmp");
+	snprintf(path, sizeof(path), "%s/sluice-sink-XXXXXX", base ? base : "/tmp");
 	assert_non_null(mkdtemp(path));
 	return strdup(path);
 }
