@@ -6,14 +6,21 @@
 
 LEDGER_DEFINE(extract, "extract", "frames", EXTRACT_COLS);
 
+/* What extract works out about a source when it is built. */
+struct source {
+	uint64_t may_clash; /* formats whose fields may have the name of a fixed field */
+};
+
 struct extract {
 	const struct extract_source *sources;
+	struct source *derived; /* one a source */
 	unsigned n_sources;
 	uint64_t (*rows)[EXTRACT_N_COLS]; /* one a source */
 	struct json *json;
 	struct form *form;
 	struct keys *keys;
-	struct val key_message, key_rules, key_repaired;
+	struct format_scratch *formats;
+	struct val key_message, key_rules, key_format, key_repaired;
 	struct rec_builder rb;
 };
 
@@ -21,6 +28,9 @@ struct extract {
 struct outcome {
 	const char *why; /* not NULL: unparsed */
 	bool repaired;
+	bool formatted, no_format;
+	bool may_repeat; /* two fields may have one name */
+	unsigned n_ours; /* pairs in front that are not of the frame's text */
 };
 
 static int add_name(struct names *names, const char *text, struct val *ret_key, struct err *e)
@@ -33,6 +43,54 @@ static int add_name(struct names *names, const char *text, struct val *ret_key, 
 	return 0;
 }
 
+static void derive(struct extract *x, const struct names *names)
+{
+	for (unsigned i = 0; i < x->n_sources; i++) {
+		const struct extract_source *src = &x->sources[i];
+		for (unsigned k = 0; src->formats && k < src->formats->n_formats; k++) {
+			const struct format *f = src->formats->formats[k];
+			bool clash = format_has_sender_keys(f);
+			for (unsigned j = 0; j < src->schema.n_fields; j++) {
+				struct slice name = slice_str(src->schema.fields[j].name);
+				clash = clash || format_may_have(f, names, name);
+			}
+			x->derived[i].may_clash |= (uint64_t)clash << k;
+		}
+	}
+}
+
+/* One scratch for the formats of all sources. */
+static struct format_scratch *create_scratch(const struct extract *x, size_t body_bytes_max)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < x->n_sources; i++)
+		n += x->sources[i].formats ? x->sources[i].formats->n_formats : 0;
+	const struct format **all = mem_alloc((n + 1) * sizeof(const struct format *));
+	if (!all)
+		return NULL;
+	n = 0;
+	for (unsigned i = 0; i < x->n_sources; i++) {
+		const struct format_set *fs = x->sources[i].formats;
+		for (unsigned k = 0; fs && k < fs->n_formats; k++)
+			all[n++] = fs->formats[k];
+	}
+	struct format_scratch *s = format_scratch_create(all, n, body_bytes_max);
+	mem_free(all);
+	return s;
+}
+
+static int add_names(struct extract *x, struct names *names, struct err *e)
+{
+	int r = add_name(names, "message", &x->key_message, e);
+	if (r == 0)
+		r = add_name(names, "_rules", &x->key_rules, e);
+	if (r == 0)
+		r = add_name(names, "_format", &x->key_format, e);
+	if (r == 0)
+		r = add_name(names, "_invalid_utf8", &x->key_repaired, e);
+	return r;
+}
+
 int extract_create(const struct extract_source *sources, unsigned n_sources, size_t body_bytes_max,
 		   struct names *names, struct extract **ret_x, struct err *e)
 {
@@ -43,18 +101,17 @@ int extract_create(const struct extract_source *sources, unsigned n_sources, siz
 	x->sources = sources;
 	x->n_sources = n_sources;
 	x->rows = mem_alloc(n_sources * sizeof(x->rows[0]));
+	x->derived = mem_alloc(n_sources * sizeof(x->derived[0]));
 	x->json = json_create(body_bytes_max);
 	x->form = form_create();
 	x->keys = keys_create(names);
-	if (!x->rows || !x->json || !x->form || !x->keys) {
+	x->formats = create_scratch(x, body_bytes_max);
+	if (!x->rows || !x->derived || !x->json || !x->form || !x->keys || !x->formats) {
 		r = err_set(e, -ENOMEM, "out of memory for extract");
 		goto out;
 	}
-	r = add_name(names, "message", &x->key_message, e);
-	if (r == 0)
-		r = add_name(names, "_rules", &x->key_rules, e);
-	if (r == 0)
-		r = add_name(names, "_invalid_utf8", &x->key_repaired, e);
+	derive(x, names);
+	r = add_names(x, names, e);
 out:
 	if (r < 0)
 		extract_destroy(x);
@@ -67,9 +124,11 @@ void extract_destroy(struct extract *x)
 {
 	if (!x)
 		return;
+	format_scratch_destroy(x->formats);
 	keys_destroy(x->keys);
 	form_destroy(x->form);
 	json_destroy(x->json);
+	mem_free(x->derived);
 	mem_free(x->rows);
 	mem_free(x);
 }
@@ -128,32 +187,107 @@ static bool begins_object(struct slice body)
 	return body.len && *body.ptr == '{';
 }
 
+/* ---- formats ---- */
+
+static void add_format(struct extract *x, const struct format *f)
+{
+	struct val v = val_of(VAL_NULL, 0, 0);
+	if (f)
+		v = rec_make_text(&x->rb, VAL_STR, slice_str(format_name(f)));
+	rec_pair(&x->rb, x->key_format, v);
+}
+
+/* Adds the fields of the first format that fits, and which one it is. False when none does. */
+static bool apply_formats(struct extract *x, const struct frame *f, struct slice text,
+			  struct outcome *o)
+{
+	const struct format_set *fs = x->sources[f->source].formats;
+	struct rec_builder *rb = &x->rb;
+	unsigned n_pairs = rb->n_pairs;
+	for (unsigned i = 0; i < fs->n_formats; i++) {
+		if (fs->n_formats > 1)
+			add_format(x, fs->formats[i]);
+		if (format_extract(fs->formats[i], x->formats, text, (int64_t)f->time_ns, rb)) {
+			o->formatted = true;
+			o->may_repeat = o->may_repeat || n_pairs > o->n_ours ||
+					(x->derived[f->source].may_clash >> i & 1);
+			return true;
+		}
+		rb->n_pairs = n_pairs;
+	}
+	add_format(x, NULL);
+	o->no_format = true;
+	return false;
+}
+
+/* A line: what a format makes of it, or the message, or both. */
+static void read_line(struct extract *x, const struct frame *f, struct outcome *o)
+{
+	const struct extract_source *src = &x->sources[f->source];
+	bool keep = !src->formats || src->keep_message;
+	if (keep)
+		set_message(x, src, f->body);
+	if (src->formats && !apply_formats(x, f, f->body, o) && !keep)
+		set_message(x, src, f->body);
+}
+
+/* The plain text of fixed field @i; false when it is not there, or no text. */
+static bool field_text(struct extract *x, unsigned i, struct slice *ret_text)
+{
+	struct val v = x->rb.fixed[i];
+	struct slice text = arena_slice(&x->rb.b->arena, v.off, v.len);
+	if (v.type == VAL_JSTR && memchr(text.ptr, '\\', text.len)) {
+		uint32_t off = arena_take(&x->rb.b->arena, text.len);
+		x->rb.full = x->rb.full || !off;
+		if (!off)
+			return false;
+		uint8_t *plain = x->rb.b->arena.base + off;
+		text = slice_of(plain, json_unescape(plain, text));
+	}
+	*ret_text = text;
+	return v.type == VAL_STR || v.type == VAL_JSTR;
+}
+
+/* The parser's field that formats read: their fields take its place. */
+static void read_field(struct extract *x, const struct frame *f, struct outcome *o)
+{
+	const struct extract_source *src = &x->sources[f->source];
+	int i = src->format_field >= 0 ? src->format_field : src->message_field;
+	struct slice text;
+	if (!src->formats || i < 0 || !field_text(x, (unsigned)i, &text))
+		return;
+	if (apply_formats(x, f, text, o) && !src->keep_message)
+		x->rb.fixed[i] = (struct val){0};
+}
+
+/* ---- records ---- */
+
 static const char *read_body(struct extract *x, const struct frame *f, struct outcome *o)
 {
 	const struct extract_source *src = &x->sources[f->source];
 	unsigned kind = f->body_kind;
+	const char *why = NULL;
 	if (kind == BODY_AUTO)
 		kind = begins_object(f->body) ? BODY_JSON : BODY_TEXT;
 	switch (kind) {
 	case BODY_PARSER:
-		return src->parser->extract(src->parser_conf, f, &x->rb);
+		why = src->parser->extract(src->parser_conf, f, &x->rb);
+		if (!why)
+			read_field(x, f, o);
+		break;
 	case BODY_JSON:
-		return json_pairs(x->json, f->body, &x->rb, &o->repaired);
+		o->may_repeat = true;
+		why = json_pairs(x->json, f->body, &x->rb, &o->repaired);
+		break;
 	case BODY_FORM:
+		o->may_repeat = x->rb.schema->n_fields > 0;
 		form_pairs(x->form, x->keys, f->body, &x->rb);
-		return NULL;
+		break;
 	case BODY_TEXT:
-		set_message(x, src, f->body);
-		return NULL;
-	default:
-		return NULL;
+		read_line(x, f, o);
+		break;
 	}
-}
-
-/* Only these have keys that the sender chose, which may come twice. */
-static bool needs_unique(const struct frame *f)
-{
-	return f->body_kind == BODY_JSON || f->body_kind == BODY_AUTO || f->body_kind == BODY_FORM;
+	return why;
 }
 
 static struct rec *end(struct extract *x, const struct frame *f, const struct outcome *o)
@@ -183,6 +317,13 @@ static void set_raw(struct extract *x, const struct frame *f)
 	set_message(x, &x->sources[f->source], f->body.len ? f->body : f->bytes);
 }
 
+/* Nothing is left of a record that did not fit. */
+static void give_back(struct extract *x, size_t used)
+{
+	x->rb.b->arena.used = used;
+	format_counts_take(x->formats);
+}
+
 /* NULL when the batch is full: then the arena is as it was. */
 static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
 			const struct rule_hits *hits, unsigned *io_hit, struct batch *b,
@@ -193,23 +334,23 @@ static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
 	begin(x, f, b);
 	if (hits)
 		add_rules(x, hits, i, &hit);
-	unsigned n_ours = x->rb.n_pairs;
+	o->n_ours = x->rb.n_pairs;
 	o->why = f->unparsed ? f->unparsed : read_body(x, f, o);
 	if (o->why) {
-		x->rb.n_pairs = n_ours;
+		x->rb.n_pairs = o->n_ours;
 		memset(x->rb.fixed, 0, x->rb.schema->n_fields * sizeof(x->rb.fixed[0]));
 		set_raw(x, f);
 	} else {
 		if (o->repaired)
 			rec_pair(&x->rb, x->key_repaired, val_of(VAL_TRUE, 0, 0));
-		if (needs_unique(f))
+		if (o->may_repeat)
 			x->rb.n_pairs_lost += keys_unique(x->keys, &x->rb);
 	}
 	struct rec *r = end(x, f, o);
 	if (r)
 		*io_hit = hit;
 	else
-		b->arena.used = used;
+		give_back(x, used);
 	return r;
 }
 
@@ -223,11 +364,16 @@ static struct rec *make_small(struct extract *x, const struct frame *f, struct b
 	return end(x, f, o);
 }
 
-static void count(uint64_t *row, const struct rec_builder *rb, const struct outcome *o)
+static void count(struct extract *x, uint64_t *row, const struct outcome *o)
 {
+	struct format_counts c = format_counts_take(x->formats);
 	row[o->why ? EXTRACT_unparsed : EXTRACT_parsed]++;
 	row[EXTRACT_repaired] += o->repaired;
-	row[EXTRACT_fields_lost] += rb->n_pairs_lost;
+	row[EXTRACT_formatted] += o->formatted;
+	row[EXTRACT_no_format] += o->no_format;
+	row[EXTRACT_not_converted] += c.not_converted;
+	row[EXTRACT_too_costly] += c.too_costly;
+	row[EXTRACT_fields_lost] += x->rb.n_pairs_lost;
 }
 
 unsigned extract_records(struct extract *x, const struct frame *frames, unsigned first, unsigned n,
@@ -249,7 +395,7 @@ unsigned extract_records(struct extract *x, const struct frame *frames, unsigned
 		uint64_t *row = x->rows[f->source];
 		row[EXTRACT_frames_in]++;
 		if (r)
-			count(row, &x->rb, &o);
+			count(x, row, &o);
 		else
 			row[EXTRACT_no_room]++;
 	}

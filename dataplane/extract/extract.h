@@ -26,7 +26,7 @@ struct extract_source {
 	const void *parser_conf;
 	struct schema schema; /* of parser->fields */
 	int message_field;    /* index of "message" in it, or -1: then a pair "message" */
-	int format_field;     /* index of the field that formats read (`field:`), or -1 */
+	int format_field;     /* index of the field that formats read (`field:`), or -1: message */
 	const struct format_set *formats; /* NULL: none */
 	bool keep_message;                /* keep the field that a format took apart */
 };
@@ -48,14 +48,16 @@ void extract_destroy(struct extract *x);
 unsigned extract_records(struct extract *x, const struct frame *frames, unsigned first, unsigned n,
 			 const struct rule_hits *hits, struct batch *b);
 
-#define EXTRACT_COLS(X)                                                                \
-	X(IN, frames_in, "frames from the parser")                                     \
-	X(OUT, parsed, "records of the shape that was expected")                       \
-	X(OUT, unparsed, "records that carry the frame as text and say why in _error") \
-	X(LOSS, no_room, "records that an empty batch could not hold")                 \
-	X(INFO, formatted, "records whose text a format took apart")                   \
-	X(INFO, no_format, "records whose text no format fitted")                      \
-	X(INFO, fields_lost, "fields beyond the limits of one record")                 \
+#define EXTRACT_COLS(X)                                                                   \
+	X(IN, frames_in, "frames from the parser")                                        \
+	X(OUT, parsed, "records of the shape that was expected")                          \
+	X(OUT, unparsed, "records that carry the frame as text and say why in _error")    \
+	X(LOSS, no_room, "records that an empty batch could not hold")                    \
+	X(INFO, formatted, "records whose text a format took apart")                      \
+	X(INFO, no_format, "records whose text no format fitted")                         \
+	X(INFO, fields_lost, "fields beyond the limits of one record")                    \
+	X(INFO, not_converted, "values that are not of the type that their format names") \
+	X(INFO, too_costly, "lines on which a pattern of a format gave up")               \
 	X(INFO, repaired, "records of JSON with bytes that are not UTF-8, now U+FFFD")
 
 #define EXTRACT_COL(kind, name, help) EXTRACT_##name,

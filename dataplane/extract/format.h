@@ -4,7 +4,7 @@
  * Out:    a compiled format: from a line to pairs of a record.
  * Owns:   compiled patterns; immutable once built, shared by all workers.
  * Runs:   building: main. format_extract: worker, with scratch of its own.
- * Limits: FORMAT_FIELDS_MAX captures a pattern.
+ * Limits: FORMAT_FIELDS_MAX captures a pattern; FORMATS_MAX formats a source.
  */
 #ifndef SL_EXTRACT_FORMAT_H
 #define SL_EXTRACT_FORMAT_H
@@ -14,6 +14,7 @@
 #include "dataplane/rec/rec.h"
 
 #define FORMAT_FIELDS_MAX 128
+#define FORMATS_MAX       64
 
 enum format_kind {
 	FORMAT_GROK,
@@ -40,24 +41,43 @@ struct format_def {
 struct grok; /* pattern library: grok.h */
 struct format;
 struct format_scratch;
+struct match_prefix;
 
-/* -EINVAL with a text that names the format, and the position in the pattern. */
+/* -EINVAL with a text that names file, line, column and the format, and what was expected. */
 int format_compile(const struct format_def *def, const struct grok *lib, struct names *names,
 		   struct format **ret_f, struct err *e);
 void format_destroy(struct format *f);
 const char *format_name(const struct format *f);
 
-/* "plan" when the pattern became a delimiter plan, "pcre2", "kv", ...: for `sluiced check`. */
+/* "plan" when the pattern became a delimiter plan, else "pcre2", "kv", "logfmt", "csv", "tsv" or
+ * "json": for `sluiced check`.
+ */
 const char *format_engine(const struct format *f);
 
-struct format_scratch *format_scratch_create(const struct format *const *formats, unsigned n);
+/* One for all formats of a worker. @json_bytes_max: the longest line that a json format reads. */
+struct format_scratch *format_scratch_create(const struct format *const *formats, unsigned n,
+					     size_t json_bytes_max);
 void format_scratch_destroy(struct format_scratch *s);
 
-/* Adds the fields of @line (which lies in the batch's arena) as pairs to @rb. False when the line
- * does not have this shape; then @rb is as before.
+/* What was counted since the last call; both are set back to 0. */
+struct format_counts {
+	uint64_t not_converted; /* values that are not of their type: they stay text */
+	uint64_t too_costly;    /* lines on which a pattern gave up: see regex.h */
+};
+struct format_counts format_counts_take(struct format_scratch *s);
+
+/* Adds the fields of @line (which lies in the batch's arena) as pairs to @rb; @packet_ns fills in
+ * the year of times that have none. False when the line does not have this shape; then @rb is as
+ * before. The whole line must fit: what a pattern does not name would be lost in silence.
  */
 bool format_extract(const struct format *f, struct format_scratch *s, struct slice line,
-		    struct rec_builder *rb);
+		    int64_t packet_ns, struct rec_builder *rb);
+
+/* Whether a pair of @f may have the name @name. Always true for kv, logfmt and json, whose keys
+ * come from the line: these may also come twice.
+ */
+bool format_may_have(const struct format *f, const struct names *names, struct slice name);
+bool format_has_sender_keys(const struct format *f);
 
 /* The formats of one source, tried in order; match narrows them by their first 64 bytes. */
 struct format_set {
@@ -65,5 +85,10 @@ struct format_set {
 	unsigned n_formats;
 	struct match_prefix *prefix; /* match/prefix.h; NULL with one format */
 };
+
+/* Compiles @defs in this order. */
+int format_set_create(const struct format_def *const *defs, unsigned n, const struct grok *lib,
+		      struct names *names, struct format_set **ret_fs, struct err *e);
+void format_set_destroy(struct format_set *fs);
 
 #endif

@@ -1,10 +1,12 @@
 /* simdjson chooses its kernel for the CPU at run time only in what lies inside its library, so the
  * first stage is called there through the active implementation instead of being compiled in here.
- * That interface is simdjson's inner one: meson.build pins the major version.
+ * That interface is an inner one of simdjson 3.
  */
 #include "dataplane/extract/json_simd.h"
 
 #include <simdjson.h>
+
+static_assert(simdjson::SIMDJSON_VERSION_MAJOR == 3, "see above");
 
 using simdjson::internal::dom_parser_implementation;
 

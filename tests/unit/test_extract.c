@@ -1,4 +1,4 @@
-#include "pairs.h"
+#include "format_files.h"
 
 #include "dataplane/extract/extract.h"
 
@@ -260,6 +260,100 @@ static void a_record_that_no_batch_holds_goes_out_without_its_fields(void **stat
 	expect_balance(st);
 }
 
+/* ---- formats ---- */
+
+static const struct format_def ab = {
+	.name = "ab", .kind = FORMAT_GROK, .pattern = "a=%{INT:a:int} b=%{NOTSPACE:b}"};
+static const struct format_def greeting = {.name = "greeting",
+					   .kind = FORMAT_GROK,
+					   .pattern = "hello %{NOTSPACE:host} %{DATA:message}"};
+static const struct format_def json_line = {.name = "json_line", .kind = FORMAT_JSON};
+
+/* A stage of its own whose two sources have these formats. */
+static struct extract *with_formats(struct stage *st, struct extract_source *sources,
+				    const struct format_def *const *defs, unsigned n,
+				    struct format_set **ret_fs)
+{
+	struct grok *lib = patterns_load(NULL);
+	struct extract *x;
+	struct err e;
+	if (format_set_create(defs, n, lib, st->pairs->names, ret_fs, &e) < 0)
+		fail_msg("%s", e.text);
+	grok_destroy(lib);
+	memcpy(sources, st->sources, sizeof(st->sources));
+	for (unsigned i = 0; i < N_SOURCES; i++)
+		sources[i].formats = *ret_fs;
+	assert_int_equal(extract_create(sources, N_SOURCES, 1 << 20, st->pairs->names, &x, &e), 0);
+	return x;
+}
+
+static void a_format_takes_the_place_of_the_text(void **state)
+{
+	struct stage *st = *state, with = *st;
+	struct extract_source sources[N_SOURCES];
+	const struct format_def *defs[] = {&ab};
+	struct format_set *fs;
+	with.x = with_formats(st, sources, defs, 1, &fs);
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "a=1 b=x"), "a=i64 1; b='x'");
+	assert_string_equal(pairs_for(&with, BODY_AUTO, "a=1 b="),
+			    "_format=null; message='a=1 b='");
+	assert_string_equal(pairs_for(&with, BODY_AUTO, "{\"m\":\"a=1 b=x\"}"),
+			    "\"m\"=\"a=1 b=x\"");
+	const uint64_t *row = extract_row(with.x, LINES);
+	assert_int_equal(row[EXTRACT_formatted], 1);
+	assert_int_equal(row[EXTRACT_no_format], 1);
+	assert_int_equal(row[EXTRACT_parsed], 3);
+	sources[LINES].keep_message = true;
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "a=1 b=x"),
+			    "message='a=1 b=x'; a=i64 1; b='x'");
+	extract_destroy(with.x);
+	format_set_destroy(fs);
+}
+
+static void the_first_format_that_fits_is_taken_and_named(void **state)
+{
+	struct stage *st = *state, with = *st;
+	struct extract_source sources[N_SOURCES];
+	const struct format_def *defs[] = {&ab, &greeting, &json_line};
+	struct format_set *fs;
+	with.x = with_formats(st, sources, defs, 3, &fs);
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "a=1 b=x"), "_format='ab'; a=i64 1; b='x'");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "hello web-1 how are you"),
+			    "_format='greeting'; host='web-1'; message='how are you'");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "{\"k\":1,\"k\":2}"),
+			    "_format='json_line'; \"k\"=2");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "bye"), "_format=null; message='bye'");
+	extract_destroy(with.x);
+	format_set_destroy(fs);
+}
+
+static void a_format_reads_the_field_of_a_parser_and_its_fields_win(void **state)
+{
+	struct stage *st = *state, with = *st;
+	struct extract_source sources[N_SOURCES];
+	const struct format_def *defs[] = {&greeting, &json_line};
+	struct format_set *fs;
+	with.x = with_formats(st, sources, defs, 2, &fs);
+	pairs_reset(st->pairs, NULL);
+	/* Both names are fixed fields of the parser, of text as well. */
+	struct frame f = frame_of(st, WORD, BODY_PARSER, "web-1 hello db-1 it works");
+	struct rec *r = one(&with, &f);
+	assert_string_equal(pairs_of(st->pairs, r), "_format='greeting'");
+	assert_int_equal(r->vals[0].len, strlen("db-1"));
+	assert_int_equal(r->vals[1].len, strlen("it works"));
+	f = frame_of(st, WORD, BODY_PARSER, "web-1 {\"x\":1}");
+	r = one(&with, &f);
+	assert_string_equal(pairs_of(st->pairs, r), "_format='json_line'; \"x\"=1");
+	assert_int_equal(r->vals[0].len, strlen("web-1"));
+	assert_int_equal(r->vals[1].type, VAL_ABSENT);
+	f = frame_of(st, WORD, BODY_PARSER, "web-1 other");
+	r = one(&with, &f);
+	assert_string_equal(pairs_of(st->pairs, r), "_format=null");
+	assert_int_equal(r->vals[1].len, strlen("other"));
+	extract_destroy(with.x);
+	format_set_destroy(fs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +369,9 @@ int main(void)
 		cmocka_unit_test(meta_and_rules_stand_in_front),
 		cmocka_unit_test(a_full_batch_takes_fewer_frames_and_none_is_lost),
 		cmocka_unit_test(a_record_that_no_batch_holds_goes_out_without_its_fields),
+		cmocka_unit_test(a_format_takes_the_place_of_the_text),
+		cmocka_unit_test(the_first_format_that_fits_is_taken_and_named),
+		cmocka_unit_test(a_format_reads_the_field_of_a_parser_and_its_fields_win),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
