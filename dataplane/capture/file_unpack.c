@@ -8,9 +8,11 @@
 
 #include "dataplane/base/mem.h"
 
-#define ZSTD_WINDOW_MAX ((size_t)1 << 27)
+#define ZSTD_WINDOW_MAX   ((size_t)1 << 27)
+#define ZSTD_FIRST_BYTES  5 /* magic and the byte that tells how long the header is */
+#define ZSTD_HEADER_AHEAD 3 /* it asks for a block and the header of the next */
 /* inflate takes about 7 KiB of state and, at its first use, a window of 32 KiB. */
-#define ZLIB_ROOM       (64u << 10)
+#define ZLIB_ROOM         (64u << 10)
 
 struct unpack {
 	enum unpack_kind kind;
@@ -19,7 +21,9 @@ struct unpack {
 	z_stream z;
 	size_t z_used;
 	ZSTD_DStream *zstd;
-	void *room; /* of either decompressor */
+	size_t asked; /* bytes that zstd wants next */
+	bool full;    /* its last output filled the room: there may be more */
+	void *room;   /* of either decompressor */
 	size_t room_bytes;
 };
 
@@ -101,6 +105,8 @@ void unpack_reset(struct unpack *u)
 		inflateReset(&u->z);
 	else
 		ZSTD_DCtx_reset(u->zstd, ZSTD_reset_session_only);
+	u->asked = ZSTD_FIRST_BYTES;
+	u->full = false;
 }
 
 /* One call of inflate. @in is at most 4 GiB a time, which is enough for progress. */
@@ -130,18 +136,42 @@ static size_t gzip_run(struct unpack *u, struct slice *in, uint8_t *out, size_t 
 	return room - u->z.avail_out;
 }
 
-static size_t zstd_run(struct unpack *u, struct slice *in, uint8_t *out, size_t cap)
+/* How much of @in zstd gets at once. An error keeps to itself what the same call wrote before it,
+ * so a call that writes must not meet the next header or checksum: none while output waits, else
+ * not the header that it asks for in advance. Then what comes out of a damaged file does not depend
+ * on the size of the pieces that went in.
+ */
+static size_t zstd_share(const struct unpack *u, size_t in_len)
 {
-	if (u->whole && !in->len)
+	if (u->full)
 		return 0;
-	ZSTD_inBuffer from = {.src = in->ptr, .size = in->len};
+	size_t share = u->asked > ZSTD_HEADER_AHEAD ? u->asked - ZSTD_HEADER_AHEAD : u->asked;
+	return share < in_len ? share : in_len;
+}
+
+static size_t zstd_call(struct unpack *u, struct slice *in, uint8_t *out, size_t cap)
+{
+	ZSTD_inBuffer from = {.src = in->ptr, .size = zstd_share(u, in->len)};
 	ZSTD_outBuffer to = {.dst = out, .size = cap};
 	size_t rc = ZSTD_decompressStream(u->zstd, &to, &from);
 	*in = slice_from(*in, from.pos);
 	u->whole = rc == 0;
+	u->asked = rc ? rc : ZSTD_FIRST_BYTES;
+	u->full = to.pos == cap;
 	if (ZSTD_isError(rc))
 		u->why = ZSTD_getErrorName(rc);
 	return to.pos;
+}
+
+static size_t zstd_run(struct unpack *u, struct slice *in, uint8_t *out, size_t cap)
+{
+	if (u->full && !u->whole) {
+		size_t n = zstd_call(u, in, out, cap);
+		if (n || u->why)
+			return n;
+	}
+	u->full = false;
+	return in->len ? zstd_call(u, in, out, cap) : 0;
 }
 
 size_t unpack_run(struct unpack *u, struct slice *in, uint8_t *out, size_t cap)

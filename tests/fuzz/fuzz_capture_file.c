@@ -1,53 +1,90 @@
-/* fuzz_capture_file.c - any bytes as a capture file: open, and receive until the end.
+/* fuzz_capture_file.c - any bytes as a capture file, read from memory and in pieces of 64 bytes.
  *
  * In:     the bytes of a file; compressed ones too.
- * Out:    nothing, or a crash.
+ * Out:    nothing, or a crash: also when the two ways of reading disagree.
  * Owns:   -
  * Runs:   main.
- * Limits: 100,000 bursts: what a small file can unpack to is large.
+ * Limits: PACKETS_MAX packets: what a small file can unpack to is large.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "dataplane/capture/replay.h"
 
-#define BURSTS_MAX 100000
+#define PACKETS_MAX 100000
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
-/* Every byte that a packet claims to have must be there. */
-static unsigned touch(const struct pkt_raw *pkts, int n)
+struct sum {
+	uint64_t n, hash;
+	int end;
+};
+
+static void add(struct sum *s, uint64_t v)
 {
-	unsigned sum = 0;
-	for (int i = 0; i < n; i++) {
-		if (pkts[i].cap_len > pkts[i].wire_len || pkts[i].cap_len > REPLAY_PACKET_MAX)
+	s->hash = (s->hash ^ v) * 0x100000001b3;
+}
+
+/* Every byte that a packet claims to have must be there. */
+static void add_packet(struct sum *s, const struct pkt_raw *p)
+{
+	if (p->cap_len > p->wire_len || p->cap_len > REPLAY_PACKET_MAX || p->number != ++s->n)
+		abort();
+	add(s, p->time_ns);
+	add(s, p->wire_len);
+	add(s, p->link);
+	for (uint32_t k = 0; k < p->cap_len; k++)
+		add(s, p->ptr[k]);
+}
+
+/* Reads to the end, or to PACKETS_MAX exactly, so that burst sizes make no difference. */
+static struct sum read_all(struct capture *c)
+{
+	struct sum s = {0};
+	struct pkt_raw burst[PKT_BURST];
+	int n = 0;
+	while (s.n < PACKETS_MAX && (n = capture_receive(c, burst)) >= 0) {
+		if (n > PKT_BURST)
 			abort();
-		for (uint32_t k = 0; k < pkts[i].cap_len; k++)
-			sum += pkts[i].ptr[k];
+		for (int i = 0; i < n && s.n < PACKETS_MAX; i++)
+			add_packet(&s, &burst[i]);
 	}
-	return sum;
+	s.end = s.n < PACKETS_MAX ? n : 0;
+	/* A broken file says so once, and is at its end then. */
+	if (s.end && s.end != -ENODATA && capture_receive(c, burst) != -ENODATA)
+		abort();
+	capture_close(c);
+	return s;
+}
+
+static struct sum read_pieces(const uint8_t *p, size_t len)
+{
+	int fd = memfd_create("fuzz", 0);
+	if (fd < 0 || write(fd, p, len) != (ssize_t)len)
+		abort();
+	char name[32];
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	const char *path = name;
+	const struct replay_conf conf = {
+		.paths = &path, .n_paths = 1, .read_bytes = REPLAY_READ_MIN};
+	struct capture *c;
+	struct err e;
+	if (replay_open(&conf, &c, &e) != 0)
+		abort();
+	close(fd);
+	return read_all(c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	struct capture *c;
 	struct err e;
-	if (replay_open_memory(p, len, 2, &c, &e) != 0)
+	if (replay_open_memory(p, len, 1, &c, &e) != 0)
 		return 0;
-	struct pkt_raw burst[PKT_BURST];
-	volatile unsigned sum = 0;
-	uint64_t number = 0;
-	int n = 0;
-	for (unsigned i = 0; i < BURSTS_MAX && (n = capture_receive(c, burst)) >= 0; i++) {
-		if (n > PKT_BURST)
-			abort();
-		for (int k = 0; k < n; k++)
-			if (burst[k].number != ++number)
-				abort();
-		sum += touch(burst, n);
-	}
-	/* A broken file says so once, and is at its end then. */
-	if (n < 0 && n != -ENODATA && capture_receive(c, burst) != -ENODATA)
+	struct sum whole = read_all(c), pieces = read_pieces(p, len);
+	if (whole.n != pieces.n || whole.hash != pieces.hash || whole.end != pieces.end)
 		abort();
-	capture_close(c);
 	return 0;
 }
