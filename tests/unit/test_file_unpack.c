@@ -184,6 +184,40 @@ static void cut_and_damaged_zstd_is_found(void **state)
 	bytes_fini(&packed);
 }
 
+static void expect_pieces_alike(const struct bytes *packed)
+{
+	for (size_t at = 4; at < packed->len; at += 3) {
+		packed->ptr[at] ^= 0x10;
+		struct plain whole = unpack_all(packed, packed->len, 1 << 20);
+		static const size_t in[] = {1, 64, 1000}, out[] = {1 << 17, 64, 999};
+		for (int i = 0; i < 3; i++) {
+			struct plain p = unpack_all(packed, in[i], out[i]);
+			assert_int_equal(p.bytes.len, whole.bytes.len);
+			assert_int_equal(p.whole, whole.whole);
+			assert_int_equal(!p.why, !whole.why);
+			if (p.bytes.len)
+				assert_memory_equal(p.bytes.ptr, whole.bytes.ptr, p.bytes.len);
+			bytes_fini(&p.bytes);
+		}
+		bytes_fini(&whole.bytes);
+		packed->ptr[at] ^= 0x10;
+	}
+}
+
+static void what_comes_before_damage_does_not_depend_on_the_size_of_the_pieces(void **state)
+{
+	struct bytes plain = {0}, gz = {0}, zst = {0};
+	put_payload(&plain, 3, 140000); /* two blocks of zstd */
+	put_gzip(&gz, plain.ptr, plain.len);
+	put_zstd(&zst, plain.ptr, plain.len, 0);
+	put_zstd(&zst, plain.ptr, 50, 0);
+	expect_pieces_alike(&gz);
+	expect_pieces_alike(&zst);
+	bytes_fini(&plain);
+	bytes_fini(&gz);
+	bytes_fini(&zst);
+}
+
 static void bytes_of_another_kind_behind_the_end_are_an_error(void **state)
 {
 	for (int kind = 0; kind < 2; kind++) {
@@ -249,6 +283,8 @@ int main(void)
 		cmocka_unit_test(zstd_windows_of_128_mib_are_read_and_larger_ones_refused_by_name),
 		cmocka_unit_test(cut_and_damaged_gzip_is_found),
 		cmocka_unit_test(cut_and_damaged_zstd_is_found),
+		cmocka_unit_test(
+			what_comes_before_damage_does_not_depend_on_the_size_of_the_pieces),
 		cmocka_unit_test(bytes_of_another_kind_behind_the_end_are_an_error),
 		cmocka_unit_test(a_reset_in_the_middle_starts_again_from_the_first_byte),
 		cmocka_unit_test(plain_captures_are_not_taken_for_compressed_ones),
