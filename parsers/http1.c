@@ -202,7 +202,7 @@ static struct parse_result http1_parse(void *state, const void *conf, const stru
 {
 	struct http1_state *st = state;
 	struct http1_call c = {.st = st, .conf = conf, .in = in, .out = out};
-	if (!st->roles_known && in->data.len)
+	if (!st->roles_known && in->stream_off == 0 && in->data.len)
 		learn_roles(st, in);
 	if (in->time_ns > st->now_ns)
 		st->now_ns = in->time_ns;

@@ -132,8 +132,10 @@ bool http1_method_known(struct slice method);
 
 /* Searches for the next request line (status line) from @from on. True: *ret_at is where it begins.
  * False: it cannot begin before *ret_at, and the search goes on from *ret_scan with more bytes.
+ * @behind_hole: bytes are missing right before the first one.
  */
-bool http1_request_find(struct slice bytes, size_t from, size_t *ret_at, size_t *ret_scan);
+bool http1_request_find(struct slice bytes, size_t from, bool behind_hole, size_t *ret_at,
+			size_t *ret_scan);
 bool http1_answer_find(struct slice bytes, size_t *ret_at);
 
 static inline struct slice http1_span_of(const struct http1_msg *m, struct slice bytes,

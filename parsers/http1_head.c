@@ -344,7 +344,7 @@ enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool an
 
 /* " HTTP/1.1" begins at @sp: walks back over the target and the method. False when there is none.
  */
-static bool line_before(struct slice bytes, size_t sp, size_t *ret_at)
+static bool line_before(struct slice bytes, size_t sp, bool behind_hole, size_t *ret_at)
 {
 	const uint8_t *p = bytes.ptr;
 	size_t at = sp;
@@ -365,30 +365,35 @@ static bool line_before(struct slice bytes, size_t sp, size_t *ret_at)
 			return true;
 		}
 	}
+	/* A word that is no known method, right behind a hole, may be the end of one. */
 	*ret_at = begin;
-	return end > begin;
+	return end > begin && !(behind_hole && begin == 0);
 }
 
 /* The longest request line that a search still finds across two calls. */
 #define FIND_LINE_MAX 8192
 
-bool http1_request_find(struct slice bytes, size_t from, size_t *ret_at, size_t *ret_scan)
+bool http1_request_find(struct slice bytes, size_t from, bool behind_hole, size_t *ret_at,
+			size_t *ret_scan)
 {
+	size_t end = bytes.len;
 	while (from < bytes.len) {
 		const uint8_t *hit = memmem(bytes.ptr + from, bytes.len - from, " HTTP/", 6);
 		if (!hit)
 			break;
 		size_t sp = (size_t)(hit - bytes.ptr);
-		if (bytes.len - sp < 11) /* " HTTP/1.1" CR LF */
+		if (bytes.len - sp < 11) { /* " HTTP/1.1" CR LF */
+			end = sp;
 			break;
+		}
 		bool ends = hit[9] == '\n' || (hit[9] == '\r' && hit[10] == '\n');
-		if (is_version(hit + 1) && ends && line_before(bytes, sp, ret_at))
+		if (is_version(hit + 1) && ends && line_before(bytes, sp, behind_hole, ret_at))
 			return true;
 		from = sp + 6;
 	}
 	/* A request line holds no line break: it may have begun behind the last one. */
-	size_t tail = bytes.len > FIND_LINE_MAX ? bytes.len - FIND_LINE_MAX : 0;
-	const uint8_t *lf = memrchr(bytes.ptr + tail, '\n', bytes.len - tail);
+	size_t tail = end > FIND_LINE_MAX ? end - FIND_LINE_MAX : 0;
+	const uint8_t *lf = memrchr(bytes.ptr + tail, '\n', end - tail);
 	*ret_at = lf ? (size_t)(lf - bytes.ptr) + 1 : tail;
 	*ret_scan = bytes.len > 10 ? bytes.len - 10 : 0;
 	if (*ret_scan < *ret_at)

@@ -9,6 +9,8 @@ static const char *const why_text[] = {
 	[WHY_END] = "the session ended inside the body",
 };
 
+static const char no_request_text[] = "no request begins here";
+
 /* --- Out -------------------------------------------------------------------------------------- */
 
 /* Must its answer not be waited for any longer? */
@@ -110,6 +112,7 @@ static void lose(struct http1_call *c, size_t n, const char *why)
 		c->tally.why = why;
 }
 
+/* A handshake record of any version. */
 static bool is_tls(struct slice s)
 {
 	return s.len >= 2 && s.ptr[0] == 0x16 && s.ptr[1] == 3;
@@ -123,6 +126,8 @@ static enum step no_request(struct http1_call *c, struct slice rest)
 		c->tally.why = c->st->asked_change ? "upgraded to another protocol" : "TLS";
 		return STEP_CHANGED;
 	}
+	if (rest.len == 1 && rest.ptr[0] == 0x16)
+		return STEP_MORE;
 	search_from(m, m->at);
 	return STEP_ON;
 }
@@ -162,8 +167,9 @@ static enum step step_search(struct http1_call *c)
 	struct http1_msg *m = &c->st->req;
 	struct slice rest = call_from(c, m->start);
 	size_t at, scan;
-	bool found = http1_request_find(rest, (size_t)(m->at - m->start), &at, &scan);
-	lose(c, at, "no request begins here");
+	bool behind_hole = c->st->gap_seen[0] && c->st->gap_at[0] == m->start;
+	bool found = http1_request_find(rest, (size_t)(m->at - m->start), behind_hole, &at, &scan);
+	lose(c, at, no_request_text);
 	if (found) {
 		begin_request(c->st, m->start + at);
 		return STEP_ON;
@@ -372,6 +378,8 @@ static struct parse_result result(struct http1_call *c, enum parse_status status
 		.why = c->tally.why,
 	};
 	st->lost -= r.skipped;
+	if (r.skipped && !r.why)
+		r.why = no_request_text;
 	/* Nothing but the body of one request is awaited: no call before its end. */
 	if (m->phase == PHASE_LENGTH && !m->skipping && st->n == 1)
 		r.needed = rest + (size_t)m->body_left;
