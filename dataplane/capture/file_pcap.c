@@ -17,7 +17,7 @@
 #define LINK_OFFSET    20
 #define NS_PER_SECOND  1000000000ull
 
-/* A file cannot end in its header, only a pipe can be slow with it: wait. */
+/* A pipe may be slow with its header: waits as long as it takes, which is at open. */
 static int fill_header(struct block *b, size_t need)
 {
 	int rc;
