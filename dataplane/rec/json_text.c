@@ -61,45 +61,57 @@ static size_t put_wide(uint8_t **io_o, const uint8_t *p, size_t len, bool *io_in
 	return i;
 }
 
-/* Copies bytes that need no escape; returns their number. Never stores beyond out[len]. */
-static size_t put_plain(uint8_t *out, const uint8_t *p, size_t len)
+/* One vector of text with odd bytes at @odd: all up to its last escape, or to its first byte
+ * outside of ASCII. Returns the bytes read. Writing all of @v is within bounds: 16 more bytes are
+ * read, so there is room for six times as many.
+ */
+static inline size_t put_block(uint8_t **io_o, const uint8_t *p, __m128i v, unsigned odd)
 {
-	size_t i = 0;
-	for (; len - i >= 16; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		_mm_storeu_si128((__m128i *)(out + i), v);
-		unsigned odd = json_text_odd(v);
-		if (odd)
-			return i + (unsigned)__builtin_ctz(odd);
+	unsigned at = (unsigned)__builtin_ctz(odd);
+	uint8_t *o = *io_o + at;
+	_mm_storeu_si128((__m128i *)*io_o, v);
+	while (p[at] < 0x80) {
+		o = put_escape(o, p[at++]);
+		odd &= odd - 1;
+		if (!odd)
+			break;
+		for (unsigned next = (unsigned)__builtin_ctz(odd); at < next; at++)
+			*o++ = p[at];
 	}
-	if (len - i >= 8) {
-		__m128i v = _mm_loadl_epi64((const __m128i *)(p + i));
-		_mm_storel_epi64((__m128i *)(out + i), v);
-		unsigned odd = json_text_odd(v) & 0xff;
-		if (odd)
-			return i + (unsigned)__builtin_ctz(odd);
-		i += 8;
-	}
-	for (; i < len && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\'; i++)
-		out[i] = p[i];
-	return i;
+	*io_o = o;
+	return at;
 }
 
 size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid)
 {
 	uint8_t *o = out;
 	size_t i = 0;
-	for (;;) {
-		size_t n = put_plain(o, p + i, len - i);
-		i += n;
-		o += n;
-		if (i == len)
-			return (size_t)(o - out);
-		if (p[i] >= 0x80)
+	while (len - i >= 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		unsigned odd = json_text_odd(v);
+		if (!odd) {
+			_mm_storeu_si128((__m128i *)o, v);
+			o += 16;
+			i += 16;
+			continue;
+		}
+		i += put_block(&o, p + i, v, odd);
+		if (i < len && p[i] >= 0x80)
 			i += put_wide(&o, p + i, len - i, io_invalid);
-		else
-			o = put_escape(o, p[i++]);
 	}
+	while (i < len) {
+		uint8_t c = p[i];
+		if (c >= 0x80) {
+			i += put_wide(&o, p + i, len - i, io_invalid);
+		} else if (c < 0x20 || c == '"' || c == '\\') {
+			o = put_escape(o, c);
+			i++;
+		} else {
+			*o++ = c;
+			i++;
+		}
+	}
+	return (size_t)(o - out);
 }
 
 size_t json_base64_put(uint8_t *out, const uint8_t *p, size_t len)
