@@ -44,8 +44,9 @@ struct flow_event {
 	uint64_t stream_off; /* TCP: bytes since the first data byte of this direction (since the
 			      * SYN's where it was seen); UDP: payload bytes before, in this
 			      * direction */
-	uint64_t time_ns;    /* of the packet that made this event */
-	uint64_t number;     /* of that packet */
+	uint64_t time_ns;    /* FLOW_DATA: of the packet that brought these bytes (of several, the
+			      * last); FLOW_GAP, FLOW_END: when the wait for it ended */
+	uint64_t number;     /* of that packet, or the last one of the session until then */
 	uint64_t gap_bytes;  /* FLOW_GAP */
 	uint32_t session;    /* index: flow_session() */
 	uint8_t kind;
@@ -59,9 +60,9 @@ struct flow_session {
 	uint8_t addr[2][16]; /* client, server; network order; IPv4 as ::ffff:a.b.c.d */
 	uint16_t port[2];
 	uint8_t proto;
-	bool seen[2];      /* packets of this direction have been seen */
-	bool from_start;   /* TCP: the SYN was seen */
-	bool swapped_late; /* joined in mid-stream: client and server are a guess by port */
+	bool seen[2];          /* packets of this direction have been seen */
+	bool from_start : 1;   /* TCP: the SYN, or the SYN-ACK to it, was seen */
+	bool swapped_late : 1; /* joined in mid-stream: client and server are a guess by port */
 	uint64_t id; /* hash of addresses, ports, protocol and start (the SYN's sequence number,
 		      * else the second of the first packet): the same in every replay */
 	uint64_t first_ns, last_ns; /* packet time */
@@ -80,11 +81,14 @@ unsigned flow_track(struct flow *f, const struct pkt *pkts, unsigned n,
 		    const struct flow_event **ret_ev);
 
 /* Packet time moves on without packets for this worker (packets of others, a live tick). Expires
- * what is due, like flow_track with n = 0.
+ * what is due, a bounded number of sessions a call, like flow_track with n = 0.
  */
 unsigned flow_advance(struct flow *f, uint64_t now_ns, const struct flow_event **ret_ev);
 
-/* The capture has ended: closes every hole and every session, in a fixed order. Call until 0. */
+/* The capture has ended: closes every hole and every session, in order of their first packets. Call
+ * until 0. Before it, call flow_advance with the time of the capture's last packet (of all
+ * workers), so that sessions end for the same reasons whatever the number of workers.
+ */
 unsigned flow_finish(struct flow *f, const struct flow_event **ret_ev);
 
 /* End of turn: gives back held segments that were delivered, and sessions that ended. */
@@ -99,6 +103,7 @@ uint32_t flow_sessions_max(const struct flow *f); /* session indexes are below t
 	X(OUT, packets_taken, "belong to a session")                          \
 	X(LOSS, no_session, "no room for another session: flow.sessions_max") \
 	X(POLICY, bad_flags, "TCP flags that no host would send")             \
+	X(POLICY, stray, "TCP without payload or SYN, of no known session")   \
 	X(INFO, sessions, "sessions begun")                                   \
 	X(INFO, sessions_late, "of these: TCP joined in mid-stream")          \
 	X(INFO, sessions_evicted, "sessions ended early to make room")        \
@@ -111,8 +116,8 @@ uint32_t flow_sessions_max(const struct flow *f); /* session indexes are below t
 	X(POLICY, retransmitted, "seen before: same bytes sent again")                             \
 	X(POLICY, overlap_differs, "sent again with other bytes: the first ones count")            \
 	X(POLICY, after_end, "behind the end of the session, or outside the window")               \
-	X(POLICY, no_memory,                                                                       \
-	  "early segments dropped, a gap follows: flow.segment_bytes_max, flow.memory_bytes_max")  \
+	X(POLICY, too_late,                                                                        \
+	  "came after their hole was given up as a gap: flow.gap_wait, flow.memory_bytes_max")     \
 	X(HELD, held, "early segments that wait for a hole to be filled")                          \
 	X(INFO, gap_bytes, "bytes never seen, told to frame as gaps, which counts them by source") \
 	X(INFO, gaps, "gaps declared")                                                             \

@@ -1,0 +1,131 @@
+/* session.h - sessions by their addresses and ports, and the lists they grow old in.
+ *
+ * In:     struct pkt: its addresses, ports, protocol.
+ * Out:    session indexes, 1-based; 0 is "none".
+ * Owns:   sessions and the table over them, touched only as used.
+ * Runs:   worker.
+ * Limits: sessions_max live ones; SESSION_SPARE more may have ended since the last release, so that
+ *         making room does not hand out an index that events still name. SESSION_PROBES slots.
+ */
+#ifndef SL_FLOW_SESSION_H
+#define SL_FLOW_SESSION_H
+
+#include <assert.h>
+
+#include "dataplane/flow/flow.h"
+
+/* Two bursts: each packet may end one session to make room for another. */
+#define SESSION_SPARE  (2 * PKT_BURST)
+/* Beyond this many slots a table at most half full has been filled with malice. */
+#define SESSION_PROBES 128
+
+/* Where a session waits for its end; each list has one time-out, so its head is due first. */
+enum session_list {
+	LIST_HALF_OPEN, /* no packet but SYN, SYN-ACK */
+	LIST_OPEN,
+	LIST_CLOSED, /* reset, or FIN both ways with bytes still missing */
+	LIST_TAIL,   /* FLOW_END is out; stays to know late copies by */
+	LIST_UDP,
+	N_LISTS
+};
+
+enum flow_dir_flag {
+	DIR_KNOWN = 1,  /* next_seq is where the stream goes on */
+	DIR_ORIGIN = 2, /* joined late, the first byte is not settled: see reasm.h */
+	DIR_FIN = 4,    /* end_seq is behind the last byte */
+	DIR_RST = 8,    /* the same, but by a reset */
+	DIR_ACKED = 16, /* ack_max holds */
+};
+
+/* One direction. Positions count from a start 64 KiB before the first byte seen when that was not
+ * the SYN's, so that a segment overtaken at the very start still has one; base is the position of
+ * stream_off 0.
+ */
+struct flow_dir {
+	uint64_t pos; /* of next_seq */
+	uint32_t next_seq;
+	uint32_t ack_max; /* highest acknowledgement by the peer */
+	uint32_t end_seq; /* behind the highest byte seen; final with DIR_FIN or DIR_RST */
+	uint32_t base;
+	uint32_t wait;        /* index of what waits for a hole, 0: nothing */
+	uint32_t odd_seq;     /* behind the last segment outside the window */
+	uint32_t gap_end_seq; /* the last hole that was given up */
+	uint32_t gap_bytes;   /* its length */
+	uint8_t flags;        /* enum flow_dir_flag */
+	uint8_t n_odd;        /* segments outside the window, each behind the one before */
+	uint8_t pad[6];
+};
+
+struct session {
+	/* line 1: what later stages see, and the key */
+	struct flow_session pub;
+	/* lines 2 and 3 */
+	struct flow_dir dir[2];
+	uint64_t number;         /* of the last packet */
+	uint32_t listed;         /* session_grain() of last_ns when it was put on its list */
+	uint32_t prev, next;     /* of its list; free and ended ones: next */
+	uint32_t older, younger; /* in order of the first packet */
+	uint8_t list;            /* enum session_list */
+	uint8_t pad[3];
+};
+static_assert(sizeof(struct flow_session) == 64, "one cache line");
+static_assert(sizeof(struct session) == 192, "three cache lines");
+
+struct session_ends {
+	uint32_t head, tail;
+};
+
+struct session_table {
+	struct session *s;
+	struct session_slot *slots;
+	uint32_t slot_mask;
+	uint32_t live_max, n_live;
+	uint32_t n_touched;
+	uint32_t free, ended;
+	struct session_ends list[N_LISTS], birth;
+};
+
+/* Returns 0 or -ENOMEM. */
+int session_table_init(struct session_table *t, uint32_t live_max);
+void session_table_fini(struct session_table *t);
+
+/* The same for both directions. Not pkt.hash: that one has 16 useful bits (a symmetric Toeplitz key
+ * has a period of 16), which suits the choice of a worker but no table of a million.
+ */
+uint64_t session_hash(const struct pkt *p);
+void session_prefetch_slot(const struct session_table *t, uint64_t hash);
+void session_prefetch(const struct session_table *t, uint64_t hash);
+
+/* 0 when there is none. *ret_dir: 0 when the packet comes from the client. */
+uint32_t session_find(const struct session_table *t, const struct pkt *p, uint64_t hash,
+		      unsigned *ret_dir);
+
+/* A new session with the key of @p, whose sender becomes the client, or the server with @reversed;
+ * on no list yet. 0: no session free, or no slot.
+ */
+uint32_t session_get(struct session_table *t, const struct pkt *p, uint64_t hash, bool reversed);
+
+/* Client and server change places; their directions are the caller's. */
+void session_swap(struct session *s);
+
+/* Takes the session out of table and lists. Its index is free after session_release. */
+void session_put(struct session_table *t, uint32_t idx);
+void session_release(struct session_table *t);
+
+/* Puts it at the end of the list. */
+void session_enlist(struct session_table *t, uint32_t idx, enum session_list list);
+
+/* Units of 2^30 ns, 1.07 s, in which the lists are in order. */
+#define SESSION_GRAIN_SHIFT 30
+
+static inline uint32_t session_grain(uint64_t time_ns)
+{
+	return (uint32_t)(time_ns >> SESSION_GRAIN_SHIFT);
+}
+
+static inline bool session_is_tcp(const struct session *s)
+{
+	return s->pub.proto == IPPROTO_TCP_;
+}
+
+#endif
