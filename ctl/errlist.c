@@ -21,7 +21,7 @@ static struct err_entry *entry_new(struct err_list *l)
 	return &l->entries[l->n];
 }
 
-static void add(struct err_list *l, struct err_place at, bool warning, const char *fmt, va_list ap)
+static void add(struct err_list *l, struct err_place at, bool warning, char *text)
 {
 	/* Counted first: a message that finds no memory still is an error. */
 	if (warning)
@@ -31,12 +31,6 @@ static void add(struct err_list *l, struct err_place at, bool warning, const cha
 	struct err_entry *e = entry_new(l);
 	if (!e)
 		return;
-
-	char text[TEXT_MAX];
-	int len = at.line ? snprintf(text, sizeof(text), "%s:%d:%d: ", at.file, at.line, at.col)
-			  : snprintf(text, sizeof(text), "%s: ", at.file);
-	if ((size_t)len < sizeof(text))
-		vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, ap);
 	/* One message is one line, whatever the file has in its names. */
 	for (char *c = text; *c; c++) {
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
@@ -52,11 +46,29 @@ static void add(struct err_list *l, struct err_place at, bool warning, const cha
 		l->n++;
 }
 
+static void add_format(struct err_list *l, struct err_place at, bool warning, const char *fmt,
+		       va_list ap)
+{
+	char text[TEXT_MAX];
+	int len = at.line ? snprintf(text, sizeof(text), "%s:%d:%d: ", at.file, at.line, at.col)
+			  : snprintf(text, sizeof(text), "%s: ", at.file);
+	if ((size_t)len < sizeof(text))
+		vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, ap);
+	add(l, at, warning, text);
+}
+
+void err_list_text(struct err_list *l, const char *line)
+{
+	char text[TEXT_MAX];
+	snprintf(text, sizeof(text), "%s", line);
+	add(l, (struct err_place){.file = ""}, false, text);
+}
+
 void err_list_add(struct err_list *l, struct err_place at, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	add(l, at, false, fmt, ap);
+	add_format(l, at, false, fmt, ap);
 	va_end(ap);
 }
 
@@ -64,7 +76,7 @@ void err_list_warn(struct err_list *l, struct err_place at, const char *fmt, ...
 {
 	va_list ap;
 	va_start(ap, fmt);
-	add(l, at, true, fmt, ap);
+	add_format(l, at, true, fmt, ap);
 	va_end(ap);
 }
 

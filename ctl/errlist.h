@@ -42,6 +42,9 @@ void err_list_add(struct err_list *l, struct err_place at, const char *fmt, ...)
 void err_list_warn(struct err_list *l, struct err_place at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* An error whose text names its place already. */
+void err_list_text(struct err_list *l, const char *text);
+
 /* By file, line and column; what stands at one place stays in the order of its coming. */
 void err_list_sort(struct err_list *l);
 
