@@ -1,7 +1,9 @@
 #include "ctl/topology.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +42,9 @@ struct topology {
 	unsigned n_workers;
 	struct route *routes;
 	uint16_t *route_queues; /* the memory of all routes */
+	int stdin_copy;         /* -1: none */
+	char stdin_path[32];
+	const char **paths;
 	atomic_bool stop;
 	atomic_uint n_running;
 };
@@ -145,14 +150,55 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 	return worker_create(&wc, &t->workers[i], e);
 }
 
+/* A pipe can be read once only: for several workers it is kept in a file without a name first, and
+ * each reads that. Returns 0 or -errno with a text.
+ */
+static int keep_stdin(struct topology *t, const struct replay_conf *rc, struct err *e)
+{
+	char name[] = "/tmp/sluice-stdin-XXXXXX";
+	static uint8_t block[1 << 16];
+	t->stdin_copy = mkostemp(name, O_CLOEXEC);
+	if (t->stdin_copy < 0)
+		return err_set(e, -errno, "standard input, for %u workers: %s: %s", t->n_workers,
+			       name, strerror(errno));
+	unlink(name);
+	for (ssize_t n; (n = read(STDIN_FILENO, block, sizeof(block))) != 0;)
+		if (n < 0 || write(t->stdin_copy, block, (size_t)n) != n)
+			return err_set(e, -errno,
+				       "standard input, for %u workers: cannot keep it in %s: %s",
+				       t->n_workers, name, strerror(errno));
+	snprintf(t->stdin_path, sizeof(t->stdin_path), "/proc/self/fd/%d", t->stdin_copy);
+	t->paths = mem_alloc(rc->n_paths * sizeof(*t->paths));
+	if (!t->paths)
+		return err_set(e, -ENOMEM, "no memory");
+	for (unsigned i = 0; i < rc->n_paths; i++)
+		t->paths[i] = strcmp(rc->paths[i], "-") == 0 ? t->stdin_path : rc->paths[i];
+	return 0;
+}
+
+static bool reads_stdin(const struct replay_conf *rc)
+{
+	for (unsigned i = 0; i < rc->n_paths; i++)
+		if (strcmp(rc->paths[i], "-") == 0)
+			return true;
+	return false;
+}
+
 /* Every worker reads the files itself and keeps its share of the sessions: nothing passes between
  * workers, and all see the same packets in the same order.
  */
 static int build_replay(struct topology *t, const struct topology_input *in, struct err *e)
 {
+	struct replay_conf rc_ = in->replay ? *in->replay : (struct replay_conf){0};
+	if (in->replay && t->n_workers > 1 && reads_stdin(in->replay)) {
+		int rc = keep_stdin(t, in->replay, e);
+		if (rc < 0)
+			return rc;
+		rc_.paths = t->paths;
+	}
 	for (unsigned i = 0; i < t->n_workers; i++) {
 		struct capture *source;
-		int rc = in->replay ? replay_open(in->replay, &source, e)
+		int rc = in->replay ? replay_open(&rc_, &source, e)
 				    : replay_open_memory(in->memory.ptr, in->memory.len, 1, &source,
 							 e);
 		if (rc == 0)
@@ -195,6 +241,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (!t)
 		return err_set(e, -ENOMEM, "no memory");
 	t->conf = conf;
+	t->stdin_copy = -1;
 	t->n_workers = in->n_workers;
 	bool is_file = in->replay || in->memory.len;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
@@ -229,6 +276,9 @@ void topology_destroy(struct topology *t)
 		port_close(t->ports[i]);
 	handoff_destroy(t->handoff);
 	pipeline_destroy(t->pipeline);
+	if (t->stdin_copy >= 0)
+		close(t->stdin_copy);
+	mem_free(t->paths);
 	mem_free(t->ports);
 	mem_free(t->sinks);
 	mem_free(t->workers);
