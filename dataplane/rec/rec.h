@@ -40,6 +40,7 @@ void schema_fini(struct schema *s);
 enum rec_flag {
 	REC_UNPARSED = 1, /* the frame did not have the shape it should have: error says why */
 	REC_CUT = 2,      /* some of the frame's bytes are missing */
+	REC_REPAIRED = 4, /* values had bytes that are not UTF-8, and have U+FFFD by now */
 };
 
 struct rec {

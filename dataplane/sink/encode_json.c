@@ -184,7 +184,7 @@ size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct r
 {
 	const uint8_t *base = b->arena.base;
 	const struct schema *schema = r->schema;
-	bool invalid = false;
+	bool invalid = r->flags & REC_REPAIRED;
 	uint8_t *o = put_head(ctx, base, r, out, &invalid);
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		if (r->vals[i].type == VAL_ABSENT)

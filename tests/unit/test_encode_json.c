@@ -339,6 +339,20 @@ static void bytes_outside_utf8_cost_neither_the_event_nor_the_json(void **state)
 	json_decref(j);
 }
 
+static void a_record_that_was_repaired_before_is_marked_once(void **state)
+{
+	begin();
+	rec_set_str(&rb, MESSAGE, slice_str("\xff"));
+	struct rec *r = end();
+	r->flags = REC_REPAIRED;
+	encode(r);
+	json_decref(parsed()); /* refuses a key that comes twice */
+	assert_non_null(strstr(line, ",\"_invalid_utf8\":true}\n"));
+	r->vals[MESSAGE].type = VAL_NULL;
+	encode(r);
+	assert_non_null(strstr(line, ",\"message\":null,\"_invalid_utf8\":true}\n"));
+}
+
 static void a_clean_record_after_a_broken_one_is_not_marked(void **state)
 {
 	begin();
@@ -517,6 +531,7 @@ int main(void)
 		TEST(not_a_number_and_infinity_become_null),
 		TEST(keys_are_names_or_text_or_json_text),
 		TEST(bytes_outside_utf8_cost_neither_the_event_nor_the_json),
+		TEST(a_record_that_was_repaired_before_is_marked_once),
 		TEST(a_clean_record_after_a_broken_one_is_not_marked),
 		TEST(a_mebibyte_of_message_is_written_whole),
 		TEST(random_records_are_read_by_another_parser_as_they_were_meant),
