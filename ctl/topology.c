@@ -162,11 +162,13 @@ static int keep_stdin(struct topology *t, const struct replay_conf *rc, struct e
 		return err_set(e, -errno, "standard input, for %u workers: %s: %s", t->n_workers,
 			       name, strerror(errno));
 	unlink(name);
-	for (ssize_t n; (n = read(STDIN_FILENO, block, sizeof(block))) != 0;)
+	for (ssize_t n; (n = read(STDIN_FILENO, block, sizeof(block))) != 0;) {
+		errno = ENOSPC; /* what a short write means */
 		if (n < 0 || write(t->stdin_copy, block, (size_t)n) != n)
 			return err_set(e, -errno,
 				       "standard input, for %u workers: cannot keep it in %s: %s",
 				       t->n_workers, name, strerror(errno));
+	}
 	snprintf(t->stdin_path, sizeof(t->stdin_path), "/proc/self/fd/%d", t->stdin_copy);
 	t->paths = mem_alloc(rc->n_paths * sizeof(*t->paths));
 	if (!t->paths)
