@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "dataplane/base/mem.h"
-#include "dataplane/match/prefix.h"
 #include "dataplane/rec/json_text.h"
 
 static unsigned count_fields(const struct field_def *fields)
@@ -24,31 +23,27 @@ static int find_field(const struct parser *p, const char *name)
 	return -1;
 }
 
-static int build_formats(struct pipeline *p, struct err *e)
+static int build_grok(struct pipeline *p, struct err *e)
 {
 	const struct config *c = p->conf;
 	p->grok = grok_create();
 	int rc = p->grok ? 0 : err_set(e, -ENOMEM, "no memory for grok patterns");
 	for (size_t i = 0; rc == 0 && i < c->patterns.n; i++)
 		rc = grok_load(p->grok, c->patterns.items[i], e);
-	p->formats = mem_alloc((c->n_formats + 1) * sizeof(*p->formats));
-	if (rc == 0 && !p->formats)
-		rc = err_set(e, -ENOMEM, "no memory for %zu formats", c->n_formats);
-	for (size_t i = 0; rc == 0 && i < c->n_formats; i++)
-		rc = format_compile(&c->formats[i], p->grok, p->names, &p->formats[i], e);
 	return rc;
 }
 
-static int build_set(struct pipeline *p, const struct source_conf *s, struct format_set *set,
+static int build_set(struct pipeline *p, const struct source_conf *s, struct format_set **ret_set,
 		     struct err *e)
 {
-	set->formats = mem_alloc(s->n_formats * sizeof(*set->formats));
-	if (!set->formats)
+	const struct format_def **defs = mem_alloc(s->n_formats * sizeof(*defs));
+	if (!defs)
 		return err_set(e, -ENOMEM, "no memory for the formats of %s", s->name);
-	set->n_formats = (unsigned)s->n_formats;
 	for (size_t i = 0; i < s->n_formats; i++)
-		set->formats[i] = p->formats[s->formats[i]];
-	return format_set_init(set, e);
+		defs[i] = &p->conf->formats[s->formats[i]];
+	int rc = format_set_create(defs, (unsigned)s->n_formats, p->grok, p->names, ret_set, e);
+	mem_free(defs);
+	return rc;
 }
 
 static int build_source(struct pipeline *p, unsigned i, struct err *e)
@@ -79,8 +74,11 @@ static int build_source(struct pipeline *p, unsigned i, struct err *e)
 		return err_set(e, rc, "no memory for the fields of %s", s->name);
 	if (s->n_formats == 0)
 		return 0;
-	x->formats = &p->format_sets[i];
-	return build_set(p, s, &p->format_sets[i], e);
+	struct format_set *set;
+	rc = build_set(p, s, &set, e);
+	if (rc == 0)
+		x->formats = set;
+	return rc;
 }
 
 /* `"_source":"x",` and, unless the record names its stream, `"_stream":"x",` behind it. */
@@ -128,9 +126,8 @@ static int build_rules(struct pipeline *p, struct err *e)
 						       .line = r->line,
 						       .col = r->col};
 		}
-	int rc = rules_create(defs, n, &p->rules, e);
-	mem_free(defs);
-	return rc;
+	p->rule_defs = defs;
+	return rules_create(defs, n, &p->rules, e);
 }
 
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e)
@@ -143,15 +140,14 @@ int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct er
 	p->names = names_create();
 	p->frame_sources = mem_alloc(n * sizeof(*p->frame_sources));
 	p->extract_sources = mem_alloc(n * sizeof(*p->extract_sources));
-	p->format_sets = mem_alloc(n * sizeof(*p->format_sets));
 	p->source_json = mem_alloc(n * sizeof(*p->source_json));
 	p->source_only = mem_alloc(n * sizeof(*p->source_only));
 	int rc = 0;
-	if (!p->names || !p->frame_sources || !p->extract_sources || !p->format_sets ||
-	    !p->source_json || !p->source_only)
+	if (!p->names || !p->frame_sources || !p->extract_sources || !p->source_json ||
+	    !p->source_only)
 		rc = err_set(e, -ENOMEM, "no memory for %zu sources", conf->n_sources);
 	if (rc == 0)
-		rc = build_formats(p, e);
+		rc = build_grok(p, e);
 	for (unsigned i = 0; rc == 0 && i < conf->n_sources; i++) {
 		rc = build_source(p, i, e);
 		if (rc == 0 && (rc = spell_source(p, i)) < 0)
@@ -174,21 +170,16 @@ void pipeline_destroy(struct pipeline *p)
 	if (!p)
 		return;
 	rules_destroy(p->rules);
+	mem_free(p->rule_defs);
 	for (size_t i = 0; i < p->conf->n_sources; i++) {
-		if (p->format_sets) {
-			format_set_fini(&p->format_sets[i]);
-			mem_free(p->format_sets[i].formats);
-		}
-		if (p->extract_sources)
+		if (p->extract_sources) {
+			format_set_destroy((struct format_set *)p->extract_sources[i].formats);
 			schema_fini(&p->extract_sources[i].schema);
+		}
 		if (p->source_json)
 			mem_free((void *)p->source_json[i].ptr);
 	}
-	for (size_t i = 0; p->formats && i < p->conf->n_formats; i++)
-		format_destroy(p->formats[i]);
-	mem_free(p->formats);
 	grok_destroy(p->grok);
-	mem_free(p->format_sets);
 	mem_free(p->extract_sources);
 	mem_free(p->frame_sources);
 	mem_free(p->source_json);

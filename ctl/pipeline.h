@@ -19,11 +19,10 @@ struct pipeline {
 	const struct config *conf;
 	struct names *names;
 	struct grok *grok;
-	struct format **formats;            /* by index of conf->formats */
 	struct frame_source *frame_sources; /* by index of conf->sources, and so on */
 	struct extract_source *extract_sources;
-	struct format_set *format_sets;
 	struct rules *rules; /* of all sources; NULL: none */
+	struct rule_def *rule_defs;
 	struct slice *source_json, *source_only;
 	struct encode_ctx encode;
 };

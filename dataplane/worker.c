@@ -72,15 +72,16 @@ static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_e
 	struct batch *b = &w->batch;
 	for (unsigned done = 0; done < n_ev;) {
 		unsigned n_frames;
-		struct rule_hits hits;
+		const struct rule_hits *hits = NULL;
 		arena_reset(&b->arena);
 		done += frame_parse(w->frame, ev + done, n_ev - done, b, w->frames, &n_frames);
-		rules_scan(w->rules, w->frames, n_frames, &hits);
+		if (w->rules)
+			hits = rules_scan(w->rules, w->frames, n_frames);
 		size_t behind_frames = b->arena.used;
 		for (unsigned taken = 0; taken < n_frames;) {
 			b->arena.used = behind_frames;
 			b->n_recs = 0;
-			taken = extract_records(w->extract, w->frames, taken, n_frames, &hits, b);
+			taken = extract_records(w->extract, w->frames, taken, n_frames, hits, b);
 			records_route(w);
 		}
 	}
@@ -178,10 +179,13 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	    (rc = flow_create(conf->flow, &w->flow, e)) < 0 ||
 	    (rc = frame_create(conf->frame, conf->frame_sources, conf->n_sources, w->flow,
 			       &w->frame, e)) < 0 ||
-	    (rc = rules_scratch_create(conf->rules, frame_max, &w->rules, e)) < 0 ||
 	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * frame_max, conf->names,
 				 &w->extract, e)) < 0)
 		goto fail;
+	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
+		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
+		goto fail;
+	}
 	if (conf->share)
 		decode_share(w->decode, conf->index, conf->n_workers);
 	*ret_w = w;
