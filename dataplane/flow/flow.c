@@ -338,7 +338,9 @@ static void expire_sessions(struct flow *f, uint64_t now_ns, unsigned budget)
  */
 static void shed_memory(struct flow *f)
 {
-	for (unsigned i = 0; i < SHED_PER_CALL && f->pool.n_free < f->pool.n_pages / 16; i++) {
+	for (unsigned i = 0; i < SHED_PER_CALL; i++) {
+		if (f->pool.n_free + f->pool.n_spent >= f->pool.n_pages / 16)
+			return;
 		uint32_t w = f->wait_list[WAIT_LONG].head;
 		w = w ? w : f->wait_list[WAIT_SHORT].head;
 		if (!w || !can_expire(f))
