@@ -240,22 +240,20 @@ static size_t formats_named(struct config_loader *l, const struct yaml_val *at, 
 	return 1;
 }
 
-#define SOURCE_FORMATS_MAX 256
-
 static int read_format_names(struct config_loader *l, const struct yaml_val *v,
 			     struct source_conf *s)
 {
 	const struct yaml_val *item = yaml_val_get(v, "formats");
 	if (!item || s->format_names.n == 0)
 		return 0;
-	unsigned found[SOURCE_FORMATS_MAX];
+	unsigned found[FORMATS_MAX];
 	size_t n = 0;
 	item = config_first(item);
 	for (size_t i = 0; i < s->format_names.n; i++, item = item->next) {
 		size_t first, n_more = formats_named(l, item, s->format_names.items[i], &first);
-		if (n_more > SOURCE_FORMATS_MAX - n) {
+		if (n_more > FORMATS_MAX - n) {
 			option_err(&l->r, item, "too many formats; expected at most %d of a source",
-				   SOURCE_FORMATS_MAX);
+				   FORMATS_MAX);
 			return 0;
 		}
 		for (size_t k = 0; k < n_more; k++) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/base_patterns.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/rec/json_text.h"
 
@@ -28,6 +29,8 @@ static int build_grok(struct pipeline *p, struct err *e)
 	const struct config *c = p->conf;
 	p->grok = grok_create();
 	int rc = p->grok ? 0 : err_set(e, -ENOMEM, "no memory for grok patterns");
+	if (rc == 0)
+		rc = grok_add(p->grok, slice_of(base_patterns, base_patterns_len), "base.pat", e);
 	for (size_t i = 0; rc == 0 && i < c->patterns.n; i++)
 		rc = grok_load(p->grok, c->patterns.items[i], e);
 	return rc;

@@ -94,14 +94,13 @@ static void fields(FILE *out, const struct parser *p)
 static void parser(FILE *out, const struct parser *p)
 {
 	bool udp = p->transports & PARSER_UDP, tcp = p->transports & PARSER_TCP;
-	fprintf(out, "\n### parser: %s\n\n%s. Over %s. ", p->name,
+	fprintf(out, "\n### parser: %s\n\n%s. Transports: %s. ", p->name,
 		p->summary ? p->summary : p->name,
 		udp && tcp ? "UDP and TCP"
 		: udp      ? "UDP"
 			   : "TCP");
 	if (p->default_ports && p->default_ports[0])
-		fprintf(out,
-			"A replay without a configuration looks for it at `%s`, and by probe.\n",
+		fprintf(out, "A replay without a configuration looks at `%s`, and probes.\n",
 			p->default_ports);
 	else
 		fputs("A replay without a configuration finds it by probe.\n", out);

@@ -6,12 +6,32 @@
 struct writer {
 	FILE *out;
 	int depth;
-	bool off; /* the lines are an example: each begins with "# " */
+	bool off; /* the lines are an example: comments, but for the "# " before them */
+	int edge; /* off: the depth of that "# " */
 };
 
 static void line_start(const struct writer *w)
 {
-	fprintf(w->out, "%*s%s", 2 * w->depth, "", w->off ? "# " : "");
+	if (w->off)
+		fprintf(w->out, "%*s# %*s", 2 * w->edge, "", 2 * (w->depth - w->edge), "");
+	else
+		fprintf(w->out, "%*s", 2 * w->depth, "");
+}
+
+static struct writer deeper(const struct writer *w, int levels)
+{
+	struct writer in = *w;
+	in.depth += levels;
+	return in;
+}
+
+/* For an example @levels deeper. */
+static struct writer example(const struct writer *w, int levels)
+{
+	struct writer in = deeper(w, levels);
+	in.off = true;
+	in.edge = in.depth;
+	return in;
 }
 
 /* @text as comment lines, broken at blanks. */
@@ -61,13 +81,6 @@ static void key(const struct writer *w, const char *name, const char *value)
 	fprintf(w->out, "%s:%s%s\n", name, *value ? " " : "", value);
 }
 
-static struct writer deeper(const struct writer *w, int levels)
-{
-	struct writer in = *w;
-	in.depth += levels;
-	return in;
-}
-
 static void section(const struct writer *w, const char *name, const struct opt *opts)
 {
 	struct writer in = deeper(w, 1);
@@ -78,21 +91,19 @@ static void section(const struct writer *w, const char *name, const struct opt *
 
 static void capture(const struct writer *w)
 {
-	struct writer in = deeper(w, 1), example = deeper(w, 1);
-	example.off = true;
+	struct writer in = deeper(w, 1), port = example(w, 1);
 	fputc('\n', w->out);
 	comment(w, "What `sluiced run` reads. `sluiced replay` reads files, and none of this.");
 	key(w, "capture", "");
 	options(&in, config_capture_opts);
 	comment(&in, "A list of ports, each with these keys:");
-	options(&example, config_port_opts);
+	options(&port, config_port_opts);
 	key(&in, "ports", "[]");
 }
 
 static void formats(const struct writer *w)
 {
-	struct writer name = deeper(w, 1), body = deeper(w, 2), in = deeper(w, 3);
-	name.off = body.off = in.off = true;
+	struct writer name = example(w, 1), body = deeper(&name, 1), in = deeper(&name, 2);
 	fputc('\n', w->out);
 	comment(w,
 		"Shapes of text. Each is of one kind: grok, regex, kv, logfmt, csv, tsv or json.");
@@ -134,8 +145,10 @@ static void source(const struct writer *w, const struct parser *p)
 	comment(w, p->summary);
 	key(w, p->name, "");
 	key(&body, "match", "");
-	match_ports(&in, &config_match_opts[0], &s.udp);
-	match_ports(&in, &config_match_opts[1], &s.tcp);
+	if (p->transports & PARSER_UDP)
+		match_ports(&in, &config_match_opts[0], &s.udp);
+	if (p->transports & PARSER_TCP)
+		match_ports(&in, &config_match_opts[1], &s.tcp);
 	comment(&in, config_match_opts[2].help);
 	key(&in, config_match_opts[2].name, s.udp.n || s.tcp.n ? "false" : "true");
 	parser_options(&in, p, true);
@@ -160,16 +173,18 @@ static bool needs_more(const struct opt *opts)
 
 static void sink_section(const struct writer *w)
 {
-	struct writer name = deeper(w, 1);
 	fputc('\n', w->out);
 	comment(w, "Where records go. Each sink has a name and one kind.");
 	key(w, "sinks", "");
 	for (size_t i = 0; sinks[i]; i++) {
 		/* An example where something has to be filled in, or where stdout is enough. */
-		name.off = needs_more(sinks[i]->opts) || strcmp(sinks[i]->name, "stdout") != 0;
+		bool off = needs_more(sinks[i]->opts) || strcmp(sinks[i]->name, "stdout") != 0;
+		struct writer name = off ? example(w, 1) : deeper(w, 1);
 		struct writer kind = deeper(&name, 1), in = deeper(&name, 2);
+		char to[64];
+		snprintf(to, sizeof(to), off ? "to_%s" : "out", sinks[i]->name);
 		comment(&name, sinks[i]->summary ? sinks[i]->summary : "");
-		key(&name, name.off ? sinks[i]->name : "out", "");
+		key(&name, to, "");
 		key(&kind, sinks[i]->name, sinks[i]->opts && sinks[i]->opts->name ? "" : "{}");
 		options(&in, sinks[i]->opts);
 	}
@@ -199,14 +214,13 @@ static void queue_section(const struct writer *w)
 
 static void test_section(const struct writer *w)
 {
-	struct writer example = deeper(w, 1);
-	example.off = true;
+	struct writer test = example(w, 1);
 	fputc('\n', w->out);
 	comment(w, "What `sluiced test` runs: input for a source, and what must come out.");
 	key(w, "tests", "[]");
-	options(&example, config_test_opts);
-	comment(&example, "A list of records; each is a part of the record at its index.");
-	key(&example, "expect", "[]");
+	options(&test, config_test_opts);
+	comment(&test, "A list of records; each is a part of the record at its index.");
+	key(&test, "expect", "[]");
 }
 
 void reference_write_yaml(FILE *out)

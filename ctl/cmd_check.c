@@ -1,0 +1,159 @@
+/* `sluiced check`: builds all that a run builds, starts nothing, and tells what it would be. */
+#include "ctl/base_patterns.h"
+#include "ctl/cmd.h"
+#include "ctl/config_read.h"
+#include "ctl/trial.h"
+#include "dataplane/base/mem.h"
+
+/* ---- what is wrong ---- */
+
+/* Each format by itself, so that all that are wrong are told and not just the first. */
+static void check_formats(const struct config *c, const struct grok *grok, struct err_list *errs)
+{
+	struct err e;
+	struct names *names = names_create();
+	for (size_t i = 0; names && i < c->n_formats; i++) {
+		struct format *f = NULL;
+		if (format_compile(&c->formats[i], grok, names, &f, &e) < 0)
+			err_list_text(errs, e.text);
+		format_destroy(f);
+	}
+	names_destroy(names);
+}
+
+static void check_all_formats(const struct config *c, struct err_list *errs)
+{
+	struct err e;
+	struct grok *grok = grok_create();
+	if (grok && grok_add(grok, slice_of(base_patterns, base_patterns_len), "base.pat", &e) < 0)
+		err_list_text(errs, e.text);
+	for (size_t i = 0; grok && i < c->patterns.n; i++) {
+		if (grok_load(grok, c->patterns.items[i], &e) < 0)
+			err_list_text(errs, e.text);
+	}
+	if (grok && errs->n_errors == 0)
+		check_formats(c, grok, errs);
+	grok_destroy(grok);
+}
+
+/* Opens a sink as a run would and closes it again: a folder that is not there is found now. */
+static void check_sink(const struct sink_conf *s, struct err_list *errs)
+{
+	struct err e = {{0}};
+	void *state = mem_alloc(s->ops->state_size);
+	int rc = state ? s->ops->open(state, s->conf, &e) : -ENOMEM;
+	if (rc < 0)
+		err_list_add(errs, s->at, "sinks.%s: %s", s->name,
+			     e.text[0] ? e.text : strerror(-rc));
+	if (state)
+		s->ops->close(state, &e);
+	mem_free(state);
+}
+
+/* ---- what it would be ---- */
+
+static void print_ports(const char *transport, const struct opt_ports *ports)
+{
+	for (size_t i = 0; i < ports->n; i++) {
+		printf("%s%u", i ? "," : transport, ports->items[i].lo);
+		if (ports->items[i].hi != ports->items[i].lo)
+			printf("-%u", ports->items[i].hi);
+	}
+}
+
+/* @first_rule: the rules of a pipeline stand in the order of its sources. */
+static void print_source(const struct pipeline *p, size_t i, unsigned first_rule)
+{
+	const struct source_conf *s = &p->conf->sources[i];
+	printf("source %s: %s", s->name, s->parser->name);
+	print_ports(" udp:", &s->udp);
+	print_ports(" tcp:", &s->tcp);
+	printf("%s\n", s->probe ? " probe" : "");
+	for (size_t k = 0; k < s->n_formats; k++) {
+		const struct format *f = p->extract_sources[i].formats->formats[k];
+		printf("  format %s: %s\n", format_name(f), format_engine(f));
+	}
+	for (size_t k = 0; k < s->rules.n; k++)
+		printf("  rule %s: %s\n", s->rules.items[k].key,
+		       rules_engine(p->rules, first_rule + (unsigned)k));
+}
+
+static void print_changed(const char *prefix, const struct opt *opts, const void *conf)
+{
+	for (const struct opt *o = opts; o && o->name; o++) {
+		const void *field = (const uint8_t *)conf + o->off;
+		if (!options_differs(o, conf))
+			continue;
+		printf("option %s%s: ", prefix, o->name);
+		if (o->type == OPT_SECRET)
+			fputs("set, not shown", stdout);
+		option_value_write(stdout, o, field);
+		putchar('\n');
+	}
+}
+
+static void print_options(const struct config *c)
+{
+	char prefix[128];
+	print_changed("", config_top_opts, c);
+	print_changed("capture.", config_capture_opts, &c->capture);
+	print_changed("decode.", decode_opts, &c->decode);
+	print_changed("flow.", flow_opts, &c->flow);
+	print_changed("frame.", frame_opts, &c->frame);
+	for (size_t i = 0; i < c->n_sources; i++) {
+		const struct source_conf *s = &c->sources[i];
+		snprintf(prefix, sizeof(prefix), "sources.%s.", s->name);
+		print_changed(prefix, s->parser->opts, s->conf);
+	}
+	for (size_t i = 0; i < c->n_sinks; i++) {
+		const struct sink_conf *s = &c->sinks[i];
+		snprintf(prefix, sizeof(prefix), "sinks.%s.%s.", s->name, s->ops->name);
+		print_changed(prefix, s->ops->opts, s->conf);
+	}
+}
+
+static void print_summary(const struct config *c, const struct pipeline *p)
+{
+	for (size_t i = 0; i < c->capture.n_ports; i++)
+		printf("port %s: %lld queues\n", c->capture.ports[i].device,
+		       (long long)c->capture.ports[i].queues);
+	unsigned first_rule = 0;
+	for (size_t i = 0; i < c->n_sources; i++) {
+		print_source(p, i, first_rule);
+		first_rule += (unsigned)c->sources[i].rules.n;
+	}
+	for (size_t i = 0; i < c->n_sinks; i++)
+		printf("sink %s: %s\n", c->sinks[i].name, c->sinks[i].ops->name);
+	for (size_t i = 0; i < c->n_queues; i++) {
+		const struct queue_conf *q = &c->queues[i];
+		printf("queue %s: json to %s from", q->name, c->sinks[q->sink].name);
+		for (size_t k = 0; k < q->n_sources; k++)
+			printf(" %s", c->sources[q->sources[k]].name);
+		putchar('\n');
+	}
+	print_options(c);
+}
+
+int cmd_check(const struct config *c)
+{
+	struct err e;
+	struct err_list errs = {0};
+	struct pipeline *p = NULL;
+	struct trial *t = NULL;
+	check_all_formats(c, &errs);
+	if (errs.n_errors == 0 && (pipeline_build(c, &p, &e) < 0 || trial_create(p, &t, &e) < 0))
+		err_list_text(&errs, e.text);
+	for (size_t i = 0; i < c->n_sinks; i++)
+		check_sink(&c->sinks[i], &errs);
+	if (errs.n_errors == 0) {
+		print_summary(c, p);
+		printf("%s: good: %zu sources, %zu formats, %zu sinks, %zu queues, %zu tests\n",
+		       c->path, c->n_sources, c->n_formats, c->n_sinks, c->n_queues, c->n_tests);
+	}
+	err_list_print(&errs, stderr);
+	int code = errs.n_errors ? 2 : 0;
+	trial_destroy(t);
+	pipeline_destroy(p);
+	err_list_fini(&errs);
+	return code;
+}
