@@ -125,12 +125,8 @@ static const uint8_t *read_stamp(const struct syslog_text *t, const uint8_t *p, 
 	p += s->marked;
 	if (p == end)
 		return NULL;
-	size_t n = syslog_time_bsd(p, end, t->zone_s, t->time_ns, &s->ns);
-	bool zoned = false;
-	if (n == 0) {
-		n = syslog_time_iso(p, end, t->zone_s, &s->ns);
-		zoned = n > 19 && p[19] != '.' && p[19] != ',';
-	}
+	bool zoned;
+	size_t n = syslog_time_any(p, end, t->zone_s, t->time_ns, &s->ns, &zoned);
 	if (n == 0)
 		return NULL;
 	p += n;

@@ -315,17 +315,38 @@ static enum step need(struct run *run, size_t total)
 	return STEP_MORE;
 }
 
-/* The end of the message in [@p, @end): the header of the next counted frame, when that one does
- * not fit into this one, so that the count of one of them is wrong.
+/* Follows the counted frames from the header at @p on, whose '<' stands at @pri. Returns where they
+ * end: behind @end when the last one does not fit.
+ */
+static const uint8_t *chain_end(const uint8_t *p, const uint8_t *pri, const uint8_t *end)
+{
+	struct header h;
+	while (start_read(p, end, &h) == START_COUNTED && strong_pri(pri, end) == START_LINE) {
+		if (h.count > (uint64_t)(end - pri))
+			return end + 1;
+		p = pri + h.count;
+		while (p < end && is_delimiter(*p))
+			p++;
+		if (start_read(p, end, &h) != START_COUNTED)
+			break;
+		pri = p + h.len;
+	}
+	return p;
+}
+
+/* The end of the message in [@p, @end): the header of a counted frame in it, when that one or one
+ * that follows it does not fit, so that the count of the message is wrong. NULL when there is none.
  */
 static const uint8_t *overrun(const uint8_t *p, const uint8_t *end)
 {
-	struct header h;
-	for (const uint8_t *q = p + 1; (q = memchr(q, '<', (size_t)(end - q))) != NULL; q++) {
+	const uint8_t *q = p + 1;
+	while (q < end && (q = memchr(q, '<', (size_t)(end - q))) != NULL) {
 		const uint8_t *at = header_before(p, q);
-		if (at && strong_pri(q, end) == START_LINE &&
-		    start_read(at, end, &h) == START_COUNTED && h.count > (uint64_t)(end - q))
+		const uint8_t *stop = at ? chain_end(at, q, end) : q;
+		if (stop > end)
 			return at;
+		/* What fails from here fails from inside of it too. */
+		q = stop > q ? stop : q + 1;
 	}
 	return NULL;
 }
@@ -334,7 +355,7 @@ static enum step read_counted(struct run *run, const struct header *h)
 {
 	struct syslog_state *st = run->st;
 	const uint8_t *body = run->p + h->len;
-	if (h->count > frame_scratch_max(run->out)) {
+	if (h->len + h->count > frame_bytes_max(run->out)) {
 		st->mode = MODE_SKIP;
 		st->look_inside = true;
 		st->frame_end = offset_of(run, body) + h->count;

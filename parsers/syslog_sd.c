@@ -1,11 +1,6 @@
 #include "parsers/syslog_sd.h"
 
-#include "dataplane/base/text.h"
-
-/* A longer text is measured before room is taken for it; a shorter one takes six times its length
- * and gives back what it does not need.
- */
-#define ROOM_BYTES_MAX (16u << 10)
+#include "dataplane/rec/json_text.h"
 
 struct param {
 	struct slice name, value;
@@ -130,99 +125,59 @@ static const uint8_t *read_elem(struct sd *sd, const uint8_t *p, const uint8_t *
 /* --- Writing -----------------------------------------------------------------------------------
  */
 
-/* Writes at p, or only counts when p is NULL. */
+/* Where the next byte goes. The room is enough for the longest way to write it all. */
 struct json_out {
 	uint8_t *p;
-	size_t n;
 };
-
-static void put_bytes(struct json_out *o, const void *bytes, size_t n)
-{
-	if (o->p)
-		memcpy(o->p + o->n, bytes, n);
-	o->n += n;
-}
 
 static void put_byte(struct json_out *o, uint8_t c)
 {
-	if (o->p)
-		o->p[o->n] = c;
-	o->n++;
+	*o->p++ = c;
 }
 
-static void put_control(struct json_out *o, uint8_t c)
+static void put_text(struct json_out *o, const uint8_t *p, const uint8_t *end)
 {
-	static const char hex[] = "0123456789abcdef";
-	const char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-	put_bytes(o, text, sizeof(text));
+	bool invalid = false;
+	o->p += json_text_put(o->p, p, (size_t)(end - p), &invalid);
 }
 
-static bool is_plain(uint8_t c)
-{
-	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
-}
-
-/* One byte of @s at *io_i, or one multi-byte character. */
-static void put_odd(struct json_out *o, struct slice s, size_t *io_i, bool escaped)
-{
-	size_t i = *io_i;
-	uint8_t c = s.ptr[i];
-	if (escaped && c == '\\' && i + 1 < s.len &&
-	    (s.ptr[i + 1] == '"' || s.ptr[i + 1] == '\\' || s.ptr[i + 1] == ']')) {
-		c = s.ptr[i + 1];
-		*io_i = i + 1;
-	}
-	*io_i += 1;
-	if (c == '"' || c == '\\') {
-		put_byte(o, '\\');
-		put_byte(o, c);
-	} else if (c < ' ') {
-		put_control(o, c);
-	} else if (c < 0x80) {
-		put_byte(o, c);
-	} else {
-		size_t most = s.len - i < 4 ? s.len - i : 4;
-		size_t n = 2;
-		while (n <= most && text_utf8_valid(s.ptr + i, n) != n)
-			n++;
-		if (n <= most) {
-			put_bytes(o, s.ptr + i, n);
-			*io_i = i + n;
-		} else {
-			put_bytes(o, "\xef\xbf\xbd", 3);
-		}
-	}
-}
-
-static void put_string(struct json_out *o, struct slice s, bool escaped)
+static void put_name(struct json_out *o, struct slice s)
 {
 	put_byte(o, '"');
-	for (size_t i = 0; i < s.len;) {
-		size_t run = i;
-		while (run < s.len && is_plain(s.ptr[run]))
-			run++;
-		put_bytes(o, s.ptr + i, run - i);
-		i = run;
-		if (i < s.len)
-			put_odd(o, s, &i, escaped);
+	put_text(o, s.ptr, s.ptr + s.len);
+	put_byte(o, '"');
+}
+
+/* A backslash escapes '"', '\\' and ']'; before anything else it stands for itself. */
+static void put_value(struct json_out *o, struct slice s)
+{
+	const uint8_t *p = s.ptr, *end = s.ptr + s.len, *q = p;
+	put_byte(o, '"');
+	while ((q = memchr(q, '\\', (size_t)(end - q))) != NULL && q + 1 < end) {
+		if (q[1] == '"' || q[1] == '\\' || q[1] == ']') {
+			put_text(o, p, q);
+			p = q + 1;
+		}
+		q += 2;
 	}
+	put_text(o, p, end);
 	put_byte(o, '"');
 }
 
 static void put_param(struct json_out *o, const struct sd *sd, const struct param *q)
 {
-	put_string(o, q->name, false);
+	put_name(o, q->name);
 	put_byte(o, ':');
 	if (q->same == SD_PARAMS_MAX) {
-		put_string(o, q->value, true);
+		put_value(o, q->value);
 		return;
 	}
 	put_byte(o, '[');
-	put_string(o, q->value, true);
+	put_value(o, q->value);
 	while (q->same != SD_PARAMS_MAX) {
 		q = &sd->params[q->same];
 		put_byte(o, ',');
-		put_string(o, q->value, true);
+		put_value(o, q->value);
 	}
 	put_byte(o, ']');
 }
@@ -234,10 +189,11 @@ static void put_all(struct json_out *o, const struct sd *sd)
 	for (unsigned e = 0; e < sd->n_elems; e++) {
 		if (sd->elems[e].first != e)
 			continue;
-		if (o->n > 1)
+		if (e > 0)
 			put_byte(o, ',');
-		put_string(o, sd->elems[e].id, false);
-		put_bytes(o, ":{", 2);
+		put_name(o, sd->elems[e].id);
+		put_byte(o, ':');
+		put_byte(o, '{');
 		bool first = true;
 		for (unsigned i = sd->repeats ? 0 : at; i < sd->n_params; i++) {
 			const struct param *q = &sd->params[i];
@@ -270,23 +226,20 @@ const char *syslog_sd_extract(const uint8_t *p, const uint8_t *end, struct rec_b
 			return why;
 	}
 	*ret_end = q;
-	struct json_out o = {0};
-	size_t room = (size_t)(q - p) * 6 + 8;
-	if (room > ROOM_BYTES_MAX) {
-		put_all(&o, &sd);
-		room = o.n;
-		o.n = 0;
-	}
+	size_t len = (size_t)(q - p);
+	if (len > SD_BYTES_MAX)
+		return "structured data is too long";
 	struct arena *a = &rb->b->arena;
-	uint32_t off = arena_take(a, room);
+	uint32_t off = arena_take(a, len * JSON_TEXT_FACTOR + 8);
 	if (!off) {
 		rb->full = true;
 		*ret_json = (struct val){0};
 		return NULL;
 	}
-	o.p = a->base + off;
+	struct json_out o = {a->base + off};
 	put_all(&o, &sd);
-	a->used = off + o.n;
-	*ret_json = val_of(VAL_JSON, off, o.n);
+	size_t written = (size_t)(o.p - (a->base + off));
+	a->used = off + written;
+	*ret_json = val_of(VAL_JSON, off, written);
 	return NULL;
 }

@@ -6,7 +6,8 @@
  *         U+FFFD.
  * Owns:   nothing.
  * Runs:   worker.
- * Limits: SD_ELEMS_MAX ids and SD_PARAMS_MAX names a message; beyond them it is an error.
+ * Limits: SD_ELEMS_MAX ids, SD_PARAMS_MAX names and SD_BYTES_MAX bytes a message; beyond them it is
+ * an error.
  */
 #ifndef SL_PARSERS_SYSLOG_SD_H
 #define SL_PARSERS_SYSLOG_SD_H
@@ -15,6 +16,7 @@
 
 #define SD_ELEMS_MAX  64
 #define SD_PARAMS_MAX 256
+#define SD_BYTES_MAX  (64u << 10)
 
 /* Reads structured data at @p, which is a '['. Sets *ret_json to a value in the arena of @rb (or
  * marks @rb full) and *ret_end behind the last ']'. Returns NULL, or what is wrong.

@@ -56,7 +56,8 @@ static size_t read_zone(const uint8_t *p, const uint8_t *end, int *ret_offset_s)
 	return n;
 }
 
-size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns)
+static size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns,
+		       bool *ret_zoned)
 {
 	/* 0123456789012345678
 	 * 2026-11-25T04:43:16
@@ -80,8 +81,16 @@ size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
 	if (n == 1)
 		return 0;
 	q += n;
-	q += read_zone(q, end, &c.offset_s);
+	n = read_zone(q, end, &c.offset_s);
+	*ret_zoned = n > 0;
+	q += n;
 	return civil_to_ns(&c, ret_ns) ? (size_t)(q - p) : 0;
+}
+
+size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns)
+{
+	bool zoned;
+	return read_iso(p, end, zone_s, ret_ns, &zoned);
 }
 
 #define MONTH(a, b, c) ((a) << 16 | (b) << 8 | (c))
@@ -182,16 +191,23 @@ static size_t read_clock(const uint8_t *p, const uint8_t *end, struct civil *c)
 	return 8 + read_fraction(p + 8, end, &c->ns);
 }
 
-size_t syslog_time_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
+/* Behind a year: not the first group of an IPv6 address. */
+static bool ends_year(const uint8_t *p, const uint8_t *end)
+{
+	if (p < end && *p == ':')
+		p++;
+	return p == end || *p == ' ';
+}
+
+/* "Oct 11 22:14:15", and with a year in front, in the middle or behind. */
+static size_t read_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
 		       int64_t *ret_ns)
 {
 	const uint8_t *q = p;
 	struct civil c = {.offset_s = zone_s};
 	if (end - q < 14)
 		return 0;
-	if (is_weekday(q))
-		q += 4;
-	else if (q[4] == ' ' && (c.year = read_year(q, end)) != 0)
+	if (q[4] == ' ' && (c.year = read_year(q, end)) != 0)
 		q += 5;
 	if (end - q < 14 || (c.month = syslog_month(q)) == 0)
 		return 0;
@@ -213,11 +229,24 @@ size_t syslog_time_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
 	if (n == 0)
 		return 0;
 	q += n;
-	if (!c.year && end - q >= 5 && *q == ' ' && (year = read_year(q + 1, end)) != 0 &&
-	    (end - q == 5 || q[5] == ' ' || q[5] == ':')) {
+	if (!c.year && q < end && *q == ' ' && (year = read_year(q + 1, end)) != 0 &&
+	    ends_year(q + 5, end)) {
 		c.year = year;
 		q += 5;
 	}
 	bool ok = c.year ? civil_to_ns(&c, ret_ns) : nearest_year(&c, now_ns, ret_ns);
 	return ok ? (size_t)(q - p) : 0;
+}
+
+size_t syslog_time_any(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
+		       int64_t *ret_ns, bool *ret_zoned)
+{
+	if (end - p < 14)
+		return 0;
+	size_t day = is_weekday(p) ? 4 : 0;
+	*ret_zoned = false;
+	size_t n = read_bsd(p + day, end, zone_s, now_ns, ret_ns);
+	if (n == 0)
+		n = read_iso(p + day, end, zone_s, ret_ns, ret_zoned);
+	return n ? day + n : 0;
 }

@@ -130,28 +130,13 @@ static void feed(struct parser_run *run, const struct sample *s, const size_t *c
 	parser_run_end(run);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool same_frame(const struct run_frame *a, const struct run_frame *b)
-{
-	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0 &&
-	       a->stream_off == b->stream_off && a->idx == b->idx && a->dir == b->dir &&
-	       a->body_off == b->body_off && a->body_len == b->body_len &&
-	       a->body_kind == b->body_kind && a->cut == b->cut &&
-	       same_text(a->unparsed, b->unparsed) && same_text(a->meta, b->meta) &&
-	       same_text(a->error, b->error);
-}
-
 static void check_same(const struct parser_run *whole, const struct parser_run *run,
 		       const struct sample *s, const char *when)
 {
 	check_promises(run, s, when);
 	size_t n = whole->n_frames < run->n_frames ? whole->n_frames : run->n_frames;
 	for (size_t i = 0; i < n; i++)
-		if (!same_frame(&whole->frames[i], &run->frames[i]))
+		if (!run_frame_same(&whole->frames[i], &run->frames[i]))
 			fail_msg("%s, %s, %s: frame %zu differs: '%.*s' and '%.*s'",
 				 run->parser->name, s->path, when, i, (int)whole->frames[i].len,
 				 (char *)whole->frames[i].bytes, (int)run->frames[i].len,

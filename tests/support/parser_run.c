@@ -201,6 +201,21 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 		k->error = extract(run, f);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool run_frame_same(const struct run_frame *a, const struct run_frame *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0 &&
+	       a->stream_off == b->stream_off && a->idx == b->idx && a->dir == b->dir &&
+	       a->body_off == b->body_off && a->body_len == b->body_len &&
+	       a->body_kind == b->body_kind && a->cut == b->cut &&
+	       same_text(a->unparsed, b->unparsed) && same_text(a->meta, b->meta) &&
+	       same_text(a->error, b->error);
+}
+
 /* --- Calls -------------------------------------------------------------------------------------
  */
 

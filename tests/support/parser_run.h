@@ -69,6 +69,9 @@ void parser_run_datagram(struct parser_run *run, unsigned dir, const void *bytes
 void parser_run_gap(struct parser_run *run, unsigned dir, size_t len);
 void parser_run_end(struct parser_run *run);
 
+/* The same bytes, places, kinds and texts. */
+bool run_frame_same(const struct run_frame *a, const struct run_frame *b);
+
 /* The options of @opts at their defaults, into @conf. */
 void parser_conf_defaults(const struct opt *opts, void *conf);
 

@@ -1,0 +1,728 @@
+/* Framing and reading of syslog. Numbers in brackets are those of the users' pains that a test
+ * stands for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "dataplane/base/civil.h"
+#include "parsers/parsers.h"
+#include "parsers/syslog.h"
+#include "tests/support/parser_run.h"
+#include "tests/support/record_text.h"
+
+static struct record_text rt;
+static struct parser_run run;
+
+/* --- What the tests say ------------------------------------------------------------------------
+ */
+
+static void at(const char *rfc3339)
+{
+	int64_t ns;
+	assert_true(civil_read_rfc3339(slice_str(rfc3339), &ns));
+	rt.time_ns = (uint64_t)ns;
+}
+
+static void message(const char *text)
+{
+	record_text_read(&rt, text, strlen(text));
+}
+
+static void has(const char *name, const char *want)
+{
+	const char *is = record_text_get(&rt, name);
+	if (!is || strcmp(is, want) != 0)
+		fail_msg("%s is '%s', not '%s'", name, is ? is : "(null)", want);
+}
+
+static void has_not(const char *name)
+{
+	const char *is = record_text_get(&rt, name);
+	if (is)
+		fail_msg("%s is '%s', not null", name, is);
+}
+
+static void is_all_text(const char *text)
+{
+	has("message", text);
+	has_not("hostname");
+	has_not("appname");
+	has_not("timestamp");
+}
+
+static void stream(const char *bytes)
+{
+	parser_run_data(&run, 0, bytes, strlen(bytes));
+}
+
+static void frame_is(size_t i, const char *want)
+{
+	assert_string_equal(run.broken, "");
+	if (i >= run.n_frames)
+		fail_msg("%zu frames, no frame %zu", run.n_frames, i);
+	const struct run_frame *f = &run.frames[i];
+	if (f->len != strlen(want) || memcmp(f->bytes, want, f->len) != 0)
+		fail_msg("frame %zu is '%.*s', not '%s'", i, (int)f->len, (char *)f->bytes, want);
+}
+
+static void frames_are(size_t n)
+{
+	assert_string_equal(run.broken, "");
+	assert_int_equal(run.n_frames, n);
+}
+
+/* --- RFC 5424 ----------------------------------------------------------------------------------
+ */
+
+static void rfc5424_gives_all_fields(void **state)
+{
+	message("<34>1 2026-11-25T04:43:16.123456789+01:00 web-1 su 77 ID47 [id@1 k=\"v\"] 'su "
+		"root' failed");
+	assert_null(rt.error);
+	has("facility", "auth");
+	has("severity", "crit");
+	has("hostname", "web-1");
+	has("appname", "su");
+	has("procid", "77");
+	has("msgid", "ID47");
+	has("timestamp", "2026-11-25T03:43:16.123456789Z");
+	has("message", "'su root' failed");
+	has("structured_data", "{\"id@1\":{\"k\":\"v\"}}");
+}
+
+/* [1] */
+static void rfc5424_takes_nil_for_every_field(void **state)
+{
+	message("<14>1 - - - - - -");
+	assert_null(rt.error);
+	has("facility", "user");
+	has("severity", "info");
+	static const char *const nil[] = {"hostname", "appname",   "procid",
+					  "msgid",    "timestamp", "structured_data"};
+	for (size_t i = 0; i < sizeof(nil) / sizeof(nil[0]); i++)
+		has_not(nil[i]);
+	has("message", "");
+}
+
+/* [17] */
+static void rfc5424_strips_a_byte_order_mark(void **state)
+{
+	message("<14>1 - - - - - - \xef\xbb\xbf{\"a\":1}");
+	has("message", "{\"a\":1}");
+	message("<14>1 - - - - - [a] \xef\xbb\xbf{\"a\":1}");
+	has("message", "{\"a\":1}");
+}
+
+static void rfc5424_keeps_blanks_of_the_message_unless_told(void **state)
+{
+	message("<14>1 - - - - - -   two");
+	has("message", "  two");
+	((struct syslog_conf *)rt.conf)->strip_blank = true;
+	message("<14>1 - - - - - -   two");
+	has("message", " two");
+	((struct syslog_conf *)rt.conf)->strip_blank = false;
+}
+
+static void structured_data_keeps_escapes_repeats_and_bad_bytes(void **state)
+{
+	message("<14>1 - - - - - [a x=\"\\\"\\\\\\]\\n\"] m");
+	has("structured_data", "{\"a\":{\"x\":\"\\\"\\\\]\\\\n\"}}");
+	message("<14>1 - - - - - [a ip=\"1\" ip=\"2\" z=\"\"][b][a y=\"3\" ip=\"4\"] m");
+	has("structured_data",
+	    "{\"a\":{\"ip\":[\"1\",\"2\",\"4\"],\"z\":\"\",\"y\":\"3\"},\"b\":{}}");
+	message("<14>1 - - - - - [a x=\"\x01\t\xff\xc3\xa9\"] m");
+	has("structured_data", "{\"a\":{\"x\":\"\\u0001\\t\xef\xbf\xbd\xc3\xa9\"}}");
+	message("<14>1 - - - - - [a x= \"1\"] m");
+	has("structured_data", "{\"a\":{\"x\":\"1\"}}");
+}
+
+/* [4] */
+static void malformed_rfc5424_goes_out_whole_with_an_error(void **state)
+{
+	static const char *const texts[] = {
+		"<14>1 - - - - - [a x=\"1] text",
+		"<14>1 - - - - - [a x=\"1\"",
+		"<14>1 - - - - - [a x=1] text",
+		"<14>1 - - - - - [ a] text",
+		"<14>1 - - - - - []",
+		"<14>1 - - - - - text without data",
+		"<14>1 - host app",
+		"<14>1 2026-02-30T00:00:00Z h a - - - m",
+		"<14>1 2026-02-03T00:00:00. h a - - - m",
+		"<14>1 - a  b c - - m",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		message(texts[i]);
+		if (!rt.error)
+			fail_msg("no error: %s", texts[i]);
+		has("message", texts[i]);
+	}
+}
+
+static void structured_data_is_bounded(void **state)
+{
+	static char text[200000];
+	size_t n = (size_t)sprintf(text, "<14>1 - - - - - ");
+	for (unsigned i = 0; i < 65; i++)
+		n += (size_t)sprintf(text + n, "[a%u]", i);
+	message(text);
+	assert_string_equal(rt.error, "structured data has too many elements");
+	n = (size_t)sprintf(text, "<14>1 - - - - - [a");
+	for (unsigned i = 0; i < 257; i++)
+		n += (size_t)sprintf(text + n, " p%u=\"\"", i);
+	sprintf(text + n, "]");
+	message(text);
+	assert_string_equal(rt.error, "structured data has too many parameters");
+	n = (size_t)sprintf(text, "<14>1 - - - - - [a p=\"");
+	memset(text + n, 1, 100000);
+	strncpy(text + n + 100000, "\"] m", 8);
+	message(text);
+	assert_string_equal(rt.error, "structured data is too long");
+}
+
+static void other_versions_are_read_when_they_fit_and_are_text_when_not(void **state)
+{
+	message("<14>2 - host app - - - m");
+	has("hostname", "host");
+	has("message", "m");
+	message("<14>2 - host app");
+	assert_null(rt.error);
+	is_all_text("2 - host app");
+}
+
+static void priority_beyond_191_is_an_error(void **state)
+{
+	message("<191>1 - - - - - - m");
+	has("facility", "local7");
+	has("severity", "debug");
+	message("<192>1 - - - - - - m");
+	assert_string_equal(rt.error, "priority is beyond 191");
+	has("message", "<192>1 - - - - - - m");
+}
+
+/* --- RFC 3164 ----------------------------------------------------------------------------------
+ */
+
+static void rfc3164_gives_host_tag_pid_and_message(void **state)
+{
+	at("2026-11-25T00:00:00Z");
+	message("<34>Oct 11 22:14:15 mymachine su[77]: 'su root' failed");
+	assert_null(rt.error);
+	has("facility", "auth");
+	has("severity", "crit");
+	has("timestamp", "2026-10-11T22:14:15Z");
+	has("hostname", "mymachine");
+	has("appname", "su");
+	has("procid", "77");
+	has("message", "'su root' failed");
+	has_not("msgid");
+	has_not("structured_data");
+}
+
+/* [2] */
+static void rfc3164_text_in_brackets_is_no_structured_data(void **state)
+{
+	message("<131>Jun 8 11:54:08 master apache_error [Tue Jun 08] [php7:emerg] rest");
+	has("hostname", "master");
+	has("appname", "apache_error");
+	has("message", "[Tue Jun 08] [php7:emerg] rest");
+	has_not("structured_data");
+	message("<131>Jun 8 11:54:08 [id@1 k=\"v\"] rest");
+	has("message", "[id@1 k=\"v\"] rest");
+	has_not("structured_data");
+	message("<131>[id@1 k=\"v\"] rest");
+	is_all_text("[id@1 k=\"v\"] rest");
+}
+
+/* [3] */
+static void cisco_sequence_host_and_time_are_read(void **state)
+{
+	at("2026-03-02T00:00:00Z");
+	message("<189>123: host: *Mar  1 18:46:11.123 UTC: %SYS-5-CONFIG_I: Configured");
+	has("hostname", "host");
+	has("appname", "%SYS-5-CONFIG_I");
+	has("timestamp", "2026-03-01T18:46:11.123Z");
+	has("message", "Configured");
+	has("sequence", "123");
+	message("<189>000030: *Feb 22 13:34:49.195 EST: %SYS-5-CONFIG_I: Configured");
+	has("timestamp", "2026-02-22T18:34:49.195Z");
+	has("sequence", "30");
+	has_not("hostname");
+	message("<189>: 2022 Oct 11 22:14:15 UTC: %ETHPORT-5-IF_DOWN: down");
+	has("timestamp", "2022-10-11T22:14:15Z");
+	has("appname", "%ETHPORT-5-IF_DOWN");
+	message("<189>38: 1w2d: %SYS-5-RESTART: up");
+	has_not("hostname");
+	has("appname", "%SYS-5-RESTART");
+	message("<166>Oct 11 2022 22:14:15 asa : %ASA-6-302013: Built");
+	has("hostname", "asa");
+	has("appname", "%ASA-6-302013");
+}
+
+/* [3] */
+static void a_second_time_stamp_is_the_devices(void **state)
+{
+	at("2026-03-02T00:00:00Z");
+	message("<189>Mar  1 18:46:12 R1 77: *Mar  1 18:46:11.123: %SYS-5-CONFIG_I: Configured");
+	has("hostname", "R1");
+	has("timestamp", "2026-03-01T18:46:12Z");
+	has("device_timestamp", "2026-03-01T18:46:11.123Z");
+	has("sequence", "77");
+	has("appname", "%SYS-5-CONFIG_I");
+	has("message", "Configured");
+}
+
+/* [4] */
+static void text_of_no_shape_is_the_message(void **state)
+{
+	static const char *const texts[] = {
+		"This is a message!",
+		"   { \"c2\":2 }",
+		"<xml>text</xml>",
+		"<14",
+		"<>x",
+		"12345",
+		"Foo 11 22:14:15 h a: b",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		message(texts[i]);
+		assert_null(rt.error);
+		is_all_text(texts[i]);
+		has_not("facility");
+		has_not("severity");
+	}
+}
+
+/* [5], [7] */
+static void the_year_is_the_one_nearest_to_packet_time(void **state)
+{
+	at("2026-01-01T00:00:05Z");
+	message("<13>Dec 31 23:59:59 h a: old year");
+	has("timestamp", "2025-12-31T23:59:59Z");
+	at("2025-12-31T23:59:58Z");
+	message("<13>Jan  1 00:00:01 h a: clock ahead");
+	has("timestamp", "2026-01-01T00:00:01Z");
+	at("2026-06-30T00:00:00Z");
+	message("<13>Jan  1 00:00:01 h a: half a year");
+	has("timestamp", "2026-01-01T00:00:01Z");
+	at("2026-02-01T00:00:00Z");
+	message("<13>Feb 29 10:00:00 h a: no such day this year");
+	has("timestamp", "2024-02-29T10:00:00Z");
+}
+
+/* [6] */
+static void the_senders_time_zone_is_an_option(void **state)
+{
+	struct syslog_conf *conf = rt.conf;
+	at("2026-01-01T00:00:05Z");
+	while (strcmp(syslog_zones[conf->timezone], "+08:00") != 0)
+		conf->timezone++;
+	message("<13>Jan  1 08:00:01 h a: m");
+	has("timestamp", "2026-01-01T00:00:01Z");
+	message("<13>2026-01-01T08:00:01 h a: m");
+	has("timestamp", "2026-01-01T00:00:01Z");
+	message("<13>2026-01-01T08:00:01Z h a: a zone in the text wins");
+	has("timestamp", "2026-01-01T08:00:01Z");
+	conf->timezone = 0;
+	for (int i = 0; syslog_zones[i]; i++) {
+		struct syslog_conf c = {.timezone = i};
+		int s = syslog_zone_s(&c);
+		assert_true(s >= -12 * 3600 && s <= 14 * 3600 && s % 900 == 0);
+	}
+}
+
+/* [8] */
+static void a_message_without_time_stamp_keeps_its_tag(void **state)
+{
+	message("<30>snmpd[6956]: Connection from UDP: [127.0.0.1]:21311");
+	has("appname", "snmpd");
+	has("procid", "6956");
+	has("message", "Connection from UDP: [127.0.0.1]:21311");
+	has_not("timestamp");
+	message("<27>xapi: [error|xen3] text");
+	has("appname", "xapi");
+	has("message", "[error|xen3] text");
+	message("<134>854 08/20/2013-19:05:23 CONFIG QLA23XX");
+	is_all_text("854 08/20/2013-19:05:23 CONFIG QLA23XX");
+}
+
+static void odd_times_are_read(void **state)
+{
+	static const struct {
+		const char *text, *time;
+	} cases[] = {
+		{"<13>2022-10-11T22:14:15Z h a: m", "2022-10-11T22:14:15Z"},
+		{"<13>2022-10-11 22:14:15,25 h a: m", "2022-10-11T22:14:15.25Z"},
+		{"<13>2022-10-11T22:14:15+0200 h a: m", "2022-10-11T20:14:15Z"},
+		{"<13>Oct 11 2022 22:14:15 h a: m", "2022-10-11T22:14:15Z"},
+		{"<13>Oct 11 22:14:15 2022 h a: m", "2022-10-11T22:14:15Z"},
+		{"<13>2022 Oct 11 22:14:15 h a: m", "2022-10-11T22:14:15Z"},
+		{"<13>Tue Oct 11 22:14:15 2022 h a: m", "2022-10-11T22:14:15Z"},
+		{"<13>Tue 2022-10-11 22:14:15 UTC h a: m", "2022-10-11T22:14:15Z"},
+		{"<13>OCT  1 2022 22:14:15.000001 h a: m", "2022-10-01T22:14:15.000001Z"},
+		{"<13>Oct 1 2022 22:14:15: h a: m", "2022-10-01T22:14:15Z"},
+		{"Oct 11 2022 22:14:15 h a: m", "2022-10-11T22:14:15Z"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		message(cases[i].text);
+		has("timestamp", cases[i].time);
+		has("hostname", "h");
+		has("appname", "a");
+		has("message", "m");
+	}
+}
+
+static void odd_hosts_and_tags_are_read(void **state)
+{
+	static const struct {
+		const char *rest, *host, *app, *pid, *message;
+	} cases[] = {
+		{"2001:db8::1 app[1]: m", "2001:db8::1", "app", "1", "m"},
+		{"[fe80::1%eth0] app: m", "fe80::1%eth0", "app", NULL, "m"},
+		{"robin: Hello", NULL, "robin", NULL, "Hello"},
+		{"h postfix/smtpd[12]: m", "h", "postfix/smtpd", "12", "m"},
+		{"h sshd(pam_unix)[12750]: m", "h", "sshd(pam_unix)", "12750", "m"},
+		{"h kernel: [ 12.5] m", "h", "kernel", NULL, "[ 12.5] m"},
+		{"h tag This msg", "h", "tag", NULL, "This msg"},
+		{"h sudo:   alice", "h", "sudo", NULL, "  alice"},
+		{"h -- MARK --", "h", NULL, NULL, "-- MARK --"},
+		{"h http://x/y z", "h", NULL, NULL, "http://x/y z"},
+		{"h {\"a\":1}", "h", NULL, NULL, "{\"a\":1}"},
+		{"h a[3]=5", "h", NULL, NULL, "a[3]=5"},
+		{"h app[main thread]: m", "h", NULL, NULL, "app[main thread]: m"},
+		{"last message repeated 3 times", NULL, NULL, NULL,
+		 "last message repeated 3 times"},
+		{"h last message repeated 3 times", "h", NULL, NULL,
+		 "last message repeated 3 times"},
+		{"Message forwarded from aix: sshd[6]: m", "aix", "sshd", "6", "m"},
+		{"%ASA: m", NULL, "%ASA", NULL, "m"},
+		{"h", "h", NULL, NULL, ""},
+		{"", NULL, NULL, NULL, ""},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), "<13>Oct 11 22:14:15 %s", cases[i].rest);
+		message(text);
+		assert_null(rt.error);
+		cases[i].host ? has("hostname", cases[i].host) : has_not("hostname");
+		cases[i].app ? has("appname", cases[i].app) : has_not("appname");
+		cases[i].pid ? has("procid", cases[i].pid) : has_not("procid");
+		has("message", cases[i].message);
+	}
+}
+
+/* [15], [16]: the encoder replaces such bytes, see test_encode_json. */
+static void bytes_that_are_no_utf8_stay_in_the_message(void **state)
+{
+	message("<13>Oct 11 22:14:15 h a: caf\xe9 \xff");
+	assert_null(rt.error);
+	has("message", "caf\xe9 \xff");
+}
+
+/* --- Framing -----------------------------------------------------------------------------------
+ */
+
+static void a_datagram_is_one_message(void **state)
+{
+	static const char several[] = "<13>Oct 11 22:14:15 h CEF:0|a|\nCEF:0|b|\nCEF:0|c|\n\n\0";
+	parser_run_datagram(&run, 0, several, sizeof(several));
+	/* [14] */
+	frames_are(1);
+	frame_is(0, "<13>Oct 11 22:14:15 h CEF:0|a|\nCEF:0|b|\nCEF:0|c|");
+	parser_run_datagram(&run, 0, "\n\0", 2);
+	frames_are(1);
+	parser_run_datagram(&run, 1, "<13>from the other side", 23);
+	frames_are(2);
+}
+
+/* [11] */
+static void a_counted_message_keeps_its_line_feeds(void **state)
+{
+	stream("17 <13>one\ntwo\nthree18 <13>with a feed\n\n\n");
+	frames_are(2);
+	frame_is(0, "<13>one\ntwo\nthree");
+	frame_is(1, "<13>with a feed");
+}
+
+/* [13] */
+static void a_counted_message_may_be_of_rfc3164(void **state)
+{
+	stream("27 <13>Oct 11 22:14:15 h a: b1");
+	frames_are(1);
+	frame_is(0, "<13>Oct 11 22:14:15 h a: b1");
+}
+
+/* [9] */
+static void both_framings_may_alternate_on_a_connection(void **state)
+{
+	stream("<13>line one\n8 <14>abcd<15>line two\n9 <16>abcde8 <17>abcd\n<18>three\r\n");
+	frames_are(6);
+	frame_is(0, "<13>line one");
+	frame_is(1, "<14>abcd");
+	frame_is(2, "<15>line two");
+	frame_is(3, "<16>abcde");
+	frame_is(4, "<17>abcd");
+	frame_is(5, "<18>three");
+	assert_int_equal(run.skipped, 0);
+}
+
+static void lines_end_with_lf_crlf_or_nul_and_may_be_plain(void **state)
+{
+	stream("<13>a\r\n<14>b");
+	parser_run_data(&run, 0, "\0<15>c\0\n\n", 9);
+	stream("plain\n99 bottles\n");
+	frames_are(5);
+	frame_is(1, "<14>b");
+	frame_is(2, "<15>c");
+	frame_is(3, "plain");
+	frame_is(4, "99 bottles");
+}
+
+/* [18] */
+static void the_last_line_needs_no_line_feed(void **state)
+{
+	stream("<13>a\n<14>b");
+	frames_are(1);
+	parser_run_end(&run);
+	frames_are(2);
+	frame_is(1, "<14>b");
+	assert_int_equal(run.left_over, 0);
+}
+
+static void an_incomplete_count_is_no_frame(void **state)
+{
+	stream("5 <13>a100 <14>b");
+	parser_run_end(&run);
+	frames_are(1);
+	assert_int_equal(run.left_over, 9);
+}
+
+/* [19] */
+static void a_line_is_not_searched_twice(void **state)
+{
+	static char line[1 << 20];
+	memset(line, 'a', sizeof(line));
+	/* Quadratic work would be 2^40 bytes here. The run copies, so this takes 64 KiB pieces. */
+	for (size_t i = 0; i < sizeof(line); i += 65536)
+		parser_run_data(&run, 0, line + i, 65536);
+	frames_are(0);
+	const struct syslog_state *st = run.state;
+	assert_int_equal(st->no_lf, sizeof(line));
+	stream("\n");
+	frames_are(1);
+	assert_int_equal(run.frames[0].len, sizeof(line));
+}
+
+/* [10] */
+static void a_count_larger_than_its_message_costs_no_other_message(void **state)
+{
+	stream("70 <13>1 - cut - - - -29 <14>1 - second - - - - longer29 <15>1 - third- - - - - "
+	       "longer");
+	frames_are(3);
+	frame_is(0, "<13>1 - cut - - - -");
+	assert_true(run.frames[0].cut);
+	frame_is(1, "<14>1 - second - - - - longer");
+	frame_is(2, "<15>1 - third- - - - - longer");
+}
+
+static void a_count_smaller_than_its_message_is_skipped_to_the_next_frame(void **state)
+{
+	stream("10 <13>1 - short - - - - tail\n<14>next\n");
+	frames_are(2);
+	frame_is(0, "<13>1 - sh");
+	frame_is(1, "<14>next");
+	assert_int_equal(run.skipped, 17);
+	assert_string_equal(run.why, "octet count is smaller than its message");
+}
+
+/* [12] */
+static void the_tail_of_an_oversize_frame_is_no_frame(void **state)
+{
+	run.out.bytes_max = 1000;
+	char body[2000];
+	memset(body, 'x', sizeof(body));
+	memcpy(body, "<13>1 - ", 8);
+	memcpy(body + 1500, "\n<14>1 - not a frame\n", 21);
+	stream("2000 ");
+	parser_run_data(&run, 0, body, sizeof(body));
+	stream("8 <15>real");
+	frames_are(1);
+	frame_is(0, "<15>real");
+	assert_int_equal(run.skipped, 2005);
+	assert_string_equal(run.why, "octet count is larger than the longest frame");
+}
+
+static void an_absurd_count_is_left_at_the_next_counted_frame(void **state)
+{
+	stream("9999999999 <13>1 - broken - - - - text21 <14>1 - good - - - - 8 <15>abcd");
+	frames_are(2);
+	frame_is(0, "<14>1 - good - - - - ");
+	frame_is(1, "<15>abcd");
+	stream("12345678901 <13>eleven digits are text\n<14>1 next\n");
+	frame_is(2, "<14>1 next");
+}
+
+static void a_gap_in_a_counted_frame_ends_with_it(void **state)
+{
+	stream("8 <13>abcd20 <14>ab");
+	parser_run_gap(&run, 0, 5);
+	stream("\n<15>trap\n8 <16>good");
+	frames_are(2);
+	frame_is(1, "<16>good");
+	assert_int_equal(run.skipped, 9);
+}
+
+static void a_gap_joins_no_halves_of_lines(void **state)
+{
+	stream("<13>whole\n<14>first half ");
+	parser_run_gap(&run, 0, 100);
+	stream("second half\n<15>whole too\n");
+	frames_are(2);
+	frame_is(1, "<15>whole too");
+	assert_int_equal(run.skipped, 12);
+	assert_int_equal(run.left_over, 15);
+}
+
+static void a_frame_right_behind_a_gap_is_kept_when_it_proves_itself(void **state)
+{
+	stream("<13>Oct 11 22:14:15 h a: one\n");
+	parser_run_gap(&run, 0, 100);
+	stream("<13>Oct 11 22:14:17 h a: three\n");
+	frames_are(2);
+	frame_is(1, "<13>Oct 11 22:14:17 h a: three");
+	parser_run_reset(&run);
+	parser_run_gap(&run, 0, 1); /* joined in mid-stream */
+	stream("28 <13>Oct 11 22:14:15 h a: b1x28 <13>Oct 11 22:14:15 h a: b2x");
+	parser_run_end(&run);
+	frames_are(2);
+	assert_int_equal(run.skipped, 0);
+}
+
+static void plain_text_behind_a_gap_is_believed_after_some_lines(void **state)
+{
+	parser_run_gap(&run, 0, 1);
+	for (unsigned i = 0; i < 20; i++)
+		stream("a line of plain text\n");
+	assert_true(run.n_frames >= 10);
+	frame_is(0, "a line of plain text");
+}
+
+static void what_the_server_says_is_left_alone(void **state)
+{
+	parser_run_data(&run, 1, "<13>echo\n", 9);
+	stream("<14>client\n");
+	frames_are(1);
+	frame_is(0, "<14>client");
+}
+
+/* --- Probe -------------------------------------------------------------------------------------
+ */
+
+static enum probe probe(const char *text)
+{
+	return parser_run_probe(&run, 0, false, text, strlen(text));
+}
+
+static void probe_knows_syslog_from_its_first_bytes(void **state)
+{
+	assert_int_equal(probe("<34>1 - - "), PROBE_YES);
+	assert_int_equal(probe("<191>x"), PROBE_YES);
+	assert_int_equal(probe("70 <34>1 -"), PROBE_YES);
+	assert_int_equal(probe("<192>x"), PROBE_MAYBE);
+	assert_int_equal(probe("plain text"), PROBE_MAYBE);
+	assert_int_equal(probe("<html>"), PROBE_MAYBE);
+	assert_int_equal(probe("<3"), PROBE_MORE);
+	assert_int_equal(probe("70 "), PROBE_MORE);
+	assert_int_equal(probe("\n"), PROBE_MORE);
+}
+
+static void probe_refuses_binary_bytes(void **state)
+{
+	static const char rsh[] = "1022\0user\0user\0ls\0";
+	static const char tls[] = "\x16\x03\x01\x02\x00\x01";
+	static const char nul_at_end[] = "<133>Apr  5 12:56:51 robin: Hello\0";
+	assert_int_equal(parser_run_probe(&run, 0, false, rsh, sizeof(rsh)), PROBE_NO);
+	assert_int_equal(parser_run_probe(&run, 0, false, rsh, 5), PROBE_NO);
+	assert_int_equal(parser_run_probe(&run, 0, false, tls, sizeof(tls)), PROBE_NO);
+	assert_int_equal(parser_run_probe(&run, 0, true, nul_at_end, sizeof(nul_at_end)),
+			 PROBE_YES);
+	assert_int_equal(parser_run_probe(&run, 1, false, "<34>1 - ", 8), PROBE_NO);
+}
+
+/* --- main --------------------------------------------------------------------------------------
+ */
+
+static int set_up(void **state)
+{
+	record_text_init(&rt, &parser_syslog);
+	parser_run_init(&run, &parser_syslog);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	record_text_fini(&rt);
+	parser_run_fini(&run);
+	return 0;
+}
+
+static int fresh(void **state)
+{
+	parser_run_reset(&run);
+	run.out.bytes_max = 1 << 20;
+	at("2025-11-25T04:43:16Z");
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(rfc5424_gives_all_fields),
+		TEST(rfc5424_takes_nil_for_every_field),
+		TEST(rfc5424_strips_a_byte_order_mark),
+		TEST(rfc5424_keeps_blanks_of_the_message_unless_told),
+		TEST(structured_data_keeps_escapes_repeats_and_bad_bytes),
+		TEST(malformed_rfc5424_goes_out_whole_with_an_error),
+		TEST(structured_data_is_bounded),
+		TEST(other_versions_are_read_when_they_fit_and_are_text_when_not),
+		TEST(priority_beyond_191_is_an_error),
+		TEST(rfc3164_gives_host_tag_pid_and_message),
+		TEST(rfc3164_text_in_brackets_is_no_structured_data),
+		TEST(cisco_sequence_host_and_time_are_read),
+		TEST(a_second_time_stamp_is_the_devices),
+		TEST(text_of_no_shape_is_the_message),
+		TEST(the_year_is_the_one_nearest_to_packet_time),
+		TEST(the_senders_time_zone_is_an_option),
+		TEST(a_message_without_time_stamp_keeps_its_tag),
+		TEST(odd_times_are_read),
+		TEST(odd_hosts_and_tags_are_read),
+		TEST(bytes_that_are_no_utf8_stay_in_the_message),
+		TEST(a_datagram_is_one_message),
+		TEST(a_counted_message_keeps_its_line_feeds),
+		TEST(a_counted_message_may_be_of_rfc3164),
+		TEST(both_framings_may_alternate_on_a_connection),
+		TEST(lines_end_with_lf_crlf_or_nul_and_may_be_plain),
+		TEST(the_last_line_needs_no_line_feed),
+		TEST(an_incomplete_count_is_no_frame),
+		TEST(a_line_is_not_searched_twice),
+		TEST(a_count_larger_than_its_message_costs_no_other_message),
+		TEST(a_count_smaller_than_its_message_is_skipped_to_the_next_frame),
+		TEST(the_tail_of_an_oversize_frame_is_no_frame),
+		TEST(an_absurd_count_is_left_at_the_next_counted_frame),
+		TEST(a_gap_in_a_counted_frame_ends_with_it),
+		TEST(a_gap_joins_no_halves_of_lines),
+		TEST(a_frame_right_behind_a_gap_is_kept_when_it_proves_itself),
+		TEST(plain_text_behind_a_gap_is_believed_after_some_lines),
+		TEST(what_the_server_says_is_left_alone),
+		TEST(probe_knows_syslog_from_its_first_bytes),
+		TEST(probe_refuses_binary_bytes),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
