@@ -66,7 +66,8 @@ static enum step step_head(struct http1_call *c)
 	const struct queued *q = attribute(c, status);
 	unsigned flags = q ? q->flags : 0;
 	bool connected = (flags & Q_CONNECT) && status < 300;
-	st->changed = status == 101 || connected;
+	if (status == 101 || connected)
+		st->changed = HTTP1_UPGRADED;
 	begin_body(m, st->changed || (flags & Q_HEAD) || status == 204 || status == 304);
 	m->unsure = !q;
 	queue_trim(st);
@@ -186,7 +187,7 @@ struct parse_result http1_answers(struct http1_call *c)
 	struct parse_result r = {.status = PARSE_MORE};
 	if (st->changed) {
 		r.status = PARSE_DONE;
-		r.why = "upgraded to another protocol";
+		r.why = st->changed;
 	}
 	r.consumed = call_pos(c, kept_from(&st->ans));
 	r.needed = c->in->data.len - r.consumed + 1;

@@ -107,14 +107,14 @@ static const char *inflate_all(struct slice in, bool deflate, uint8_t *out, size
 	const char *why = "body is not gzip as its content-encoding says";
 	if (!is_gzip(in)) {
 		struct slice raw = in;
-		if (is_zlib(in))
+		bool zlib = is_zlib(in);
+		if (zlib)
 			why = inflate_one(&in, 15, out, cap, w, ret_len);
+		if (!deflate || (zlib && !why))
+			return why;
 		/* The first bytes of raw deflate may look like a zlib header. */
-		if (why && deflate && !inflate_one(&raw, -15, out, cap, w, ret_len))
-			why = NULL;
-		else if (why && deflate && !is_zlib(raw))
-			why = "compressed body is damaged";
-		return why;
+		const char *why_raw = inflate_one(&raw, -15, out, cap, w, ret_len);
+		return zlib && why_raw ? why : why_raw;
 	}
 	do {
 		why = inflate_one(&in, 15 + 16, out + len, cap - len, w, &n);

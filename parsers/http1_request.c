@@ -95,7 +95,7 @@ static bool put_due(struct http1_call *c)
 
 /* --- In --------------------------------------------------------------------------------------- */
 
-enum step { STEP_ON, STEP_MORE, STEP_CHANGED };
+enum step { STEP_ON, STEP_MORE };
 
 static void search_from(struct http1_msg *m, uint64_t start)
 {
@@ -118,14 +118,23 @@ static bool is_tls(struct slice s)
 	return s.len >= 2 && s.ptr[0] == 0x16 && s.ptr[1] == 3;
 }
 
+/* The session goes on as something else. No answer will tell of the requests that wait. */
+static enum step change(struct http1_state *st, const char *to)
+{
+	st->changed = to;
+	for (unsigned i = 0; i < st->n; i++)
+		queue_at(st, i)->flags |= Q_NO_WAIT;
+	return STEP_ON;
+}
+
 /* Something begins that is no request. */
 static enum step no_request(struct http1_call *c, struct slice rest)
 {
 	struct http1_msg *m = &c->st->req;
-	if (c->st->asked_change || is_tls(rest)) {
-		c->tally.why = c->st->asked_change ? "upgraded to another protocol" : "TLS";
-		return STEP_CHANGED;
-	}
+	if (c->st->asked_change)
+		return change(c->st, HTTP1_UPGRADED);
+	if (is_tls(rest))
+		return change(c->st, "TLS");
 	if (rest.len == 1 && rest.ptr[0] == 0x16)
 		return STEP_MORE;
 	search_from(m, m->at);
@@ -295,8 +304,7 @@ static enum step step_head(struct http1_call *c)
 	if (slice_eq(place.method, SLICE_LIT("PRI")) && slice_eq(place.path, SLICE_LIT("*"))) {
 		m->at = m->start;
 		m->phase = PHASE_BEGIN;
-		c->tally.why = "HTTP/2";
-		return STEP_CHANGED;
+		return change(st, "HTTP/2");
 	}
 	st->asked_change = slice_eq(place.method, SLICE_LIT("CONNECT")) ||
 			   ((m->flags & HEAD_UPGRADE) && (m->flags & HEAD_UPGRADE_CONN));
@@ -381,7 +389,7 @@ static struct parse_result result(struct http1_call *c, enum parse_status status
 	if (r.skipped && !r.why)
 		r.why = no_request_text;
 	/* Nothing but the body of one request is awaited: no call before its end. */
-	if (m->phase == PHASE_LENGTH && !m->skipping && st->n == 1)
+	if (m->phase == PHASE_LENGTH && !m->skipping && st->n == 1 && !(m->flags & HEAD_EXPECT))
 		r.needed = rest + (size_t)m->body_left;
 	return r;
 }
@@ -427,18 +435,17 @@ struct parse_result http1_requests(struct http1_call *c)
 	for (;;) {
 		if (!put_due(c))
 			return result(c, PARSE_OK);
-		if (st->changed && !queue_first_without(st, Q_OUT))
+		if (st->changed && !queue_first_without(st, Q_OUT)) {
+			c->tally.why = st->changed;
 			return result(c, PARSE_DONE);
+		}
 		if (st->n == QUEUE_MAX && queue_last(st)->flags & Q_WHOLE) {
 			if (queue_first_without(st, Q_OUT))
 				return result(c, PARSE_MORE);
 			st->pipelines = true; /* so many answers are missing: give up on them */
 			queue_go_blind(st);
 		}
-		enum step s = step(c);
-		if (s == STEP_CHANGED)
-			return result(c, PARSE_DONE);
-		if (s == STEP_ON)
+		if (step(c) == STEP_ON)
 			continue;
 		if (c->in->end || c->in->before_gap)
 			cut_off(c);

@@ -21,7 +21,8 @@
 
 #include "parsers/http1.h"
 
-#define QUEUE_MAX 32
+#define QUEUE_MAX      32
+#define HTTP1_UPGRADED "upgraded to another protocol"
 
 enum queue_flag {
 	Q_WHOLE = 1,     /* its last byte was read */
@@ -51,9 +52,10 @@ struct http1_state {
 	struct queued queue[QUEUE_MAX];
 	struct http1_progress progress; /* of the first request that is not out */
 	uint64_t now_ns;
-	uint64_t gap_at[2]; /* [0] requests, [1] answers: the hole before this offset is dealt with
-			     */
-	uint64_t lost;      /* bytes before req.start that are in no request, not yet consumed */
+	uint64_t gap_at[2];  /* [0] requests, [1] answers: the hole before this offset is dealt with
+			      */
+	uint64_t lost;       /* bytes before req.start that are in no request, not yet consumed */
+	const char *changed; /* not NULL: the session goes on as this */
 	uint16_t early_status; /* an answer was seen before the request it is for */
 	uint8_t first, n;
 	bool gap_seen[2];
@@ -61,7 +63,6 @@ struct http1_state {
 	bool blind;
 	bool pipelines;    /* the client has sent a request before the answer to the one before */
 	bool asked_change; /* the newest request is CONNECT or has Upgrade */
-	bool changed;      /* and the server said yes */
 };
 
 /* One call of parse. */
