@@ -43,6 +43,8 @@ static void check_effective(const struct config *c)
 	free(text);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	static const char marker[] = "\n%%%%\n";
