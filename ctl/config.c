@@ -9,10 +9,10 @@ const struct opt config_top_opts[] = {
 	 .type = OPT_INT,
 	 .off = offsetof(struct config, workers),
 	 .min = 1,
-	 .max = 128,
+	 .max = CONFIG_WORKERS_MAX,
 	 .def = "1",
-	 .help = "Worker cores. Sessions are shared out among them by a hash of addresses and "
-		 "ports."},
+	 .help = "Worker cores of a replay: sessions are shared out among them by a hash of "
+		 "addresses and ports. A run has one worker for each receive queue of its ports."},
 	{.name = "patterns",
 	 .type = OPT_STRINGS,
 	 .off = offsetof(struct config, patterns),

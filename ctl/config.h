@@ -4,7 +4,7 @@
  * Out:    struct config; or everything that is wrong, with file, line, column and key.
  * Owns:   all memory of a configuration, until config_free; names and texts are borrowed from it.
  * Runs:   main.
- * Limits: CONFIG_SOURCES_MAX, CONFIG_QUEUES_MAX, CONFIG_FILES_MAX; YAML's own limits per file.
+ * Limits: the CONFIG_*_MAX below; YAML's own limits per file.
  *
  * Loading is all or nothing: a file with one error gives no configuration.
  */
@@ -22,6 +22,7 @@
 #define CONFIG_SOURCES_MAX 16384 /* sources and sinks; frame counts them in 16 bits */
 #define CONFIG_QUEUES_MAX  16384
 #define CONFIG_FILES_MAX   1024 /* format files */
+#define CONFIG_WORKERS_MAX 64
 
 struct capture_port_conf {
 	const char *device; /* a PCI address, or a virtual device: net_af_packet0,iface=eth1 */

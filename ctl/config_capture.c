@@ -20,10 +20,10 @@ const struct opt config_port_opts[] = {
 	 .type = OPT_INT,
 	 .off = offsetof(struct capture_port_conf, queues),
 	 .min = 1,
-	 .max = 128,
+	 .max = CONFIG_WORKERS_MAX,
 	 .def = "1",
-	 .help = "Receive queues. With fewer than workers, the workers share them by a hash in "
-		 "software."},
+	 .help = "Receive queues, each read by a worker on a core of its own; the card shares out "
+		 "the sessions among them."},
 	OPT_END,
 };
 
@@ -38,7 +38,17 @@ static void check_device(const struct config_loader *l, const struct yaml_val *p
 	}
 }
 
-#define PORTS_MAX 64
+static void check_queues(const struct config_loader *l, const struct yaml_val *ports)
+{
+	int64_t n = 0;
+	for (size_t i = 0; i < l->c->capture.n_ports; i++)
+		n += l->c->capture.ports[i].queues;
+	if (n > CONFIG_WORKERS_MAX)
+		option_err(&l->r, ports, "%lld queues in all; expected at most %d, one worker each",
+			   (long long)n, CONFIG_WORKERS_MAX);
+}
+
+#define PORTS_MAX CONFIG_WORKERS_MAX
 
 static int read_ports(struct config_loader *l, const struct yaml_val *ports)
 {
@@ -66,6 +76,7 @@ static int read_ports(struct config_loader *l, const struct yaml_val *ports)
 		if (options_read(&l->r, &shape, v))
 			check_device(l, v, p, cap->ports);
 	}
+	check_queues(l, ports);
 	return 0;
 }
 

@@ -158,29 +158,29 @@ static void a_bad_value_says_what_was_expected_with_range_and_unit(void **state)
 {
 	static const struct bad bad[] = {
 		{"workers: 0\n" BASE, "x.yaml:1:10: workers: \"0\" is out of range; expected a "
-				      "whole number from 1 to 128\n"},
-		{"workers: 129\n" BASE, "x.yaml:1:10: workers: \"129\" is out of range; expected a "
-					"whole number from 1 to 128\n"},
+				      "whole number from 1 to 64\n"},
+		{"workers: 65\n" BASE, "x.yaml:1:10: workers: \"65\" is out of range; expected a "
+				       "whole number from 1 to 64\n"},
 		{"workers: -1\n" BASE, "x.yaml:1:10: workers: \"-1\" is out of range; expected a "
-				       "whole number from 1 to 128\n"},
+				       "whole number from 1 to 64\n"},
 		{"workers: two\n" BASE, "x.yaml:1:10: workers: \"two\" is no whole number; "
-					"expected a whole number from 1 to 128\n"},
+					"expected a whole number from 1 to 64\n"},
 		{"workers: \"2\"\n" BASE, "x.yaml:1:10: workers: \"2\" is text, in quotes or as a "
-					  "block; expected a whole number from 1 to 128\n"},
+					  "block; expected a whole number from 1 to 64\n"},
 		{"workers: 1.5\n" BASE, "x.yaml:1:10: workers: \"1.5\" is no whole number; "
-					"expected a whole number from 1 to 128\n"},
+					"expected a whole number from 1 to 64\n"},
 		{"workers: 99999999999999999999\n" BASE,
 		 "x.yaml:1:10: workers: \"99999999999999999999\" is out of range; expected a whole "
-		 "number from 1 to 128\n"},
+		 "number from 1 to 64\n"},
 		{"workers: 9999999999999999999\n" BASE,
 		 "x.yaml:1:10: workers: \"9999999999999999999\" is out of range; expected a whole "
-		 "number from 1 to 128\n"},
+		 "number from 1 to 64\n"},
 		{"workers: [1]\n" BASE, "x.yaml:1:10: workers: a list does not fit here; expected "
-					"a whole number from 1 to 128\n"},
+					"a whole number from 1 to 64\n"},
 		{"workers:\n" BASE,
-		 "x.yaml:1:9: workers: no value; expected a whole number from 1 to 128\n"},
+		 "x.yaml:1:9: workers: no value; expected a whole number from 1 to 64\n"},
 		{"workers: ~\n" BASE,
-		 "x.yaml:1:10: workers: no value; expected a whole number from 1 to 128\n"},
+		 "x.yaml:1:10: workers: no value; expected a whole number from 1 to 64\n"},
 		{"flow: { tcp_idle: 5 }\n" BASE, "x.yaml:1:19: flow.tcp_idle: \"5\" has no unit; "
 						 "expected a duration from 1s to 1d\n"},
 		{"flow: { tcp_idle: 5sec }\n" BASE,
@@ -240,9 +240,13 @@ static void a_port_without_a_device_is_told(void **state)
 		 "(0000:3b:00.0), or a virtual device of DPDK (net_af_packet0,iface=eth1).\n"},
 		{"capture: { ports: [{ device: a, queues: auto }] }\n" BASE,
 		 "x.yaml:1:41: capture.ports[0].queues: \"auto\" is no whole number; expected a "
-		 "whole number from 1 to 128\n"},
+		 "whole number from 1 to 64\n"},
 		{"capture: { ports: [{ device: a }, { device: a }] }\n" BASE,
 		 "x.yaml:1:45: capture.ports[1].device: device \"a\" is in line 1 already\n"},
+		{"capture: { ports: [{ device: a, queues: 40 }, { device: b, queues: 30 }] "
+		 "}\n" BASE,
+		 "x.yaml:1:19: capture.ports: 70 queues in all; expected at most 64, one worker "
+		 "each\n"},
 		{"capture: { eal: { a: b } }\n" BASE,
 		 "x.yaml:1:17: capture.eal: a map does not fit here; expected text, or a list of "
 		 "texts\n"},
