@@ -5,6 +5,7 @@
 #include "dataplane/extract/grok.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/extract/kv.h"
+#include "dataplane/extract/plan.h"
 #include "dataplane/match/regex.h"
 
 struct field {
@@ -18,6 +19,7 @@ struct format {
 	char *name;
 	int kind; /* enum format_kind */
 	struct regex *regex;
+	struct plan *plan; /* of the same pattern, where it has one */
 	struct kv kv;
 	struct csv csv;
 	struct typed_name *types; /* kv, logfmt */
@@ -79,6 +81,15 @@ static int add_field(struct format *f, const struct format_def *def, struct name
 	return 0;
 }
 
+/* What PCRE2 has compiled, as a plan where that is possible. */
+static void make_plan(struct format *f, const char *pattern, bool named_only)
+{
+	struct shape *shape = shape_parse(pattern, named_only);
+	if (shape)
+		f->plan = plan_create(shape_root(shape));
+	shape_destroy(shape);
+}
+
 /* A type for a field that the pattern does not have is a mistake, not a wish. */
 static int check_types(const struct format *f, const struct format_def *def,
 		       const struct names *names, struct err *e)
@@ -102,6 +113,7 @@ static int compile_regex(struct format *f, const struct format_def *def, struct 
 	int r = regex_compile(def->pattern, REGEX_WHOLE | REGEX_CAPTURES, &f->regex, &at, e);
 	if (r < 0)
 		return err_prefix(e, r, "at character %zu of the pattern: ", at + 1);
+	make_plan(f, def->pattern, false);
 	for (unsigned i = 1; i <= regex_n_groups(f->regex); i++) {
 		const char *name = regex_group_name(f->regex, i);
 		r = name ? add_field(f, def, names, name, NULL, i, e) : 0;
@@ -122,6 +134,8 @@ static int compile_grok(struct format *f, const struct format_def *def, const st
 	r = regex_compile(p.regex, REGEX_WHOLE | REGEX_NAMED | REGEX_CAPTURES, &f->regex, &at, e);
 	if (r < 0)
 		err_prefix(e, r, "at character %zu of the pattern as written out: ", at + 1);
+	else
+		make_plan(f, p.regex, true);
 	for (unsigned i = 0; r == 0 && i < p.n_fields; i++)
 		r = add_field(f, def, names, p.fields[i].name, p.fields[i].type, i + 1, e);
 	grok_pattern_fini(&p);
@@ -228,6 +242,7 @@ void format_destroy(struct format *f)
 	mem_free(f->types);
 	mem_free(f->text[0]);
 	mem_free(f->text[1]);
+	plan_destroy(f->plan);
 	regex_destroy(f->regex);
 	mem_free(f->name);
 	mem_free(f);
@@ -245,7 +260,7 @@ const char *format_engine(const struct format *f)
 		[FORMAT_LOGFMT] = "logfmt", [FORMAT_CSV] = "csv",     [FORMAT_TSV] = "tsv",
 		[FORMAT_JSON] = "json",
 	};
-	return names[f->kind];
+	return f->plan ? "plan" : names[f->kind];
 }
 
 bool format_has_sender_keys(const struct format *f)
@@ -336,18 +351,38 @@ static void put(struct reading *r, unsigned i, struct slice text)
 	rec_pair(rb, field->key, v);
 }
 
+static void start_twins(struct reading *r)
+{
+	for (unsigned i = 0; r->f->has_twins && i < r->f->n_fields; i++)
+		r->s->pair_of[i] = -1;
+}
+
 static bool read_regex(struct reading *r, struct slice line)
 {
 	enum regex_result res = regex_match(r->f->regex, r->s->regex, line);
 	r->s->counts.too_costly += res == REGEX_COSTLY;
 	if (res != REGEX_YES)
 		return false;
-	for (unsigned i = 0; r->f->has_twins && i < r->f->n_fields; i++)
-		r->s->pair_of[i] = -1;
+	start_twins(r);
 	for (unsigned i = 0; i < r->f->n_fields; i++) {
 		struct slice part = regex_group(r->s->regex, line, r->f->fields[i].group);
 		if (part.ptr)
 			put(r, i, part);
+	}
+	return true;
+}
+
+static bool read_plan(struct reading *r, struct slice line)
+{
+	struct plan_part parts[PLAN_GROUPS_MAX + 1];
+	enum plan_result res = plan_match(r->f->plan, line, parts);
+	if (res != PLAN_YES)
+		return res == PLAN_UNSURE && read_regex(r, line);
+	start_twins(r);
+	for (unsigned i = 0; i < r->f->n_fields; i++) {
+		struct plan_part part = parts[r->f->fields[i].group];
+		if (part.from != PLAN_UNSET)
+			put(r, i, slice_of(line.ptr + part.from, part.to - part.from));
 	}
 	return true;
 }
@@ -381,7 +416,7 @@ bool format_extract(const struct format *f, struct format_scratch *s, struct sli
 	switch (f->kind) {
 	case FORMAT_GROK:
 	case FORMAT_REGEX:
-		ok = read_regex(&r, line);
+		ok = f->plan ? read_plan(&r, line) : read_regex(&r, line);
 		break;
 	case FORMAT_CSV:
 	case FORMAT_TSV:

@@ -1,0 +1,328 @@
+#include "format_files.h"
+
+#include "dataplane/extract/plan.h"
+#include "dataplane/match/regex.h"
+
+/* A fixed sequence of numbers, so that a failure comes again (xorshift64). */
+static uint64_t seed = 0x2545f4914f6cdd1du;
+
+static unsigned any(unsigned below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed % below);
+}
+
+/* One pattern read both ways. */
+struct both {
+	struct regex *regex;
+	struct regex_scratch *scratch;
+	struct plan *plan;
+	unsigned n_groups;
+	const char *pattern;
+	unsigned n_yes, n_no, n_unsure;
+};
+
+static struct both both_of(const char *pattern, bool named_only)
+{
+	struct both b = {.pattern = pattern};
+	struct err e;
+	size_t at;
+	if (regex_compile(pattern, REGEX_WHOLE | (named_only ? REGEX_NAMED : 0), &b.regex, &at,
+			  &e) < 0)
+		fail_msg("%s: %s", pattern, e.text);
+	b.n_groups = regex_n_groups(b.regex);
+	b.scratch = regex_scratch_create(b.n_groups);
+	struct shape *shape = shape_parse(pattern, named_only);
+	if (shape)
+		b.plan = plan_create(shape_root(shape));
+	shape_destroy(shape);
+	return b;
+}
+
+static void both_free(struct both *b)
+{
+	plan_destroy(b->plan);
+	regex_scratch_destroy(b->scratch);
+	regex_destroy(b->regex);
+}
+
+/* The plan gives the captures of PCRE2, or says that it is not sure. */
+static void compare(struct both *b, const char *text, size_t len)
+{
+	static uint8_t line[1 << 16];
+	struct plan_part parts[PLAN_GROUPS_MAX + 1];
+	assert_true(len + SL_PAD <= sizeof(line));
+	memcpy(line, text, len);
+	/* What lies behind the line must not matter. */
+	memset(line + len, 'a' + (int)any(26), SL_PAD);
+	struct slice s = slice_of(line, len);
+	enum regex_result want = regex_match(b->regex, b->scratch, s);
+	enum plan_result got = plan_match(b->plan, s, parts);
+	b->n_unsure += got == PLAN_UNSURE;
+	if (got == PLAN_UNSURE || want == REGEX_COSTLY)
+		return;
+	b->n_yes += got == PLAN_YES;
+	b->n_no += got == PLAN_NO;
+	if ((got == PLAN_YES) != (want == REGEX_YES))
+		fail_msg("%s on \"%.*s\": plan %d, pcre2 %d", b->pattern, (int)len, text, got,
+			 want);
+	for (unsigned g = 1; got == PLAN_YES && g <= b->n_groups; g++) {
+		struct slice part = regex_group(b->scratch, s, g);
+		bool set = parts[g].from != PLAN_UNSET;
+		if (set != (part.ptr != NULL) ||
+		    (set && (parts[g].from != (size_t)(part.ptr - line) ||
+			     parts[g].to - parts[g].from != part.len)))
+			fail_msg("%s on \"%.*s\": group %u is %d..%d, expected %.*s", b->pattern,
+				 (int)len, text, g, (int)parts[g].from, (int)parts[g].to,
+				 (int)part.len, (const char *)part.ptr);
+	}
+}
+
+static void expect(const char *pattern, bool planned)
+{
+	struct both b = both_of(pattern, true);
+	if ((b.plan != NULL) != planned)
+		fail_msg("%s: plan %d", pattern, b.plan != NULL);
+	both_free(&b);
+}
+
+static void fields_that_are_ended_by_what_follows_have_a_plan(void **state)
+{
+	expect("(?<a>\\S+) (?<b>[^\"]*)\" (?<c>\\d+)", true);
+	expect("(?<a>\\S+): (?<b>.*)", true);
+	expect("(?<a>.*?) - (?<b>.*?)\\s*", true);
+	expect("(?<a>\\d{1,3}(?:\\.\\d{1,3}){3})(?::(?<p>\\d+))? x", true);
+	expect("\\[(?<t>(?:Jan|Feb) +\\d+)\\] (?:(?<n>\\d+)|-)", true);
+	expect("\"(?<q>[^\"\\\\]*(?:\\\\.[^\"\\\\]*)*)\"", true);
+	expect("(?<a>\\w+)(?<b>\\W+)(?<c>.*)", true);
+}
+
+static void fields_that_need_search_have_none(void **state)
+{
+	expect("(?<a>\\w+)(?<b>\\w+)", false);
+	expect("(?=x)x", false);
+	expect("(?<a>x)\\1", false);
+	expect("(?>x+)y", false);
+	expect("x++y", false);
+	expect("(?i)x", false);
+	expect("(?:(?<a>\\d),)*x", false);
+	expect("\\bx", false);
+}
+
+static void a_choice_that_leads_nowhere_is_left_to_pcre2(void **state)
+{
+	struct both b = both_of("(?<a>.*?): (?<b>\\d+)", true);
+	struct plan_part parts[3];
+	uint8_t line[64 + SL_PAD] = "x: y: 12";
+	assert_non_null(b.plan);
+	assert_int_equal(plan_match(b.plan, slice_of(line, 8), parts), PLAN_UNSURE);
+	memcpy(line, "x: 12   ", 8);
+	assert_int_equal(plan_match(b.plan, slice_of(line, 5), parts), PLAN_YES);
+	memcpy(line, "x 12    ", 8);
+	assert_int_equal(plan_match(b.plan, slice_of(line, 4), parts), PLAN_NO);
+	both_free(&b);
+}
+
+/* ---- random patterns on random lines ---- */
+
+static const char *const parts_of_patterns[] = {
+	"a",       "b",    " ",    ":",       ": ",           "-",         "ab",       "\\d+",
+	"\\S+",    "\\S*", "\\w+", "[^:]+",   "[^:]*?",       ".*?",       ".*",       " *",
+	" +",      "\\s*", "a?",   "[ab]{2}", "\\d{1,2}",     "(?:a|b)",   "(?:ab|a)", "(?:-|\\d+)",
+	"(?: :)?", "\\.",  "x*",   "[^ ]+",   "(?:\\.\\d+)*", "(?:a|bc)?", "[a-c]+?",  ".",
+};
+
+enum { N_PARTS = sizeof(parts_of_patterns) / sizeof(parts_of_patterns[0]) };
+
+static void make_pattern(char *out, size_t cap)
+{
+	size_t at = 0;
+	unsigned n_groups = 0;
+	for (unsigned i = 1 + any(7); i > 0; i--) {
+		bool group = any(3) == 0, optional = group && any(4) == 0;
+		if (group)
+			at += (size_t)snprintf(out + at, cap - at, "%s(?<f%u>",
+					       optional ? "(?:" : "", n_groups++);
+		for (unsigned k = 1 + any(2); k > 0; k--)
+			at += (size_t)snprintf(out + at, cap - at, "%s",
+					       parts_of_patterns[any(N_PARTS)]);
+		if (group)
+			at += (size_t)snprintf(out + at, cap - at, optional ? ") ?)?" : ")");
+	}
+}
+
+static void random_patterns_read_as_pcre2_does(void **state)
+{
+	static const char letters[] = "aabbc  ::--11.2x\n\"";
+	unsigned n_plans = 0, n_patterns = 0, n_yes = 0, n_no = 0, n_unsure = 0;
+	while (n_plans < 1500 && n_patterns < 100000) {
+		char pattern[256], line[64];
+		make_pattern(pattern, sizeof(pattern));
+		struct both b = both_of(pattern, true);
+		n_patterns++;
+		for (unsigned i = 0; b.plan && i < 200; i++) {
+			unsigned len = any(i < 100 ? 8 : 40);
+			for (unsigned k = 0; k < len; k++)
+				line[k] = letters[any(sizeof(letters) - 1)];
+			compare(&b, line, len);
+		}
+		n_plans += b.plan != NULL;
+		n_yes += b.n_yes;
+		n_no += b.n_no;
+		n_unsure += b.n_unsure;
+		both_free(&b);
+	}
+	print_message("%u of %u patterns have a plan: %u lines fit, %u do not, %u are left to "
+		      "pcre2\n",
+		      n_plans, n_patterns, n_yes, n_no, n_unsure);
+	assert_true(n_yes > 5000);
+}
+
+/* ---- the shipped formats on real lines, whole and damaged ---- */
+
+static size_t mutate(char *line, size_t len, size_t cap)
+{
+	static const char bytes[] = " :[]\"-.\\a0\xff\n";
+	for (unsigned i = 1 + any(3); i > 0; i--) {
+		size_t at = len ? any((unsigned)len) : 0;
+		switch (any(4)) {
+		case 0:
+			if (len)
+				line[at] = bytes[any(sizeof(bytes) - 1)];
+			break;
+		case 1:
+			if (len)
+				memmove(line + at, line + at + 1, --len - at);
+			break;
+		case 2:
+			if (len + 1 < cap) {
+				memmove(line + at + 1, line + at, len - at);
+				line[at] = bytes[any(sizeof(bytes) - 1)];
+				len++;
+			}
+			break;
+		default:
+			len = at;
+		}
+	}
+	return len;
+}
+
+static void compare_file(struct both *b, const char *set)
+{
+	char path[256], *line = NULL, copy[8192];
+	size_t cap = 0;
+	ssize_t n;
+	snprintf(path, sizeof(path), "data/logs/loghub/%s_2k.log", set);
+	FILE *f = pairs_open_shared(path);
+	if (!f)
+		skip();
+	while ((n = getline(&line, &cap, f)) > 0) {
+		size_t len = (size_t)n - (line[n - 1] == '\n');
+		len = len > 4096 ? 4096 : len;
+		compare(b, line, len);
+		for (unsigned i = 0; i < 4; i++) {
+			memcpy(copy, line, len);
+			compare(b, copy, mutate(copy, len, sizeof(copy)));
+		}
+	}
+	free(line);
+	fclose(f);
+}
+
+static void shipped_formats_read_real_lines_as_pcre2_does(void **state)
+{
+	static const char *const sets[][2] = {
+		{"Android", "loghub-android"},
+		{"Apache", "loghub-apache"},
+		{"BGL", "loghub-bgl"},
+		{"HDFS", "loghub-hdfs"},
+		{"HPC", "loghub-hpc"},
+		{"Hadoop", "loghub-hadoop"},
+		{"Linux", "loghub-linux"},
+		{"Mac", "loghub-mac"},
+		{"OpenSSH", "loghub-openssh"},
+		{"OpenStack", "loghub-openstack"},
+		{"Zookeeper", "loghub-zookeeper"},
+		{"Linux", "access"},
+	};
+	struct grok *lib = patterns_load(NULL);
+	for (unsigned i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		struct format_file *ff = format_file_load(sets[i][1]);
+		struct grok_pattern p;
+		struct err e;
+		assert_int_equal(grok_expand(lib, ff->defs[0].pattern, &p, NULL, &e), 0);
+		struct both b = both_of(p.regex, true);
+		if (!b.plan)
+			fail_msg("%s has no plan", sets[i][1]);
+		compare_file(&b, sets[i][0]);
+		print_message("%s: %u fit, %u do not, %u are left to pcre2\n", sets[i][1], b.n_yes,
+			      b.n_no, b.n_unsure);
+		both_free(&b);
+		grok_pattern_fini(&p);
+		format_file_free(ff);
+	}
+	grok_destroy(lib);
+}
+
+static void every_single_pattern_of_the_library_reads_as_pcre2_does(void **state)
+{
+	static const char *const lines[] = {
+		"10.0.0.1",
+		"::1",
+		"fe80::1%eth0",
+		"2000:6a0:b:315:10:23:4:13",
+		"a.example.org",
+		"Nov 25 04:43:16",
+		"2026-11-25T04:43:16.5+01:00",
+		"10/Oct/2000:13:55:36 -0700",
+		"/a/b c",
+		"http://u@h:80/p?q=1",
+		"\"a \\\" b\"",
+		"-12.5e",
+		"0x1f",
+		"a@b.c",
+		"00:19:bb:2e:85:42",
+		"INFO",
+	};
+	struct grok *lib = patterns_load(NULL);
+	unsigned n_plans = 0, n_yes = 0;
+	for (size_t i = 0; i < grok_count(lib); i++) {
+		char pattern[128], copy[128];
+		struct grok_pattern p;
+		struct err e;
+		snprintf(pattern, sizeof(pattern), "%%{%s}", grok_name(lib, i));
+		if (grok_expand(lib, pattern, &p, NULL, &e) < 0)
+			fail_msg("%s: %s", pattern, e.text);
+		struct both b = both_of(p.regex, true);
+		for (unsigned k = 0; b.plan && k < 2000; k++) {
+			const char *line = lines[k % (sizeof(lines) / sizeof(lines[0]))];
+			size_t len = strlen(line);
+			memcpy(copy, line, len);
+			compare(&b, copy, k < 16 ? len : mutate(copy, len, sizeof(copy)));
+		}
+		n_plans += b.plan != NULL;
+		n_yes += b.n_yes;
+		both_free(&b);
+		grok_pattern_fini(&p);
+	}
+	print_message("%u of %zu patterns of the library have a plan; %u lines fit\n", n_plans,
+		      grok_count(lib), n_yes);
+	assert_true(n_plans > 50);
+	grok_destroy(lib);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fields_that_are_ended_by_what_follows_have_a_plan),
+		cmocka_unit_test(fields_that_need_search_have_none),
+		cmocka_unit_test(a_choice_that_leads_nowhere_is_left_to_pcre2),
+		cmocka_unit_test(random_patterns_read_as_pcre2_does),
+		cmocka_unit_test(shipped_formats_read_real_lines_as_pcre2_does),
+		cmocka_unit_test(every_single_pattern_of_the_library_reads_as_pcre2_does),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
