@@ -296,7 +296,7 @@ static bool can_expire(const struct flow *f)
 
 static unsigned expire_waits(struct flow *f, uint64_t now_ns, unsigned budget)
 {
-	for (unsigned list = 0; list < N_WAIT_LISTS; list++) {
+	for (unsigned list = WAIT_SHORT; list <= WAIT_LONG; list++) {
 		struct session_ends *l = &f->wait_list[list];
 		while (budget && l->head && f->waits[l->head].armed_ns <= now_ns && can_expire(f)) {
 			uint32_t w = l->head;
@@ -333,16 +333,17 @@ static void expire_sessions(struct flow *f, uint64_t now_ns, unsigned budget)
 	}
 }
 
-/* Little is left of the pool: the holes open longest are given up, so that the next one need not
- * be at once.
+/* Little is left of the pool: the holes open longest are given up, those without a deadline first,
+ * so that the next one need not be at once.
  */
 static void shed_memory(struct flow *f)
 {
 	for (unsigned i = 0; i < SHED_PER_CALL; i++) {
 		if (f->pool.n_free + f->pool.n_spent >= f->pool.n_pages / 16)
 			return;
-		uint32_t w = f->wait_list[WAIT_LONG].head;
-		w = w ? w : f->wait_list[WAIT_SHORT].head;
+		uint32_t w = 0;
+		for (unsigned list = N_WAIT_LISTS; !w && list-- > 0;)
+			w = f->wait_list[list].head;
 		if (!w || !can_expire(f))
 			return;
 		uint32_t idx = f->waits[w].session;
@@ -363,6 +364,17 @@ static void tick(struct flow *f)
 	expire_sessions(f, f->now_ns - TIME_SLACK_NS, budget);
 }
 
+/* The clock follows the newest packet. A capture put together from others, or a clock that was set,
+ * may step back for good: then so does this one, or all sessions would seem long idle.
+ */
+#define STEP_BACK_NS 10000000000u
+
+static void set_clock(struct flow *f, uint64_t time_ns)
+{
+	if (time_ns > f->now_ns || f->now_ns - time_ns > STEP_BACK_NS)
+		f->now_ns = time_ns;
+}
+
 /* ---- the calls ---- */
 
 unsigned flow_track(struct flow *f, const struct pkt *pkts, unsigned n,
@@ -380,8 +392,7 @@ unsigned flow_track(struct flow *f, const struct pkt *pkts, unsigned n,
 	f->packets[FLOW_packets_in] += n;
 	for (unsigned i = 0; i < n; i++) {
 		f->packets_left = n - i;
-		if (pkts[i].time_ns > f->now_ns)
-			f->now_ns = pkts[i].time_ns;
+		set_clock(f, pkts[i].time_ns);
 		if (pkts[i].proto == IPPROTO_TCP_)
 			tcp_track(f, &pkts[i], hash[i]);
 		else
@@ -397,8 +408,7 @@ unsigned flow_advance(struct flow *f, uint64_t now_ns, const struct flow_event *
 {
 	f->n_ev = 0;
 	f->packets_left = 0;
-	if (now_ns > f->now_ns)
-		f->now_ns = now_ns;
+	set_clock(f, now_ns);
 	tick(f);
 	*ret_ev = f->ev;
 	return f->n_ev;

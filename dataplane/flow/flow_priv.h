@@ -28,6 +28,7 @@ struct flow_wait {
 	struct hold hold;
 	uint32_t session;
 	uint32_t prev, next; /* of the list; free ones: next */
+	uint32_t n_kept;     /* segments that came early */
 	uint8_t dir;
 	uint8_t list; /* enum wait_list */
 	uint8_t pad[2];
@@ -42,6 +43,7 @@ struct flow_wait {
 enum wait_list {
 	WAIT_SHORT, /* flow.gap_wait */
 	WAIT_LONG,  /* flow.gap_wait_unacked */
+	WAIT_OPEN,  /* no deadline */
 	N_WAIT_LISTS
 };
 

@@ -88,6 +88,18 @@ static void wait_eat(struct flow *f, struct flow_wait *x, const struct hold_run 
 	f->runs_held -= before - x->hold.n_runs;
 }
 
+/* The peer has acknowledged bytes of the hole: since when? */
+static void wait_mark(struct flow_wait *x, const struct flow_dir *d, uint64_t time_ns)
+{
+	if (x->mark_pos <= d->pos)
+		x->mark_pos = 0;
+	int32_t ahead = seq_diff(d->ack_max, d->next_seq);
+	if (!x->mark_pos && d->flags & DIR_ACKED && ahead > 0) {
+		x->mark_pos = d->pos + (uint32_t)ahead;
+		x->mark_ns = time_ns;
+	}
+}
+
 /* Sets the deadline anew after any change; frees the wait when nothing is left in it. */
 static void wait_rearm(struct flow *f, struct flow_dir *d, uint64_t time_ns)
 {
@@ -102,17 +114,18 @@ static void wait_rearm(struct flow *f, struct flow_dir *d, uint64_t time_ns)
 		x->deadline_ns = x->opened_ns + f->gap_wait_ns;
 	} else {
 		x->opened_ns = r.first_ns;
-		if (x->mark_pos <= d->pos)
-			x->mark_pos = 0;
-		int32_t ahead = seq_diff(d->ack_max, d->next_seq);
-		if (!x->mark_pos && d->flags & DIR_ACKED && ahead > 0) {
-			x->mark_pos = d->pos + (uint32_t)ahead;
-			x->mark_ns = time_ns;
+		wait_mark(x, d, time_ns);
+		uint64_t heard_ns = x->peer_ns > x->opened_ns ? x->peer_ns : x->opened_ns;
+		if (x->mark_pos) {
+			x->deadline_ns = x->mark_ns + f->gap_wait_ns;
+		} else if (x->n_kept >= SURE_SEGMENTS ||
+			   !f->table.s[x->session].pub.seen[!x->dir]) {
+			x->deadline_ns = heard_ns + f->gap_wait_unacked_ns;
+			list = WAIT_LONG;
+		} else {
+			x->deadline_ns = NEVER;
+			list = WAIT_OPEN;
 		}
-		uint64_t heard = x->peer_ns > x->opened_ns ? x->peer_ns : x->opened_ns;
-		x->deadline_ns =
-			x->mark_pos ? x->mark_ns + f->gap_wait_ns : heard + f->gap_wait_unacked_ns;
-		list = x->mark_pos ? WAIT_SHORT : WAIT_LONG;
 	}
 	/* On the same list it keeps its place: who looks there finds the deadline moved. */
 	if (x->list != list) {
@@ -286,6 +299,7 @@ static void keep(struct flow *f, uint32_t idx, unsigned dir, const struct reasm_
 	struct hold_sum sum = hold_put(&x->hold, &f->pool, pos, seg->bytes, &src);
 	hold_put_cut(&x->hold, &f->pool, pos + seg->bytes.len, seg->cut_bytes, &src);
 	f->runs_held = f->runs_held - before + x->hold.n_runs;
+	x->n_kept++;
 	f->bytes[FLOW_BYTES_held] += sum.stored;
 	f->bytes[FLOW_BYTES_retransmitted] += sum.same;
 	f->bytes[FLOW_BYTES_overlap_differs] += sum.differs;
@@ -361,27 +375,39 @@ static void trim_end(struct flow *f, struct flow_dir *d, struct reasm_segment *s
 	f->bytes[FLOW_BYTES_after_end] += n;
 }
 
-/* Outside every window. A few such segments in a row, each where the one before ended, are the
- * stream itself, gone on while the capture was blind for more than a window: then a gap of unknown
- * length (its distance modulo 2^32) is told. True: the segment now stands at next_seq.
- */
-#define ODD_SEGMENTS 4
+/* Where no sender would be by what was seen so far: see WINDOW_BYTES, LEAP_BYTES. */
+static bool is_odd(const struct flow_dir *d, uint32_t seq)
+{
+	int32_t ahead = seq_diff(seq, d->next_seq);
+	if (ahead > (int32_t)WINDOW_BYTES || ahead < -(int32_t)WINDOW_BYTES)
+		return true;
+	return seq_diff(seq, d->end_seq) > (int32_t)LEAP_BYTES &&
+	       !(d->flags & DIR_ACKED && seq_diff(seq, d->ack_max) <= 0);
+}
 
-static bool rejoin(struct flow *f, uint32_t idx, unsigned dir, const struct reasm_segment *seg)
+/* An odd segment is left out. But SURE_SEGMENTS in a row are the stream itself, gone on while the
+ * capture was blind; out of the window that is a gap at once, its length known modulo 2^32. False:
+ * left out.
+ */
+static bool believe(struct flow *f, uint32_t idx, unsigned dir, const struct reasm_segment *seg)
 {
 	struct flow_dir *d = &f->table.s[idx].dir[dir];
 	d->n_odd = d->n_odd && d->odd_seq == seg->seq ? (uint8_t)(d->n_odd + 1) : 1;
 	d->odd_seq = seg->seq + (uint32_t)seg->bytes.len + seg->cut_bytes;
-	if (d->n_odd < ODD_SEGMENTS || d->flags & (DIR_FIN | DIR_ORIGIN)) {
+	if (d->n_odd < SURE_SEGMENTS || d->flags & DIR_FIN) {
 		f->bytes[FLOW_BYTES_after_end] += seg->bytes.len;
 		return false;
 	}
+	d->n_odd = 0;
+	uint32_t ahead = seg->seq - d->next_seq;
+	if (ahead <= WINDOW_BYTES)
+		return true;
 	while (reasm_shed(f, idx, dir, &seg->cause))
 		;
 	emit_gap(f, idx, dir, seg->seq - d->next_seq, FLOW_GAP_WAITED, &seg->cause);
 	d->end_seq = d->next_seq;
 	d->flags &= (uint8_t) ~(DIR_ACKED | DIR_RST);
-	d->gap_bytes = d->n_odd = 0;
+	d->gap_bytes = 0;
 	return true;
 }
 
@@ -409,9 +435,7 @@ void reasm_add(struct flow *f, uint32_t idx, unsigned dir, struct reasm_segment 
 		reasm_start(d, seg.seq - ORIGIN_BYTES);
 		d->flags = (uint8_t)((d->flags & ~DIR_KNOWN) | DIR_ORIGIN);
 	}
-	int32_t ahead = seq_diff(seg.seq, d->next_seq);
-	if ((ahead > (int32_t)WINDOW_BYTES || ahead < -(int32_t)WINDOW_BYTES) &&
-	    !rejoin(f, idx, dir, &seg))
+	if (is_odd(d, seg.seq) && !believe(f, idx, dir, &seg))
 		return;
 	trim_end(f, d, &seg);
 	while (trim_front(f, d, &seg)) {
@@ -431,17 +455,28 @@ void reasm_add(struct flow *f, uint32_t idx, unsigned dir, struct reasm_segment 
 		d->flags &= (uint8_t)~DIR_ORIGIN;
 }
 
+static void take_ack(struct flow_dir *d, uint32_t ack)
+{
+	uint32_t known = d->end_seq; /* sent, or acknowledged */
+	if (d->flags & DIR_ACKED) {
+		if (seq_diff(ack, d->ack_max) <= 0)
+			return;
+		if (seq_diff(d->ack_max, known) > 0)
+			known = d->ack_max;
+	}
+	uint32_t beyond = ack - known;
+	if (beyond > LEAP_BYTES && known - ack > WINDOW_BYTES)
+		return;
+	d->ack_max = ack;
+	d->flags |= DIR_ACKED;
+}
+
 void reasm_peer(struct flow *f, uint32_t idx, unsigned dir, bool has_ack, uint32_t ack,
 		uint64_t time_ns)
 {
 	struct flow_dir *d = &f->table.s[idx].dir[dir];
-	if (has_ack && d->flags & DIR_KNOWN &&
-	    seq_diff(ack, d->next_seq) <= (int32_t)WINDOW_BYTES &&
-	    seq_diff(ack, d->next_seq) >= -(int32_t)WINDOW_BYTES &&
-	    (!(d->flags & DIR_ACKED) || seq_diff(ack, d->ack_max) > 0)) {
-		d->ack_max = ack;
-		d->flags |= DIR_ACKED;
-	}
+	if (has_ack && d->flags & DIR_KNOWN)
+		take_ack(d, ack);
 	if (!d->wait)
 		return;
 	struct flow_wait *x = &f->waits[d->wait];

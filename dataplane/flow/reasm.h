@@ -10,7 +10,9 @@
  * A hole is given up (a gap is told, the bytes behind it go on) for these reasons only:
  *
  *   ACKED   the peer acknowledged bytes in it, and gap_wait has passed since
- *   WAITED  no packet of the peer for gap_wait_unacked since the bytes behind it came
+ *   WAITED  no packet of the peer for gap_wait_unacked since the bytes behind it came; where the
+ *           peer had been seen before, SURE_SEGMENTS must stand behind the hole, since one alone
+ *           may be damaged, and then all that the sender goes on with would come too late
  *   MEMORY  a limit
  *   END     the session is over
  *
@@ -26,10 +28,18 @@
 
 #include "dataplane/flow/flow_priv.h"
 
-#define ORIGIN_BYTES 65536u
+#define ORIGIN_BYTES  65536u
 
-/* A segment's bytes further than this from next_seq are outside every window (RFC 7323: 1 GiB). */
-#define WINDOW_BYTES (1u << 30)
+/* A segment further than this from next_seq is outside every window (RFC 7323: 1 GiB). */
+#define WINDOW_BYTES  (1u << 30)
+
+/* One that leaves so much out behind all that was seen or acknowledged is not believed at once: its
+ * number may be damaged. More than the receive buffers of usual hosts.
+ */
+#define LEAP_BYTES    (16u << 20)
+
+/* So many segments, each where the one before ended, are believed. */
+#define SURE_SEGMENTS 4
 
 struct reasm_segment {
 	uint32_t seq; /* of the first byte */

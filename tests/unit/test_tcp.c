@@ -549,7 +549,7 @@ static void a_new_syn_in_an_idle_session_begins_a_new_one(void **state)
 	r.now_ns += 60 * SECOND;
 	r.isn[C] += 100000;
 	rig_tcp(&r, C, TCP_SYN, 0, 0, "");
-	rig_expect(&r, "c[3 waited]@0 c\"def\"@3 end(idle)");
+	rig_expect(&r, "c[3 end]@0 c\"def\"@3 end(idle)");
 	rig_fini(&r);
 }
 
