@@ -89,6 +89,8 @@ static const struct zone {
 	{"MDT", -6}, {"PST", -8}, {"PDT", -7}, {"CET", 1},  {"CEST", 2}, {"JST", 9},
 };
 
+#define N_ZONES (sizeof(zones) / sizeof(zones[0]))
+
 /* " UTC" and its like at @p, before ':' or, for UTC and GMT, a blank. Returns its end and the
  * offset; @p when there is none.
  */
@@ -99,12 +101,11 @@ static const uint8_t *read_zone_name(const uint8_t *p, const uint8_t *end, int *
 	const uint8_t *q = p + 1;
 	while (q < end && text_lower(*q) >= 'a' && text_lower(*q) <= 'z')
 		q++;
-	if (q - p < 4 || q - p > 5)
+	bool colon = q < end && *q == ':';
+	if (q - p < 4 || q - p > 5 || !(colon || at_blank(q, end)))
 		return p;
-	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
-		if (!text_ieq(syslog_part(p + 1, q), slice_str(zones[i].name)))
-			continue;
-		if ((q < end && *q == ':') || (i < 2 && at_blank(q, end))) {
+	for (size_t i = 0; i < (colon ? N_ZONES : 2); i++) {
+		if (text_ieq(syslog_part(p + 1, q), slice_str(zones[i].name))) {
 			*io_zone_s = zones[i].hours * 3600;
 			return q;
 		}

@@ -6,6 +6,7 @@ struct param {
 	struct slice name, value;
 	uint16_t elem;     /* the first element of the same id */
 	uint16_t same;     /* the next parameter of the same name and element, or SD_PARAMS_MAX */
+	bool escaped;      /* the value holds a backslash */
 	bool follows_same; /* it is such a next one */
 };
 
@@ -33,19 +34,27 @@ static const uint8_t *name_end(const uint8_t *p, const uint8_t *end)
 }
 
 /* The quote that ends a value which begins at @p, or NULL. */
-static const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
+static const uint8_t *value_end(const uint8_t *p, const uint8_t *end, bool *ret_escaped)
 {
-	for (; p < end && *p != '"'; p++)
-		if (*p == '\\' && ++p == end)
+	*ret_escaped = false;
+	for (; p < end && *p != '"'; p++) {
+		if (*p != '\\')
+			continue;
+		*ret_escaped = true;
+		if (++p == end)
 			return NULL;
+	}
 	return p < end ? p : NULL;
 }
 
-static void add_param(struct sd *sd, struct slice name, struct slice value)
+static void add_param(struct sd *sd, struct slice name, struct slice value, bool escaped)
 {
 	uint16_t i = (uint16_t)sd->n_params++, elem = sd->elems[sd->n_elems - 1].first;
-	sd->params[i] =
-		(struct param){.name = name, .value = value, .elem = elem, .same = SD_PARAMS_MAX};
+	sd->params[i] = (struct param){.name = name,
+				       .value = value,
+				       .elem = elem,
+				       .same = SD_PARAMS_MAX,
+				       .escaped = escaped};
 	for (unsigned j = i; j-- > 0;) {
 		struct param *q = &sd->params[j];
 		if (q->elem == elem && slice_eq(q->name, name)) {
@@ -69,10 +78,12 @@ static const uint8_t *read_param(struct sd *sd, const uint8_t *p, const uint8_t 
 		q++;
 	if (q == end || *q != '"')
 		return NULL;
-	const uint8_t *close = value_end(q + 1, end);
+	bool escaped;
+	const uint8_t *close = value_end(q + 1, end, &escaped);
 	if (!close)
 		return NULL;
-	add_param(sd, slice_of(p, (size_t)(eq - p)), slice_of(q + 1, (size_t)(close - q - 1)));
+	add_param(sd, slice_of(p, (size_t)(eq - p)), slice_of(q + 1, (size_t)(close - q - 1)),
+		  escaped);
 	return close + 1;
 }
 
@@ -138,7 +149,7 @@ static void put_byte(struct json_out *o, uint8_t c)
 static void put_text(struct json_out *o, const uint8_t *p, const uint8_t *end)
 {
 	bool invalid = false;
-	o->p += json_text_put(o->p, p, (size_t)(end - p), &invalid);
+	o->p += json_text_put_padded(o->p, p, (size_t)(end - p), &invalid);
 }
 
 static void put_name(struct json_out *o, struct slice s)
@@ -149,11 +160,11 @@ static void put_name(struct json_out *o, struct slice s)
 }
 
 /* A backslash escapes '"', '\\' and ']'; before anything else it stands for itself. */
-static void put_value(struct json_out *o, struct slice s)
+static void put_value(struct json_out *o, const struct param *v)
 {
-	const uint8_t *p = s.ptr, *end = s.ptr + s.len, *q = p;
+	const uint8_t *p = v->value.ptr, *end = p + v->value.len, *q = p;
 	put_byte(o, '"');
-	while ((q = memchr(q, '\\', (size_t)(end - q))) != NULL && q + 1 < end) {
+	while (v->escaped && (q = memchr(q, '\\', (size_t)(end - q))) != NULL && q + 1 < end) {
 		if (q[1] == '"' || q[1] == '\\' || q[1] == ']') {
 			put_text(o, p, q);
 			p = q + 1;
@@ -169,15 +180,15 @@ static void put_param(struct json_out *o, const struct sd *sd, const struct para
 	put_name(o, q->name);
 	put_byte(o, ':');
 	if (q->same == SD_PARAMS_MAX) {
-		put_value(o, q->value);
+		put_value(o, q);
 		return;
 	}
 	put_byte(o, '[');
-	put_value(o, q->value);
+	put_value(o, q);
 	while (q->same != SD_PARAMS_MAX) {
 		q = &sd->params[q->same];
 		put_byte(o, ',');
-		put_value(o, q->value);
+		put_value(o, q);
 	}
 	put_byte(o, ']');
 }
@@ -230,7 +241,7 @@ const char *syslog_sd_extract(const uint8_t *p, const uint8_t *end, struct rec_b
 	if (len > SD_BYTES_MAX)
 		return "structured data is too long";
 	struct arena *a = &rb->b->arena;
-	uint32_t off = arena_take(a, len * JSON_TEXT_FACTOR + 8);
+	uint32_t off = arena_take(a, len * JSON_TEXT_FACTOR + JSON_TEXT_SLACK);
 	if (!off) {
 		rb->full = true;
 		*ret_json = (struct val){0};

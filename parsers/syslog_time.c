@@ -3,35 +3,79 @@
 #include "dataplane/base/civil.h"
 #include "dataplane/base/text.h"
 
+#ifdef __SSSE3__
+#include <tmmintrin.h>
+#endif
+
 #define HALF_YEAR_NS (183 * 86400 * NS_PER_S)
 
 /* Two digits at @p, or a number beyond 99. */
-static unsigned two(const uint8_t *p)
+static inline unsigned two(const uint8_t *p)
 {
 	unsigned a = p[0] - '0', b = p[1] - '0';
 	return a > 9 || b > 9 ? 255 : a * 10 + b;
 }
 
-/* Reads ".123" at @p. Returns the bytes read; a dot alone is read too. */
-static size_t read_fraction(const uint8_t *p, const uint8_t *end, uint32_t *ret_ns)
+/* civil_to_ns, and a short way for the years in which every fourth is a leap year and for days that
+ * every month has.
+ */
+static inline bool to_ns(const struct civil *c, int64_t *ret_ns)
 {
-	uint32_t ns = 0;
-	size_t digits = 0;
+	static const uint16_t days_before[] = {0,   0,   31,  59,  90,  120, 151,
+					       181, 212, 243, 273, 304, 334};
+	bool plain = c->year >= 1970 && c->year < 2100 && (unsigned)c->month - 1 < 12 &&
+		     (unsigned)c->day - 1 < 28 && (unsigned)c->hour < 24 && (unsigned)c->min < 60 &&
+		     (unsigned)c->sec < 60;
+	if (!plain)
+		return civil_to_ns(c, ret_ns);
+	unsigned year = (unsigned)c->year - 1970;
+	unsigned leap = c->month > 2 && (year & 3) == 2;
+	int64_t days =
+		year * 365 + (year + 1) / 4 + days_before[c->month] + leap + (unsigned)c->day - 1;
+	int64_t s = days * 86400 + c->hour * 3600 + c->min * 60 + c->sec - c->offset_s;
+	*ret_ns = s * NS_PER_S + c->ns;
+	return true;
+}
+
+/* The number that eight ASCII digits are, the first one in the lowest byte. */
+static inline uint32_t eight_digits(uint64_t v)
+{
+	v = (v & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
+	v = (v & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+	return (uint32_t)((v & 0x0000ffff0000ffff) * 42949672960001 >> 32);
+}
+
+/* Reads ".123" at @p; digits beyond the ninth count for nothing. Returns the bytes read; a dot
+ * alone is read too.
+ */
+static inline size_t read_fraction(const uint8_t *p, const uint8_t *end, uint32_t *ret_ns)
+{
+	static const uint32_t scale[] = {1000000000, 100000000, 10000000, 1000000, 100000,
+					 10000,      1000,      100,      10};
 	*ret_ns = 0;
 	if (p == end || (*p != '.' && *p != ','))
 		return 0;
-	const uint8_t *q = p + 1;
-	for (; q < end && text_is_digit(*q); q++, digits++)
-		if (digits < 9)
-			ns = ns * 10 + (uint32_t)(*q - '0');
-	static const uint32_t scale[] = {1000000000, 100000000, 10000000, 1000000, 100000,
-					 10000,      1000,      100,      10,      1};
-	*ret_ns = ns * scale[digits < 9 ? digits : 9];
+	uint64_t v;
+	memcpy(&v, p + 1, 8);
+	uint64_t no_digit =
+		((v + 0x4646464646464646) | (v - 0x3030303030303030)) & 0x8080808080808080;
+	size_t n = no_digit ? (size_t)__builtin_ctzll(no_digit) / 8 : 8;
+	if (n > (size_t)(end - p - 1))
+		n = (size_t)(end - p - 1);
+	if (n == 0)
+		return 1;
+	/* Zeros move in from below: in front of the digits. */
+	*ret_ns = eight_digits(v << (64 - 8 * n)) * scale[n];
+	const uint8_t *q = p + 1 + n;
+	if (n == 8 && q < end && text_is_digit(*q))
+		*ret_ns += (uint32_t)(*q++ - '0');
+	while (n == 8 && q < end && text_is_digit(*q))
+		q++;
 	return (size_t)(q - p);
 }
 
 /* Reads Z, +hh:mm, +hhmm or +hh. Returns the bytes read; 0 when there is no zone. */
-static size_t read_zone(const uint8_t *p, const uint8_t *end, int *ret_offset_s)
+static inline size_t read_zone(const uint8_t *p, const uint8_t *end, int *ret_offset_s)
 {
 	size_t len = (size_t)(end - p);
 	if (len >= 1 && (*p == 'Z' || *p == 'z')) {
@@ -56,25 +100,45 @@ static size_t read_zone(const uint8_t *p, const uint8_t *end, int *ret_offset_s)
 	return n;
 }
 
-static size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns,
-		       bool *ret_zoned)
+/* 0123456789012345678
+ * 2026-11-25T04:43:16
+ */
+static inline bool read_date_and_clock(const uint8_t *p, struct civil *c)
 {
-	/* 0123456789012345678
-	 * 2026-11-25T04:43:16
-	 */
-	if (end - p < 19 || p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':')
-		return 0;
-	if (p[10] != 'T' && p[10] != ' ' && p[10] != 't')
-		return 0;
+	if (p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':' ||
+	    (p[10] != 'T' && p[10] != ' ' && p[10] != 't'))
+		return false;
+#ifdef __SSSE3__
+	const __m128i digits = _mm_setr_epi8(0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 0, 0, 0, 0);
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	v = _mm_sub_epi8(_mm_shuffle_epi8(v, digits), _mm_set1_epi8('0'));
+	if (_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v)) != 0xffff)
+		return false;
+	v = _mm_maddubs_epi16(v, _mm_set1_epi16(1 << 8 | 10));
+	c->year = _mm_extract_epi16(v, 0) * 100 + _mm_extract_epi16(v, 1);
+	c->month = _mm_extract_epi16(v, 2);
+	c->day = _mm_extract_epi16(v, 3);
+	c->hour = _mm_extract_epi16(v, 4);
+	c->min = _mm_extract_epi16(v, 5);
+#else
 	unsigned hi = two(p), lo = two(p + 2);
-	struct civil c = {.year = (int)(hi * 100 + lo),
-			  .month = (int)two(p + 5),
-			  .day = (int)two(p + 8),
-			  .hour = (int)two(p + 11),
-			  .min = (int)two(p + 14),
-			  .sec = (int)two(p + 17),
-			  .offset_s = zone_s};
 	if (lo > 99)
+		return false;
+	c->year = (int)(hi * 100 + lo);
+	c->month = (int)two(p + 5);
+	c->day = (int)two(p + 8);
+	c->hour = (int)two(p + 11);
+	c->min = (int)two(p + 14);
+#endif
+	c->sec = (int)two(p + 17);
+	return true;
+}
+
+static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns,
+			      bool *ret_zoned)
+{
+	struct civil c = {.offset_s = zone_s};
+	if (end - p < 19 || !read_date_and_clock(p, &c))
 		return 0;
 	const uint8_t *q = p + 19;
 	size_t n = read_fraction(q, end, &c.ns);
@@ -84,7 +148,7 @@ static size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
 	n = read_zone(q, end, &c.offset_s);
 	*ret_zoned = n > 0;
 	q += n;
-	return civil_to_ns(&c, ret_ns) ? (size_t)(q - p) : 0;
+	return to_ns(&c, ret_ns) ? (size_t)(q - p) : 0;
 }
 
 size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns)
@@ -164,14 +228,14 @@ static bool nearest_year(struct civil *c, int64_t now_ns, int64_t *ret_ns)
 {
 	int year = 1970 + (int)(now_ns / NS_PER_S / 31556952);
 	c->year = year;
-	if (civil_to_ns(c, ret_ns) &&
+	if (to_ns(c, ret_ns) &&
 	    distance(*ret_ns, now_ns) < HALF_YEAR_NS - 2 * 86400 * NS_PER_S)
 		return true;
 	bool found = false;
 	for (int i = 0; i <= 16 && (i <= 2 || !found || i % 2 == 0); i++) {
 		int64_t ns;
 		c->year = year + (i % 2 ? -(i + 1) / 2 : i / 2);
-		if (!civil_to_ns(c, &ns))
+		if (!to_ns(c, &ns))
 			continue;
 		if (!found || distance(ns, now_ns) < distance(*ret_ns, now_ns))
 			*ret_ns = ns;
@@ -234,7 +298,7 @@ static size_t read_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
 		c.year = year;
 		q += 5;
 	}
-	bool ok = c.year ? civil_to_ns(&c, ret_ns) : nearest_year(&c, now_ns, ret_ns);
+	bool ok = c.year ? to_ns(&c, ret_ns) : nearest_year(&c, now_ns, ret_ns);
 	return ok ? (size_t)(q - p) : 0;
 }
 

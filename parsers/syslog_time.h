@@ -1,6 +1,6 @@
 /* syslog_time.h - the time stamps that syslog senders write.
  *
- * In:     text; the offset of the sender's clock, packet time.
+ * In:     text in a padded buffer (slice.h); the offset of the sender's clock, packet time.
  * Out:    nanoseconds since 1970 UTC.
  * Owns:   nothing.
  * Runs:   worker.

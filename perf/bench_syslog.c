@@ -1,0 +1,139 @@
+/* bench_syslog.c - what does a syslog line cost to frame, and to read?
+ *
+ * In:     nothing; 64 lines of each format, 150 to 190 bytes, as servers send them.
+ * Out:    ns a line, median of 9 rounds (min-max), the first one discarded. `frame` is parse() with
+ * the copy into the batch; `read` is rec_begin and extract(), without the record laid down. Owns:
+ * its lines. Runs:   main. Limits: warm caches; the arena is reset after each burst of 64.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "dataplane/frame/frame_out.h"
+#include "parsers/parsers.h"
+
+#define N_LINES  64
+#define N_BURSTS 20000
+#define N_ROUNDS 9
+
+static struct frame_out out;
+static struct batch batch;
+static struct frame frames[BATCH_RECS_MAX];
+static struct rec_builder *rb;
+static struct schema schema;
+static char text[N_LINES * 512];
+static uint64_t state[16];
+static uint64_t conf[16];
+
+static double now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static size_t make_lines(unsigned kind)
+{
+	static const char *const bodies[] = {
+		"Accepted publickey for alice from 192.0.2.44 port 51022 ssh2: ED25519 "
+		"SHA256:q1w2e3",
+		"pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)",
+		"GET /v1/items?a=1&b=2 HTTP/1.1 200 5123 0.012 upstream 10.0.0.7:8080 keep-alive",
+		"connection 4711 closed by remote host, 17 bytes pending, last state ESTABLISHED",
+	};
+	size_t n = 0;
+	for (unsigned i = 0; i < N_LINES; i++) {
+		char line[400];
+		const char *sd = kind == 1 ? "[origin@32473 ip=\"192.0.2.1\" seq=\"4711\"]" : "-";
+		int len;
+		if (kind == 2)
+			len = snprintf(line, sizeof(line),
+				       "<%u>Nov %2u 04:%02u:16 web-%02u sshd[%u]: %s", i * 2,
+				       1 + i % 28, i % 60, i, 1000 + i * 7, bodies[i % 4]);
+		else
+			len = snprintf(line, sizeof(line),
+				       "<%u>1 2026-11-%02uT04:%02u:16.%06u+00:00 "
+				       "web-%02u.example.com sshd "
+				       "%u ID%u %s %s",
+				       i * 2, 1 + i % 28, i % 60, i * 1001, i, 1000 + i * 7, i, sd,
+				       bodies[i % 4]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%d %.*s", len, len, line);
+	}
+	return n;
+}
+
+static void begin(void)
+{
+	arena_reset(&batch.arena);
+	batch.n_recs = 0;
+	frame_out_begin(&out, &batch, frames, BATCH_RECS_MAX);
+}
+
+static void frame_lines(size_t len)
+{
+	struct parse_in in = {.data = slice_of(text, len), .time_ns = 1795581796123456789ull};
+	memset(state, 0, sizeof(state));
+	begin();
+	parser_syslog.parse(state, conf, &in, &out);
+	if (out.n != N_LINES)
+		abort();
+}
+
+static size_t read_lines(void)
+{
+	size_t used = batch.arena.used, sum = 0;
+	for (unsigned i = 0; i < N_LINES; i++) {
+		frames[i].time_ns = 1795581796123456789ull;
+		rec_begin(rb, &batch, &schema);
+		if (parser_syslog.extract(conf, &frames[i], rb))
+			abort();
+		sum += rb->fixed[7].len;
+	}
+	batch.arena.used = used;
+	return sum;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void report(const char *what, const char *kind, double *ns)
+{
+	qsort(ns + 1, N_ROUNDS - 1, sizeof(*ns), by_value);
+	printf("%-6s %-18s %6.1f ns a line (%.1f-%.1f)\n", what, kind, ns[N_ROUNDS / 2 + 1], ns[1],
+	       ns[N_ROUNDS - 1]);
+}
+
+int main(void)
+{
+	static const char *const kinds[] = {"5424", "5424 with data", "3164"};
+	uint16_t n_fields = 0;
+	while (parser_syslog.fields[n_fields].name)
+		n_fields++;
+	rb = calloc(1, sizeof(*rb));
+	if (!rb || schema_init(&schema, parser_syslog.fields, n_fields) < 0 ||
+	    frame_out_init(&out, 1 << 20) < 0 || arena_init(&batch.arena, 1 << 20) < 0)
+		return 1;
+	for (unsigned k = 0; k < 3; k++) {
+		double frame[N_ROUNDS], reading[N_ROUNDS];
+		size_t len = make_lines(k), sum = 0;
+		for (unsigned r = 0; r < N_ROUNDS; r++) {
+			double t0 = now_ns();
+			for (unsigned i = 0; i < N_BURSTS; i++)
+				frame_lines(len);
+			double t1 = now_ns();
+			for (unsigned i = 0; i < N_BURSTS; i++)
+				sum += read_lines();
+			double t2 = now_ns();
+			frame[r] = (t1 - t0) / N_BURSTS / N_LINES;
+			reading[r] = (t2 - t1) / N_BURSTS / N_LINES;
+		}
+		report("frame", kinds[k], frame);
+		report("read", kinds[k], reading);
+		if (sum == 0)
+			return 1;
+	}
+	return 0;
+}
