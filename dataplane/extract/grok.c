@@ -323,7 +323,7 @@ static int expand_one(struct expansion *x, struct slice s, unsigned depth, size_
 
 static int expand(struct expansion *x, struct slice pattern, unsigned depth, size_t *ret_at)
 {
-	for (size_t at = 0, n; at < pattern.len; at += n) {
+	for (size_t at = 0, n = 0; at < pattern.len; at += n) {
 		int r = expand_one(x, slice_from(pattern, at), depth, &n);
 		if (r < 0) {
 			if (ret_at)
