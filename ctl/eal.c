@@ -70,6 +70,22 @@ static void describe_cores(struct args *a, unsigned n_workers)
 	snprintf(a->cores + len, sizeof(a->cores) - len, ")");
 }
 
+/* EAL would take every card that is bound to its drivers: only those that are asked for are
+ * allowed. */
+static void add_devices(struct args *a, const struct eal_conf *conf)
+{
+	bool any = false;
+	for (size_t i = 0; i < conf->n_devices; i++) {
+		if (strncmp(conf->devices[i], "net_", 4) == 0)
+			continue;
+		add(a, "-a");
+		add(a, conf->devices[i]);
+		any = true;
+	}
+	if (!any)
+		add(a, "--no-pci");
+}
+
 int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 {
 	struct args a = {0};
@@ -93,8 +109,7 @@ int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 				    "third to a "
 				    "half of the speed. scripts/hugepages.sh reserves them";
 	}
-	if (!conf->ports)
-		add(&a, "--no-pci");
+	add_devices(&a, conf);
 	for (size_t i = 0; i < conf->n_extra; i++)
 		add(&a, conf->extra[i]);
 	/* EAL moves pointers about in the array it is given, and keeps getopt's state. */

@@ -16,7 +16,9 @@
 
 struct eal_conf {
 	unsigned n_workers;
-	bool ports;               /* hugepages and PCI where there are any */
+	bool ports;                 /* hugepages where there are any */
+	const char *const *devices; /* the ports: no other card of the machine is touched */
+	size_t n_devices;
 	const char *const *extra; /* more arguments of EAL's own */
 	size_t n_extra;
 };

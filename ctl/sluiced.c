@@ -92,7 +92,13 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	struct err e;
 	const char *note;
 	struct topology *t = NULL;
+	const char *devices[CONFIG_WORKERS_MAX];
+	size_t n_devices = in->replay ? 0 : c->capture.n_ports;
+	for (size_t i = 0; i < n_devices; i++)
+		devices[i] = c->capture.ports[i].device;
 	struct eal_conf eal = {.n_workers = in->n_workers,
+			       .devices = devices,
+			       .n_devices = n_devices,
 			       .ports = !in->replay,
 			       .extra = in->replay ? NULL : c->capture.eal.items,
 			       .n_extra = in->replay ? 0 : c->capture.eal.n};

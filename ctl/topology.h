@@ -13,7 +13,7 @@
 #include "ctl/report.h"
 #include "dataplane/capture/replay.h"
 
-#define TOPOLOGY_WORKERS_MAX 64
+#define TOPOLOGY_WORKERS_MAX CONFIG_WORKERS_MAX
 
 struct topology_input {
 	const struct replay_conf *replay; /* NULL: memory, else the ports of the configuration */
