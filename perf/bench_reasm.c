@@ -1,0 +1,181 @@
+/* bench_reasm.c - how fast do TCP segments become bytes in order, beside copying the same bytes?
+ *
+ * In:     64 flows, 1,448 bytes a segment, 64 MiB in all, cold; once in order, once with one
+ * segment in a hundred behind its successor. Out:    GB/s of payload of flow_track, of the same
+ * with one read of each byte, and of memcpy of the same segments, all in one run: six rounds, the
+ * first is left out, medians. Owns:   - Runs:   by hand. Limits: decoded packets are ready;
+ * decoding has its own bench.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "dataplane/base/mem.h"
+#include "dataplane/flow/flow.h"
+
+enum { FLOWS = 64, SEGMENT = 1448, ROUNDS = 6, TOTAL = 64 << 20, PACKETS = TOTAL / SEGMENT };
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each)
+{
+	uint32_t seq[FLOWS] = {0};
+	for (unsigned i = 0; i < PACKETS; i++) {
+		unsigned k = i % FLOWS;
+		p[i] = (struct pkt){
+			.proto = IPPROTO_TCP_,
+			.sport = (uint16_t)(10000 + k),
+			.dport = 514,
+			.src = {[10] = 0xff, 0xff, 10, 0, 0, (uint8_t)k},
+			.dst = {[10] = 0xff, 0xff, 10, 1, 1, 1},
+			.tcp_flags = TCP_ACK,
+			.seq = seq[k],
+			.time_ns = 1700000000000000000 + i * 1000ull,
+			.number = i + 1,
+			.payload = bytes + (size_t)i * SEGMENT,
+			.len = SEGMENT,
+		};
+		seq[k] += SEGMENT;
+	}
+	/* A segment and the next of its flow change places. */
+	for (unsigned i = 0; late_each && i + FLOWS < PACKETS; i++) {
+		if (i % late_each != late_each - 1)
+			continue;
+		struct pkt first = p[i];
+		p[i].seq = p[i + FLOWS].seq;
+		p[i].payload = p[i + FLOWS].payload;
+		p[i + FLOWS].seq = first.seq;
+		p[i + FLOWS].payload = first.payload;
+	}
+}
+
+static struct flow *make_flow(void)
+{
+	const uint64_t second = 1000000000;
+	struct flow_conf conf = {
+		.sessions_max = 1000000,
+		.segment_bytes_max = 4 << 20,
+		.memory_bytes_max = 256 << 20,
+		.tcp_idle_ns = 3600 * second,
+		.tcp_half_open_ns = 30 * second,
+		.tcp_closed_ns = 10 * second,
+		.udp_idle_ns = 60 * second,
+		.gap_wait_ns = 2 * second,
+		.gap_wait_unacked_ns = 10 * second,
+	};
+	struct flow *f = NULL;
+	struct err e;
+	if (flow_create(&conf, &f, &e) != 0) {
+		fprintf(stderr, "bench_reasm: %s\n", e.text);
+		exit(1);
+	}
+	return f;
+}
+
+/* Each flow's SYN: what is joined late is copied at its start, and that is not the question. */
+static void open_sessions(struct flow *f, const struct pkt *p)
+{
+	const struct flow_event *ev;
+	for (unsigned k = 0; k < FLOWS; k++) {
+		struct pkt syn = p[k];
+		syn.tcp_flags = TCP_SYN;
+		syn.seq = UINT32_MAX;
+		syn.len = 0;
+		flow_track(f, &syn, 1, &ev);
+	}
+	flow_release(f);
+}
+
+/* The sum is what a parser does at least: look at each byte once (a word at a time). */
+static uint64_t look(const struct flow_event *e)
+{
+	uint64_t sum = 0, w;
+	size_t i = 0;
+	for (; i + 8 <= e->data.len; i += 8) {
+		memcpy(&w, e->data.ptr + i, 8);
+		sum += w;
+	}
+	return sum;
+}
+
+static double run_flow(const struct pkt *p, bool read, uint64_t *sum)
+{
+	struct flow *f = make_flow();
+	open_sessions(f, p);
+	double from = seconds();
+	uint64_t out = 0;
+	for (unsigned i = 0; i < PACKETS; i += PKT_BURST) {
+		unsigned n = PACKETS - i < PKT_BURST ? PACKETS - i : PKT_BURST;
+		const struct flow_event *ev;
+		unsigned n_ev = flow_track(f, p + i, n, &ev);
+		for (unsigned k = 0; k < n_ev; k++) {
+			out += ev[k].data.len;
+			if (read)
+				*sum += look(&ev[k]);
+		}
+		flow_release(f);
+	}
+	double took = seconds() - from;
+	if (out != (uint64_t)PACKETS * SEGMENT)
+		fprintf(stderr, "bench_reasm: %llu bytes came out\n", (unsigned long long)out);
+	flow_destroy(f);
+	return took;
+}
+
+static double run_memcpy(const struct pkt *p, uint8_t *to)
+{
+	double from = seconds();
+	for (unsigned i = 0; i < PACKETS; i++)
+		memcpy(to + (size_t)i * SEGMENT, p[i].payload, SEGMENT);
+	return seconds() - from;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static double rate(double *took)
+{
+	qsort(took + 1, ROUNDS - 1, sizeof(*took), by_value); /* [0] warmed up */
+	return (double)PACKETS * SEGMENT / took[1 + (ROUNDS - 1) / 2] / 1e9;
+}
+
+int main(void)
+{
+	uint8_t *bytes = mem_map(TOTAL), *to = mem_map(TOTAL);
+	struct pkt *p = mem_alloc(PACKETS * sizeof(*p));
+	if (!bytes || !to || !p)
+		return 1;
+	uint64_t sum = 0;
+	for (size_t i = 0; i < TOTAL; i++)
+		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+	static const struct {
+		const char *name;
+		unsigned late_each;
+	} cases[] = {{"in order", 0}, {"1 % late", 100}};
+	for (unsigned c = 0; c < 2; c++) {
+		double copy[ROUNDS], track[ROUNDS], read[ROUNDS];
+		make_packets(p, bytes, cases[c].late_each);
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			copy[i] = run_memcpy(p, to);
+			track[i] = run_flow(p, false, &sum);
+			read[i] = run_flow(p, true, &sum);
+		}
+		double memcpy_rate = rate(copy), track_rate = rate(track), read_rate = rate(read);
+		printf("%s: memcpy %.2f GB/s, flow %.2f GB/s (%.0f ns a segment), flow and one "
+		       "read %.2f GB/s: %.0f %% of memcpy\n",
+		       cases[c].name, memcpy_rate, track_rate, SEGMENT / track_rate, read_rate,
+		       100 * read_rate / memcpy_rate);
+	}
+	mem_free(p);
+	mem_unmap(to, TOTAL);
+	mem_unmap(bytes, TOTAL);
+	return sum == 42;
+}
