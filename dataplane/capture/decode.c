@@ -1,5 +1,7 @@
 #include "dataplane/capture/decode.h"
 
+#include <assert.h>
+
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/decode_walk.h"
 #include "dataplane/capture/dedup.h"
@@ -88,8 +90,18 @@ const struct opt decode_opts[] = {
 
 #define JUMBO_BYTES    1518
 
+/* A packet that may be a copy, and where it stands in the burst. */
+struct suspect {
+	uint64_t key;
+	uint16_t frame;
+	uint8_t at;
+	bool strong, tunnelled;
+};
+
 struct decode {
 	uint64_t row[DECODE_N_COLS];
+	struct suspect suspects[PKT_BURST]; /* of this burst */
+	uint8_t n_suspects, n_at;           /* n_at: packets of the burst so far */
 	struct frag *frag;
 	struct dedup *dedup;
 	int checksum, dedup_mode;
@@ -176,17 +188,42 @@ const uint64_t *decode_row(const struct decode *d)
 
 static const uint16_t toeplitz[2][256] = {{ROW256(0)}, {ROW256(8)}};
 
+/* @x: the XOR of both addresses, 8 bytes at a time. */
+static inline uint32_t hash_of(uint64_t x, uint16_t sport, uint16_t dport)
+{
+	x ^= x >> 32;
+	x ^= x >> 16;
+	x ^= __builtin_bswap16(sport ^ dport);
+	uint32_t h = toeplitz[0][x & 0xff] ^ toeplitz[1][x >> 8 & 0xff];
+	return h << 16 | h;
+}
+
 uint32_t decode_hash(const struct pkt *p)
 {
 	uint64_t a[2], b[2];
 	memcpy(a, p->src, 16);
 	memcpy(b, p->dst, 16);
-	uint64_t x = a[0] ^ a[1] ^ b[0] ^ b[1];
-	x ^= x >> 32;
-	x ^= x >> 16;
-	x ^= __builtin_bswap16(p->sport ^ p->dport);
-	uint32_t h = toeplitz[0][x & 0xff] ^ toeplitz[1][x >> 8 & 0xff];
-	return h << 16 | h;
+	return hash_of(a[0] ^ a[1] ^ b[0] ^ b[1], p->sport, p->dport);
+}
+
+/* An address as the two words (little-endian) that struct pkt keeps, IPv4 as ::ffff:a.b.c.d. Made
+ * in registers: bytes that were just written and are read again as a word stall the core.
+ */
+struct address {
+	uint64_t w[2];
+};
+
+static inline struct address address_of(const uint8_t *in, unsigned family)
+{
+	struct address a = {{0, 0xffff0000}};
+	uint32_t v4;
+	if (family == 6) {
+		memcpy(a.w, in, 16);
+	} else {
+		memcpy(&v4, in, 4);
+		a.w[1] |= (uint64_t)v4 << 32;
+	}
+	return a;
 }
 
 /* Is the checksum field of TCP or UDP right? A card that is to complete it finds the sum of the
@@ -200,8 +237,8 @@ static enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
 	memcpy(&field, k->l4 + (p->proto == IPPROTO_TCP_ ? 16 : 6), 2);
 	if (p->proto == IPPROTO_UDP_ && field == 0)
 		return CHECKSUM_UNKNOWN;
-	size_t n = k->family == 4 ? 4 : 16;
-	uint64_t ends = sum_bytes(k->src, n) + sum_bytes(k->dst, n);
+	size_t n_words = k->family == 4 ? 1 : 4;
+	uint64_t ends = sum_words(k->src, n_words) + sum_words(k->dst, n_words);
 	uint64_t pseudo = ends + __builtin_bswap32(k->l4_len) + __builtin_bswap16(p->proto);
 	if (sum_fold(pseudo + sum_bytes(k->l4, k->l4_len)) == 0xffff)
 		return CHECKSUM_GOOD;
@@ -211,29 +248,53 @@ static enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
 	return CHECKSUM_BAD;
 }
 
-static bool is_copy(struct decode *d, const struct walk *k, const struct pkt *p)
+/* Whether it is a copy is asked at the end of the burst, when the table's line has come. */
+static void suspect(struct decode *d, const struct walk *k, const struct pkt *p, uint64_t ends)
 {
-	uint64_t a[4];
-	memcpy(a, p->src, 32);
 	uint64_t ports = (uint64_t)p->sport << 48 | (uint64_t)p->dport << 32 | k->ip_id;
-	uint64_t key = (a[0] ^ a[1]) * 3 + (a[2] ^ a[3]) + ports * 0x9e3779b97f4a7c15u;
-	key = dedup_hash(key, p->payload, p->len);
 	uint64_t frame = (k->frame ^ (uint64_t)p->port << 8 ^ k->ttl) * 0x9e3779b97f4a7c15u;
-	bool strong = d->dedup_mode == DEDUP_ALL || k->ip_id != 0;
-	return dedup_is_copy(d->dedup, key, (uint16_t)(frame >> 48), strong, p->time_ns);
+	uint64_t key = dedup_hash(ends + ports * 0x9e3779b97f4a7c15u, p->payload, p->len);
+	dedup_prefetch(d->dedup, key);
+	d->suspects[d->n_suspects++] =
+		(struct suspect){.key = key,
+				 .frame = (uint16_t)(frame >> 48),
+				 .at = d->n_at,
+				 .strong = d->dedup_mode == DEDUP_ALL || k->ip_id != 0,
+				 .tunnelled = k->tunnels != 0};
 }
 
-static inline void put_address(uint8_t out[16], const uint8_t *in, unsigned family)
+/* What is told of packets handed on. */
+static inline void tell(struct decode *d, const struct pkt *p, bool tunnelled, uint64_t one)
 {
-	if (family == 6) {
-		memcpy(out, in, 16);
-		return;
+	d->row[DECODE_checksum_wrong] += p->checksum == CHECKSUM_BAD ? one : 0;
+	d->row[DECODE_tunnelled] += tunnelled ? one : 0;
+	if (p->cut_bytes) {
+		d->row[DECODE_payload_cut] += one;
+		d->row[DECODE_payload_cut_bytes] += one * p->cut_bytes;
 	}
-	uint64_t zero = 0;
-	uint32_t mapped = __builtin_bswap32(0xffff);
-	memcpy(out, &zero, 8);
-	memcpy(out + 8, &mapped, 4);
-	memcpy(out + 12, in, 4);
+}
+
+/* Takes copies out of the burst. Returns the number of packets that stay. */
+static unsigned drop_copies(struct decode *d, struct pkt *out, unsigned n_out)
+{
+	uint64_t copies = 0;
+	for (unsigned i = 0; i < d->n_suspects; i++) {
+		const struct suspect *s = &d->suspects[i];
+		const struct pkt *p = &out[s->at];
+		if (!dedup_is_copy(d->dedup, s->key, s->frame, s->strong, p->time_ns))
+			continue;
+		copies |= (uint64_t)1 << s->at;
+		tell(d, p, s->tunnelled, (uint64_t)-1);
+		d->row[DECODE_duplicate]++;
+	}
+	d->n_suspects = 0;
+	if (!copies)
+		return n_out;
+	unsigned n = 0;
+	for (unsigned i = 0; i < n_out; i++)
+		if (!(copies >> i & 1))
+			out[n++] = out[i];
+	return n;
 }
 
 #define PASSED_OVER DECODE_N_COLS
@@ -241,12 +302,13 @@ static inline void put_address(uint8_t out[16], const uint8_t *in, unsigned fami
 /* The innermost header was found: is the packet ours, and is it to be handed on? Returns what it
  * ends as.
  */
-static unsigned settle(struct decode *d, const struct walk *k, const struct pkt_raw *raw)
+static inline unsigned settle(struct decode *d, const struct walk *k, const struct pkt_raw *raw)
 {
 	struct pkt *p = k->out;
-	put_address(p->src, k->src, k->family);
-	put_address(p->dst, k->dst, k->family);
-	p->hash = decode_hash(p);
+	struct address src = address_of(k->src, k->family), dst = address_of(k->dst, k->family);
+	memcpy(p->src, src.w, 16);
+	memcpy(p->dst, dst.w, 16);
+	p->hash = hash_of(src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1], p->sport, p->dport);
 	if (d->n_workers > 1 && p->hash % d->n_workers != d->worker)
 		return PASSED_OVER;
 	p->port = raw->port;
@@ -259,14 +321,9 @@ static unsigned settle(struct decode *d, const struct walk *k, const struct pkt_
 		if (p->checksum == CHECKSUM_BAD && d->checksum == CHECKSUM_DROP)
 			return DECODE_bad_checksum;
 	}
-	if (p->proto == IPPROTO_UDP_ && d->dedup && is_copy(d, k, p))
-		return DECODE_duplicate;
-	d->row[DECODE_checksum_wrong] += p->checksum == CHECKSUM_BAD;
-	d->row[DECODE_tunnelled] += k->tunnels != 0;
-	if (p->cut_bytes) {
-		d->row[DECODE_payload_cut]++;
-		d->row[DECODE_payload_cut_bytes] += p->cut_bytes;
-	}
+	if (d->dedup && p->proto == IPPROTO_UDP_)
+		suspect(d, k, p, (src.w[0] ^ src.w[1]) * 3 + (dst.w[0] ^ dst.w[1]));
+	tell(d, p, k->tunnels != 0, 1);
 	return DECODE_packets_out;
 }
 
@@ -361,24 +418,46 @@ static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct 
 	}
 }
 
-/* What nearly all packets are: Ethernet, IPv4 without options and whole, TCP or UDP, no tunnel, not
- * cut. False when it is anything else, or anything about it is odd: then it is walked.
+/* What nearly all packets are: Ethernet with one tag or none, IPv4 without options and whole, TCP
+ * or UDP, no tunnel, not cut. False when it is anything else, or anything about it is odd: then it
+ * is walked.
  */
 static inline bool decode_fast(const struct decode *d, const struct pkt_raw *raw, struct walk *k)
 {
-	const uint8_t *e = raw->ptr, *ip = e + 14, *l4 = e + 34;
-	if (raw->link != LINK_ETHERNET || raw->cap_len < 14 + 20 + 8)
+	const uint8_t *e = raw->ptr;
+	if (raw->link != LINK_ETHERNET || raw->cap_len < 14 + 4 + 20 + 8)
 		return false;
-	if (be32(e + 12) >> 8 != 0x080045 || be16(ip + 6) & 0x3fff)
+	uint32_t at = 14;
+	uint64_t tag = 0;
+	if (be16(e + 12) == 0x8100) {
+		tag = be16(e + 14);
+		at = 18;
+	}
+	const uint8_t *ip = e + at, *l4 = ip + 20;
+	if (be32(ip - 2) >> 8 != 0x080045 || be16(ip + 6) & 0x3fff)
 		return false;
-	uint32_t total = be16(ip + 2);
-	if (total > raw->cap_len - 14)
+	uint32_t len = be16(ip + 2) - 20u;
+	if (len > raw->cap_len - at - 20)
 		return false;
-	k->missing = 0;
+	size_t header = 8;
+	if (ip[9] == IPPROTO_TCP_) {
+		header = len < 20 ? 0 : (l4[12] >> 4) * 4u;
+		if (header < 20 || header > len)
+			return false;
+		tcp_fields(k->out, l4);
+	} else {
+		uint32_t udp_len = be16(l4 + 4);
+		if (ip[9] != IPPROTO_UDP_ || udp_len < 8 || udp_len > len)
+			return false;
+		len = udp_len;
+		udp_fields(k->out, l4);
+		if (d->udp_tunnels[k->out->dport] != UDP_PLAIN)
+			return false;
+	}
 	k->p = l4;
-	k->end = ip + total;
-	k->bounded = true;
-	k->udp_tunnels = d->udp_tunnels;
+	k->end = l4 + len;
+	k->missing = 0;
+	walk_payload(k, header);
 	k->family = 4;
 	k->src = ip + 12;
 	k->dst = ip + 16;
@@ -386,31 +465,29 @@ static inline bool decode_fast(const struct decode *d, const struct pkt_raw *raw
 	k->ip_id = be16(ip + 4);
 	k->tunnels = 0;
 	k->frame = 0;
-	if (ip[9] == IPPROTO_TCP_)
-		return total >= 40 && ip_tcp(k) == NEXT_DONE;
-	if (ip[9] != IPPROTO_UDP_ || total < 28 || d->udp_tunnels[be16(l4 + 2)] != UDP_PLAIN)
-		return false;
-	uint64_t macs[2] = {0};
-	memcpy(macs, e, 12);
-	walk_mark(k, macs[0]);
-	walk_mark(k, macs[1]);
-	return ip_udp(k) == NEXT_DONE;
+	k->ip_sum_bad = d->checksum != CHECKSUM_IGNORE && sum_fold(sum_words(ip, 5)) != 0xffff;
+	if (d->dedup) {
+		uint64_t a, b;
+		memcpy(&a, e, 8);
+		memcpy(&b, e + 4, 8);
+		walk_mark(k, a ^ b << 7 ^ (tag + at) << 40);
+	}
+	return true;
 }
 
 static inline unsigned decode_one(struct decode *d, const struct pkt_raw *raw, struct pkt *out)
 {
 	struct walk k;
 	k.out = out;
-	if (!decode_fast(d, raw, &k))
-		return decode_walk(d, raw, out);
-	k.ip_sum_bad =
-		d->checksum != CHECKSUM_IGNORE && sum_fold(sum_bytes(raw->ptr + 14, 20)) != 0xffff;
-	return settle(d, &k, raw);
+	return decode_fast(d, raw, &k) ? settle(d, &k, raw) : decode_walk(d, raw, out);
 }
 
 unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out)
 {
-	unsigned n_out = 0;
+	unsigned n_out = 0, n_in = 0, n_oversize = 0;
+	uint64_t n_bytes = 0;
+	assert(n <= PKT_BURST);
+	d->n_at = 0;
 	if (n)
 		frag_expire(d->frag, raw[0].time_ns);
 	for (unsigned i = 0; i < n; i++) {
@@ -419,12 +496,20 @@ unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, s
 		unsigned verdict = decode_one(d, &raw[i], &out[n_out]);
 		if (verdict == PASSED_OVER)
 			continue;
-		d->row[verdict]++;
-		d->row[DECODE_packets_in]++;
-		d->row[DECODE_bytes_in] += raw[i].cap_len;
-		d->row[DECODE_oversize] += raw[i].wire_len > JUMBO_BYTES;
-		n_out += verdict == DECODE_packets_out;
+		n_in++;
+		n_bytes += raw[i].cap_len;
+		n_oversize += raw[i].wire_len > JUMBO_BYTES;
+		if (verdict == DECODE_packets_out)
+			d->n_at = (uint8_t)++n_out;
+		else
+			d->row[verdict]++;
 	}
+	if (d->n_suspects)
+		n_out = drop_copies(d, out, n_out);
+	d->row[DECODE_packets_in] += n_in;
+	d->row[DECODE_packets_out] += n_out;
+	d->row[DECODE_bytes_in] += n_bytes;
+	d->row[DECODE_oversize] += n_oversize;
 	return n_out;
 }
 

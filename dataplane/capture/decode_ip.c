@@ -58,7 +58,7 @@ enum walk_next ip_v4(struct walk *k)
 	if (!walk_has(k, hlen))
 		return NEXT_DROP;
 	k->no_length = total == 0;
-	if (k->check_ip && sum_fold(sum_bytes(h, hlen)) != 0xffff)
+	if (k->check_ip && sum_fold(sum_words(h, hlen / 4)) != 0xffff)
 		k->ip_sum_bad = true;
 	k->family = 4;
 	k->src = h + 12;
@@ -211,6 +211,37 @@ static enum walk_next ip_etherip(struct walk *k)
 	return tunnel_ip(k, NEXT_ETHER);
 }
 
+static enum walk_next ip_tcp(struct walk *k)
+{
+	if (!walk_has(k, 20))
+		return NEXT_DROP;
+	const uint8_t *h = k->p;
+	size_t hlen = (h[12] >> 4) * 4u;
+	if (hlen < 20)
+		return walk_drop(k, DECODE_bad_header);
+	if (!walk_has(k, hlen))
+		return NEXT_DROP;
+	tcp_fields(k->out, h);
+	walk_payload(k, hlen);
+	return NEXT_DONE;
+}
+
+static enum walk_next ip_udp(struct walk *k)
+{
+	if (!walk_has(k, 8))
+		return NEXT_DROP;
+	const uint8_t *h = k->p;
+	unsigned len = be16(h + 4);
+	if (len < 8 && !(len == 0 && k->no_length))
+		return walk_drop(k, DECODE_bad_length);
+	if (len && !walk_bound(k, len))
+		return NEXT_DROP;
+	udp_fields(k->out, h);
+	walk_payload(k, 8);
+	enum udp_tunnel kind = k->udp_tunnels[k->out->dport];
+	return kind == UDP_PLAIN ? NEXT_DONE : tunnel_udp(k, kind);
+}
+
 enum walk_next ip_proto(struct walk *k)
 {
 	switch (k->proto) {
@@ -245,66 +276,4 @@ enum walk_next ip_proto(struct walk *k)
 	default:
 		return walk_drop(k, DECODE_not_tcp_udp);
 	}
-}
-
-static void ip_payload(struct walk *k, size_t header)
-{
-	k->l4 = k->p;
-	k->l4_len = (uint32_t)walk_avail(k);
-	k->p += header;
-	k->out->payload = k->p;
-	k->out->len = (uint32_t)walk_avail(k);
-	k->out->cut_bytes = k->missing > UINT32_MAX ? UINT32_MAX : (uint32_t)k->missing;
-}
-
-/*   source port 16 | destination port 16
- *   sequence 32
- *   acknowledgement 32
- *   words 4, 0 4 | flags 8 | window 16
- *   checksum 16 | urgent 16 | options
- */
-enum walk_next ip_tcp(struct walk *k)
-{
-	if (!walk_has(k, 20))
-		return NEXT_DROP;
-	const uint8_t *h = k->p;
-	size_t hlen = (h[12] >> 4) * 4u;
-	if (hlen < 20)
-		return walk_drop(k, DECODE_bad_header);
-	if (!walk_has(k, hlen))
-		return NEXT_DROP;
-	struct pkt *out = k->out;
-	out->proto = IPPROTO_TCP_;
-	out->sport = be16(h);
-	out->dport = be16(h + 2);
-	out->seq = be32(h + 4);
-	out->ack = be32(h + 8);
-	out->tcp_flags = h[13];
-	out->window = be16(h + 14);
-	out->urgent = h[13] & TCP_URG ? be16(h + 18) : 0;
-	ip_payload(k, hlen);
-	return NEXT_DONE;
-}
-
-/*   source port 16 | destination port 16 | length 16 | checksum 16 */
-enum walk_next ip_udp(struct walk *k)
-{
-	if (!walk_has(k, 8))
-		return NEXT_DROP;
-	const uint8_t *h = k->p;
-	unsigned len = be16(h + 4);
-	if (len < 8 && !(len == 0 && k->no_length))
-		return walk_drop(k, DECODE_bad_length);
-	if (len && !walk_bound(k, len))
-		return NEXT_DROP;
-	struct pkt *out = k->out;
-	out->proto = IPPROTO_UDP_;
-	out->sport = be16(h);
-	out->dport = be16(h + 2);
-	out->seq = out->ack = 0;
-	out->tcp_flags = 0;
-	out->window = out->urgent = 0;
-	ip_payload(k, 8);
-	enum udp_tunnel kind = k->udp_tunnels[out->dport];
-	return kind == UDP_PLAIN ? NEXT_DONE : tunnel_udp(k, kind);
 }

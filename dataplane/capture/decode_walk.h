@@ -151,10 +151,6 @@ enum walk_next ip_v4(struct walk *k);
 enum walk_next ip_v6(struct walk *k);
 enum walk_next ip_proto(struct walk *k);
 
-/* Reads the TCP or UDP header at k->p. */
-enum walk_next ip_tcp(struct walk *k);
-enum walk_next ip_udp(struct walk *k);
-
 /* decode_tunnel.c */
 enum walk_next tunnel_gre(struct walk *k);
 enum walk_next tunnel_ip(struct walk *k, enum walk_next next);
@@ -164,12 +160,64 @@ enum walk_next tunnel_udp(struct walk *k, enum udp_tunnel kind);
 /* decode_sum.c: the 16-bit ones' complement sum, not folded: add sums, then fold. */
 uint64_t sum_bytes(const uint8_t *p, size_t len);
 
+/* The same, of a few words of 32 bits. */
+static inline uint64_t sum_words(const uint8_t *p, size_t n_words)
+{
+	uint64_t s = 0;
+	for (size_t i = 0; i < n_words; i++) {
+		uint32_t w;
+		memcpy(&w, p + i * 4, 4);
+		s += w;
+	}
+	return s;
+}
+
 static inline uint16_t sum_fold(uint64_t s)
 {
 	s = (s & 0xffffffff) + (s >> 32);
 	s = (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32);
 	s = (s & 0xffff) + (s >> 16);
 	return (uint16_t)((s & 0xffff) + (s >> 16));
+}
+
+/*   source port 16 | destination port 16
+ *   sequence 32
+ *   acknowledgement 32
+ *   words 4, 0 4 | flags 8 | window 16
+ *   checksum 16 | urgent 16 | options
+ */
+static inline void tcp_fields(struct pkt *out, const uint8_t *h)
+{
+	out->proto = IPPROTO_TCP_;
+	out->sport = be16(h);
+	out->dport = be16(h + 2);
+	out->seq = be32(h + 4);
+	out->ack = be32(h + 8);
+	out->tcp_flags = h[13];
+	out->window = be16(h + 14);
+	out->urgent = h[13] & TCP_URG ? be16(h + 18) : 0;
+}
+
+/*   source port 16 | destination port 16 | length 16 | checksum 16 */
+static inline void udp_fields(struct pkt *out, const uint8_t *h)
+{
+	out->proto = IPPROTO_UDP_;
+	out->sport = be16(h);
+	out->dport = be16(h + 2);
+	out->seq = out->ack = 0;
+	out->tcp_flags = 0;
+	out->window = out->urgent = 0;
+}
+
+/* The header at the cursor and what is behind it. */
+static inline void walk_payload(struct walk *k, size_t header)
+{
+	k->l4 = k->p;
+	k->l4_len = (uint32_t)walk_avail(k);
+	k->p += header;
+	k->out->payload = k->p;
+	k->out->len = (uint32_t)walk_avail(k);
+	k->out->cut_bytes = k->missing > UINT32_MAX ? UINT32_MAX : (uint32_t)k->missing;
 }
 
 #endif

@@ -30,6 +30,9 @@ void dedup_destroy(struct dedup *t);
 /* Fast, not for keys that an enemy must not guess. Reads no byte behind @len. */
 uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len);
 
+/* The key will be asked for soon. */
+void dedup_prefetch(const struct dedup *t, uint64_t key);
+
 /* Remembers the packet. True when it is a copy. */
 bool dedup_is_copy(struct dedup *t, uint64_t key, uint16_t frame, bool strong, uint64_t time_ns);
 
