@@ -15,10 +15,11 @@
 
 #define RX_DESCRIPTORS 1024
 
-/* The kernel's ring for af_packet: frames of 64 KiB, so that packets merged by GRO arrive whole
- * (the default of 2,048 bytes cuts them without a word), and enough of them to ride out a burst.
+/* The kernel's ring for af_packet: frames that hold packets merged by GRO (the default of 2,048 bytes
+ * cuts them without a word) and still fit an mbuf, and enough of them to ride out a burst. The driver
+ * takes frame i to stand at i * framesz, so a block must be whole frames and whole pages: 32 * 65,408.
  */
-#define AF_PACKET_RING "framesz=65408,blocksz=131072,framecnt=512"
+#define AF_PACKET_RING "framesz=65408,blocksz=2093056,framecnt=512"
 
 struct port {
 	uint16_t id;
