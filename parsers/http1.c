@@ -201,7 +201,14 @@ static struct parse_result http1_parse(void *state, const void *conf, const stru
 				       struct frame_out *out)
 {
 	struct http1_state *st = state;
-	struct http1_call c = {.st = st, .conf = conf, .in = in, .out = out};
+	struct http1_call c;
+	c.st = st;
+	c.conf = conf;
+	c.in = in;
+	c.out = out;
+	c.work = (struct http1_work){0};
+	c.tally = (struct http1_tally){0};
+	c.wake = false;
 	if (!st->roles_known && in->stream_off == 0 && in->data.len)
 		learn_roles(st, in);
 	if (in->time_ns > st->now_ns)

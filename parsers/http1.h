@@ -39,17 +39,19 @@ struct http1_conf {
 
 enum http1_text { HTTP1_TEXT_BODY, HTTP1_TEXT_LINES };
 
-enum http1_span {
-	SPAN_TARGET,
-	SPAN_HOST,
-	SPAN_TYPE,
-	SPAN_AGENT,
-	SPAN_REFERER,
-	SPAN_FORWARDED,
-	HTTP1_N_SPANS
-};
+enum http1_span { SPAN_TARGET, SPAN_HOST, SPAN_AGENT, SPAN_REFERER, SPAN_FORWARDED, HTTP1_N_SPANS };
 
 enum http1_coding { CODING_GZIP, CODING_DEFLATE, CODING_ZSTD, CODING_BROTLI, CODING_OTHER };
+
+/* What a Content-Type says of the body. */
+enum http1_type {
+	HTTP1_TYPE_MISSING,
+	HTTP1_TYPE_JSON,
+	HTTP1_TYPE_LINES, /* a JSON value a line */
+	HTTP1_TYPE_FORM,
+	HTTP1_TYPE_TEXT,
+	HTTP1_TYPE_OPAQUE, /* of no use for events, so it need not be kept */
+};
 
 enum http1_flag {
 	HEAD_LENGTH = 1 << 0,       /* Content-Length, a number */
@@ -104,6 +106,7 @@ struct http1_msg {
 	uint16_t flags; /* enum http1_flag */
 	uint16_t status;
 	uint8_t phase; /* enum http1_phase */
+	uint8_t type;  /* enum http1_type */
 	uint8_t method_len;
 	uint8_t n_transfer, n_content;
 	uint8_t transfer[HTTP1_CODINGS_MAX], content[HTTP1_CODINGS_MAX];
@@ -181,11 +184,10 @@ enum http1_shape {
 	SHAPE_TEXT_LINES,
 };
 
-/* What the body is, by its type and its first bytes. @type: the value of Content-Type. */
-enum http1_shape http1_shape_of(struct slice type, struct slice body, bool text_lines);
+enum http1_type http1_type_of(struct slice content_type);
 
-/* Is a body of this type of no use for events, so that it need not be kept? */
-bool http1_type_opaque(struct slice type);
+/* What the body is, by its type and its first bytes. */
+enum http1_shape http1_shape_of(enum http1_type type, struct slice body, bool text_lines);
 
 /* The next element (line) from *io_off on. False: there is none. An element that does not end is
  * everything up to the end of the body.

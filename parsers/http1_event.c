@@ -119,6 +119,7 @@ bool http1_wanted(const struct http1_conf *conf, const struct http1_place *place
 
 struct writer {
 	uint8_t *at;
+	const uint8_t *limit; /* the end of the bytes that texts are part of */
 	bool invalid;
 };
 
@@ -133,7 +134,10 @@ static void put_raw(struct writer *w, const char *text, size_t len)
 static void put_text(struct writer *w, struct slice s)
 {
 	*w->at++ = '"';
-	w->at += json_text_put(w->at, s.ptr, s.len, &w->invalid);
+	if (s.len && (size_t)(w->limit - s.ptr) >= s.len + 16)
+		w->at += json_text_put_padded(w->at, s.ptr, s.len, &w->invalid);
+	else
+		w->at += json_text_put(w->at, s.ptr, s.len, &w->invalid);
 	*w->at++ = '"';
 }
 
@@ -197,7 +201,7 @@ static struct slice forwarded_for(struct slice list)
 	return list;
 }
 
-/* Keys, quotes, numbers and an address. */
+/* Keys, quotes, numbers, an address, and what the padded form of json_text_put writes too much. */
 #define META_FIXED 512
 
 /* {"method":"POST","host":"msg.example.com","path":"/v5/x","status":204,"client":"10.0.0.2"} and
@@ -217,7 +221,7 @@ static bool meta_put(const struct http1_conf *conf, const struct http1_request *
 	uint8_t *begin = http1_work_take(work, META_FIXED + JSON_TEXT_FACTOR * text);
 	if (!begin)
 		return false;
-	struct writer w = {.at = begin};
+	struct writer w = {.at = begin, .limit = r->bytes.ptr + r->bytes.len};
 	PUT_LIT(&w, "{\"method\":");
 	put_text(&w, place->method);
 	PUT_LIT(&w, ",\"host\":");
@@ -262,7 +266,8 @@ struct event {
 	struct http1_progress *progress;
 	struct http1_tally *tally;
 	struct frame_desc desc;
-	struct slice head, type, query;
+	struct slice head, query;
+	enum http1_type type;
 	size_t body_bytes; /* as they stand in the stream */
 };
 
@@ -353,7 +358,7 @@ bool http1_events_put(const struct http1_conf *conf, const struct http1_request 
 		.progress = io_progress,
 		.tally = io_tally,
 		.head = slice_of(r->bytes.ptr, r->msg->head_len),
-		.type = http1_span_of(r->msg, r->bytes, SPAN_TYPE),
+		.type = (enum http1_type)r->msg->type,
 		.query = place.query,
 		.body_bytes = r->bytes.len - r->msg->head_len,
 	};
@@ -369,7 +374,7 @@ bool http1_events_put(const struct http1_conf *conf, const struct http1_request 
 		.time_ns = r->time_ns,
 		.cut = r->cut,
 	};
-	if (!why && e.body_bytes && !http1_type_opaque(e.type))
+	if (!why && e.body_bytes && e.type != HTTP1_TYPE_OPAQUE)
 		why = http1_body_decode(r->msg, r->bytes, conf->body_bytes_max, w, &body);
 	if (why)
 		return put_broken(&e, why, e.body_bytes);

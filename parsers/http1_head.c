@@ -1,6 +1,7 @@
-#include "parsers/http1.h"
+#include <emmintrin.h>
 
 #include "dataplane/base/text.h"
+#include "parsers/http1.h"
 
 /* --- Small words ------------------------------------------------------------------------------ */
 
@@ -17,6 +18,24 @@ static struct slice trim(struct slice s)
 	while (s.len && is_blank(s.ptr[s.len - 1]))
 		s.len--;
 	return s;
+}
+
+/* Where @c stands first in p[from .. to-1], or @to. Lines are short: a call of memchr costs more
+ * than the search.
+ */
+static inline size_t find_byte(const uint8_t *p, size_t from, size_t to, uint8_t c)
+{
+	while (to - from >= 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + from));
+		unsigned hit =
+			(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
+		if (hit)
+			return from + (unsigned)__builtin_ctz(hit);
+		from += 16;
+	}
+	while (from < to && p[from] != c)
+		from++;
+	return from;
 }
 
 /* token, RFC 9110 section 5.6.2 */
@@ -89,10 +108,10 @@ static bool request_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 {
 	while (len && is_blank(p[len - 1]))
 		len--;
-	const uint8_t *sp = memchr(p, ' ', len < HTTP1_METHOD_MAX + 1 ? len : HTTP1_METHOD_MAX + 1);
-	if (!sp || sp == p)
+	size_t stop = len < HTTP1_METHOD_MAX + 1 ? len : HTTP1_METHOD_MAX + 1;
+	m->method_len = (uint8_t)find_byte(p, 0, stop, ' ');
+	if (m->method_len == 0 || m->method_len == stop)
 		return false;
-	m->method_len = (uint8_t)(sp - p);
 	uint32_t at = m->method_len, end = len;
 	if (len >= at + 10u && p[len - 9] == ' ' && is_version(p + len - 8))
 		end = len - 9;
@@ -121,13 +140,15 @@ static bool status_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 
 /* --- Header lines ----------------------------------------------------------------------------- */
 
-/* Equal but for ASCII case; @lower is in lower case. */
-static bool is_name(const uint8_t *p, const char *lower, size_t len)
+/* Equal but for ASCII case; @lower is in lower case. Without a branch on the bytes, so that it
+ * becomes a few vector steps where @len is known.
+ */
+static inline bool is_name(const uint8_t *p, const char *lower, size_t len)
 {
+	unsigned differs = 0;
 	for (size_t i = 0; i < len; i++)
-		if (text_lower(p[i]) != (uint8_t)lower[i])
-			return false;
-	return true;
+		differs |= (unsigned)(text_lower(p[i]) ^ (uint8_t)lower[i]);
+	return differs == 0;
 }
 
 static bool is_word(struct slice s, const char *lower)
@@ -158,8 +179,8 @@ static void read_length(struct http1_msg *m, struct slice value)
 {
 	struct slice word;
 	bool any = false;
+	uint64_t v;
 	while (list_next(&value, &word)) {
-		uint64_t v;
 		if (!text_u64(word, &v) || v > INT64_MAX ||
 		    ((m->flags & HEAD_LENGTH) && v != m->length)) {
 			m->flags |= HEAD_BAD_LENGTH;
@@ -224,6 +245,8 @@ static void read_content_coding(struct http1_msg *m, struct slice value)
 static void read_connection(struct http1_msg *m, struct slice value)
 {
 	struct slice word;
+	if (value.len == 10 && is_name(value.ptr, "keep-alive", 10))
+		return;
 	while (list_next(&value, &word))
 		if (is_word(word, "upgrade"))
 			m->flags |= HEAD_UPGRADE_CONN;
@@ -262,8 +285,8 @@ static void read_header(struct http1_msg *m, const uint8_t *p, const uint8_t *na
 			read_connection(m, value);
 		break;
 	case 12:
-		if (is_name(name, "content-type", 12))
-			note_span(m, SPAN_TYPE, p, value);
+		if (is_name(name, "content-type", 12) && m->type == HTTP1_TYPE_MISSING)
+			m->type = (uint8_t)http1_type_of(value);
 		break;
 	case 14:
 		if (is_name(name, "content-length", 14))
@@ -292,14 +315,14 @@ static void header_line(struct http1_msg *m, const uint8_t *p, uint32_t from, ui
 	uint8_t c = p[from] | 0x20;
 	if (c != 'c' && c != 'h' && c != 'u' && c != 't' && c != 'x' && c != 'r' && c != 'e')
 		return;
-	const uint8_t *colon = memchr(p + from, ':', to - from < 24 ? to - from : 24);
-	if (!colon)
+	uint32_t stop = to - from < 24 ? to : from + 24;
+	uint32_t colon = (uint32_t)find_byte(p, from, stop, ':');
+	if (colon == stop)
 		return;
-	size_t len = (size_t)(colon - p) - from;
+	size_t len = colon - from;
 	while (len && is_blank(p[from + len - 1]))
 		len--;
-	uint32_t value = (uint32_t)(colon - p) + 1;
-	read_header(m, p, p + from, len, trim(slice_of(p + value, to - value)));
+	read_header(m, p, p + from, len, trim(slice_of(p + colon + 1, to - colon - 1)));
 }
 
 enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool answer,
@@ -308,12 +331,11 @@ enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool an
 	const uint8_t *p = bytes.ptr;
 	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
 	while (m->scan < end) {
-		const uint8_t *lf = memchr(p + m->scan, '\n', end - m->scan);
-		if (!lf) {
-			m->scan = (uint32_t)end;
+		uint32_t at = (uint32_t)find_byte(p, m->scan, end, '\n');
+		if (at == end) {
+			m->scan = at;
 			break;
 		}
-		uint32_t at = (uint32_t)(lf - p);
 		if (m->line == 0) {
 			if (!(answer ? status_line(m, p, at) : request_line(m, p, at))) {
 				*ret_why = answer ? "not a status line" : "not a request line";

@@ -39,27 +39,33 @@ static void take_scratch(struct http1_call *c)
 		c->work.cap = 0;
 }
 
+/* A later head has been read since: this one is read once more. */
+static const struct http1_msg *read_again(struct http1_call *c, const struct queued *q,
+					  struct slice bytes)
+{
+	const char *why;
+	c->again = (struct http1_msg){.start = q->start};
+	enum http1_step s = http1_head_read(&c->again, bytes, false, UINT32_MAX, &why);
+	assert(s == HTTP1_DONE);
+	(void)s;
+	return &c->again;
+}
+
 /* False when the burst is full. */
 static bool put_request(struct http1_call *c, struct queued *q)
 {
 	struct http1_state *st = c->st;
 	struct slice bytes = call_from(c, q->start);
-	struct http1_msg again = {.start = q->start};
 	const struct http1_msg *m = &st->req;
-	const char *why;
 	if (bytes.len > q->len)
 		bytes.len = q->len;
 	if (q->flags & Q_FILTERED) {
 		c->tally.passed_over += bytes.len;
 		return true;
 	}
-	/* A later head has been read since: this one is read again. */
-	if (m->start != q->start || m->head_len == 0) {
-		if (http1_head_read(&again, bytes, false, UINT32_MAX, &why) != HTTP1_DONE)
-			return true;
-		m = &again;
-	}
 	take_scratch(c);
+	if (m->start != q->start || m->head_len == 0)
+		m = read_again(c, q, bytes);
 	struct http1_request r = {
 		.msg = m,
 		.bytes = bytes,
@@ -204,14 +210,22 @@ static void check_room(struct http1_call *c, struct queued *q)
 	uint64_t left = m->phase == PHASE_CHUNKS ? m->chunks.left : m->body_left;
 	if (q->flags & (Q_OUT | Q_EARLY) || q->len - m->head_len + left <= body_room(c, m))
 		return;
-	struct slice type = http1_span_of(m, call_from(c, m->start), SPAN_TYPE);
 	q->flags |= Q_EARLY;
-	q->why = http1_type_opaque(type) ? WHY_NONE : WHY_TOO_LARGE;
+	q->why = m->type == HTTP1_TYPE_OPAQUE ? WHY_NONE : WHY_TOO_LARGE;
 	for (unsigned i = 0; i < st->n; i++)
 		queue_at(st, i)->flags |= Q_NO_WAIT;
 }
 
-static struct queued *enqueue(struct http1_call *c, const struct http1_place *place)
+static bool is_wanted(const struct http1_call *c, struct slice bytes)
+{
+	const struct http1_conf *conf = c->conf;
+	if (!conf->host.n && !conf->path.n && !conf->methods.n)
+		return true;
+	struct http1_place place = http1_place_of(&c->st->req, bytes);
+	return http1_wanted(conf, &place);
+}
+
+static struct queued *enqueue(struct http1_call *c, struct slice bytes, struct slice method)
 {
 	struct http1_state *st = c->st;
 	st->n++;
@@ -222,9 +236,9 @@ static struct queued *enqueue(struct http1_call *c, const struct http1_place *pl
 		.len = st->req.head_len,
 		.status = st->early_status,
 	};
-	if (slice_eq(place->method, SLICE_LIT("HEAD")))
+	if (slice_eq(method, SLICE_LIT("HEAD")))
 		q->flags |= Q_HEAD;
-	if (slice_eq(place->method, SLICE_LIT("CONNECT")))
+	if (slice_eq(method, SLICE_LIT("CONNECT")))
 		q->flags |= Q_CONNECT;
 	if (st->early_status || st->blind)
 		q->flags |= Q_ANSWERED;
@@ -232,7 +246,7 @@ static struct queued *enqueue(struct http1_call *c, const struct http1_place *pl
 	struct queued *waits = queue_first_without(st, Q_ANSWERED);
 	if (waits && waits != q)
 		st->pipelines = true;
-	if (!http1_wanted(c->conf, place))
+	if (!is_wanted(c, bytes))
 		q->flags |= Q_FILTERED | Q_EARLY;
 	return q;
 }
@@ -300,15 +314,15 @@ static enum step step_head(struct http1_call *c)
 		break;
 	}
 	m->at = m->start + m->head_len;
-	struct http1_place place = http1_place_of(m, bytes);
-	if (slice_eq(place.method, SLICE_LIT("PRI")) && slice_eq(place.path, SLICE_LIT("*"))) {
+	struct slice method = slice_of(bytes.ptr, m->method_len);
+	if (slice_starts(bytes, SLICE_LIT("PRI * "))) {
 		m->at = m->start;
 		m->phase = PHASE_BEGIN;
 		return change(st, "HTTP/2");
 	}
-	st->asked_change = slice_eq(place.method, SLICE_LIT("CONNECT")) ||
+	st->asked_change = slice_eq(method, SLICE_LIT("CONNECT")) ||
 			   ((m->flags & HEAD_UPGRADE) && (m->flags & HEAD_UPGRADE_CONN));
-	begin_body(c, enqueue(c, &place));
+	begin_body(c, enqueue(c, bytes, method));
 	return STEP_ON;
 }
 

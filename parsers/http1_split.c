@@ -45,32 +45,23 @@ static bool is_lines_type(struct slice type)
 	       has_suffix(type, "/jsonlines") || has_suffix(type, "/x-json-stream");
 }
 
-static bool is_json_type(struct slice type)
+enum http1_type http1_type_of(struct slice content_type)
 {
-	return has_suffix(type, "json") || has_suffix(type, "/csp-report");
-}
-
-static bool is_text_type(struct slice type)
-{
-	return has_prefix(type, "text/") || has_suffix(type, "/xml") || has_suffix(type, "+xml");
-}
-
-static bool is_form_type(struct slice type)
-{
-	return has_prefix(type, "application/x-www-form-urlencoded");
-}
-
-/* Browsers' beacons come as text/plain, curl -d as a form, and some senders name no type at all. */
-static bool may_be_json(struct slice type)
-{
-	return type.len == 0 || is_text_type(type) || is_form_type(type) ||
-	       has_suffix(type, "/javascript");
-}
-
-bool http1_type_opaque(struct slice type)
-{
-	struct slice t = bare_type(type);
-	return t.len && !is_lines_type(t) && !is_json_type(t) && !may_be_json(t);
+	struct slice type = bare_type(content_type);
+	if (type.len == 0)
+		return HTTP1_TYPE_MISSING;
+	if (slice_eq(type, SLICE_LIT("application/json")))
+		return HTTP1_TYPE_JSON;
+	if (is_lines_type(type))
+		return HTTP1_TYPE_LINES;
+	if (has_suffix(type, "json") || has_suffix(type, "/csp-report"))
+		return HTTP1_TYPE_JSON;
+	if (has_prefix(type, "application/x-www-form-urlencoded"))
+		return HTTP1_TYPE_FORM;
+	if (has_prefix(type, "text/") || has_suffix(type, "/xml") || has_suffix(type, "+xml") ||
+	    has_suffix(type, "/javascript"))
+		return HTTP1_TYPE_TEXT;
+	return HTTP1_TYPE_OPAQUE;
 }
 
 /* Several lines, each of which begins with '{'. A JSON value laid out over lines never looks so: it
@@ -89,27 +80,27 @@ static bool is_object_lines(struct slice body)
 	return n > 1;
 }
 
-enum http1_shape http1_shape_of(struct slice type, struct slice body, bool text_lines)
+/* Browsers' beacons come as text/plain, curl -d as a form, and some senders name no type at all:
+ * what begins like JSON is read as JSON under all of these.
+ */
+enum http1_shape http1_shape_of(enum http1_type type, struct slice body, bool text_lines)
 {
-	struct slice t = bare_type(type);
-	if (body.len >= 3 && memcmp(body.ptr, "\xef\xbb\xbf", 3) == 0)
-		body = slice_from(body, 3);
 	size_t at = skip_space(body, 0);
-	if (at == body.len || http1_type_opaque(type))
+	if (at == body.len || type == HTTP1_TYPE_OPAQUE)
 		return SHAPE_NONE;
-	if (is_lines_type(t))
+	if (type == HTTP1_TYPE_LINES)
 		return SHAPE_LINES;
-	if (is_json_type(t) || may_be_json(t)) {
-		if (body.ptr[at] == '[')
-			return SHAPE_ARRAY;
-		if (body.ptr[at] == '{')
-			return is_object_lines(body) ? SHAPE_LINES : SHAPE_ONE;
-	}
-	if (is_json_type(t))
+	if (body.ptr[at] == '[')
+		return SHAPE_ARRAY;
+	if (body.ptr[at] == '{')
+		return is_object_lines(body) ? SHAPE_LINES : SHAPE_ONE;
+	if (type == HTTP1_TYPE_JSON)
 		return SHAPE_ONE;
-	if (is_form_type(t))
+	if (type == HTTP1_TYPE_FORM)
 		return SHAPE_FORM;
-	return is_text_type(t) ? (text_lines ? SHAPE_TEXT_LINES : SHAPE_TEXT) : SHAPE_NONE;
+	if (type == HTTP1_TYPE_TEXT)
+		return text_lines ? SHAPE_TEXT_LINES : SHAPE_TEXT;
+	return SHAPE_NONE;
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */

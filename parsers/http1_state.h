@@ -74,6 +74,7 @@ struct http1_call {
 	struct http1_work work;
 	struct http1_tally tally;
 	bool wake;
+	struct http1_msg again; /* not set before it is needed */
 };
 
 struct parse_result http1_requests(struct http1_call *c);
