@@ -175,27 +175,48 @@ static int compare_keys(const void *pa, const void *pb)
 	return a->key_col - b->key_col;
 }
 
-static int check_duplicates(struct builder *b, const struct yaml_val *map)
+/* Takes the keyless out of the list of @map. */
+static void unlink_keyless(struct yaml_val *map)
+{
+	struct yaml_val **link = &map->first;
+	while (*link) {
+		if ((*link)->key) {
+			link = &(*link)->next;
+		} else {
+			*link = (*link)->next;
+			map->n--;
+		}
+	}
+}
+
+/* Tells each key that stands there again, and leaves only the first of them in the tree: whoever
+ * reads it finds what yaml_val_get finds.
+ */
+static int check_duplicates(struct builder *b, struct yaml_val *map)
 {
 	if (map->n < 2)
 		return 0;
-	const struct yaml_val **keys = malloc(map->n * sizeof(*keys));
+	struct yaml_val **keys = malloc(map->n * sizeof(*keys));
 	if (!keys)
 		return -ENOMEM;
-	size_t n = 0;
-	for (const struct yaml_val *v = map->first; v; v = v->next)
+	size_t n = 0, first = 0;
+	for (struct yaml_val *v = map->first; v; v = v->next)
 		keys[n++] = v;
 	qsort(keys, n, sizeof(*keys), compare_keys);
 	for (size_t i = 1; i < n; i++) {
-		if (strcmp(keys[i]->key, keys[i - 1]->key) != 0)
+		if (strcmp(keys[i]->key, keys[first]->key) != 0) {
+			first = i;
 			continue;
+		}
 		char path[YAML_PATH_MAX];
 		err_list_add(b->errs,
 			     (struct err_place){b->file, keys[i]->key_line, keys[i]->key_col},
 			     "%s: the same key again; it stands in line %d already",
-			     yaml_val_path(keys[i], path, sizeof(path)), keys[i - 1]->key_line);
+			     yaml_val_path(keys[i], path, sizeof(path)), keys[first]->key_line);
+		keys[i]->key = NULL;
 	}
 	free(keys);
+	unlink_keyless(map);
 	return 0;
 }
 
@@ -368,11 +389,8 @@ int yaml_tree_read(struct slice text, const char *file, struct memlist *mem, str
 		return -ENOMEM;
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b.parser, text.ptr, text.len);
-	size_t n_errors = errs->n_errors;
 	r = build(&b);
 	yaml_parser_delete(&b.parser);
-	if (r == 0 && errs->n_errors > n_errors)
-		r = -EINVAL;
 	if (r == 0 && !b.root) {
 		b.root = memlist_alloc(mem, sizeof(*b.root));
 		if (!b.root)

@@ -37,8 +37,9 @@ struct yaml_val {
 	size_t idx; /* in a list */
 };
 
-/* Returns 0; -EINVAL when @errs tells what is wrong; -ENOMEM. @file is named in the messages. An
- * empty text is an empty map at 1:1.
+/* Returns 0; -EINVAL when the text is no YAML, which @errs tells; -ENOMEM. The same key twice is an
+ * error in @errs, too, but the tree is there, with the first of them. @file is named in the
+ * messages. An empty text is an empty map at 1:1.
  */
 int yaml_tree_read(struct slice text, const char *file, struct memlist *mem, struct err_list *errs,
 		   struct yaml_val **ret_root);

@@ -380,6 +380,17 @@ static void all_errors_are_told_in_the_order_of_the_file(void **state)
 		assert_int_equal(w->errs.entries[i].line, lines[i]);
 }
 
+static void what_stands_there_twice_does_not_hide_other_errors(void **state)
+{
+	struct world *w = *state;
+	parse(w, "x.yaml",
+	      "workers: 1\n"
+	      "workers: 2\n"
+	      "sources: { s: { match: { udp: 1, udp: [2, 3, 4] }, parser: sislog } }\n");
+	assert_int_equal(w->errs.n_errors, 3);
+	assert_non_null(strstr(said(w), "did you mean \"syslog\"?\n"));
+}
+
 static void twenty_errors_are_shown_and_the_rest_is_counted(void **state)
 {
 	struct world *w = *state;
@@ -468,6 +479,7 @@ int main(void)
 		TEST(one_typo_leaves_no_configuration_at_all),
 		TEST(unknown_keys_and_bad_values_are_never_accepted),
 		TEST(all_errors_are_told_in_the_order_of_the_file),
+		TEST(what_stands_there_twice_does_not_hide_other_errors),
 		TEST(twenty_errors_are_shown_and_the_rest_is_counted),
 		TEST(a_file_on_the_disk_is_read_and_one_that_is_none_is_told),
 		TEST(a_thousand_sources_with_slips_are_told_in_good_time),
