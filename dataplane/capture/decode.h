@@ -20,6 +20,8 @@
  * goes on as the packet. An equal copy of a fragment is a duplicate; different bytes in one place
  * (IPv6: any partial overlap, RFC 5722) end the whole datagram as fragment_overlap. A datagram that
  * has to make room for a newer one is fragment_no_room. A fragment that the capture cut is `cut`.
+ * A datagram that is whole is remembered for dedup_window (not with dedup: off), so that a mirror's
+ * copies of its fragments are duplicates too.
  *
  * Who counts, when several workers see all packets: TCP and UDP by their hash; fragments that wait,
  * and what becomes of them, by a hash of addresses, identification and protocol; the fragment that
@@ -73,7 +75,8 @@ void decode_release(struct decode *d);
 void decode_finish(struct decode *d);
 
 /* The hash that all workers, cards and machines agree on: Toeplitz over addresses and ports with
- * the symmetric key 0x6d5a (repeated), the smaller end first.
+ * the symmetric key 0x6d5a (repeated), the smaller end first. Its two halves are equal: 16 bits to
+ * share out sessions by, too few to find them by.
  */
 uint32_t decode_hash(const struct pkt *p);
 

@@ -14,7 +14,7 @@ typedef uint32_t lanes __attribute__((vector_size(32)));
 #define SUM_STEPS_MAX 4096
 
 /* From here on the wide kernel is worth its start. */
-#define SUM_WIDE_MIN 128
+#define SUM_WIDE_MIN  128
 
 static inline __attribute__((always_inline)) uint64_t sum_steps(const uint8_t *p, size_t n_steps)
 {
