@@ -41,7 +41,7 @@ const char *option_path(const struct option_reader *r, const char *path);
 /* False for a text that was not given and has no default: nothing to write. */
 bool option_value_is_set(const struct opt *o, const void *field);
 
-/* As it would stand in a file, on one line. Secrets, also those inside of URLs, are left out. */
+/* As it would stand in a file, on one line. Secrets are left out, passwords in URLs too: "***". */
 void option_value_write(FILE *out, const struct opt *o, const void *field);
 
 /* @text as YAML: as it is where that reads back the same, else in double quotes. */

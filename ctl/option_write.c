@@ -31,46 +31,56 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* The length of the password in a URL that begins at @c: "://user:PASSWORD@". */
-static size_t password_at(const char *c)
+/* The password of a URL in @text, "scheme://user:PASSWORD@host/": empty when there is none. An "@"
+ * inside of it is taken for a part of it, so that no tail of it is ever shown.
+ */
+static struct slice password_of(const char *text)
 {
-	if (*c != ':' || c[1] == '/')
-		return 0;
-	size_t len = strcspn(c + 1, "@/ ");
-	return c[1 + len] == '@' ? len : 0;
+	const char *start = strstr(text, "://");
+	if (!start)
+		return (struct slice){0};
+	start += 3;
+	size_t len = strcspn(start, "/?# ");
+	const char *colon = memchr(start, ':', len), *at = memrchr(start, '@', len);
+	if (!colon || !at || at < colon)
+		return (struct slice){0};
+	return slice_of(colon + 1, (size_t)(at - colon - 1));
 }
 
-static void write_text(FILE *out, const char *text)
+static void write_byte(FILE *out, uint8_t c)
+{
+	if (c == '"' || c == '\\')
+		fprintf(out, "\\%c", c);
+	else if (c == '\n')
+		fputs("\\n", out);
+	else if (c == '\t')
+		fputs("\\t", out);
+	else if (c < 0x20 || c == 0x7f)
+		fprintf(out, "\\x%02x", c);
+	else
+		fputc(c, out);
+}
+
+static void write_text(FILE *out, const char *text, struct slice hidden)
 {
 	if (is_plain(text)) {
 		fputs(text, out);
 		return;
 	}
-	const char *host = strstr(text, "://");
 	fputc('"', out);
 	for (const char *c = text; *c; c++) {
-		uint8_t u = (uint8_t)*c;
-		if (u == '"' || u == '\\')
-			fprintf(out, "\\%c", u);
-		else if (u == '\n')
-			fputs("\\n", out);
-		else if (u == '\t')
-			fputs("\\t", out);
-		else if (u < 0x20 || u == 0x7f)
-			fprintf(out, "\\x%02x", u);
-		else
-			fputc(u, out);
-		if (host && c > host + 2 && password_at(c)) {
-			c += password_at(c);
+		if (hidden.len && c == (const char *)hidden.ptr) {
 			fputs("***", out);
+			c += hidden.len;
 		}
+		write_byte(out, (uint8_t)*c);
 	}
 	fputc('"', out);
 }
 
 void option_text_write(FILE *out, const char *text)
 {
-	write_text(out, text);
+	write_text(out, text, (struct slice){0});
 }
 
 /* ---- values ---- */
@@ -87,7 +97,7 @@ static void write_strings(FILE *out, const struct opt_strings *s)
 	fputc('[', out);
 	for (size_t i = 0; i < s->n; i++) {
 		fputs(i ? ", " : "", out);
-		write_text(out, s->items[i]);
+		write_text(out, s->items[i], password_of(s->items[i]));
 	}
 	fputc(']', out);
 }
@@ -110,9 +120,9 @@ static void write_map(FILE *out, const struct opt_map *m)
 	fputc('{', out);
 	for (size_t i = 0; i < m->n; i++) {
 		fputs(i ? ", " : " ", out);
-		write_text(out, m->items[i].key);
+		option_text_write(out, m->items[i].key);
 		fputs(": ", out);
-		write_text(out, m->items[i].value);
+		option_text_write(out, m->items[i].value);
 	}
 	fputs(m->n ? " }" : "}", out);
 }
@@ -120,6 +130,7 @@ static void write_map(FILE *out, const struct opt_map *m)
 void option_value_write(FILE *out, const struct opt *o, const void *field)
 {
 	char text[QUANTITY_TEXT_MAX];
+	const char *string;
 	switch (o->type) {
 	case OPT_BOOL:
 		fputs(*(const bool *)field ? "true" : "false", out);
@@ -138,8 +149,9 @@ void option_value_write(FILE *out, const struct opt *o, const void *field)
 		break;
 	case OPT_STRING:
 	case OPT_PATH:
-		if (option_value_is_set(o, field))
-			write_text(out, *(const char *const *)field);
+		string = *(const char *const *)field;
+		if (string)
+			write_text(out, string, password_of(string));
 		break;
 	case OPT_SECRET:
 		break;

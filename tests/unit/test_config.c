@@ -326,6 +326,19 @@ static void the_effective_print_hides_secrets(void **state)
 	assert_non_null(strstr(w->effective, "      url: \"redis://joe:***@db:6379/0\"\n"));
 }
 
+static void a_password_in_a_url_is_hidden_whole_and_patterns_are_left_alone(void **state)
+{
+	struct world *w = *state;
+	good(w, "formats: { f: { grok: 'http://%{USER:u}:%{DATA:p}@%{HOST:h}' } }\n"
+		"sources: { s: { match: { udp: 1 }, parser: lines, formats: f, rules: { r: "
+		"'x://a:b@c' } } }\n"
+		"sinks: { f: { file: { path: a, url: \"http://joe:p@ss:w@db/x@y\" } } }\n"
+		"queues: { p/a: { from: s, sink: f } }\n");
+	assert_non_null(strstr(effective(w), "url: \"http://joe:***@db/x@y\"\n"));
+	assert_non_null(strstr(w->effective, "grok: \"http://%{USER:u}:%{DATA:p}@%{HOST:h}\"\n"));
+	assert_non_null(strstr(w->effective, "rules: { r: \"x://a:b@c\" }\n"));
+}
+
 static void a_wrong_secret_is_not_told_either(void **state)
 {
 	struct world *w = *state;
@@ -475,6 +488,7 @@ int main(void)
 		TEST(the_effective_print_loads_to_the_same_configuration),
 		TEST(the_effective_print_of_an_implied_queue_loads_too),
 		TEST(the_effective_print_hides_secrets),
+		TEST(a_password_in_a_url_is_hidden_whole_and_patterns_are_left_alone),
 		TEST(a_wrong_secret_is_not_told_either),
 		TEST(one_typo_leaves_no_configuration_at_all),
 		TEST(unknown_keys_and_bad_values_are_never_accepted),
