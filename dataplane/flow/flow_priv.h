@@ -18,8 +18,11 @@
  */
 #define TIME_SLACK_NS     1000000000u
 
-/* Data, two gaps at the end of each direction of up to three sessions, their ends; rounded up. */
-#define EVENTS_PER_PACKET 24
+/* Beside two for each run that it sets free: its own bytes around one (4), ends of up to three
+ * sessions with what is missing behind (9), and holes given up in part, of two directions by up to
+ * three waits that ended (12); rounded up.
+ */
+#define EVENTS_PER_PACKET 32
 
 #define NEVER             UINT64_MAX
 

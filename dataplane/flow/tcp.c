@@ -192,9 +192,9 @@ static void take_end(struct flow_dir *d, const struct pkt *p, uint32_t end_seq)
 		d->flags |= DIR_RST;
 		return;
 	}
-	/* Bytes beyond were seen: it is not the FIN of this stream. */
+	/* Bytes beyond were seen, or it leaps: it is not the FIN of this stream. */
 	bool known = d->flags & (DIR_KNOWN | DIR_ORIGIN);
-	if (d->flags & DIR_FIN || (known && seq_diff(end_seq, d->end_seq) < 0))
+	if (d->flags & DIR_FIN || (known && end_seq - d->end_seq > LEAP_BYTES))
 		return;
 	d->end_seq = end_seq;
 	d->flags |= DIR_FIN;

@@ -263,6 +263,8 @@ static bool start(struct fuzz *z, uint8_t how)
 	return z->seen && z->ended;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
+
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	static struct fuzz z;

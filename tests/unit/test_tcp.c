@@ -359,6 +359,7 @@ static void a_fin_below_bytes_that_were_seen_is_not_its_own(void **state)
 	rig_handshake(&r);
 	rig_c(&r, 1, "abcdef");
 	rig_tcp(&r, C, TCP_FIN, 3, 1, "");
+	rig_tcp(&r, C, TCP_FIN, 500000000, 1, ""); /* nor one that is nowhere near */
 	rig_c(&r, 7, "ghi");
 	rig_expect(&r, "c\"abcdef\"@0 c\"ghi\"@6");
 	rig_fini(&r);
