@@ -410,6 +410,7 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 		f->pos = ev->data.len;
 		return true;
 	}
+	dir->wake = f->out.full; /* the event may be done with, but not what is unread */
 	return !f->out.full;
 }
 

@@ -136,7 +136,7 @@ struct rig {
 	struct frame_stage *f;
 	struct batch b;
 	struct frame frames[BATCH_RECS_MAX];
-	char got[1 << 16]; /* bodies, each followed by '|' */
+	char got[1 << 20]; /* bodies, each followed by '|' */
 	size_t len;
 };
 
@@ -255,6 +255,26 @@ static void lines_are_the_same_however_they_are_cut(void **st)
 		assert_int_equal(cell(r, 0, FRAME_bytes_framed), len);
 		rig_free(r);
 	}
+}
+
+static void a_frame_that_the_burst_refused_leaves_with_its_own_event(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	static char x[140000];
+	(void)st;
+	memset(x, 'x', sizeof(x));
+	rig_data(r, 0, x, sizeof(x));
+	/* A burst that holds a frame already has no room for the long line that ends in the second
+	 * event. */
+	const struct flow_event ev[] = {
+		{.kind = FLOW_DATA, .session = 1, .datagram = true, .data = SLICE_LIT("first\n")},
+		{.kind = FLOW_DATA, .data = SLICE_LIT("\n"), .stream_off = sizeof(x)},
+	};
+	rig_feed(r, ev, 2);
+	assert_int_equal(cell(r, 0, FRAME_frames), 2);
+	assert_int_equal(cell(r, 0, FRAME_held), 0);
+	rig_end(r);
+	rig_free(r);
 }
 
 static void halves_around_a_gap_are_never_joined(void **st)
@@ -429,6 +449,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_the_same_however_they_are_cut),
+		cmocka_unit_test(a_frame_that_the_burst_refused_leaves_with_its_own_event),
 		cmocka_unit_test(halves_around_a_gap_are_never_joined),
 		cmocka_unit_test(a_line_without_end_is_given_up_and_the_next_one_found),
 		cmocka_unit_test(a_session_on_its_port_is_claimed_once_the_first_bytes_agree),
