@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""sluiced as a user meets it: the sample's events byte by byte, exit statuses, messages for mistakes."""
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
+from sluice import Checks, replay  # noqa: E402
+
+
+def run(binary, *args, stdin=None):
+    p = subprocess.run([binary, *args], capture_output=True, input=stdin, timeout=120)
+    return p.returncode, p.stdout, p.stderr.decode()
+
+
+def sample(folder):
+    path = os.path.join(folder, "sample.pcap")
+    subprocess.run([sys.executable, os.path.join(HERE, "..", "support", "make_sample.py"), path], check=True)
+    return path
+
+
+def golden_sample(checks, binary, pcap):
+    with open(os.path.join(HERE, "sample.ndjson"), "rb") as f:
+        want = f.read()
+    first = replay(binary, pcap)
+    checks.healthy(first, "sample")
+    checks.equal(first.status, 0, "sample: exit status")
+    checks.check(first.out == want, "sample: the events are those of tests/golden/sample.ndjson")
+
+
+def ways_to_read(checks, binary, folder, pcap):
+    with open(pcap, "rb") as f:
+        data = f.read()
+    want = replay(binary, pcap).out
+    packed = os.path.join(folder, "sample.pcap.gz")
+    with gzip.open(packed, "wb") as f:
+        f.write(data)
+    checks.check(replay(binary, packed).out == want, "gzip: the same events")
+    subprocess.run(["zstd", "-q", pcap, "-o", os.path.join(folder, "sample.zst")], check=True)
+    checks.check(replay(binary, os.path.join(folder, "sample.zst")).out == want, "zstd: the same events")
+    checks.check(replay(binary, "-", stdin=data).out == want, "standard input: the same events")
+    three = replay(binary, "-", "--workers", "3", stdin=data)
+    checks.check(sorted(three.out.splitlines()) == sorted(want.splitlines()),
+                 "standard input with three workers: the same events")
+
+
+def merged_by_time(checks, binary, folder):
+    packets = [(BASE_NS + i * 1_000_000, ethernet(udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>n %d" % i, i)))
+               for i in range(20)]
+    write_pcap(os.path.join(folder, "a.pcap"), packets[0::2])
+    write_pcap(os.path.join(folder, "b.pcap"), packets[1::2])
+    r = replay(binary, [os.path.join(folder, "b.pcap"), os.path.join(folder, "a.pcap")])
+    texts = [x["message"] for x in r.records]
+    checks.equal([t.split()[-1] for t in texts], [str(i) for i in range(20)], "two files merged by time")
+
+
+def cut_files(checks, binary, folder, pcap):
+    with open(pcap, "rb") as f:
+        data = f.read()
+    path = os.path.join(folder, "cut.pcap")
+    whole = replay(binary, pcap).out.splitlines()
+    with open(path, "wb") as f:
+        f.write(data[:-10])
+    r = replay(binary, path)
+    checks.healthy(r, "cut file")
+    checks.equal(r.status, 1, "a file that is cut: exit status")
+    checks.check("cut.pcap" in r.err and "offset" in r.err, f"a cut file is named, with the place: {r.err}")
+    checks.check(set(whole[:-1]) <= set(r.out.splitlines()), "all events before the cut are there")
+    write_pcap(path, [(BASE_NS, ethernet(udp("10.0.0.1", 1, "10.0.0.9", 514, b"<13>" + b"x" * 400)))], 200)
+    r = replay(binary, path)
+    checks.healthy(r, "snap length")
+    checks.check(r.status == 1 and r.records and r.records[0].get("_cut") is True,
+                 f"a datagram cut by the snap length goes out and says so: {r.status} {r.out[:300]}")
+
+
+def mistakes(checks, binary, folder, pcap):
+    text = os.path.join(folder, "notes.txt")
+    bad = os.path.join(folder, "bad.yaml")
+    with open(text, "w", encoding="utf-8") as f:
+        f.write("this is no capture\n")
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write("sources:\n  syslog: { match: { udp: 514 }, parzer: syslog }\n")
+    cases = [
+        (["replay", "/nonexistent.pcap"], 2, ["/nonexistent.pcap", "No such file"]),
+        (["replay", text], 2, ["notes.txt", "pcap"]),
+        (["replay"], 2, ["which capture file"]),
+        (["replay", "--worker", "0", pcap], 2, ["--workers 0", "1 to 64"]),
+        (["replay", "--speed", "fast", pcap], 2, ["--speed fast", "max, real"]),
+        (["replay", "--nonsense", pcap], 2, ["option"]),
+        (["replay", "-c", bad, pcap], 2, ["bad.yaml:2:", "parzer", "parser"]),
+        (["replay", "-c", "/nonexistent.yaml", pcap], 2, ["/nonexistent.yaml"]),
+        (["check", "-c", bad], 2, ["bad.yaml:2:", "parzer", "parser"]),
+        (["check"], 2, ["-c FILE"]),
+        (["run", "-c", os.path.join(HERE, "..", "..", "conf", "sluice.yaml")], 2, ["capture.ports"]),
+        (["flip"], 2, ["flip", "no such command"]),
+        ([], 2, ["which command"]),
+        (["config", "nothing"], 2, ["sample, reference or effective"]),
+    ]
+    for args, status, words in cases:
+        got, out, err = run(binary, *args)
+        checks.check(got == status and not out and all(w in err for w in words),
+                     f"{' '.join(args)}: exit {got} (expected {status}), {err!r:.400}, expected {words}")
+    for args in (["help"], ["--help"], ["--version"], ["devices"], ["config", "sample"], ["config", "reference"]):
+        got, out, err = run(binary, *args)
+        checks.check(got == 0 and out and not err, f"{' '.join(args)}: exit {got}, {err!r:.200}")
+
+
+def closed_pipe(checks, binary, pcap):
+    p = subprocess.Popen([binary, "replay", "--quiet", "--loop", "2000", pcap], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    p.stdout.readline()
+    p.stdout.close()
+    err = p.stderr.read().decode()
+    checks.check(p.wait(timeout=60) == 1 and "standard output" in err,
+                 f"a reader that goes away ends the replay with a reason: {err}")
+
+
+def files_and_routes(checks, binary, folder, pcap):
+    """A configuration: formats, rules, a file sink; and the ledger read by sluicectl."""
+    out = os.path.join(folder, "out")
+    os.mkdir(out)
+    conf = os.path.join(folder, "c.yaml")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(f"""
+formats:
+  access: {{ grok: '%{{WORD:method}} %{{NOTSPACE:path}} %{{INT:status:int}} %{{NUMBER:took:float}}' }}
+sources:
+  syslog: {{ match: {{ udp: 514, tcp: 601 }}, parser: syslog, formats: [access],
+            rules: {{ su: "su root", key: "publickey.*\\\\n" }} }}
+  web:    {{ match: {{ tcp: 80, host: msg.example.com, path: "/v5/pl*" }}, parser: http1 }}
+sinks:
+  plain:  {{ file: {{ path: "{out}/plain-%Y.ndjson" }} }}
+  packed: {{ file: {{ path: "{out}/packed.ndjson.zst", compress: zstd }} }}
+queues:
+  lab/syslog: {{ from: syslog, sink: plain }}
+  lab/all:    {{ from: [syslog, web], sink: packed }}
+""")
+    r = replay(binary, pcap, "-c", conf)
+    checks.healthy(r, "files")
+    checks.equal((r.status, r.out), (0, b""), f"files: exit status and standard output {r.err}")
+    names = sorted(os.listdir(out))
+    checks.check(len(names) == 2 and not any(n.endswith(".part") for n in names), f"finished files: {names}")
+    with open(os.path.join(out, [n for n in names if n.startswith("plain")][0]), encoding="utf-8") as f:
+        plain = [json.loads(line) for line in f]
+    packed = subprocess.run(["zstd", "-dc", os.path.join(out, [n for n in names if n.startswith("packed")][0])],
+                            capture_output=True, check=True).stdout
+    everything = [json.loads(line) for line in packed.splitlines()]
+    checks.equal([len(plain), len(everything)], [4, 6], "records in the two files")
+    access = [x for x in plain if x.get("status") == 200]
+    checks.check(len(access) == 1 and access[0]["took"] == 0.012 and access[0]["path"] == "/v5/play" and
+                 "message" not in access[0], f"a format takes the message apart: {access}")
+    checks.equal([x.get("_rules") for x in plain if x.get("_rules")], [["su"], ["key"]], "rules that hit")
+    checks.check(all(x["_http"]["path"] == "/v5/play" for x in everything if "_http" in x),
+                 "requests that the source does not want are passed over")
+    checks.check(r.count("frame", "web", "passed_over") > 0, "and counted")
+
+
+def ledger_tool(checks, binary, folder, pcap):
+    ledger = os.path.join(folder, "ledger.json")
+    status, _, err = run(binary, "replay", "--ledger", ledger, pcap)
+    checks.check(status == 0 and "balanced: yes; nothing lost" in err, f"the ledger is printed: {err[-300:]}")
+    ctl = os.path.join(os.path.dirname(binary), "sluicectl")
+    status, out, _ = run(ctl, "ledger", ledger)
+    checks.check(status == 0 and b"balanced: yes" in out, f"sluicectl ledger: {status} {out[-200:]}")
+    status, out, _ = run(ctl, "losses", ledger)
+    checks.equal((status, out), (0, b""), "sluicectl losses")
+    status, _, err = run(ctl, "ledger", pcap)
+    checks.check(status == 2 and "not a ledger" in err, f"sluicectl on something else: {err}")
+
+
+def main():
+    binary, checks = os.path.abspath(sys.argv[1]), Checks()
+    with tempfile.TemporaryDirectory() as folder:
+        pcap = sample(folder)
+        golden_sample(checks, binary, pcap)
+        ways_to_read(checks, binary, folder, pcap)
+        merged_by_time(checks, binary, folder)
+        cut_files(checks, binary, folder, pcap)
+        mistakes(checks, binary, folder, pcap)
+        closed_pipe(checks, binary, pcap)
+        files_and_routes(checks, binary, folder, pcap)
+        ledger_tool(checks, binary, folder, pcap)
+    checks.done()
+
+
+if __name__ == "__main__":
+    main()
