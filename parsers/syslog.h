@@ -38,7 +38,8 @@ struct syslog_state {
 	bool counted_seen, lines_seen;
 	bool plain_seen;  /* a line without a priority */
 	bool look_inside; /* the count was absurd: a frame may begin in what it covers */
-	bool first_byte;  /* resync: a frame may begin with the first byte */
+	bool gap_seen;
+	bool first_byte; /* resync: a frame may begin with the first byte */
 };
 
 /* Order of the fields of a record. */

@@ -165,6 +165,24 @@ static const uint8_t *read_pid(const uint8_t *p, const uint8_t *end, struct slic
 	return skip_one_blank(q, end);
 }
 
+/* "Microsoft Word[14463]:" whose first word ends at @q: up to three words and a number. Returns the
+ * end of the words, or NULL.
+ */
+static const uint8_t *read_words(const uint8_t *q, const uint8_t *end)
+{
+	for (unsigned words = 1; words < 3 && q < end && *q == ' '; words++) {
+		q = skip_class(q + 1, end, IN_TAG);
+		if (q < end && *q == '[') {
+			const uint8_t *r = q + 1;
+			while (r < end && text_is_digit(*r))
+				r++;
+			bool number = r > q + 1 && end - r >= 2 && r[0] == ']' && r[1] == ':';
+			return number ? q : NULL;
+		}
+	}
+	return NULL;
+}
+
 /* A tag at @p. @by_blank: a blank ends one too. Returns where the message begins: @p when there is
  * no tag.
  */
@@ -173,7 +191,9 @@ static const uint8_t *read_tag(const uint8_t *p, const uint8_t *end, bool by_bla
 	const uint8_t *q = skip_class(p, end, IN_TAG);
 	if (q == p || *p == '-' || *p == '.')
 		return p;
-	const uint8_t *message = NULL;
+	const uint8_t *message = NULL, *words = by_blank && *p != '%' ? read_words(q, end) : NULL;
+	if (words)
+		q = words;
 	if (q < end && *q == ':') {
 		bool path = q + 1 < end && (q[1] == '/' || q[1] == '\\');
 		message = path ? NULL : skip_one_blank(q + 1, end);

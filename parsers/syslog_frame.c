@@ -470,8 +470,9 @@ static enum step skip(struct run *run)
 
 static void after_gap(struct syslog_state *st, uint64_t off)
 {
-	if (st->mode == MODE_RESYNC && st->first_byte)
+	if (st->gap_seen && st->gap_end == off) /* told again, since nothing was consumed */
 		return;
+	st->gap_seen = true;
 	st->gap_end = off;
 	if (st->frame_end >= off && st->frame_end > 0) {
 		st->mode = MODE_SKIP;

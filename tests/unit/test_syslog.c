@@ -389,6 +389,8 @@ static void odd_hosts_and_tags_are_read(void **state)
 		{"h sshd(pam_unix)[12750]: m", "h", "sshd(pam_unix)", "12750", "m"},
 		{"h kernel: [ 12.5] m", "h", "kernel", NULL, "[ 12.5] m"},
 		{"h tag This msg", "h", "tag", NULL, "This msg"},
+		{"h Microsoft Word[14]: m", "h", "Microsoft Word", "14", "m"},
+		{"h one two three four[14]: m", "h", "one", NULL, "two three four[14]: m"},
 		{"h sudo:   alice", "h", "sudo", NULL, "  alice"},
 		{"h -- MARK --", "h", NULL, NULL, "-- MARK --"},
 		{"h http://x/y z", "h", NULL, NULL, "http://x/y z"},
@@ -577,6 +579,18 @@ static void a_gap_in_a_counted_frame_ends_with_it(void **state)
 	assert_int_equal(run.skipped, 9);
 }
 
+/* The parser is told of a gap until it has consumed a byte. */
+static void a_gap_that_ends_with_its_frame_is_taken_once(void **state)
+{
+	stream("20 <14>ab");
+	parser_run_gap(&run, 0, 14);
+	stream("<");
+	stream("15>next\n");
+	frames_are(1);
+	frame_is(0, "<15>next");
+	assert_int_equal(run.skipped, 0);
+}
+
 static void a_gap_joins_no_halves_of_lines(void **state)
 {
 	stream("<13>whole\n<14>first half ");
@@ -717,6 +731,7 @@ int main(void)
 		TEST(the_tail_of_an_oversize_frame_is_no_frame),
 		TEST(an_absurd_count_is_left_at_the_next_counted_frame),
 		TEST(a_gap_in_a_counted_frame_ends_with_it),
+		TEST(a_gap_that_ends_with_its_frame_is_taken_once),
 		TEST(a_gap_joins_no_halves_of_lines),
 		TEST(a_frame_right_behind_a_gap_is_kept_when_it_proves_itself),
 		TEST(plain_text_behind_a_gap_is_believed_after_some_lines),

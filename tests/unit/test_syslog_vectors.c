@@ -470,6 +470,91 @@ static void all_generated_messages_are_read(void **state)
 	}
 }
 
+/* One row of RFC 4180 without line breaks inside of fields. Cuts @line up; returns the fields. */
+static unsigned split_csv(char *line, char *fields[], unsigned max)
+{
+	unsigned n = 0;
+	for (char *p = line; n < max; p++) {
+		char *to = p;
+		bool quoted = *p == '"';
+		fields[n++] = p;
+		for (p += quoted; *p && (quoted || *p != ','); p++) {
+			if (quoted && *p == '"' && p[1] != '"')
+				quoted = false;
+			else
+				*to++ = *p == '"' && p[1] == '"' ? *p++ : *p;
+		}
+		bool last = *p == 0;
+		*to = 0;
+		if (last)
+			break;
+	}
+	return n;
+}
+
+static void trim_line(char *line)
+{
+	line[strcspn(line, "\r\n")] = 0;
+}
+
+/* The labels stand without blanks around the text. */
+static bool same_trimmed(const char *ours, const char *want)
+{
+	ours += strspn(ours, " ");
+	size_t len = strlen(ours);
+	while (len && ours[len - 1] == ' ')
+		len--;
+	return strlen(want) == len && memcmp(ours, want, len) == 0;
+}
+
+static bool same_loghub(char *row, int app, int pid, int content)
+{
+	char *fields[16];
+	trim_line(row);
+	assert_true(split_csv(row, fields, 16) > (unsigned)content);
+	return (app < 0 || same(record_text_get(&rt, "appname"), fields[app])) &&
+	       same(record_text_get(&rt, "procid"), fields[pid]) &&
+	       same_trimmed(record_text_get(&rt, "message"), fields[content]);
+}
+
+/* Lines of log files that people have labelled. OpenSSH_2k calls the host the component. */
+static void labelled_lines_of_loghub_agree(void **state)
+{
+	static const struct {
+		const char *name;
+		int app, pid, content;
+		unsigned floor;
+	} files[] = {
+		{"Linux_2k", 5, 6, 7, 1992},
+		{"Mac_2k", 5, 6, 8, 1946},
+		{"OpenSSH_2k", -1, 5, 6, 2000},
+	};
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char name[128], *line = NULL, *row = NULL;
+		size_t line_cap = 0, row_cap = 0;
+		unsigned agree = 0, all = 0;
+		snprintf(name, sizeof(name), "logs/loghub/%s.log", files[i].name);
+		FILE *lines = open_shared(name);
+		snprintf(name, sizeof(name), "oracle/logs/loghub/%s.log_structured.csv",
+			 files[i].name);
+		FILE *rows = open_shared(name);
+		assert_true(getline(&row, &row_cap, rows) > 0); /* names of the columns */
+		while (getline(&line, &line_cap, lines) > 0 && getline(&row, &row_cap, rows) > 0) {
+			trim_line(line);
+			record_text_read(&rt, line, strlen(line));
+			agree += same_loghub(row, files[i].app, files[i].pid, files[i].content);
+			all++;
+		}
+		print_message("loghub %s: %u of %u agree\n", files[i].name, agree, all);
+		free(line);
+		free(row);
+		fclose(lines);
+		fclose(rows);
+		assert_int_equal(all, 2000);
+		assert_true(agree >= files[i].floor);
+	}
+}
+
 static int set_up(void **state)
 {
 	record_text_init(&rt, &parser_syslog);
@@ -492,6 +577,7 @@ int main(void)
 		cmocka_unit_test(rsyslog_vectors_agree),
 		cmocka_unit_test(vrl_vectors_agree),
 		cmocka_unit_test(all_generated_messages_are_read),
+		cmocka_unit_test(labelled_lines_of_loghub_agree),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
