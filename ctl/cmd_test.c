@@ -33,6 +33,12 @@ static void path_add(struct difference *d, size_t len, const char *fmt, const ch
 		snprintf(d->path + len, sizeof(d->path) - len, fmt, name, i);
 }
 
+static void path_cut(struct difference *d, size_t len)
+{
+	if (len < sizeof(d->path))
+		d->path[len] = '\0';
+}
+
 static bool fits(const json_t *expected, const json_t *got, struct difference *d)
 {
 	size_t len = strlen(d->path);
@@ -44,7 +50,7 @@ static bool fits(const json_t *expected, const json_t *got, struct difference *d
 			path_add(d, len, len ? ".%s" : "%s", key, 0);
 			if (!fits(v, json_object_get(got, key), d))
 				return false;
-			d->path[len] = '\0';
+			path_cut(d, len);
 		}
 		return true;
 	}
@@ -54,7 +60,7 @@ static bool fits(const json_t *expected, const json_t *got, struct difference *d
 			path_add(d, len, "%s[%zu]", "", i);
 			if (!fits(json_array_get(expected, i), json_array_get(got, i), d))
 				return false;
-			d->path[len] = '\0';
+			path_cut(d, len);
 		}
 		return true;
 	}
