@@ -19,11 +19,14 @@ struct nfa_subset {
 	uint64_t bits[NFA_WORDS];
 };
 
+/* A state is the offset of its row, so that a step is an addition and a look-up; the last cell of a
+ * row says whether the state accepts. Row 0 is the state that nothing leads out of.
+ */
 struct dfa {
 	uint8_t column[256];
-	unsigned n_columns, n_states;
-	bool *accepts;
-	uint16_t *next; /* n_states rows; state 0 is the one that nothing leads out of */
+	unsigned n_columns;
+	uint16_t start;
+	uint16_t *cells;
 };
 
 /* Work memory of one construction. */
@@ -181,16 +184,19 @@ static bool fill(struct dfa *d, struct builder *b, uint16_t final)
 	}
 	if (b->too_large)
 		return false;
-	d->n_states = b->n_subsets;
-	d->accepts = mem_alloc(d->n_states * sizeof(*d->accepts));
-	d->next = mem_alloc((size_t)d->n_states * d->n_columns * sizeof(*d->next));
-	if (!d->accepts || !d->next)
+	size_t row = d->n_columns + 1;
+	if (b->n_subsets * row > UINT16_MAX)
 		return false;
-	for (unsigned i = 0; i < d->n_states; i++) {
-		d->accepts[i] = b->subsets[i].bits[final / 64] >> (final % 64) & 1;
-		memcpy(d->next + (size_t)i * d->n_columns, b->next[i],
-		       d->n_columns * sizeof(*d->next));
+	d->cells = mem_alloc(b->n_subsets * row * sizeof(*d->cells));
+	if (!d->cells)
+		return false;
+	for (unsigned i = 0; i < b->n_subsets; i++) {
+		for (unsigned col = 0; col < d->n_columns; col++)
+			d->cells[i * row + col] = (uint16_t)(b->next[i][col] * row);
+		d->cells[i * row + d->n_columns] =
+			b->subsets[i].bits[final / 64] >> (final % 64) & 1;
 	}
+	d->start = (uint16_t)row;
 	return true;
 }
 
@@ -222,15 +228,15 @@ void dfa_destroy(struct dfa *d)
 {
 	if (!d)
 		return;
-	mem_free(d->accepts);
-	mem_free(d->next);
+	mem_free(d->cells);
 	mem_free(d);
 }
 
 bool dfa_match(const struct dfa *d, const uint8_t *p, size_t len)
 {
-	unsigned state = 1;
-	for (size_t i = 0; i < len && state; i++)
-		state = d->next[state * d->n_columns + d->column[p[i]]];
-	return d->accepts[state];
+	const uint16_t *cells = d->cells;
+	size_t state = d->start;
+	for (const uint8_t *end = p + len; p < end && state; p++)
+		state = cells[state + d->column[*p]];
+	return cells[state + d->n_columns];
 }

@@ -101,16 +101,59 @@ static struct plan_op *op_new(struct compiler *c, enum plan_op_kind kind)
 	return op;
 }
 
+/* The set of all bytes but up to two. */
+static bool scan_by_two(struct plan_op *op, const struct byte_set *s)
+{
+	unsigned n = 0;
+	for (unsigned b = 0; b < 256; b++) {
+		if (byte_set_has(s, (uint8_t)b))
+			continue;
+		if (n == 2)
+			return false;
+		op->scan_b = (uint8_t)b;
+		if (n++ == 0)
+			op->scan_a = (uint8_t)b;
+	}
+	return n > 0;
+}
+
+static bool scan_by_range(struct plan_op *op, const struct byte_set *s)
+{
+	unsigned lo = 0, hi = 255;
+	while (lo < 256 && !byte_set_has(s, (uint8_t)lo))
+		lo++;
+	while (hi > lo && !byte_set_has(s, (uint8_t)hi))
+		hi--;
+	op->scan_a = (uint8_t)lo;
+	op->scan_b = (uint8_t)hi;
+	return lo < 256 && byte_set_count(s) == hi - lo + 1;
+}
+
+static bool stops_at_blanks_only(const struct byte_set *s)
+{
+	for (unsigned b = 0x21; b < 256; b++) {
+		if (!byte_set_has(s, (uint8_t)b))
+			return false;
+	}
+	return true;
+}
+
 static void set_scan(struct plan_op *op, const struct byte_set *s)
 {
-	op->set = *s;
-	op->is_all = is_all(s);
 	for (unsigned b = 0; b < 256; b++) {
 		if (byte_set_has(s, (uint8_t)b)) {
-			uint8_t *row = b < 128 ? op->scan.low : op->scan.high;
+			uint8_t *row = b < 128 ? op->low : op->high;
 			row[b & 15] |= (uint8_t)(1 << (b >> 4 & 7));
 		}
 	}
+	if (is_all(s))
+		op->scan = SCAN_ALL;
+	else if (scan_by_two(op, s))
+		op->scan = SCAN_TWO;
+	else if (scan_by_range(op, s))
+		op->scan = SCAN_RANGE;
+	else
+		op->scan = stops_at_blanks_only(s) ? SCAN_BLANK : SCAN_TABLE;
 }
 
 /* A set, or a set repeated: no table is needed to check it. */
@@ -119,21 +162,62 @@ static bool is_run(const struct node *n)
 	return n->kind == NODE_SET || (n->kind == NODE_REP && n->first->kind == NODE_SET);
 }
 
-/* False: its table would be too large. */
-static bool compile_span(struct compiler *c, const struct node *n, enum plan_mode mode,
+/* The flags for a set of signs; 0 when there is another byte in it. */
+static unsigned signs_of(const struct byte_set *s)
+{
+	unsigned minus = byte_set_has(s, '-'), plus = byte_set_has(s, '+');
+	bool only = byte_set_count(s) == minus + plus;
+	return only ? minus * PLAN_MINUS + plus * PLAN_PLUS : 0;
+}
+
+/* The run behind an optional sign, which is none of its bytes: [+-]?\d+. NULL when @n is no such.
+ */
+static const struct node *signed_run(const struct node *n, unsigned *ret_flags)
+{
+	const struct node *sign = n->kind == NODE_CAT ? n->first : NULL;
+	if (!sign || sign->kind != NODE_REP || sign->min != 0 || sign->max != 1 ||
+	    sign->first->kind != NODE_SET)
+		return NULL;
+	const struct node *run = sign->next;
+	*ret_flags = signs_of(&sign->bytes);
+	if (!run || run->next || !is_run(run) || byte_set_meet(&sign->bytes, &run->bytes))
+		return NULL;
+	return *ret_flags ? run : NULL;
+}
+
+static bool add_dfa(struct compiler *c, const struct node *n, uint16_t *ret_dfa)
+{
+	if (c->p->n_dfas == PLAN_DFAS_MAX)
+		return false;
+	struct dfa *dfa = dfa_create(n);
+	if (!dfa)
+		return false;
+	c->p->dfas[c->p->n_dfas++] = dfa;
+	*ret_dfa = (uint16_t)c->p->n_dfas;
+	return true;
+}
+
+/* False: it is too large. */
+static bool compile_span(struct compiler *c, const struct node *n, enum plan_op_kind kind,
 			 unsigned back)
 {
-	struct dfa *dfa = is_run(n) ? NULL : dfa_create(n);
-	if (!is_run(n) && !dfa)
+	uint16_t dfa = 0;
+	unsigned flags = 0;
+	const struct node *run = signed_run(n, &flags);
+	if (run && (kind == OP_STOP || kind == OP_REST))
+		n = run;
+	else
+		flags = 0;
+	if (n->len_min >= PLAN_NO_MAX || (n->len_max >= PLAN_NO_MAX && n->len_max != SHAPE_NO_MAX))
 		return false;
-	struct plan_op *op = op_new(c, OP_SPAN);
-	dfa_destroy(op->dfa); /* of a plan that has too many steps */
+	if (!is_run(n) && !add_dfa(c, n, &dfa))
+		return false;
+	struct plan_op *op = op_new(c, kind);
 	op->dfa = dfa;
-	op->is_run = is_run(n);
-	op->mode = (uint8_t)mode;
+	op->flags = (uint8_t)flags;
 	op->back = (uint8_t)back;
-	op->min = n->len_min;
-	op->max = n->len_max;
+	op->min = (uint16_t)n->len_min;
+	op->max = n->len_max == SHAPE_NO_MAX ? PLAN_NO_MAX : (uint16_t)n->len_max;
 	set_scan(op, &n->bytes);
 	return true;
 }
@@ -142,31 +226,39 @@ static bool compile_span(struct compiler *c, const struct node *n, enum plan_mod
 static bool compile_decided(struct compiler *c, const struct node *n, const struct follow *f)
 {
 	if (n->len_min == n->len_max)
-		return compile_span(c, n, MODE_FIXED, 0);
+		return compile_span(c, n, OP_FIXED, 0);
 	if (f->is_end)
-		return compile_span(c, n, MODE_REST, 0);
+		return compile_span(c, n, OP_REST, 0);
 	for (unsigned k = 0; k < f->n_lit; k++) {
 		if (!byte_set_has(&n->bytes, f->lit[k]))
-			return compile_span(c, n, MODE_STOP, k);
+			return compile_span(c, n, OP_STOP, k);
 	}
-	return !byte_set_meet(&n->bytes, &f->head) && compile_span(c, n, MODE_STOP, 0);
+	return !byte_set_meet(&n->bytes, &f->head) && compile_span(c, n, OP_STOP, 0);
+}
+
+/* All bytes, as few as leave nothing but blanks behind. */
+static bool compile_trim(struct compiler *c, const struct node *n, const struct follow *f)
+{
+	struct plan_op *op = op_new(c, OP_TRIM);
+	op->min = (uint16_t)n->len_min;
+	op->max = PLAN_NO_MAX;
+	set_scan(op, &f->blanks);
+	return true;
 }
 
 /* A set without an upper bound, whose end is found by looking for what follows. */
 static bool compile_searched(struct compiler *c, const struct node *n, const struct follow *f)
 {
-	if (n->kind != NODE_REP || n->first->kind != NODE_SET || n->max != SHAPE_NO_MAX)
+	if (n->kind != NODE_REP || n->first->kind != NODE_SET || n->max != SHAPE_NO_MAX ||
+	    n->len_min >= PLAN_NO_MAX)
 		return false;
 	if (!n->lazy && f->fits_all)
-		return compile_span(c, n, MODE_STOP, 0);
-	if (n->lazy && f->is_blanks) {
-		compile_span(c, n, MODE_TRIM, 0);
-		c->p->ops[c->p->n_ops - 1].set = f->blanks;
-		return true;
-	}
+		return compile_span(c, n, OP_STOP, 0);
+	if (n->lazy && f->is_blanks && is_all(&n->bytes))
+		return compile_trim(c, n, f);
 	if (f->n_lit == 0)
 		return false;
-	compile_span(c, n, n->lazy ? MODE_FIRST : MODE_LAST, 0);
+	compile_span(c, n, n->lazy ? OP_FIRST : OP_LAST, 0);
 	struct plan_op *op = &c->p->ops[c->p->n_ops - 1];
 	op->n_lit = (uint8_t)f->n_lit;
 	memcpy(op->lit, f->lit, f->n_lit);
@@ -186,21 +278,41 @@ static bool all_bytes(const struct node *n)
 
 static void compile(struct compiler *c, const struct node *n, const struct follow *f);
 
-/* Children of a sequence; bytes in a row become one step. */
+static bool is_span(const struct plan_op *op)
+{
+	return op->kind >= OP_STOP && op->kind <= OP_LAST;
+}
+
+/* The bytes from @n on as one step, or as the end of the span that is @span. Returns the last of
+ * them. What is looked for in a search stays to be checked as a whole, since a search may know only
+ * a part.
+ */
+static const struct node *compile_bytes(struct compiler *c, const struct node *n,
+					struct plan_op *span)
+{
+	struct plan_op *op = span && span->n_lit == 0 ? span : op_new(c, OP_LIT);
+	op->lit[op->n_lit++] = node_byte(n);
+	while (n->next && node_is_byte(n->next) && op->n_lit < PLAN_LIT_MAX) {
+		n = n->next;
+		op->lit[op->n_lit++] = node_byte(n);
+	}
+	return n;
+}
+
+/* Children of a sequence. */
 static void compile_cat(struct compiler *c, const struct node *n, const struct follow *f)
 {
+	struct plan_op *span = NULL; /* the step of the child before, when it is one span */
 	for (; n && !c->failed; n = n->next) {
-		if (!node_is_byte(n)) {
-			struct follow rest = before_cat(n->next, *f);
-			compile(c, n, &rest);
+		if (node_is_byte(n)) {
+			n = compile_bytes(c, n, span);
+			span = NULL;
 			continue;
 		}
-		struct plan_op *op = op_new(c, OP_LIT);
-		op->lit[op->n_lit++] = node_byte(n);
-		while (n->next && node_is_byte(n->next) && op->n_lit < PLAN_LIT_MAX) {
-			n = n->next;
-			op->lit[op->n_lit++] = node_byte(n);
-		}
+		struct follow rest = before_cat(n->next, *f);
+		unsigned at = c->p->n_ops;
+		compile(c, n, &rest);
+		span = c->p->n_ops == at + 1 && is_span(&c->p->ops[at]) ? &c->p->ops[at] : NULL;
 	}
 }
 
@@ -208,14 +320,14 @@ static void compile_cat(struct compiler *c, const struct node *n, const struct f
 static bool compile_loop(struct compiler *c, const struct node *n, const struct follow *f)
 {
 	const struct node *in = n->first;
-	if (in->len_min == 0 || (n->max > 1 && in->has_groups) ||
-	    byte_set_meet(&in->head, &f->head))
+	if (in->len_min == 0 || (n->max > 1 && in->has_groups) || n->min >= PLAN_NO_MAX ||
+	    (n->max >= PLAN_NO_MAX && n->max != SHAPE_NO_MAX) || byte_set_meet(&in->head, &f->head))
 		return false;
 	unsigned at = c->p->n_ops;
 	struct plan_op *op = op_new(c, OP_LOOP);
-	op->min = n->min;
-	op->max = n->max;
-	op->set = in->head;
+	op->min = (uint16_t)n->min;
+	op->max = n->max == SHAPE_NO_MAX ? PLAN_NO_MAX : (uint16_t)n->max;
+	set_scan(op, &in->head);
 	/* Behind one round stands another one, or what follows. */
 	struct follow rest = {.head = byte_set_or(in->head, f->head), .can_end = f->can_end};
 	if (n->max == 1)
@@ -241,9 +353,9 @@ static void compile_branch(struct compiler *c, const struct node *n, const struc
 {
 	unsigned at = c->p->n_ops;
 	struct plan_op *op = op_new(c, OP_BRANCH);
-	op->ambiguous = ambiguous;
-	op->group_lo = UINT16_MAX;
-	groups_of(n, &op->group_lo, &op->group_hi);
+	op->flags = ambiguous ? PLAN_AMBIGUOUS : 0;
+	op->min = UINT16_MAX;
+	groups_of(n, &op->min, &op->max);
 	compile(c, n, f);
 	c->p->ops[at].end = (uint16_t)c->p->n_ops;
 }
@@ -294,9 +406,20 @@ static void compile_group(struct compiler *c, const struct node *n, const struct
 	}
 	if (n->group > c->p->n_groups)
 		c->p->n_groups = n->group;
-	op_new(c, OP_OPEN)->group = (uint16_t)n->group;
+	unsigned at = c->p->n_ops;
+	op_new(c, OP_OPEN)->group = (uint8_t)n->group;
 	compile(c, n->first, f);
-	op_new(c, OP_CLOSE)->group = (uint16_t)n->group;
+	struct plan_op *op = &c->p->ops[at];
+	bool alone = c->p->n_ops == at + 2 && is_span(op + 1) && op[1].group == 0;
+	if (alone && (op[1].n_lit == 0 || op[1].kind == OP_FIRST || op[1].kind == OP_LAST)) {
+		/* One span captures by itself, but not the literal behind it. */
+		op[0] = op[1];
+		op[1] = (struct plan_op){0};
+		op->group = (uint8_t)n->group;
+		c->p->n_ops--;
+		return;
+	}
+	op_new(c, OP_CLOSE)->group = (uint8_t)n->group;
 }
 
 static void compile(struct compiler *c, const struct node *n, const struct follow *f)
@@ -343,7 +466,7 @@ void plan_destroy(struct plan *p)
 {
 	if (!p)
 		return;
-	for (unsigned i = 0; i < p->n_ops; i++)
-		dfa_destroy(p->ops[i].dfa);
+	for (unsigned i = 0; i < p->n_dfas; i++)
+		dfa_destroy(p->dfas[i]);
 	mem_free(p);
 }

@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <smmintrin.h>
 
 #include "dataplane/extract/plan_ops.h"
@@ -10,48 +9,106 @@ struct run {
 	bool chose; /* another choice might have led to a match */
 };
 
-/* The first byte from @p on that is not in the set; @end when there is none. Reads up to 15 bytes
- * behind @end.
- */
-__attribute__((target("sse4.1"))) static const uint8_t *
-run_end(const struct plan_scan *s, const uint8_t *p, const uint8_t *end)
+/* ---- the end of a run: vectors of 16 bytes, which may reach 15 bytes behind the line ---- */
+
+#define SCANS static inline __attribute__((always_inline, target("sse4.1")))
+
+/* One bit for each byte of @v that is not in the set. */
+SCANS unsigned outside(const struct plan_op *op, __m128i v)
 {
-	const __m128i low = _mm_loadu_si128((const __m128i *)s->low);
-	const __m128i high = _mm_loadu_si128((const __m128i *)s->high);
 	const __m128i bits =
 		_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
 	const __m128i nibble = _mm_set1_epi8(15);
+	__m128i lo = _mm_and_si128(v, nibble);
+	__m128i hi = _mm_and_si128(_mm_srli_epi16(v, 4), nibble);
+	__m128i low = _mm_loadu_si128((const __m128i *)op->low);
+	__m128i high = _mm_loadu_si128((const __m128i *)op->high);
+	__m128i row = _mm_blendv_epi8(_mm_shuffle_epi8(low, lo), _mm_shuffle_epi8(high, lo), v);
+	__m128i in = _mm_and_si128(row, _mm_shuffle_epi8(bits, hi));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(in, _mm_setzero_si128()));
+}
+
+SCANS unsigned outside_two(const struct plan_op *op, __m128i v)
+{
+	__m128i a = _mm_cmpeq_epi8(v, _mm_set1_epi8((char)op->scan_a));
+	__m128i b = _mm_cmpeq_epi8(v, _mm_set1_epi8((char)op->scan_b));
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(a, b));
+}
+
+SCANS unsigned outside_range(const struct plan_op *op, __m128i v)
+{
+	__m128i off = _mm_sub_epi8(v, _mm_set1_epi8((char)op->scan_a));
+	__m128i in = _mm_min_epu8(off, _mm_set1_epi8((char)(op->scan_b - op->scan_a)));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(in, off)) ^ 0xffff;
+}
+
+/* Bytes up to 0x20, most of which are outside. */
+SCANS unsigned maybe_outside(__m128i v)
+{
+	__m128i low = _mm_min_epu8(v, _mm_set1_epi8(0x20));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(low, v));
+}
+
+#define SCAN_LOOP(OUTSIDE)                                       \
+	for (; p < end; p += 16) {                               \
+		__m128i v = _mm_loadu_si128((const __m128i *)p); \
+		unsigned out = (OUTSIDE);                        \
+		if (out) {                                       \
+			p += __builtin_ctz(out);                 \
+			return p < end ? p : end;                \
+		}                                                \
+	}                                                        \
+	return end
+
+static const uint8_t *run_end_table(const struct plan_op *op, const uint8_t *p, const uint8_t *end)
+{
+	SCAN_LOOP(outside(op, v));
+}
+
+static const uint8_t *run_end_blank(const struct plan_op *op, const uint8_t *p, const uint8_t *end)
+{
 	for (; p < end; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)p);
-		__m128i lo = _mm_and_si128(v, nibble);
-		__m128i hi = _mm_and_si128(_mm_srli_epi16(v, 4), nibble);
-		__m128i row =
-			_mm_blendv_epi8(_mm_shuffle_epi8(low, lo), _mm_shuffle_epi8(high, lo), v);
-		__m128i in = _mm_and_si128(row, _mm_shuffle_epi8(bits, hi));
-		unsigned out = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(in, _mm_setzero_si128()));
-		if (out) {
-			p += __builtin_ctz(out);
-			return p < end ? p : end;
-		}
+		unsigned out = maybe_outside(v);
+		if (!out)
+			continue;
+		p += __builtin_ctz(out);
+		if (p >= end)
+			return end;
+		return plan_op_has(op, *p) ? run_end_table(op, p, end) : p;
 	}
 	return end;
 }
 
-/* Whether the literal stands at @p. Reads up to 15 bytes behind the line. */
-static bool has_lit(const struct plan_op *op, const uint8_t *p, const uint8_t *end)
+/* The first byte from @p on that is not in the set; @end when there is none. */
+SCANS const uint8_t *run_end(const struct plan_op *op, const uint8_t *p, const uint8_t *end)
+{
+	switch (op->scan) {
+	case SCAN_ALL:
+		return end;
+	case SCAN_TWO:
+		SCAN_LOOP(outside_two(op, v));
+	case SCAN_BLANK:
+		return run_end_blank(op, p, end);
+	case SCAN_RANGE:
+		SCAN_LOOP(outside_range(op, v));
+	default:
+		return run_end_table(op, p, end);
+	}
+}
+
+/* Whether the literal stands at @p; an empty one does. */
+static inline bool has_lit(const struct plan_op *op, const uint8_t *p, const uint8_t *end)
 {
 	__m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p),
 				      _mm_loadu_si128((const __m128i *)op->lit));
 	unsigned want = (1u << op->n_lit) - 1;
-	return (size_t)(end - p) >= op->n_lit && ((unsigned)_mm_movemask_epi8(same) & want) == want;
+	return end - p >= op->n_lit && ((unsigned)_mm_movemask_epi8(same) & want) == want;
 }
 
-static const uint8_t *span_limit(const struct plan_op *op, const struct run *r)
-{
-	return op->is_all ? r->end : run_end(&op->scan, r->at, r->end);
-}
+/* ---- spans whose end is found in other ways ---- */
 
-/* The first @op->lit from @p on that begins at @limit or before; NULL when there is none. */
+/* The first literal from @p on that begins at @limit or before; NULL when there is none. */
 static const uint8_t *first_lit(const struct plan_op *op, const uint8_t *p, const uint8_t *limit,
 				const uint8_t *end)
 {
@@ -70,74 +127,74 @@ static const uint8_t *last_lit(const struct plan_op *op, const uint8_t *p, const
 	const uint8_t *stop = limit < end ? limit + 1 : end;
 	while (p < stop) {
 		const uint8_t *q = memrchr(p, op->lit[0], (size_t)(stop - p));
-		if (!q)
-			return NULL;
-		if (has_lit(op, q, end))
+		if (!q || has_lit(op, q, end))
 			return q;
 		stop = q;
 	}
 	return NULL;
 }
 
-/* Where the span ends by what is found behind it; NULL: nowhere. The bytes up to there are in the
- * set, unless the mode says otherwise.
- */
-static const uint8_t *span_end(const struct plan_op *op, struct run *r)
+/* Where the span at @p ends, its bytes checked to be in the set; NULL: nowhere. Not for OP_STOP. */
+static const uint8_t *span_end(const struct plan_op *op, struct run *r, const uint8_t *p)
 {
-	const uint8_t *p = r->at, *limit, *from;
-	switch (op->mode) {
-	case MODE_FIXED:
-		return (size_t)(r->end - p) >= op->min ? p + op->min : NULL;
-	case MODE_REST:
-		return r->end;
-	case MODE_STOP:
-		limit = span_limit(op, r);
-		return limit - p >= op->back ? limit - op->back : NULL;
-	case MODE_TRIM:
-		if ((size_t)(r->end - p) < op->min)
-			return NULL;
-		for (limit = r->end; limit > p + op->min && byte_set_has(&op->set, limit[-1]);)
-			limit--;
-		return limit;
+	const uint8_t *to = r->end, *limit;
+	if (r->end - p < op->min)
+		return NULL;
+	switch (op->kind) {
+	case OP_FIXED:
+		to = p + op->min;
+		return run_end(op, p, to) == to ? to : NULL;
+	case OP_REST:
+		return run_end(op, p, to) == to ? to : NULL;
+	case OP_TRIM:
+		while (to > p + op->min && plan_op_has(op, to[-1]))
+			to--;
+		return to;
 	default:
-		limit = span_limit(op, r);
-		if ((size_t)(limit - p) < op->min)
+		limit = run_end(op, p, r->end);
+		if (limit - p < op->min)
 			return NULL;
-		from = p + op->min;
-		r->chose = true;
-		return op->mode == MODE_FIRST ? first_lit(op, from, limit, r->end)
-					      : last_lit(op, from, limit, r->end);
+		p += op->min;
+		to = op->kind == OP_FIRST ? first_lit(op, p, limit, r->end)
+					  : last_lit(op, p, limit, r->end);
+		r->chose = r->chose || to;
+		return to;
 	}
 }
 
-static bool match_span(const struct plan_op *op, struct run *r)
+static inline bool has_sign(const struct plan_op *op, const uint8_t *p, const uint8_t *end)
 {
-	bool chose = r->chose;
-	const uint8_t *p = r->at, *end = span_end(op, r);
-	if (!end) {
-		/* What is found nowhere is no choice. */
-		r->chose = chose;
-		return false;
-	}
-	size_t len = (size_t)(end - p);
-	if (!op->is_run && !dfa_match(op->dfa, p, len))
-		return false;
-	bool unchecked = op->mode == MODE_FIXED || op->mode == MODE_REST || op->mode == MODE_TRIM;
-	if (op->is_run && unchecked && !op->is_all && run_end(&op->scan, p, end) != end)
-		return false;
-	if (len < op->min || (op->max != SHAPE_NO_MAX && len > op->max))
-		return false;
-	r->at = end;
-	return true;
+	return op->flags && p < end &&
+	       ((*p == '-' && (op->flags & PLAN_MINUS)) || (*p == '+' && (op->flags & PLAN_PLUS)));
 }
+
+/* The span at @p, with what stands behind it. Returns where the next step begins, or NULL. */
+static inline const uint8_t *match_span(struct run *r, const struct plan_op *op, const uint8_t *p)
+{
+	const uint8_t *from = p + has_sign(op, p, r->end), *to;
+	bool stop = op->kind == OP_STOP;
+	to = stop ? run_end(op, from, r->end) - op->back : span_end(op, r, from);
+	/* Also when there is no end, or `back` leads to before the start. */
+	if (to < from + op->min || (op->max != PLAN_NO_MAX && to - from > op->max))
+		return NULL;
+	if (op->dfa && !dfa_match(r->p->dfas[op->dfa - 1], from, (size_t)(to - from)))
+		return NULL;
+	r->parts[op->group] =
+		(struct plan_part){(uint32_t)(p - r->start), (uint32_t)(to - r->start)};
+	if (op->kind == OP_FIRST || op->kind == OP_LAST)
+		return to; /* the literal is checked as a step of its own */
+	return has_lit(op, to, r->end) ? to + op->n_lit : NULL;
+}
+
+/* ---- steps ---- */
 
 static enum plan_result match_ops(struct run *r, unsigned at, unsigned end);
 
 static enum plan_result match_loop(struct run *r, unsigned at)
 {
 	const struct plan_op *op = &r->p->ops[at];
-	uint32_t n = 0;
-	for (; n < op->max && r->at < r->end && byte_set_has(&op->set, *r->at); n++) {
+	size_t max = op->max == PLAN_NO_MAX ? SIZE_MAX : op->max, n = 0;
+	for (; n < max && r->at < r->end && plan_op_has(op, *r->at); n++) {
 		enum plan_result res = match_ops(r, at + 1, op->end);
 		if (res != PLAN_YES)
 			return res;
@@ -147,65 +204,61 @@ static enum plan_result match_loop(struct run *r, unsigned at)
 
 static enum plan_result match_alt(struct run *r, unsigned at)
 {
-	const struct plan *p = r->p;
+	const struct plan_op *ops = r->p->ops;
 	const uint8_t *from = r->at;
 	bool chose = r->chose;
-	for (unsigned b = at + 1; b < p->ops[at].end; b = p->ops[b].end) {
+	for (unsigned b = at + 1; b < ops[at].end; b = ops[b].end) {
 		r->at = from;
 		r->chose = false;
-		enum plan_result res = match_ops(r, b + 1, p->ops[b].end);
+		enum plan_result res = match_ops(r, b + 1, ops[b].end);
 		if (res == PLAN_UNSURE)
 			return res;
 		if (res == PLAN_YES) {
-			r->chose = r->chose || chose || p->ops[b].ambiguous;
+			r->chose = r->chose || chose || (ops[b].flags & PLAN_AMBIGUOUS) != 0;
 			return res;
 		}
-		for (unsigned g = p->ops[b].group_lo; g < p->ops[b].group_hi; g++)
+		for (unsigned g = ops[b].min; g < ops[b].max; g++)
 			r->parts[g].from = PLAN_UNSET;
 	}
 	r->chose = chose;
 	return PLAN_NO;
 }
 
-/* Steps at..end-1. NO is sure: whoever has chosen turns it into UNSURE. */
+/* Steps at..end-1 from r->at on. NO is sure: whoever has chosen turns it into UNSURE. */
 static enum plan_result match_ops(struct run *r, unsigned at, unsigned end)
 {
-	const struct plan_op *ops = r->p->ops;
-	while (at < end) {
-		const struct plan_op *op = &ops[at];
-		enum plan_result res = PLAN_YES;
-		bool ok = true;
+	const struct plan_op *op = r->p->ops + at, *last = r->p->ops + end;
+	const uint8_t *p = r->at;
+	enum plan_result res = PLAN_YES;
+	while (op < last) {
 		switch (op->kind) {
 		case OP_LIT:
-			ok = has_lit(op, r->at, r->end);
-			r->at += ok ? op->n_lit : 0;
-			at++;
+			p = has_lit(op, p, r->end) ? p + op->n_lit : NULL;
 			break;
 		case OP_OPEN:
-			r->parts[op->group].from = (uint32_t)(r->at - r->start);
-			at++;
+			r->parts[op->group].from = (uint32_t)(p - r->start);
 			break;
 		case OP_CLOSE:
-			r->parts[op->group].to = (uint32_t)(r->at - r->start);
-			at++;
-			break;
-		case OP_SPAN:
-			ok = match_span(op, r);
-			at++;
+			r->parts[op->group].to = (uint32_t)(p - r->start);
 			break;
 		case OP_LOOP:
-			res = match_loop(r, at);
-			at = op->end;
+		case OP_ALT:
+			r->at = p;
+			res = op->kind == OP_LOOP ? match_loop(r, (unsigned)(op - r->p->ops))
+						  : match_alt(r, (unsigned)(op - r->p->ops));
+			if (res == PLAN_UNSURE)
+				return res;
+			p = res == PLAN_YES ? r->at : NULL;
+			op = r->p->ops + op->end - 1;
 			break;
 		default:
-			res = match_alt(r, at);
-			at = op->end;
+			p = match_span(r, op, p);
 		}
-		if (res == PLAN_UNSURE)
-			return res;
-		if (!ok || res == PLAN_NO)
+		if (!p)
 			return r->chose ? PLAN_UNSURE : PLAN_NO;
+		op++;
 	}
+	r->at = p;
 	return PLAN_YES;
 }
 

@@ -2,55 +2,74 @@
 #ifndef SL_EXTRACT_PLAN_OPS_H
 #define SL_EXTRACT_PLAN_OPS_H
 
+#include <assert.h>
+
 #include "dataplane/extract/dfa.h"
 #include "dataplane/extract/plan.h"
 
-#define PLAN_LIT_MAX 16
+#define PLAN_LIT_MAX  16
+#define PLAN_NO_MAX   UINT16_MAX
+#define PLAN_DFAS_MAX 128
 
 enum plan_op_kind {
 	OP_LIT,   /* these bytes */
 	OP_OPEN,  /* group begins */
 	OP_CLOSE, /* group ends */
-	OP_SPAN,  /* bytes whose end `mode` finds */
-	OP_LOOP,  /* the steps up to `end`, while the next byte is in `set`, min to max times */
+	OP_STOP,  /* bytes of the set, to the first one outside of it, less `back` bytes */
+	OP_FIXED, /* min bytes */
+	OP_REST,  /* to the end of the line */
+	OP_TRIM,  /* to the end, less the last bytes that are in the set */
+	OP_FIRST, /* to the first `lit` that the run of the set reaches */
+	OP_LAST,  /* to the last one */
+	OP_LOOP,  /* the steps up to `end`, while the next byte is in the set, min to max times */
 	OP_ALT, /* the branches up to `end`, each an OP_BRANCH and its steps: the first that fits */
-	OP_BRANCH,
+	OP_BRANCH, /* min to max-1 are the groups inside of it */
 };
 
-enum plan_mode {
-	MODE_FIXED, /* min bytes */
-	MODE_REST,  /* to the end of the line */
-	MODE_STOP,  /* to the first byte outside of the set, less `back` bytes */
-	MODE_TRIM,  /* to the end, less the last bytes that are in `set` */
-	MODE_FIRST, /* to the first `lit` that the run of the set reaches */
-	MODE_LAST,  /* to the last one */
+/* How the first byte outside of the set is found. */
+enum plan_scan {
+	SCAN_ALL,   /* there is none */
+	SCAN_TWO,   /* all but scan_a and scan_b */
+	SCAN_BLANK, /* all but some bytes up to 0x20: the table says which */
+	SCAN_RANGE, /* scan_a to scan_b */
+	SCAN_TABLE,
 };
 
-/* Two rows of bits: for each low nibble the high nibbles with which it makes a byte of the set. */
-struct plan_scan {
-	uint8_t low[16], high[16]; /* bytes below 0x80, from 0x80 on */
+enum plan_flag {
+	PLAN_MINUS = 1,     /* a span may begin with '-', which is not of its set: a number */
+	PLAN_PLUS = 2,      /* the same with '+' */
+	PLAN_AMBIGUOUS = 4, /* OP_BRANCH: a later branch might fit too */
 };
 
+/* From OP_STOP to OP_LAST: a span, captured by `group` (0: by none), with `lit` right behind it.
+ * One cache line. The set is two rows of bits: for each low nibble the high nibbles with which it
+ * makes a byte of it, for bytes below 0x80 and from there on.
+ */
 struct plan_op {
-	uint8_t kind, mode;
-	bool is_run;    /* OP_SPAN: bytes of one set, min to max of them; else dfa says */
-	bool is_all;    /* the set is all bytes */
-	bool ambiguous; /* OP_BRANCH: a later branch might fit too */
+	uint8_t kind, scan;
+	uint8_t scan_a, scan_b;
 	uint8_t n_lit;
 	uint8_t back;
-	uint16_t group;              /* OP_OPEN, OP_CLOSE */
-	uint16_t end;                /* OP_LOOP, OP_ALT, OP_BRANCH: the step behind it */
-	uint16_t group_lo, group_hi; /* OP_BRANCH: the groups inside of it, lo to hi-1 */
-	uint32_t min, max;
-	struct plan_scan scan;
-	struct byte_set set;
+	uint8_t group;
+	uint8_t flags;     /* enum plan_flag */
+	uint16_t end;      /* the step behind it */
+	uint16_t dfa;      /* 0: any bytes of the set; else what table (plus 1) the span must fit */
+	uint16_t min, max; /* bytes, rounds */
 	uint8_t lit[PLAN_LIT_MAX];
-	struct dfa *dfa;
+	uint8_t low[16], high[16];
 };
 
+static_assert(sizeof(struct plan_op) == 64, "a step is one cache line");
+
+static inline bool plan_op_has(const struct plan_op *op, uint8_t c)
+{
+	return (c < 0x80 ? op->low : op->high)[c & 15] >> (c >> 4 & 7) & 1;
+}
+
 struct plan {
-	unsigned n_ops, n_groups;
-	struct plan_op ops[PLAN_OPS_MAX];
+	unsigned n_ops, n_groups, n_dfas;
+	struct dfa *dfas[PLAN_DFAS_MAX];
+	struct plan_op ops[PLAN_OPS_MAX] __attribute__((aligned(64)));
 };
 
 #endif
