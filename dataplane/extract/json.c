@@ -68,18 +68,18 @@ void json_destroy(struct json *j)
 	mem_free(j);
 }
 
-static bool is_blank(uint8_t c)
+static inline bool is_blank(uint8_t c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
 }
 
 /* The first byte of token @i; 0, which begins no token, behind the last. */
-static uint8_t peek(const struct walk *w, uint32_t i)
+static inline uint8_t peek(const struct walk *w, uint32_t i)
 {
 	return i < w->n ? w->p[w->at[i]] : 0;
 }
 
-static struct slice token(const struct walk *w, uint32_t i)
+static inline struct slice token(const struct walk *w, uint32_t i)
 {
 	size_t end = i + 1 < w->n ? w->at[i + 1] : w->len;
 	while (is_blank(w->p[end - 1]))
@@ -171,7 +171,7 @@ static bool is_number(struct slice s)
 }
 
 /* The inside of the string token @i. */
-static const char *walk_string(const struct walk *w, uint32_t i, struct slice *ret_in)
+static inline const char *walk_string(const struct walk *w, uint32_t i, struct slice *ret_in)
 {
 	struct slice s = token(w, i);
 	if (s.len < 2 || s.ptr[s.len - 1] != '"')
@@ -209,7 +209,7 @@ static const char *walk_scalar(const struct walk *w, uint32_t i, enum val_type *
 }
 
 /* `"key" :` at token i; leaves i behind the colon. */
-static const char *walk_key(struct walk *w, struct slice *ret_key)
+static inline const char *walk_key(struct walk *w, struct slice *ret_key)
 {
 	if (peek(w, w->i) != '"')
 		return err_key;
@@ -368,9 +368,9 @@ size_t json_unescape(uint8_t *out, struct slice in)
 }
 
 /* Two spellings of one key must become one key, so escapes that need not be are taken out. */
-static struct val key_val(struct rec_builder *rb, struct slice key)
+static struct val key_val(const struct walk *w, struct rec_builder *rb, struct slice key)
 {
-	if (!memchr(key.ptr, '\\', key.len))
+	if (!w->has_escapes || !memchr(key.ptr, '\\', key.len))
 		return keys_of_sender(rb, VAL_JSTR, key);
 	struct arena *a = &rb->b->arena;
 	uint32_t plain = arena_take(a, key.len);
@@ -443,7 +443,7 @@ static const char *walk_object(struct walk *w, struct rec_builder *rb)
 			err = walk_value(w, rb, &v);
 		if (err)
 			return err;
-		rec_pair(rb, key_val(rb, key), v);
+		rec_pair(rb, key_val(w, rb, key), v);
 		uint8_t c = peek(w, w->i);
 		if (c != ',' && c != '}')
 			return err_object;

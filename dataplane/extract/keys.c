@@ -122,9 +122,31 @@ static bool move_to_fixed(struct rec_builder *rb, struct slice text, struct val 
 	return false;
 }
 
+/* Whether two keys might be the same. Most records have none, and touch no table. */
+static bool may_repeat(const struct keys *k, const struct rec_builder *rb)
+{
+	uint64_t seen[16] = {0}, both = 0;
+	for (unsigned i = 0; i < rb->n_pairs; i++) {
+		struct slice s = text_of(k, rb, rb->pairs[2 * i]);
+		uint64_t head, tail = 0;
+		memcpy(&head, s.ptr, 8);
+		if (s.len < 8)
+			head &= ((uint64_t)1 << (8 * s.len)) - 1;
+		else
+			memcpy(&tail, s.ptr + s.len - 8, 8);
+		uint64_t h = (head ^ (tail << 7) ^ s.len) * 0x9e3779b97f4a7c15u;
+		uint64_t bit = (uint64_t)1 << (h >> 58);
+		both |= seen[h >> 54 & 15] & bit;
+		seen[h >> 54 & 15] |= bit;
+	}
+	return both != 0;
+}
+
 unsigned keys_unique(struct keys *k, struct rec_builder *rb)
 {
 	unsigned n = 0, n_lost = 0;
+	if (rb->schema->n_fields == 0 && rb->n_pairs < 64 && !may_repeat(k, rb))
+		return 0;
 	keys_start(k, rb->n_pairs);
 	for (unsigned i = 0; i < rb->n_pairs; i++) {
 		struct val key = rb->pairs[2 * i], v = rb->pairs[2 * i + 1];
