@@ -5,11 +5,6 @@
  */
 #define ORIGIN_PAGES (ORIGIN_BYTES / SEG_PAGE)
 
-static inline int32_t seq_diff(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b);
-}
-
 void reasm_start(struct flow_dir *d, uint32_t seq)
 {
 	d->next_seq = seq;
@@ -322,6 +317,16 @@ static bool has_room(const struct flow *f, const struct flow_dir *d,
 	       (own->n_pages + pages <= ORIGIN_PAGES && f->pool.n_free > f->pool.n_pages / 2);
 }
 
+/* How many of @len bytes from @seq on lie in the last hole that was given up. */
+static uint32_t in_last_gap(const struct flow_dir *d, uint32_t seq, uint32_t len)
+{
+	int32_t from = seq_diff(d->gap_end_seq - d->gap_bytes, seq);
+	int32_t to = seq_diff(d->gap_end_seq, seq);
+	from = from > 0 ? from : 0;
+	to = to < (int32_t)len ? to : (int32_t)len;
+	return d->gap_bytes && to > from ? (uint32_t)(to - from) : 0;
+}
+
 /* Takes off what lies before next_seq. Returns false when nothing is left. */
 static bool trim_front(struct flow *f, struct flow_dir *d, struct reasm_segment *seg)
 {
@@ -329,25 +334,17 @@ static bool trim_front(struct flow *f, struct flow_dir *d, struct reasm_segment 
 	if (behind <= 0)
 		return seg->bytes.len || seg->cut_bytes;
 	uint32_t n = (uint32_t)behind;
-	uint32_t known = d->flags & DIR_ORIGIN ? 0 : n; /* of these, inside the stream */
-	if (d->pos - d->base < known)
-		known = (uint32_t)(d->pos - d->base);
+	uint32_t stream = d->flags & DIR_ORIGIN ? 0 : n; /* of these, behind the stream's start */
+	if (d->pos - d->base < stream)
+		stream = (uint32_t)(d->pos - d->base);
 	uint32_t have = seg->bytes.len < n ? (uint32_t)seg->bytes.len : n;
-	uint32_t before = n - known < have ? n - known : have;
-	/* Of the rest, what lies in the last hole given up comes too late. */
-	uint32_t lo = seg->seq + before, len = have - before, late = 0;
-	uint32_t gap_lo = d->gap_end_seq - d->gap_bytes;
-	if (len && d->gap_bytes) {
-		int32_t from = seq_diff(lo, gap_lo) > 0 ? 0 : seq_diff(gap_lo, lo);
-		int32_t to = seq_diff(d->gap_end_seq, lo);
-		to = to > (int32_t)len ? (int32_t)len : to;
-		late = to > from ? (uint32_t)(to - from) : 0;
-	}
+	uint32_t before = n - stream < have ? n - stream : have;
+	uint32_t late = in_last_gap(d, seg->seq + before, have - before);
 	f->bytes[FLOW_BYTES_after_end] += before;
 	f->bytes[FLOW_BYTES_too_late] += late;
-	f->bytes[FLOW_BYTES_retransmitted] += len - late;
-	seg->bytes = slice_from(seg->bytes, have);
+	f->bytes[FLOW_BYTES_retransmitted] += have - before - late;
 	uint32_t cut = n - have < seg->cut_bytes ? n - have : seg->cut_bytes;
+	seg->bytes = slice_from(seg->bytes, have);
 	seg->cut_bytes -= cut;
 	seg->seq += have + cut;
 	return seg->bytes.len || seg->cut_bytes;

@@ -123,6 +123,12 @@ static inline uint32_t session_grain(uint64_t time_ns)
 	return (uint32_t)(time_ns >> SESSION_GRAIN_SHIFT);
 }
 
+/* Sequence numbers wrap: how far @a is ahead of @b, -2^31 to 2^31 - 1. */
+static inline int32_t seq_diff(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
 static inline bool session_is_tcp(const struct session *s)
 {
 	return s->pub.proto == IPPROTO_TCP_;

@@ -15,11 +15,6 @@
 /* Acknowledged by a SYN-ACK: the SYN, and data sent with it (Fast Open). */
 #define SYN_DATA_MAX    65535u
 
-static inline int32_t seq_diff(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b);
-}
-
 static inline struct flow_cause cause_of(const struct pkt *p)
 {
 	return (struct flow_cause){.time_ns = p->time_ns, .number = p->number};

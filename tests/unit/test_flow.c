@@ -1,6 +1,8 @@
 /* The stage as a whole: UDP, limits, time, the end of a capture, and sameness. */
 #include "tests/support/flow_rig.h"
 
+#include "dataplane/base/mem.h"
+
 enum { C, S };
 
 /* ---- UDP ---- */
@@ -215,6 +217,25 @@ static void settings_out_of_range_are_refused_with_a_text(void **state)
 	flow_destroy(NULL);
 }
 
+static void a_worker_allocates_nothing_after_its_start(void **state)
+{
+	struct rig r;
+	struct flow_conf conf = rig_conf();
+	conf.sessions_max = 2;
+	rig_init_conf(&r, &conf);
+	mem_seal(true); /* from here on an allocation aborts */
+	for (uint8_t host = 1; host < 5; host++) {
+		r.host = host;
+		rig_handshake(&r);
+		rig_c(&r, 4, "def");
+		rig_udp(&r, C, "x");
+		rig_wait(&r, 20 * SECOND);
+	}
+	rig_finish(&r);
+	mem_seal(false);
+	rig_fini(&r);
+}
+
 /* ---- the end of a capture ---- */
 
 static void at_the_end_sessions_end_in_order_of_their_first_packets(void **state)
@@ -409,6 +430,7 @@ int main(void)
 		cmocka_unit_test(a_million_half_open_sessions_are_bounded),
 		cmocka_unit_test(when_memory_runs_out_the_oldest_holes_are_given_up),
 		cmocka_unit_test(settings_out_of_range_are_refused_with_a_text),
+		cmocka_unit_test(a_worker_allocates_nothing_after_its_start),
 		cmocka_unit_test(at_the_end_sessions_end_in_order_of_their_first_packets),
 		cmocka_unit_test(the_end_comes_in_batches_until_there_is_no_more),
 		cmocka_unit_test(what_was_due_before_the_end_of_the_capture_ends_as_idle),
