@@ -92,17 +92,40 @@ static bool is_version(const uint8_t *p)
 
 /* --- The start line --------------------------------------------------------------------------- */
 
-static bool has_control(const uint8_t *p, size_t len)
+/* Control characters nowhere, blanks only if @blanks. */
+static bool is_target(const uint8_t *p, size_t len, bool blanks)
 {
-	for (size_t i = 0; i < len; i++)
-		if (p[i] < 0x20 || p[i] == 0x7f)
-			return true;
-	return false;
+	size_t i = 0;
+	for (; len - i >= 16; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(' ')), v);
+		if (_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)))))
+			break;
+	}
+	for (; i < len; i++)
+		if (p[i] < ' ' || p[i] == 0x7f || (p[i] == ' ' && !blanks))
+			return false;
+	return len > 0;
+}
+
+/* Where the target ends at the latest: in front of the version, which should be exact. Behind a known
+ * method and a slash it may be broken ("HTTP/1.") or missing (as in HTTP/0.9).
+ */
+static uint32_t target_end(const uint8_t *p, uint32_t at, uint32_t len, bool *ret_exact)
+{
+	*ret_exact = len >= at + 10u && p[len - 9] == ' ' && is_version(p + len - 8);
+	if (*ret_exact)
+		return len - 9;
+	if (len < at + 2u || p[at + 1] != '/' || !http1_method_known(slice_of(p, at)))
+		return 0;
+	const uint8_t *last = memrchr(p + at + 1, ' ', len - at - 1);
+	if (last && len - (last - p) > 5 && memcmp(last + 1, "HTTP/", 5) == 0)
+		return (uint32_t)(last - p);
+	return len;
 }
 
 /* METHOD SP target SP HTTP/1.1. Blanks inside the target are taken as they are where the method is
- * a known one: some clients send them, some servers answer. Without a version it is the form of
- * HTTP/0.9: GET SP /target.
+ * a known one: some clients send them, some servers answer.
  */
 static bool request_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 {
@@ -112,19 +135,18 @@ static bool request_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 	m->method_len = (uint8_t)find_byte(p, 0, stop, ' ');
 	if (m->method_len == 0 || m->method_len == stop)
 		return false;
-	uint32_t at = m->method_len, end = len;
-	if (len >= at + 10u && p[len - 9] == ' ' && is_version(p + len - 8))
-		end = len - 9;
-	else if (len < 5 || memcmp(p, "GET /", 5) != 0 || memchr(p + 4, ' ', len - 4))
-		return false;
+	bool exact;
+	uint32_t at = m->method_len, end = target_end(p, at, len, &exact);
 	while (at < end && p[at] == ' ')
 		at++;
 	while (end > at && p[end - 1] == ' ')
 		end--;
-	m->span[SPAN_TARGET] = (struct http1_part){at, end - at};
-	if (end == at || has_control(p + at, end - at))
+	if (end <= at)
 		return false;
-	return !memchr(p + at, ' ', end - at) || http1_method_known(slice_of(p, m->method_len));
+	m->span[SPAN_TARGET] = (struct http1_part){at, end - at};
+	return is_target(p + at, end - at, false) ||
+	       (exact && is_target(p + at, end - at, true) &&
+		http1_method_known(slice_of(p, m->method_len)));
 }
 
 /* HTTP/1.1 SP 204 [SP reason] */

@@ -47,11 +47,11 @@ static bool is_lines_type(struct slice type)
 
 enum http1_type http1_type_of(struct slice content_type)
 {
+	if (slice_eq(content_type, SLICE_LIT("application/json"))) /* most of them */
+		return HTTP1_TYPE_JSON;
 	struct slice type = bare_type(content_type);
 	if (type.len == 0)
 		return HTTP1_TYPE_MISSING;
-	if (slice_eq(type, SLICE_LIT("application/json")))
-		return HTTP1_TYPE_JSON;
 	if (is_lines_type(type))
 		return HTTP1_TYPE_LINES;
 	if (has_suffix(type, "json") || has_suffix(type, "/csp-report"))
