@@ -183,6 +183,19 @@ static const uint8_t *read_words(const uint8_t *q, const uint8_t *end)
 	return NULL;
 }
 
+/* Does the ':' at @q end the tag that begins at @p? Not in "12:30:45", "host:8080" and "http://".
+ */
+static bool ends_tag(const uint8_t *p, const uint8_t *q, const uint8_t *end)
+{
+	if (at_blank(q + 1, end))
+		return true;
+	if (text_is_digit(q[1]) || q[1] == '/' || q[1] == '\\')
+		return false;
+	while (p < q && !(text_lower(*p) >= 'a' && text_lower(*p) <= 'z'))
+		p++;
+	return p < q;
+}
+
 /* A tag at @p. @by_blank: a blank ends one too. Returns where the message begins: @p when there is
  * no tag.
  */
@@ -195,8 +208,7 @@ static const uint8_t *read_tag(const uint8_t *p, const uint8_t *end, bool by_bla
 	if (words)
 		q = words;
 	if (q < end && *q == ':') {
-		bool path = q + 1 < end && (q[1] == '/' || q[1] == '\\');
-		message = path ? NULL : skip_one_blank(q + 1, end);
+		message = ends_tag(p, q, end) ? skip_one_blank(q + 1, end) : NULL;
 	} else if (q < end && *q == '[') {
 		message = read_pid(q, end, &h->pid);
 	} else if (by_blank && at_blank(q, end)) {

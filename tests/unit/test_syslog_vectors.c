@@ -371,7 +371,7 @@ static enum verdict judge_rsyslog(const json_t *v)
 
 static void rsyslog_vectors_agree(void **state)
 {
-	run_vectors("vectors/syslog_parsertests_rsyslog.jsonl", judge_rsyslog, 26, 34);
+	run_vectors("vectors/syslog_parsertests_rsyslog.jsonl", judge_rsyslog, 27, 34);
 }
 
 /* --- VRL ---------------------------------------------------------------------------------------
