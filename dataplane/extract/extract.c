@@ -3,6 +3,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/extract/form.h"
 #include "dataplane/extract/json.h"
+#include "dataplane/match/prefix.h"
 
 LEDGER_DEFINE(extract, "extract", "frames", EXTRACT_COLS);
 
@@ -20,6 +21,7 @@ struct extract {
 	struct form *form;
 	struct keys *keys;
 	struct format_scratch *formats;
+	struct match_prefix_scratch *prefix;
 	struct val key_message, key_rules, key_format, key_repaired;
 	struct rec_builder rb;
 };
@@ -59,24 +61,29 @@ static void derive(struct extract *x, const struct names *names)
 	}
 }
 
-/* One scratch for the formats of all sources. */
-static struct format_scratch *create_scratch(const struct extract *x, size_t body_bytes_max)
+/* One scratch for the formats of all sources, and one for what narrows them. */
+static bool create_scratch(struct extract *x, size_t body_bytes_max)
 {
-	unsigned n = 0;
+	unsigned n = 0, n_sets = 0;
 	for (unsigned i = 0; i < x->n_sources; i++)
 		n += x->sources[i].formats ? x->sources[i].formats->n_formats : 0;
 	const struct format **all = mem_alloc((n + 1) * sizeof(const struct format *));
-	if (!all)
-		return NULL;
+	const struct match_prefix **sets =
+		mem_alloc((x->n_sources + 1) * sizeof(const struct match_prefix *));
 	n = 0;
-	for (unsigned i = 0; i < x->n_sources; i++) {
+	for (unsigned i = 0; all && sets && i < x->n_sources; i++) {
 		const struct format_set *fs = x->sources[i].formats;
 		for (unsigned k = 0; fs && k < fs->n_formats; k++)
 			all[n++] = fs->formats[k];
+		sets[n_sets++] = fs ? fs->prefix : NULL;
 	}
-	struct format_scratch *s = format_scratch_create(all, n, body_bytes_max);
+	if (all && sets) {
+		x->formats = format_scratch_create(all, n, body_bytes_max);
+		x->prefix = match_prefix_scratch_create(sets, n_sets);
+	}
 	mem_free(all);
-	return s;
+	mem_free(sets);
+	return x->formats && x->prefix;
 }
 
 static int add_names(struct extract *x, struct names *names, struct err *e)
@@ -105,8 +112,8 @@ int extract_create(const struct extract_source *sources, unsigned n_sources, siz
 	x->json = json_create(body_bytes_max);
 	x->form = form_create();
 	x->keys = keys_create(names);
-	x->formats = create_scratch(x, body_bytes_max);
-	if (!x->rows || !x->derived || !x->json || !x->form || !x->keys || !x->formats) {
+	if (!x->rows || !x->derived || !x->json || !x->form || !x->keys ||
+	    !create_scratch(x, body_bytes_max)) {
 		r = err_set(e, -ENOMEM, "out of memory for extract");
 		goto out;
 	}
@@ -124,6 +131,7 @@ void extract_destroy(struct extract *x)
 {
 	if (!x)
 		return;
+	match_prefix_scratch_destroy(x->prefix);
 	format_scratch_destroy(x->formats);
 	keys_destroy(x->keys);
 	form_destroy(x->form);
@@ -204,7 +212,10 @@ static bool apply_formats(struct extract *x, const struct frame *f, struct slice
 	const struct format_set *fs = x->sources[f->source].formats;
 	struct rec_builder *rb = &x->rb;
 	unsigned n_pairs = rb->n_pairs;
-	for (unsigned i = 0; i < fs->n_formats; i++) {
+	uint64_t may = fs->prefix ? match_prefix_find(fs->prefix, x->prefix, text)
+				  : UINT64_MAX >> (64 - fs->n_formats);
+	for (; may; may &= may - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(may);
 		if (fs->n_formats > 1)
 			add_format(x, fs->formats[i]);
 		if (format_extract(fs->formats[i], x->formats, text, (int64_t)f->time_ns, rb)) {

@@ -3,9 +3,11 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/extract/csv.h"
 #include "dataplane/extract/grok.h"
+#include "dataplane/extract/head.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/extract/kv.h"
 #include "dataplane/extract/plan.h"
+#include "dataplane/match/prefix.h"
 #include "dataplane/match/regex.h"
 
 struct field {
@@ -17,7 +19,8 @@ struct field {
 
 struct format {
 	char *name;
-	int kind; /* enum format_kind */
+	char *head; /* what every line begins with; NULL: not known */
+	int kind;   /* enum format_kind */
 	struct regex *regex;
 	struct plan *plan; /* of the same pattern, where it has one */
 	struct kv kv;
@@ -81,13 +84,18 @@ static int add_field(struct format *f, const struct format_def *def, struct name
 	return 0;
 }
 
-/* What PCRE2 has compiled, as a plan where that is possible. */
-static void make_plan(struct format *f, const char *pattern, bool named_only)
+/* What PCRE2 has compiled, as a plan where that is possible, and what its lines begin with. */
+static int derive(struct format *f, const char *pattern, bool named_only, struct err *e)
 {
 	struct shape *shape = shape_parse(pattern, named_only);
-	if (shape)
+	char *head = mem_alloc(HEAD_TEXT_MAX);
+	if (shape && head) {
 		f->plan = plan_create(shape_root(shape));
+		f->head = head_of(shape_root(shape), head) ? mem_strdup(head) : NULL;
+	}
+	mem_free(head);
 	shape_destroy(shape);
+	return head ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
 /* A type for a field that the pattern does not have is a mistake, not a wish. */
@@ -113,14 +121,12 @@ static int compile_regex(struct format *f, const struct format_def *def, struct 
 	int r = regex_compile(def->pattern, REGEX_WHOLE | REGEX_CAPTURES, &f->regex, &at, e);
 	if (r < 0)
 		return err_prefix(e, r, "at character %zu of the pattern: ", at + 1);
-	make_plan(f, def->pattern, false);
-	for (unsigned i = 1; i <= regex_n_groups(f->regex); i++) {
+	r = derive(f, def->pattern, false, e);
+	for (unsigned i = 1; r == 0 && i <= regex_n_groups(f->regex); i++) {
 		const char *name = regex_group_name(f->regex, i);
 		r = name ? add_field(f, def, names, name, NULL, i, e) : 0;
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 static int compile_grok(struct format *f, const struct format_def *def, const struct grok *lib,
@@ -135,7 +141,7 @@ static int compile_grok(struct format *f, const struct format_def *def, const st
 	if (r < 0)
 		err_prefix(e, r, "at character %zu of the pattern as written out: ", at + 1);
 	else
-		make_plan(f, p.regex, true);
+		r = derive(f, p.regex, true, e);
 	for (unsigned i = 0; r == 0 && i < p.n_fields; i++)
 		r = add_field(f, def, names, p.fields[i].name, p.fields[i].type, i + 1, e);
 	grok_pattern_fini(&p);
@@ -218,7 +224,8 @@ int format_compile(const struct format_def *def, const struct grok *lib, struct 
 		r = compile_columns(f, def, names, e);
 		break;
 	case FORMAT_JSON:
-		r = 0;
+		f->head = mem_strdup("[ \t]{0,20}\\{|[ \t]{21}");
+		r = f->head ? 0 : err_set(e, -ENOMEM, "out of memory");
 		break;
 	default:
 		r = err_set(e, -ENOMEM, "out of memory");
@@ -244,6 +251,7 @@ void format_destroy(struct format *f)
 	mem_free(f->text[1]);
 	plan_destroy(f->plan);
 	regex_destroy(f->regex);
+	mem_free(f->head);
 	mem_free(f->name);
 	mem_free(f);
 }
@@ -251,6 +259,11 @@ void format_destroy(struct format *f)
 const char *format_name(const struct format *f)
 {
 	return f->name;
+}
+
+const char *format_head(const struct format *f)
+{
+	return f->head;
 }
 
 const char *format_engine(const struct format *f)
@@ -439,6 +452,16 @@ bool format_extract(const struct format *f, struct format_scratch *s, struct sli
 
 /* ---- sets ---- */
 
+static int narrow(struct format_set *fs, struct err *e)
+{
+	const char *heads[FORMATS_MAX];
+	if (fs->n_formats < FORMATS_PREFIX_MIN)
+		return 0;
+	for (unsigned i = 0; i < fs->n_formats; i++)
+		heads[i] = format_head(fs->formats[i]);
+	return match_prefix_create(heads, fs->n_formats, &fs->prefix, e);
+}
+
 int format_set_create(const struct format_def *const *defs, unsigned n, const struct grok *lib,
 		      struct names *names, struct format_set **ret_fs, struct err *e)
 {
@@ -461,6 +484,7 @@ int format_set_create(const struct format_def *const *defs, unsigned n, const st
 			goto out;
 		fs->n_formats++;
 	}
+	r = narrow(fs, e);
 out:
 	if (r < 0)
 		format_set_destroy(fs);
@@ -473,6 +497,7 @@ void format_set_destroy(struct format_set *fs)
 {
 	if (!fs)
 		return;
+	match_prefix_destroy(fs->prefix);
 	for (unsigned i = 0; i < fs->n_formats; i++)
 		format_destroy(fs->formats[i]);
 	mem_free(fs->formats);

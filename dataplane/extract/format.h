@@ -13,8 +13,9 @@
 #include "dataplane/base/option.h"
 #include "dataplane/rec/rec.h"
 
-#define FORMAT_FIELDS_MAX 128
-#define FORMATS_MAX       64
+#define FORMAT_FIELDS_MAX  128
+#define FORMATS_MAX        64
+#define FORMATS_PREFIX_MIN 4 /* from so many on they are narrowed by their prefixes */
 
 enum format_kind {
 	FORMAT_GROK,
@@ -73,6 +74,9 @@ struct format_counts format_counts_take(struct format_scratch *s);
 bool format_extract(const struct format *f, struct format_scratch *s, struct slice line,
 		    int64_t packet_ns, struct rec_builder *rb);
 
+/* A pattern that every line of @f begins with (head.h); NULL: none is known. */
+const char *format_head(const struct format *f);
+
 /* Whether a pair of @f may have the name @name. Always true for kv, logfmt and json, whose keys
  * come from the line: these may also come twice.
  */
@@ -83,7 +87,7 @@ bool format_has_sender_keys(const struct format *f);
 struct format_set {
 	struct format **formats;
 	unsigned n_formats;
-	struct match_prefix *prefix; /* match/prefix.h; NULL with one format */
+	struct match_prefix *prefix; /* NULL: so few that trying each is cheaper */
 };
 
 /* Compiles @defs in this order. */
