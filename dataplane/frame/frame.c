@@ -548,7 +548,9 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 	}
 	if (fs->claim == CLAIM_OPEN)
 		claim_none(f, fs);
-	memset(fs, 0, f->stride);
+	/* A session without data has touched nothing here, and a flood of them must not either. */
+	if (fs->dirs[0].seen || fs->dirs[1].seen)
+		memset(fs, 0, f->stride);
 	return true;
 }
 
