@@ -413,9 +413,28 @@ static void report_sources(const struct topology *t, const struct worker *w, str
 		   frame_row(worker_frame(w), (unsigned)t->conf->n_sources));
 }
 
+#define PORT_COLS(X)                                           \
+	X(IN, received, "packets from the card or the kernel") \
+	X(OUT, taken, "handed to capture")                     \
+	X(MISSED, missed, "lost before us, by the card's or the kernel's own count")
+#define PORT_COL(kind, name, help) PORT_##name,
+enum { PORT_COLS(PORT_COL) PORT_N_COLS };
+LEDGER_DEFINE(port, "port", "packets", PORT_COLS);
+
+static void report_port(const struct worker *w, struct report *r)
+{
+	const struct capture_stats *st = worker_capture_stats(w);
+	uint64_t n = atomic_load(&st->packets);
+	uint64_t row[PORT_N_COLS] = {
+		[PORT_received] = n, [PORT_taken] = n, [PORT_missed] = atomic_load(&st->missed)};
+	report_add(r, &port_ledger, "", row);
+}
+
 /* Rows appear in the order of the path: stage by stage. */
 void topology_report(const struct topology *t, struct report *r)
 {
+	for (unsigned i = 0; t->ports && i < t->n_workers; i++)
+		report_port(t->workers[i], r);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		report_add(r, &decode_ledger, "", decode_row(worker_decode(t->workers[i])));
 	for (unsigned i = 0; i < t->n_workers; i++) {
