@@ -13,9 +13,8 @@
 #include "dataplane/base/option.h"
 #include "dataplane/rec/rec.h"
 
-#define FORMAT_FIELDS_MAX  128
-#define FORMATS_MAX        64
-#define FORMATS_PREFIX_MIN 4 /* from so many on they are narrowed by their prefixes */
+#define FORMAT_FIELDS_MAX 128
+#define FORMATS_MAX       64
 
 enum format_kind {
 	FORMAT_GROK,
@@ -87,7 +86,7 @@ bool format_has_sender_keys(const struct format *f);
 struct format_set {
 	struct format **formats;
 	unsigned n_formats;
-	struct match_prefix *prefix; /* NULL: so few that trying each is cheaper */
+	struct match_prefix *prefix; /* NULL: trying each is cheaper */
 };
 
 /* Compiles @defs in this order. */

@@ -6,10 +6,15 @@
 #include "dataplane/match/prefix.h"
 
 /* Bytes of a run without an end, beyond which it decides nothing. */
-#define RUN_MAX 20
+#define RUN_MAX      20
+
+/* A prefix of so many bytes tells formats apart: it ends at the next run, which would cost more
+ * than it excludes.
+ */
+#define LEAST_ENOUGH 8
 
 /* Room for what closes brackets at the end. */
-#define CLOSING 64
+#define CLOSING      64
 
 struct head {
 	char *out;
@@ -76,7 +81,8 @@ static bool put_run(struct head *h, const struct node *n, bool top)
 {
 	unsigned max = h->left > RUN_MAX ? RUN_MAX : h->left ? h->left - 1 : 0;
 	unsigned min = n->min < h->left ? n->min : h->left;
-	if (!top || h->open == CLOSING / 2 || n->min > max || max == 0) {
+	if (!top || h->least >= LEAST_ENOUGH || h->open == CLOSING / 2 || n->min > max ||
+	    max == 0) {
 		put_set(h, &n->first->set);
 		put(h, "{%u}", min);
 		h->least += min;

@@ -327,6 +327,33 @@ static void the_first_format_that_fits_is_taken_and_named(void **state)
 	format_set_destroy(fs);
 }
 
+static void many_formats_are_narrowed_and_the_first_that_fits_is_taken(void **state)
+{
+	struct stage *st = *state, with = *st;
+	struct extract_source sources[N_SOURCES];
+	static const struct format_def alpha = {
+		.name = "alpha", .kind = FORMAT_REGEX, .pattern = "alpha (?=x)(?<v>.*)"};
+	static const struct format_def beta = {
+		.name = "beta", .kind = FORMAT_REGEX, .pattern = "b(?<v>\\w+?)(?<w>\\w?)"};
+	static const struct format_def beta_too = {
+		.name = "beta_too", .kind = FORMAT_REGEX, .pattern = "b(?<v>\\w+?)(?<w>\\w*) z"};
+	static const struct format_def any = {
+		.name = "any", .kind = FORMAT_REGEX, .pattern = "(?<v>\\w+)(?<w>\\w)"};
+	const struct format_def *defs[] = {&alpha, &beta, &beta_too, &any, &greeting};
+	struct format_set *fs;
+	with.x = with_formats(st, sources, defs, 5, &fs);
+	assert_non_null(fs->prefix);
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "alpha x1"), "_format='alpha'; v='x1'");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "bcd z"),
+			    "_format='beta_too'; v='c'; w='d'");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "xyz"), "_format='any'; v='xy'; w='z'");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, "hello a b"),
+			    "_format='greeting'; host='a'; message='b'");
+	assert_string_equal(pairs_for(&with, BODY_TEXT, ""), "_format=null; message=''");
+	extract_destroy(with.x);
+	format_set_destroy(fs);
+}
+
 static void a_format_reads_the_field_of_a_parser_and_its_fields_win(void **state)
 {
 	struct stage *st = *state, with = *st;
@@ -371,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_record_that_no_batch_holds_goes_out_without_its_fields),
 		cmocka_unit_test(a_format_takes_the_place_of_the_text),
 		cmocka_unit_test(the_first_format_that_fits_is_taken_and_named),
+		cmocka_unit_test(many_formats_are_narrowed_and_the_first_that_fits_is_taken),
 		cmocka_unit_test(a_format_reads_the_field_of_a_parser_and_its_fields_win),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,228 @@
+/* bench_match.c - what does it cost to narrow 20 formats by their prefixes, and to ask 30 or 1,000
+ * content rules about a line, one by one, per line, and over a burst?
+ *
+ * In:     nothing; 4,096 lines of about 200 bytes, made here. Rules are rare: one line in 100 hits.
+ * Out:    one line a way: ns a line, median of 5 rounds (min-max); the first round is discarded.
+ * Owns:   its lines.
+ * Runs:   main; from the root of the sources, for conf/patterns.
+ * Limits: all ways are checked to find the same before they are measured.
+ */
+#include "perf/bench.h"
+
+#include "dataplane/extract/extract.h"
+#include "dataplane/extract/grok.h"
+#include "dataplane/match/prefix.h"
+#include "dataplane/match/regex.h"
+#include "dataplane/match/rules.h"
+
+#define N_LINES   4096
+#define N_BURST   64
+#define N_ROUNDS  6
+#define N_FORMATS 20
+#define RULES     1000
+
+static struct batch batch;
+static struct rec_builder builder;
+static struct frame frames[N_LINES];
+
+static void must(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "bench_match: %s\n", what);
+		exit(1);
+	}
+}
+
+/* ---- lines and formats ---- */
+
+static const char *const words[] = {"alpha", "bravo", "charlie", "delta",  "echo",  "foxtrot",
+				    "golf",  "hotel", "india",   "juliet", "kilo",  "lima",
+				    "mike",  "oscar", "papa",    "quebec", "romeo", "sierra"};
+#define N_WORDS (sizeof(words) / sizeof(words[0]))
+
+/* Line i has format i % N_FORMATS: service names tell them apart, as tags do in a syslog stream. */
+static size_t put_line(char *out, size_t cap, unsigned i)
+{
+	unsigned x = i * 2654435761u;
+	size_t n = (size_t)snprintf(out, cap, "%s%u[%u]: ", words[i % N_FORMATS % N_WORDS],
+				    i % N_FORMATS, x % 30000);
+	for (unsigned k = 0; n < 185 + x % 20; k++, x = x * 1664525u + 1013904223u)
+		n += (size_t)snprintf(out + n, cap - n, "%s=%u ", words[(x >> 16) % N_WORDS],
+				      (x >> 8) % 1000);
+	if (i % 100 == 0)
+		n += (size_t)snprintf(out + n, cap - n, "fault-%04u", i * 31 % RULES);
+	return n;
+}
+
+static void make_lines(void)
+{
+	char text[512];
+	arena_reset(&batch.arena);
+	for (unsigned i = 0; i < N_LINES; i++) {
+		size_t len = put_line(text, sizeof(text), i);
+		uint32_t off = arena_copy(&batch.arena, text, len);
+		frames[i] = (struct frame){.body = arena_slice(&batch.arena, off, len)};
+	}
+}
+
+static void bench_prefix(const struct grok *lib)
+{
+	static char patterns[N_FORMATS][128];
+	struct format_def defs[N_FORMATS];
+	const struct format_def *order[N_FORMATS];
+	struct names *names = names_create();
+	struct format_set *fs;
+	struct err e;
+	double with[N_ROUNDS], without[N_ROUNDS], only[N_ROUNDS];
+	size_t used = batch.arena.used;
+	static const struct schema none;
+	for (unsigned i = 0; i < N_FORMATS; i++) {
+		snprintf(patterns[i], sizeof(patterns[i]),
+			 "%s%u\\[%%{INT:pid}\\]: %%{GREEDYDATA:m}", words[i % N_WORDS], i);
+		defs[i] = (struct format_def){
+			.name = patterns[i], .kind = FORMAT_GROK, .pattern = patterns[i]};
+		order[i] = &defs[i];
+	}
+	must(format_set_create(order, N_FORMATS, lib, names, &fs, &e) == 0, e.text);
+	const char *heads[N_FORMATS];
+	struct match_prefix *prefix;
+	for (unsigned i = 0; i < N_FORMATS; i++)
+		heads[i] = format_head(fs->formats[i]);
+	must(match_prefix_create(heads, N_FORMATS, &prefix, &e) == 0, e.text);
+	const struct match_prefix *ps[] = {prefix};
+	struct match_prefix_scratch *s = match_prefix_scratch_create(ps, 1);
+	struct format_scratch *scratch =
+		format_scratch_create((const struct format *const *)fs->formats, N_FORMATS, 1024);
+	unsigned n = 0;
+	uint64_t bits = 0;
+	for (unsigned r = 0; r < N_ROUNDS; r++) {
+		double from = bench_now();
+		for (unsigned i = 0; i < N_LINES; i++)
+			bits += match_prefix_find(prefix, s, frames[i].body);
+		only[r] = bench_now() - from;
+		from = bench_now();
+		for (unsigned i = 0; i < N_LINES; i++) {
+			batch.arena.used = used;
+			rec_begin(&builder, &batch, &none);
+			uint64_t may = match_prefix_find(prefix, s, frames[i].body);
+			for (; may; may &= may - 1) {
+				if (format_extract(fs->formats[__builtin_ctzll(may)], scratch,
+						   frames[i].body, 0, &builder)) {
+					n++;
+					break;
+				}
+			}
+		}
+		with[r] = bench_now() - from;
+		from = bench_now();
+		for (unsigned i = 0; i < N_LINES; i++) {
+			batch.arena.used = used;
+			rec_begin(&builder, &batch, &none);
+			for (unsigned k = 0; k < N_FORMATS; k++) {
+				if (format_extract(fs->formats[k], scratch, frames[i].body, 0,
+						   &builder)) {
+					n++;
+					break;
+				}
+			}
+		}
+		without[r] = bench_now() - from;
+	}
+	must(n == 2 * N_ROUNDS * N_LINES && bits, "a line has no format");
+	bench_print("20 formats: prefix only, first 64 B", only + 1, N_ROUNDS - 1, N_LINES);
+	bench_print("    prefix, then the format's plan", with + 1, N_ROUNDS - 1, N_LINES);
+	bench_print("    each format's plan in turn", without + 1, N_ROUNDS - 1, N_LINES);
+	format_scratch_destroy(scratch);
+	match_prefix_scratch_destroy(s);
+	match_prefix_destroy(prefix);
+	format_set_destroy(fs);
+	names_destroy(names);
+}
+
+/* ---- rules ---- */
+
+static unsigned scan_bursts(struct rules_scratch *s, unsigned burst)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < N_LINES; i += burst)
+		n += rules_scan(s, frames + i, burst)->n;
+	return n;
+}
+
+static unsigned search_each(struct regex *const *regex, unsigned n_rules, struct regex_scratch *s,
+			    unsigned n_lines)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < n_lines; i++)
+		for (unsigned k = 0; k < n_rules; k++)
+			n += regex_match(regex[k], s, frames[i].body);
+	return n;
+}
+
+static void bench_rules(unsigned n_rules)
+{
+	static char patterns[RULES][64];
+	static struct rule_def defs[RULES];
+	static struct regex *regex[RULES];
+	struct regex_scratch *alone = regex_scratch_create(0);
+	struct rules *r;
+	struct err e;
+	double burst[N_ROUNDS], line[N_ROUNDS], each[N_ROUNDS];
+	char what[64];
+	size_t at;
+	/* Searching one rule after the other is so slow that a few lines must do. */
+	unsigned n_few = n_rules > 100 ? 128 : N_LINES;
+	for (unsigned i = 0; i < n_rules; i++) {
+		/* A third literals, the rest with classes and alternatives. */
+		const char *const shapes[] = {"fault-%04u", "fault-%04u\\b",
+					      "f[au]+lt-(?:%04u|x\\d+)"};
+		snprintf(patterns[i], sizeof(patterns[i]), shapes[i % 3], i);
+		defs[i] = (struct rule_def){.name = patterns[i], .pattern = patterns[i]};
+		must(regex_compile(patterns[i], 0, &regex[i], &at, &e) == 0, e.text);
+	}
+	double from = bench_now();
+	must(rules_create(defs, n_rules, &r, &e) == 0, e.text);
+	double compile_s = bench_now() - from;
+	struct rules_scratch *s = rules_scratch_create(r);
+	unsigned n_hits = scan_bursts(s, N_BURST);
+	must(n_hits == scan_bursts(s, 1), "lines and bursts hit differently");
+	must(n_few < N_LINES || n_hits == search_each(regex, n_rules, alone, N_LINES),
+	     "bursts and PCRE2 hit differently");
+	for (unsigned k = 0; k < N_ROUNDS; k++) {
+		from = bench_now();
+		scan_bursts(s, N_BURST);
+		burst[k] = bench_now() - from;
+		from = bench_now();
+		scan_bursts(s, 1);
+		line[k] = bench_now() - from;
+		from = bench_now();
+		search_each(regex, n_rules, alone, n_few);
+		each[k] = bench_now() - from;
+	}
+	printf("%u rules compile in %.2f s; %u hits\n", n_rules, compile_s, n_hits);
+	snprintf(what, sizeof(what), "%u rules: over a burst of %d", n_rules, N_BURST);
+	bench_print(what, burst + 1, N_ROUNDS - 1, N_LINES);
+	bench_print("    per line", line + 1, N_ROUNDS - 1, N_LINES);
+	bench_print("    PCRE2, one rule after the other", each + 1, N_ROUNDS - 1, n_few);
+	rules_scratch_destroy(s);
+	rules_destroy(r);
+	regex_scratch_destroy(alone);
+	for (unsigned i = 0; i < n_rules; i++)
+		regex_destroy(regex[i]);
+}
+
+int main(void)
+{
+	struct grok *lib = grok_create();
+	struct err e;
+	must(arena_init(&batch.arena, 8 << 20) == 0, "no memory");
+	must(grok_load(lib, "conf/patterns/base.pat", &e) == 0,
+	     "conf/patterns/base.pat: not there");
+	make_lines();
+	bench_prefix(lib);
+	bench_rules(30);
+	bench_rules(RULES);
+	grok_destroy(lib);
+	arena_fini(&batch.arena);
+	return 0;
+}
