@@ -384,7 +384,11 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 	size_t n = dir->needed > *io_piece ? dir->needed : *io_piece;
 	if (n > left)
 		n = left;
-	bool too_long = old + n > f->conf.bytes_max;
+	/* A frame may be as long as bytes_max: only what is needed must fit, the piece is a guess. */
+	size_t room = f->conf.bytes_max > old ? f->conf.bytes_max - old : 0;
+	if (n > room && room && dir->needed <= room)
+		n = room;
+	bool too_long = n > room;
 	if (too_long || !carry_append(f->pool, &dir->unread, ev->data.ptr + f->pos, n))
 		return make_way(f, fs, in, too_long);
 	f->pos += n;
@@ -530,6 +534,9 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
 		   const struct flow_event *ev)
 {
+	/* A session without data has touched no memory here, and a flood of them must not either. */
+	if (!fs->dirs[0].seen && !fs->dirs[1].seen)
+		return true;
 	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_OPEN; d++) {
 		struct flow_event last = *ev;
 		last.dir = (uint8_t)d;
@@ -548,9 +555,7 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 	}
 	if (fs->claim == CLAIM_OPEN)
 		claim_none(f, fs);
-	/* A session without data has touched nothing here, and a flood of them must not either. */
-	if (fs->dirs[0].seen || fs->dirs[1].seen)
-		memset(fs, 0, f->stride);
+	memset(fs, 0, f->stride);
 	return true;
 }
 
