@@ -1,4 +1,4 @@
-/* http1.h - the parts of the HTTP/1 parser, for each other.
+/* http1.h - the parts of the HTTP/1 parser (RFC 9110, RFC 9112), for each other.
  *
  * In:     bytes of one direction, from the beginning of a message.
  * Out:    heads, body bytes without their codings, pieces of bodies.

@@ -4,6 +4,7 @@ static const char *const why_text[] = {
 	[WHY_LENGTH] = "Content-Length is not one number",
 	[WHY_TRANSFER] = "Transfer-Encoding does not end in chunked",
 	[WHY_TOO_LARGE] = "body larger than body_bytes_max",
+	[WHY_NO_ROOM] = "request larger than frame.bytes_max",
 	[WHY_CHUNKS] = "chunked body is damaged",
 	[WHY_HOLE] = "body has a hole",
 	[WHY_END] = "the session ended inside the body",
@@ -194,24 +195,21 @@ static enum step step_search(struct http1_call *c)
 	return STEP_MORE;
 }
 
-/* How long a body may become: it must fit into the unread bytes with its head. */
-static uint64_t body_room(const struct http1_call *c, const struct http1_msg *m)
-{
-	uint64_t unread = frame_bytes_max(c->out);
-	uint64_t room = unread > m->head_len ? unread - m->head_len : 0;
-	return c->conf->body_bytes_max < room ? c->conf->body_bytes_max : room;
-}
-
-/* A body that will not be kept: its request's event goes out now, and those before it too. */
+/* A body that will not be kept, since it is too long or does not fit into the unread bytes with its
+ * head: its request's event goes out now, and those before it too.
+ */
 static void check_room(struct http1_call *c, struct queued *q)
 {
 	struct http1_state *st = c->st;
 	const struct http1_msg *m = &st->req;
 	uint64_t left = m->phase == PHASE_CHUNKS ? m->chunks.left : m->body_left;
-	if (q->flags & (Q_OUT | Q_EARLY) || q->len - m->head_len + left <= body_room(c, m))
+	bool too_large = q->len - m->head_len + left > c->conf->body_bytes_max;
+	if (q->flags & (Q_OUT | Q_EARLY) ||
+	    (!too_large && q->len + left <= frame_bytes_max(c->out)))
 		return;
 	q->flags |= Q_EARLY;
-	q->why = m->type == HTTP1_TYPE_OPAQUE ? WHY_NONE : WHY_TOO_LARGE;
+	if (m->type != HTTP1_TYPE_OPAQUE)
+		q->why = too_large ? WHY_TOO_LARGE : WHY_NO_ROOM;
 	for (unsigned i = 0; i < st->n; i++)
 		queue_at(st, i)->flags |= Q_NO_WAIT;
 }

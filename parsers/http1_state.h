@@ -36,7 +36,16 @@ enum queue_flag {
 };
 
 /* Why a request's body is of no use. */
-enum queue_why { WHY_NONE, WHY_LENGTH, WHY_TRANSFER, WHY_TOO_LARGE, WHY_CHUNKS, WHY_HOLE, WHY_END };
+enum queue_why {
+	WHY_NONE,
+	WHY_LENGTH,
+	WHY_TRANSFER,
+	WHY_TOO_LARGE,
+	WHY_NO_ROOM,
+	WHY_CHUNKS,
+	WHY_HOLE,
+	WHY_END
+};
 
 struct queued {
 	uint64_t start;   /* stream offset */

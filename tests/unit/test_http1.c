@@ -316,6 +316,16 @@ static void chunks_beyond_the_limit_let_the_event_go_early(void **state)
 	assert_int_equal(x.skipped, 5 + 0x401 + 2 + 5);
 }
 
+static void a_request_that_does_not_fit_into_the_unread_bytes_is_named(void **state)
+{
+	x.out.bytes_max = 4096;
+	client("POST /c HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: "
+	       "5000\r\n\r\n");
+	check_frames(1);
+	check_unparsed(0, "request larger than frame.bytes_max");
+	x.out.bytes_max = 8 << 20;
+}
+
 static void a_head_longer_than_its_limit_is_skipped(void **state)
 {
 	conf()->header_bytes_max = 1024;
@@ -490,6 +500,7 @@ int main(void)
 		T(a_length_of_a_gigabyte_is_an_event_without_fields_and_then_skipped),
 		T(a_large_upload_of_an_image_is_an_event_and_no_loss),
 		T(chunks_beyond_the_limit_let_the_event_go_early),
+		T(a_request_that_does_not_fit_into_the_unread_bytes_is_named),
 		T(a_head_longer_than_its_limit_is_skipped),
 		T(requests_that_are_filtered_are_passed_over),
 		T(methods_can_be_chosen),
