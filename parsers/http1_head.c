@@ -108,8 +108,8 @@ static bool is_target(const uint8_t *p, size_t len, bool blanks)
 	return len > 0;
 }
 
-/* Where the target ends at the latest: in front of the version, which should be exact. Behind a known
- * method and a slash it may be broken ("HTTP/1.") or missing (as in HTTP/0.9).
+/* Where the target ends at the latest: in front of the version, which should be exact. Behind a
+ * known method and a slash it may be broken ("HTTP/1.") or missing (as in HTTP/0.9).
  */
 static uint32_t target_end(const uint8_t *p, uint32_t at, uint32_t len, bool *ret_exact)
 {
