@@ -365,7 +365,9 @@ static void tick(struct flow *f)
 }
 
 /* The clock follows the newest packet. A capture put together from others, or a clock that was set,
- * may step back for good: then so does this one, or all sessions would seem long idle.
+ * may step back for good: then so does this one, or all sessions would seem long idle. Sessions of
+ * the time before stand first on their lists, and those behind them are not expired until their own
+ * packets, the limits or the end of the capture find them.
  */
 #define STEP_BACK_NS 10000000000u
 

@@ -64,6 +64,21 @@ static void a_udp_session_ends_after_udp_idle(void **state)
 	rig_fini(&r);
 }
 
+static void a_clock_that_steps_back_ends_no_session(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	r.now_ns += 100000 * SECOND; /* the first packets of a capture put together from two */
+	rig_udp(&r, C, "one");
+	r.now_ns = T0;
+	r.host = 2;
+	rig_udp(&r, C, "two");
+	rig_wait(&r, SECOND);
+	rig_udp(&r, C, "three");
+	rig_expect(&r, "c\"one\"@0 c\"two\"@0#2 c\"three\"@3#2");
+	rig_fini(&r);
+}
+
 /* ---- limits ---- */
 
 static void when_full_half_open_sessions_make_room_first(void **state)
@@ -424,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_cut_datagram_is_followed_by_its_gap),
 		cmocka_unit_test(an_empty_datagram_makes_no_event),
 		cmocka_unit_test(a_udp_session_ends_after_udp_idle),
+		cmocka_unit_test(a_clock_that_steps_back_ends_no_session),
 		cmocka_unit_test(when_full_half_open_sessions_make_room_first),
 		cmocka_unit_test(when_full_the_session_idle_longest_makes_room),
 		cmocka_unit_test(an_ended_index_is_not_named_again_in_its_turn),
