@@ -168,9 +168,26 @@ static int read_match(const struct config_loader *l, const struct yaml_val *v,
 	return 0;
 }
 
+#define OTHERS_MAX 64
+
+/* The keys beside those of every source: match, and when it is not known which parser reads, the
+ * options of all parsers. What is none of these is a mistake in either case.
+ */
+static void other_keys(const struct parser *p, const char *ret_names[OTHERS_MAX])
+{
+	size_t n = 0;
+	ret_names[n++] = "match";
+	for (size_t i = 0; !p && parsers[i]; i++)
+		for (const struct opt *o = parsers[i]->opts; o && o->name; o++)
+			if (n < OTHERS_MAX - 1)
+				ret_names[n++] = o->name;
+	ret_names[n] = NULL;
+}
+
 static int read_keys(const struct config_loader *l, const struct yaml_val *v, struct source_conf *s)
 {
-	static const char *const others[] = {"match", NULL};
+	const char *others[OTHERS_MAX];
+	other_keys(s->parser, others);
 	struct opt *beside = s->parser ? parser_opts(l, s->parser, false) : NULL;
 	if (s->parser && !beside)
 		return -ENOMEM;
@@ -182,7 +199,6 @@ static int read_keys(const struct config_loader *l, const struct yaml_val *v, st
 		.later = later_keys,
 		.elsewhere = config_match_names,
 		.elsewhere_where = "inside of match",
-		.skip_unknown = !s->parser, /* they may be this parser's */
 	};
 	options_read(&l->r, &shape, v);
 	if (s->parser && s->field)

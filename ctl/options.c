@@ -163,9 +163,8 @@ static bool read_key(const struct option_reader *r, const struct options_shape *
 		option_key_err(r, v, "not in this version of sluice");
 		return false;
 	}
-	if (!shape->skip_unknown)
-		options_unknown(r, shape, v);
-	return shape->skip_unknown;
+	options_unknown(r, shape, v);
+	return false;
 }
 
 static bool check_required(const struct option_reader *r, const struct options_shape *shape,

@@ -24,7 +24,6 @@ struct options_shape {
 	const char *const *later;     /* keys of the design that this version does not have */
 	const char *const *elsewhere; /* known keys that belong somewhere else ... */
 	const char *elsewhere_where;  /* ... "inside of match" */
-	bool skip_unknown;            /* the caller looks at unknown keys himself */
 };
 
 /* Fills the structs with their defaults, then with what @map (NULL: nothing) says. What is wrong is
