@@ -224,14 +224,14 @@ static void pass_time(struct fuzz *z, const uint8_t *op)
 
 static void compare_with_model(const struct fuzz *z)
 {
-	for (unsigned k = 0; k < SESSIONS; k++)
-		for (unsigned dir = 0; dir < 2; dir++)
-			for (unsigned i = 0; i < MODEL_BYTES; i++) {
-				const struct model_dir *m = &z->model[k][dir];
-				const struct model_dir *o = &z->out[k][dir];
-				require(m->known[i] == o->known[i], "bytes missing");
-				require(!m->known[i] || m->byte[i] == o->byte[i], "first wins");
-			}
+	for (unsigned k = 0; k < 2 * SESSIONS; k++) {
+		const struct model_dir *m = &z->model[k / 2][k % 2];
+		const struct model_dir *o = &z->out[k / 2][k % 2];
+		for (unsigned i = 0; i < MODEL_BYTES; i++) {
+			require(m->known[i] == o->known[i], "bytes missing");
+			require(!m->known[i] || m->byte[i] == o->byte[i], "first wins");
+		}
+	}
 }
 
 static bool start(struct fuzz *z, uint8_t how)
@@ -240,7 +240,7 @@ static bool start(struct fuzz *z, uint8_t how)
 	z->calm = !z->small && how & 2;
 	z->now_ns = 1700000000 * SECOND;
 	for (unsigned i = 0; i < 2 * MODEL_BYTES; i++) {
-		/* No zeros: a segment of one zero is taken for a keep-alive where one joins late. */
+		/* No zeros: joined late, a segment of one zero is taken for a keep-alive. */
 		z->text[0][i] = (uint8_t)(i * 31 + i / 256) | 0x80;
 		z->text[1][i] = i % 7 ? z->text[0][i] : (uint8_t)i | 1;
 	}
