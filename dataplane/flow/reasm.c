@@ -9,7 +9,9 @@ void reasm_start(struct flow_dir *d, uint32_t seq)
 {
 	d->next_seq = seq;
 	d->pos = d->base = 0;
-	if (!(d->flags & (DIR_FIN | DIR_RST)))
+	if (d->flags & DIR_FIN && d->end_seq - seq > WINDOW_BYTES) /* of another stream */
+		d->flags &= (uint8_t)~DIR_FIN;
+	if (!(d->flags & DIR_FIN))
 		d->end_seq = seq;
 	d->flags = (uint8_t)((d->flags & ~DIR_ORIGIN) | DIR_KNOWN);
 }

@@ -178,17 +178,19 @@ static bool rst_valid(const struct session *s, unsigned dir, const struct pkt *p
 	       p->ack - reasm_start_seq(other) <= other->end_seq - reasm_start_seq(other);
 }
 
-/* @end_seq: behind the last byte of @p. */
+/* @end_seq: behind the last byte of @p. What is held never lies behind d->end_seq, so neither flag
+ * may lower it.
+ */
 static void take_end(struct flow_dir *d, const struct pkt *p, uint32_t end_seq)
 {
+	bool known = d->flags & (DIR_KNOWN | DIR_ORIGIN);
 	if (p->tcp_flags & TCP_RST) {
-		if (!(d->flags & DIR_FIN))
+		if (known && !(d->flags & DIR_FIN) && seq_diff(end_seq, d->end_seq) > 0)
 			d->end_seq = end_seq;
 		d->flags |= DIR_RST;
 		return;
 	}
 	/* Bytes beyond were seen, or it leaps: it is not the FIN of this stream. */
-	bool known = d->flags & (DIR_KNOWN | DIR_ORIGIN);
 	if (d->flags & DIR_FIN || (known && end_seq - d->end_seq > LEAP_BYTES))
 		return;
 	d->end_seq = end_seq;
@@ -203,6 +205,7 @@ void tcp_settle(struct flow *f, uint32_t idx, const struct flow_cause *cause)
 	if (s->list == LIST_TAIL)
 		return;
 	if (reasm_done(&s->dir[0]) && reasm_done(&s->dir[1])) {
+		assert(!s->dir[0].wait && !s->dir[1].wait);
 		flow_tell_end(f, idx, FLOW_END_FIN, cause);
 		session_enlist(&f->table, idx, LIST_TAIL);
 	} else if (either & DIR_RST || both & DIR_FIN) {

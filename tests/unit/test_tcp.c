@@ -365,6 +365,34 @@ static void a_fin_below_bytes_that_were_seen_is_not_its_own(void **state)
 	rig_fini(&r);
 }
 
+static void neither_rst_nor_fin_below_held_bytes_loses_them(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_handshake(&r);
+	rig_c(&r, 1, "abc");
+	rig_c(&r, 7, "ghi");
+	rig_tcp(&r, C, TCP_RST, 4, 1, "");
+	rig_tcp(&r, C, TCP_FIN, 4, 1, "");
+	rig_tcp(&r, S, TCP_FIN, 1, 4, "");
+	rig_expect(&r, "c\"abc\"@0");
+	rig_finish(&r);
+	rig_expect(&r, "c[3 end]@3 c\"ghi\"@6 end(rst)");
+	rig_fini(&r);
+}
+
+static void a_fin_seen_before_any_byte_of_its_side_does_not_silence_it(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_tcp(&r, C, TCP_SYN, 0, 0, "");
+	rig_tcp(&r, S, TCP_FIN, 0x90000000, 1, ""); /* forged */
+	rig_tcp(&r, S, TCP_SYN, 0, 1, "");
+	rig_s(&r, 1, 1, "hello");
+	rig_expect(&r, "s\"hello\"@0");
+	rig_fini(&r);
+}
+
 static void a_session_closed_on_one_side_goes_on_on_the_other(void **state)
 {
 	struct rig r;
@@ -625,6 +653,8 @@ int main(void)
 		cmocka_unit_test(fin_of_both_sides_ends_the_session_at_once),
 		cmocka_unit_test(data_behind_a_fin_is_left_out),
 		cmocka_unit_test(a_fin_below_bytes_that_were_seen_is_not_its_own),
+		cmocka_unit_test(neither_rst_nor_fin_below_held_bytes_loses_them),
+		cmocka_unit_test(a_fin_seen_before_any_byte_of_its_side_does_not_silence_it),
 		cmocka_unit_test(a_session_closed_on_one_side_goes_on_on_the_other),
 		cmocka_unit_test(a_reset_ends_the_session_after_tcp_closed),
 		cmocka_unit_test(late_segments_after_a_reset_still_belong_to_the_session),
