@@ -1,0 +1,1 @@
+# The same patterns with names of the Elastic Common Schema.
