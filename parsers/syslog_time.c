@@ -228,8 +228,7 @@ static bool nearest_year(struct civil *c, int64_t now_ns, int64_t *ret_ns)
 {
 	int year = 1970 + (int)(now_ns / NS_PER_S / 31556952);
 	c->year = year;
-	if (to_ns(c, ret_ns) &&
-	    distance(*ret_ns, now_ns) < HALF_YEAR_NS - 2 * 86400 * NS_PER_S)
+	if (to_ns(c, ret_ns) && distance(*ret_ns, now_ns) < HALF_YEAR_NS - 2 * 86400 * NS_PER_S)
 		return true;
 	bool found = false;
 	for (int i = 0; i <= 16 && (i <= 2 || !found || i % 2 == 0); i++) {

@@ -15,9 +15,10 @@
 
 #define RX_DESCRIPTORS 1024
 
-/* The kernel's ring for af_packet: frames that hold packets merged by GRO (the default of 2,048 bytes
- * cuts them without a word) and still fit an mbuf, and enough of them to ride out a burst. The driver
- * takes frame i to stand at i * framesz, so a block must be whole frames and whole pages: 32 * 65,408.
+/* The kernel's ring for af_packet: frames that hold packets merged by GRO (the default of 2,048
+ * bytes cuts them without a word) and still fit an mbuf, and enough of them to ride out a burst.
+ * The driver takes frame i to stand at i * framesz, so a block must be whole frames and whole
+ * pages: 32 * 65,408.
  */
 #define AF_PACKET_RING "framesz=65408,blocksz=2093056,framecnt=512"
 

@@ -1,4 +1,11 @@
-/* plan_ops.h - the steps of a plan: made by plan.c, done by plan_match.c. */
+/* plan_ops.h - the steps of a plan: made by plan.c, done by plan_match.c.
+ *
+ * In:     a pattern's shape (shape.h), when a format is compiled.
+ * Out:    an array of struct plan_op, one after the other in the order of the line.
+ * Owns:   nothing; a plan owns its steps.
+ * Runs:   made on main, read by workers.
+ * Limits: PLAN_LIT_MAX bytes a literal, PLAN_NO_MAX steps, PLAN_DFAS_MAX automata a plan.
+ */
 #ifndef SL_EXTRACT_PLAN_OPS_H
 #define SL_EXTRACT_PLAN_OPS_H
 

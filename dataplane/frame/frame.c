@@ -384,7 +384,8 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 	size_t n = dir->needed > *io_piece ? dir->needed : *io_piece;
 	if (n > left)
 		n = left;
-	/* A frame may be as long as bytes_max: only what is needed must fit, the piece is a guess. */
+	/* A frame may be as long as bytes_max: only what is needed must fit, the piece is a guess.
+	 */
 	size_t room = f->conf.bytes_max > old ? f->conf.bytes_max - old : 0;
 	if (n > room && room && dir->needed <= room)
 		n = room;
@@ -534,7 +535,8 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
 		   const struct flow_event *ev)
 {
-	/* A session without data has touched no memory here, and a flood of them must not either. */
+	/* A session without data has touched no memory here, and a flood of them must not either.
+	 */
 	if (!fs->dirs[0].seen && !fs->dirs[1].seen)
 		return true;
 	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_OPEN; d++) {

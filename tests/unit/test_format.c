@@ -109,7 +109,8 @@ static void a_regex_may_refer_back(void **state)
 
 static void a_pattern_that_backtracks_for_ever_gives_up_and_is_counted(void **state)
 {
-	struct format_def def = {.name = "g", .kind = FORMAT_REGEX, .pattern = "(?=a)(?<a>(?:a+)+)$"};
+	struct format_def def = {
+		.name = "g", .kind = FORMAT_REGEX, .pattern = "(?=a)(?<a>(?:a+)+)$"};
 	struct reader r = reader_of(&def);
 	assert_string_equal(read_line(r, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"), "no");
 	assert_int_equal(format_counts_take(r.s).too_costly, 1);

@@ -219,8 +219,10 @@ static void check_absent(struct facts *f, const char *prefix, json_t *names)
 	}
 }
 
-/* The path without #keys, #last and indexes, by dots. */
-static void path_of(json_t *path, char *out, size_t cap, bool *ret_keys)
+/* The path by dots, without #keys, #last and the index of a list: false for the first of a list,
+ * which is the input itself there.
+ */
+static bool path_of(json_t *path, char *out, size_t cap, bool *ret_keys)
 {
 	size_t at = 0;
 	out[0] = 0;
@@ -228,11 +230,15 @@ static void path_of(json_t *path, char *out, size_t cap, bool *ret_keys)
 	for (size_t i = 0; i < json_array_size(path); i++) {
 		json_t *one = json_array_get(path, i);
 		const char *text = json_string_value(one);
+		if ((text && strcmp(text, "0") == 0) ||
+		    (json_is_integer(one) && json_integer_value(one) == 0))
+			return false;
 		if (text && strcmp(text, "#keys") == 0)
 			*ret_keys = true;
-		else if (text && text[0] != '#')
+		else if (text && text[0] != '#' && strcmp(text, "1") != 0)
 			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? "." : "", text);
 	}
+	return true;
 }
 
 static void check_fact(struct facts *f, json_t *fact)
@@ -241,7 +247,8 @@ static void check_fact(struct facts *f, json_t *fact)
 	json_t *value = json_object_get(fact, "value");
 	char path[256];
 	bool keys;
-	path_of(json_object_get(fact, "path"), path, sizeof(path), &keys);
+	if (!path_of(json_object_get(fact, "path"), path, sizeof(path), &keys))
+		return;
 	bool pass = strcmp(op, "pass") == 0 ||
 		    (strcmp(path, "tags") == 0 && strcmp(op, "include") != 0);
 	if (pass || strcmp(op, "not pass") == 0 || strcmp(path, "tags") == 0) {
@@ -315,7 +322,7 @@ static void facts_of_another_grok(void **state)
 	}
 	print_message("%u of %u facts with short names agree, %u of %u with those of ECS\n",
 		      agree[0], n[0], agree[1], n[1]);
-	assert_true(agree[0] >= 100);
+	assert_true(agree[0] >= 134 && agree[1] >= 111);
 	free(line);
 	fclose(in);
 	grok_destroy(libs[0]);
