@@ -6,12 +6,19 @@ struct run {
 	const struct plan *p;
 	const uint8_t *start, *at, *end;
 	struct plan_part *parts;
-	bool chose; /* another choice might have led to a match */
+	bool chose;  /* another choice might have led to a match */
+	size_t work; /* bytes looked at, for loops to end in time */
 };
+
+/* Alternatives inside of a loop may look at the rest of the line in every round. Beyond so many
+ * bytes for each one of the line PCRE2, which has a limit of its own, has to say.
+ */
+#define WORK_FACTOR 16
+#define WORK_FREE   65536
 
 /* ---- the end of a run: vectors of 16 bytes, which may reach 15 bytes behind the line ---- */
 
-#define SCANS static inline __attribute__((always_inline, target("sse4.1")))
+#define SCANS       static inline __attribute__((always_inline, target("sse4.1")))
 
 /* One bit for each byte of @v that is not in the set. */
 SCANS unsigned outside(const struct plan_op *op, __m128i v)
@@ -174,6 +181,7 @@ static inline const uint8_t *match_span(struct run *r, const struct plan_op *op,
 	const uint8_t *from = p + has_sign(op, p, r->end), *to;
 	bool stop = op->kind == OP_STOP;
 	to = stop ? run_end(op, from, r->end) - op->back : span_end(op, r, from);
+	r->work += to > from ? (size_t)(to - from) : to ? 1 : (size_t)(r->end - from);
 	/* Also when there is no end, or `back` leads to before the start. */
 	if (to < from + op->min || (op->max != PLAN_NO_MAX && to - from > op->max))
 		return NULL;
@@ -198,6 +206,8 @@ static enum plan_result match_loop(struct run *r, unsigned at)
 		enum plan_result res = match_ops(r, at + 1, op->end);
 		if (res != PLAN_YES)
 			return res;
+		if (r->work > WORK_FREE + WORK_FACTOR * (size_t)(r->end - r->start))
+			return PLAN_UNSURE;
 	}
 	return n >= op->min ? PLAN_YES : PLAN_NO;
 }

@@ -125,6 +125,21 @@ static void a_choice_that_leads_nowhere_is_left_to_pcre2(void **state)
 	both_free(&b);
 }
 
+static void a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2(void **state)
+{
+	enum { LEN = 1 << 20 };
+	struct both b = both_of("(?:a[^b]*b|ac)*;", true);
+	struct plan_part parts[2];
+	uint8_t *line = malloc(LEN + SL_PAD);
+	for (unsigned i = 0; i < LEN + SL_PAD; i++)
+		line[i] = i % 2 ? 'c' : 'a';
+	/* Within milliseconds, where it would take minutes. */
+	assert_non_null(b.plan);
+	assert_int_equal(plan_match(b.plan, slice_of(line, LEN), parts), PLAN_UNSURE);
+	free(line);
+	both_free(&b);
+}
+
 /* ---- random patterns on random lines ---- */
 
 static const char *const parts_of_patterns[] = {
@@ -320,6 +335,7 @@ int main(void)
 		cmocka_unit_test(fields_that_are_ended_by_what_follows_have_a_plan),
 		cmocka_unit_test(fields_that_need_search_have_none),
 		cmocka_unit_test(a_choice_that_leads_nowhere_is_left_to_pcre2),
+		cmocka_unit_test(a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2),
 		cmocka_unit_test(random_patterns_read_as_pcre2_does),
 		cmocka_unit_test(shipped_formats_read_real_lines_as_pcre2_does),
 		cmocka_unit_test(every_single_pattern_of_the_library_reads_as_pcre2_does),
