@@ -128,7 +128,7 @@ static void a_choice_that_leads_nowhere_is_left_to_pcre2(void **state)
 static void a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2(void **state)
 {
 	enum { LEN = 1 << 20 };
-	struct both b = both_of("(?:a[^b]*b|ac)*;", true);
+	struct both b = both_of("(?:a[^b]*b|ac)*;(?<x>.*)", true);
 	struct plan_part parts[2];
 	uint8_t *line = malloc(LEN + SL_PAD);
 	for (unsigned i = 0; i < LEN + SL_PAD; i++)
