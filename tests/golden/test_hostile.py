@@ -114,8 +114,12 @@ def endless_frame(out):
 
 
 def endless_octet_count(out):
+    """A count that no frame may have; the sender goes on with counted frames long before it is full."""
     c = Conversation(out, "10.6.6.6", 50004, "10.0.0.9", 514, BASE_NS, step_ns=10_000)
-    c.send(b"99999999 <13>huge: " + b"x" * 5_000_000 + b"\n" + b"".join(b"<13>after: the flood %d\n" % i for i in range(10)))
+    c.send(b"99999999 <13>huge: " + b"x" * 5_000_000)
+    for i in range(10):
+        msg = b"<13>after: the flood %d" % i
+        c.send(b"%d %s" % (len(msg), msg))
     c.close()
 
 
