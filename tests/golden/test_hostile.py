@@ -118,7 +118,7 @@ def endless_octet_count(out):
     c = Conversation(out, "10.6.6.6", 50004, "10.0.0.9", 514, BASE_NS, step_ns=10_000)
     c.send(b"99999999 <13>huge: " + b"x" * 5_000_000)
     for i in range(10):
-        msg = b"<13>after: the flood %d" % i
+        msg = b"<13>1 2026-11-25T04:43:16Z h after - - - the flood %d" % i
         c.send(b"%d %s" % (len(msg), msg))
     c.close()
 
