@@ -1,7 +1,7 @@
-/* base_patterns.h - conf/patterns/base.pat, taken into the program when it was built.
+/* base_patterns.h - conf/patterns/*.pat, taken into the program when it was built.
  *
  * In:     -
- * Out:    the text of the file.
+ * Out:    the text of the files.
  * Owns:   -
  * Runs:   any thread.
  * Limits: -

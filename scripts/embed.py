@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""embed.py FILE NAME OUT - writes a C file that holds the bytes of FILE as NAME and NAME_len."""
+"""embed.py FILE... NAME OUT - writes a C file that holds the bytes of all FILEs as NAME and NAME_len."""
 import sys
 
-path, name, out = sys.argv[1:]
-with open(path, "rb") as f:
-    data = f.read()
+*paths, name, out = sys.argv[1:]
+data = b""
+for path in paths:
+    with open(path, "rb") as f:
+        data += f.read()
 with open(out, "w", encoding="ascii") as f:
     f.write("#include <stddef.h>\n\n")
     f.write(f"extern const char {name}[];\nextern const size_t {name}_len;\n\n")
