@@ -1,4 +1,4 @@
-/* base_patterns.h - conf/patterns/*.pat, taken into the program when it was built.
+/* base_patterns.h - the pattern files of conf/patterns, taken into the program when it was built.
  *
  * In:     -
  * Out:    the text of the files.
