@@ -8,10 +8,10 @@ NOTSPACE \S+
 SPACE \s*
 DATA .*?
 GREEDYDATA .*
-QUOTEDSTRING "(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'
-QS %{QUOTEDSTRING}
 # The inside of double quotes, where \" is an escape.
 QUOTED [^"\\]*(?:\\.[^"\\]*)*
+QUOTEDSTRING "%{QUOTED}"|'[^'\\]*(?:\\.[^'\\]*)*'
+QS %{QUOTEDSTRING}
 UUID [0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}
 URN urn:[0-9A-Za-z][0-9A-Za-z-]{0,31}:[^\s"<>]+
 USERNAME [a-zA-Z0-9._-]+

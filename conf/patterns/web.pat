@@ -3,7 +3,7 @@
 
 # --- Apache and nginx ---
 HTTPDUSER %{EMAILADDRESS}|%{USER}
-HTTPD_REQUEST %{WORD:verb} %{NOTSPACE:request}(?: HTTP/%{NUMBER:httpversion})?|%{QUOTED:rawrequest}
+HTTPD_REQUEST %{WORD:verb} (?<request>[^\s"]+)(?: HTTP/%{NUMBER:httpversion})?|%{QUOTED:rawrequest}
 HTTPD_COMMONLOG %{IPORHOST:clientip} (?:%{HTTPDUSER:ident}|-) (?:%{HTTPDUSER:auth}|-) \[%{HTTPDATE:timestamp}\] "(?:%{HTTPD_REQUEST})" (?:%{INT:response}|-) (?:%{INT:bytes}|-)
 HTTPD_COMBINEDLOG %{HTTPD_COMMONLOG} %{QS:referrer} %{QS:agent}
 COMMONAPACHELOG %{HTTPD_COMMONLOG}

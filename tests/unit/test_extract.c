@@ -1,5 +1,6 @@
 #include "format_files.h"
 
+#include "dataplane/base/mem.h"
 #include "dataplane/extract/extract.h"
 
 /* A parser whose frames are "host rest", or that refuses "bad". */
@@ -381,6 +382,27 @@ static void a_format_reads_the_field_of_a_parser_and_its_fields_win(void **state
 	format_set_destroy(fs);
 }
 
+static void no_record_takes_memory_once_extract_is_built(void **state)
+{
+	struct stage *st = *state, with = *st;
+	struct extract_source sources[N_SOURCES];
+	static const struct format_def look = {
+		.name = "look", .kind = FORMAT_REGEX, .pattern = "look (?=x)(?<v>.*)"};
+	const struct format_def *defs[] = {&look, &ab, &json_line};
+	struct format_set *fs;
+	with.x = with_formats(st, sources, defs, 3, &fs);
+	/* A sealed thread that allocates is ended by mem_alloc. */
+	mem_seal(true);
+	pairs_for(&with, BODY_TEXT, "look x");
+	pairs_for(&with, BODY_TEXT, "a=1 b=2");
+	pairs_for(&with, BODY_TEXT, "{\"a\":[1,\n2]}");
+	pairs_for(&with, BODY_AUTO, "{\"a\":\"\xe9\",\"a\":2}");
+	pairs_for(&with, BODY_FORM, "a=1&a=2");
+	mem_seal(false);
+	extract_destroy(with.x);
+	format_set_destroy(fs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +421,7 @@ int main(void)
 		cmocka_unit_test(a_format_takes_the_place_of_the_text),
 		cmocka_unit_test(the_first_format_that_fits_is_taken_and_named),
 		cmocka_unit_test(many_formats_are_narrowed_and_the_first_that_fits_is_taken),
+		cmocka_unit_test(no_record_takes_memory_once_extract_is_built),
 		cmocka_unit_test(a_format_reads_the_field_of_a_parser_and_its_fields_win),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,7 @@
 #include "format_files.h"
 
+#include <jansson.h>
+
 static struct pairs *pairs;
 static struct grok *lib;
 
@@ -315,16 +317,71 @@ static void access_logs_are_read_with_types(void **state)
 	struct format_file *ff = format_file_load("access");
 	assert_int_equal(ff->n, 2);
 	expect(&ff->defs[0],
-	       "10.0.0.1 - bob [10/Oct/2000:13:55:36 -0700] \"GET /a?b=\\\"c\\\" HTTP/1.1\" 200 "
-	       "2326 \"-\" \"curl/7.0 (\\\"x\\\")\"",
+	       "10.0.0.1 - bob [10/Oct/2000:13:55:36 -0700] \"GET /a?b=c HTTP/1.1\" 200 2326 \"-\" "
+	       "\"curl/7.0 (\\\"x\\\")\"",
 	       "client='10.0.0.1'; ident='-'; user='bob'; time=time 971211336000000000; "
-	       "request='GET /a?b=\\\"c\\\" HTTP/1.1'; status=i64 200; bytes=i64 2326; "
-	       "referer='-'; "
-	       "agent='curl/7.0 (\\\"x\\\")'");
-	expect(&ff->defs[1], "::1 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 304 -",
+	       "method='GET'; path='/a?b=c'; protocol='HTTP/1.1'; status=i64 200; bytes=i64 2326; "
+	       "referer='-'; agent='curl/7.0 (\\\"x\\\")'");
+	expect(&ff->defs[0],
+	       "::1 - - [10/Oct/2000:13:55:36 -0700] \"\\x16\\x03\\\" 1\" 400 - \"\" \"\" "
+	       "\"10.1.2.3\"",
 	       "client='::1'; ident='-'; user='-'; time=time 971211336000000000; "
-	       "request='GET / HTTP/1.0'; status=i64 304");
+	       "request='\\x16\\x03\\\" 1'; status=i64 400; referer=''; agent=''; "
+	       "forwarded_for='10.1.2.3'");
+	expect(&ff->defs[1], "::1 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 304 -",
+	       "client='::1'; ident='-'; user='-'; time=time 971211336000000000; method='GET'; "
+	       "path='/'; protocol='HTTP/1.0'; status=i64 304");
 	format_file_free(ff);
+}
+
+static void expect_text(json_t *want, const char *name, const char *field, unsigned line)
+{
+	const char *text = json_string_value(json_object_get(want, name));
+	if (text && !slice_eq(value_of(field), slice_str(text)))
+		fail_msg("line %u, %s: expected %s in %s", line, field, text, pairs->text);
+}
+
+/* lnav's reading of an access log of nginx. */
+static void a_shops_access_log_agrees_with_lnav(void **state)
+{
+	FILE *log = pairs_open_shared("data/logs/lnav/logfile_shop_access_log.0");
+	FILE *oracle =
+		pairs_open_shared("data/oracle/logs/lnav/logfile_shop_access_log.0.lnav.jsonl");
+	struct format_file *ff = format_file_load("access");
+	struct reader r = reader_of(&ff->defs[0]);
+	char *line = NULL, *row = NULL, path[16384];
+	size_t line_cap = 0, row_cap = 0;
+	unsigned n = 0;
+	if (!log || !oracle)
+		skip();
+	for (; get_line(log, &line, &line_cap) && get_line(oracle, &row, &row_cap); n++) {
+		json_t *want = json_loads(row, 0, NULL);
+		const char *stem = json_string_value(json_object_get(want, "cs_uri_stem"));
+		const char *query = json_string_value(json_object_get(want, "cs_uri_query"));
+		if (strcmp(read_line(r, line), "no") == 0)
+			fail_msg("does not fit: %s", line);
+		snprintf(path, sizeof(path), "%s%s%s", stem, query ? "?" : "", query ? query : "");
+		assert_true(slice_eq(value_of("path"), slice_str(path)));
+		expect_text(want, "c_ip", "client", n);
+		expect_text(want, "cs_method", "method", n);
+		expect_text(want, "cs_version", "protocol", n);
+		expect_text(want, "cs_referer", "referer", n);
+		expect_text(want, "cs_user_agent", "agent", n);
+		int64_t status, bytes;
+		memcpy(&status, value_of("status").ptr, 8);
+		memcpy(&bytes, value_of("bytes").ptr, 8);
+		assert_int_equal(status, json_integer_value(json_object_get(want, "sc_status")));
+		assert_int_equal(bytes, json_integer_value(json_object_get(want, "sc_bytes")));
+		json_decref(want);
+	}
+	assert_int_equal(n, 1000);
+	assert_string_equal(format_engine(r.f), "plan");
+	free(line);
+	free(row);
+	reader_free(r);
+	format_file_free(ff);
+	fclose(log);
+	fclose(oracle);
 }
 
 int main(void)
@@ -343,6 +400,7 @@ int main(void)
 		cmocka_unit_test(mistakes_are_told_with_their_place),
 		cmocka_unit_test(all_fields_of_the_loghub_data_sets_agree),
 		cmocka_unit_test(access_logs_are_read_with_types),
+		cmocka_unit_test(a_shops_access_log_agrees_with_lnav),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

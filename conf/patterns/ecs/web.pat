@@ -1,7 +1,7 @@
 # The patterns of ../web.pat with field names of the Elastic Common Schema. To be read after them.
 
 # --- Apache and nginx ---
-HTTPD_REQUEST %{WORD:http.request.method} %{NOTSPACE:url.original}(?: HTTP/%{NUMBER:http.version})?|%{QUOTED:rawrequest}
+HTTPD_REQUEST %{WORD:http.request.method} (?<url.original>[^\s"]+)(?: HTTP/%{NUMBER:http.version})?|%{QUOTED:rawrequest}
 HTTPD_COMMONLOG %{IPORHOST:source.address} (?:-|%{HTTPDUSER:apache.access.user.identity}) (?:-|%{HTTPDUSER:user.name}) \[%{HTTPDATE:timestamp}\] "(?:%{HTTPD_REQUEST})" (?:%{INT:http.response.status_code:int}|-) (?:%{INT:http.response.body.bytes:int}|-)
 HTTPD_COMBINEDLOG %{HTTPD_COMMONLOG} "(?:-|%{QUOTED:http.request.referrer})" "(?:-|%{QUOTED:user_agent.original})"
 HTTPD20_ERRORLOG \[%{HTTPDERROR_DATE:timestamp}\] \[%{LOGLEVEL:log.level}\] (?:\[client %{IPORHOST:source.address}\] )?%{GREEDYDATA:message}
