@@ -9,10 +9,12 @@
 #ifndef SL_SINK_ENCODE_H
 #define SL_SINK_ENCODE_H
 
+#include "dataplane/base/civil.h"
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/rec.h"
 
-/* One for each worker: it remembers the text of the last second. Zeroed but for these three. */
+/* One for each worker: it remembers the text of the last second and day. Zeroed but for these
+ * three. */
 struct encode_ctx {
 	const struct names *names;
 	const struct slice *source_json; /* by rec->source: `"_source":"x","_stream":"x",` */
@@ -21,6 +23,7 @@ struct encode_ctx {
 
 	uint64_t second; /* since 1970, and 1: of which `second_text` is the text */
 	char second_text[32];
+	struct civil_day day; /* of the last time that a record had as a value */
 };
 
 /* An upper bound of what encode_json writes for this record; cheap. */

@@ -50,10 +50,10 @@ static uint8_t *put_f64(uint8_t *o, const uint8_t *p)
 	return o + text_put_f64((char *)o, v);
 }
 
-static uint8_t *put_time(uint8_t *o, const uint8_t *p)
+static uint8_t *put_time(struct encode_ctx *ctx, uint8_t *o, const uint8_t *p)
 {
 	*o++ = '"';
-	o += civil_put_rfc3339((char *)o, (int64_t)load8(p));
+	o += civil_day_put(&ctx->day, (char *)o, (int64_t)load8(p));
 	*o++ = '"';
 	return o;
 }
@@ -66,7 +66,7 @@ static uint8_t *put_base64(uint8_t *o, const uint8_t *p, size_t len)
 	return o;
 }
 
-static inline uint8_t *put_val(const struct encode_ctx *ctx, const uint8_t *base, struct val v,
+static inline uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, struct val v,
 			       uint8_t *o, bool *io_invalid)
 {
 	const uint8_t *p = base + v.off;
@@ -88,7 +88,7 @@ static inline uint8_t *put_val(const struct encode_ctx *ctx, const uint8_t *base
 	case VAL_F64:
 		return put_f64(o, p);
 	case VAL_TIME:
-		return put_time(o, p);
+		return put_time(ctx, o, p);
 	case VAL_BYTES:
 		return put_base64(o, p, v.len);
 	case VAL_TRUE:
@@ -107,7 +107,7 @@ static inline uint8_t *put_val(const struct encode_ctx *ctx, const uint8_t *base
 	return PUT_LIT(o, "null");
 }
 
-static inline uint8_t *put_key(const struct encode_ctx *ctx, const uint8_t *base, struct val key,
+static inline uint8_t *put_key(struct encode_ctx *ctx, const uint8_t *base, struct val key,
 			       uint8_t *o, bool *io_invalid)
 {
 	if (key.type == VAL_NAME) {

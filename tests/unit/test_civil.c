@@ -66,11 +66,35 @@ static void nine_digits_are_always_written(void **st)
 	assert_string_equal(text, "1969-12-31T23:59:59.999999999Z");
 }
 
+static void a_remembered_day_writes_what_the_calendar_writes(void **st)
+{
+	struct civil_day day = {0};
+	char got[40], want[40];
+	uint64_t seed = 1;
+	(void)st;
+	for (int i = 0; i < 20000; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		int64_t ns =
+			(int64_t)seed / (i % 3 ? 1 : 1000); /* all of time, and days near 1970 */
+		if (i % 5 == 0)
+			ns -= ns % NS_PER_S;
+		else if (i % 5 == 1)
+			ns -= ns % 1000000;
+		if (i % 2)
+			ns = (int64_t)(seed % 86400) * NS_PER_S +
+			     (int64_t)(seed % 1000); /* one day */
+		got[civil_day_put(&day, got, ns)] = '\0';
+		want[civil_put_rfc3339(want, ns)] = '\0';
+		assert_string_equal(got, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates_agree_with_the_c_library),
 		cmocka_unit_test(rfc3339_is_read_in_all_its_shapes),
+		cmocka_unit_test(a_remembered_day_writes_what_the_calendar_writes),
 		cmocka_unit_test(nine_digits_are_always_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
