@@ -43,7 +43,7 @@ struct walk {
 	size_t len;
 	const uint32_t *at;
 	uint32_t n, i;
-	bool has_escapes, has_breaks;
+	bool has_escapes;
 };
 
 struct json *json_create(size_t bytes_max)
@@ -310,7 +310,6 @@ static const char *walk_start(struct json *j, struct slice text, struct walk *re
 		return err_other;
 	}
 	w.has_escapes = memchr(text.ptr, '\\', text.len);
-	w.has_breaks = memchr(text.ptr, '\n', text.len) || memchr(text.ptr, '\r', text.len);
 	*ret_w = w;
 	return NULL;
 }
@@ -409,27 +408,25 @@ static struct val minified(struct rec_builder *rb, struct slice s)
 	return val_of(VAL_JSON, off, (size_t)(o - out));
 }
 
-/* The value at token i, whatever it is; leaves i behind it. */
-static const char *walk_value(struct walk *w, struct rec_builder *rb, struct val *ret_v)
+/* The value at token i, whatever it is; leaves i behind it. (The value is returned, since a val
+ * that goes through memory in two halves and is read as a whole waits for the store.)
+ */
+static struct val walk_value(struct walk *w, struct rec_builder *rb, const char **ret_err)
 {
 	uint8_t c = peek(w, w->i);
 	if (c != '{' && c != '[') {
 		enum val_type type;
 		struct slice part;
-		const char *err = walk_scalar(w, w->i++, &type, &part);
-		if (!err)
-			*ret_v = rec_ref(rb, type, part);
-		return err;
+		*ret_err = walk_scalar(w, w->i++, &type, &part);
+		return *ret_err ? (struct val){0} : rec_ref(rb, type, part);
 	}
 	const uint8_t *from = w->p + w->at[w->i];
-	const char *err = walk_nested(w);
-	if (err)
-		return err;
+	*ret_err = walk_nested(w);
+	if (*ret_err)
+		return (struct val){0};
 	struct slice part = slice_of(from, (size_t)(w->p + w->at[w->i - 1] + 1 - from));
-	bool breaks = w->has_breaks &&
-		      (memchr(part.ptr, '\n', part.len) || memchr(part.ptr, '\r', part.len));
-	*ret_v = breaks ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
-	return NULL;
+	bool breaks = memchr(part.ptr, '\n', part.len) || memchr(part.ptr, '\r', part.len);
+	return breaks ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
 }
 
 static const char *walk_object(struct walk *w, struct rec_builder *rb)
@@ -437,10 +434,10 @@ static const char *walk_object(struct walk *w, struct rec_builder *rb)
 	w->i = 1;
 	for (bool more = peek(w, 1) != '}'; more;) {
 		struct slice key;
-		struct val v;
 		const char *err = walk_key(w, &key);
-		if (!err)
-			err = walk_value(w, rb, &v);
+		if (err)
+			return err;
+		struct val v = walk_value(w, rb, &err);
 		if (err)
 			return err;
 		rec_pair(rb, key_val(w, rb, key), v);
@@ -463,8 +460,7 @@ static const char *read_pairs(struct json *j, struct slice text, struct rec_buil
 	if (peek(&w, 0) == '{') {
 		err = walk_object(&w, rb);
 	} else {
-		struct val v;
-		err = walk_value(&w, rb, &v);
+		struct val v = walk_value(&w, rb, &err);
 		if (!err)
 			rec_pair(rb, rec_make_text(rb, VAL_JSTR, SLICE_LIT("value")), v);
 	}

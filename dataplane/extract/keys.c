@@ -30,10 +30,8 @@ void keys_destroy(struct keys *k)
 	mem_free(k);
 }
 
-struct val keys_of_sender(struct rec_builder *rb, enum val_type type, struct slice key)
+struct val keys_apart(struct rec_builder *rb, enum val_type type, struct slice key)
 {
-	if (key.len == 0 || key.ptr[0] != '_')
-		return rec_ref(rb, type, key);
 	uint32_t off = arena_take(&rb->b->arena, key.len + 1);
 	if (!off) {
 		rb->full = true;

@@ -19,10 +19,19 @@ struct keys;
 struct keys *keys_create(const struct names *names); /* NULL when out of memory */
 void keys_destroy(struct keys *k);
 
+/* The copy of @key with another '_' in front. */
+struct val keys_apart(struct rec_builder *rb, enum val_type type, struct slice key);
+
 /* A key that lies in the arena of @rb. Keys with '_' in front are sluice's own, so a sender's gets
  * another one.
  */
-struct val keys_of_sender(struct rec_builder *rb, enum val_type type, struct slice key);
+static inline struct val keys_of_sender(struct rec_builder *rb, enum val_type type,
+					struct slice key)
+{
+	if (key.len == 0 || key.ptr[0] != '_')
+		return rec_ref(rb, type, key);
+	return keys_apart(rb, type, key);
+}
 
 /* Of pairs with one name the last value stays, at the place of the first. A pair that has the name
  * of a fixed field takes its place where the type allows, else the fixed field becomes absent.
