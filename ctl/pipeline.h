@@ -2,8 +2,9 @@
  *
  * In:     struct config.
  * Out:    the tables that frame, extract, match and the encoder work from.
- * Owns:   all of them; the configuration must outlive it. Immutable once built: every worker reads
- * it. Runs:   main. Limits: -
+ * Owns:   all of them; the configuration must outlive it. Immutable once built.
+ * Runs:   build and destroy: main. Every worker reads it.
+ * Limits: -
  */
 #ifndef SL_CTL_PIPELINE_H
 #define SL_CTL_PIPELINE_H

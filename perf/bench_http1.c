@@ -3,8 +3,10 @@
  *
  * In:     nothing; a POST of 780 bytes with a head of 271, its answer, and a batch of 20 events.
  * Out:    one line a case: ns a request, median of 7 rounds (min-max). The rounds are interleaved,
- * so that noise of the machine meets all alike, and the first is discarded. Owns:   a batch and
- * scratch. Runs:   main. Limits: JSON is not read here: bench_json and bench_path do.
+ *         so that noise of the machine meets all alike, and the first is discarded.
+ * Owns:   a batch and scratch.
+ * Runs:   main.
+ * Limits: JSON is not read here: bench_json and bench_path do.
  */
 #include <http_parser.h>
 

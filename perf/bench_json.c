@@ -3,8 +3,10 @@
  * In:     nothing; 256 records of 21 members, of which 15 are the event's, about 411 bytes a line.
  * Out:    one line an encoder: ns a record and a byte, median of 7 rounds (min-max); the rounds are
  *         interleaved, so that noise of the machine meets all three alike, and the first is
- * discarded. Owns:   its records. Runs:   main. Limits: all three are checked to write the same
- * members before anything is measured.
+ *         discarded.
+ * Owns:   its records.
+ * Runs:   main.
+ * Limits: all three are checked to write the same members before anything is measured.
  */
 #include <inttypes.h>
 #include <jansson.h>

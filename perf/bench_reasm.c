@@ -1,10 +1,12 @@
 /* bench_reasm.c - how fast do TCP segments become bytes in order, beside copying the same bytes?
  *
  * In:     64 flows, 1,448 bytes a segment, 64 MiB in all, cold; once in order, once with one
- * segment in a hundred behind its successor. Out:    GB/s of payload of flow_track, of the same
- * with one read of each byte, and of memcpy of the same segments, all in one run: six rounds, the
- * first is left out, medians. Owns:   - Runs:   by hand. Limits: decoded packets are ready;
- * decoding has its own bench.
+ *         segment in a hundred behind its successor.
+ * Out:    GB/s of payload of flow_track, of the same with one read of each byte, and of memcpy of
+ *         the same segments, all in one run: six rounds, the first is left out, medians.
+ * Owns:   -
+ * Runs:   by hand.
+ * Limits: decoded packets are ready; decoding has its own bench.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,10 @@
  *
  * In:     nothing; 64 lines of each format, 150 to 190 bytes, as servers send them.
  * Out:    ns a line, median of 9 rounds (min-max), the first one discarded. `frame` is parse() with
- * the copy into the batch; `read` is rec_begin and extract(), without the record laid down. Owns:
- * its lines. Runs:   main. Limits: warm caches; the arena is reset after each burst of 64.
+ *         the copy into the batch; `read` is rec_begin and extract(), without the record laid down.
+ * Owns:   its lines.
+ * Runs:   main.
+ * Limits: warm caches; the arena is reset after each burst of 64.
  */
 #include <stdio.h>
 #include <stdlib.h>

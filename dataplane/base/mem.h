@@ -3,8 +3,8 @@
  * In:     a size, in bytes.
  * Out:    zeroed memory, or NULL.
  * Owns:   the caller, until mem_free / mem_unmap.
- * Runs:   main (start-up and reload). A sealed thread that calls one of these aborts: STYLE
- * rule 11. Limits: -
+ * Runs:   main (start-up and reload). A sealed thread that calls one of these aborts.
+ * Limits: -
  */
 #ifndef SL_BASE_MEM_H
 #define SL_BASE_MEM_H

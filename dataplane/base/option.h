@@ -2,8 +2,9 @@
  *
  * In:     a table of struct opt, closed by OPT_END; the configuration reader fills the struct.
  * Out:    a filled configuration struct; conf/sluice.yaml, REFERENCE.md and the man page.
- * Owns:   strings and lists in a filled struct belong to the configuration that they were read
- * from, and live as long as it. Runs:   main. Limits: -
+ * Owns:   nothing: strings and lists in a filled struct live as long as their configuration.
+ * Runs:   main.
+ * Limits: min and max of each row.
  */
 #ifndef SL_BASE_OPTION_H
 #define SL_BASE_OPTION_H

@@ -3,9 +3,8 @@
  * In:     encoded records of one queue, put into its open batch.
  * Out:    whole batches, to the sink thread of that queue.
  * Owns:   the batches; each worker has its own for each queue, and gets them back by ring.
- * Runs:   handoff_room, handoff_commit, handoff_flush: the worker. handoff_take, handoff_give_back:
- * the sink thread. create and destroy: main. Limits: HANDOFF_BATCHES batches a worker and queue; a
- * replay waits for a free one, a live port counts what it sheds.
+ * Runs:   room, commit, flush: the worker. take, give_back: the sink's thread. The others: main.
+ * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one, a live port sheds.
  */
 #ifndef SL_SINK_HANDOFF_H
 #define SL_SINK_HANDOFF_H

@@ -3,9 +3,9 @@
  * In:     struct out_batch from `take`, of several queues.
  * Out:    each batch given back once, its records counted as written, rejected or failed.
  * Owns:   the sink's state; a batch from take until give_back.
- * Runs:   create, start, stop, destroy: main. take, give_back, write, poll, flush, close: the
- * sink's thread. Reading counters and trouble: any thread. Limits: one batch at a time. Sinks that
- * answer QUEUED need acks, which nothing here follows yet: they are taken as failed.
+ * Runs:   create, start, stop, destroy: main. Counters and trouble: any thread. What is called
+ *         from here (take, give_back and the sink): its own thread.
+ * Limits: one batch at a time. QUEUED is taken as failed: nothing here follows acks.
  */
 #ifndef SL_SINK_SHIPPER_H
 #define SL_SINK_SHIPPER_H

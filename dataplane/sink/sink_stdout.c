@@ -2,8 +2,9 @@
  *
  * In:     batches.
  * Out:    their bytes, in order. Delivery ends with write(2): what a reader has not read yet lies
- * in the pipe. A reader that went away is FATAL; one that does not read makes it BUSY. Owns:   how
- * much of the batch at hand is written. Runs:   sink thread, with SIGPIPE blocked or ignored.
+ *         in the pipe. A reader that went away is FATAL; one that does not read makes it BUSY.
+ * Owns:   how much of the batch at hand is written.
+ * Runs:   sink thread, with SIGPIPE blocked or ignored.
  * Limits: PIPE_BUF bytes a write where it might block, since a thread inside of write(2) cannot be
  *         stopped.
  */

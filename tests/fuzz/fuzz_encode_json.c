@@ -1,8 +1,11 @@
 /* fuzz_encode_json.c - whatever bytes a sender puts into keys and values, the line is valid JSON.
  *
  * In:     the input is read as a list of values: type, length, bytes; the first come as fixed
- * fields, the others as pairs. Out:    aborts when jansson cannot read the line, or the bound was
- * none. Owns:   its batch, made once. Runs:   main. Limits: -
+ *         fields, the others as pairs.
+ * Out:    aborts when jansson cannot read the line, or the bound was none.
+ * Owns:   its batch, made once.
+ * Runs:   main.
+ * Limits: -
  */
 #include <jansson.h>
 #include <stdio.h>

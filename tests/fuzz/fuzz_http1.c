@@ -1,7 +1,8 @@
 /* fuzz_http1.c - any bytes as an HTTP/1 session, whole and cut, with and without a hole.
  *
  * In:     what a client sends; or a dialogue, of parts "C <bytes>\n" and "S <bytes>\n" and their
- * bytes. Out:    aborts when the contract of parser.h is broken, or when cuts change the frames.
+ *         bytes.
+ * Out:    aborts when the contract of parser.h is broken, or when cuts change the frames.
  * Owns:   its two runs, made once.
  * Runs:   main.
  * Limits: 1 MiB of input.

@@ -81,7 +81,7 @@ def check_source(path, faults):
             faults.append(f"{path}:{no}: {m.group(1)} outside of base/ and ctl/")
     if path.endswith(".h"):
         head = raw[:raw.find("*/")]
-        missing = [w for w in CONTRACT if w not in head]
+        missing = [w for w in CONTRACT if f"\n * {w}" not in head]
         if missing:
             faults.append(f"{path}:1: the contract lacks {' '.join(missing)}")
 
