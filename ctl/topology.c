@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_config.h>
@@ -13,6 +12,7 @@
 #include <rte_lcore.h>
 
 #include "ctl/pipeline.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/port.h"
 #include "dataplane/sink/shipper.h"
@@ -321,12 +321,9 @@ static bool any_sink_failed(const struct topology *t)
 }
 
 /* One line, drawn over itself: how far, how many, how fast. */
-static void draw_progress(const struct topology *t, struct timespec since, FILE *out)
+static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	double s =
-		(double)(now.tv_sec - since.tv_sec) + (double)(now.tv_nsec - since.tv_nsec) / 1e9;
+	double s = (double)(clock_mono_ns() - since_ns) / 1e9;
 	const struct capture_stats *st = worker_capture_stats(t->workers[0]);
 	uint64_t packets = atomic_load(&st->packets), bytes = atomic_load(&st->bytes);
 	uint64_t total = atomic_load(&st->bytes_total);
@@ -340,8 +337,7 @@ static void draw_progress(const struct topology *t, struct timespec since, FILE 
 
 static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 {
-	struct timespec since;
-	clock_gettime(CLOCK_MONOTONIC, &since);
+	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
 		if (any_sink_failed(t)) {
@@ -349,7 +345,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 			handoff_stop_waiting(t->handoff);
 		}
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
-			draw_progress(t, since, out);
+			draw_progress(t, since_ns, out);
 			drawn = true;
 		}
 		usleep(1000);

@@ -7,9 +7,8 @@
 #include "dataplane/worker.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "dataplane/base/civil.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
 /* Bursts of frames and their records stay far below; a single huge frame may need all of it: its
@@ -112,10 +111,8 @@ static void worker_idle(struct worker *w)
 	handoff_flush(w->conf.handoff, w->conf.index);
 	if (!w->conf.live)
 		return;
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
 	const struct flow_event *ev;
-	unsigned n_ev = flow_advance(w->flow, (uint64_t)(now.tv_sec * NS_PER_S + now.tv_nsec), &ev);
+	unsigned n_ev = flow_advance(w->flow, clock_wall_ns(), &ev);
 	path_run(w, ev, n_ev);
 	flow_release(w->flow);
 }

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/file.h"
-
-#define NS_PER_SECOND 1000000000ull
 
 struct foreign {
 	pcap_t *pcap;
@@ -89,7 +88,7 @@ static uint64_t position(struct file *f)
 /* libpcap keeps the unsigned seconds of the file in a signed word. */
 static uint64_t time_of(const struct pcap_pkthdr *head)
 {
-	return (uint32_t)head->ts.tv_sec * NS_PER_SECOND + (uint64_t)head->ts.tv_usec;
+	return (uint32_t)head->ts.tv_sec * NS_PER_S + (uint64_t)head->ts.tv_usec;
 }
 
 /* 0 with the next packet in foreign.head, -ENODATA, or an error. */

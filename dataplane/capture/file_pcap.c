@@ -7,6 +7,7 @@
  *
  * The FCS length counts only when bit P is set. Seconds are unsigned: the years 1970 to 2106.
  */
+#include "dataplane/base/civil.h"
 #include "dataplane/capture/file.h"
 
 #define HEADER_BYTES   24
@@ -17,7 +18,6 @@
 #define LINK_OFFSET    20
 #define PREFETCH_BYTES 2048
 #define PREFETCH_LINES 24 /* of a full Ethernet frame */
-#define NS_PER_SECOND  1000000000ull
 
 /* A pipe may be slow with its header: waits as long as it takes, which is at open. */
 static int fill_header(struct block *b, size_t need)
@@ -74,8 +74,8 @@ static inline __attribute__((always_inline)) unsigned take_packets(struct file *
 		uint32_t cap_len = file_u32(at + 8, swap);
 		if (cap_len > (size_t)(end - at) - PACKET_BYTES || cap_len > REPLAY_PACKET_MAX)
 			break;
-		uint64_t ns = file_u32(at, swap) * NS_PER_SECOND +
-			      (uint64_t)file_u32(at + 4, swap) * unit;
+		uint64_t ns =
+			file_u32(at, swap) * NS_PER_S + (uint64_t)file_u32(at + 4, swap) * unit;
 		file_packet(&out[n], at + PACKET_BYTES, cap_len, file_u32(at + 12, swap), fcs);
 		out[n].time_ns = file_add_ns(ns, shift);
 		out[n].link = link;

@@ -10,6 +10,7 @@
  *
  * All other blocks (names, statistics, secrets, journals, custom) are passed over.
  */
+#include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/file.h"
 
@@ -28,7 +29,6 @@ enum block_type {
 #define ENHANCED_MIN     32
 #define SIMPLE_MIN       16
 #define INTERFACES_MAX   4096
-#define NS_PER_SECOND    1000000000ull
 
 enum option_code { OPTION_FCSLEN = 13, OPTION_TSRESOL = 9, OPTION_TSOFFSET = 14 };
 
@@ -49,7 +49,7 @@ static void set_resolution(struct ng_interface *i, uint8_t tsresol)
 	i->mul = i->div = 1;
 	i->shift = 0;
 	if (tsresol & 0x80) {
-		i->mul = NS_PER_SECOND;
+		i->mul = NS_PER_S;
 		i->shift = (uint8_t)exponent;
 		return;
 	}
@@ -74,7 +74,7 @@ static inline uint64_t ticks_to_ns(const struct ng_interface *i, uint64_t ticks)
 		ns = i->div ? ticks / i->div : 0;
 	if (i->offset_s == 0 && ns <= UINT64_MAX)
 		return (uint64_t)ns;
-	return clamp_ns((__int128)ns + (__int128)i->offset_s * (__int128)NS_PER_SECOND);
+	return clamp_ns((__int128)ns + (__int128)i->offset_s * (__int128)NS_PER_S);
 }
 
 /* One packet block of @len bytes, whole in the window. NULL, or what is wrong with it. */

@@ -1,8 +1,8 @@
 #include "dataplane/capture/replay.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/file.h"
 
@@ -271,13 +271,6 @@ static int replay_receive(struct capture *c, struct pkt_raw *out)
 	return n;
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* How long until a packet of this time is due. Packets without a time and those that are older than
  * the first one are due at once.
  */
@@ -301,7 +294,7 @@ static int receive_paced(struct capture *c, struct pkt_raw *out)
 		r->held_n = (unsigned)rc;
 	}
 	int n = 0;
-	uint64_t now = clock_ns();
+	uint64_t now = clock_mono_ns();
 	uint64_t wait = 0;
 	for (; r->held_at < r->held_n; r->held_at++) {
 		const struct pkt_raw *p = &r->held[r->held_at];

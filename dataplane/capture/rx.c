@@ -1,9 +1,8 @@
-#include <time.h>
-
 #include <rte_config.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/port.h"
 
@@ -27,13 +26,6 @@ static void read_losses(struct rx *rx)
 				      memory_order_relaxed);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t stamp_of(const struct rx *rx, const struct rte_mbuf *m, uint64_t burst_ns)
 {
 	if (rx->conf.timestamp_offset < 0)
@@ -51,7 +43,7 @@ static int rx_receive(struct capture *c, struct pkt_raw *out)
 		read_losses(rx);
 	if (rx->n_mbufs == 0)
 		return 0;
-	uint64_t burst_ns = now_ns(), bytes = 0;
+	uint64_t burst_ns = clock_wall_ns(), bytes = 0;
 	for (uint16_t i = 0; i < rx->n_mbufs; i++) {
 		struct rte_mbuf *m = rx->mbufs[i];
 		uint32_t cap = m->pkt_len;

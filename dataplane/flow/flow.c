@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/flow/reasm.h"
 
@@ -13,7 +14,7 @@
 		.def = def_, .help = help_                                                    \
 	}
 
-#define DAY_NS       86400000000000ll
+#define DAY_NS       (86400 * NS_PER_S)
 #define SESSIONS_MAX (1 << 24)
 #define MEMORY_MAX   (64ll << 30)
 
@@ -271,7 +272,7 @@ static void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 		if (!idx)
 			return;
 		struct flow_session *s = &f->table.s[idx].pub;
-		s->id = flow_session_id(s, p->time_ns / 1000000000u);
+		s->id = flow_session_id(s, p->time_ns / NS_PER_S);
 		session_enlist(&f->table, idx, LIST_UDP);
 		dir = 0;
 	}

@@ -1,11 +1,10 @@
+#include "dataplane/base/civil.h"
 #include "dataplane/flow/reasm.h"
 
 /* The state of a TCP session is what was seen of it: which directions have a known sequence number,
  * which have ended, and its list. Nothing here follows the diagram of RFC 9293: a tap sees packets
  * of both sides in another order than either side, and misses some.
  */
-
-#define NS_PER_SECOND   1000000000ull
 
 /* A RST may be this far beyond what was seen of its direction: the largest window without scaling,
  * since the scale is not always seen.
@@ -55,7 +54,7 @@ static void identify(struct session *s, const struct pkt *p)
 	uint32_t isn = p->tcp_flags & TCP_ACK ? p->ack - 1 : p->seq;
 	s->pub.from_start = syn;
 	s->pub.swapped_late = !syn;
-	s->pub.id = flow_session_id(&s->pub, syn ? isn : p->time_ns / NS_PER_SECOND);
+	s->pub.id = flow_session_id(&s->pub, syn ? isn : p->time_ns / NS_PER_S);
 }
 
 static uint32_t begin(struct flow *f, const struct pkt *p, uint64_t hash, unsigned *ret_dir)

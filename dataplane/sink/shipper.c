@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
 #define NS_PER_MS      1000000ull
@@ -40,13 +41,6 @@ struct shipper {
 	atomic_uint version;  /* of rows; odd while they change */
 	uint64_t *rows;       /* SHIPPER_N_COLS for each queue */
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void sleep_ns(uint64_t ns)
 {
@@ -199,7 +193,7 @@ static void write_batch(struct shipper *s, struct out_batch *b)
 			rows_begin(s);
 			add(s, b->queue, SHIPPER_busy, 1);
 			rows_end(s);
-			s->now_ns = clock_ns();
+			s->now_ns = clock_mono_ns();
 			if (gives_up(s, &e))
 				break;
 			sleep_ns(backoff_ns);
@@ -264,7 +258,7 @@ static void *run(void *arg)
 			if (idle_ns < IDLE_NS_MAX)
 				idle_ns *= 2;
 		}
-		s->now_ns = clock_ns();
+		s->now_ns = clock_mono_ns();
 		if (!shipper_failed(s) && (!b || s->now_ns - s->polled_ns >= POLL_EVERY_NS))
 			poll_sink(s);
 	}

@@ -14,10 +14,10 @@
 #include <glob.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/file_name.h"
 #include "dataplane/sink/sinks.h"
@@ -116,13 +116,6 @@ struct file_state {
 	bool pumped; /* the compressor has nothing left of this step, though `out` may have */
 };
 
-static uint64_t wall_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* What can pass, or be mended from outside, is worth another try; the rest is a mistake. */
 static enum sink_answer trouble(int code, const char *what, const char *path, struct err *e)
 {
@@ -191,7 +184,7 @@ static enum sink_answer open_next(struct file_state *st, uint64_t time_ns, struc
 		st->stage = STAGE_OPEN;
 		st->time_ns = time_ns;
 		st->bytes = st->kept = 0;
-		st->opened_ns = wall_ns();
+		st->opened_ns = clock_mono_ns();
 		return SINK_DONE;
 	}
 	err_set(e, -EEXIST, "open %s: %d files of this name exist", st->name, FILE_NUMBERS_MAX);
@@ -394,7 +387,7 @@ static enum sink_answer file_poll(void *state, struct err *e)
 {
 	struct file_state *st = state;
 	uint64_t every = st->conf->rotate_every;
-	bool is_old = st->stage == STAGE_OPEN && every && wall_ns() - st->opened_ns >= every;
+	bool is_old = st->stage == STAGE_OPEN && every && clock_mono_ns() - st->opened_ns >= every;
 	if (is_old || st->stage > STAGE_OPEN)
 		return finish(st, e);
 	return SINK_DONE;
