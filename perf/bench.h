@@ -9,28 +9,34 @@
 #ifndef SL_PERF_BENCH_H
 #define SL_PERF_BENCH_H
 
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "dataplane/base/clock.h"
 
 #define BENCH_ROUNDS_MAX 64
 
+/* A bench that does not measure what it means to measure ends here. */
+static inline void bench_must(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "bench: %s\n", what);
+		exit(1);
+	}
+}
+
 static inline double bench_now(void)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)clock_mono_ns() / 1e9;
 }
 
 /* Of all threads of the process: what others do on the machine does not count, except in the
  * caches. */
 static inline double bench_cpu(void)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)clock_read_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
 }
 
 static inline int bench_compare(const void *a, const void *b)

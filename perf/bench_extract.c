@@ -23,14 +23,6 @@
 static struct batch batch;
 static struct rec_builder builder;
 
-static void must(bool ok, const char *what)
-{
-	if (!ok) {
-		fprintf(stderr, "bench_extract: %s\n", what);
-		exit(1);
-	}
-}
-
 /* ---- lines ---- */
 
 static size_t put_access(char *out, size_t cap, unsigned i)
@@ -117,13 +109,14 @@ static struct ways ways_of(const struct grok *lib, const char *pattern)
 	struct grok_pattern p;
 	struct err e = {{0}};
 	size_t at;
-	must(grok_expand(lib, pattern, &p, NULL, &e) == 0, e.text);
-	must(regex_compile(p.regex, REGEX_WHOLE | REGEX_NAMED, &w.regex, &at, &e) == 0, e.text);
+	bench_must(grok_expand(lib, pattern, &p, NULL, &e) == 0, e.text);
+	bench_must(regex_compile(p.regex, REGEX_WHOLE | REGEX_NAMED, &w.regex, &at, &e) == 0,
+		   e.text);
 	w.scratch = regex_scratch_create(regex_n_groups(w.regex));
 	struct shape *shape = shape_parse(p.regex, true);
-	must(shape != NULL, "the pattern has no shape");
+	bench_must(shape != NULL, "the pattern has no shape");
 	w.plan = plan_create(shape_root(shape));
-	must(w.plan != NULL, "the pattern has no plan");
+	bench_must(w.plan != NULL, "the pattern has no plan");
 	shape_destroy(shape);
 	grok_pattern_fini(&p);
 	return w;
@@ -140,12 +133,13 @@ static void check_ways(const struct ways *w)
 {
 	struct plan_part parts[PLAN_GROUPS_MAX + 1];
 	for (unsigned i = 0; i < N_LINES; i++) {
-		must(regex_match(w->regex, w->scratch, lines[i]) == REGEX_YES, "pcre2: no match");
-		must(plan_match(w->plan, lines[i], parts) == PLAN_YES, "plan: no match");
+		bench_must(regex_match(w->regex, w->scratch, lines[i]) == REGEX_YES,
+			   "pcre2: no match");
+		bench_must(plan_match(w->plan, lines[i], parts) == PLAN_YES, "plan: no match");
 		for (unsigned g = 1; g <= regex_n_groups(w->regex); g++) {
 			struct slice part = regex_group(w->scratch, lines[i], g);
-			must(!part.ptr || part.ptr == lines[i].ptr + parts[g].from,
-			     "the ways capture different parts");
+			bench_must(!part.ptr || part.ptr == lines[i].ptr + parts[g].from,
+				   "the ways capture different parts");
 		}
 	}
 }
@@ -170,7 +164,7 @@ static void bench_ways(const struct grok *lib, const char *name, put_fn *put, co
 				n += regex_match(w.regex, w.scratch, lines[i]);
 		pcre[r] = bench_now() - from;
 	}
-	must(n == 2u * N_ROUNDS * N_PASSES * N_LINES, "a line did not match");
+	bench_must(n == 2u * N_ROUNDS * N_PASSES * N_LINES, "a line did not match");
 	snprintf(what, sizeof(what), "%s, %.0f B, %u fields: plan", name, len,
 		 regex_n_groups(w.regex));
 	bench_print(what, plan + 1, N_ROUNDS - 1, (double)N_PASSES * N_LINES);
@@ -191,7 +185,7 @@ static double records_round(struct extract *x, const struct frame *frames, size_
 			batch.arena.used = used;
 			unsigned end = i + 64;
 			i = extract_records(x, frames, i, end, NULL, &batch);
-			must(i == end, "the batch is full");
+			bench_must(i == end, "the batch is full");
 		}
 	}
 	return bench_now() - from;
@@ -207,7 +201,7 @@ static void bench_records(const char *name, put_fn *put, unsigned kind, const st
 	struct err e;
 	double s[N_ROUNDS], len = make_lines(put);
 	char what[64];
-	must(extract_create(&source, 1, 1 << 20, names, &x, &e) == 0, e.text);
+	bench_must(extract_create(&source, 1, 1 << 20, names, &x, &e) == 0, e.text);
 	for (unsigned i = 0; i < N_LINES; i++)
 		frames[i] = (struct frame){
 			.bytes = lines[i], .body = lines[i], .body_kind = (uint8_t)kind};
@@ -215,7 +209,7 @@ static void bench_records(const char *name, put_fn *put, unsigned kind, const st
 	for (unsigned r = 0; r < N_ROUNDS; r++)
 		s[r] = records_round(x, frames, used);
 	const uint64_t *row = extract_row(x, 0);
-	must(row[EXTRACT_unparsed] == 0 && row[EXTRACT_no_format] == 0, "not all was parsed");
+	bench_must(row[EXTRACT_unparsed] == 0 && row[EXTRACT_no_format] == 0, "not all was parsed");
 	snprintf(what, sizeof(what), "%s, %.0f B, to a record", name, len);
 	bench_print(what, s + 1, N_ROUNDS - 1, (double)N_PASSES * N_LINES);
 	extract_destroy(x);
@@ -236,13 +230,14 @@ static void bench_json_alone(void)
 			for (unsigned i = 0; i < N_LINES; i++) {
 				batch.arena.used = used;
 				rec_begin(&builder, &batch, &none);
-				must(!json_pairs(j, lines[i], &builder, &repaired), "bad JSON");
+				bench_must(!json_pairs(j, lines[i], &builder, &repaired),
+					   "bad JSON");
 			}
 		s[r] = bench_now() - from;
 		from = bench_now();
 		for (unsigned k = 0; k < N_PASSES; k++)
 			for (unsigned i = 0; i < N_LINES; i++)
-				must(!json_check(j, lines[i]), "bad JSON");
+				bench_must(!json_check(j, lines[i]), "bad JSON");
 		c[r] = bench_now() - from;
 	}
 	snprintf(what, sizeof(what), "JSON beacon, %.0f B, to pairs", len);
@@ -258,7 +253,7 @@ static struct format_set *one_format(const struct grok *lib, struct names *names
 	const struct format_def *defs[] = {&def};
 	struct format_set *fs;
 	struct err e;
-	must(format_set_create(defs, 1, lib, names, &fs, &e) == 0, e.text);
+	bench_must(format_set_create(defs, 1, lib, names, &fs, &e) == 0, e.text);
 	return fs;
 }
 
@@ -278,9 +273,9 @@ int main(void)
 	struct grok *lib = grok_create();
 	struct names *names = names_create();
 	struct err e;
-	must(arena_init(&batch.arena, 8 << 20) == 0, "no memory");
-	must(grok_load(lib, "conf/patterns/base.pat", &e) == 0,
-	     "conf/patterns/base.pat: not there");
+	bench_must(arena_init(&batch.arena, 8 << 20) == 0, "no memory");
+	bench_must(grok_load(lib, "conf/patterns/base.pat", &e) == 0,
+		   "conf/patterns/base.pat: not there");
 	bench_ways(lib, "RFC 3164", put_3164, rfc3164);
 	bench_ways(lib, "RFC 5424", put_5424, rfc5424);
 	bench_ways(lib, "access log", put_access, access);

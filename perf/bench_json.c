@@ -1,7 +1,7 @@
 /* bench_json.c - what does one record cost as a line of JSON, by encode_json, snprintf and jansson?
  *
  * In:     nothing; 256 records of 21 members, of which 15 are the event's, about 411 bytes a line.
- * Out:    one line an encoder: ns a record and a byte, median of 7 rounds (min-max); the rounds are
+ * Out:    one line an encoder: ns a record, median of 7 rounds (min-max); the rounds are
  *         interleaved, so that noise of the machine meets all three alike, and the first is
  *         discarded.
  * Owns:   its records.
@@ -10,12 +10,10 @@
  */
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "dataplane/base/civil.h"
 #include "dataplane/sink/encode.h"
+#include "perf/bench.h"
 
 #define N_RECS   BATCH_RECS_MAX
 #define N_ROUNDS 7
@@ -150,18 +148,11 @@ static const struct way {
 };
 #define N_WAYS (sizeof(ways) / sizeof(ways[0]))
 
-static double now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-/* Nanoseconds a record; lines go one behind the other into a block that fits in L2. */
-static double round_ns(const struct way *w, size_t *ret_bytes)
+/* Seconds a record; lines go one behind the other into a block that fits in L2. */
+static double round_s(const struct way *w, size_t *ret_bytes)
 {
 	size_t at = 0, bytes = 0;
-	double begin = now_ns();
+	double begin = bench_now();
 	for (unsigned pass = 0; pass < w->n_passes; pass++)
 		for (unsigned i = 0; i < N_RECS; i++) {
 			size_t len = w->run(i, out + at);
@@ -170,7 +161,7 @@ static double round_ns(const struct way *w, size_t *ret_bytes)
 		}
 	double n = (double)w->n_passes * N_RECS;
 	*ret_bytes = (size_t)((double)bytes / n);
-	return (now_ns() - begin) / n;
+	return (bench_now() - begin) / n;
 }
 
 static void check_same(void)
@@ -194,12 +185,6 @@ static void check_same(void)
 	}
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 int main(void)
 {
 	static const uint8_t source[64 + SL_PAD] = "\"_source\":\"nginx\",\"_stream\":\"nginx\",";
@@ -215,17 +200,15 @@ int main(void)
 		rec_fill(&plains[i]);
 	}
 	check_same();
-	double ns[N_WAYS][N_ROUNDS];
+	double s[N_WAYS][N_ROUNDS];
 	size_t bytes[N_WAYS];
 	for (int round = -1; round < N_ROUNDS; round++)
 		for (unsigned k = 0; k < N_WAYS; k++)
-			ns[k][round < 0 ? 0 : round] = round_ns(&ways[k], &bytes[k]);
+			s[k][round < 0 ? 0 : round] = round_s(&ways[k], &bytes[k]);
 	for (unsigned k = 0; k < N_WAYS; k++) {
-		qsort(ns[k], N_ROUNDS, sizeof(double), by_value);
-		double median = ns[k][N_ROUNDS / 2];
-		printf("%-30s %7.1f ns/record (%.1f-%.1f)  %4zu bytes  %.3f ns/byte\n",
-		       ways[k].name, median, ns[k][0], ns[k][N_ROUNDS - 1], bytes[k],
-		       median / (double)bytes[k]);
+		char what[64];
+		snprintf(what, sizeof(what), "%s, %zu bytes", ways[k].name, bytes[k]);
+		bench_print(what, s[k], N_ROUNDS, 1);
 	}
 	schema_fini(&schema);
 	arena_fini(&batch.arena);

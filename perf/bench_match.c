@@ -25,14 +25,6 @@ static struct batch batch;
 static struct rec_builder builder;
 static struct frame frames[N_LINES];
 
-static void must(bool ok, const char *what)
-{
-	if (!ok) {
-		fprintf(stderr, "bench_match: %s\n", what);
-		exit(1);
-	}
-}
-
 /* ---- lines and formats ---- */
 
 static const char *const words[] = {"alpha", "bravo", "charlie", "delta",  "echo",  "foxtrot",
@@ -83,12 +75,12 @@ static void bench_prefix(const struct grok *lib)
 			.name = patterns[i], .kind = FORMAT_GROK, .pattern = patterns[i]};
 		order[i] = &defs[i];
 	}
-	must(format_set_create(order, N_FORMATS, lib, names, &fs, &e) == 0, e.text);
+	bench_must(format_set_create(order, N_FORMATS, lib, names, &fs, &e) == 0, e.text);
 	const char *heads[N_FORMATS];
 	struct match_prefix *prefix;
 	for (unsigned i = 0; i < N_FORMATS; i++)
 		heads[i] = format_head(fs->formats[i]);
-	must(match_prefix_create(heads, N_FORMATS, &prefix, &e) == 0, e.text);
+	bench_must(match_prefix_create(heads, N_FORMATS, &prefix, &e) == 0, e.text);
 	const struct match_prefix *ps[] = {prefix};
 	struct match_prefix_scratch *s = match_prefix_scratch_create(ps, 1);
 	struct format_scratch *scratch =
@@ -128,7 +120,7 @@ static void bench_prefix(const struct grok *lib)
 		}
 		without[r] = bench_now() - from;
 	}
-	must(n == 2 * N_ROUNDS * N_LINES && bits, "a line has no format");
+	bench_must(n == 2 * N_ROUNDS * N_LINES && bits, "a line has no format");
 	bench_print("20 formats: prefix only, first 64 B", only + 1, N_ROUNDS - 1, N_LINES);
 	bench_print("    prefix, then the format's plan", with + 1, N_ROUNDS - 1, N_LINES);
 	bench_print("    each format's plan in turn", without + 1, N_ROUNDS - 1, N_LINES);
@@ -178,16 +170,16 @@ static void bench_rules(unsigned n_rules)
 					      "f[au]+lt-(?:%04u|x\\d+)"};
 		snprintf(patterns[i], sizeof(patterns[i]), shapes[i % 3], i);
 		defs[i] = (struct rule_def){.name = patterns[i], .pattern = patterns[i]};
-		must(regex_compile(patterns[i], 0, &regex[i], &at, &e) == 0, e.text);
+		bench_must(regex_compile(patterns[i], 0, &regex[i], &at, &e) == 0, e.text);
 	}
 	double from = bench_now();
-	must(rules_create(defs, n_rules, &r, &e) == 0, e.text);
+	bench_must(rules_create(defs, n_rules, &r, &e) == 0, e.text);
 	double compile_s = bench_now() - from;
 	struct rules_scratch *s = rules_scratch_create(r);
 	unsigned n_hits = scan_bursts(s, N_BURST);
-	must(n_hits == scan_bursts(s, 1), "lines and bursts hit differently");
-	must(n_few < N_LINES || n_hits == search_each(regex, n_rules, alone, N_LINES),
-	     "bursts and PCRE2 hit differently");
+	bench_must(n_hits == scan_bursts(s, 1), "lines and bursts hit differently");
+	bench_must(n_few < N_LINES || n_hits == search_each(regex, n_rules, alone, N_LINES),
+		   "bursts and PCRE2 hit differently");
 	for (unsigned k = 0; k < N_ROUNDS; k++) {
 		from = bench_now();
 		scan_bursts(s, N_BURST);
@@ -215,9 +207,9 @@ int main(void)
 {
 	struct grok *lib = grok_create();
 	struct err e;
-	must(arena_init(&batch.arena, 8 << 20) == 0, "no memory");
-	must(grok_load(lib, "conf/patterns/base.pat", &e) == 0,
-	     "conf/patterns/base.pat: not there");
+	bench_must(arena_init(&batch.arena, 8 << 20) == 0, "no memory");
+	bench_must(grok_load(lib, "conf/patterns/base.pat", &e) == 0,
+		   "conf/patterns/base.pat: not there");
 	make_lines();
 	bench_prefix(lib);
 	bench_rules(30);

@@ -8,21 +8,13 @@
  * Runs:   by hand.
  * Limits: decoded packets are ready; decoding has its own bench.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "dataplane/base/mem.h"
 #include "dataplane/flow/flow.h"
+#include "perf/bench.h"
+
+#define PAYLOAD ((double)PACKETS * SEGMENT)
 
 enum { FLOWS = 64, SEGMENT = 1448, ROUNDS = 6, TOTAL = 64 << 20, PACKETS = TOTAL / SEGMENT };
-
-static double seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each)
 {
@@ -72,10 +64,7 @@ static struct flow *make_flow(void)
 	};
 	struct flow *f = NULL;
 	struct err e;
-	if (flow_create(&conf, &f, &e) != 0) {
-		fprintf(stderr, "bench_reasm: %s\n", e.text);
-		exit(1);
-	}
+	bench_must(flow_create(&conf, &f, &e) == 0, e.text);
 	return f;
 }
 
@@ -109,7 +98,7 @@ static double run_flow(const struct pkt *p, bool read, uint64_t *sum)
 {
 	struct flow *f = make_flow();
 	open_sessions(f, p);
-	double from = seconds();
+	double from = bench_now();
 	uint64_t out = 0;
 	for (unsigned i = 0; i < PACKETS; i += PKT_BURST) {
 		unsigned n = PACKETS - i < PKT_BURST ? PACKETS - i : PKT_BURST;
@@ -122,39 +111,33 @@ static double run_flow(const struct pkt *p, bool read, uint64_t *sum)
 		}
 		flow_release(f);
 	}
-	double took = seconds() - from;
-	if (out != (uint64_t)PACKETS * SEGMENT)
-		fprintf(stderr, "bench_reasm: %llu bytes came out\n", (unsigned long long)out);
+	double took = bench_now() - from;
+	bench_must(out == (uint64_t)PACKETS * SEGMENT, "not all bytes came out");
 	flow_destroy(f);
 	return took;
 }
 
 static double run_memcpy(const struct pkt *p, uint8_t *to)
 {
-	double from = seconds();
+	double from = bench_now();
 	for (unsigned i = 0; i < PACKETS; i++)
 		memcpy(to + (size_t)i * SEGMENT, p[i].payload, SEGMENT);
-	return seconds() - from;
+	return bench_now() - from;
 }
 
-static int by_value(const void *a, const void *b)
+static double report(const char *name, const char *what, double *s)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static double rate(double *took)
-{
-	qsort(took + 1, ROUNDS - 1, sizeof(*took), by_value); /* [0] warmed up */
-	return (double)PACKETS * SEGMENT / took[1 + (ROUNDS - 1) / 2] / 1e9;
+	char text[64];
+	snprintf(text, sizeof(text), "%s: %s, a segment", name, what);
+	bench_print(text, s + 1, ROUNDS - 1, PACKETS); /* [0] warmed up */
+	return bench_median(s + 1, ROUNDS - 1);
 }
 
 int main(void)
 {
 	uint8_t *bytes = mem_map(TOTAL), *to = mem_map(TOTAL);
 	struct pkt *p = mem_alloc(PACKETS * sizeof(*p));
-	if (!bytes || !to || !p)
-		return 1;
+	bench_must(bytes && to && p, "no memory");
 	uint64_t sum = 0;
 	for (size_t i = 0; i < TOTAL; i++)
 		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
@@ -170,11 +153,12 @@ int main(void)
 			track[i] = run_flow(p, false, &sum);
 			read[i] = run_flow(p, true, &sum);
 		}
-		double memcpy_rate = rate(copy), track_rate = rate(track), read_rate = rate(read);
-		printf("%s: memcpy %.2f GB/s, flow %.2f GB/s (%.0f ns a segment), flow and one "
-		       "read %.2f GB/s: %.0f %% of memcpy\n",
-		       cases[c].name, memcpy_rate, track_rate, SEGMENT / track_rate, read_rate,
-		       100 * read_rate / memcpy_rate);
+		double copy_s = report(cases[c].name, "memcpy", copy);
+		double track_s = report(cases[c].name, "flow", track);
+		double read_s = report(cases[c].name, "flow and one read", read);
+		printf("%.2f, %.2f and %.2f GB/s; with one read %.0f %% of memcpy\n",
+		       PAYLOAD / copy_s / 1e9, PAYLOAD / track_s / 1e9, PAYLOAD / read_s / 1e9,
+		       100 * copy_s / read_s);
 	}
 	mem_free(p);
 	mem_unmap(to, TOTAL);

@@ -9,13 +9,11 @@
  *         checked to have seen the same sum.
  */
 #include <pcap/pcap.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "dataplane/capture/replay.h"
+#include "perf/bench.h"
 
 #define N_PKTS   200000
 #define LEN      238
@@ -179,22 +177,9 @@ static const struct bench_case {
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
-static double now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 int main(void)
 {
-	static double ns[N_CASES][N_ROUNDS];
+	static double s[N_CASES][N_ROUNDS];
 	make_pcap(file_pcap, false);
 	make_pcap(file_swap, true);
 	make_ng(file_ng);
@@ -202,20 +187,17 @@ int main(void)
 	uint64_t want = read_libpcap(file_pcap);
 	for (int round = -1; round < N_ROUNDS; round++) {
 		for (unsigned i = 0; i < N_CASES; i++) {
-			double start = now_ns();
+			double start = bench_now();
 			uint64_t sum = cases[i].read(*cases[i].path);
-			double took = (now_ns() - start) / N_PKTS / cases[i].n_files;
+			double took = (bench_now() - start) / cases[i].n_files;
 			if (sum != want)
 				fprintf(stderr, "%s: not the same packets\n", cases[i].name);
 			if (round >= 0)
-				ns[i][round] = took;
+				s[i][round] = took;
 		}
 	}
-	for (unsigned i = 0; i < N_CASES; i++) {
-		qsort(ns[i], N_ROUNDS, sizeof(double), by_value);
-		printf("%-38s %7.1f ns a packet (%.1f-%.1f)\n", cases[i].name, ns[i][N_ROUNDS / 2],
-		       ns[i][0], ns[i][N_ROUNDS - 1]);
-	}
+	for (unsigned i = 0; i < N_CASES; i++)
+		bench_print(cases[i].name, s[i], N_ROUNDS, N_PKTS);
 	unlink(file_pcap);
 	unlink(file_swap);
 	unlink(file_ng);

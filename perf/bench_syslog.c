@@ -7,12 +7,9 @@
  * Runs:   main.
  * Limits: warm caches; the arena is reset after each burst of 64.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "dataplane/frame/frame_out.h"
 #include "parsers/parsers.h"
+#include "perf/bench.h"
 
 #define N_LINES  64
 #define N_BURSTS 20000
@@ -26,13 +23,6 @@ static struct schema schema;
 static char text[N_LINES * 512];
 static uint64_t state[16];
 static uint64_t conf[16];
-
-static double now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static size_t make_lines(unsigned kind)
 {
@@ -95,17 +85,26 @@ static size_t read_lines(void)
 	return sum;
 }
 
-static int by_value(const void *a, const void *b)
+static void measure(const char *kind, size_t len)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-	return x < y ? -1 : x > y;
-}
-
-static void report(const char *what, const char *kind, double *ns)
-{
-	qsort(ns + 1, N_ROUNDS - 1, sizeof(*ns), by_value);
-	printf("%-6s %-18s %6.1f ns a line (%.1f-%.1f)\n", what, kind, ns[N_ROUNDS / 2 + 1], ns[1],
-	       ns[N_ROUNDS - 1]);
+	double frame[N_ROUNDS], reading[N_ROUNDS];
+	char what[64];
+	size_t sum = 0;
+	for (unsigned r = 0; r < N_ROUNDS; r++) {
+		double t0 = bench_now();
+		for (unsigned i = 0; i < N_BURSTS; i++)
+			frame_lines(len);
+		double t1 = bench_now();
+		for (unsigned i = 0; i < N_BURSTS; i++)
+			sum += read_lines();
+		frame[r] = t1 - t0;
+		reading[r] = bench_now() - t1;
+	}
+	bench_must(sum != 0, "messages are empty");
+	snprintf(what, sizeof(what), "%s: frame", kind);
+	bench_print(what, frame + 1, N_ROUNDS - 1, N_BURSTS * N_LINES);
+	snprintf(what, sizeof(what), "%s: read", kind);
+	bench_print(what, reading + 1, N_ROUNDS - 1, N_BURSTS * N_LINES);
 }
 
 int main(void)
@@ -115,27 +114,11 @@ int main(void)
 	while (parser_syslog.fields[n_fields].name)
 		n_fields++;
 	rb = calloc(1, sizeof(*rb));
-	if (!rb || schema_init(&schema, parser_syslog.fields, n_fields) < 0 ||
-	    frame_out_init(&out, 1 << 20) < 0 || arena_init(&batch.arena, 1 << 20) < 0)
-		return 1;
-	for (unsigned k = 0; k < 3; k++) {
-		double frame[N_ROUNDS], reading[N_ROUNDS];
-		size_t len = make_lines(k), sum = 0;
-		for (unsigned r = 0; r < N_ROUNDS; r++) {
-			double t0 = now_ns();
-			for (unsigned i = 0; i < N_BURSTS; i++)
-				frame_lines(len);
-			double t1 = now_ns();
-			for (unsigned i = 0; i < N_BURSTS; i++)
-				sum += read_lines();
-			double t2 = now_ns();
-			frame[r] = (t1 - t0) / N_BURSTS / N_LINES;
-			reading[r] = (t2 - t1) / N_BURSTS / N_LINES;
-		}
-		report("frame", kinds[k], frame);
-		report("read", kinds[k], reading);
-		if (sum == 0)
-			return 1;
-	}
+	bench_must(rb && schema_init(&schema, parser_syslog.fields, n_fields) == 0 &&
+			   frame_out_init(&out, 1 << 20) == 0 &&
+			   arena_init(&batch.arena, 1 << 20) == 0,
+		   "no memory");
+	for (unsigned k = 0; k < 3; k++)
+		measure(kinds[k], make_lines(k));
 	return 0;
 }
