@@ -1,5 +1,7 @@
 #include "dataplane/extract/format.h"
 
+#include <stdio.h>
+
 #include "dataplane/base/mem.h"
 #include "dataplane/extract/csv.h"
 #include "dataplane/extract/grok.h"
@@ -129,6 +131,22 @@ static int compile_regex(struct format *f, const struct format_def *def, struct 
 	return r;
 }
 
+/* What the library took for groups, PCRE2 must have taken for the same: \Q and (?# can hide some.
+ */
+static int check_groups(const struct regex *regex, unsigned n_fields, struct err *e)
+{
+	bool same = regex_n_groups(regex) == n_fields;
+	for (unsigned i = 0; same && i < n_fields; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "f%u", i);
+		same = regex_group_name(regex, i + 1) &&
+		       strcmp(regex_group_name(regex, i + 1), name) == 0;
+	}
+	return same ? 0
+		    : err_set(e, -EINVAL,
+			      "groups inside of \\Q...\\E or a comment; expected them escaped");
+}
+
 static int compile_grok(struct format *f, const struct format_def *def, const struct grok *lib,
 			struct names *names, struct err *e)
 {
@@ -141,6 +159,8 @@ static int compile_grok(struct format *f, const struct format_def *def, const st
 	if (r < 0)
 		err_prefix(e, r, "at character %zu of the pattern as written out: ", at + 1);
 	else
+		r = check_groups(f->regex, p.n_fields, e);
+	if (r == 0)
 		r = derive(f, p.regex, true, e);
 	for (unsigned i = 0; r == 0 && i < p.n_fields; i++)
 		r = add_field(f, def, names, p.fields[i].name, p.fields[i].type, i + 1, e);

@@ -372,7 +372,8 @@ static void compile_alt(struct compiler *c, const struct node *n, const struct f
 	op_new(c, OP_ALT);
 	for (const struct node *b = n->first; b && !c->failed; b = b->next) {
 		struct follow mine = before(b, *f);
-		bool ambiguous = false;
+		/* A branch that took nothing has not looked at the first byte either. */
+		bool ambiguous = b->next && b->len_min == 0;
 		for (const struct node *later = b->next; later; later = later->next) {
 			struct follow other = before(later, *f);
 			ambiguous = ambiguous || may_both(&mine, &other);
@@ -387,11 +388,11 @@ static void compile_optional(struct compiler *c, const struct node *n, const str
 {
 	static const struct node nothing = {.kind = NODE_EMPTY};
 	struct follow mine = before(n->first, *f);
-	bool ambiguous = may_both(&mine, f);
+	bool ambiguous = n->first->len_min == 0 || may_both(&mine, f);
 	unsigned at = c->p->n_ops;
 	op_new(c, OP_ALT);
 	if (n->lazy)
-		compile_branch(c, &nothing, f, ambiguous);
+		compile_branch(c, &nothing, f, true);
 	compile_branch(c, n->first, f, ambiguous && !n->lazy);
 	if (!n->lazy)
 		compile_branch(c, &nothing, f, false);

@@ -185,6 +185,10 @@ static void mistakes_are_told_with_their_place(void **state)
 	def.pattern = "a %{WORD:x";
 	expect_error(&def,
 		     "x.yaml:3:9: format g: at character 3 of the pattern: a %{ without its }");
+	def.pattern = "a \\Q%{WORD:x}";
+	expect_error(&def,
+		     "x.yaml:3:9: format g: groups inside of \\Q...\\E or a comment; expected "
+		     "them escaped");
 	def.pattern = "%{WORD:x:integer}";
 	expect_error(&def, "x.yaml:3:9: format g: field x: \"integer\" is no type; expected int, "
 			   "float, bool, string or time:LAYOUT");

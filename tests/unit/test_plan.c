@@ -125,6 +125,19 @@ static void a_choice_that_leads_nowhere_is_left_to_pcre2(void **state)
 	both_free(&b);
 }
 
+static void an_empty_alternative_is_a_choice(void **state)
+{
+	struct both b = both_of("x||\\[(?<f0>.*?)y*", true);
+	compare(&b, "[a]y", 4);
+	compare(&b, "", 0);
+	assert_int_equal(b.n_unsure, 1);
+	both_free(&b);
+	b = both_of("(?:(?<f0>a)b)?? ?(?:a(?<f1>b))?", true);
+	compare(&b, "ab", 2);
+	compare(&b, "ab ab", 5);
+	both_free(&b);
+}
+
 static void a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2(void **state)
 {
 	enum { LEN = 1 << 20 };
@@ -143,10 +156,12 @@ static void a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2(void *
 /* ---- random patterns on random lines ---- */
 
 static const char *const parts_of_patterns[] = {
-	"a",       "b",    " ",    ":",       ": ",           "-",         "ab",       "\\d+",
-	"\\S+",    "\\S*", "\\w+", "[^:]+",   "[^:]*?",       ".*?",       ".*",       " *",
-	" +",      "\\s*", "a?",   "[ab]{2}", "\\d{1,2}",     "(?:a|b)",   "(?:ab|a)", "(?:-|\\d+)",
-	"(?: :)?", "\\.",  "x*",   "[^ ]+",   "(?:\\.\\d+)*", "(?:a|bc)?", "[a-c]+?",  ".",
+	"a",       "b",        " ",          ":",      ": ",           "-",         "ab",
+	"\\d+",    "\\S+",     "\\S*",       "\\w+",   "[^:]+",        "[^:]*?",    ".*?",
+	".*",      " *",       " +",         "\\s*",   "a?",           "[ab]{2}",   "\\d{1,2}",
+	"(?:a|b)", "(?:ab|a)", "(?:-|\\d+)", "(?:|a)", "(?:a*|b)",     "(?:a|)",    "(?:b+)??",
+	"(?: :)?", "\\.",      "x*",         "[^ ]+",  "(?:\\.\\d+)*", "(?:a|bc)?", "[a-c]+?",
+	".",
 };
 
 enum { N_PARTS = sizeof(parts_of_patterns) / sizeof(parts_of_patterns[0]) };
@@ -335,6 +350,7 @@ int main(void)
 		cmocka_unit_test(fields_that_are_ended_by_what_follows_have_a_plan),
 		cmocka_unit_test(fields_that_need_search_have_none),
 		cmocka_unit_test(a_choice_that_leads_nowhere_is_left_to_pcre2),
+		cmocka_unit_test(an_empty_alternative_is_a_choice),
 		cmocka_unit_test(a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2),
 		cmocka_unit_test(random_patterns_read_as_pcre2_does),
 		cmocka_unit_test(shipped_formats_read_real_lines_as_pcre2_does),
