@@ -11,6 +11,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/flow/flow.h"
 #include "perf/bench.h"
+#include "tests/support/conf_default.h"
 
 #define PAYLOAD ((double)PACKETS * SEGMENT)
 
@@ -50,20 +51,11 @@ static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each
 
 static struct flow *make_flow(void)
 {
-	const uint64_t second = 1000000000;
-	struct flow_conf conf = {
-		.sessions_max = 1000000,
-		.segment_bytes_max = 4 << 20,
-		.memory_bytes_max = 256 << 20,
-		.tcp_idle_ns = 3600 * second,
-		.tcp_half_open_ns = 30 * second,
-		.tcp_closed_ns = 10 * second,
-		.udp_idle_ns = 60 * second,
-		.gap_wait_ns = 2 * second,
-		.gap_wait_unacked_ns = 10 * second,
-	};
+	struct memlist mem = {0};
+	struct flow_conf conf;
 	struct flow *f = NULL;
 	struct err e;
+	conf_default(&mem, flow_opts, &conf);
 	bench_must(flow_create(&conf, &f, &e) == 0, e.text);
 	return f;
 }

@@ -19,6 +19,7 @@
 #include "dataplane/capture/decode.h"
 #include "dataplane/capture/replay.h"
 #include "dataplane/flow/flow.h"
+#include "tests/support/conf_default.h"
 #include "tests/support/decode_in.h"
 
 static const char *const gap_names[] = {"acked", "waited", "memory", "snaplen", "end"};
@@ -31,22 +32,6 @@ struct dump {
 	unsigned n_sessions;
 	bool wrong;
 };
-
-static struct flow_conf flow_conf_default(void)
-{
-	const uint64_t second = 1000000000;
-	return (struct flow_conf){
-		.sessions_max = 100000,
-		.segment_bytes_max = 4 << 20,
-		.memory_bytes_max = 256 << 20,
-		.tcp_idle_ns = 3600 * second,
-		.tcp_half_open_ns = 30 * second,
-		.tcp_closed_ns = 10 * second,
-		.udp_idle_ns = 60 * second,
-		.gap_wait_ns = 2 * second,
-		.gap_wait_unacked_ns = 10 * second,
-	};
-}
 
 static const char *address(const uint8_t *a, char *text)
 {
@@ -125,7 +110,9 @@ int main(int argc, char **argv)
 {
 	struct decode_conf decode_conf = decode_conf_default();
 	decode_conf.dedup = DEDUP_OFF;
-	struct flow_conf flow_conf = flow_conf_default();
+	struct memlist mem = {0};
+	struct flow_conf flow_conf;
+	conf_default(&mem, flow_opts, &flow_conf);
 	struct replay_conf conf = {.paths = (const char *const *)argv + 1,
 				   .n_paths = (unsigned)argc - 1};
 	struct dump u = {0};

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/mem.h"
+#include "tests/support/conf_default.h"
 
 #define SCRATCH_BYTES (8u << 20)
 #define ARENA_BYTES   (64u << 20)
@@ -25,62 +26,6 @@ static void broke(struct parser_run *run, const char *what)
 		snprintf(run->broken, sizeof(run->broken), "%s", what);
 }
 
-/* --- Options -----------------------------------------------------------------------------------
- */
-
-static int64_t number_of(const char *text)
-{
-	static const struct {
-		const char *unit;
-		int64_t factor;
-	} units[] = {
-		{"KiB", 1 << 10},    {"MiB", 1 << 20},     {"GiB", 1 << 30},       {"ms", 1000000},
-		{"s", 1000000000ll}, {"m", 60000000000ll}, {"h", 3600000000000ll},
-	};
-	char *rest;
-	int64_t v = strtoll(text, &rest, 10);
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(rest, units[i].unit) == 0)
-			return v * units[i].factor;
-	return v;
-}
-
-static int choice_of(const struct opt *o)
-{
-	for (int i = 0; o->choices[i]; i++)
-		if (strcmp(o->choices[i], o->def) == 0)
-			return i;
-	fprintf(stderr, "option %s: default %s is no choice\n", o->name, o->def);
-	abort();
-}
-
-void parser_conf_defaults(const struct opt *opts, void *conf)
-{
-	for (const struct opt *o = opts; o && o->name; o++) {
-		uint8_t *at = (uint8_t *)conf + o->off;
-		if (!o->def)
-			continue;
-		switch (o->type) {
-		case OPT_BOOL:
-			*(bool *)at = strcmp(o->def, "true") == 0;
-			break;
-		case OPT_ENUM:
-			*(int *)at = choice_of(o);
-			break;
-		case OPT_INT:
-		case OPT_BYTES:
-		case OPT_DURATION:
-			*(int64_t *)at = number_of(o->def);
-			break;
-		case OPT_STRING:
-			*(const char **)at = o->def;
-			break;
-		default:
-			break;
-		}
-	}
-}
-
 /* --- Set up ------------------------------------------------------------------------------------
  */
 
@@ -89,7 +34,7 @@ void parser_run_init(struct parser_run *run, const struct parser *parser)
 	*run = (struct parser_run){.parser = parser, .burst = 64};
 	run->conf = must(calloc(1, parser->conf_size + 1));
 	run->state = must(calloc(1, parser->state_size + 1));
-	parser_conf_defaults(parser->opts, run->conf);
+	conf_default(&run->mem, parser->opts, run->conf);
 	run->time_ns = 1764045796000000000ull;
 	run->port[0] = 50000;
 	run->port[1] = 514;
@@ -136,6 +81,7 @@ void parser_run_fini(struct parser_run *run)
 	forget(run);
 	free(run->frames);
 	free(run->conf);
+	memlist_fini(&run->mem);
 	free(run->state);
 	free(run->rb);
 	for (unsigned d = 0; d < 2; d++)

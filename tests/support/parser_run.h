@@ -9,6 +9,7 @@
 #ifndef SL_TESTS_PARSER_RUN_H
 #define SL_TESTS_PARSER_RUN_H
 
+#include "ctl/memlist.h"
 #include "dataplane/frame/frame_out.h"
 
 #define RUN_UNREAD_MAX (4u << 20)
@@ -35,6 +36,7 @@ struct run_direction {
 struct parser_run {
 	const struct parser *parser;
 	void *conf, *state;
+	struct memlist mem; /* texts and lists of conf */
 	uint64_t time_ns;
 	unsigned burst; /* frames a burst */
 	bool bad;       /* the parser gave up a direction */
@@ -71,9 +73,6 @@ void parser_run_end(struct parser_run *run);
 
 /* The same bytes, places, kinds and texts. */
 bool run_frame_same(const struct run_frame *a, const struct run_frame *b);
-
-/* The options of @opts at their defaults, into @conf. */
-void parser_conf_defaults(const struct opt *opts, void *conf);
 
 /* The parser's answer to these first bytes of a direction. */
 enum probe parser_run_probe(struct parser_run *run, unsigned dir, bool datagram, const void *bytes,

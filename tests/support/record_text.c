@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "dataplane/base/civil.h"
-#include "tests/support/parser_run.h"
+#include "tests/support/conf_default.h"
 
 #define ARENA_BYTES (16u << 20)
 
@@ -21,7 +21,7 @@ void record_text_init(struct record_text *t, const struct parser *parser)
 		fprintf(stderr, "no memory for a record\n");
 		abort();
 	}
-	parser_conf_defaults(parser->opts, t->conf);
+	conf_default(&t->mem, parser->opts, t->conf);
 }
 
 static void forget(struct record_text *t)
@@ -36,6 +36,7 @@ void record_text_fini(struct record_text *t)
 {
 	forget(t);
 	free(t->conf);
+	memlist_fini(&t->mem);
 	free(t->rb);
 	schema_fini(&t->schema);
 	arena_fini(&t->batch.arena);

@@ -9,13 +9,15 @@
 #ifndef SL_TESTS_RECORD_TEXT_H
 #define SL_TESTS_RECORD_TEXT_H
 
+#include "ctl/memlist.h"
 #include "dataplane/frame/parser.h"
 
 struct record_text {
 	const struct parser *parser;
-	void *conf;        /* options at their defaults; change them as you like */
-	uint64_t time_ns;  /* packet time */
-	const char *error; /* of the last message; then `message` is all of it */
+	void *conf;         /* options at their defaults; change them as you like */
+	struct memlist mem; /* texts and lists of conf */
+	uint64_t time_ns;   /* packet time */
+	const char *error;  /* of the last message; then `message` is all of it */
 
 	struct batch batch;
 	struct schema schema;
