@@ -1,3 +1,4 @@
+#include "dataplane/base/text.h"
 #include "parsers/http1.h"
 
 /* A size with its extensions. */
@@ -14,14 +15,6 @@ static int64_t line_len(struct slice in, size_t max)
 	return in.len < max ? 0 : -1;
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* 1f4 [BWS] [; extensions] CRLF. What stands behind the size is of no interest, but a carriage
  * return inside it is how one server is made to see another chunk than the next one.
  */
@@ -32,7 +25,7 @@ static bool size_line(struct slice line, uint64_t *ret_size)
 	if (n && line.ptr[n - 1] == '\r')
 		n--;
 	for (; i < n; i++) {
-		int digit = hex_digit(line.ptr[i]);
+		int digit = text_hex_digit(line.ptr[i]);
 		if (digit < 0)
 			break;
 		if (v >> 59)

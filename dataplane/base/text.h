@@ -40,6 +40,15 @@ static inline uint8_t text_lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
+/* The value of a hexadecimal digit of either case, or -1. */
+static inline int text_hex_digit(uint8_t c)
+{
+	if (text_is_digit(c))
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* ASCII case is ignored; other bytes are compared as they are. */
 bool text_ieq(struct slice a, struct slice b);
 

@@ -22,14 +22,6 @@ void form_destroy(struct form *f)
 	mem_free(f);
 }
 
-static int hex(uint8_t c)
-{
-	if (text_is_digit(c))
-		return c - '0';
-	c = text_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The decoded text: the part itself when nothing in it is encoded. */
 static struct slice decoded(struct rec_builder *rb, struct slice s)
 {
@@ -42,8 +34,8 @@ static struct slice decoded(struct rec_builder *rb, struct slice s)
 	}
 	uint8_t *out = rb->b->arena.base + off, *o = out;
 	for (size_t i = 0; i < s.len; i++) {
-		int hi = i + 2 < s.len && s.ptr[i] == '%' ? hex(s.ptr[i + 1]) : -1;
-		int lo = hi >= 0 ? hex(s.ptr[i + 2]) : -1;
+		int hi = i + 2 < s.len && s.ptr[i] == '%' ? text_hex_digit(s.ptr[i + 1]) : -1;
+		int lo = hi >= 0 ? text_hex_digit(s.ptr[i + 2]) : -1;
 		if (lo >= 0) {
 			*o++ = (uint8_t)(hi << 4 | lo);
 			i += 2;

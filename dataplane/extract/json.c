@@ -91,13 +91,10 @@ static int hex4(const uint8_t *p)
 {
 	int v = 0;
 	for (unsigned i = 0; i < 4; i++) {
-		uint8_t c = text_lower(p[i]);
-		if (text_is_digit(c))
-			v = v * 16 + (c - '0');
-		else if (c >= 'a' && c <= 'f')
-			v = v * 16 + (c - 'a' + 10);
-		else
+		int digit = text_hex_digit(p[i]);
+		if (digit < 0)
 			return -1;
+		v = v * 16 + digit;
 	}
 	return v;
 }
