@@ -9,9 +9,8 @@
 #include <ftw.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static unsigned n_inputs;
 

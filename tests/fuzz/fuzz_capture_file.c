@@ -7,15 +7,13 @@
  * Limits: PACKETS_MAX packets: what a small file can unpack to is large.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "dataplane/capture/replay.h"
+#include "tests/fuzz/fuzz.h"
 
 #define PACKETS_MAX 100000
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 struct sum {
 	uint64_t n, hash;

@@ -3,13 +3,8 @@
  *
  *   link 1 | mode 1 | { length 2, high bit: cut | time step 1 | bytes }*
  */
-#include <stdlib.h>
-
 #include "dataplane/capture/decode.h"
-
-#define CHECK(x)  \
-	if (!(x)) \
-	abort()
+#include "tests/fuzz/fuzz.h"
 
 struct packets {
 	struct pkt_raw raw[PKT_BURST];
@@ -57,7 +52,7 @@ static struct decode *make(uint8_t mode)
 				   .geneve_ports = {&geneve, 1},
 				   .tunnel_depth_max = 4};
 	struct decode *d = NULL;
-	CHECK(decode_create(&conf, &d, NULL) == 0);
+	must(decode_create(&conf, &d, NULL) == 0);
 	return d;
 }
 
@@ -69,20 +64,18 @@ static uint64_t run(struct decode *d, const struct packets *in, unsigned burst)
 		struct pkt out[PKT_BURST];
 		unsigned n = in->n - i < burst ? in->n - i : burst;
 		unsigned n_out = decode_burst(d, in->raw + i, n, out);
-		CHECK(n_out <= n);
-		CHECK(ledger_imbalance(&decode_ledger, decode_row(d)) == 0);
+		must(n_out <= n);
+		must(ledger_imbalance(&decode_ledger, decode_row(d)) == 0);
 		for (unsigned j = 0; j < n_out; j++)
 			for (uint32_t k = 0; k < out[j].len; k++)
 				sum += out[j].payload[k] + out[j].hash;
 		decode_release(d);
 	}
 	decode_finish(d);
-	CHECK(ledger_imbalance(&decode_ledger, decode_row(d)) == 0);
-	CHECK(decode_row(d)[DECODE_fragments_held] == 0);
+	must(ledger_imbalance(&decode_ledger, decode_row(d)) == 0);
+	must(decode_row(d)[DECODE_fragments_held] == 0);
 	return sum;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -94,10 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	decode_share(a, 0, 2);
 	decode_share(b, 1, 2);
 	uint64_t sum = run(one, &in, PKT_BURST);
-	CHECK(run(a, &in, PKT_BURST) + run(b, &in, PKT_BURST) == sum);
-	CHECK(decode_row(one)[DECODE_packets_in] == in.n);
+	must(run(a, &in, PKT_BURST) + run(b, &in, PKT_BURST) == sum);
+	must(decode_row(one)[DECODE_packets_in] == in.n);
 	for (unsigned i = 0; i < DECODE_N_COLS; i++)
-		CHECK(decode_row(a)[i] + decode_row(b)[i] == decode_row(one)[i]);
+		must(decode_row(a)[i] + decode_row(b)[i] == decode_row(one)[i]);
 	decode_destroy(one);
 	decode_destroy(a);
 	decode_destroy(b);

@@ -9,12 +9,10 @@
  */
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/encode.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static const struct field_def fields[] = {
 	{"first", VAL_STR, ""}, {"second", VAL_STR, ""}, {"third", VAL_STR, ""}};

@@ -11,9 +11,9 @@
  * Limits: MODEL_BYTES of stream a direction.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "dataplane/flow/flow.h"
+#include "tests/fuzz/fuzz.h"
 
 #define SESSIONS    4
 #define MODEL_BYTES 12288
@@ -262,8 +262,6 @@ static bool start(struct fuzz *z, uint8_t how)
 	z->ended = calloc(n, sizeof(*z->ended));
 	return z->seen && z->ended;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {

@@ -1,12 +1,9 @@
 /* Query strings of any bytes: values lie in the arena, arrays are valid JSON where the bytes are
  * text, and no key comes twice.
  */
-#include <stdlib.h>
-
 #include "dataplane/extract/form.h"
 #include "dataplane/extract/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static struct form *form;
 static struct keys *keys;
@@ -14,12 +11,6 @@ static struct json *json;
 static struct batch batch;
 static struct rec_builder rb;
 static const struct schema no_fields;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static struct slice text_of(struct val v)
 {

@@ -1,14 +1,11 @@
 /* A pattern of any bytes (the first line) on a text of any bytes (the rest): a delimiter plan
  * captures as PCRE2 does, or says that it is not sure.
  */
-#include <stdlib.h>
-
 #include "dataplane/extract/grok.h"
 #include "dataplane/extract/head.h"
 #include "dataplane/extract/plan.h"
 #include "dataplane/match/regex.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 #define PATTERN_MAX 160
 #define TEXT_MAX    2048
@@ -21,12 +18,6 @@ static struct grok *lib;
 static struct batch batch;
 static struct rec_builder rb;
 static const struct schema no_fields;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void compare(const struct regex *regex, const struct plan *plan, struct slice text)
 {

@@ -8,13 +8,11 @@
  * Limits: 1 MiB of input.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "parsers/http1.h"
 #include "parsers/parsers.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/support/parser_run.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 static struct parser_run whole, cut;
 

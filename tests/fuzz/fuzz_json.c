@@ -1,11 +1,8 @@
 /* The JSON reader on any bytes: what it hands on must be valid by itself, the strict check and the
  * reader that mends must agree, and no two keys of a record are the same.
  */
-#include <stdlib.h>
-
 #include "dataplane/extract/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 #define TEXT_MAX 16384
 
@@ -14,12 +11,6 @@ static struct keys *keys;
 static struct batch batch;
 static struct rec_builder rb;
 static const struct schema no_fields;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static struct slice copy(const void *p, size_t len)
 {

@@ -1,20 +1,11 @@
 /* key=value, logfmt and CSV of any bytes: the first byte says which, and how they are separated. */
-#include <stdlib.h>
-
 #include "dataplane/extract/csv.h"
 #include "dataplane/extract/kv.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static struct batch batch;
 static struct rec_builder rb;
 static const struct schema no_fields;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_pairs(void)
 {

@@ -1,9 +1,9 @@
 /* A configuration file of any bytes: refused with messages, or loaded; and what was loaded prints
  * as a file that loads again. Bytes behind a line "%%%%" are the content of every file it names.
  */
-#include <stdlib.h>
 
 #include "ctl/config.h"
+#include "tests/fuzz/fuzz.h"
 
 static struct slice other;
 
@@ -42,8 +42,6 @@ static void check_effective(const struct config *c)
 	err_list_fini(&errs);
 	free(text);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
