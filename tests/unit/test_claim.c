@@ -1,0 +1,87 @@
+#include "unit.h"
+
+#include "dataplane/frame/claim.h"
+
+/* A parser whose answer is its configuration. */
+static enum probe answer(const void *conf, const struct parse_in *first)
+{
+	return *(const enum probe *)conf;
+}
+
+static const struct parser both = {
+	.name = "both", .transports = PARSER_TCP | PARSER_UDP, .probe = answer};
+static const struct parser only_udp = {
+	.name = "only_udp", .transports = PARSER_UDP, .probe = answer};
+static const enum probe yes = PROBE_YES, no = PROBE_NO, maybe = PROBE_MAYBE, more = PROBE_MORE;
+
+static struct opt_port_range p514 = {514, 514}, p600s = {600, 699};
+
+static int choose(const struct frame_source *s, unsigned n, bool udp, uint16_t port, bool enough)
+{
+	struct parse_in in = {.data = SLICE_LIT("x"), .port = {40000, port}};
+	return claim_choose(s, n, udp, &in, enough);
+}
+
+static void the_source_of_the_port_comes_before_one_that_is_surer(void **state)
+{
+	const struct frame_source s[] = {
+		{.parser = &both, .conf = &yes, .probe = true},
+		{.parser = &both, .conf = &maybe, .udp = {&p514, 1}, .tcp = {&p600s, 1}},
+	};
+	assert_int_equal(choose(s, 2, true, 514, false), 1);
+	assert_int_equal(choose(s, 2, true, 515, false), 0);
+	assert_int_equal(choose(s, 2, false, 514, false), 0); /* its TCP ports are others */
+	assert_int_equal(choose(s, 2, false, 600, false), 1);
+	assert_int_equal(choose(s, 2, false, 699, false), 1);
+	assert_int_equal(choose(s, 2, false, 700, false), 0);
+}
+
+static void a_probe_that_is_not_sure_claims_no_session_of_another_port(void **state)
+{
+	const struct frame_source s[] = {{.parser = &both, .conf = &maybe, .probe = true},
+					 {.parser = &both, .conf = &yes}};
+	assert_int_equal(choose(s, 2, false, 80, true), CLAIM_NOBODY);
+}
+
+static void a_parser_is_never_asked_about_a_transport_that_it_does_not_speak(void **state)
+{
+	const struct frame_source s[] = {{.parser = &only_udp,
+					  .conf = &yes,
+					  .tcp = {&p514, 1},
+					  .udp = {&p514, 1},
+					  .probe = true}};
+	assert_int_equal(choose(s, 1, false, 514, true), CLAIM_NOBODY);
+	assert_int_equal(choose(s, 1, true, 514, true), 0);
+}
+
+static void bytes_are_waited_for_until_there_are_no_more(void **state)
+{
+	struct frame_source s[] = {{.parser = &both, .conf = &more, .tcp = {&p514, 1}}};
+	assert_int_equal(choose(s, 1, false, 514, false), CLAIM_WAIT);
+	assert_int_equal(choose(s, 1, false, 514, true), CLAIM_NOBODY);
+	s[0].port_decides = true;
+	assert_int_equal(choose(s, 1, false, 514, false), CLAIM_WAIT);
+	assert_int_equal(choose(s, 1, false, 514, true), 0);
+}
+
+static void a_port_does_not_decide_against_a_parser_that_says_no(void **state)
+{
+	const struct frame_source s[] = {
+		{.parser = &both, .conf = &no, .tcp = {&p514, 1}, .port_decides = true},
+		{.parser = &both, .conf = &yes, .probe = true},
+	};
+	assert_int_equal(choose(s, 1, false, 514, true), CLAIM_NOBODY);
+	assert_int_equal(choose(s, 2, false, 514, true), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_source_of_the_port_comes_before_one_that_is_surer),
+		cmocka_unit_test(a_probe_that_is_not_sure_claims_no_session_of_another_port),
+		cmocka_unit_test(a_parser_is_never_asked_about_a_transport_that_it_does_not_speak),
+		cmocka_unit_test(bytes_are_waited_for_until_there_are_no_more),
+		cmocka_unit_test(a_port_does_not_decide_against_a_parser_that_says_no),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+#include "unit.h"
+
+#include "dataplane/frame/frame_out.h"
+
+#define N_FRAMES 4
+
+static struct frame_out out;
+static struct batch batch;
+static struct frame frames[N_FRAMES];
+
+static int set_up(void **state)
+{
+	if (frame_out_init(&out, 4096) < 0 || arena_init(&batch.arena, 1 << 20) < 0)
+		return -1;
+	frame_out_begin(&out, &batch, frames, N_FRAMES);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	arena_fini(&batch.arena);
+	frame_out_fini(&out);
+	return 0;
+}
+
+static bool put(struct slice bytes)
+{
+	return frame_put(&out, &(struct frame_desc){.bytes = bytes, .body = bytes});
+}
+
+static void a_frame_is_a_copy_with_its_body_inside(void **state)
+{
+	char text[] = "12 <34>hello";
+	struct frame_desc d = {.bytes = slice_str(text), .body = slice_of(text + 3, 9), .idx = 7};
+	out.time_ns = 5;
+	assert_true(frame_put(&out, &d));
+	memset(text, 'x', sizeof(text));
+	assert_memory_equal(frames[0].bytes.ptr, "12 <34>hello", 12);
+	assert_ptr_equal(frames[0].body.ptr, frames[0].bytes.ptr + 3);
+	assert_int_equal(frames[0].body.len, 9);
+	assert_int_equal(frames[0].idx, 7);
+	assert_int_equal(frames[0].time_ns, 5);
+	assert_int_equal(frames[0].format, FORMAT_NONE);
+	d.time_ns = 9;
+	assert_true(frame_put(&out, &d));
+	assert_int_equal(frames[1].time_ns, 9); /* the frame's own time wins */
+}
+
+static void the_origin_is_copied_once_for_a_burst_and_session(void **state)
+{
+	out.origin = SLICE_LIT("\"_src\":\"a\"");
+	assert_true(put(SLICE_LIT("one")) && put(SLICE_LIT("two")));
+	assert_int_not_equal(frames[0].origin_off, 0);
+	assert_int_equal(frames[0].origin_off, frames[1].origin_off);
+	assert_int_equal(frames[1].origin_len, out.origin.len);
+	assert_memory_equal(batch.arena.base + frames[0].origin_off, out.origin.ptr,
+			    out.origin.len);
+}
+
+static void a_burst_ends_with_its_frames(void **state)
+{
+	for (unsigned i = 0; i < N_FRAMES; i++)
+		assert_true(put(SLICE_LIT("x")));
+	assert_false(put(SLICE_LIT("x")));
+	assert_true(out.full);
+	assert_int_equal(out.n, N_FRAMES);
+}
+
+static void a_burst_ends_with_its_bytes_but_one_frame_may_be_larger(void **state)
+{
+	static uint8_t large[FRAME_BURST_BYTES + 1];
+	assert_true(put(slice_of(large, sizeof(large))));
+	assert_false(put(SLICE_LIT("x")));
+	assert_true(out.full);
+}
+
+static void a_frame_that_the_arena_cannot_hold_is_refused_and_takes_nothing(void **state)
+{
+	arena_take(&batch.arena, arena_left(&batch.arena) - SL_PAD);
+	size_t used = batch.arena.used;
+	assert_false(put(SLICE_LIT("x")));
+	assert_int_equal(batch.arena.used, used);
+	assert_int_equal(out.n, 0);
+}
+
+static void scratch_ends_at_its_limit(void **state)
+{
+	uint8_t *a = frame_scratch(&out, 1000);
+	assert_non_null(a);
+	memset(a, 0xff, 1000 + SL_PAD);
+	assert_int_equal((uintptr_t)a % 8, 0);
+	assert_null(frame_scratch(&out, frame_scratch_max(&out)));
+	arena_reset(&out.scratch);
+	assert_non_null(frame_scratch(&out, frame_scratch_max(&out) - SL_PAD));
+	assert_int_equal(frame_bytes_max(&out), 4096);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_frame_is_a_copy_with_its_body_inside),
+		TEST(the_origin_is_copied_once_for_a_burst_and_session),
+		TEST(a_burst_ends_with_its_frames),
+		TEST(a_burst_ends_with_its_bytes_but_one_frame_may_be_larger),
+		TEST(a_frame_that_the_arena_cannot_hold_is_refused_and_takes_nothing),
+		TEST(scratch_ends_at_its_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

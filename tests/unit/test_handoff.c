@@ -1,0 +1,153 @@
+/* Needs DPDK: rings stand between workers and sinks. Both sides are played by one thread here. */
+#include "unit.h"
+
+#include <errno.h>
+
+#include "ctl/eal.h"
+#include "dataplane/sink/handoff.h"
+
+#define CAP ((size_t)OUT_BATCH_BYTES + 1000)
+
+/* Two queues of sink 0, one of sink 1. */
+static const uint16_t sink_of_queue[] = {0, 1, 0};
+
+static struct handoff *make(unsigned n_workers, bool wait)
+{
+	struct handoff *h = NULL;
+	struct err e;
+	assert_int_equal(handoff_create(n_workers, 3, sink_of_queue, 2, CAP, wait, &h, &e), 0);
+	return h;
+}
+
+static bool put(struct handoff *h, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
+{
+	uint8_t *room = handoff_room(h, worker, queue, len);
+	if (!room)
+		return false;
+	memset(room, 'x', len);
+	handoff_commit(h, worker, queue, len, time_ns);
+	return true;
+}
+
+static void assert_balanced(const struct handoff *h, unsigned worker, unsigned queue)
+{
+	assert_int_equal(ledger_imbalance(&handoff_ledger, handoff_row(h, worker, queue)), 0);
+}
+
+static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
+{
+	struct handoff *h = make(1, false);
+	assert_true(put(h, 0, 2, 10, 5) && put(h, 0, 2, 20, 7));
+	assert_null(handoff_take(h, 0));
+	assert_int_equal(handoff_row(h, 0, 2)[HANDOFF_held], 2);
+	handoff_flush(h, 0);
+	struct out_batch *b = handoff_take(h, 0);
+	assert_int_equal(b->queue, 2);
+	assert_int_equal(b->n_recs, 2);
+	assert_int_equal(b->len, 30);
+	assert_int_equal(b->ends[0], 10);
+	assert_int_equal(b->ends[1], 30);
+	assert_int_equal(b->first_ns, 5);
+	assert_int_equal(b->last_ns, 7);
+	assert_null(handoff_take(h, 0));
+	assert_null(handoff_take(h, 1));
+	assert_balanced(h, 0, 2);
+	handoff_give_back(h, b);
+	handoff_flush(h, 0);
+	assert_null(handoff_take(h, 0));
+	handoff_destroy(h);
+}
+
+static void a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit(void **state)
+{
+	struct handoff *h = make(1, false);
+	assert_true(put(h, 0, 0, OUT_BATCH_BYTES, 1));
+	struct out_batch *b = handoff_take(h, 0);
+	assert_int_equal(b->n_recs, 1);
+	handoff_give_back(h, b);
+	assert_true(put(h, 0, 0, 2000, 1) && put(h, 0, 0, CAP - 1000, 1));
+	b = handoff_take(h, 0);
+	assert_int_equal(b->len, 2000);
+	assert_int_equal(handoff_take(h, 0)->len, CAP - 1000);
+	assert_balanced(h, 0, 0);
+	handoff_destroy(h);
+}
+
+static void a_live_worker_sheds_when_the_sink_gives_nothing_back(void **state)
+{
+	struct handoff *h = make(1, false);
+	for (unsigned i = 0; i < HANDOFF_BATCHES; i++)
+		assert_true(put(h, 0, 1, OUT_BATCH_BYTES, 1));
+	assert_false(put(h, 0, 1, 10, 1));
+	assert_true(put(h, 0, 0, 10, 1)); /* the other queues are not touched by it */
+	const uint64_t *row = handoff_row(h, 0, 1);
+	assert_int_equal(row[HANDOFF_records_in], HANDOFF_BATCHES + 1);
+	assert_int_equal(row[HANDOFF_records_out], HANDOFF_BATCHES);
+	assert_int_equal(row[HANDOFF_shed], 1);
+	assert_balanced(h, 0, 1);
+	handoff_give_back(h, handoff_take(h, 1));
+	assert_true(put(h, 0, 1, 10, 1));
+	handoff_destroy(h);
+}
+
+static void a_replay_that_waits_gives_up_when_it_is_told_to(void **state)
+{
+	struct handoff *h = make(1, true);
+	for (unsigned i = 0; i < HANDOFF_BATCHES; i++)
+		assert_true(put(h, 0, 1, OUT_BATCH_BYTES, 1));
+	handoff_stop_waiting(h);
+	assert_false(put(h, 0, 1, 10, 1));
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_waits], 1);
+	assert_balanced(h, 0, 1);
+	handoff_destroy(h);
+}
+
+static void a_record_larger_than_a_batch_is_lost_and_counted(void **state)
+{
+	struct handoff *h = make(1, true);
+	assert_false(put(h, 0, 0, CAP + 1, 1));
+	assert_true(put(h, 0, 0, CAP, 1));
+	assert_int_equal(handoff_row(h, 0, 0)[HANDOFF_too_large], 1);
+	assert_balanced(h, 0, 0);
+	handoff_destroy(h);
+}
+
+static void a_sink_takes_from_all_workers_and_queues_in_turn(void **state)
+{
+	struct handoff *h = make(2, false);
+	static const struct {
+		unsigned worker, queue;
+	} turns[] = {{0, 0}, {0, 2}, {1, 0}, {1, 2}};
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0; i < 4; i++)
+			assert_true(put(h, turns[i].worker, turns[i].queue, OUT_BATCH_BYTES, 1));
+	for (unsigned i = 0; i < 8; i++) {
+		struct out_batch *b = handoff_take(h, 0);
+		assert_int_equal(b->worker, turns[i % 4].worker);
+		assert_int_equal(b->queue, turns[i % 4].queue);
+		handoff_give_back(h, b);
+	}
+	assert_null(handoff_take(h, 0));
+	handoff_destroy(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
+		cmocka_unit_test(a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit),
+		cmocka_unit_test(a_live_worker_sheds_when_the_sink_gives_nothing_back),
+		cmocka_unit_test(a_replay_that_waits_gives_up_when_it_is_told_to),
+		cmocka_unit_test(a_record_larger_than_a_batch_is_lost_and_counted),
+		cmocka_unit_test(a_sink_takes_from_all_workers_and_queues_in_turn),
+	};
+	const char *note;
+	struct err e;
+	if (eal_start(&(struct eal_conf){.n_workers = 1}, &note, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		return 1;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	eal_stop();
+	return failed;
+}

@@ -1,0 +1,118 @@
+#include "unit.h"
+
+#include <errno.h>
+
+#include "dataplane/rec/rec.h"
+
+static const struct field_def fields[] = {
+	{"host", VAL_STR, ""}, {"status", VAL_I64, ""}, {"at", VAL_TIME, ""}};
+
+static struct batch batch;
+static struct schema schema;
+static struct rec_builder rb;
+
+static int set_up(void **state)
+{
+	batch.n_recs = 0;
+	return arena_init(&batch.arena, 1 << 20) || schema_init(&schema, fields, 3);
+}
+
+static int tear_down(void **state)
+{
+	schema_fini(&schema);
+	arena_fini(&batch.arena);
+	return 0;
+}
+
+static int64_t number_at(struct val v)
+{
+	int64_t n;
+	memcpy(&n, batch.arena.base + v.off, sizeof(n));
+	return n;
+}
+
+static void a_schema_has_its_names_as_json_keys(void **state)
+{
+	assert_true(slice_eq(schema.json[0], SLICE_LIT("\"host\":")));
+	assert_true(slice_eq(schema.json[2], SLICE_LIT("\"at\":")));
+	assert_int_equal(schema.json_bytes, strlen("\"host\":\"status\":\"at\":"));
+	static const struct field_def many[REC_FIXED_MAX + 1];
+	struct schema s;
+	assert_int_equal(schema_init(&s, many, REC_FIXED_MAX + 1), -EINVAL);
+	schema_fini(&s);
+}
+
+static void a_record_has_its_fields_and_its_pairs_behind_it(void **state)
+{
+	rec_begin(&rb, &batch, &schema);
+	rec_set_str(&rb, 0, SLICE_LIT("web-1"));
+	rec_set_i64(&rb, 1, -404);
+	rec_pair(&rb, rec_make_text(&rb, VAL_STR, SLICE_LIT("k")), (struct val){.type = VAL_TRUE});
+	struct rec *r = rec_end(&rb);
+	assert_ptr_equal(batch.recs[0], r);
+	assert_int_equal(batch.n_recs, 1);
+	assert_int_equal((uintptr_t)r % 8, 0);
+	assert_memory_equal(batch.arena.base + r->vals[0].off, "web-1", r->vals[0].len);
+	assert_int_equal(number_at(r->vals[1]), -404);
+	assert_int_equal(r->vals[2].type, VAL_ABSENT); /* never set */
+	assert_int_equal(r->n_pairs, 1);
+	assert_memory_equal(batch.arena.base + rec_pairs(r)[0].off, "k", 1);
+	assert_int_equal(rec_pairs(r)[1].type, VAL_TRUE);
+}
+
+static void a_record_knows_nothing_of_the_one_before(void **state)
+{
+	rec_begin(&rb, &batch, &schema);
+	rec_set_time(&rb, 2, 5);
+	rec_pair(&rb, (struct val){.type = VAL_NAME}, (struct val){.type = VAL_NULL});
+	assert_non_null(rec_end(&rb));
+	rec_begin(&rb, &batch, &schema);
+	struct rec *r = rec_end(&rb);
+	assert_int_equal(r->n_pairs, 0);
+	assert_int_equal(r->vals[2].type, VAL_ABSENT);
+}
+
+static void pairs_beyond_the_limit_are_counted(void **state)
+{
+	rec_begin(&rb, &batch, &schema);
+	for (unsigned i = 0; i < REC_PAIRS_MAX + 3; i++)
+		rec_pair(&rb, (struct val){.type = VAL_NAME}, (struct val){.type = VAL_NULL});
+	assert_int_equal(rb.n_pairs_lost, 3);
+	assert_int_equal(rec_end(&rb)->n_pairs, REC_PAIRS_MAX);
+}
+
+static void a_value_that_does_not_fit_keeps_the_record_out(void **state)
+{
+	rec_begin(&rb, &batch, &schema);
+	arena_take(&batch.arena, arena_left(&batch.arena) - 4);
+	rec_set_i64(&rb, 1, 1);
+	assert_true(rb.full);
+	assert_null(rec_end(&rb));
+	assert_int_equal(batch.n_recs, 0);
+}
+
+static void a_full_batch_takes_no_more_records(void **state)
+{
+	for (unsigned i = 0; i < BATCH_RECS_MAX; i++) {
+		rec_begin(&rb, &batch, &schema);
+		assert_non_null(rec_end(&rb));
+	}
+	rec_begin(&rb, &batch, &schema);
+	assert_null(rec_end(&rb));
+	assert_int_equal(batch.n_recs, BATCH_RECS_MAX);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_schema_has_its_names_as_json_keys),
+		TEST(a_record_has_its_fields_and_its_pairs_behind_it),
+		TEST(a_record_knows_nothing_of_the_one_before),
+		TEST(pairs_beyond_the_limit_are_counted),
+		TEST(a_value_that_does_not_fit_keeps_the_record_out),
+		TEST(a_full_batch_takes_no_more_records),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+#include "unit.h"
+
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "ctl/report.h"
+
+#define SAMPLE_COLS(X)                       \
+	X(IN, came, "came in")               \
+	X(OUT, went, "went out")             \
+	X(LOSS, dropped, "was dropped")      \
+	X(POLICY, left, "was left out")      \
+	X(MISSED, unseen, "was never there") \
+	X(INFO, told, "is told")
+#define SAMPLE_COL(kind, name, help) SAMPLE_##name,
+enum { SAMPLE_COLS(SAMPLE_COL) SAMPLE_N_COLS };
+LEDGER_DEFINE(sample, "sample", "things", SAMPLE_COLS);
+
+static char *printed(const struct report *r)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	report_print(r, out);
+	fclose(out);
+	return text;
+}
+
+static void rows_of_one_scope_are_summed_over_workers(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {
+		[SAMPLE_came] = 3, [SAMPLE_went] = 2, [SAMPLE_dropped] = 1};
+	struct report *r = report_create();
+	report_add(r, &sample_ledger, "a", row);
+	report_add(r, &sample_ledger, "a", row);
+	report_add(r, &sample_ledger, "b", row);
+	assert_int_equal(report_losses(r), 3);
+	assert_int_equal(report_imbalances(r), 0);
+	char *text = printed(r);
+	assert_non_null(strstr(text, "  sample a, things\n    in        came                       "
+				     "       6  came in\n"));
+	assert_non_null(strstr(text, "  sample b, things\n    in        came                       "
+				     "       3  came in\n"));
+	assert_non_null(strstr(text, "balanced: yes; lost or missed: 3"));
+	assert_null(strstr(text, "left out  left")); /* zero: nothing to say */
+	free(text);
+	report_destroy(r);
+	report_destroy(NULL);
+}
+
+static void a_row_that_does_not_balance_is_told(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {[SAMPLE_came] = 3, [SAMPLE_went] = 1};
+	struct report *r = report_create();
+	report_add(r, &sample_ledger, "", row);
+	assert_int_equal(report_imbalances(r), 1);
+	char *text = printed(r);
+	assert_non_null(strstr(text, "sample, things   DOES NOT BALANCE: +2\n"));
+	assert_non_null(strstr(text, "1 rows do not balance: this is a bug of sluice"));
+	assert_non_null(strstr(text, "balanced: NO; nothing lost\n"));
+	free(text);
+	report_destroy(r);
+}
+
+static void what_was_missed_counts_as_lost_and_what_was_left_out_does_not(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {
+		[SAMPLE_came] = 5, [SAMPLE_left] = 5, [SAMPLE_unseen] = 7};
+	struct report *r = report_create();
+	report_add(r, &sample_ledger, "", row);
+	assert_int_equal(report_losses(r), 7);
+	assert_int_equal(report_imbalances(r), 0);
+	report_destroy(r);
+}
+
+static void a_row_of_zeros_is_not_shown(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {0};
+	struct report *r = report_create();
+	report_add(r, &sample_ledger, "quiet", row);
+	char *text = printed(r);
+	assert_null(strstr(text, "quiet"));
+	assert_non_null(strstr(text, "balanced: yes; nothing lost\n"));
+	free(text);
+	report_destroy(r);
+}
+
+static void programs_get_the_same_numbers_by_kind(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {
+		[SAMPLE_came] = 3, [SAMPLE_went] = 2, [SAMPLE_dropped] = 1};
+	char path[] = "/tmp/sluice-test-report-XXXXXX";
+	struct report *r = report_create();
+	struct err e;
+	close(mkstemp(path));
+	report_add(r, &sample_ledger, "a", row);
+	assert_int_equal(report_write_json(r, path, &e), 0);
+	json_t *j = json_load_file(path, 0, NULL),
+	       *one = json_array_get(json_object_get(j, "rows"), 0);
+	assert_true(json_is_true(json_object_get(j, "balanced")));
+	assert_int_equal(json_integer_value(json_object_get(j, "lost")), 1);
+	assert_string_equal(json_string_value(json_object_get(one, "scope")), "a");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(one, "in"), "came")),
+			 3);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(one, "loss"), "dropped")), 1);
+	json_decref(j);
+	unlink(path);
+	assert_int_equal(report_write_json(r, "/no/such/folder/x", &e), -EIO);
+	assert_non_null(strstr(e.text, "/no/such/folder/x"));
+	report_destroy(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_of_one_scope_are_summed_over_workers),
+		cmocka_unit_test(a_row_that_does_not_balance_is_told),
+		cmocka_unit_test(what_was_missed_counts_as_lost_and_what_was_left_out_does_not),
+		cmocka_unit_test(a_row_of_zeros_is_not_shown),
+		cmocka_unit_test(programs_get_the_same_numbers_by_kind),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
