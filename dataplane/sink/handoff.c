@@ -44,11 +44,9 @@ static int lane_init(struct lane *l, unsigned worker, unsigned queue, size_t cap
 			       rte_strerror(rte_errno));
 	for (unsigned i = 0; i < HANDOFF_BATCHES; i++) {
 		struct out_batch *b = &l->batches[i];
-		b->buf = mem_map(cap);
-		if (!b->buf)
+		if (out_batch_init(b, cap) < 0)
 			return err_set(e, -ENOMEM, "no address space for batches of %zu bytes",
 				       cap);
-		b->cap = cap;
 		b->queue = (uint16_t)queue;
 		b->worker = (uint16_t)worker;
 		rte_ring_enqueue(l->free, b);
@@ -96,7 +94,7 @@ void handoff_destroy(struct handoff *h)
 		rte_ring_free(l->full);
 		rte_ring_free(l->free);
 		for (unsigned k = 0; k < HANDOFF_BATCHES; k++)
-			mem_unmap(l->batches[k].buf, h->batch_cap);
+			out_batch_fini(&l->batches[k]);
 	}
 	mem_free(h->lanes);
 	mem_free(h->next_lane);

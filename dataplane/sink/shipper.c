@@ -340,15 +340,3 @@ int shipper_stop(struct shipper *s, bool drain, struct err *e)
 	s->started = false;
 	return s->rc < 0 ? err_set(e, s->rc, "%s", s->result.text) : 0;
 }
-
-int out_batch_init(struct out_batch *b, size_t cap)
-{
-	*b = (struct out_batch){.buf = mem_map(cap), .cap = cap};
-	return b->buf ? 0 : -ENOMEM;
-}
-
-void out_batch_fini(struct out_batch *b)
-{
-	mem_unmap(b->buf, b->cap);
-	*b = (struct out_batch){0};
-}

@@ -70,10 +70,4 @@ bool shipper_trouble(struct shipper *s, struct err *e);
 /* One consistent copy of a queue's row. */
 void shipper_row(const struct shipper *s, unsigned queue, uint64_t ret_row[SHIPPER_N_COLS]);
 
-/* A batch's buffer takes memory only where it is written to. Its @cap is OUT_BATCH_BYTES and the
- * largest record that can be, by encode_json_max(), so that a record is never cut. 0 or -ENOMEM.
- */
-int out_batch_init(struct out_batch *b, size_t cap);
-void out_batch_fini(struct out_batch *b);
-
 #endif

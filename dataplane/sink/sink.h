@@ -12,20 +12,7 @@
 #include "dataplane/base/err.h"
 #include "dataplane/base/option.h"
 #include "dataplane/base/slice.h"
-
-#define OUT_BATCH_BYTES    (256u << 10) /* handed over when it reaches this: stay inside L2 */
-#define OUT_BATCH_RECS_MAX 4096
-
-struct out_batch {
-	uint8_t *buf;
-	size_t cap; /* holds the largest record that can be: see shipper.h */
-	size_t len; /* bytes in buf */
-	uint32_t n_recs;
-	uint16_t queue;                    /* index of the queue */
-	uint16_t worker;                   /* who gets it back */
-	uint64_t first_ns, last_ns;        /* packet times of the first and last record */
-	uint32_t ends[OUT_BATCH_RECS_MAX]; /* end of each record in buf (its newline included) */
-};
+#include "dataplane/sink/out_batch.h"
 
 enum sink_answer {
 	SINK_DONE,   /* written: the records are the sink's now */
