@@ -3,13 +3,11 @@
 #include <stdlib.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/worker.h"
 
-/* As in worker.c: a frame, and copies of its values with every byte escaped. */
-#define ARENA_BYTES(frame_bytes_max) (16 * (frame_bytes_max) + (16u << 20))
-
-#define SEGMENT_BYTES                1400
-#define DATAGRAM_BYTES               65507
-#define CLIENT_PORT                  50000
+#define SEGMENT_BYTES  1400
+#define DATAGRAM_BYTES 65507
+#define CLIENT_PORT    50000
 
 struct trial {
 	const struct pipeline *p;
@@ -35,7 +33,7 @@ int trial_create(const struct pipeline *p, struct trial **ret_t, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	t->p = p;
 	t->encode = p->encode;
-	int rc = arena_init(&t->batch.arena, ARENA_BYTES(frame_max));
+	int rc = arena_init(&t->batch.arena, WORKER_ARENA_BYTES(frame_max));
 	if (rc < 0)
 		err_set(e, rc, "no memory for a batch");
 	unsigned n = (unsigned)c->n_sources;
@@ -127,19 +125,10 @@ const struct trial_record *trial_records(const struct trial *t, size_t *ret_n)
 
 /* ---- packets ---- */
 
-static bool port_in(const struct opt_ports *ports, unsigned port)
-{
-	for (size_t i = 0; i < ports->n; i++) {
-		if (port >= ports->items[i].lo && port <= ports->items[i].hi)
-			return true;
-	}
-	return false;
-}
-
-static bool port_taken(const struct config *c, bool udp, unsigned port)
+static bool port_taken(const struct config *c, bool udp, uint16_t port)
 {
 	for (size_t i = 0; i < c->n_sources; i++) {
-		if (port_in(udp ? &c->sources[i].udp : &c->sources[i].tcp, port))
+		if (opt_ports_have(udp ? &c->sources[i].udp : &c->sources[i].tcp, port))
 			return true;
 	}
 	return false;
@@ -153,10 +142,10 @@ static uint16_t server_port(const struct config *c, const struct test_conf *test
 	const struct opt_ports *ports = udp ? &s->udp : &s->tcp;
 	if (ports->n)
 		return ports->items[0].lo;
-	unsigned port = 40000;
+	uint16_t port = 40000;
 	while (port < CLIENT_PORT && port_taken(c, udp, port))
 		port++;
-	return (uint16_t)port;
+	return port;
 }
 
 /* From 192.0.2.1 to 192.0.2.2, addresses that are for documents (RFC 5737). */

@@ -11,13 +11,8 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
-/* Bursts of frames and their records stay far below; a single huge frame may need all of it: its
- * own bytes, and copies of its values with every byte escaped.
- */
-#define ARENA_BYTES(frame_bytes_max) (16 * (frame_bytes_max) + (16u << 20))
-
 /* A port that is silent must not keep records back: they leave after this many empty turns. */
-#define IDLE_TURNS_TO_FLUSH          64
+#define IDLE_TURNS_TO_FLUSH 64
 
 struct worker {
 	struct worker_conf conf;
@@ -168,7 +163,7 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	w->conf = *conf;
 	w->encode = conf->encode;
 	w->graph_rows = mem_alloc(conf->n_sources * sizeof(*w->graph_rows));
-	if (!w->graph_rows || arena_init(&w->batch.arena, ARENA_BYTES(frame_max)) < 0) {
+	if (!w->graph_rows || arena_init(&w->batch.arena, WORKER_ARENA_BYTES(frame_max)) < 0) {
 		err_set(e, -ENOMEM, "no memory for the batch of a worker");
 		goto fail;
 	}

@@ -20,6 +20,11 @@
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/handoff.h"
 
+/* Bursts of frames and their records stay far below; a single huge frame may need all of it: its
+ * own bytes, and copies of its values with every byte escaped.
+ */
+#define WORKER_ARENA_BYTES(frame_bytes_max) (16 * (frame_bytes_max) + (16u << 20))
+
 /* Where the records of one source go. */
 struct route {
 	const uint16_t *queues;

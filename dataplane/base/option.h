@@ -39,6 +39,14 @@ struct opt_ports {
 	size_t n;
 };
 
+static inline bool opt_ports_have(const struct opt_ports *ports, uint16_t port)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		if (port >= ports->items[i].lo && port <= ports->items[i].hi)
+			return true;
+	return false;
+}
+
 struct opt_map {
 	struct opt_pair {
 		const char *key, *value;

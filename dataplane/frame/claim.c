@@ -1,13 +1,5 @@
 #include "dataplane/frame/claim.h"
 
-static bool has_port(const struct opt_ports *ports, uint16_t port)
-{
-	for (size_t i = 0; i < ports->n; i++)
-		if (port >= ports->items[i].lo && port <= ports->items[i].hi)
-			return true;
-	return false;
-}
-
 static enum probe ask(const struct frame_source *s, const struct parse_in *in)
 {
 	return s->parser->probe(s->conf, in);
@@ -21,7 +13,7 @@ int claim_choose(const struct frame_source *sources, unsigned n_sources, bool ud
 	for (unsigned i = 0; i < n_sources; i++) {
 		const struct frame_source *s = &sources[i];
 		if (!(s->parser->transports & transport) ||
-		    !has_port(udp ? &s->udp : &s->tcp, in->port[1]))
+		    !opt_ports_have(udp ? &s->udp : &s->tcp, in->port[1]))
 			continue;
 		enum probe p = ask(s, in);
 		if (p == PROBE_YES || p == PROBE_MAYBE)
