@@ -50,9 +50,6 @@ void option_text_write(FILE *out, const char *text);
 /* "a whole number from 1 to 128", "one of off, safe, all". Returns @buf. */
 char *option_value_expect(const struct opt *o, char *buf, size_t cap);
 
-/* "1 to 128", "at least 4KiB"; empty without bounds. Returns @buf. */
-char *option_value_range(const struct opt *o, char *buf, size_t cap);
-
 #define OPTION_EXPECT_MAX 512
 
 #endif

@@ -179,7 +179,8 @@ static char *number(const struct opt *o, int64_t n, char *buf)
 	return buf;
 }
 
-char *option_value_range(const struct opt *o, char *buf, size_t cap)
+/* "1 to 128", "at least 4KiB"; empty without bounds. Returns @buf. */
+static char *put_range(const struct opt *o, char *buf, size_t cap)
 {
 	char lo[QUANTITY_TEXT_MAX], hi[QUANTITY_TEXT_MAX];
 	buf[0] = '\0';
@@ -196,7 +197,7 @@ static char *expect_number(const struct opt *o, const char *what, const char *su
 			   size_t cap)
 {
 	char range[2 * QUANTITY_TEXT_MAX];
-	option_value_range(o, range, sizeof(range));
+	put_range(o, range, sizeof(range));
 	if (!range[0])
 		snprintf(buf, cap, "%s such as %s", what, such);
 	else

@@ -108,8 +108,9 @@ static void add_name(struct names *names, const char *name)
 
 #define NAMES_SHOWN 24
 
-void options_unknown(const struct option_reader *r, const struct options_shape *shape,
-		     const struct yaml_val *v)
+/* Adds "unknown key; expected one of ...; did you mean ...?" at the key of @v. */
+static void tell_unknown(const struct option_reader *r, const struct options_shape *shape,
+			 const struct yaml_val *v)
 {
 	if (r->errs->n_errors >= ERR_LIST_MAX) {
 		r->errs->n_errors++;
@@ -163,7 +164,7 @@ static bool read_key(const struct option_reader *r, const struct options_shape *
 		option_key_err(r, v, "not in this version of sluice");
 		return false;
 	}
-	options_unknown(r, shape, v);
+	tell_unknown(r, shape, v);
 	return false;
 }
 

@@ -39,10 +39,6 @@ bool options_default(const struct option_reader *r, const struct opt *opts, void
 /* True when the field says something else than its default. */
 bool options_differs(const struct opt *o, const void *conf);
 
-/* Adds "unknown key; expected one of ...; did you mean ...?" at the key of @v. */
-void options_unknown(const struct option_reader *r, const struct options_shape *shape,
-		     const struct yaml_val *v);
-
 /* Is @v there and a map? Else a message (for NULL: none). */
 bool options_is_map(const struct option_reader *r, const struct yaml_val *v);
 

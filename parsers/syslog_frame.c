@@ -17,8 +17,6 @@
 #include "parsers/syslog_time.h"
 
 #define COUNT_DIGITS_MAX 10
-/* "1234567890 <191>Oct " */
-#define HEADER_BYTES_MAX (COUNT_DIGITS_MAX + 2 + 4 + 4)
 /* Lines without a priority that are skipped before we believe that the sender has none. */
 #define PLAIN_LINES_MAX  8
 /* Behind a gap a frame must be seen whole to be believed; longer ones are skipped. */

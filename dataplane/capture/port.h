@@ -4,15 +4,13 @@
  * Out:    struct capture, one per queue: bursts of struct pkt_raw that point into mbufs.
  * Owns:   the port, its mempool; mbufs of a burst until the next receive.
  * Runs:   open, start, close: main. receive (rx.c): the worker of the queue.
- * Limits: PORT_PACKET_MAX bytes a packet; what a driver cuts is seen by decode and counted.
+ * Limits: 65,407 bytes a packet (an mbuf less its headroom); what a driver cuts is counted by
+ * decode.
  */
 #ifndef SL_CAPTURE_PORT_H
 #define SL_CAPTURE_PORT_H
 
 #include "dataplane/capture/capture.h"
-
-/* The largest data room of an mbuf (its length is 16 bits) less the headroom. */
-#define PORT_PACKET_MAX (65535 - 128)
 
 struct port_conf {
 	const char *device;

@@ -319,7 +319,9 @@ static bool finish(struct reading *r, int64_t packet_ns, int64_t *ret_ns)
 	return civil_to_ns(&r->c, ret_ns);
 }
 
-bool type_time(const char *layout, struct slice text, int64_t packet_ns, int64_t *ret_ns)
+/* The instant that @text stands for by a resolved layout. False when it does not have that shape.
+ */
+static bool read_time(const char *layout, struct slice text, int64_t packet_ns, int64_t *ret_ns)
 {
 	struct reading r = {.c = {.month = 1, .day = 1}};
 	if (strcmp(layout, "rfc3339") == 0)
@@ -447,7 +449,7 @@ static bool read_instant(const struct type *t, struct rec_builder *rb, struct sl
 {
 	int64_t ns;
 	bool ok = t->epoch_ns ? read_epoch(t->epoch_ns, text, &ns)
-			      : type_time(t->layout, text, packet_ns, &ns);
+			      : read_time(t->layout, text, packet_ns, &ns);
 	if (ok)
 		*ret_v = rec_make8(rb, VAL_TIME, &ns);
 	return ok;

@@ -45,8 +45,4 @@ int type_parse(const char *text, struct type *ret_t, struct err *e);
 struct val type_value(const struct type *t, struct rec_builder *rb, struct slice text,
 		      int64_t packet_ns, uint64_t *io_failed);
 
-/* The instant that @text stands for by a resolved layout. False when it does not have that shape.
- */
-bool type_time(const char *layout, struct slice text, int64_t packet_ns, int64_t *ret_ns);
-
 #endif

@@ -8,11 +8,10 @@ import re
 import subprocess
 import sys
 
-LAYERS = ["base", "rec", "capture", "flow", "frame", "match", "extract", "dim", "graph", "sink"]
+LAYERS = ["base", "rec", "capture", "flow", "frame", "match", "extract", "sink"]
 DPDK_FILES = {
     "dataplane/capture/port.c", "dataplane/capture/rx.c", "dataplane/sink/handoff.c",
-    "dataplane/dim/dim_publish.c", "dataplane/worker.c", "ctl/sluiced.c", "ctl/topology.c",
-    "ctl/eal.c", "ctl/devices.c",
+    "ctl/eal.c", "ctl/topology.c",
 }
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|strtok|atoi|strtol|alloca|rand|exit)\s*\(")
 PRINTF = re.compile(r"(?<![\w.>])printf\s*\(")
