@@ -43,7 +43,7 @@ struct source_conf {
 	struct opt_ports udp, tcp;
 	bool probe;
 	bool port_decides; /* as in struct frame_source */
-	const char *field; /* what formats and rules read; NULL: `message` or the body */
+	const char *field; /* what formats read; NULL: `message` or the body */
 	unsigned *formats; /* indexes in config.formats, in the order of trial */
 	size_t n_formats;
 	struct opt_map rules;

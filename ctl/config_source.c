@@ -11,7 +11,7 @@ const struct opt config_source_opts[] = {
 	{.name = "field",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct source_conf, field),
-	 .help = "The field of the parser that formats and rules look at. Not set: message, or the "
+	 .help = "The field of the parser that formats read. Not set: message, or the "
 		 "text of the frame."},
 	{.name = "formats",
 	 .type = OPT_STRINGS,
@@ -25,8 +25,9 @@ const struct opt config_source_opts[] = {
 	 .off = offsetof(struct source_conf, rules),
 	 .def = "{}",
 	 .live = true,
-	 .help = "Names and regular expressions: a record carries the names of those that its text "
-		 "contains."},
+	 .help = "Names and regular expressions, searched in the whole frame (a syslog line with "
+		 "its "
+		 "header, a body): a record carries the names of those that it contains."},
 	{.name = "keep_message",
 	 .type = OPT_BOOL,
 	 .off = offsetof(struct source_conf, keep_message),
