@@ -50,9 +50,10 @@ struct flow_event {
 	uint64_t gap_bytes;  /* FLOW_GAP */
 	uint32_t session;    /* index: flow_session() */
 	uint8_t kind;
-	uint8_t dir;    /* 0: from the client, 1: from the server */
-	uint8_t reason; /* enum flow_end or enum flow_gap */
-	bool datagram;  /* UDP: data is one whole datagram */
+	uint8_t dir;        /* 0: from the client, 1: from the server */
+	uint8_t reason;     /* enum flow_end or enum flow_gap */
+	bool datagram : 1;  /* UDP: data is one whole datagram */
+	bool peer_seen : 1; /* until then a packet of the other direction has come */
 };
 
 /* What the later stages may know of a session. */

@@ -88,6 +88,7 @@ static inline struct flow_event *flow_emit(struct flow *f, uint32_t session, uns
 		.session = session,
 		.kind = (uint8_t)kind,
 		.dir = (uint8_t)dir,
+		.peer_seen = f->table.s[session].pub.seen[!dir],
 	};
 	return e;
 }

@@ -20,12 +20,14 @@ enum claim_state { CLAIM_OPEN, CLAIM_TAKEN, CLAIM_NONE };
 
 struct direction {
 	struct carry unread;
-	uint64_t off;  /* stream_off of the first unread byte */
-	size_t needed; /* bytes that must come before parse is worth a call */
+	uint64_t off;     /* stream_off of the first unread byte */
+	uint64_t time_ns; /* packet time of the newest byte */
+	size_t needed;    /* bytes that must come before parse is worth a call */
 	bool after_gap;
 	bool seen;
 	bool wake; /* the other direction has something for this one */
 	bool left; /* the parser is done with it, for good or for bad */
+	bool bad;  /* for bad */
 };
 
 /* One per session of flow, at the same index. Followed by the parser's state. */
@@ -143,7 +145,7 @@ static void fill_in(const struct flow_session *s, const struct frame_session *fs
 		.time_ns = ev->time_ns,
 		.dir = ev->dir,
 		.datagram = ev->datagram,
-		.one_sided = !s->seen[!ev->dir] && !fs->dirs[!ev->dir].seen,
+		.one_sided = !ev->peer_seen && !fs->dirs[!ev->dir].seen,
 		.port = {s->port[0], s->port[1]},
 	};
 	memcpy(in->addr, s->addr, sizeof(in->addr));
@@ -166,6 +168,7 @@ static void claim_take(struct frame_stage *f, struct frame_session *fs,
 	fs->source = (uint16_t)source;
 	for (unsigned d = 0; d < 2; d++)
 		fs->origin_len[d] = (uint8_t)origin_put(fs->origin[d], s, d);
+	f->out.origin = (struct slice){0}; /* maybe of the session that was here before */
 	move_in(f, source, fs->dirs[0].unread.len + fs->dirs[1].unread.len);
 	f->rows[source][FRAME_sessions]++;
 	fs->dirs[0].wake = fs->dirs[0].unread.len > 0;
@@ -257,6 +260,7 @@ static void leave(struct frame_stage *f, struct frame_session *fs, unsigned d,
 	drop_unread(f, fs, d, fs->source, col);
 	f->rows[fs->source][col] += rest;
 	fs->dirs[d].left = true;
+	fs->dirs[d].bad = why == PARSE_BAD;
 }
 
 /* How many bytes more than the @unread ones must come before the next call. */
@@ -450,6 +454,7 @@ static bool wake_other(struct frame_stage *f, struct frame_session *fs, const st
 		return true;
 	struct parse_in in2 = *in;
 	in2.dir = !in->dir;
+	in2.time_ns = other->time_ns;
 	in2.one_sided = false;
 	if (!read_unread(f, fs, &in2))
 		return false;
@@ -467,6 +472,7 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 		if (!dir->seen && s->proto == IPPROTO_TCP_ && !s->from_start)
 			dir->after_gap = true; /* joined in mid-stream: maybe inside a frame */
 		dir->seen = true;
+		dir->time_ns = ev->time_ns;
 		if (fs->claim == CLAIM_OPEN && !claim_event(f, fs, s, ev, false))
 			return true;
 		unsigned row = fs->claim == CLAIM_NONE ? f->n_sources : fs->source;
@@ -496,6 +502,9 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 		if (!wake_other(f, fs, &in))
 			return false;
 	}
+	/* What was unread has told that the claim ends, before these bytes were looked at. */
+	f->rows[fs->source][dir->bad ? FRAME_bad : FRAME_left_alone] += ev->data.len - f->pos;
+	f->pos = ev->data.len;
 	return wake_other(f, fs, &in);
 }
 
@@ -503,6 +512,7 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 static bool seal_direction(struct frame_stage *f, struct frame_session *fs, struct parse_in *in)
 {
 	struct direction *dir = &fs->dirs[in->dir];
+	in->time_ns = dir->time_ns; /* the event's is when the wait for more has ended */
 	if (!read_unread(f, fs, in))
 		return false;
 	drop_unread(f, fs, in->dir, fs->source, FRAME_incomplete);

@@ -9,7 +9,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
+from pcaplib import ACK, BASE_NS, PSH, SYN, ethernet, tcp, udp, write_pcap  # noqa: E402
 from sluice import Checks, replay  # noqa: E402
 
 
@@ -76,6 +76,33 @@ def cut_files(checks, binary, folder, pcap):
     checks.healthy(r, "snap length")
     checks.check(r.status == 1 and r.records and r.records[0].get("_cut") is True,
                  f"a datagram cut by the snap length goes out and says so: {r.status} {r.out[:300]}")
+
+
+def one_client(out, payloads, answers):
+    """Packets of one connection whose SYN-ACK the capture has missed: first the client's, then the server's."""
+    at, seq, ack = BASE_NS, 1000, 5000
+    out.append((at - 500, ethernet(tcp("10.0.0.1", 40002, "10.0.0.9", 80, seq - 1, 0, SYN))))
+    for data in payloads:
+        out.append((at, ethernet(tcp("10.0.0.1", 40002, "10.0.0.9", 80, seq, ack, PSH | ACK, data))))
+        at, seq = at + 1000, seq + len(data)
+    for data in answers:
+        out.append((at, ethernet(tcp("10.0.0.9", 80, "10.0.0.1", 40002, ack, seq, PSH | ACK, data))))
+        at, ack = at + 1000, ack + len(data)
+
+
+def bursts(checks, binary, folder):
+    """What is known of the other side is what came before, not what else is in the burst of packets."""
+    path, seen = os.path.join(folder, "burst.pcap"), set()
+    for before in range(58, 64):
+        packets = [(BASE_NS - 10**6 + i, ethernet(udp("10.0.0.3", 40000, "10.0.0.9", 9, b"fill", i)))
+                   for i in range(before)]
+        one_client(packets, [b"GET /x?a=%d HTTP/1.1\r\nHost: h\r\n\r\n" % i for i in range(2)],
+                   [b"HTTP/1.1 20%d OK\r\nContent-Length: 0\r\n\r\n" % i for i in range(2)])
+        write_pcap(path, packets)
+        r = replay(binary, path)
+        checks.healthy(r, f"bursts, {before} packets before")
+        seen.add(tuple((x["a"], x["_http"]["status"]) for x in r.records))
+    checks.equal(len(seen), 1, f"one result, wherever the bursts of packets end: {seen}")
 
 
 def mistakes(checks, binary, folder, pcap):
@@ -181,6 +208,7 @@ def main():
         ways_to_read(checks, binary, folder, pcap)
         merged_by_time(checks, binary, folder)
         cut_files(checks, binary, folder, pcap)
+        bursts(checks, binary, folder)
         mistakes(checks, binary, folder, pcap)
         closed_pipe(checks, binary, pcap)
         files_and_routes(checks, binary, folder, pcap)

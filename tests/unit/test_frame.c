@@ -1,5 +1,5 @@
 /* The frame stage with parsers of its own: joins, claims, gaps, limits, waking. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/carry.h"
@@ -401,6 +401,43 @@ static void a_session_that_stops_to_be_of_the_protocol_is_left_alone(void **st)
 	rig_free(r);
 }
 
+static void bytes_behind_the_end_of_a_claim_are_counted_when_the_burst_was_full(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	static char x[8192];
+	(void)st;
+	rig_text(r, 0, "half");
+	/* A burst that is full already refuses the joined line; the end is found on return. */
+	memset(x, '\n', 256);
+	memcpy(x + 256, "\n~", 2);
+	memset(x + 258, 'z', 6000);
+	const struct flow_event ev[] = {
+		{.kind = FLOW_DATA, .session = 1, .datagram = true, .data = slice_of(x, 256)},
+		{.kind = FLOW_DATA, .data = slice_of(x + 256, 6002), .stream_off = 4},
+	};
+	rig_feed(r, ev, 2);
+	rig_end(r);
+	assert_int_equal(cell(r, 0, FRAME_frames), 257);
+	assert_int_equal(cell(r, 0, FRAME_bad), 6001);
+	rig_free(r);
+}
+
+static void what_waits_for_an_end_has_the_time_of_its_own_last_packet(void **st)
+{
+	struct rig *r = rig_new(80, 1 << 20, 1 << 22);
+	(void)st;
+	const struct flow_event ev[] = {
+		{.kind = FLOW_DATA, .data = SLICE_LIT("a"), .time_ns = 5},
+		{.kind = FLOW_DATA, .data = SLICE_LIT("b"), .time_ns = 7, .stream_off = 1},
+		{.kind = FLOW_END, .time_ns = 3600000000000, .reason = FLOW_END_IDLE},
+	};
+	rig_feed(r, ev, 3);
+	assert_string_equal(r->got, "a|b|");
+	assert_int_equal(r->frames[0].time_ns, 7);
+	assert_int_equal(r->frames[1].time_ns, 7);
+	rig_free(r);
+}
+
 static void a_pool_that_is_full_drops_by_name(void **st)
 {
 	struct rig *r = rig_new(514, 1 << 20, 2048);
@@ -445,6 +482,23 @@ static void carried_bytes_survive_any_order_of_append_and_consume(void **st)
 	carry_destroy(p);
 }
 
+static void a_session_in_the_place_of_another_has_its_own_addresses(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	const struct flow_event ev[] = {
+		{.kind = FLOW_DATA, .session = 1, .datagram = true, .data = SLICE_LIT("x\n")},
+		{.kind = FLOW_END, .session = 1},
+	};
+	static const char want[] = "\"_src\":\"[::]:7\",\"_dst\":\"[::]:514\"";
+	(void)st;
+	rig_feed(r, ev, 2);
+	sessions[1].port[0] = 7;
+	rig_feed(r, ev, 2);
+	assert_int_equal(r->frames[0].origin_len, sizeof(want) - 1);
+	assert_memory_equal(r->b.arena.base + r->frames[0].origin_off, want, sizeof(want) - 1);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,8 +512,12 @@ int main(void)
 		cmocka_unit_test(questions_wait_for_their_answers),
 		cmocka_unit_test(what_is_complete_leaves_before_memory_runs_out),
 		cmocka_unit_test(a_session_that_stops_to_be_of_the_protocol_is_left_alone),
+		cmocka_unit_test(
+			bytes_behind_the_end_of_a_claim_are_counted_when_the_burst_was_full),
+		cmocka_unit_test(what_waits_for_an_end_has_the_time_of_its_own_last_packet),
 		cmocka_unit_test(a_pool_that_is_full_drops_by_name),
 		cmocka_unit_test(carried_bytes_survive_any_order_of_append_and_consume),
+		cmocka_unit_test(a_session_in_the_place_of_another_has_its_own_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
