@@ -9,13 +9,9 @@
  * A sample is what the client sends on one connection. Named *.udp it is one datagram; named
  * *.session it is a dialogue, of parts "C <bytes>\n" or "S <bytes>\n" and that many bytes.
  */
-#include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
+#include <dirent.h>
 
 #include "parsers/parsers.h"
 #include "tests/support/parser_run.h"

@@ -4,12 +4,8 @@
  *     the row balances whenever it is read; every batch is given back once
  *     a peer that stalls does not hold up a stop; a peer that went away is an error with a text
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka wants the four above first. */
-#include <cmocka.h>
+#include "tests/unit/unit.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>

@@ -9,16 +9,12 @@
 #ifndef SL_TESTS_CAPTURE_BYTES_H
 #define SL_TESTS_CAPTURE_BYTES_H
 
+#include "tests/unit/unit.h"
+
 #include <byteswap.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+
 #include <unistd.h>
-
-#include <setjmp.h>
-
-#include <cmocka.h>
 
 #include "dataplane/base/mem.h"
 #include "dataplane/base/slice.h"

@@ -9,7 +9,8 @@
 #ifndef SL_TESTS_COMMAND_RUN_H
 #define SL_TESTS_COMMAND_RUN_H
 
-#include <stdlib.h>
+#include "tests/unit/unit.h"
+
 #include <unistd.h>
 
 #include "ctl/cmd.h"
@@ -50,6 +51,20 @@ static inline struct command command_run(int (*run)(const struct config *), cons
 	cmd.code = run(c);
 	cmd.err = command_restore(stderr, old_err, err);
 	cmd.out = command_restore(stdout, old_out, out);
+	return cmd;
+}
+
+/* The configuration must be a good one: what is wrong with it ends the test. */
+static inline struct command command_run_yaml(int (*run)(const struct config *), const char *yaml)
+{
+	struct config *c = NULL;
+	struct err_list errs = {0};
+	int r = config_parse("x.yaml", slice_str(yaml), &config_disk, &c, &errs);
+	err_list_print(&errs, stderr);
+	assert_int_equal(r, 0);
+	struct command cmd = command_run(run, c);
+	config_free(c);
+	err_list_fini(&errs);
 	return cmd;
 }
 

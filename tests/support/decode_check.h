@@ -9,11 +9,7 @@
 #ifndef SL_TESTS_DECODE_CHECK_H
 #define SL_TESTS_DECODE_CHECK_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 #include "tests/support/decode_in.h"
 #include "tests/support/packet_make.h"

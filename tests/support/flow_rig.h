@@ -10,12 +10,7 @@
 #ifndef SL_TESTS_FLOW_RIG_H
 #define SL_TESTS_FLOW_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 #include "dataplane/flow/flow.h"
 

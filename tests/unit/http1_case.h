@@ -12,7 +12,7 @@
 #include "parsers/http1.h"
 #include "parsers/parsers.h"
 #include "tests/support/parser_run.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #define SECOND 1000000000ull
 

@@ -2,13 +2,9 @@
 #ifndef SL_TESTS_UNIT_PAIRS_H
 #define SL_TESTS_UNIT_PAIRS_H
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
+#include <inttypes.h>
 
 #include "dataplane/rec/rec.h"
 

@@ -1,5 +1,5 @@
 /* err, arena, ledger and mem: small enough for one file. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,27 +1,16 @@
-#include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
+#include <dirent.h>
 
 #include "tests/support/command_run.h"
 
 static void assert_check(const char *yaml, int code, const char *out, const char *err)
 {
-	struct config *c = NULL;
-	struct err_list errs = {0};
-	int r = config_parse("x.yaml", slice_str(yaml), &config_disk, &c, &errs);
-	err_list_print(&errs, stderr);
-	assert_int_equal(r, 0);
-	struct command cmd = command_run(cmd_check, c);
+	struct command cmd = command_run_yaml(cmd_check, yaml);
 	assert_string_equal(cmd.err, err);
 	assert_string_equal(cmd.out, out);
 	assert_int_equal(cmd.code, code);
 	command_fini(&cmd);
-	config_free(c);
-	err_list_fini(&errs);
 }
 
 static void the_summary_names_every_part_and_what_is_not_at_its_default(void **state)
@@ -58,12 +47,7 @@ static void the_summary_names_every_part_and_what_is_not_at_its_default(void **s
 /* What a command says in @err contains @part. */
 static void assert_refused(const char *yaml, const char *const *parts, size_t n)
 {
-	struct config *c = NULL;
-	struct err_list errs = {0};
-	int r = config_parse("x.yaml", slice_str(yaml), &config_disk, &c, &errs);
-	err_list_print(&errs, stderr);
-	assert_int_equal(r, 0);
-	struct command cmd = command_run(cmd_check, c);
+	struct command cmd = command_run_yaml(cmd_check, yaml);
 	assert_int_equal(cmd.code, 2);
 	assert_string_equal(cmd.out, "");
 	for (size_t i = 0; i < n; i++) {
@@ -71,8 +55,6 @@ static void assert_refused(const char *yaml, const char *const *parts, size_t n)
 			fail_msg("\"%s\" is not in \"%s\"", parts[i], cmd.err);
 	}
 	command_fini(&cmd);
-	config_free(c);
-	err_list_fini(&errs);
 }
 
 static void every_bad_pattern_is_told_with_its_place(void **state)

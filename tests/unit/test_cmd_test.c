@@ -1,26 +1,14 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 #include "tests/support/command_run.h"
 
 static void assert_test(const char *yaml, int code, const char *out, const char *err)
 {
-	struct config *c = NULL;
-	struct err_list errs = {0};
-	int r = config_parse("x.yaml", slice_str(yaml), &config_disk, &c, &errs);
-	err_list_print(&errs, stderr);
-	assert_int_equal(r, 0);
-	struct command cmd = command_run(cmd_test, c);
+	struct command cmd = command_run_yaml(cmd_test, yaml);
 	assert_string_equal(cmd.out, out);
 	assert_string_equal(cmd.err, err);
 	assert_int_equal(cmd.code, code);
 	command_fini(&cmd);
-	config_free(c);
-	err_list_fini(&errs);
 }
 
 #define LINES "sources: { s: { match: { udp: 5170, tcp: 5170 }, parser: lines } }\ntests:\n"
@@ -38,38 +26,26 @@ static void a_test_passes_when_each_expected_record_is_a_part_of_the_one_there(v
 
 static void a_wrong_value_is_told_by_field_with_both_values(void **state)
 {
-	struct config *c = NULL;
-	struct err_list errs = {0};
 	static const char yaml[] =
 		LINES "  - { source: s, input: '{\"status\":404}', expect: [{ status: 200 }] }\n";
-	assert_int_equal(config_parse("x.yaml", slice_str(yaml), &config_disk, &c, &errs), 0);
-	struct command cmd = command_run(cmd_test, c);
+	struct command cmd = command_run_yaml(cmd_test, yaml);
 	static const char line[] =
 		"1..1\nnot ok 1 s: x.yaml:3:52: field status: expected 200, got 404\n# record 0: {";
 	assert_memory_equal(cmd.out, line, strlen(line));
 	assert_non_null(strstr(cmd.out, "\"status\":404}\n# 1 of 1 tests failed\n"));
 	assert_int_equal(cmd.code, 1);
 	command_fini(&cmd);
-	config_free(c);
-	err_list_fini(&errs);
 }
 
 /* The first line of the only test in @yaml. */
 static void assert_fails(const char *yaml, const char *says)
 {
-	struct config *c = NULL;
-	struct err_list errs = {0};
-	int r = config_parse("x.yaml", slice_str(yaml), &config_disk, &c, &errs);
-	err_list_print(&errs, stderr);
-	assert_int_equal(r, 0);
-	struct command cmd = command_run(cmd_test, c);
+	struct command cmd = command_run_yaml(cmd_test, yaml);
 	assert_int_equal(cmd.code, 1);
 	char *line = strchr(cmd.out, '\n') + 1;
 	*strchr(line, '\n') = '\0';
 	assert_string_equal(line, says);
 	command_fini(&cmd);
-	config_free(c);
-	err_list_fini(&errs);
 }
 
 static void fields_inside_of_objects_and_lists_have_paths(void **state)

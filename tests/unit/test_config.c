@@ -1,10 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <unistd.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
+#include <unistd.h>
 
 #include "dataplane/base/civil.h"
 #include "tests/support/config_world.h"

@@ -1,10 +1,5 @@
 /* Every way to get a configuration wrong, and the words that say so. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 #include "tests/support/config_world.h"
 

@@ -1,5 +1,5 @@
 /* Needs DPDK: rings stand between workers and sinks. Both sides are played by one thread here. */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 

@@ -1,10 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka wants the four above first. */
-#include <cmocka.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 #include "dataplane/rec/json_text.h"
 

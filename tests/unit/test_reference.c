@@ -1,12 +1,7 @@
 /* The documents in conf/ are what the option tables say, and the tables are sound. */
-#include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
+#include <dirent.h>
 
 #include "ctl/config_read.h"
 #include "ctl/reference.h"

@@ -1,13 +1,7 @@
 /* Framing and reading of syslog. Numbers in brackets are those of the users' pains that a test
  * stands for.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 #include "dataplane/base/civil.h"
 #include "parsers/parsers.h"

@@ -1,13 +1,8 @@
 /* What other syslog parsers' own tests expect, read by ours. Each table of vectors prints how many
  * agree and holds that number as a floor; docs/vectors-syslog.md says for each of the rest why.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "dataplane/base/civil.h"
