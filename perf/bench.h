@@ -27,6 +27,16 @@ static inline void bench_must(bool ok, const char *what)
 	}
 }
 
+/* Answers --help, and arguments that are not expected, with what the bench is for. */
+static inline void bench_about(int argc, char **argv, int n_args_max, const char *about)
+{
+	bool help = argc > 1 && argv[1][0] == '-';
+	if (help || argc - 1 > n_args_max) {
+		fprintf(help ? stdout : stderr, "%s\n", about);
+		exit(help ? 0 : 2);
+	}
+}
+
 static inline double bench_now(void)
 {
 	return (double)clock_mono_ns() / 1e9;

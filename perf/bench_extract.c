@@ -257,7 +257,7 @@ static struct format_set *one_format(const struct grok *lib, struct names *names
 	return fs;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char access[] =
 		"%{NOTSPACE:client} %{NOTSPACE:ident} %{NOTSPACE:user} \\[(?<time>[^\\]]*)\\] "
@@ -270,6 +270,9 @@ int main(void)
 	static const char rfc3164[] =
 		"<%{NONNEGINT:pri}>%{SYSLOGTIMESTAMP:time} %{NOTSPACE:host} "
 		"(?<app>[^\\[: ]+)(?:\\[%{NONNEGINT:pid}\\])?: %{GREEDYDATA:msg}";
+	bench_about(argc, argv, 0,
+		    "bench_extract - what does a line cost until its fields are captured? From the "
+		    "root of the sources");
 	struct grok *lib = grok_create();
 	struct names *names = names_create();
 	struct err e;

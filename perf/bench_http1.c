@@ -139,11 +139,13 @@ static void run_case(unsigned i)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const names[] = {
 		"head of 271 bytes, http_parser", "head of 271 bytes, ours", "request to frame",
 		"request to frame, and its answer", "request of 20 events (10 KB), per event"};
+	bench_about(argc, argv, 0,
+		    "bench_http1 - what does a beacon cost until its frame is in the batch?");
 	double seconds[5][ROUNDS];
 	make_requests();
 	if (arena_init(&batch.arena, 4 << 20) < 0 || frame_out_init(&out, 5 << 20) < 0)

@@ -185,9 +185,12 @@ static void check_same(void)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const uint8_t source[64 + SL_PAD] = "\"_source\":\"nginx\",\"_stream\":\"nginx\",";
+	bench_about(argc, argv, 0,
+		    "bench_json - what does a record cost as a line of JSON, beside snprintf and "
+		    "jansson?");
 	struct slice source_json = slice_str((const char *)source);
 	ctx = (struct encode_ctx){.source_json = &source_json, .source_only = &source_json};
 	out = calloc(1, OUT_CAP);

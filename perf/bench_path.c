@@ -69,6 +69,7 @@ static double run_once(const char *text, const void *capture, size_t len)
 		err_list_print(&errs, stderr);
 		exit(2);
 	}
+	err_list_fini(&errs);
 	struct topology_input in = {.memory = slice_of(capture, len), .n_workers = 1};
 	if (topology_build(c, &in, &t, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
@@ -84,6 +85,9 @@ static double run_once(const char *text, const void *capture, size_t len)
 
 int main(int argc, char **argv)
 {
+	bench_about(argc, argv, 2,
+		    "bench_path [MiB of capture, 1024] [rounds, 5] - what does an event cost from "
+		    "packet to record, and to JSON, on one worker?");
 	size_t mib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1024;
 	unsigned rounds = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5;
 	struct eal_conf eal = {.n_workers = 1};

@@ -125,8 +125,10 @@ static double report(const char *name, const char *what, double *s)
 	return bench_median(s + 1, ROUNDS - 1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	bench_about(argc, argv, 0,
+		    "bench_reasm - how fast do TCP segments become bytes in order, beside memcpy?");
 	uint8_t *bytes = mem_map(TOTAL), *to = mem_map(TOTAL);
 	struct pkt *p = mem_alloc(PACKETS * sizeof(*p));
 	bench_must(bytes && to && p, "no memory");

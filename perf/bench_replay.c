@@ -177,9 +177,12 @@ static const struct bench_case {
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static double s[N_CASES][N_ROUNDS];
+	bench_about(argc, argv, 0,
+		    "bench_replay - what does a packet of a capture file cost, beside libpcap? "
+		    "Writes to /tmp");
 	make_pcap(file_pcap, false);
 	make_pcap(file_swap, true);
 	make_ng(file_ng);

@@ -107,9 +107,11 @@ static void measure(const char *kind, size_t len)
 	bench_print(what, reading + 1, N_ROUNDS - 1, N_BURSTS * N_LINES);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const kinds[] = {"5424", "5424 with data", "3164"};
+	bench_about(argc, argv, 0,
+		    "bench_syslog - what does a syslog line cost to frame, and to read?");
 	uint16_t n_fields = 0;
 	while (parser_syslog.fields[n_fields].name)
 		n_fields++;
