@@ -1,4 +1,5 @@
 /* sluiced - the daemon: runs, replays, checks. `sluiced help` lists its commands. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <locale.h>
@@ -69,6 +70,8 @@ static int run_to_end(struct topology *t, const char *ledger, bool quiet)
 	int code = EXIT_DONE;
 	struct report *r = report_create();
 	running = t;
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
 	bool progress = !quiet && isatty(STDERR_FILENO);
 	if (topology_run(t, progress, stderr) < 0)
 		code = EXIT_LOST;
@@ -347,11 +350,20 @@ static int run_help(int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* Started without one of them, the next file that is opened would be it: records or messages would
+ * land there. Writing to the stand-in for standard output is an error, as it should be.
+ */
+static void occupy_standard_fds(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
+	occupy_standard_fds();
 	if (argc < 2)
 		return usage_error("%s", "which command?");
 	if (strcmp(argv[1], "--version") == 0) {

@@ -23,6 +23,12 @@
 
 #define PROGRESS_EVERY_MS          500
 
+/* A sink that takes nothing is told of after so long; once a stop was asked for it is given up
+ * after the other.
+ */
+#define TROUBLE_AFTER_MS           1000
+#define GIVE_UP_AFTER_MS           10000
+
 struct topology;
 
 /* What the callbacks of one sink's thread need. */
@@ -45,8 +51,11 @@ struct topology {
 	int stdin_copy;         /* -1: none */
 	char stdin_path[32];
 	const char **paths;
-	atomic_bool stop;
+	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
 	atomic_uint n_running;
+	uint64_t n_settled; /* records that the sinks were done with, when they were last looked at
+			     */
+	unsigned still_ms;  /* for so long it has not grown */
 };
 
 static int build_routes(struct topology *t, struct err *e)
@@ -300,7 +309,8 @@ void topology_describe(const struct topology *t, FILE *out)
 
 void topology_stop(struct topology *t)
 {
-	atomic_store(&t->stop, true);
+	if (atomic_exchange(&t->stop, true))
+		atomic_store(&t->give_up, true);
 }
 
 static int run_worker(void *arg)
@@ -335,15 +345,65 @@ static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out
 	fflush(out);
 }
 
+/* What the sinks have written or lost; and what the workers have handed over, once they are done.
+ */
+static uint64_t count_settled(const struct topology *t)
+{
+	uint64_t n = 0;
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		uint64_t row[SHIPPER_N_COLS];
+		shipper_row(t->sinks[t->conf->queues[q].sink].shipper, q, row);
+		n += row[SHIPPER_written] + row[SHIPPER_rejected] + row[SHIPPER_failed];
+	}
+	return n;
+}
+
+static uint64_t count_handed_over(const struct topology *t)
+{
+	uint64_t n = 0;
+	for (unsigned q = 0; q < t->conf->n_queues; q++)
+		for (unsigned i = 0; i < t->n_workers; i++)
+			n += handoff_row(t->handoff, i, q)[HANDOFF_records_out];
+	return n;
+}
+
+/* Called each millisecond while anything runs: a sink that is busy for long is told of once, and
+ * does not keep a process from stopping.
+ */
+static void watch_sinks(struct topology *t, FILE *out)
+{
+	struct err e;
+	bool any = false;
+	uint64_t n = count_settled(t);
+	t->still_ms = n == t->n_settled ? t->still_ms + 1 : 0;
+	t->n_settled = n;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
+		if (shipper_failed(t->sinks[i].shipper) ||
+		    !shipper_trouble(t->sinks[i].shipper, &e))
+			continue;
+		any = true;
+		if (t->still_ms == TROUBLE_AFTER_MS)
+			fprintf(out, "sluiced: sink %s: %s; waiting for it\n",
+				t->conf->sinks[i].name, e.text);
+	}
+	if (!any)
+		t->still_ms = 0;
+	if (t->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
+		atomic_store(&t->give_up, true);
+	if (atomic_load(&t->give_up))
+		handoff_stop_waiting(t->handoff);
+}
+
 static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 {
 	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
 		if (any_sink_failed(t)) {
-			topology_stop(t);
+			atomic_store(&t->stop, true);
 			handoff_stop_waiting(t->handoff);
 		}
+		watch_sinks(t, out);
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
 			draw_progress(t, since_ns, out);
 			drawn = true;
@@ -353,6 +413,16 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	if (drawn)
 		fprintf(out, "\r\033[K");
 	rte_eal_mp_wait_lcore();
+}
+
+/* Until the sinks are done with all that was handed over, or are given up. */
+static void wait_for_sinks(struct topology *t, FILE *out)
+{
+	uint64_t n = count_handed_over(t);
+	while (count_settled(t) < n && !atomic_load(&t->give_up)) {
+		watch_sinks(t, out);
+		usleep(1000);
+	}
 }
 
 static int tell_errors(const struct topology *t, FILE *out)
@@ -387,8 +457,10 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			rte_eal_remote_launch(run_worker, t, lcore);
 	}
 	wait_for_workers(t, progress, out);
+	wait_for_sinks(t, out);
+	bool drain = !atomic_load(&t->give_up);
 	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
-		int failed = shipper_stop(t->sinks[i].shipper, true, &e);
+		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
 		if (failed < 0) {
 			fprintf(out, "sluiced: sink %s: %s\n", t->conf->sinks[i].name, e.text);
 			rc = -EIO;

@@ -37,7 +37,9 @@ void topology_describe(const struct topology *t, FILE *out);
  */
 int topology_run(struct topology *t, bool progress, FILE *out);
 
-/* Asks the workers to finish: what they hold goes out. Safe in a signal handler. */
+/* Asks the workers to finish: what they hold goes out, to sinks that take it. Called again: no
+ * waiting for sinks that are busy. Safe in a signal handler.
+ */
 void topology_stop(struct topology *t);
 
 void topology_report(const struct topology *t, struct report *r);

@@ -3,9 +3,11 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
@@ -147,6 +149,46 @@ def closed_pipe(checks, binary, pcap):
                  f"a reader that goes away ends the replay with a reason: {err}")
 
 
+def stuck_sinks(checks, binary, folder, pcap):
+    """A sink that takes nothing is told of, and keeps nobody from stopping the process."""
+    ledger = os.path.join(folder, "stuck.json")
+    cmd = [binary, "replay", "--ledger", ledger]
+    with open("/dev/full", "wb") as full:
+        for signals in (1, 2):
+            p = subprocess.Popen([*cmd, pcap], stdout=full, stderr=subprocess.PIPE)
+            line = p.stderr.readline().decode()
+            checks.check("sink stdout" in line and "No space left" in line, f"a full disk is told of: {line}")
+            for _ in range(signals):
+                p.send_signal(signal.SIGINT)
+                time.sleep(0.1)
+            err = p.communicate(timeout=30)[1].decode()
+            with open(ledger, encoding="utf-8") as f:
+                got = json.load(f)
+            checks.check(p.returncode == 1 and "ledger" in err and got["balanced"] and got["lost"] == 10,
+                         f"interrupted {signals} times it ends with its ledger: {p.returncode} {err[-300:]}")
+    p = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *cmd, pcap], capture_output=True, timeout=60)
+    checks.check(p.returncode == 1 and b"standard output" in p.stderr,
+                 f"no standard output: {p.returncode} {p.stderr[-300:]}")
+    p = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *cmd, pcap], capture_output=True, timeout=60)
+    checks.check(p.returncode == 0 and len(p.stdout.splitlines()) == 10, "no standard error")
+
+
+def stopped_before_it_runs(checks, binary):
+    for args in (["-"], ["--workers", "2", "-"]):
+        p = subprocess.Popen([binary, "replay", *args], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        p.send_signal(signal.SIGTERM)
+        try:
+            p.wait(timeout=10)
+            stopped = True
+        except subprocess.TimeoutExpired:
+            p.kill()
+            stopped = False
+        checks.check(stopped, f"replay {args}: a signal ends the wait for the first byte")
+        p.stdin.close()
+
+
 def files_and_routes(checks, binary, folder, pcap):
     """A configuration: formats, rules, a file sink; and the ledger read by sluicectl."""
     out = os.path.join(folder, "out")
@@ -211,6 +253,8 @@ def main():
         bursts(checks, binary, folder)
         mistakes(checks, binary, folder, pcap)
         closed_pipe(checks, binary, pcap)
+        stuck_sinks(checks, binary, folder, pcap)
+        stopped_before_it_runs(checks, binary)
         files_and_routes(checks, binary, folder, pcap)
         ledger_tool(checks, binary, folder, pcap)
     checks.done()
