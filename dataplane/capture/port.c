@@ -69,12 +69,12 @@ static int attach(struct port *p, struct err *e)
 		       p->device);
 }
 
-static int make_pool(struct port *p, unsigned n_mbufs, struct err *e)
+/* Enough for the rings and the bursts that are being worked on. */
+static int make_pool(struct port *p, struct err *e)
 {
 	char name[32];
+	unsigned n_mbufs = p->n_queues * (RX_DESCRIPTORS + 2 * PKT_BURST) + 256;
 	snprintf(name, sizeof(name), "port%u", p->index);
-	if (n_mbufs == 0)
-		n_mbufs = p->n_queues * (RX_DESCRIPTORS + 2 * PKT_BURST) + 256;
 	p->pool = rte_pktmbuf_pool_create(
 		name, n_mbufs, 0, 0, UINT16_MAX,
 		rte_eth_dev_socket_id(p->id) >= 0 ? rte_eth_dev_socket_id(p->id) : SOCKET_ID_ANY);
@@ -132,7 +132,7 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 		rc = err_set(e, -ENOTSUP, "port %s: %u queues asked for, %s has %u", p->device,
 			     p->n_queues, p->info.driver_name, p->info.max_rx_queues);
 	if (rc == 0)
-		rc = make_pool(p, conf->n_mbufs, e);
+		rc = make_pool(p, e);
 	if (rc == 0)
 		rc = configure(p, e);
 	if (rc < 0) {

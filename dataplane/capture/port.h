@@ -15,7 +15,6 @@
 struct port_conf {
 	const char *device;
 	unsigned n_queues;
-	unsigned n_mbufs; /* of the pool of this port; 0: enough for rings and bursts */
 };
 
 struct port;
