@@ -77,11 +77,7 @@ static enum step step_head(struct http1_call *c)
 static enum step step_begin(struct http1_call *c)
 {
 	struct http1_msg *m = &c->st->ans;
-	struct slice rest = call_from(c, m->at);
-	while (rest.len && (rest.ptr[0] == '\r' || rest.ptr[0] == '\n')) {
-		rest = slice_from(rest, 1);
-		m->at++;
-	}
+	struct slice rest = call_next_line(c, m);
 	switch (http1_answer_begins(rest)) {
 	case HTTP1_MORE:
 		return STEP_MORE;

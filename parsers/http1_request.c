@@ -162,11 +162,7 @@ static void begin_request(struct http1_state *st, uint64_t at)
 static enum step step_begin(struct http1_call *c)
 {
 	struct http1_msg *m = &c->st->req;
-	struct slice rest = call_from(c, m->at);
-	while (rest.len && (rest.ptr[0] == '\r' || rest.ptr[0] == '\n')) {
-		rest = slice_from(rest, 1);
-		m->at++;
-	}
+	struct slice rest = call_next_line(c, m);
 	switch (http1_request_begins(rest)) {
 	case HTTP1_MORE:
 		return STEP_MORE;

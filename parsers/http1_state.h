@@ -147,4 +147,15 @@ static inline struct slice call_from(const struct http1_call *c, uint64_t stream
 	return slice_from(c->in->data, call_pos(c, stream_off));
 }
 
+/* What follows the empty lines at @m->at, which is moved there. */
+static inline struct slice call_next_line(const struct http1_call *c, struct http1_msg *m)
+{
+	struct slice rest = call_from(c, m->at);
+	while (rest.len && (rest.ptr[0] == '\r' || rest.ptr[0] == '\n')) {
+		rest = slice_from(rest, 1);
+		m->at++;
+	}
+	return rest;
+}
+
 #endif
