@@ -146,6 +146,22 @@ uint64_t flow_session_id(const struct flow_session *s, uint64_t start)
 	return XXH3_64bits(key, sizeof(key));
 }
 
+/* A second is coarse enough for two appliances to agree on. Where sessions end sooner, or had to
+ * make room, two of one second could have the same addresses: then it is exact.
+ */
+uint64_t flow_late_start(const struct flow *f, const struct pkt *p)
+{
+	uint64_t soonest = f->timeout_ns[LIST_UDP];
+	if (p->proto == IPPROTO_TCP_) {
+		soonest = f->timeout_ns[LIST_OPEN];
+		if (f->timeout_ns[LIST_CLOSED] < soonest)
+			soonest = f->timeout_ns[LIST_CLOSED];
+	}
+	if (soonest < NS_PER_S || f->packets[FLOW_sessions_evicted])
+		return p->time_ns * 31 + p->number;
+	return p->time_ns / NS_PER_S;
+}
+
 enum flow_end flow_end_reason(const struct session *s, enum flow_end otherwise)
 {
 	if (s->list != LIST_CLOSED)
@@ -272,7 +288,7 @@ static void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 		if (!idx)
 			return;
 		struct flow_session *s = &f->table.s[idx].pub;
-		s->id = flow_session_id(s, p->time_ns / NS_PER_S);
+		s->id = flow_session_id(s, flow_late_start(f, p));
 		session_enlist(&f->table, idx, LIST_UDP);
 		dir = 0;
 	}

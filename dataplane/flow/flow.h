@@ -65,7 +65,8 @@ struct flow_session {
 	bool from_start : 1;   /* TCP: the SYN, or the SYN-ACK to it, was seen */
 	bool swapped_late : 1; /* joined in mid-stream: client and server are a guess by port */
 	uint64_t id; /* hash of addresses, ports, protocol and start (the SYN's sequence number,
-		      * else the second of the first packet): the same in every replay */
+		      * else the second of the first packet, exact where sessions make room or
+		      * end sooner): the same in every replay */
 	uint64_t first_ns, last_ns; /* packet time */
 };
 

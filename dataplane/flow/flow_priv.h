@@ -121,8 +121,11 @@ bool flow_expire(struct flow *f, uint32_t idx, uint64_t now_ns);
 /* A new session for @p, making room where there is none. 0: no_session was counted. */
 uint32_t flow_begin_session(struct flow *f, const struct pkt *p, uint64_t hash, bool reversed);
 
-/* Makes the id of what stands in the session; @start is the SYN's sequence number or a second. */
+/* Makes the id of what stands in the session; @start is the SYN's sequence number, or the start of
+ * one whose SYN was not seen.
+ */
 uint64_t flow_session_id(const struct flow_session *s, uint64_t start);
+uint64_t flow_late_start(const struct flow *f, const struct pkt *p);
 
 /* The lists are in order to about a second: moving a session for each packet would touch its
  * neighbours' memory each time.

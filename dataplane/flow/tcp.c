@@ -48,13 +48,13 @@ static void start_dirs(struct session *s, const struct pkt *p)
 }
 
 /* A SYN-ACK tells the client's number too, so the id is the same whichever was seen. */
-static void identify(struct session *s, const struct pkt *p)
+static void identify(const struct flow *f, struct session *s, const struct pkt *p)
 {
 	bool syn = p->tcp_flags & TCP_SYN;
 	uint32_t isn = p->tcp_flags & TCP_ACK ? p->ack - 1 : p->seq;
 	s->pub.from_start = syn;
 	s->pub.swapped_late = !syn;
-	s->pub.id = flow_session_id(&s->pub, syn ? isn : p->time_ns / NS_PER_S);
+	s->pub.id = flow_session_id(&s->pub, syn ? isn : flow_late_start(f, p));
 }
 
 static uint32_t begin(struct flow *f, const struct pkt *p, uint64_t hash, unsigned *ret_dir)
@@ -69,7 +69,7 @@ static uint32_t begin(struct flow *f, const struct pkt *p, uint64_t hash, unsign
 		start_dirs(s, p);
 	else
 		f->packets[FLOW_sessions_late]++;
-	identify(s, p);
+	identify(f, s, p);
 	session_enlist(&f->table, idx, syn ? LIST_HALF_OPEN : LIST_OPEN);
 	*ret_dir = reversed ? 1 : 0;
 	return idx;
@@ -103,7 +103,7 @@ static enum syn_verdict adopt(struct flow *f, uint32_t idx, unsigned *dir, const
 		reasm_swap(f, idx);
 		*dir = !*dir;
 	}
-	identify(s, p);
+	identify(f, s, p);
 	reasm_origin_set(f, idx, *dir, p->seq + 1, p->time_ns);
 	if (ack)
 		reasm_origin_set(f, idx, !*dir, p->ack, p->time_ns);

@@ -149,6 +149,37 @@ def closed_pipe(checks, binary, pcap):
                  f"a reader that goes away ends the replay with a reason: {err}")
 
 
+def ids_of_evicted(checks, binary, folder):
+    pcap, conf = os.path.join(folder, "ids.pcap"), os.path.join(folder, "ids.yaml")
+    write_pcap(pcap, [(BASE_NS + i * 2_000_000, ethernet(udp(f"10.0.0.{1 + i % 2}", 40000, "10.0.0.9", 514, b"<13>n %d" % i)))
+                      for i in range(20)])
+    for text in ("sessions_max: 1", "udp_idle: 1ms"):
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(f"flow: {{ {text} }}\nsources: {{ syslog: {{ match: {{ udp: 514 }}, parser: syslog }} }}\n")
+        r = replay(binary, pcap, "-c", conf)
+        checks.equal(len({x["_id"] for x in r.records}), 20, f"{text}: no two records have one id")
+
+
+def paced_records_leave(checks, binary, folder):
+    pcap = os.path.join(folder, "paced.pcap")
+    write_pcap(pcap, [(BASE_NS + i * 10**7, ethernet(udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>n %d" % i)))
+                      for i in range(400)])
+    begin = time.monotonic()
+    p = subprocess.Popen([binary, "replay", "--quiet", "--speed", "real", pcap], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    first = time.monotonic() - begin
+    p.communicate(timeout=60)
+    last = time.monotonic() - begin
+    checks.check(last - first > 1, f"records leave while others come: the first after {first:.1f} s of {last:.1f}")
+
+
+def pipes(checks, binary, pcap):
+    p = subprocess.run(["bash", "-c", 'exec "$0" replay --workers 2 <(cat "$1")', binary, pcap], capture_output=True,
+                       timeout=60)
+    checks.check(p.returncode == 2 and b"pipe" in p.stderr and not p.stdout,
+                 f"a pipe is not shared out to workers: {p.returncode} {p.stderr[-200:]}")
+
+
 def stuck_sinks(checks, binary, folder, pcap):
     """A sink that takes nothing is told of, and keeps nobody from stopping the process."""
     ledger = os.path.join(folder, "stuck.json")
@@ -253,6 +284,9 @@ def main():
         bursts(checks, binary, folder)
         mistakes(checks, binary, folder, pcap)
         closed_pipe(checks, binary, pcap)
+        ids_of_evicted(checks, binary, folder)
+        paced_records_leave(checks, binary, folder)
+        pipes(checks, binary, pcap)
         stuck_sinks(checks, binary, folder, pcap)
         stopped_before_it_runs(checks, binary)
         files_and_routes(checks, binary, folder, pcap)
