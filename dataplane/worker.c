@@ -11,8 +11,11 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
-/* A port that is silent must not keep records back: they leave after this many empty turns. */
+/* A port that is silent must not keep records back: they leave after this many empty turns, and
+ * those of a rare queue beside a busy one after this many of any kind.
+ */
 #define IDLE_TURNS_TO_FLUSH 64
+#define TURNS_TO_FLUSH      1024
 
 struct worker {
 	struct worker_conf conf;
@@ -23,7 +26,7 @@ struct worker {
 	struct extract *extract;
 	struct encode_ctx encode;
 	uint64_t (*graph_rows)[GRAPH_N_COLS];
-	unsigned idle_turns;
+	unsigned idle_turns, turns;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
 
@@ -137,6 +140,8 @@ int worker_run(struct worker *w)
 		int n = capture_receive(w->conf.capture, w->raw);
 		if (n == -ENODATA)
 			break;
+		if (++w->turns % TURNS_TO_FLUSH == 0)
+			handoff_flush(w->conf.handoff, w->conf.index);
 		if (n < 0) {
 			note_error(w);
 		} else if (n == 0) {
