@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_config.h>
@@ -195,17 +196,35 @@ static bool reads_stdin(const struct replay_conf *rc)
 	return false;
 }
 
+/* Each worker opens the files for itself; of a pipe each would get a part. */
+static int refuse_pipes(const struct topology *t, const struct replay_conf *rc, struct err *e)
+{
+	for (unsigned i = 0; i < rc->n_paths; i++) {
+		struct stat st;
+		if (strcmp(rc->paths[i], "-") != 0 && stat(rc->paths[i], &st) == 0 &&
+		    S_ISFIFO(st.st_mode))
+			return err_set(e, -EINVAL,
+				       "%s: a pipe is read by one worker, not by %u: set workers "
+				       "to 1, or give it as standard input",
+				       rc->paths[i], t->n_workers);
+	}
+	return 0;
+}
+
 /* Every worker reads the files itself and keeps its share of the sessions: nothing passes between
  * workers, and all see the same packets in the same order.
  */
 static int build_replay(struct topology *t, const struct topology_input *in, struct err *e)
 {
 	struct replay_conf rc_ = in->replay ? *in->replay : (struct replay_conf){0};
-	if (in->replay && t->n_workers > 1 && reads_stdin(in->replay)) {
-		int rc = keep_stdin(t, in->replay, e);
+	if (in->replay && t->n_workers > 1) {
+		int rc = refuse_pipes(t, in->replay, e);
+		if (rc == 0 && reads_stdin(in->replay))
+			rc = keep_stdin(t, in->replay, e);
 		if (rc < 0)
 			return rc;
-		rc_.paths = t->paths;
+		if (t->paths)
+			rc_.paths = t->paths;
 	}
 	for (unsigned i = 0; i < t->n_workers; i++) {
 		struct capture *source;
