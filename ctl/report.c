@@ -103,6 +103,19 @@ static bool worth_showing(const struct row *row, unsigned i)
 	return row->cols[i] || kind == LEDGER_IN || kind == LEDGER_OUT;
 }
 
+void report_print_losses(const struct report *r, FILE *out)
+{
+	for (const struct row *row = r->first; row; row = row->next)
+		for (unsigned i = 0; i < row->table->n_cols; i++) {
+			const struct ledger_col *c = &row->table->cols[i];
+			if (!row->cols[i] || (c->kind != LEDGER_LOSS && c->kind != LEDGER_MISSED))
+				continue;
+			fprintf(out, "    %s: %s%s%s: %" PRIu64 " %s %s: %s\n", kind_word(c->kind),
+				row->table->stage, row->scope[0] ? " " : "", row->scope,
+				row->cols[i], row->table->unit, c->name, c->help);
+		}
+}
+
 void report_print(const struct report *r, FILE *out)
 {
 	fprintf(out, "ledger  (in = out + lost + left out + merged + held)\n");
@@ -128,12 +141,9 @@ void report_print(const struct report *r, FILE *out)
 			"  %" PRIu64
 			" rows do not balance: this is a bug of sluice, please report it\n",
 			off);
-	if (lost)
-		fprintf(out,
-			"  balanced: %s; lost or missed: %" PRIu64 " (lines `lost` and `missed`)\n",
-			off ? "NO" : "yes", lost);
-	else
-		fprintf(out, "  balanced: %s; nothing lost\n", off ? "NO" : "yes");
+	fprintf(out, "  balanced: %s; %s\n", off ? "NO" : "yes",
+		lost ? "lost or missed:" : "nothing lost");
+	report_print_losses(r, out);
 }
 
 static json_t *row_json(const struct row *row)

@@ -29,6 +29,9 @@ uint64_t report_imbalances(const struct report *r); /* rows that do not balance 
 
 void report_print(const struct report *r, FILE *out);
 
+/* A line for each cell of LEDGER_LOSS and LEDGER_MISSED, in its own unit. */
+void report_print_losses(const struct report *r, FILE *out);
+
 /* {"balanced":true,"lost":0,"rows":[{"stage":..,"scope":..,"unit":..,"in":..,..}]}. 0 or -errno. */
 int report_write_json(const struct report *r, const char *path, struct err *e);
 

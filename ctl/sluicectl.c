@@ -25,7 +25,8 @@ static const char *text_of(const json_t *row, const char *key)
 	return s ? s : "?";
 }
 
-static void print_kind(const json_t *row, const char *kind, bool only_losses)
+/* @word: what docs/ledger.md calls @kind. */
+static void print_kind(const json_t *row, const char *kind, const char *word, bool only_losses)
 {
 	const char *name;
 	json_t *value;
@@ -38,20 +39,34 @@ static void print_kind(const json_t *row, const char *kind, bool only_losses)
 			printf("%s\t%s\t%s\t%" JSON_INTEGER_FORMAT "\t%s\n", text_of(row, "stage"),
 			       text_of(row, "scope"), name, n, text_of(row, "unit"));
 		else
-			printf("    %-8s %-20s %14" JSON_INTEGER_FORMAT "\n", kind, name, n);
+			printf("    %-9s %-20s %14" JSON_INTEGER_FORMAT "\n", word, name, n);
 	}
+}
+
+static bool has_numbers(const json_t *row)
+{
+	const char *key, *name;
+	json_t *kind, *value;
+	json_object_foreach((json_t *)row, key, kind)
+		json_object_foreach(kind, name, value)
+			if (json_integer_value(value))
+				return true;
+	return false;
 }
 
 static void print_row(const json_t *row)
 {
-	static const char *const kinds[] = {"in",     "out",  "loss",   "policy",
-					    "merged", "held", "missed", "info"};
+	static const struct {
+		const char *kind, *word;
+	} kinds[] = {{"in", "in"},	   {"out", "out"},	 {"loss", "lost"},
+		     {"policy", "left out"}, {"merged", "merged"}, {"held", "held"},
+		     {"missed", "missed"},   {"info", "note"}};
 	json_int_t off = json_integer_value(json_object_get(row, "imbalance"));
 	const char *scope = text_of(row, "scope");
 	printf("  %s%s%s, %s%s\n", text_of(row, "stage"), *scope ? " " : "", scope,
 	       text_of(row, "unit"), off ? "   DOES NOT BALANCE" : "");
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		print_kind(row, kinds[i], false);
+		print_kind(row, kinds[i].kind, kinds[i].word, false);
 }
 
 static int show_ledger(const char *path, bool only_losses)
@@ -69,17 +84,17 @@ static int show_ledger(const char *path, bool only_losses)
 	json_array_foreach(rows, i, row)
 	{
 		if (only_losses) {
-			print_kind(row, "loss", true);
-			print_kind(row, "missed", true);
-		} else {
+			print_kind(row, "loss", "lost", true);
+			print_kind(row, "missed", "missed", true);
+		} else if (has_numbers(row)) {
 			print_row(row);
 		}
 	}
 	bool balanced = json_is_true(json_object_get(o, "balanced"));
 	json_int_t lost = json_integer_value(json_object_get(o, "lost"));
 	if (!only_losses)
-		printf("  balanced: %s; lost or missed: %" JSON_INTEGER_FORMAT "\n",
-		       balanced ? "yes" : "NO", lost);
+		printf("  balanced: %s; %s\n", balanced ? "yes" : "NO",
+		       lost ? "lost or missed: see `sluicectl losses`" : "nothing lost");
 	json_decref(o);
 	return balanced && lost == 0 ? 0 : 1;
 }

@@ -129,7 +129,7 @@ static int build_sinks(struct topology *t, struct err *e)
 		if (rc < 0)
 			return rc;
 		if (e->text[0])
-			fprintf(stderr, "sluiced: sink %s: %s\n", spec.name, e->text);
+			fprintf(stderr, "sluiced: %s\n", e->text);
 	}
 	return 0;
 }
@@ -466,7 +466,7 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	struct err e;
 	for (unsigned i = 0; i < t->conf->n_sinks; i++)
 		if (shipper_start(t->sinks[i].shipper, &e) < 0) {
-			fprintf(out, "sluiced: sink %s: %s\n", t->conf->sinks[i].name, e.text);
+			fprintf(out, "sluiced: %s\n", e.text);
 			return -EIO;
 		}
 	atomic_store(&t->n_running, t->n_workers);
@@ -481,7 +481,7 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
 		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
 		if (failed < 0) {
-			fprintf(out, "sluiced: sink %s: %s\n", t->conf->sinks[i].name, e.text);
+			fprintf(out, "sluiced: %s\n", e.text);
 			rc = -EIO;
 		}
 	}
