@@ -80,6 +80,20 @@ static int read_sink(const struct config_loader *l, const struct yaml_val *v, st
 	return 0;
 }
 
+/* Each sink has a thread of its own: two would write into each other's lines. */
+static void check_one_stdout(const struct config_loader *l, const struct yaml_val *v)
+{
+	const struct sink_conf *s = l->c->sinks, *last = s + l->c->n_sinks - 1;
+	if (!last->ops || strcmp(last->ops->name, "stdout") != 0)
+		return;
+	for (; s < last; s++)
+		if (s->ops == last->ops)
+			option_key_err(&l->r, v,
+				       "standard output is the sink %s already; expected one such "
+				       "sink, to which several queues may lead",
+				       s->name);
+}
+
 int config_read_sinks(struct config_loader *l)
 {
 	struct config *c = l->c;
@@ -98,6 +112,7 @@ int config_read_sinks(struct config_loader *l)
 			int r = read_sink(l, v, &c->sinks[c->n_sinks++]);
 			if (r < 0)
 				return r;
+			check_one_stdout(l, v);
 		}
 	}
 	return lookup_init(&l->sinks, &c->mem, c->sinks ? &c->sinks[0].name : NULL, c->n_sinks,
