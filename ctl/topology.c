@@ -19,8 +19,10 @@
 #include "dataplane/sink/shipper.h"
 #include "dataplane/worker.h"
 
-/* A record is at most its frame with every byte escaped, and its keys; see frame.bytes_max. */
-#define BATCH_CAP(frame_bytes_max) (OUT_BATCH_BYTES + 16 * (frame_bytes_max) + (1u << 20))
+/* A record is at most its frame with every byte escaped, and its keys. A body that was compressed
+ * may be four times frame.bytes_max (frame_scratch_max).
+ */
+#define BATCH_CAP(frame_bytes_max) (OUT_BATCH_BYTES + 32 * (frame_bytes_max) + (16u << 20))
 
 #define PROGRESS_EVERY_MS          500
 

@@ -11,7 +11,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from pcaplib import ACK, BASE_NS, PSH, SYN, ethernet, tcp, udp, write_pcap  # noqa: E402
+from pcaplib import ACK, BASE_NS, PSH, SYN, Conversation, ethernet, tcp, udp, write_pcap  # noqa: E402
 from sluice import Checks, replay  # noqa: E402
 
 
@@ -114,6 +114,11 @@ def mistakes(checks, binary, folder, pcap):
         f.write("this is no capture\n")
     with open(bad, "w", encoding="utf-8") as f:
         f.write("sources:\n  syslog: { match: { udp: 514 }, parzer: syslog }\n")
+    two = os.path.join(folder, "two.yaml")
+    with open(two, "w", encoding="utf-8") as f:
+        f.write("sources: { s: { match: { udp: 514 }, parser: syslog } }\n"
+                "sinks: { a: { stdout: {} }, b: { stdout: {} } }\n"
+                "queues: { x/a: { from: s, sink: a }, x/b: { from: s, sink: b } }\n")
     cases = [
         (["replay", "/nonexistent.pcap"], 2, ["/nonexistent.pcap", "No such file"]),
         (["replay", text], 2, ["notes.txt", "pcap"]),
@@ -125,6 +130,7 @@ def mistakes(checks, binary, folder, pcap):
         (["replay", "-c", "/nonexistent.yaml", pcap], 2, ["/nonexistent.yaml"]),
         (["check", "-c", bad], 2, ["bad.yaml:2:", "parzer", "parser"]),
         (["check"], 2, ["-c FILE"]),
+        (["replay", "-c", two, pcap], 2, ["two.yaml:2:", "standard output", "sink a"]),
         (["run", "-c", os.path.join(HERE, "..", "..", "conf", "sluice.yaml")], 2, ["capture.ports"]),
         (["flip"], 2, ["flip", "no such command"]),
         ([], 2, ["which command"]),
@@ -158,6 +164,22 @@ def ids_of_evicted(checks, binary, folder):
             f.write(f"flow: {{ {text} }}\nsources: {{ syslog: {{ match: {{ udp: 514 }}, parser: syslog }} }}\n")
         r = replay(binary, pcap, "-c", conf)
         checks.equal(len({x["_id"] for x in r.records}), 20, f"{text}: no two records have one id")
+
+
+def large_bodies(checks, binary, folder):
+    """A body that is small on the wire may be longer than frame.bytes_max when it is unpacked."""
+    pcap, conf, packets = os.path.join(folder, "large.pcap"), os.path.join(folder, "large.yaml"), []
+    body = gzip.compress(json.dumps({"k": "x" * (3 << 20)}).encode())
+    c = Conversation(packets, "10.0.0.1", 40001, "10.0.0.9", 80, BASE_NS)
+    c.send(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+           b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    c.close()
+    write_pcap(pcap, packets)
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write("sources: { web: { match: { tcp: 80 }, parser: http1, body_bytes_max: 8MiB } }\n")
+    r = replay(binary, pcap, "-c", conf)
+    checks.healthy(r, "large body")
+    checks.equal((r.status, [len(x.get("k", "")) for x in r.records]), (0, [3 << 20]), "a large body goes out")
 
 
 def paced_records_leave(checks, binary, folder):
@@ -285,6 +307,7 @@ def main():
         mistakes(checks, binary, folder, pcap)
         closed_pipe(checks, binary, pcap)
         ids_of_evicted(checks, binary, folder)
+        large_bodies(checks, binary, folder)
         paced_records_leave(checks, binary, folder)
         pipes(checks, binary, pcap)
         stuck_sinks(checks, binary, folder, pcap)
