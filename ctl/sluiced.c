@@ -73,26 +73,48 @@ static int run_to_end(struct topology *t, const char *ledger, bool quiet)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	bool progress = !quiet && isatty(STDERR_FILENO);
-	if (topology_run(t, progress, stderr) < 0)
-		code = EXIT_LOST;
+	int rc = topology_run(t, progress, stderr);
 	running = NULL;
 	topology_report(t, r);
+	/* No exit status of 1 without its reason. */
 	if (!quiet)
 		report_print(r, stderr);
+	else
+		report_print_losses(r, stderr);
 	if (ledger && report_write_json(r, ledger, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 		code = EXIT_LOST;
 	}
 	if (report_losses(r) || report_imbalances(r))
 		code = EXIT_LOST;
+	if (rc < 0) {
+		fprintf(stderr, "sluiced: not all was read or written: see the messages above%s\n",
+			quiet ? "" : " the ledger");
+		code = EXIT_LOST;
+	}
 	report_destroy(r);
 	return code;
+}
+
+/* Before a run of hours, not behind it. */
+static bool can_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		fprintf(stderr, "sluiced: %s: cannot write the ledger: %s\n", path,
+			strerror(errno));
+		return false;
+	}
+	close(fd);
+	return true;
 }
 
 static int build_and_run(const struct config *c, const struct topology_input *in,
 			 const char *ledger, bool quiet)
 {
 	struct err e;
+	if (ledger && !can_write(ledger))
+		return EXIT_USAGE;
 	const char *note;
 	struct topology *t = NULL;
 	const char *devices[CONFIG_WORKERS_MAX];
@@ -146,6 +168,17 @@ static bool parse_count(const char *s, int64_t min, int64_t max, int64_t *ret)
 	return true;
 }
 
+/* What getopt_long answered with ':' or '?'. Its option is the last that was looked at. */
+static int option_error(int answer, char **argv)
+{
+	const char *given = argv[optind - 1];
+	char name[3] = {'-', (char)optopt, '\0'};
+	if (strncmp(given, "--", 2) != 0)
+		given = name;
+	return answer == ':' ? usage_error("%s: its value is missing", given)
+			     : usage_error("%s: no such option of this command", given);
+}
+
 /* Returns 0, or EXIT_USAGE with the reason printed. */
 static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 {
@@ -160,7 +193,7 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 		{0},
 	};
 	int64_t n;
-	for (int o; (o = getopt_long(argc, argv, "c:w:q", longs, NULL)) != -1;) {
+	for (int o; (o = getopt_long(argc, argv, ":c:w:q", longs, NULL)) != -1;) {
 		if (o == 'c')
 			a->config = optarg;
 		else if (o == 'L')
@@ -186,7 +219,7 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 					"--read-size %s: expected 64 to 1073741824 bytes", optarg);
 			a->replay.read_bytes = (size_t)n;
 		} else {
-			return usage_error("%s", "wrong option");
+			return option_error(o, argv);
 		}
 	}
 	a->replay.paths = (const char *const *)argv + optind;
@@ -220,13 +253,13 @@ static int parse_config_args(int argc, char **argv, const char **ret_config,
 					      {"ledger", required_argument, NULL, 'L'},
 					      {0}};
 	*ret_config = NULL;
-	for (int o; (o = getopt_long(argc, argv, "c:", longs, NULL)) != -1;) {
+	for (int o; (o = getopt_long(argc, argv, ":c:", longs, NULL)) != -1;) {
 		if (o == 'c')
 			*ret_config = optarg;
 		else if (o == 'L' && ret_ledger)
 			*ret_ledger = optarg;
 		else
-			return usage_error("%s: wrong option", argv[0]);
+			return option_error(o == ':' ? o : '?', argv);
 	}
 	if (optind < argc)
 		return usage_error("%s: not expected here", argv[optind]);
@@ -287,6 +320,8 @@ static int run_test(int argc, char **argv)
 static int run_config(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
+	if (argc > 2 && strcmp(what, "effective") != 0)
+		return usage_error("%s: not expected here", argv[2]);
 	if (strcmp(what, "sample") == 0) {
 		reference_write_yaml(stdout);
 		return EXIT_DONE;
@@ -296,7 +331,8 @@ static int run_config(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	if (strcmp(what, "effective") != 0)
-		return usage_error("config %s: expected sample, reference or effective", what);
+		return usage_error("config: expected sample, reference or effective%s",
+				   argc > 1 ? ", and nothing else" : "");
 	const char *path;
 	int rc = parse_config_args(argc - 1, argv + 1, &path, NULL);
 	if (rc)
@@ -321,8 +357,8 @@ static int run_help(int argc, char **argv);
 
 static const struct command commands[] = {
 	{"replay",
-	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--ledger FILE] [--quiet] "
-	 "PCAP...",
+	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--read-size BYTES] "
+	 "[--ledger FILE] [--quiet] PCAP...",
 	 "read capture files; without -c print every event as JSON", cmd_replay},
 	{"run", "-c FILE [--ledger FILE]", "read the configured ports until told to stop", cmd_run},
 	{"check", "-c FILE", "build everything that the configuration names, start nothing",
@@ -331,22 +367,36 @@ static const struct command commands[] = {
 	{"config", "sample | reference | effective -c FILE",
 	 "print every option, their reference, or what a file amounts to", run_config},
 	{"devices", "", "list what could be captured from on this machine", run_devices},
-	{"help", "", "this list", run_help},
+	{"help", "[COMMAND]", "this list", run_help},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static bool is_help(const char *arg)
+{
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
 static int run_help(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
+	const char *only = argc > 1 ? argv[1] : NULL;
+	if (only && !find_command(only))
+		return usage_error("%s: no such command", only);
 	printf("sluiced " SL_VERSION " - events out of mirrored traffic\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		printf("  sluiced %s %s\n      %s\n", commands[i].name, commands[i].args,
-		       commands[i].help);
-	printf("\nexit status: 0 done; 1 records were lost or dead-lettered (the ledger says "
-	       "which); "
-	       "2 usage or configuration\n");
+		if (!only || strcmp(only, commands[i].name) == 0)
+			printf("  sluiced %s%s%s\n      %s\n", commands[i].name,
+			       commands[i].args[0] ? " " : "", commands[i].args, commands[i].help);
+	printf("\nexit status: 0 done; 1 something was lost, cut or not written (the ledger and "
+	       "the messages say what); 2 usage or configuration\n");
 	return EXIT_DONE;
 }
 
@@ -370,10 +420,10 @@ int main(int argc, char **argv)
 		puts("sluiced " SL_VERSION);
 		return EXIT_DONE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (is_help(argv[1]))
 		return run_help(0, NULL);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	return usage_error("%s: no such command", argv[1]);
+	const struct command *command = find_command(argv[1]);
+	if (!command)
+		return usage_error("%s: no such command", argv[1]);
+	return argc > 2 && is_help(argv[2]) ? run_help(2, argv) : command->run(argc - 1, argv + 1);
 }
