@@ -158,7 +158,7 @@ static void a_source_that_no_queue_takes_is_a_warning(void **state)
 			       "  a: { match: { udp: 1 }, parser: syslog }\n"
 			       "  b: { match: { udp: 2 }, parser: lines }\n"
 			       "formats: { f: { json: {} } }\n"
-			       "sinks: { x: { stdout: {} }, y: { null: {} } }\n"
+			       "sinks: { x: { stdout: {} }, y: { file: { path: y } } }\n"
 			       "queues: { p/one: { from: a, sink: x } }\n"),
 			 0);
 	assert_string_equal(
