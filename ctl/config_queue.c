@@ -196,7 +196,8 @@ static void warn_unused(const struct config_loader *l, const unsigned *last_take
 	const struct config *c = l->c;
 	if (l->r.errs->n_errors)
 		return; /* what looks unused may only be misspelt */
-	for (size_t i = 0; i < c->n_sources; i++) {
+	bool implied = c->n_queues == 0; /* then standard output takes from every source */
+	for (size_t i = 0; i < c->n_sources && !implied; i++) {
 		if (!last_taken[i])
 			err_list_warn(l->r.errs, c->sources[i].at,
 				      "sources.%s: no queue takes from this source: its records go "
@@ -206,7 +207,9 @@ static void warn_unused(const struct config_loader *l, const unsigned *last_take
 	for (size_t i = 0; i < c->n_sinks; i++) {
 		if (!sink_used[i])
 			err_list_warn(l->r.errs, c->sinks[i].at,
-				      "sinks.%s: no queue leads to this sink", c->sinks[i].name);
+				      "sinks.%s: no queue leads to this sink%s", c->sinks[i].name,
+				      implied ? "; without queues all goes to standard output"
+					      : "");
 	}
 }
 

@@ -258,8 +258,10 @@ static int parse_config_args(int argc, char **argv, const char **ret_config,
 			*ret_config = optarg;
 		else if (o == 'L' && ret_ledger)
 			*ret_ledger = optarg;
+		else if (o == 'L')
+			return usage_error("%s: no such option of this command", "--ledger");
 		else
-			return option_error(o == ':' ? o : '?', argv);
+			return option_error(o, argv);
 	}
 	if (optind < argc)
 		return usage_error("%s: not expected here", argv[optind]);
