@@ -76,7 +76,7 @@ static void show_card(const char *dir, const char *name)
 
 int cmd_devices(void)
 {
-	puts("interfaces of the kernel (through af_packet; needs CAP_NET_RAW):");
+	puts("interfaces of the kernel (through af_packet, as root; see docs/live.md):");
 	each_entry("/sys/class/net", show_interface);
 	puts("network cards on PCI:");
 	each_entry("/sys/bus/pci/devices", show_card);

@@ -51,7 +51,7 @@ static int attach(struct port *p, struct err *e)
 			e, -ENODEV,
 			"port %s: no such device, or not for this user. `sluiced devices` lists what "
 			"is there; a PCI card must be bound to vfio-pci; an interface of the kernel is "
-			"written net_af_packet0,iface=NAME and needs CAP_NET_RAW (root)",
+			"written net_af_packet0,iface=NAME and needs root (docs/live.md)",
 			p->device);
 	uint16_t id;
 	RTE_ETH_FOREACH_MATCHING_DEV(id, p->device, &it)
