@@ -6,7 +6,6 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/file.h"
 
-#define PASS_GAP_NS 1000000ull
 #define WAIT_MAX_NS 1000000ull
 #define NONE        UINT32_MAX
 
@@ -65,10 +64,14 @@ static void set_failed(struct replay *r, unsigned file, int code)
 	r->n_failed++;
 }
 
-/* Times of the next pass begin where those of this one end. */
+/* Times of the next pass begin behind those of this one, so far that no session reaches from the
+ * one into the other: the same SYN again would be taken for a copy. At a pace nobody wants to wait
+ * for that.
+ */
 static int begin_pass(struct replay *r)
 {
-	uint64_t step = file_add_ns(r->newest_ns - r->oldest_ns, PASS_GAP_NS);
+	uint64_t gap = r->speed > 0 ? REPLAY_GAP_PACED_NS : REPLAY_GAP_NS;
+	uint64_t step = file_add_ns(r->newest_ns - r->oldest_ns, gap);
 	r->pass_left--;
 	r->first_pass = false;
 	r->n_primed = 0;

@@ -15,8 +15,8 @@
  *         returns the error of each broken file once, with "FILE: offset N: what" in capture.err,
  *         and after these -ENODATA. Offsets in compressed files count decompressed bytes, except
  *         where the compression itself is broken.
- * Loops:  each pass adds (newest - oldest time of the first pass) + 1 ms to the times of the one
- *         before, so that time goes on growing. Packet numbers go on growing too. A broken file
+ * Loops:  each pass adds (newest - oldest time of the first pass) + REPLAY_GAP_NS to the times of
+ * the one before, so that time goes on growing. Packet numbers go on growing too. A broken file
  *         ends the replay with the pass.
  */
 #ifndef SL_CAPTURE_REPLAY_H
@@ -29,6 +29,12 @@
 #define REPLAY_READ_DEFAULT (256u << 10)
 #define REPLAY_READ_MIN     64
 #define REPLAY_READ_MAX     (1u << 30)
+
+/* Between two passes: longer than any session lives idle (flow.tcp_idle is 1 h); with a speed 1 ms,
+ * and sessions may then reach from one pass into the next.
+ */
+#define REPLAY_GAP_NS       (7200ull * 1000000000)
+#define REPLAY_GAP_PACED_NS 1000000ull
 
 struct replay_conf {
 	const char *const *paths; /* "-": standard input, at most once; borrowed until close */

@@ -51,6 +51,14 @@ def ways_to_read(checks, binary, folder, pcap):
                  "standard input with three workers: the same events")
 
 
+def loops(checks, binary, pcap):
+    once = replay(binary, pcap).out.splitlines()
+    r = replay(binary, pcap, "--loop", "5")
+    checks.healthy(r, "loop")
+    ids = sorted(x["_id"] for x in r.records)
+    checks.equal(len(ids), 5 * len(once), "five passes give five times the records")
+
+
 def merged_by_time(checks, binary, folder):
     packets = [(BASE_NS + i * 1_000_000, ethernet(udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>n %d" % i, i)))
                for i in range(20)]
@@ -301,6 +309,7 @@ def main():
         pcap = sample(folder)
         golden_sample(checks, binary, pcap)
         ways_to_read(checks, binary, folder, pcap)
+        loops(checks, binary, pcap)
         merged_by_time(checks, binary, folder)
         cut_files(checks, binary, folder, pcap)
         bursts(checks, binary, folder)

@@ -427,9 +427,9 @@ static void loops_go_on_in_time_and_number(void **state)
 		}
 		size_t pass = 100 * n_files;
 		uint64_t span = s.pkts[pass - 1].time_ns - s.pkts[0].time_ns;
-		assert_int_equal(s.pkts[pass].time_ns, s.pkts[0].time_ns + span + 1000000);
+		assert_int_equal(s.pkts[pass].time_ns, s.pkts[0].time_ns + span + REPLAY_GAP_NS);
 		assert_int_equal(s.pkts[2 * pass].time_ns,
-				 s.pkts[0].time_ns + 2 * (span + 1000000));
+				 s.pkts[0].time_ns + 2 * (span + REPLAY_GAP_NS));
 		assert_int_equal(atomic_load(&c->stats.bytes), atomic_load(&c->stats.bytes_total));
 		capture_close(c);
 		seen_fini(&s);
@@ -457,7 +457,8 @@ static void loops_over_memory_and_compressed_files_give_the_same_again(void **st
 		assert_int_equal(s.n, 400);
 		for (size_t i = 0; i < s.n; i++) {
 			assert_true(s.pkts[i].hash == s.pkts[i % 100].hash);
-			assert_int_equal(s.pkts[i].time_ns, 1 + i % 100 + i / 100 * (99 + 1000000));
+			assert_int_equal(s.pkts[i].time_ns,
+					 1 + i % 100 + i / 100 * (99 + REPLAY_GAP_NS));
 		}
 		assert_int_equal(atomic_load(&c->stats.bytes), 4 * all[k]->len);
 		capture_close(c);
