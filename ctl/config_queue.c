@@ -195,7 +195,7 @@ static void warn_unused(const struct config_loader *l, const unsigned *last_take
 {
 	const struct config *c = l->c;
 	if (l->r.errs->n_errors)
-		return; /* what looks unused may only be misspelt */
+		return;                  /* what looks unused may only be misspelt */
 	bool implied = c->n_queues == 0; /* then standard output takes from every source */
 	for (size_t i = 0; i < c->n_sources && !implied; i++) {
 		if (!last_taken[i])

@@ -48,9 +48,7 @@ static bool has_numbers(const json_t *row)
 	const char *key, *name;
 	json_t *kind, *value;
 	json_object_foreach((json_t *)row, key, kind)
-		json_object_foreach(kind, name, value)
-			if (json_integer_value(value))
-				return true;
+		json_object_foreach(kind, name, value) if (json_integer_value(value)) return true;
 	return false;
 }
 
@@ -58,7 +56,7 @@ static void print_row(const json_t *row)
 {
 	static const struct {
 		const char *kind, *word;
-	} kinds[] = {{"in", "in"},	   {"out", "out"},	 {"loss", "lost"},
+	} kinds[] = {{"in", "in"},           {"out", "out"},       {"loss", "lost"},
 		     {"policy", "left out"}, {"merged", "merged"}, {"held", "held"},
 		     {"missed", "missed"},   {"info", "note"}};
 	json_int_t off = json_integer_value(json_object_get(row, "imbalance"));

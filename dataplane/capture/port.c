@@ -47,12 +47,13 @@ static int attach(struct port *p, struct err *e)
 	struct rte_dev_iterator it;
 	/* What the driver answers is EPERM for all of its reasons: they are not shown. */
 	if (rte_dev_probe(p->device) < 0)
-		return err_set(
-			e, -ENODEV,
-			"port %s: no such device, or not for this user. `sluiced devices` lists what "
-			"is there; a PCI card must be bound to vfio-pci; an interface of the kernel is "
-			"written net_af_packet0,iface=NAME and needs root (docs/live.md)",
-			p->device);
+		return err_set(e, -ENODEV,
+			       "port %s: no such device, or not for this user. `sluiced devices` "
+			       "lists what "
+			       "is there; a PCI card must be bound to vfio-pci; an interface of "
+			       "the kernel is "
+			       "written net_af_packet0,iface=NAME and needs root (docs/live.md)",
+			       p->device);
 	uint16_t id;
 	RTE_ETH_FOREACH_MATCHING_DEV(id, p->device, &it)
 	{
