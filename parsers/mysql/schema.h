@@ -19,94 +19,85 @@
 #ifndef SL_PARSERS_MYSQL_SCHEMA_H
 #define SL_PARSERS_MYSQL_SCHEMA_H
 
-#include "dataplane/base/err.h"
-#include "dataplane/base/slice.h"
-
-#define MYSQL_SCHEMA_COLS_MAX 4096 /* of a table, as in the servers */
+#include "parsers/mysql/table.h"
 
 /* The type as it was declared. */
-enum mysql_kind {
-	MYSQL_KIND_OTHER, /* a type of a server to come: its name stands, its type is not checked */
-	MYSQL_KIND_TINYINT, /* also BOOL */
-	MYSQL_KIND_SMALLINT,
-	MYSQL_KIND_MEDIUMINT,
-	MYSQL_KIND_INT,
-	MYSQL_KIND_BIGINT, /* also SERIAL */
-	MYSQL_KIND_DECIMAL,
-	MYSQL_KIND_FLOAT,
-	MYSQL_KIND_DOUBLE,
-	MYSQL_KIND_BIT,
-	MYSQL_KIND_DATE,
-	MYSQL_KIND_TIME,
-	MYSQL_KIND_DATETIME,
-	MYSQL_KIND_TIMESTAMP,
-	MYSQL_KIND_YEAR,
-	MYSQL_KIND_CHAR, /* BINARY, VARBINARY and the BLOBs are these with charset binary */
-	MYSQL_KIND_VARCHAR,
-	MYSQL_KIND_TINYTEXT,
-	MYSQL_KIND_TEXT,
-	MYSQL_KIND_MEDIUMTEXT,
-	MYSQL_KIND_LONGTEXT,
-	MYSQL_KIND_ENUM,
-	MYSQL_KIND_SET,
-	MYSQL_KIND_JSON, /* MariaDB: LONGTEXT on the wire */
-	MYSQL_KIND_GEOMETRY,
-	MYSQL_KIND_VECTOR, /* MariaDB: VARCHAR on the wire */
-	MYSQL_KIND_UUID,   /* these three: MariaDB, STRING on the wire, 16, 4 and 16 bytes */
-	MYSQL_KIND_INET4,
-	MYSQL_KIND_INET6,
+enum mysql_decl {
+	MYSQL_DECL_OTHER, /* a type of a server to come: the name stands, the type is not checked */
+	MYSQL_DECL_TINYINT, /* also BOOL */
+	MYSQL_DECL_SMALLINT,
+	MYSQL_DECL_MEDIUMINT,
+	MYSQL_DECL_INT,
+	MYSQL_DECL_BIGINT, /* also SERIAL */
+	MYSQL_DECL_DECIMAL,
+	MYSQL_DECL_FLOAT,
+	MYSQL_DECL_DOUBLE,
+	MYSQL_DECL_BIT,
+	MYSQL_DECL_DATE,
+	MYSQL_DECL_TIME,
+	MYSQL_DECL_DATETIME,
+	MYSQL_DECL_TIMESTAMP,
+	MYSQL_DECL_YEAR,
+	MYSQL_DECL_CHAR, /* BINARY, VARBINARY and the BLOBs are these with charset BINARY */
+	MYSQL_DECL_VARCHAR,
+	MYSQL_DECL_TINYTEXT,
+	MYSQL_DECL_TEXT,
+	MYSQL_DECL_MEDIUMTEXT,
+	MYSQL_DECL_LONGTEXT,
+	MYSQL_DECL_ENUM,
+	MYSQL_DECL_SET,
+	MYSQL_DECL_JSON, /* MariaDB: LONGTEXT on the wire */
+	MYSQL_DECL_GEOMETRY,
+	MYSQL_DECL_VECTOR, /* MariaDB: VARCHAR on the wire */
+	MYSQL_DECL_UUID,   /* these three: MariaDB, STRING on the wire */
+	MYSQL_DECL_INET4,
+	MYSQL_DECL_INET6,
+	MYSQL_N_DECL,
 };
 
 enum {
 	MYSQL_COL_UNSIGNED = 1,
-	MYSQL_COL_CHARSET_GUESSED = 2, /* from the server's default: the database's is not known */
+	MYSQL_COL_CHARSET_GUESSED = 2, /* the server's default: the database's is not known */
 	MYSQL_COL_LABELS_UNKNOWN = 4,  /* ENUM or SET, whose labels could not be read */
 	MYSQL_COL_WIDENED = 8,         /* CONVERT TO may have made the TEXT type larger */
 	MYSQL_COL_COMPRESSED = 16,     /* MariaDB: types 140 and 141 on the wire */
 	MYSQL_COL_GENERATED = 32,
-	MYSQL_COL_FROM_TABLE = 64, /* the charset follows the table's default (inside only) */
 };
 
 struct mysql_schema_col {
 	uint32_t name_off, labels_off; /* from the start of the table */
-	uint32_t length;               /* characters, bytes, bits or digits as declared; 0: not */
+	uint32_t length; /* characters, bytes, bits or digits as declared; 0: not said */
 	uint16_t name_len, n_labels;
-	uint16_t collation; /* the default collation of its charset (63 binary, 45 utf8mb4, 8
-			     * latin1, 28 gbk, ...); 0: not known, or no text */
-	uint8_t kind, flags;
-	uint8_t decimals; /* of DECIMAL; fraction digits of TIME, DATETIME, TIMESTAMP */
+	uint8_t decl, flags;    /* enum mysql_decl */
+	uint8_t charset;        /* enum mysql_charset */
+	uint8_t char_bytes_max; /* of its charset, 0: not known */
+	uint8_t decimals;       /* of DECIMAL; of the fraction of TIME, DATETIME, TIMESTAMP */
 };
 
-/* One version of one table: header, columns, labels and text in one block. */
-struct mysql_schema_table {
-	uint32_t bytes; /* of the block */
-	uint32_t entry;
-	uint64_t from; /* it holds from this position of its log on */
-	uint32_t n_cols;
-	uint16_t collation; /* the table's default, 0: not known */
-	uint8_t flags;
-	struct mysql_schema_col cols[];
-};
-
-/* A label of an ENUM or SET, as it stands behind the columns. */
+/* A label of an ENUM or SET. */
 struct mysql_schema_label {
 	uint32_t off, len;
 };
 
+/* One version of one table: this, columns, labels and text in one block. */
+struct mysql_schema_table {
+	uint32_t bytes;   /* of the block */
+	uint32_t version; /* its owner, inside schema.c */
+	uint32_t n_cols;
+	uint32_t key_off; /* database and name, one behind the other */
+	uint16_t db_len, name_len;
+	uint8_t charset, char_bytes_max; /* the table's default */
+	uint8_t flags;
+	struct mysql_schema_col cols[];
+};
+
 struct mysql_schema;
 
-/* Turns text of character set @collation into UTF-8: at most @cap bytes to @out. Returns the bytes,
- * or SIZE_MAX: not that charset, no room, or the charset is not known.
- */
-typedef size_t mysql_schema_to_utf8(void *ctx, uint16_t collation, struct slice in, uint8_t *out,
-				    size_t cap);
-
 struct mysql_schema_conf {
-	uint32_t versions_max;         /* of all tables together, and databases; 0: 8192 */
-	size_t bytes_max;              /* of all of them; 0: 64 MiB (touched only where used) */
-	bool ignore_case;              /* lower_case_table_names is not 0 at the server */
-	mysql_schema_to_utf8 *to_utf8; /* NULL: names outside ASCII are known in UTF-8 only */
-	void *to_utf8_ctx;
+	uint32_t versions_max; /* of all tables and databases together; 0: 8192 */
+	size_t bytes_max; /* of all of them, below 4 GiB; 0: 64 MiB (memory only as it fills) */
+	bool ignore_case; /* lower_case_table_names is not 0 at the server */
+	const struct mysql_charsets *charsets; /* borrowed; NULL: names and labels are UTF-8 */
 };
 
 struct mysql_schema_stats {
@@ -115,7 +106,6 @@ struct mysql_schema_stats {
 	uint64_t unknown;   /* tables that a statement made unknown */
 	uint64_t no_room;   /* of these: for want of room */
 	uint64_t forgotten; /* superseded versions that made room for others */
-	uint32_t tables;    /* now known */
 };
 
 /* Returns 0, -ENOMEM, or -EINVAL. */
@@ -126,18 +116,18 @@ void mysql_schema_destroy(struct mysql_schema *sc);
 /* What a dump gave. @why is static text about the first table that is unknown, or NULL. */
 struct mysql_schema_loaded {
 	uint32_t tables, unknown;
-	uint32_t line;
+	uint32_t line; /* of that table, from 1 */
 	const char *why;
 };
 
-/* Reads the text of `mysqldump --no-data` (data in it is passed over) as log 0. Returns 0 (look at
- * @ret), or -EINVAL: there is no table in it. Main, before the worker starts.
+/* Reads the text of `mysqldump --no-data` (data in it is passed over) as log 0. Returns 0 (then
+ * look at *ret), or -EINVAL: there is no table in it. Main, before the worker starts.
  */
 int mysql_schema_load(struct mysql_schema *sc, struct slice dump, struct mysql_schema_loaded *ret,
 		      struct err *e);
 
-/* A place in a log as one number: file names of a log end in a number, then counts the position.
- * Positions are those of the event headers, also beyond 4 GiB when the caller has counted on.
+/* A place in a log as one number: the names of a log's files end in a number, and within a file the
+ * position counts: that of event headers, or beyond 4 GiB when the caller has counted on.
  */
 uint64_t mysql_schema_place(struct slice file_name, uint64_t pos);
 
@@ -154,36 +144,38 @@ static inline struct slice mysql_schema_name(const struct mysql_schema_table *t,
 	return slice_of((const uint8_t *)t + c->name_off, c->name_len);
 }
 
-/* @idx from 0. Labels are UTF-8. The value of ENUM is idx + 1, of SET bit idx. */
+/* @idx from 0. Labels are UTF-8. The value of ENUM is idx + 1, that of SET is bit idx. */
 static inline struct slice mysql_schema_label(const struct mysql_schema_table *t, uint32_t col,
 					      uint32_t idx)
 {
+	const uint8_t *base = (const uint8_t *)t;
 	const struct mysql_schema_label *l =
-		(const struct mysql_schema_label *)((const uint8_t *)t + t->cols[col].labels_off) +
-		idx;
-	return slice_of((const uint8_t *)t + l->off, l->len);
+		(const struct mysql_schema_label *)(base + t->cols[col].labels_off) + idx;
+	return slice_of(base + l->off, l->len);
 }
 
-/* The columns as a table map has them. */
+/* The columns as a table map has them, before any of its optional metadata. */
 struct mysql_schema_seen {
 	uint32_t n_cols;
-	const uint8_t *types; /* as in the event: ENUM and SET are 254 */
-	/* The column's metadata: one byte as it is; VARCHAR and BIT their two bytes little-endian
-	 * (BIT: bits | bytes << 8); STRING, ENUM, SET and DECIMAL first byte << 8 | second; 0.
-	 */
-	const uint16_t *meta;
-	const uint8_t *is_unsigned; /* one byte a column, or NULL: the map does not say */
+	const uint8_t *types;  /* as in the event: ENUM and SET are 254 */
+	struct slice metadata; /* the block behind the types, as it is */
 };
 
 struct mysql_schema_mismatch {
 	uint32_t col;        /* index of the column; n_cols of the shorter one when counts differ */
-	const char *what;    /* static text: "number of columns", "type", "length", "signedness" */
-	uint32_t want, seen; /* counts; enum mysql_kind and type; declared and seen length */
+	const char *what;    /* "number of columns", "type", "length", "metadata is cut" */
+	uint32_t want, seen; /* counts; enum mysql_decl and type; declared and seen length */
 };
 
-/* Does the table map agree with the schema? False: *ret says where not. Call it once a table map.
- */
+/* Does the table map agree with the schema? False: *ret says where not. Ask once a table map. */
 bool mysql_schema_fits(const struct mysql_schema_table *t, const struct mysql_schema_seen *seen,
 		       struct mysql_schema_mismatch *ret);
+
+/* The schema as table.h takes it, with types from @seen, which fits. @defs has room for n_cols, and
+ * @labels for the labels of all ENUMs and SETs together: those beyond @labels_cap stay unknown.
+ * All of it points into @t.
+ */
+void mysql_schema_defs(const struct mysql_schema_table *t, const struct mysql_schema_seen *seen,
+		       struct mysql_column_def *defs, struct slice *labels, size_t labels_cap);
 
 #endif
