@@ -61,6 +61,7 @@ enum mysql_charset {
 };
 
 #define MYSQL_UTF8_FACTOR 3
+#define MYSQL_UTF8_MAX    4 /* bytes of one character */
 
 struct mysql_charsets;
 
@@ -83,5 +84,9 @@ const char *mysql_charset_name(enum mysql_charset cs);
  */
 size_t mysql_charset_put(const struct mysql_charsets *c, enum mysql_charset cs, struct slice s,
 			 uint8_t *out, bool *io_invalid);
+
+/* The same, as far as @out goes (@cap: at least MYSQL_UTF8_MAX); *io_s is what was not read. */
+size_t mysql_charset_some(const struct mysql_charsets *c, enum mysql_charset cs, struct slice *io_s,
+			  uint8_t *out, size_t cap, bool *io_invalid);
 
 #endif

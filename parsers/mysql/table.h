@@ -14,6 +14,8 @@
 #ifndef SL_PARSERS_MYSQL_TABLE_H
 #define SL_PARSERS_MYSQL_TABLE_H
 
+#include <assert.h>
+
 #include "parsers/mysql/charset.h"
 #include "parsers/mysql/event.h"
 
@@ -78,36 +80,40 @@ struct mysql_column_def {
 	uint32_t n_labels;
 };
 
-/* A column, ready for its values. 48 bytes. */
+/* A column, ready for its values. */
 struct mysql_column {
-	uint8_t type;    /* enum mysql_type, the real one: STRING with ENUM inside is ENUM */
-	uint8_t charset; /* enum mysql_charset */
-	uint8_t kind;    /* enum mysql_kind */
-	bool is_unsigned;
-	uint8_t len_bytes; /* of a length or number in front of the value or instead of it */
+	uint8_t type;      /* enum mysql_type, the real one: STRING with ENUM inside is ENUM */
+	uint8_t charset;   /* enum mysql_charset */
+	uint8_t kind;      /* enum mysql_kind */
+	uint8_t fixed;     /* bytes of every value; 0: a length of len_bytes stands in front */
+	uint8_t len_bytes; /* 0 to 4 */
 	uint8_t frac;      /* digits of fraction: temporal types, DECIMAL */
 	uint8_t precision; /* DECIMAL: digits in all */
+	bool is_unsigned;
 	bool invisible, in_key;
 	uint16_t meta; /* as it stood in the table map */
 	uint16_t n_labels;
-	uint16_t bytes_max; /* of a STRING: its declared length in bytes */
+	uint16_t bytes_max; /* STRING, VARCHAR: the declared length in bytes */
 	uint16_t key_len;
-	uint16_t name_len;  /* name: UTF-8, as it is */
-	const uint8_t *key; /* `"name":`, escaped; padded */
-	const uint8_t *name;
-	const struct slice *labels; /* UTF-8, inside of JSON strings: escaped */
+	uint16_t name_len;
+	const uint8_t *key;         /* `,"name":`, escaped: as it stands in a row's text */
+	const uint8_t *name;        /* UTF-8, as it is */
+	const struct slice *labels; /* of ENUM and SET: the inside of JSON strings */
 };
+
+static_assert(sizeof(struct mysql_column) == 48, "tables are sized by this");
 
 struct mysql_table {
 	uint64_t id;
 	struct slice db, name; /* as in the event: UTF-8 */
 	uint16_t flags;
 	uint16_t n_columns;
-	uint16_t n_json; /* columns of type JSON: the bits of a partial update */
-	bool named;      /* columns have their real names: by metadata, or by the schema */
-	bool typed;      /* signedness is known */
-	bool has_key;    /* in_key is known */
-	size_t bytes;    /* of the block, all in all */
+	uint16_t n_json;   /* columns of type JSON: the bits of a partial update */
+	bool named;        /* columns have their real names: by metadata, or by the schema */
+	bool typed;        /* signedness is known */
+	bool has_key;      /* in_key is known */
+	bool old_temporal; /* MariaDB: columns whose width has to be guessed */
+	size_t bytes;      /* of the block, all in all */
 	struct mysql_column columns[];
 };
 

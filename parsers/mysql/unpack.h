@@ -3,9 +3,10 @@
  *
  * In:     compressed bytes.
  * Out:    bytes in the buffers of struct mysql_unpack, padded by SL_PAD.
- * Owns:   two buffers, one inflater, one zstd context: all made at create.
+ * Owns:   three buffers, one inflater, one zstd context: all made at create.
  * Runs:   create: main; the rest: worker. One per worker.
- * Limits: bytes_max each for the events of a transaction and for one event; TOO_LARGE beyond.
+ * Limits: bytes_max each for the events of a transaction, for one event, for one value; TOO_LARGE
+ * beyond.
  */
 #ifndef SL_PARSERS_MYSQL_UNPACK_H
 #define SL_PARSERS_MYSQL_UNPACK_H
@@ -29,9 +30,10 @@ enum mysql_fault mysql_unpack_payload(struct mysql_unpack *u, const struct mysql
 enum mysql_fault mysql_unpack_event(struct mysql_unpack *u, struct slice block,
 				    struct slice *ret_body);
 
-/* One value of a compressed column, into @out (@cap bytes). Returns its length, or -1 for bytes
- * that do not decompress, -2 when @cap is too small.
+/* One value of a compressed column. The result lives until the next value; it has a buffer of its
+ * own, so that values inside of unpacked events can be read.
  */
-int64_t mysql_unpack_column(struct mysql_unpack *u, struct slice block, uint8_t *out, size_t cap);
+enum mysql_fault mysql_unpack_column(struct mysql_unpack *u, struct slice block,
+				     struct slice *ret_value);
 
 #endif
