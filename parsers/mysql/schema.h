@@ -171,11 +171,12 @@ struct mysql_schema_mismatch {
 bool mysql_schema_fits(const struct mysql_schema_table *t, const struct mysql_schema_seen *seen,
 		       struct mysql_schema_mismatch *ret);
 
-/* The schema as table.h takes it, with types from @seen, which fits. @defs has room for n_cols, and
- * @labels for the labels of all ENUMs and SETs together: those beyond @labels_cap stay unknown.
- * All of it points into @t.
+/* The schema as table.h takes it, with types from @seen, which fits. @defs has room for
+ * seen->n_cols (MariaDB may hide a column at the end, see schema_fits.c), and @labels for the
+ * labels of all ENUMs and SETs together: those beyond @labels_cap stay unknown. All of it points
+ * into @t. Returns the number of defs.
  */
-void mysql_schema_defs(const struct mysql_schema_table *t, const struct mysql_schema_seen *seen,
-		       struct mysql_column_def *defs, struct slice *labels, size_t labels_cap);
+uint32_t mysql_schema_defs(const struct mysql_schema_table *t, const struct mysql_schema_seen *seen,
+			   struct mysql_column_def *defs, struct slice *labels, size_t labels_cap);
 
 #endif
