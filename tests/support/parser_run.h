@@ -34,7 +34,7 @@ struct run_direction {
 
 struct parser_run {
 	const struct parser *parser;
-	void *conf, *state;
+	void *conf, *state, *pool;
 	uint64_t time_ns;
 	unsigned burst; /* frames a burst */
 	bool bad;       /* the parser gave up a direction */
