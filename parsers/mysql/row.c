@@ -84,13 +84,6 @@ enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mys
 	enum mysql_fault fault = rows_head(&w, ev->type, f->post_len[ev->type], r);
 	if (fault)
 		return fault;
-	if (is_compressed(ev->type)) {
-		struct slice body = {w.p, wire_left(&w)};
-		fault = u ? mysql_unpack_event(u, body, &body) : MYSQL_F_COMPRESSION;
-		if (fault)
-			return fault;
-		w = wire_of(body);
-	}
 	if (wire_left(&w) == 0 || r->table_id == DUMMY_TABLE_ID) {
 		r->data = (struct slice){w.p, 0};
 		return MYSQL_F_OK;
@@ -108,6 +101,8 @@ enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mys
 	if (r->op == MYSQL_OP_UPDATE && !read_bitmap(&w, (unsigned)n, r->present[MYSQL_AFTER]))
 		return MYSQL_F_BODY;
 	r->data = (struct slice){w.p, wire_left(&w)};
+	if (is_compressed(ev->type) && r->data.len)
+		return u ? mysql_unpack_event(u, r->data, &r->data) : MYSQL_F_COMPRESSION;
 	return MYSQL_F_OK;
 }
 

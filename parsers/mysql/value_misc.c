@@ -41,32 +41,10 @@ enum mysql_fault value_put_vector(struct slice s, struct mysql_out *out)
 	return fault ? fault : OUT_LIT(out, "]");
 }
 
-/* MariaDB keeps the parts of a UUID of version 1 to 5 in the order of their weight:
- *
- *     llllllll-mmmm-Vhhh-vsss-nnnnnnnnnnnn   is stored as   nnnnnnnnnnnn-vsss-Vhhh-mmmm-llllllll
- *
- * What would be no variant of RFC 4122 or a version of 6 and above is stored as it is written.
- */
-static void uuid_order(const uint8_t *p, uint8_t *uuid)
-{
-	bool swapped = (p[6] & 0x80) == 0x80 && (p[8] & 0xf0) != 0 && (p[8] & 0xf0) <= 0x50;
-	bool plain = (p[8] & 0xc0) == 0x80 && (p[6] & 0xf0) > 0x50;
-	if (!swapped && plain) {
-		memcpy(uuid, p, 16);
-		return;
-	}
-	memcpy(uuid, p + 12, 4);
-	memcpy(uuid + 4, p + 10, 2);
-	memcpy(uuid + 6, p + 8, 2);
-	memcpy(uuid + 8, p + 6, 2);
-	memcpy(uuid + 10, p, 6);
-}
-
-static char *put_uuid(char *o, const uint8_t *p)
+/* In the order of its text, also where the server keeps it in another one. */
+static char *put_uuid(char *o, const uint8_t *uuid)
 {
 	static const char hex[] = "0123456789abcdef";
-	uint8_t uuid[16];
-	uuid_order(p, uuid);
 	for (int i = 0; i < 16; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*o++ = '-';
