@@ -78,6 +78,7 @@ enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mys
 	struct wire w = wire_of(ev->body);
 	r->op = (uint8_t)mysql_event_op(ev->type);
 	r->partial = ev->type == MYSQL_EV_PARTIAL_UPDATE_ROWS;
+	r->checked = false;
 	r->n_columns = 0;
 	if (!r->op)
 		return MYSQL_F_TYPE;
@@ -204,6 +205,37 @@ static enum mysql_fault row_measure(const struct mysql_rows *r, const struct mys
 	return row->bytes.len ? MYSQL_F_OK : MYSQL_F_VALUE;
 }
 
+static bool image_plausible(const struct mysql_table *t, const struct mysql_rows *r,
+			    enum mysql_side side, struct slice bytes)
+{
+	struct image im;
+	struct cell cell;
+	if (bytes.len == 0)
+		return true;
+	image_open(&im, t, r, side, bytes);
+	while (image_next(&im, &cell))
+		if (!cell.null && !value_time_plausible(&t->columns[cell.column], cell.value))
+			return false;
+	return true;
+}
+
+static bool rows_plausible(const struct mysql_rows *rows, const struct mysql_table *t)
+{
+	struct mysql_rows r = *rows;
+	struct mysql_row row;
+	while (r.data.len) {
+		if (row_measure(&r, t, &row))
+			return false;
+		struct slice before = {row.bytes.ptr, row.len[0]};
+		struct slice after = {row.bytes.ptr + row.len[0], row.len[1]};
+		if (!image_plausible(t, &r, MYSQL_BEFORE, before) ||
+		    !image_plausible(t, &r, MYSQL_AFTER, after))
+			return false;
+		r.data = slice_from(r.data, row.bytes.len);
+	}
+	return true;
+}
+
 enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table *t,
 				 struct mysql_row *ret_row)
 {
@@ -211,10 +243,13 @@ enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table 
 		return MYSQL_F_END;
 	if (r->n_columns != t->n_columns)
 		return MYSQL_F_COLUMNS;
+	if (t->old_temporal && !r->checked && !rows_plausible(r, t))
+		return MYSQL_F_OLD_TEMPORAL;
+	r->checked = true;
 	struct mysql_row row;
 	enum mysql_fault fault = row_measure(r, t, &row);
 	if (fault)
-		return t->old_temporal ? MYSQL_F_OLD_TEMPORAL : fault;
+		return fault;
 	r->data = slice_from(r->data, row.bytes.len);
 	*ret_row = row;
 	return MYSQL_F_OK;
@@ -273,21 +308,28 @@ static enum mysql_fault put_cell(const struct mysql_decoder *d, const struct mys
 	}
 }
 
-/* The value before of a column, where the row has it. */
-static bool find_before(const struct mysql_table *t, const struct mysql_rows *r,
-			const struct mysql_row *row, unsigned column, struct slice *ret)
-{
+/* The image before, walked along with the one after: partial updates apply to its values. */
+struct before {
 	struct image im;
 	struct cell cell;
-	if (!image_open(&im, t, r, MYSQL_BEFORE, (struct slice){row->bytes.ptr, row->len[0]}))
-		return false;
-	while (image_next(&im, &cell)) {
-		if (cell.column == column) {
-			*ret = cell.value;
-			return !cell.null;
-		}
-	}
-	return false;
+	bool more;
+};
+
+static void before_open(struct before *b, const struct mysql_table *t, const struct mysql_rows *r,
+			const struct mysql_row *row)
+{
+	struct slice bytes = {row->bytes.ptr, row->len[MYSQL_BEFORE]};
+	b->more = r->partial && image_open(&b->im, t, r, MYSQL_BEFORE, bytes) &&
+		  image_next(&b->im, &b->cell);
+}
+
+/* The value before of @column, where the row has it; columns are asked for in order. */
+static const struct slice *before_value(struct before *b, unsigned column)
+{
+	while (b->more && b->cell.column < column)
+		b->more = image_next(&b->im, &b->cell);
+	bool has = b->more && b->cell.column == column && !b->cell.null;
+	return has ? &b->cell.value : NULL;
 }
 
 static enum mysql_fault put_image(const struct mysql_decoder *d, const struct mysql_table *t,
@@ -299,21 +341,18 @@ static enum mysql_fault put_image(const struct mysql_decoder *d, const struct my
 	size_t start = out->len;
 	struct image im;
 	struct cell cell;
+	struct before before;
 	if (!image_open(&im, t, r, side, bytes))
 		return MYSQL_F_VALUE;
+	before_open(&before, t, r, row);
 	while (image_next(&im, &cell)) {
 		const struct mysql_column *c = &t->columns[cell.column];
-		struct slice before;
 		enum mysql_fault fault = out_lit(out, (const char *)c->key, c->key_len);
-		if (fault)
-			return fault;
-		if (cell.null)
+		if (!fault && cell.null)
 			fault = OUT_LIT(out, "null");
-		else if (cell.partial)
-			fault = mjson_put_diff(
-				find_before(t, r, row, cell.column, &before) ? &before : NULL,
-				cell.value, out);
-		else
+		else if (!fault && cell.partial)
+			fault = mjson_put_diff(before_value(&before, cell.column), cell.value, out);
+		else if (!fault)
 			fault = put_cell(d, c, cell.value, out);
 		if (fault)
 			return fault;

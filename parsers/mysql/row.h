@@ -10,6 +10,8 @@
  *     bitmap: columns present (before) | update: bitmap: columns present (after) |
  *     { image before (update, delete), image after (write, update) }...
  *
+ *     MariaDB's compressed events: all behind the bitmaps is one zlib block
+ *
  *     image: a bit each present column: is NULL | the values of the others
  *
  * Typical use:
@@ -40,9 +42,10 @@ struct mysql_rows {
 	uint64_t table_id;
 	uint16_t flags;
 	uint16_t n_columns;
-	uint8_t op;                               /* enum mysql_op */
-	bool partial;                             /* PARTIAL_UPDATE_ROWS */
-	struct slice data;                        /* images that are not read yet; borrowed */
+	uint8_t op;        /* enum mysql_op */
+	bool partial;      /* PARTIAL_UPDATE_ROWS */
+	bool checked;      /* rows of an old temporal format are plausible, all of them */
+	struct slice data; /* images that are not read yet; borrowed */
 	uint8_t present[2][MYSQL_BITMAP_MAX + 8]; /* by enum mysql_side */
 };
 
@@ -57,7 +60,10 @@ struct mysql_row {
 enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mysql_format *f,
 				  struct mysql_unpack *u, struct mysql_rows *ret_r);
 
-/* The next row, or END. After any other fault the rest of the event cannot be read. */
+/* The next row, or END. After any other fault the rest of the event cannot be read. OLD_TEMPORAL
+ * comes before the first row: with columns whose width is not told, rows are believed when they end
+ * where the event ends and all their times are ones that a clock can show.
+ */
 enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table *t,
 				 struct mysql_row *ret_row);
 

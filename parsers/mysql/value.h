@@ -60,6 +60,9 @@ size_t value_text_packed_date(char *out, int64_t packed);
 enum mysql_fault value_put_time(const struct mysql_column *c, struct slice s,
 				struct mysql_out *out);
 
+/* False for a TIME, DATETIME or TIMESTAMP of the old format that no clock shows. */
+bool value_time_plausible(const struct mysql_column *c, struct slice s);
+
 /* value_set.c: ENUM and SET. */
 enum mysql_fault value_put_labels(const struct mysql_column *c, struct slice s,
 				  struct mysql_out *out);

@@ -161,6 +161,22 @@ static char *put_old_datetime(char *o, const uint8_t *p)
 	return put_hms(o, time / 10000, time / 100 % 100, time % 100);
 }
 
+bool value_time_plausible(const struct mysql_column *c, struct slice s)
+{
+	if (c->type == MYSQL_T_TIME) {
+		int32_t v = (int32_t)(wire_le24(s.ptr) << 8) >> 8;
+		v = v < 0 ? -v : v;
+		return v <= 8385959 && v / 100 % 100 < 60 && v % 100 < 60;
+	}
+	if (c->type == MYSQL_T_DATETIME) {
+		uint64_t v = wire_le64(s.ptr);
+		return v <= 99991231235959ull && v / 100000000 % 100 <= 12 &&
+		       v / 1000000 % 100 <= 31 && v / 10000 % 100 < 24 && v / 100 % 100 < 60 &&
+		       v % 100 < 60;
+	}
+	return true;
+}
+
 enum mysql_fault value_put_time(const struct mysql_column *c, struct slice s, struct mysql_out *out)
 {
 	char *o = (char *)out_room(out, VALUE_TIME_MAX);
