@@ -1,5 +1,6 @@
 #include "parsers/mysql/ddl_build.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "dataplane/base/text.h"

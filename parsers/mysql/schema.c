@@ -1,5 +1,6 @@
 #include "parsers/mysql/schema.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "dataplane/base/mem.h"
