@@ -66,7 +66,8 @@ static void put_done(struct ddl *d, const char *why, bool same)
 void ddl_commit(struct ddl *d, const struct schema_key *k)
 {
 	bool same = false;
-	put_done(d, build_commit(d->sc, k, d->q->place, &same), same);
+	const char *why = build_commit(d->sc, k, d->q->place, &same);
+	put_done(d, why, same);
 }
 
 /* Taking a block may make room by forgetting versions, but not this one. */
@@ -75,7 +76,8 @@ void ddl_copy(struct ddl *d, const struct schema_key *k, uint32_t from)
 	struct schema_version *v = &d->sc->versions[from];
 	bool same = false, pinned = v->pinned;
 	v->pinned = true;
-	put_done(d, build_copy(d->sc, k, d->q->place, from, &same), same);
+	const char *why = build_copy(d->sc, k, d->q->place, from, &same);
+	put_done(d, why, same);
 	v->pinned = pinned;
 }
 

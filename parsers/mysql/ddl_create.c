@@ -67,7 +67,9 @@ bool ddl_options(struct ddl *d, bool alter)
 			return true;
 		if (!alter && query_follows(s))
 			return false;
-		if (s->punct == '(' || s->punct == ')')
+		if (s->punct == ')')
+			return ddl_fail(d, "a parenthesis that closes nothing");
+		if (s->punct == '(')
 			sql_skip(s);
 		else
 			option(d);
