@@ -59,8 +59,8 @@ const struct opt config_match_opts[] = {
 
 const char *const config_match_names[] = {"host", "path", "methods", NULL};
 
-static const char *const later_keys[] = {"shed", "tables", "schema", "stream", NULL};
-static const char *const later_parsers[] = {"gelf", "forward", "lumberjack", "mysql", NULL};
+static const char *const later_keys[] = {"shed", "stream", NULL};
+static const char *const later_parsers[] = {"gelf", "forward", "lumberjack", NULL};
 
 bool config_is_match_name(const char *name)
 {

@@ -92,8 +92,10 @@ static int build_handoff(struct topology *t, bool wait, struct err *e)
 		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++)
 		sink_of[q] = (uint16_t)c->queues[q].sink;
+	size_t frame_max =
+		frame_limit_max(&c->frame, t->pipeline->frame_sources, (unsigned)c->n_sources);
 	int rc = handoff_create(t->n_workers, (unsigned)c->n_queues, sink_of, (unsigned)c->n_sinks,
-				BATCH_CAP(c->frame.bytes_max), wait, &t->handoff, e);
+				BATCH_CAP(frame_max), wait, &t->handoff, e);
 	mem_free(sink_of);
 	return rc;
 }

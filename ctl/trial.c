@@ -27,7 +27,8 @@ struct trial {
 int trial_create(const struct pipeline *p, struct trial **ret_t, struct err *e)
 {
 	const struct config *c = p->conf;
-	size_t frame_max = c->frame.bytes_max;
+	unsigned n = (unsigned)c->n_sources;
+	size_t frame_max = frame_limit_max(&c->frame, p->frame_sources, n);
 	struct trial *t = mem_alloc(sizeof(*t));
 	if (!t)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -36,12 +37,11 @@ int trial_create(const struct pipeline *p, struct trial **ret_t, struct err *e)
 	int rc = arena_init(&t->batch.arena, WORKER_ARENA_BYTES(frame_max));
 	if (rc < 0)
 		err_set(e, rc, "no memory for a batch");
-	unsigned n = (unsigned)c->n_sources;
 	if (rc < 0 || (rc = decode_create(&c->decode, &t->decode, e)) < 0 ||
 	    (rc = flow_create(&c->flow, &t->flow, e)) < 0 ||
 	    (rc = frame_create(&c->frame, p->frame_sources, n, t->flow, &t->frame, e)) < 0 ||
-	    (rc = extract_create(p->extract_sources, n, 4 * frame_max, p->names, &t->extract, e)) <
-		    0) {
+	    (rc = extract_create(p->extract_sources, n, 4 * c->frame.bytes_max, p->names,
+				 &t->extract, e)) < 0) {
 		trial_destroy(t);
 		return rc;
 	}

@@ -159,7 +159,7 @@ int worker_run(struct worker *w)
 int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct err *e)
 {
 	int rc = -ENOMEM;
-	size_t frame_max = conf->frame->bytes_max;
+	size_t frame_max = frame_limit_max(conf->frame, conf->frame_sources, conf->n_sources);
 	struct worker *w = mem_alloc(sizeof(*w));
 	if (!w) {
 		capture_close(conf->capture);
@@ -176,8 +176,8 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	    (rc = flow_create(conf->flow, &w->flow, e)) < 0 ||
 	    (rc = frame_create(conf->frame, conf->frame_sources, conf->n_sources, w->flow,
 			       &w->frame, e)) < 0 ||
-	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * frame_max, conf->names,
-				 &w->extract, e)) < 0)
+	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
+				 conf->names, &w->extract, e)) < 0)
 		goto fail;
 	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
 		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");

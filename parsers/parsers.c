@@ -4,6 +4,7 @@
 const struct parser *const parsers[] = {
 	&parser_syslog,
 	&parser_http1,
+	&parser_mysql,
 	&parser_lines,
 	NULL,
 };

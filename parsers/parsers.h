@@ -13,6 +13,7 @@
 
 extern const struct parser parser_http1;
 extern const struct parser parser_lines;
+extern const struct parser parser_mysql;
 extern const struct parser parser_syslog;
 
 /* The example of STYLE 5: built and tested, but not in the table. */

@@ -26,7 +26,8 @@ static int start_foreign(struct file *f)
 	char hex[16];
 	put_hex(slice_of(b->at, block_left(b)), hex);
 	return block_fail(b, -EINVAL, 0,
-			  "expected pcap 2.4 or pcapng, found bytes %s(other formats go through "
+			  "expected pcap 2.4, pcapng or a binary log, found bytes %s(other formats "
+			  "go through "
 			  "libpcap, from plain files only)",
 			  hex);
 }
@@ -42,6 +43,10 @@ static int start_format(struct file *f)
 	if (magic == PCAPNG_MAGIC) {
 		f->format = FILE_PCAPNG;
 		return file_pcapng_start(f);
+	}
+	if (magic == BINLOG_MAGIC) {
+		f->format = FILE_BINLOG;
+		return file_binlog_start(f);
 	}
 	f->pcap.swap = magic == bswap_32(PCAP_MAGIC_MICRO) || magic == bswap_32(PCAP_MAGIC_NANO);
 	uint32_t ours = f->pcap.swap ? bswap_32(magic) : magic;
@@ -79,6 +84,8 @@ void file_fini(struct file *f)
 {
 	if (f->format == FILE_PCAPNG)
 		file_pcapng_fini(f);
+	if (f->format == FILE_BINLOG)
+		file_binlog_fini(f);
 	if (f->format == FILE_FOREIGN)
 		file_foreign_fini(f);
 	block_fini(&f->block);
@@ -92,6 +99,8 @@ int file_rewind(struct file *f)
 	if (rc)
 		return rc;
 	/* The header is read again, and was right before; a file that has changed may fail. */
+	if (f->format == FILE_BINLOG)
+		return file_binlog_start(f);
 	return f->format == FILE_PCAP ? file_pcap_start(f) : file_pcapng_start(f);
 }
 
@@ -102,6 +111,8 @@ int file_burst(struct file *f, struct pkt_raw *out, unsigned max, bool may_fill)
 		return file_pcap_burst(f, out, max, may_fill);
 	case FILE_PCAPNG:
 		return file_pcapng_burst(f, out, max, may_fill);
+	case FILE_BINLOG:
+		return file_binlog_burst(f, out, max, may_fill);
 	case FILE_FOREIGN:
 		break;
 	}

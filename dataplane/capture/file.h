@@ -14,8 +14,9 @@
 #include "dataplane/capture/file_block.h"
 #include "dataplane/capture/pkt.h"
 
-enum file_format { FILE_PCAP, FILE_PCAPNG, FILE_FOREIGN };
+enum file_format { FILE_PCAP, FILE_PCAPNG, FILE_BINLOG, FILE_FOREIGN };
 
+struct binlog;
 struct foreign;
 struct ng_interface;
 
@@ -46,6 +47,7 @@ struct file {
 	union {
 		struct file_pcap pcap;
 		struct file_pcapng ng;
+		struct binlog *binlog;
 		struct foreign *foreign;
 	};
 };
@@ -76,6 +78,9 @@ int file_pcap_burst(struct file *f, struct pkt_raw *out, unsigned max, bool may_
 int file_pcapng_start(struct file *f);
 void file_pcapng_fini(struct file *f);
 int file_pcapng_burst(struct file *f, struct pkt_raw *out, unsigned max, bool may_fill);
+int file_binlog_start(struct file *f);
+void file_binlog_fini(struct file *f);
+int file_binlog_burst(struct file *f, struct pkt_raw *out, unsigned max, bool may_fill);
 int file_foreign_start(struct file *f);
 int file_foreign_rewind(struct file *f);
 void file_foreign_fini(struct file *f);
@@ -84,6 +89,7 @@ int file_foreign_burst(struct file *f, struct pkt_raw *out, unsigned max, bool m
 #define PCAP_MAGIC_MICRO 0xa1b2c3d4u
 #define PCAP_MAGIC_NANO  0xa1b23c4du
 #define PCAPNG_MAGIC     0x0a0d0d0au
+#define BINLOG_MAGIC     0x6e6962feu /* 0xfe "bin" */
 
 static inline uint16_t file_u16(const uint8_t *p, bool swap)
 {

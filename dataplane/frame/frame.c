@@ -48,6 +48,7 @@ struct frame_stage {
 	uint8_t *sessions;
 	size_t stride, map_bytes;
 	struct carry_pool *pool;
+	void **parser_pools; /* one a source; NULL where its parser needs none */
 	struct frame_out out;
 	size_t pos; /* bytes of the first event that are done: it was left in the middle */
 	bool resumed;
@@ -92,6 +93,32 @@ static size_t state_size_max(const struct frame_source *sources, unsigned n)
 	return max;
 }
 
+size_t frame_limit_max(const struct frame_conf *conf, const struct frame_source *sources,
+		       unsigned n_sources)
+{
+	size_t max = conf->bytes_max;
+	for (unsigned i = 0; i < n_sources; i++)
+		if (frame_limit(conf, sources[i].parser) > max)
+			max = frame_limit(conf, sources[i].parser);
+	return max;
+}
+
+static int create_pools(struct frame_stage *f, struct err *e)
+{
+	f->parser_pools = mem_alloc((f->n_sources + 1) * sizeof(*f->parser_pools));
+	if (!f->parser_pools)
+		return err_set(e, -ENOMEM, "no memory for the frame stage");
+	for (unsigned i = 0; i < f->n_sources; i++) {
+		const struct frame_source *s = &f->sources[i];
+		int r = s->parser->pool_create
+				? s->parser->pool_create(s->conf, &f->parser_pools[i], e)
+				: 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int frame_create(const struct frame_conf *conf, const struct frame_source *sources,
 		 unsigned n_sources, const struct flow *flow, struct frame_stage **ret_f,
 		 struct err *e)
@@ -108,14 +135,19 @@ int frame_create(const struct frame_conf *conf, const struct frame_source *sourc
 	f->map_bytes = f->stride * flow_sessions_max(flow);
 	f->sessions = mem_map(f->map_bytes);
 	f->rows = mem_alloc((n_sources + 1) * sizeof(*f->rows));
+	size_t bytes_max = frame_limit_max(conf, sources, n_sources);
 	if (!f->sessions || !f->rows ||
-	    frame_out_init(&f->out, 4 * conf->bytes_max + SCRATCH_EXTRA) < 0 ||
-	    carry_create(conf->carry_bytes_max, 4 * conf->bytes_max, &f->pool) < 0) {
+	    frame_out_init(&f->out, 4 * bytes_max + SCRATCH_EXTRA) < 0 ||
+	    carry_create(conf->carry_bytes_max, 4 * bytes_max, &f->pool) < 0) {
 		frame_destroy(f);
 		return err_set(e, -ENOMEM, "no memory for %u sessions of %zu bytes",
 			       flow_sessions_max(flow), f->stride);
 	}
-	f->out.bytes_max = conf->bytes_max;
+	int r = create_pools(f, e);
+	if (r < 0) {
+		frame_destroy(f);
+		return r;
+	}
 	*ret_f = f;
 	return 0;
 }
@@ -124,6 +156,10 @@ void frame_destroy(struct frame_stage *f)
 {
 	if (!f)
 		return;
+	for (unsigned i = 0; f->parser_pools && i < f->n_sources; i++)
+		if (f->parser_pools[i])
+			f->sources[i].parser->pool_destroy(f->parser_pools[i]);
+	mem_free(f->parser_pools);
 	carry_destroy(f->pool);
 	frame_out_fini(&f->out);
 	mem_unmap(f->sessions, f->map_bytes);
@@ -286,6 +322,8 @@ static struct parse_result call_parser(struct frame_stage *f, struct frame_sessi
 	in->data = data;
 	in->stream_off = off;
 	in->after_gap = dir->after_gap;
+	in->pool = f->parser_pools[fs->source];
+	out->bytes_max = frame_limit(&f->conf, src->parser);
 	arena_reset(&out->scratch);
 	out->time_ns = in->time_ns;
 	out->source = fs->source;
@@ -324,7 +362,8 @@ static void keep_rest(struct frame_stage *f, struct frame_session *fs, const str
 		row[FRAME_incomplete] += rest.len;
 		return;
 	}
-	unsigned lost = rest.len > f->conf.bytes_max ? FRAME_too_long : FRAME_no_memory;
+	size_t bytes_max = frame_limit(&f->conf, f->sources[fs->source].parser);
+	unsigned lost = rest.len > bytes_max ? FRAME_too_long : FRAME_no_memory;
 	if (lost == FRAME_too_long || !carry_append(f->pool, &dir->unread, rest.ptr, rest.len)) {
 		row[lost] += rest.len;
 		dir->after_gap = true;
@@ -390,7 +429,8 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 		n = left;
 	/* A frame may be as long as bytes_max: only what is needed must fit, the piece is a guess.
 	 */
-	size_t room = f->conf.bytes_max > old ? f->conf.bytes_max - old : 0;
+	size_t bytes_max = frame_limit(&f->conf, f->sources[fs->source].parser);
+	size_t room = bytes_max > old ? bytes_max - old : 0;
 	if (n > room && room && dir->needed <= room)
 		n = room;
 	bool too_long = n > room;

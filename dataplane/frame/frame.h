@@ -31,6 +31,16 @@ struct frame_source {
 	bool port_decides;         /* a session on these ports is ours unless the probe says NO */
 };
 
+/* The longest frame of a source with parser @p. */
+static inline size_t frame_limit(const struct frame_conf *conf, const struct parser *p)
+{
+	return p->bytes_max > conf->bytes_max ? p->bytes_max : conf->bytes_max;
+}
+
+/* The longest frame of all @sources: what batches must hold. */
+size_t frame_limit_max(const struct frame_conf *conf, const struct frame_source *sources,
+		       unsigned n_sources);
+
 struct frame_stage;
 
 int frame_create(const struct frame_conf *conf, const struct frame_source *sources,

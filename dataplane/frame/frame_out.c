@@ -63,11 +63,12 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 	*f = (struct frame){
 		.time_ns = d->time_ns ? d->time_ns : o->time_ns,
 		.stream_off = d->stream_off,
-		.session_id = o->session_id,
+		.session_id = d->identity ? d->identity : o->session_id,
 		.bytes = arena_slice(a, off, d->bytes.len),
 		.body = arena_slice(a, off + (uint32_t)body_at, d->body.len),
 		.meta_name = d->meta_name,
 		.unparsed = d->unparsed,
+		.aux = d->aux,
 		.idx = d->idx,
 		.session = o->session,
 		.origin_off = o->origin_off,
@@ -75,7 +76,7 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 		.source = o->source,
 		.format = FORMAT_NONE,
 		.body_kind = d->body_kind,
-		.dir = o->dir,
+		.dir = d->identity ? 1 : o->dir, /* a part of _id: the same from wire and file */
 		.cut = d->cut || o->cut,
 	};
 	if (d->meta.len)

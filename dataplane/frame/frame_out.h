@@ -19,7 +19,7 @@ struct frame_out {
 	struct frame *frames;
 	unsigned n, cap;
 	struct arena scratch; /* reset before each call of parse */
-	size_t bytes_max;     /* frame.bytes_max; frame_out_init sets it to scratch_max */
+	size_t bytes_max;     /* of the source at hand; frame_out_init sets it to scratch_max */
 
 	/* Stamped on every frame; set by frame for the session at hand. */
 	uint64_t time_ns, session_id;

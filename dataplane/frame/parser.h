@@ -48,6 +48,7 @@ struct parse_in {
 			   * the rest is dropped */
 	bool end;         /* nothing follows in this direction: emit what is complete */
 	bool one_sided;   /* nothing of the other direction has been seen */
+	void *pool;       /* of pool_create; NULL without one, and for probe */
 	uint16_t port[2]; /* of client and server */
 	uint8_t addr[2][16]; /* the same form as struct flow_session */
 };
@@ -76,6 +77,11 @@ struct frame_desc {
 	uint64_t time_ns;      /* 0: the time of the call */
 	const char *unparsed;  /* not NULL: the frame goes out as text with this as `_error` */
 	bool cut;              /* bytes of the frame are missing (snap length, gap) */
+	const void *aux;       /* the parser's own, for extract; see struct parser */
+	/* Not 0: where the frame comes from, when that is not the session (a row change is of a log
+	 * file, whoever reads it): then this, stream_off and idx are the record's _id.
+	 */
+	uint64_t identity;
 };
 
 struct frame_out; /* frame.c */
@@ -104,6 +110,7 @@ struct frame {
 	struct val meta;          /* VAL_JSON or VAL_ABSENT */
 	const char *meta_name;
 	const char *unparsed;
+	const void *aux;
 	uint32_t idx;
 	uint32_t session;    /* index in flow */
 	uint32_t origin_off; /* "_src"/"_dst" text in the arena: see struct rec */
@@ -124,6 +131,9 @@ struct parser {
 		*fields;        /* closed by .name = NULL; the fixed fields of its records */
 	const struct opt *opts; /* source options of this parser, closed by OPT_END; or NULL */
 	size_t conf_size, state_size;
+	/* The longest frame of this protocol, where it must be longer than frame.bytes_max; or 0.
+	 */
+	size_t bytes_max;
 	const char *default_ports; /* for a replay without configuration: "udp:514 tcp:514,601" */
 
 	/* Is this the start of a session of ours? @first: the first bytes of that direction. */
@@ -135,6 +145,15 @@ struct parser {
 	 * and extract makes a record with `message` = body and `_error`. Only with BODY_PARSER.
 	 */
 	const char *(*extract)(const void *conf, const struct frame *f, struct rec_builder *rb);
+
+	/* What must outlive a call of parse, or outgrow the state: one pool for each worker and
+	 * source, made before the worker runs, so that nothing is allocated later. Sessions of all
+	 * ages share it, and are not told when they end: what lies in it is found by a handle in
+	 * the state, and may be gone. What `aux` of a frame points to must stay as it is until
+	 * BATCH_RECS_MAX more frames have been put. Both may be NULL.
+	 */
+	int (*pool_create)(const void *conf, void **ret_pool, struct err *e);
+	void (*pool_destroy)(void *pool);
 };
 
 extern const struct parser *const parsers[]; /* parsers.c, closed by NULL */

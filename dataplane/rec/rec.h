@@ -90,6 +90,7 @@ struct batch {
 struct rec_builder {
 	struct batch *b;
 	const struct schema *schema;
+	struct val stream; /* the record's; VAL_ABSENT: the name of the source */
 	struct val fixed[REC_FIXED_MAX];
 	unsigned n_pairs;
 	unsigned n_pairs_lost; /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */

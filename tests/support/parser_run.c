@@ -50,6 +50,9 @@ void parser_run_init(struct parser_run *run, const struct parser *parser)
 	    frame_out_init(&run->out, SCRATCH_BYTES) < 0 ||
 	    arena_init(&run->batch.arena, ARENA_BYTES) < 0)
 		must(NULL);
+	struct err e;
+	if (parser->pool_create && parser->pool_create(run->conf, &run->pool, &e) < 0)
+		must(NULL);
 	run->rb = must(calloc(1, sizeof(*run->rb)));
 	for (unsigned d = 0; d < 2; d++)
 		run->dirs[d].unread = must(malloc(RUN_UNREAD_MAX));
@@ -86,6 +89,8 @@ void parser_run_fini(struct parser_run *run)
 	free(run->rb);
 	for (unsigned d = 0; d < 2; d++)
 		free(run->dirs[d].unread);
+	if (run->pool)
+		run->parser->pool_destroy(run->pool);
 	munmap(run->guard, RUN_UNREAD_MAX + (size_t)sysconf(_SC_PAGESIZE));
 	arena_fini(&run->batch.arena);
 	frame_out_fini(&run->out);
@@ -197,6 +202,7 @@ static void fill_in(const struct parser_run *run, unsigned dir, struct parse_in 
 		.dir = (uint8_t)dir,
 		.one_sided = !run->dirs[!dir].seen,
 		.port = {run->port[0], run->port[1]},
+		.pool = run->pool,
 	};
 }
 

@@ -35,7 +35,7 @@ struct run_direction {
 
 struct parser_run {
 	const struct parser *parser;
-	void *conf, *state;
+	void *conf, *state, *pool;
 	struct memlist mem; /* texts and lists of conf */
 	uint64_t time_ns;
 	unsigned burst; /* frames a burst */

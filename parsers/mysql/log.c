@@ -1,0 +1,599 @@
+#include "parsers/mysql/log.h"
+
+#include "dataplane/base/text.h"
+#include "dataplane/rec/json_text.h"
+#include "parsers/mysql/ddl.h"
+#include "parsers/mysql/pool.h"
+#include "parsers/mysql/wire.h"
+
+static const char no_map[] = "rows whose table map was not seen";
+static const char row_too_long[] = "a row longer than the memory for it";
+static const char unknown_type[] = "an event type that is not known";
+static const char incident[] = "the server says that changes are missing from its log (incident)";
+static const char in_pieces[] = "a row in pieces (PARTIAL_ROW_DATA), which is not read yet";
+static const char bad_name[] = "a rotation to a log whose name cannot be";
+
+/* One event, or one inside of a compressed transaction. */
+struct reading {
+	struct mysql_pool *p;
+	struct mysql_log *log;
+	const struct mysql_format *format;
+	struct frame_out *out;
+	uint64_t pos, end; /* of the event in its log */
+	const char *why;   /* something of it is lost */
+};
+
+/* --- Where we are ----------------------------------------------------------------------------- */
+
+static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3ull;
+	return h;
+}
+
+/* FNV-1a, and a mixing of its weak upper bits. Not 0. */
+static void identify(struct mysql_log *log)
+{
+	uint64_t h = hash_bytes(0xcbf29ce484222325ull, "mysql", 5);
+	h = hash_bytes(h, &log->server_id, sizeof(log->server_id));
+	h = hash_bytes(h, log->file, log->file_len);
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+	h ^= h >> 32;
+	log->identity = log->file_len && log->server_id ? h | 1 : 0;
+}
+
+static bool is_file_name(struct slice file)
+{
+	if (file.len == 0 || file.len > MYSQL_FILE_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < file.len; i++)
+		if (file.ptr[i] < ' ' || file.ptr[i] == 0x7f)
+			return false;
+	return true;
+}
+
+void mysql_log_at(struct mysql_log *log, struct slice file, uint64_t pos)
+{
+	log->pos = pos;
+	log->pos_known = true;
+	log->hole = false;
+	if (is_file_name(file)) {
+		memcpy(log->file, file.ptr, file.len);
+		log->file_len = file.len;
+	}
+	identify(log);
+}
+
+/* Positions of events have 32 bits; a log may be longer. They speak of the log's own events: what
+ * the server has taken checksums off is shorter than there.
+ */
+static void locate(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	r->pos = r->end = log->pos;
+	if (ev->log_pos == 0 || (ev->flags & MYSQL_FLAG_ARTIFICIAL) ||
+	    ev->type == MYSQL_EV_HEARTBEAT || ev->type == MYSQL_EV_HEARTBEAT_V2)
+		return;
+	uint64_t end = (log->pos & ~(uint64_t)UINT32_MAX) | ev->log_pos;
+	if (end + INT32_MAX < log->pos)
+		end += (uint64_t)1 << 32;
+	uint64_t start = end > ev->size ? end - ev->size : 0;
+	if (log->pos_known && start > log->pos && start - log->pos <= MYSQL_CHECKSUM_LEN)
+		start = log->pos;
+	r->pos = start;
+	r->end = end;
+}
+
+/* Did the log go on in the same file, where bytes are missing? Events are the same on the wire and
+ * in the file, but for a few bytes around each. Had the file ended in the hole, then all that was
+ * left of it would have come too, and the position would be that much lower.
+ */
+static void close_hole(struct reading *r, uint64_t off)
+{
+	struct mysql_log *log = r->log;
+	uint64_t bytes = off - log->off, grown = r->pos - log->pos;
+	if (r->end == r->pos)
+		return; /* not of the log: a heartbeat, say */
+	bool same = off && log->off && off >= log->off && r->pos >= log->pos && bytes >= grown &&
+		    bytes - grown < log->pos;
+	log->hole = false;
+	if (same)
+		return;
+	log->file_len = 0;
+	log->identity = 0;
+	log->pos_known = false;
+}
+
+static struct mysql_map_place place_of(const struct reading *r, uint64_t pos)
+{
+	const struct mysql_log *log = r->log;
+	return (struct mysql_map_place){
+		.owner = log->owner,
+		.log = (uint64_t)log->server_id + 1,
+		.place = mysql_schema_place(slice_of(log->file, log->file_len), pos),
+		.unsure = log->unsure,
+		.frames = r->p->frames_put,
+	};
+}
+
+/* --- Contexts and frames ---------------------------------------------------------------------- */
+
+static size_t put_lit(uint8_t *out, const char *text)
+{
+	size_t len = strlen(text);
+	memcpy(out, text, len);
+	return len;
+}
+
+static size_t put_name(uint8_t *out, const char *key, struct slice text)
+{
+	bool invalid = false;
+	size_t n = put_lit(out, key);
+	if (text.len == 0)
+		return n + put_lit(out + n, "null");
+	out[n++] = '"';
+	n += json_text_put(out + n, text.ptr, text.len, &invalid);
+	out[n++] = '"';
+	return n;
+}
+
+static size_t put_number(uint8_t *out, const char *key, uint64_t v)
+{
+	size_t n = put_lit(out, key);
+	return n + text_put_u64((char *)out + n, v);
+}
+
+/* Field source, but for the row's number and the bracket at its end. */
+static void set_source(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_event *ev,
+		       struct slice db, bool unsure)
+{
+	const struct mysql_log *log = r->log;
+	uint8_t *o = ctx->source;
+	size_t n = put_name(o, "{\"db\":", db);
+	if (ctx->table)
+		n += put_name(o + n, ",\"table\":", ctx->table->name);
+	n += put_number(o + n, ",\"server_id\":", ev->server_id);
+	n += put_name(o + n, ",\"file\":", slice_of(log->file, log->file_len));
+	n += put_number(o + n, ",\"pos\":", r->pos);
+	n += put_name(o + n, ",\"gtid\":", slice_of(log->gtid, log->gtid_len));
+	n += put_number(o + n, ",\"ts_ms\":", (uint64_t)ev->time_s * 1000);
+	if (ctx->table && !ctx->table->named)
+		n += put_lit(o + n, ",\"unnamed\":true");
+	if (unsure)
+		n += put_lit(o + n, ",\"unsure\":true");
+	ctx->source_len = n;
+}
+
+/* False when the burst is full. */
+static bool put_frame(struct reading *r, struct mysql_event_ctx *ctx, struct frame_desc *d,
+		      const uint32_t len[2])
+{
+	struct mysql_pool *p = r->p;
+	struct mysql_frame_ctx *fc = &p->frames[p->frames_put % MYSQL_FRAME_CTXS];
+	*fc = (struct mysql_frame_ctx){.event = ctx, .idx = r->log->idx};
+	memcpy(fc->len, len, sizeof(fc->len));
+	d->aux = fc;
+	d->identity = r->log->identity;
+	d->stream_off = r->pos;
+	d->idx = r->log->idx;
+	d->body_kind = BODY_PARSER;
+	if (!frame_put(r->out, d))
+		return false;
+	ctx->last_frame = ++p->frames_put;
+	r->log->idx++;
+	return true;
+}
+
+/* A whole event as a frame that says what is wrong with it. */
+static enum mysql_outcome put_dead(struct reading *r, const struct mysql_event *ev, const char *why)
+{
+	static const uint32_t none[2];
+	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
+	struct frame_desc d = {.bytes = ev->bytes, .body = ev->bytes, .unparsed = why};
+	if (ev->bytes.len > frame_bytes_max(r->out)) {
+		r->why = row_too_long;
+		return MYSQL_LOST;
+	}
+	return put_frame(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
+}
+
+/* --- Rows ------------------------------------------------------------------------------------- */
+
+/* The rows of an event that was left in the middle go on where they were. */
+static bool resume_rows(struct reading *r, const struct mysql_event *ev,
+			struct mysql_event_ctx **ret_ctx)
+{
+	struct mysql_pool *p = r->p;
+	if (p->rows_serial != r->log->serial || p->rows_inner != r->log->inner)
+		return false;
+	struct mysql_event_ctx *ctx = &p->events[p->event_at];
+	if (!p->rows_apart)
+		ctx->rows.data = slice_of(ev->bytes.ptr + p->rows_off, ctx->rows.data.len);
+	*ret_ctx = ctx;
+	return true;
+}
+
+static void keep_rows(struct reading *r, const struct mysql_event *ev, struct slice data)
+{
+	struct mysql_pool *p = r->p;
+	struct mysql_event_ctx *ctx = &p->events[p->event_at];
+	const uint8_t *at = data.ptr;
+	ctx->rows.data = data;
+	p->rows_apart = at < ev->bytes.ptr || at > ev->bytes.ptr + ev->bytes.len;
+	p->rows_off = p->rows_apart ? 0 : (size_t)(at - ev->bytes.ptr);
+	p->rows_serial = r->log->serial;
+	p->rows_inner = r->log->inner;
+}
+
+static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *ev,
+				   struct mysql_event_ctx *ctx, struct mysql_known *k)
+{
+	struct mysql_row row;
+	enum mysql_fault fault;
+	struct slice before = ctx->rows.data;
+	while ((fault = mysql_rows_next(&ctx->rows, k->table, &row)) == MYSQL_F_OK) {
+		struct frame_desc d = {.bytes = row.bytes, .body = row.bytes};
+		if (row.bytes.len > frame_bytes_max(r->out)) {
+			r->why = row_too_long;
+			r->log->idx++;
+		} else if (!put_frame(r, ctx, &d, row.len)) {
+			keep_rows(r, ev, before);
+			return MYSQL_FULL;
+		}
+		k->last_frame = r->p->frames_put;
+		r->log->rows++;
+		before = ctx->rows.data;
+	}
+	if (fault == MYSQL_F_END)
+		return r->why ? MYSQL_LOST : MYSQL_READ;
+	enum mysql_outcome o = put_dead(r, ev, mysql_fault_text(fault));
+	return o;
+}
+
+/* Passes over the rows that have gone out, when nobody remembers where they ended. */
+static enum mysql_fault skip_rows(struct reading *r, struct mysql_event_ctx *ctx,
+				  const struct mysql_known *k)
+{
+	struct mysql_row row;
+	enum mysql_fault fault = MYSQL_F_OK;
+	for (uint32_t i = 0; i < r->log->rows && fault == MYSQL_F_OK; i++)
+		fault = mysql_rows_next(&ctx->rows, k->table, &row);
+	return fault;
+}
+
+static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_pool *p = r->p;
+	struct mysql_event_ctx *ctx;
+	bool resumed = resume_rows(r, ev, &ctx);
+	if (!resumed) {
+		ctx = mysql_pool_event(p);
+		enum mysql_fault fault = mysql_rows_begin(ev, r->format, p->unpack, &ctx->rows);
+		if (fault != MYSQL_F_OK)
+			return put_dead(r, ev, mysql_fault_text(fault));
+		if (ctx->rows.data.len == 0)
+			return MYSQL_READ;
+	}
+	struct mysql_known *k = mysql_tables_find(p->tables, r->log->owner, ctx->rows.table_id);
+	if (!k) {
+		r->why = no_map;
+		return MYSQL_LOST;
+	}
+	if (!k->wanted)
+		return MYSQL_PASSED;
+	if (k->why)
+		return put_dead(r, ev, k->why);
+	if (!resumed) {
+		ctx->kind = MYSQL_FRAME_ROW;
+		ctx->decoder = &p->decoder;
+		ctx->table = k->table;
+		set_source(r, ctx, ev, k->table->db, k->unsure);
+		enum mysql_fault fault = skip_rows(r, ctx, k);
+		if (fault != MYSQL_F_OK)
+			return put_dead(r, ev, mysql_fault_text(fault));
+	}
+	return each_row(r, ev, ctx, k);
+}
+
+/* --- Statements ------------------------------------------------------------------------------- */
+
+/* BEGIN, COMMIT, SAVEPOINT and their like, and comments: they change no data. */
+static bool is_transaction(struct slice sql)
+{
+	static const char *const words[] = {
+		"begin", "commit",  "rollback", "savepoint", "release", "xa",     "start", "set",
+		"flush", "analyze", "optimize", "repair",    "grant",   "revoke", "use",   NULL};
+	while (sql.len && (sql.ptr[0] <= ' ' || sql.ptr[0] == '/'))
+		sql = slice_from(sql, 1);
+	if (sql.len == 0 || sql.ptr[0] == '#')
+		return true;
+	for (unsigned i = 0; words[i]; i++) {
+		size_t n = strlen(words[i]);
+		if (sql.len >= n && text_ieq(slice_of(sql.ptr, n), slice_str(words[i])) &&
+		    (sql.len == n || sql.ptr[n] <= ' ' || sql.ptr[n] == ';'))
+			return true;
+	}
+	return false;
+}
+
+/* Status variables of a QUERY, as far as they matter; an unknown one ends them.
+ *
+ *     thread u32 | seconds u32 | len of db u8 | error u16 | len of variables u16 | variables
+ */
+static void read_status(const struct mysql_event *ev, struct mysql_ddl *q)
+{
+	/* Bytes of variables 0..; 255: a length byte says. */
+	static const uint8_t widths[] = {4, 8, 0, 4, 6, 255, 255, 2, 2, 8, 4};
+	struct wire w = wire_of(ev->body);
+	wire_take(&w, 11);
+	struct slice vars = wire_take(&w, wire_int(&w, 2));
+	w = wire_of(vars);
+	while (wire_left(&w) > 0) {
+		unsigned code = (unsigned)wire_int(&w, 1);
+		if (code >= sizeof(widths))
+			return;
+		size_t n = widths[code];
+		if (code == 2)
+			n = wire_int(&w, 1) + 1; /* the catalogue of old: NUL behind it */
+		else if (n == 255)
+			n = wire_int(&w, 1);
+		struct slice v = wire_take(&w, n);
+		if (w.bad)
+			return;
+		if (code == 1)
+			q->sql_mode = wire_le64(v.ptr);
+		if (code == 4) {
+			q->client_charset = wire_le16(v.ptr);
+			q->server_charset = wire_le16(v.ptr + 4);
+		}
+		if (code == 8)
+			q->db_charset = wire_le16(v.ptr);
+	}
+}
+
+static void apply_ddl(struct reading *r, const struct mysql_event *ev, const struct mysql_query *q)
+{
+	struct mysql_map_place at = place_of(r, r->end);
+	struct mysql_ddl ddl = {
+		.log = at.log,
+		.place = at.place,
+		.db = q->db,
+		.sql = q->sql,
+		.client_charset = q->collation,
+		.error = q->error_code,
+	};
+	read_status(ev, &ddl);
+	mysql_ddl_apply(r->p->schema, &ddl, NULL);
+}
+
+static enum mysql_outcome put_statement(struct reading *r, const struct mysql_event *ev,
+					const struct mysql_query *q, bool is_ddl)
+{
+	static const uint32_t none[2];
+	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
+	ctx->kind = is_ddl ? MYSQL_FRAME_DDL : MYSQL_FRAME_STATEMENT;
+	ctx->decoder = &r->p->decoder;
+	ctx->table = NULL;
+	ctx->charset = (uint8_t)mysql_charset_of(q->collation);
+	ctx->db_len = q->db.len < MYSQL_NAME_MAX ? q->db.len : MYSQL_NAME_MAX;
+	memcpy(ctx->db, q->db.ptr, ctx->db_len);
+	set_source(r, ctx, ev, slice_of(ctx->db, ctx->db_len), false);
+	struct frame_desc d = {.bytes = q->sql, .body = q->sql};
+	if (q->sql.len > frame_bytes_max(r->out)) {
+		r->why = row_too_long;
+		return MYSQL_LOST;
+	}
+	return put_frame(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
+}
+
+static enum mysql_outcome read_query(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_query q;
+	enum mysql_fault fault = mysql_query_parse(ev, r->format, r->p->unpack, &q);
+	if (fault != MYSQL_F_OK)
+		return put_dead(r, ev, mysql_fault_text(fault));
+	bool is_ddl = mysql_ddl_is(q.sql);
+	if (!is_ddl && is_transaction(q.sql))
+		return MYSQL_READ;
+	enum mysql_outcome o = MYSQL_PASSED;
+	if (mysql_tables_wants_db(r->p->tables, q.db) && (is_ddl || r->p->conf->statements))
+		o = put_statement(r, ev, &q, is_ddl);
+	if (is_ddl && o != MYSQL_FULL)
+		apply_ddl(r, ev, &q);
+	return o;
+}
+
+/* --- Events ----------------------------------------------------------------------------------- */
+
+static enum mysql_outcome lost(struct reading *r, const char *why)
+{
+	r->why = why;
+	return MYSQL_LOST;
+}
+
+static enum mysql_outcome read_format(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	enum mysql_fault fault = mysql_format_parse(ev, &log->format);
+	if (fault != MYSQL_F_OK)
+		return lost(r, mysql_fault_text(fault));
+	log->has_format = log->sums_known = true;
+	if (log->no_sums)
+		log->format.checksum = false;
+	log->server_id = ev->server_id;
+	identify(log);
+	return MYSQL_READ;
+}
+
+static enum mysql_outcome read_rotate(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	struct slice file;
+	uint64_t pos;
+	enum mysql_fault fault = mysql_rotate_parse(ev, &file, &pos);
+	if (fault != MYSQL_F_OK)
+		return lost(r, mysql_fault_text(fault));
+	if (!is_file_name(file))
+		return lost(r, bad_name);
+	if (log->server_id == 0)
+		log->server_id = ev->server_id;
+	mysql_log_at(log, file, pos);
+	r->end = pos;
+	return MYSQL_READ;
+}
+
+/* Of a session that was joined late this tells the file first: it names the log and the end of the
+ * last event. The second kind, of MySQL 8.0.26, is only sent where a rotation has been.
+ */
+static enum mysql_outcome read_heartbeat(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	if ((log->file_len == 0 || log->hole) && is_file_name(ev->body)) {
+		if (log->server_id == 0)
+			log->server_id = ev->server_id;
+		mysql_log_at(log, ev->body, ev->log_pos);
+		r->end = log->pos;
+	}
+	return MYSQL_READ;
+}
+
+static enum mysql_outcome read_gtid(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_gtid g;
+	enum mysql_fault fault = mysql_gtid_parse(ev, &g);
+	r->log->gtid_len = 0;
+	if (fault != MYSQL_F_OK)
+		return lost(r, mysql_fault_text(fault));
+	r->log->gtid_len = mysql_gtid_text(&g, r->log->gtid);
+	return MYSQL_READ;
+}
+
+static enum mysql_outcome read_map(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_map_place at = place_of(r, r->pos);
+	const char *why = mysql_tables_add(r->p->tables, ev, r->format, &at);
+	return why ? lost(r, why) : MYSQL_READ;
+}
+
+static enum mysql_outcome read_payload(struct reading *r, const struct mysql_event *ev);
+
+static enum mysql_outcome read_event(struct reading *r, const struct mysql_event *ev)
+{
+	if (mysql_event_op(ev->type) != MYSQL_OP_NONE)
+		return read_rows(r, ev);
+	switch (ev->type) {
+	case MYSQL_EV_FORMAT:
+		return read_format(r, ev);
+	case MYSQL_EV_ROTATE:
+		return read_rotate(r, ev);
+	case MYSQL_EV_HEARTBEAT:
+		return read_heartbeat(r, ev);
+	case MYSQL_EV_GTID:
+	case MYSQL_EV_ANONYMOUS_GTID:
+	case MYSQL_EV_GTID_TAGGED:
+	case MYSQL_EV_MARIA_GTID:
+		return read_gtid(r, ev);
+	case MYSQL_EV_TABLE_MAP:
+		return read_map(r, ev);
+	case MYSQL_EV_QUERY:
+	case MYSQL_EV_QUERY_COMPRESSED:
+	case MYSQL_EV_EXECUTE_LOAD_QUERY:
+		return read_query(r, ev);
+	case MYSQL_EV_TRANSACTION_PAYLOAD:
+		return r->format == &r->p->inner_format ? lost(r, mysql_fault_text(MYSQL_F_BODY))
+							: read_payload(r, ev);
+	case MYSQL_EV_INCIDENT:
+		return lost(r, incident);
+	case MYSQL_EV_START_ENCRYPTION:
+		return lost(r, mysql_fault_text(MYSQL_F_ENCRYPTED));
+	case MYSQL_EV_PARTIAL_ROW_DATA:
+		return lost(r, in_pieces);
+	default:
+		return mysql_event_name(ev->type) || (ev->flags & MYSQL_FLAG_IGNORABLE)
+			       ? MYSQL_READ
+			       : lost(r, unknown_type);
+	}
+}
+
+/* A whole transaction in one event: the ones inside have no checksums of their own. */
+static enum mysql_outcome read_payload(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_pool *p = r->p;
+	struct mysql_log *log = r->log;
+	if (p->payload_serial != log->serial) {
+		enum mysql_fault fault = mysql_unpack_payload(p->unpack, ev, &p->payload);
+		p->payload_serial = fault == MYSQL_F_OK ? log->serial : 0;
+		if (fault != MYSQL_F_OK)
+			return put_dead(r, ev, mysql_fault_text(fault));
+	}
+	p->inner_format = log->format;
+	p->inner_format.checksum = false;
+	r->format = &p->inner_format;
+	enum mysql_outcome o = MYSQL_READ;
+	while (log->inner < p->payload.len && o != MYSQL_FULL) {
+		struct mysql_event one;
+		enum mysql_fault fault = mysql_event_parse(slice_from(p->payload, log->inner),
+							   &p->inner_format, &one);
+		if (fault != MYSQL_F_OK)
+			return lost(r, mysql_fault_text(fault));
+		o = read_event(r, &one);
+		if (o == MYSQL_FULL)
+			return o;
+		log->inner += one.size;
+		log->rows = 0;
+	}
+	return r->why ? MYSQL_LOST : MYSQL_READ;
+}
+
+/* Is there a checksum behind events? Asked of the first one, when no description has come, and of
+ * each that announces a log: it follows what the replica can bear, not the log.
+ */
+static void ask_sum(struct mysql_log *log, struct slice event)
+{
+	struct mysql_format with = log->format;
+	struct mysql_event ev;
+	with.checksum = true;
+	log->format.checksum = !log->no_sums &&
+			       mysql_event_parse(event, &with, &ev) == MYSQL_F_OK &&
+			       mysql_event_sum_ok(&ev);
+	log->sums_known = true;
+}
+
+enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
+				   uint64_t off, struct frame_out *out, const char **ret_why)
+{
+	struct reading r = {.p = p, .log = log, .format = &log->format, .out = out};
+	struct mysql_event ev;
+	bool again = log->serial != 0;
+	enum mysql_outcome o;
+	uint16_t flags = wire_le16(event.ptr + 17);
+	if (!again)
+		log->serial = ++p->serial;
+	if (!again && (!log->sums_known ||
+		       (event.ptr[4] == MYSQL_EV_ROTATE && (flags & MYSQL_FLAG_ARTIFICIAL))))
+		ask_sum(log, event);
+	enum mysql_fault fault = mysql_event_parse(event, &log->format, &ev);
+	if (fault != MYSQL_F_OK) {
+		o = lost(&r, mysql_fault_text(fault));
+	} else {
+		locate(&r, &ev);
+		if (log->hole)
+			close_hole(&r, off);
+		o = again || mysql_event_sum_ok(&ev) ? read_event(&r, &ev)
+						     : lost(&r, mysql_fault_text(MYSQL_F_CHECKSUM));
+	}
+	*ret_why = r.why;
+	if (o == MYSQL_FULL)
+		return o;
+	log->serial = 0;
+	log->inner = 0;
+	log->rows = log->idx = 0;
+	if (fault == MYSQL_F_OK) {
+		log->pos_known |= r.end != log->pos;
+		log->pos = r.end;
+		log->off = off ? off + event.len : 0;
+	}
+	return o;
+}

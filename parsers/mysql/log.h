@@ -1,0 +1,114 @@
+/* log.h - a binary log being read: events in, frames of row changes and statements out.
+ *
+ * In:     events of a session (or file), in order.
+ * Out:    one frame a row change, DDL or statement, with what extract needs in `aux`.
+ * Owns:   struct mysql_pool has the logs of all sessions, their tables, and the frames' contexts.
+ * Runs:   create and destroy: main; the rest: worker.
+ * Limits: MYSQL_LOGS sessions that replicate; the one that was quiet for longest is forgotten, and
+ *         goes on as behind a hole.
+ */
+#ifndef SL_PARSERS_MYSQL_LOG_H
+#define SL_PARSERS_MYSQL_LOG_H
+
+#include "dataplane/frame/parser.h"
+#include "parsers/mysql/row.h"
+#include "parsers/mysql/schema.h"
+#include "parsers/mysql/stream.h"
+#include "parsers/mysql/tables.h"
+
+#define MYSQL_LOGS           256
+#define MYSQL_FILE_NAME_MAX  255
+#define MYSQL_NAME_MAX       255
+/* Beyond it a row is left out: what batches hold is sized by it (struct parser). */
+#define MYSQL_ROW_BYTES_MAX  (32u << 20)
+#define MYSQL_UNPACKED_BYTES (256u << 20)
+/* Five texts with every byte escaped, and numbers. */
+#define MYSQL_SOURCE_MAX     (6 * (2 * MYSQL_NAME_MAX + MYSQL_FILE_NAME_MAX) + 512)
+
+struct mysql_conf {
+	struct opt_strings tables;
+	const char *schema; /* path of a dump */
+	bool statements;
+};
+
+struct mysql_log {
+	uint32_t owner; /* 0: free */
+	uint64_t used;  /* when, in calls */
+	struct mysql_format format;
+	bool has_format; /* the log's own description was seen */
+	bool no_sums;    /* the replica refused them: the server takes them off */
+	bool sums_known; /* format.checksum is more than an assumption */
+	bool unsure;     /* behind a hole, in which tables may have been changed */
+	bool pos_known;  /* the next event begins at pos */
+	char file[MYSQL_FILE_NAME_MAX + 1];
+	size_t file_len;    /* 0: not known */
+	uint64_t pos;       /* where the next event begins in the file */
+	uint64_t off;       /* and in the session: behind the last one */
+	bool hole;          /* there is a hole between that and the next event */
+	uint32_t server_id; /* of the server whose log it is; 0: not known */
+	uint64_t identity;  /* of server and file; 0: not known */
+	char gtid[MYSQL_GTID_TEXT_MAX];
+	size_t gtid_len;
+
+	/* The event at hand, when its frames did not all fit. */
+	uint64_t serial; /* 0: none */
+	size_t inner;  /* bytes of its inner events that are done with (a compressed transaction) */
+	uint32_t rows; /* of the event at hand, or inside it, that have gone out */
+	uint32_t idx;  /* of the next row: in the event, inner events and all */
+};
+
+enum mysql_frame_kind { MYSQL_FRAME_ROW, MYSQL_FRAME_DDL, MYSQL_FRAME_STATEMENT };
+
+/* What the frames of one event have in common. */
+struct mysql_event_ctx {
+	const struct mysql_decoder *decoder;
+	const struct mysql_table *table; /* NULL: a statement */
+	struct mysql_rows rows;          /* `data` is not for extract */
+	uint8_t kind;                    /* enum mysql_frame_kind */
+	uint8_t charset;                 /* of a statement: enum mysql_charset */
+	uint64_t last_frame;             /* number of the last frame that points here, and 1 */
+	size_t source_len;
+	uint8_t source[MYSQL_SOURCE_MAX]; /* of record field source: all but the row's number */
+	size_t db_len;
+	uint8_t db[MYSQL_NAME_MAX + 1];
+};
+
+/* `aux` of a frame. */
+struct mysql_frame_ctx {
+	const struct mysql_event_ctx *event;
+	uint32_t len[2]; /* of the images */
+	uint32_t idx;
+};
+
+struct mysql_pool;
+
+/* The log that @owner reads, or a new one. */
+struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner);
+
+/* A hole in the session of @owner, which goes on as @next: its table maps are of before, and
+ * whether the file is the same will be seen.
+ */
+void mysql_log_hole(struct mysql_pool *p, uint32_t owner, uint32_t next);
+
+/* The file and position that the replica asks for. */
+void mysql_log_at(struct mysql_log *log, struct slice file, uint64_t pos);
+
+enum mysql_outcome {
+	MYSQL_READ,   /* done with */
+	MYSQL_FULL,   /* the burst is full: call again with the same event */
+	MYSQL_PASSED, /* rows of a table that is not wanted */
+	MYSQL_LOST,   /* *ret_why says what is the matter with it */
+	MYSQL_STRAY,  /* it is no event that can follow: find the next one */
+};
+
+/* Reads one whole event, and puts its frames. @off: where it (or its packet) begins in the session,
+ * 0: not to be compared with those of other events.
+ */
+enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
+				   uint64_t off, struct frame_out *out, const char **ret_why);
+
+/* record.c */
+const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb);
+extern const struct field_def mysql_fields[];
+
+#endif

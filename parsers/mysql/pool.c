@@ -1,0 +1,124 @@
+#include "parsers/mysql/pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/base/mem.h"
+
+/* A dump without data is a few kilobytes a table. */
+#define DUMP_BYTES_MAX (256u << 20)
+
+static int read_dump(struct mysql_pool *p, FILE *f, uint8_t *text, struct err *e)
+{
+	struct mysql_schema_loaded loaded;
+	size_t len = fread(text, 1, DUMP_BYTES_MAX, f);
+	if (ferror(f))
+		return err_set(e, -EIO, "cannot read schema %s", p->conf->schema);
+	if (len == DUMP_BYTES_MAX)
+		return err_set(e, -EFBIG, "schema %s is longer than %u MiB", p->conf->schema,
+			       DUMP_BYTES_MAX >> 20);
+	return mysql_schema_load(p->schema, slice_of(text, len), &loaded, e);
+}
+
+static int load_schema(struct mysql_pool *p, struct err *e)
+{
+	if (!p->conf->schema)
+		return 0;
+	FILE *f = fopen(p->conf->schema, "rb");
+	if (!f)
+		return err_set(e, -errno, "cannot open schema %s: %s", p->conf->schema,
+			       strerror(errno));
+	uint8_t *text = mem_map(DUMP_BYTES_MAX);
+	int r = text ? read_dump(p, f, text, e) : err_set(e, -ENOMEM, "no memory for a schema");
+	mem_unmap(text, DUMP_BYTES_MAX);
+	fclose(f);
+	return r;
+}
+
+int mysql_pool_create(const void *conf, void **ret_pool, struct err *e)
+{
+	int r;
+	struct mysql_pool *p = mem_alloc(sizeof(*p));
+	if (!p)
+		return err_set(e, -ENOMEM, "no memory for mysql");
+	p->conf = conf;
+	if ((r = mysql_charsets_create(&p->charsets, e)) < 0)
+		goto fail;
+	struct mysql_schema_conf sc = {.charsets = p->charsets};
+	if ((r = mysql_schema_create(&sc, &p->schema, e)) < 0 || (r = load_schema(p, e)) < 0)
+		goto fail;
+	if ((r = mysql_unpack_create(MYSQL_UNPACKED_BYTES, &p->unpack)) < 0 ||
+	    (r = mysql_streams_create(&p->streams)) < 0 ||
+	    (r = mysql_tables_create(&p->conf->tables, p->charsets, p->schema, &p->tables)) < 0) {
+		err_set(e, r, "no memory for mysql");
+		goto fail;
+	}
+	p->decoder = (struct mysql_decoder){.charsets = p->charsets, .unpack = p->unpack};
+	*ret_pool = p;
+	return 0;
+fail:
+	mysql_pool_destroy(p);
+	return r;
+}
+
+void mysql_pool_destroy(void *pool)
+{
+	struct mysql_pool *p = pool;
+	if (!p)
+		return;
+	mysql_tables_destroy(p->tables);
+	mysql_streams_destroy(p->streams);
+	mysql_unpack_destroy(p->unpack);
+	mysql_schema_destroy(p->schema);
+	mysql_charsets_destroy(p->charsets);
+	mem_free(p);
+}
+
+uint32_t mysql_pool_owner(struct mysql_pool *p)
+{
+	if (++p->owners == 0)
+		p->owners = 1;
+	return p->owners;
+}
+
+struct mysql_event_ctx *mysql_pool_event(struct mysql_pool *p)
+{
+	if (p->events[p->event_at].last_frame)
+		p->event_at = (p->event_at + 1) % MYSQL_EVENT_CTXS;
+	struct mysql_event_ctx *ctx = &p->events[p->event_at];
+	ctx->last_frame = 0;
+	p->rows_serial = 0;
+	return ctx;
+}
+
+struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner)
+{
+	struct mysql_log *oldest = &p->logs[0];
+	for (unsigned i = 0; i < MYSQL_LOGS; i++) {
+		struct mysql_log *log = &p->logs[i];
+		if (log->owner == owner) {
+			log->used = ++p->log_calls;
+			return log;
+		}
+		if (log->used < oldest->used)
+			oldest = log;
+	}
+	*oldest = (struct mysql_log){.owner = owner, .used = ++p->log_calls};
+	mysql_format_init(&oldest->format);
+	return oldest;
+}
+
+void mysql_log_hole(struct mysql_pool *p, uint32_t owner, uint32_t next)
+{
+	for (unsigned i = 0; i < MYSQL_LOGS; i++) {
+		struct mysql_log *log = &p->logs[i];
+		if (log->owner != owner)
+			continue;
+		log->owner = next;
+		log->gtid_len = 0;
+		log->serial = log->inner = 0;
+		log->rows = log->idx = 0;
+		log->hole = log->unsure = true;
+	}
+}

@@ -1,0 +1,149 @@
+#include "dataplane/base/text.h"
+#include "dataplane/rec/json_text.h"
+#include "parsers/mysql/pool.h"
+
+enum { FIELD_OP, FIELD_DB, FIELD_SQL, FIELD_BEFORE, FIELD_AFTER, FIELD_SOURCE };
+
+const struct field_def mysql_fields[] = {
+	[FIELD_OP] = {"op", VAL_STR,
+		      "c, u or d: a row was inserted, updated or deleted; ddl; statement"},
+	[FIELD_DB] = {"db", VAL_STR, "of ddl and statement: the current database"},
+	[FIELD_SQL] = {"sql", VAL_STR, "of ddl and statement: its text"},
+	[FIELD_BEFORE] = {"before", VAL_JSON, "columns of the row before the change, or null"},
+	[FIELD_AFTER] = {"after", VAL_JSON, "columns of the row after the change, or null"},
+	[FIELD_SOURCE] =
+		{"source", VAL_JSON,
+		 "where the change stands: db, table, server_id, file, pos, row, gtid, "
+		 "ts_ms; unnamed: the names of the columns are not known; unsure: they are "
+		 "those of before a hole in the capture"},
+	{NULL},
+};
+
+static struct val put_text(struct rec_builder *rb, struct slice text)
+{
+	return rec_make_text(rb, VAL_STR, text);
+}
+
+/* What is left of the arena, to be written from its front. */
+static struct mysql_out begin_json(const struct rec_builder *rb)
+{
+	const struct arena *a = &rb->b->arena;
+	size_t left = arena_left(a), cap = left > JSON_TEXT_SLACK ? left - JSON_TEXT_SLACK : 0;
+	if (cap > VAL_LEN_MAX)
+		cap = VAL_LEN_MAX;
+	return (struct mysql_out){.buf = a->base + a->used, .cap = cap};
+}
+
+static struct val end_json(struct rec_builder *rb, const struct mysql_out *out)
+{
+	struct arena *a = &rb->b->arena;
+	struct val v = val_of(VAL_JSON, (uint32_t)a->used, out->len);
+	a->used += out->len;
+	return v;
+}
+
+/* Field @i from one image. NULL, or why it cannot be read. */
+static const char *set_image(struct rec_builder *rb, unsigned i, const struct mysql_event_ctx *ev,
+			     const struct mysql_row *row, enum mysql_side side, bool *io_invalid)
+{
+	if (row->len[side] == 0) {
+		rec_set(rb, i, val_of(VAL_NULL, 0, 0));
+		return NULL;
+	}
+	struct mysql_out out = begin_json(rb);
+	enum mysql_fault fault = mysql_row_json(ev->decoder, ev->table, &ev->rows, row, side, &out);
+	if (fault == MYSQL_F_NO_ROOM) {
+		rb->full = true;
+		return NULL;
+	}
+	if (fault != MYSQL_F_OK)
+		return mysql_fault_text(fault);
+	rec_set(rb, i, end_json(rb, &out));
+	*io_invalid |= out.invalid_text;
+	return NULL;
+}
+
+static void set_source(struct rec_builder *rb, const struct mysql_frame_ctx *fc, bool invalid)
+{
+	const struct mysql_event_ctx *ev = fc->event;
+	struct mysql_out out = begin_json(rb);
+	if (out.cap < ev->source_len + 64) {
+		rb->full = true;
+		return;
+	}
+	memcpy(out.buf, ev->source, ev->source_len);
+	char *o = (char *)out.buf + ev->source_len;
+	memcpy(o, ",\"row\":", 7);
+	o += 7;
+	o += text_put_u64(o, fc->idx);
+	if (invalid) {
+		memcpy(o, ",\"invalid_text\":true", 20);
+		o += 20;
+	}
+	*o++ = '}';
+	out.len = (size_t)(o - (char *)out.buf);
+	rec_set(rb, FIELD_SOURCE, end_json(rb, &out));
+}
+
+/* `db.table`, or the name of the database alone. */
+static void set_stream(struct rec_builder *rb, struct slice db, struct slice table)
+{
+	uint8_t name[2 * MYSQL_NAME_MAX + 1];
+	size_t n = db.len < MYSQL_NAME_MAX ? db.len : MYSQL_NAME_MAX;
+	memcpy(name, db.ptr, n);
+	if (table.len) {
+		size_t more = table.len < MYSQL_NAME_MAX ? table.len : MYSQL_NAME_MAX;
+		name[n++] = '.';
+		memcpy(name + n, table.ptr, more);
+		n += more;
+	}
+	if (n)
+		rb->stream = put_text(rb, slice_of(name, n));
+}
+
+static const char *read_row(const struct mysql_frame_ctx *fc, struct slice bytes,
+			    struct rec_builder *rb)
+{
+	static const char *const ops[] = {"", "c", "u", "d"};
+	const struct mysql_event_ctx *ev = fc->event;
+	struct mysql_row row = {.bytes = bytes, .len = {fc->len[0], fc->len[1]}};
+	bool invalid = false;
+	const char *why = set_image(rb, FIELD_BEFORE, ev, &row, MYSQL_BEFORE, &invalid);
+	if (!why)
+		why = set_image(rb, FIELD_AFTER, ev, &row, MYSQL_AFTER, &invalid);
+	rec_set(rb, FIELD_OP, put_text(rb, slice_str(ops[ev->rows.op])));
+	set_stream(rb, ev->table->db, ev->table->name);
+	set_source(rb, fc, invalid);
+	return why;
+}
+
+static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
+			   struct rec_builder *rb)
+{
+	const struct mysql_event_ctx *ev = fc->event;
+	bool is_ddl = ev->kind == MYSQL_FRAME_DDL, invalid = false;
+	struct mysql_out out = begin_json(rb);
+	out.len = mysql_charset_some(ev->decoder->charsets, ev->charset, &sql, out.buf, out.cap,
+				     &invalid);
+	if (sql.len) {
+		rb->full = true;
+		return;
+	}
+	struct val text = end_json(rb, &out);
+	text.type = VAL_STR;
+	rec_set(rb, FIELD_SQL, text);
+	rec_set(rb, FIELD_OP, put_text(rb, is_ddl ? SLICE_LIT("ddl") : SLICE_LIT("statement")));
+	if (ev->db_len)
+		rec_set(rb, FIELD_DB, put_text(rb, slice_of(ev->db, ev->db_len)));
+	set_stream(rb, slice_of(ev->db, ev->db_len), (struct slice){0});
+	set_source(rb, fc, invalid);
+}
+
+const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
+{
+	const struct mysql_frame_ctx *fc = f->aux;
+	if (fc->event->kind == MYSQL_FRAME_ROW)
+		return read_row(fc, f->body, rb);
+	read_statement(fc, f->body, rb);
+	return NULL;
+}

@@ -1,0 +1,383 @@
+#include "parsers/mysql/row.h"
+
+#include "parsers/mysql/mjson.h"
+#include "parsers/mysql/value.h"
+#include "parsers/mysql/wire.h"
+
+#define DUMMY_TABLE_ID 0xffffff /* an event that only ends its statement */
+
+enum mysql_op mysql_event_op(uint8_t type)
+{
+	switch (type) {
+	case MYSQL_EV_WRITE_ROWS_V0:
+	case MYSQL_EV_WRITE_ROWS_V1:
+	case MYSQL_EV_WRITE_ROWS_V2:
+	case MYSQL_EV_WRITE_ROWS_COMPRESSED_V1:
+	case MYSQL_EV_WRITE_ROWS_COMPRESSED_V2:
+		return MYSQL_OP_WRITE;
+	case MYSQL_EV_UPDATE_ROWS_V0:
+	case MYSQL_EV_UPDATE_ROWS_V1:
+	case MYSQL_EV_UPDATE_ROWS_V2:
+	case MYSQL_EV_UPDATE_ROWS_COMPRESSED_V1:
+	case MYSQL_EV_UPDATE_ROWS_COMPRESSED_V2:
+	case MYSQL_EV_PARTIAL_UPDATE_ROWS:
+		return MYSQL_OP_UPDATE;
+	case MYSQL_EV_DELETE_ROWS_V0:
+	case MYSQL_EV_DELETE_ROWS_V1:
+	case MYSQL_EV_DELETE_ROWS_V2:
+	case MYSQL_EV_DELETE_ROWS_COMPRESSED_V1:
+	case MYSQL_EV_DELETE_ROWS_COMPRESSED_V2:
+		return MYSQL_OP_DELETE;
+	default:
+		return MYSQL_OP_NONE;
+	}
+}
+
+static bool is_v2(uint8_t type)
+{
+	return (type >= MYSQL_EV_WRITE_ROWS_V2 && type <= MYSQL_EV_DELETE_ROWS_V2) ||
+	       type == MYSQL_EV_PARTIAL_UPDATE_ROWS ||
+	       (type >= MYSQL_EV_WRITE_ROWS_COMPRESSED_V2 &&
+		type <= MYSQL_EV_DELETE_ROWS_COMPRESSED_V2);
+}
+
+static bool is_compressed(uint8_t type)
+{
+	return type >= MYSQL_EV_WRITE_ROWS_COMPRESSED_V1 &&
+	       type <= MYSQL_EV_DELETE_ROWS_COMPRESSED_V2;
+}
+
+/* The post-header; for version 2 what is extra behind it, too. */
+static enum mysql_fault rows_head(struct wire *w, uint8_t type, unsigned post, struct mysql_rows *r)
+{
+	struct wire head = wire_of(wire_take(w, post));
+	r->table_id = wire_int(&head, post == 6 ? 4 : 6);
+	r->flags = (uint16_t)wire_int(&head, 2);
+	if (is_v2(type)) {
+		uint64_t extra = wire_int(&head, 2);
+		if (extra < 2)
+			return MYSQL_F_BODY;
+		wire_take(w, extra - 2);
+	}
+	return w->bad || head.bad ? MYSQL_F_BODY : MYSQL_F_OK;
+}
+
+static bool read_bitmap(struct wire *w, unsigned n, uint8_t *bitmap)
+{
+	struct slice s = wire_take(w, (n + 7) / 8);
+	if (w->bad)
+		return false;
+	memcpy(bitmap, s.ptr, s.len);
+	return true;
+}
+
+enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mysql_format *f,
+				  struct mysql_unpack *u, struct mysql_rows *ret_r)
+{
+	struct mysql_rows *r = ret_r;
+	struct wire w = wire_of(ev->body);
+	r->op = (uint8_t)mysql_event_op(ev->type);
+	r->partial = ev->type == MYSQL_EV_PARTIAL_UPDATE_ROWS;
+	r->checked = false;
+	r->n_columns = 0;
+	if (!r->op)
+		return MYSQL_F_TYPE;
+	enum mysql_fault fault = rows_head(&w, ev->type, f->post_len[ev->type], r);
+	if (fault)
+		return fault;
+	if (wire_left(&w) == 0 || r->table_id == DUMMY_TABLE_ID) {
+		r->data = (struct slice){w.p, 0};
+		return MYSQL_F_OK;
+	}
+	uint64_t n = wire_packed(&w);
+	if (w.bad)
+		return MYSQL_F_BODY;
+	if (n > MYSQL_COLUMNS_MAX)
+		return MYSQL_F_COLUMNS;
+	r->n_columns = (uint16_t)n;
+	/* A write has an image after only, a delete one before: their bitmap is of that side. */
+	int first = r->op == MYSQL_OP_WRITE ? MYSQL_AFTER : MYSQL_BEFORE;
+	if (!read_bitmap(&w, (unsigned)n, r->present[first]))
+		return MYSQL_F_BODY;
+	if (r->op == MYSQL_OP_UPDATE && !read_bitmap(&w, (unsigned)n, r->present[MYSQL_AFTER]))
+		return MYSQL_F_BODY;
+	r->data = (struct slice){w.p, wire_left(&w)};
+	if (is_compressed(ev->type) && r->data.len)
+		return u ? mysql_unpack_event(u, r->data, &r->data) : MYSQL_F_COMPRESSION;
+	return MYSQL_F_OK;
+}
+
+static bool bit_at(const uint8_t *bits, unsigned i)
+{
+	return bits[i / 8] >> (i % 8) & 1;
+}
+
+static unsigned bits_set(const uint8_t *bits, unsigned n)
+{
+	unsigned sum = 0;
+	for (unsigned i = 0; i < n / 8; i++)
+		sum += (unsigned)__builtin_popcount(bits[i]);
+	if (n % 8)
+		sum += (unsigned)__builtin_popcount(bits[n / 8] & ((1u << n % 8) - 1));
+	return sum;
+}
+
+/* One image being walked: its columns in order, with those that are not present left out. */
+struct image {
+	const struct mysql_table *t;
+	const uint8_t *present, *nulls;
+	const uint8_t *partial; /* a bit each JSON column of the table; NULL: none */
+	struct wire w;
+	unsigned column, n_seen, n_json;
+};
+
+#define PARTIAL_JSON 1 /* of a partial update's options */
+
+static bool image_open(struct image *im, const struct mysql_table *t, const struct mysql_rows *r,
+		       enum mysql_side side, struct slice bytes)
+{
+	*im = (struct image){.t = t, .present = r->present[side], .w = wire_of(bytes)};
+	if (r->partial && side == MYSQL_AFTER && (wire_packed(&im->w) & PARTIAL_JSON))
+		im->partial = wire_take(&im->w, (t->n_json + 7u) / 8).ptr;
+	unsigned n = bits_set(im->present, t->n_columns);
+	im->nulls = wire_take(&im->w, (n + 7) / 8).ptr;
+	return !im->w.bad;
+}
+
+struct cell {
+	unsigned column;
+	bool null, partial;
+	struct slice value;
+};
+
+/* The next column that is present. False at the end, or with im->w.bad at the end of the bytes. */
+static inline bool image_next(struct image *im, struct cell *ret)
+{
+	const struct mysql_table *t = im->t;
+	for (; im->column < t->n_columns; im->column++) {
+		const struct mysql_column *c = &t->columns[im->column];
+		bool partial =
+			im->partial && c->type == MYSQL_T_JSON && bit_at(im->partial, im->n_json++);
+		if (!bit_at(im->present, im->column))
+			continue;
+		ret->column = im->column++;
+		ret->partial = partial;
+		ret->null = bit_at(im->nulls, im->n_seen++);
+		if (ret->null)
+			return true;
+		uint64_t len = c->fixed       ? c->fixed
+			       : c->len_bytes ? wire_int(&im->w, c->len_bytes)
+					      : 0;
+		ret->value = wire_take(&im->w, len);
+		return !im->w.bad;
+	}
+	return false;
+}
+
+/* The length of the image at the start of @bytes. */
+static bool image_len(const struct mysql_table *t, const struct mysql_rows *r, enum mysql_side side,
+		      struct slice bytes, uint32_t *ret_len)
+{
+	struct image im;
+	struct cell cell;
+	if (bytes.len > UINT32_MAX || !image_open(&im, t, r, side, bytes))
+		return false;
+	while (image_next(&im, &cell))
+		;
+	*ret_len = (uint32_t)(im.w.p - bytes.ptr);
+	return !im.w.bad;
+}
+
+static enum mysql_fault row_measure(const struct mysql_rows *r, const struct mysql_table *t,
+				    struct mysql_row *row)
+{
+	struct slice rest = r->data;
+	for (int side = MYSQL_BEFORE; side <= MYSQL_AFTER; side++) {
+		bool has = r->op == MYSQL_OP_UPDATE ||
+			   side == (r->op == MYSQL_OP_WRITE ? MYSQL_AFTER : MYSQL_BEFORE);
+		row->len[side] = 0;
+		if (has && !image_len(t, r, (enum mysql_side)side, rest, &row->len[side]))
+			return MYSQL_F_VALUE;
+		rest = slice_from(rest, row->len[side]);
+	}
+	row->bytes = (struct slice){r->data.ptr, row->len[0] + row->len[1]};
+	/* Columns without a byte of image: rows of them cannot be counted. */
+	return row->bytes.len ? MYSQL_F_OK : MYSQL_F_VALUE;
+}
+
+static bool image_plausible(const struct mysql_table *t, const struct mysql_rows *r,
+			    enum mysql_side side, struct slice bytes)
+{
+	struct image im;
+	struct cell cell;
+	if (bytes.len == 0)
+		return true;
+	image_open(&im, t, r, side, bytes);
+	while (image_next(&im, &cell))
+		if (!cell.null && !value_time_plausible(&t->columns[cell.column], cell.value))
+			return false;
+	return true;
+}
+
+static bool rows_plausible(const struct mysql_rows *rows, const struct mysql_table *t)
+{
+	struct mysql_rows r = *rows;
+	struct mysql_row row;
+	while (r.data.len) {
+		if (row_measure(&r, t, &row))
+			return false;
+		struct slice before = {row.bytes.ptr, row.len[0]};
+		struct slice after = {row.bytes.ptr + row.len[0], row.len[1]};
+		if (!image_plausible(t, &r, MYSQL_BEFORE, before) ||
+		    !image_plausible(t, &r, MYSQL_AFTER, after))
+			return false;
+		r.data = slice_from(r.data, row.bytes.len);
+	}
+	return true;
+}
+
+enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table *t,
+				 struct mysql_row *ret_row)
+{
+	if (r->data.len == 0)
+		return MYSQL_F_END;
+	if (r->n_columns != t->n_columns)
+		return MYSQL_F_COLUMNS;
+	if (t->old_temporal && !r->checked && !rows_plausible(r, t))
+		return MYSQL_F_OLD_TEMPORAL;
+	r->checked = true;
+	struct mysql_row row;
+	enum mysql_fault fault = row_measure(r, t, &row);
+	if (fault)
+		return fault;
+	r->data = slice_from(r->data, row.bytes.len);
+	*ret_row = row;
+	return MYSQL_F_OK;
+}
+
+static enum mysql_fault put_compressed(const struct mysql_decoder *d, const struct mysql_column *c,
+				       struct slice v, struct mysql_out *out)
+{
+	if (!d->unpack)
+		return MYSQL_F_COMPRESSION;
+	struct slice plain;
+	enum mysql_fault fault = mysql_unpack_column(d->unpack, v, &plain);
+	return fault ? fault : value_put_string(d, c, plain, out);
+}
+
+static enum mysql_fault put_cell(const struct mysql_decoder *d, const struct mysql_column *c,
+				 struct slice v, struct mysql_out *out)
+{
+	switch (c->type) {
+	case MYSQL_T_TINY:
+	case MYSQL_T_SHORT:
+	case MYSQL_T_INT24:
+	case MYSQL_T_LONG:
+	case MYSQL_T_LONGLONG:
+	case MYSQL_T_FLOAT:
+	case MYSQL_T_DOUBLE:
+	case MYSQL_T_NEWDECIMAL:
+	case MYSQL_T_BIT:
+	case MYSQL_T_YEAR:
+		return value_put_number(c, v, out);
+	case MYSQL_T_TIMESTAMP:
+	case MYSQL_T_TIMESTAMP2:
+	case MYSQL_T_DATETIME:
+	case MYSQL_T_DATETIME2:
+	case MYSQL_T_TIME:
+	case MYSQL_T_TIME2:
+	case MYSQL_T_DATE:
+	case MYSQL_T_NEWDATE:
+		return value_put_time(c, v, out);
+	case MYSQL_T_ENUM:
+	case MYSQL_T_SET:
+		return value_put_labels(c, v, out);
+	case MYSQL_T_JSON:
+		return mjson_put(v, out);
+	case MYSQL_T_GEOMETRY:
+		return value_put_geometry(v, out);
+	case MYSQL_T_VECTOR:
+		return value_put_vector(v, out);
+	case MYSQL_T_BLOB_COMPRESSED:
+	case MYSQL_T_VARCHAR_COMPRESSED:
+		return put_compressed(d, c, v, out);
+	case MYSQL_T_NULL:
+		return OUT_LIT(out, "null");
+	default:
+		return value_put_string(d, c, v, out);
+	}
+}
+
+/* The image before, walked along with the one after: partial updates apply to its values. */
+struct before {
+	struct image im;
+	struct cell cell;
+	bool more;
+};
+
+static void before_open(struct before *b, const struct mysql_table *t, const struct mysql_rows *r,
+			const struct mysql_row *row)
+{
+	struct slice bytes = {row->bytes.ptr, row->len[MYSQL_BEFORE]};
+	b->more = r->partial && image_open(&b->im, t, r, MYSQL_BEFORE, bytes) &&
+		  image_next(&b->im, &b->cell);
+}
+
+/* The value before of @column, where the row has it; columns are asked for in order. */
+static const struct slice *before_value(struct before *b, unsigned column)
+{
+	while (b->more && b->cell.column < column)
+		b->more = image_next(&b->im, &b->cell);
+	bool has = b->more && b->cell.column == column && !b->cell.null;
+	return has ? &b->cell.value : NULL;
+}
+
+static enum mysql_fault put_image(const struct mysql_decoder *d, const struct mysql_table *t,
+				  const struct mysql_rows *r, const struct mysql_row *row,
+				  enum mysql_side side, struct mysql_out *out)
+{
+	struct slice bytes = {row->bytes.ptr + (side == MYSQL_AFTER ? row->len[0] : 0),
+			      row->len[side]};
+	size_t start = out->len;
+	struct image im;
+	struct cell cell;
+	struct before before;
+	if (!image_open(&im, t, r, side, bytes))
+		return MYSQL_F_VALUE;
+	before_open(&before, t, r, row);
+	while (image_next(&im, &cell)) {
+		const struct mysql_column *c = &t->columns[cell.column];
+		enum mysql_fault fault = out_lit(out, (const char *)c->key, c->key_len);
+		if (!fault && cell.null)
+			fault = OUT_LIT(out, "null");
+		else if (!fault && cell.partial)
+			fault = mjson_put_diff(before_value(&before, cell.column), cell.value, out);
+		else if (!fault)
+			fault = put_cell(d, c, cell.value, out);
+		if (fault)
+			return fault;
+	}
+	if (im.w.bad)
+		return MYSQL_F_VALUE;
+	/* Keys come with the comma in front of them; the first one's makes room for the brace. */
+	if (out->len == start)
+		return OUT_LIT(out, "{}");
+	out->buf[start] = '{';
+	return OUT_LIT(out, "}");
+}
+
+enum mysql_fault mysql_row_json(const struct mysql_decoder *d, const struct mysql_table *t,
+				const struct mysql_rows *r, const struct mysql_row *row,
+				enum mysql_side side, struct mysql_out *out)
+{
+	size_t start = out->len;
+	if (row->len[side] == 0)
+		return OUT_LIT(out, "null");
+	if (r->n_columns != t->n_columns)
+		return MYSQL_F_COLUMNS;
+	enum mysql_fault fault = put_image(d, t, r, row, side, out);
+	if (fault)
+		out->len = start;
+	out->guessed |= !t->typed;
+	return fault;
+}

@@ -1,0 +1,213 @@
+/* Dates and times of all formats: before MySQL 5.6, since then, and inside of JSON. Contracts:
+ * value.h. Values are written as they are, also those that no calendar has (2024-00-00).
+ */
+#include "dataplane/base/civil.h"
+#include "dataplane/base/text.h"
+#include "parsers/mysql/value.h"
+#include "parsers/mysql/wire.h"
+
+static char *put_2(char *o, unsigned v)
+{
+	o[0] = (char)('0' + v / 10 % 10);
+	o[1] = (char)('0' + v % 10);
+	return o + 2;
+}
+
+static char *put_date(char *o, unsigned year, unsigned month, unsigned day)
+{
+	o = put_2(o, year / 100);
+	o = put_2(o, year % 100);
+	*o++ = '-';
+	o = put_2(o, month);
+	*o++ = '-';
+	return put_2(o, day);
+}
+
+/* Hours of a TIME go beyond 99. */
+static char *put_hms(char *o, unsigned h, unsigned m, unsigned s)
+{
+	if (h < 100)
+		o = put_2(o, h);
+	else
+		o += text_put_u64(o, h);
+	*o++ = ':';
+	o = put_2(o, m);
+	*o++ = ':';
+	return put_2(o, s);
+}
+
+/* The first @digits of six digits of microseconds. */
+static char *put_frac(char *o, uint32_t us, unsigned digits)
+{
+	if (!digits)
+		return o;
+	char nine[9];
+	text_put_9digits(nine, us % 1000000);
+	*o++ = '.';
+	memcpy(o, nine + 3, digits);
+	return o + digits;
+}
+
+/* Microseconds out of a stored fraction of 0 to 3 bytes: hundredths, 1/10000, 1/1000000. */
+static uint32_t frac_us(uint64_t v, unsigned bytes)
+{
+	static const uint32_t unit[4] = {0, 10000, 100, 1};
+	return (uint32_t)v * unit[bytes];
+}
+
+static char *put_datetime_bits(char *o, uint64_t v)
+{
+	uint64_t ymd = v >> 17, hms = v & 0x1ffff, ym = ymd >> 5;
+	o = put_date(o, (unsigned)(ym / 13), (unsigned)(ym % 13), (unsigned)(ymd & 31));
+	*o++ = ' ';
+	return put_hms(o, (unsigned)(hms >> 12), (unsigned)(hms >> 6 & 63), (unsigned)(hms & 63));
+}
+
+static char *put_time_bits(char *o, uint64_t v)
+{
+	return put_hms(o, (unsigned)(v >> 12 & 0x3ff), (unsigned)(v >> 6 & 63), (unsigned)(v & 63));
+}
+
+size_t value_text_packed_time(char *out, int64_t packed, unsigned frac)
+{
+	char *o = out;
+	uint64_t v = packed < 0 ? 0 - (uint64_t)packed : (uint64_t)packed;
+	if (packed < 0)
+		*o++ = '-';
+	o = put_time_bits(o, v >> 24);
+	o = put_frac(o, (uint32_t)(v & 0xffffff), frac);
+	return (size_t)(o - out);
+}
+
+size_t value_text_packed_datetime(char *out, int64_t packed, unsigned frac)
+{
+	uint64_t v = packed < 0 ? 0 - (uint64_t)packed : (uint64_t)packed;
+	char *o = put_datetime_bits(out, v >> 24 & 0xffffffffffull);
+	o = put_frac(o, (uint32_t)(v & 0xffffff), frac);
+	return (size_t)(o - out);
+}
+
+size_t value_text_packed_date(char *out, int64_t packed)
+{
+	char full[VALUE_TIME_MAX];
+	value_text_packed_datetime(full, packed, 0);
+	memcpy(out, full, 10);
+	return 10;
+}
+
+/* TIME2: sign, hours, minutes and seconds in 24 bits and the fraction behind them are one
+ * big-endian number, stored with an offset so that it sorts: a negative time with a fraction shares
+ * the borrow. 0x800000.. is 00:00:00.
+ */
+static char *put_time2(char *o, const struct mysql_column *c, const uint8_t *p)
+{
+	unsigned bytes = c->fixed - 3u;
+	int64_t v = (int64_t)wire_be(p, c->fixed) - (0x800000ll << (8 * bytes));
+	if (v < 0) {
+		*o++ = '-';
+		v = -v;
+	}
+	o = put_time_bits(o, (uint64_t)v >> (8 * bytes));
+	return put_frac(o, frac_us((uint64_t)v & ((1ull << (8 * bytes)) - 1), bytes), c->frac);
+}
+
+/* DATETIME2: year * 13 + month, day, time in 40 bits with an offset; then the fraction. */
+static char *put_datetime2(char *o, const struct mysql_column *c, const uint8_t *p)
+{
+	unsigned bytes = c->fixed - 5u;
+	o = put_datetime_bits(o, wire_be(p, 5) & 0x7fffffffffull);
+	return put_frac(o, frac_us(wire_be(p + 5, bytes), bytes), c->frac);
+}
+
+static char *put_timestamp(char *o, uint32_t seconds, uint32_t us, unsigned frac)
+{
+	if (seconds == 0 && us == 0) {
+		memcpy(o, "0000-00-00 00:00:00", 19);
+	} else {
+		char text[40];
+		civil_put_rfc3339(text, (int64_t)seconds * NS_PER_S);
+		memcpy(o, text, 19);
+		o[10] = ' ';
+	}
+	o = put_frac(o + 19, us, frac);
+	*o++ = 'Z';
+	return o;
+}
+
+static char *put_date3(char *o, const uint8_t *p)
+{
+	uint32_t v = wire_le24(p);
+	return put_date(o, v >> 9, v >> 5 & 15, v & 31);
+}
+
+/* The decimal number [-]hhmmss. */
+static char *put_old_time(char *o, const uint8_t *p)
+{
+	int32_t v = (int32_t)(wire_le24(p) << 8) >> 8;
+	if (v < 0) {
+		*o++ = '-';
+		v = -v;
+	}
+	return put_hms(o, (unsigned)v / 10000, (unsigned)v / 100 % 100, (unsigned)v % 100);
+}
+
+/* The decimal number yyyymmddhhmmss. */
+static char *put_old_datetime(char *o, const uint8_t *p)
+{
+	uint64_t v = wire_le64(p);
+	unsigned date = (unsigned)(v / 1000000 % 100000000), time = (unsigned)(v % 1000000);
+	o = put_date(o, date / 10000, date / 100 % 100, date % 100);
+	*o++ = ' ';
+	return put_hms(o, time / 10000, time / 100 % 100, time % 100);
+}
+
+bool value_time_plausible(const struct mysql_column *c, struct slice s)
+{
+	if (c->type == MYSQL_T_TIME) {
+		int32_t v = (int32_t)(wire_le24(s.ptr) << 8) >> 8;
+		v = v < 0 ? -v : v;
+		return v <= 8385959 && v / 100 % 100 < 60 && v % 100 < 60;
+	}
+	if (c->type == MYSQL_T_DATETIME) {
+		uint64_t v = wire_le64(s.ptr);
+		return v <= 99991231235959ull && v / 100000000 % 100 <= 12 &&
+		       v / 1000000 % 100 <= 31 && v / 10000 % 100 < 24 && v / 100 % 100 < 60 &&
+		       v % 100 < 60;
+	}
+	return true;
+}
+
+enum mysql_fault value_put_time(const struct mysql_column *c, struct slice s, struct mysql_out *out)
+{
+	char *o = (char *)out_room(out, VALUE_TIME_MAX);
+	if (!o)
+		return MYSQL_F_NO_ROOM;
+	const uint8_t *p = s.ptr;
+	*o++ = '"';
+	switch (c->type) {
+	case MYSQL_T_TIMESTAMP2:
+		o = put_timestamp(o, (uint32_t)wire_be(p, 4),
+				  frac_us(wire_be(p + 4, c->fixed - 4u), c->fixed - 4u), c->frac);
+		break;
+	case MYSQL_T_DATETIME2:
+		o = put_datetime2(o, c, p);
+		break;
+	case MYSQL_T_TIME2:
+		o = put_time2(o, c, p);
+		break;
+	case MYSQL_T_TIMESTAMP:
+		o = put_timestamp(o, wire_le32(p), 0, 0);
+		break;
+	case MYSQL_T_DATETIME:
+		o = put_old_datetime(o, p);
+		break;
+	case MYSQL_T_TIME:
+		o = put_old_time(o, p);
+		break;
+	default:
+		o = put_date3(o, p);
+	}
+	*o++ = '"';
+	out_end(out, o);
+	return MYSQL_F_OK;
+}

@@ -1,0 +1,94 @@
+/* Statements of any bytes, separated by NUL, as a log: what was known at a place stays, also when
+ * the log is read again. The first byte says with which charset and mode, and whether a dump comes
+ * first.
+ */
+#include <stdlib.h>
+
+#include "parsers/mysql/ddl.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+
+static struct mysql_charsets *charsets;
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void check_table(const struct mysql_schema_table *t)
+{
+	must(t->n_cols > 0 && t->n_cols <= MYSQL_COLUMNS_MAX);
+	for (uint32_t i = 0; i < t->n_cols; i++) {
+		struct slice name = mysql_schema_name(t, i);
+		must(name.len > 0);
+		must(name.ptr + name.len <= (const uint8_t *)t + t->bytes);
+		for (uint32_t l = 0; l < t->cols[i].n_labels; l++) {
+			struct slice label = mysql_schema_label(t, i, l);
+			must(label.ptr + label.len <= (const uint8_t *)t + t->bytes);
+		}
+	}
+}
+
+/* A number for what is known of some tables at a place. */
+static uint64_t look(struct mysql_schema *sc, uint64_t place)
+{
+	static const char *const names[] = {"t", "u", "v", "a", "b"};
+	uint64_t sum = 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct mysql_schema_table *t =
+			mysql_schema_find(sc, 1, place, SLICE_LIT("d"), slice_str(names[i]));
+		sum = sum * 31 + (t ? t->n_cols : 0);
+		if (t)
+			check_table(t);
+	}
+	return sum;
+}
+
+/* Applies all statements; returns what is known behind each of them, as one number. */
+static uint64_t read_log(struct mysql_schema *sc, struct mysql_ddl *q, struct slice log)
+{
+	uint64_t sum = 0;
+	q->place = 1000;
+	while (log.len) {
+		const uint8_t *end = memchr(log.ptr, 0, log.len);
+		size_t n = end ? (size_t)(end - log.ptr) : log.len;
+		const char *why;
+		q->sql = slice_of(log.ptr, n);
+		q->place += 100;
+		enum mysql_ddl_result r = mysql_ddl_apply(sc, q, &why);
+		must(r == MYSQL_DDL_UNKNOWN || !why);
+		sum = sum * 131 + look(sc, q->place);
+		log = slice_from(log, end ? n + 1 : n);
+	}
+	return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
+{
+	static const uint16_t collations[] = {0, 45, 28, 13, 8, 1, 248, 63};
+	struct mysql_schema_conf conf = {.versions_max = 64, .bytes_max = 1 << 20};
+	struct mysql_schema_loaded loaded;
+	struct mysql_schema *sc;
+	if (len < 2)
+		return 0;
+	if (!charsets)
+		must(mysql_charsets_create(&charsets, NULL) == 0);
+	conf.charsets = charsets;
+	conf.ignore_case = p[0] & 8;
+	must(mysql_schema_create(&conf, &sc, NULL) == 0);
+	struct mysql_ddl q = {.log = 1,
+			      .db = SLICE_LIT("d"),
+			      .server_charset = 45,
+			      .client_charset = collations[p[0] & 7],
+			      .error = p[0] & 64 ? 1317 : 0,
+			      .sql_mode = p[0] & 16 ? MYSQL_MODE_ANSI_QUOTES : 0};
+	struct slice text = slice_of(p + 1, len - 1);
+	if (p[0] & 32)
+		mysql_schema_load(sc, text, &loaded, NULL);
+	uint64_t first = read_log(sc, &q, text);
+	if (mysql_schema_stats(sc)->forgotten == 0 && mysql_schema_stats(sc)->no_room == 0)
+		must(read_log(sc, &q, text) == first);
+	mysql_schema_destroy(sc);
+	return 0;
+}

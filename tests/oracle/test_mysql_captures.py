@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""Replication as it was captured, against what the servers had in their logs.
+
+pcap/binlog: the project's own lab, where oracle/binlog/NAME.rows.jsonl has every row change with every
+value. pcap/mtr and pcap/mysql: sessions of others, which must end in order, with a ledger that balances.
+"""
+import base64
+import gzip
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from sluice import Checks, replay, shared  # noqa: E402
+
+OPS = {"c": "insert", "u": "update", "d": "delete"}
+BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
+SHAPES = {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+          "geometrycollection"}
+TEXT_OF_BYTES = {"uuid", "inet4", "inet6"}
+
+
+def hex_of(value):
+    return base64.b64decode(value).hex()
+
+
+def same_value(got, want, raw, column):
+    """@raw: what the oracle has as number or hex beside the value."""
+    kind = column["data_type"]
+    if got is None or want is None:
+        return got is None and want is None
+    if kind in BYTES:
+        return hex_of(got) == want
+    if kind in SHAPES:
+        return struct.pack("<I", got["srid"]).hex() + hex_of(got["wkb"]) == want
+    if kind == "float":
+        return struct.pack("<f", got) == struct.pack("<f", float(want))
+    if kind == "double":  # the oracle rounds as the column is declared, the log does not
+        declared = re.fullmatch(r"double\(\d+,(\d+)\).*", column["column_type"])
+        got = round(got, int(declared[1])) if declared else got
+        return float(got) == float(want)
+    if kind == "timestamp":
+        return got == want + "Z"
+    if kind == "enum" and isinstance(got, int):
+        return got == raw
+    if kind == "set" and isinstance(got, int):
+        return got == raw % (1 << 64)
+    return got == want
+
+
+def same_image(got, want, raw, columns):
+    if got is None or want is None:
+        return got is None and want is None
+    if set(got) != set(want):
+        return False
+    return all(same_value(got[c["name"]], want[c["name"]], (raw or {}).get(c["name"]), c)
+               for c in columns if c["name"] in want)
+
+
+class Oracle:
+    def __init__(self, folder, name):
+        self.rows = list(self.lines(os.path.join(folder, f"{name}.rows.jsonl")))
+        self.schemas = list(self.lines(os.path.join(folder, f"{name}.schema.jsonl")))
+
+    @staticmethod
+    def lines(path):
+        with open(path, encoding="utf-8") as f:
+            for line in f:
+                yield json.loads(line)
+
+    def columns(self, row):
+        found = None
+        for s in self.schemas:
+            if (s["db"], s["table"]) == (row["db"], row["table"]) and s["from_row"] < row["seq"]:
+                found = s["columns"]
+        return found
+
+
+def key_of_record(r):
+    s = r["source"]
+    return (s["file"], s["pos"], s["row"])
+
+
+def keys_of_rows(rows):
+    """The oracle counts no rows inside of an event."""
+    seen = {}
+    for row in rows:
+        at = (row["file"], row["pos"])
+        seen[at] = seen.get(at, -1) + 1
+        yield (*at, seen[at]), row
+
+
+def compare_row(checks, what, oracle, got, want):
+    source = got["source"]
+    place = f"{what}: {want['file']} {want['pos']}"
+    ok = (OPS[got["op"]] == want["op"] and source["db"] == want["db"] and
+          source["table"] == want["table"] and got["_stream"] == f"{want['db']}.{want['table']}" and
+          source["ts_ms"] == 1000 * want["ts"] and source["gtid"] in (want["gtid"], None))
+    checks.check(ok, f"{place}: {source}, expected {want['op']} {want['db']}.{want['table']} {want['gtid']}")
+    columns = oracle.columns(want)
+    for side in ("before", "after"):
+        if not same_image(got[side], want[side], want.get("raw_" + side), columns):
+            checks.check(False, f"{place}: {side} is {got[side]!r:.900}, expected {want[side]!r:.900}")
+            return False
+    return True
+
+
+def row_changes(run):
+    """The changes by place; those of a second replica, or of a reconnect, have the same _id."""
+    by_id = {}
+    for r in run.records:
+        if r.get("op") in OPS:
+            by_id.setdefault(r["_id"], r)
+    return by_id
+
+
+def compare(checks, binary, path, oracle, what, wanted):
+    """@wanted: whether a row of the oracle must be there. Rows that need not be may be there."""
+    run = replay(binary, path)
+    checks.healthy(run, what)
+    got = {key_of_record(r): r for r in row_changes(run).values()}
+    checks.equal(run.count("extract", "mysql", "unparsed"), 0, f"{what}: records that could not be read")
+    n_right = n_missing = n_unnamed = 0
+    for key, want in keys_of_rows(oracle.rows):
+        r = got.pop(key, None)
+        if r is None:
+            n_missing += wanted(want)
+            continue
+        n_unnamed += bool(r["source"].get("unnamed"))
+        n_right += compare_row(checks, what, oracle, r, want)
+    checks.equal((n_missing, len(got)), (0, 0), f"{what}: rows (missing, not expected)")
+    checks.equal(n_unnamed, 0, f"{what}: rows without names")
+    print(f"{what}: {n_right} of {len(oracle.rows)} rows right, {n_missing} missing")
+    return run, n_right
+
+
+def whole(checks, binary, data, name, capture):
+    oracle = Oracle(os.path.join(data, "oracle", "binlog"), name)
+    path = os.path.join(data, "pcap", "binlog", capture)
+    run, n = compare(checks, binary, path, oracle, capture, lambda row: True)
+    checks.equal(n, len(oracle.rows), f"{capture}: rows right")
+    checks.equal(run.status, 0, f"{capture}: exit status: {run.err[-300:]}")
+
+
+def with_a_hole(checks, binary, data):
+    """Packets are missing: what comes out is right, and what does not is told."""
+    oracle = Oracle(os.path.join(data, "oracle", "binlog"), "capture-gap")
+    path = os.path.join(data, "pcap", "binlog", "capture-gap-cut.pcap")
+    run, n = compare(checks, binary, path, oracle, "capture-gap-cut", lambda row: False)
+    checks.check(n > len(oracle.rows) // 2, f"capture-gap-cut: only {n} rows")
+    checks.check(run.count("frame", "mysql", "gaps") > 0, "capture-gap-cut: no hole was told")
+    checks.equal(run.status, 1, "capture-gap-cut: exit status")
+
+
+def joined_late(checks, binary, data):
+    """The capture begins in the middle: no file name until the server tells one, so by position."""
+    oracle = Oracle(os.path.join(data, "oracle", "binlog"), "midstream")
+    run = replay(binary, os.path.join(data, "pcap", "binlog", "midstream.pcap"))
+    checks.healthy(run, "midstream")
+    got = {key_of_record(r)[1:]: r for r in run.records if r.get("op") in OPS}
+    n = 0
+    for key, want in keys_of_rows(oracle.rows):
+        r = got.pop(key[1:], None)
+        if checks.check((r is not None) == want["captured"], f"midstream: {key}: {r and r['source']}") and r:
+            n += compare_row(checks, "midstream", oracle, r, want)
+    checks.equal((n, len(got)), (80, 0), "midstream: rows (right, not expected)")
+
+
+def encrypted(checks, binary, data):
+    run = replay(binary, os.path.join(data, "pcap", "binlog", "tls.pcap"))
+    checks.healthy(run, "tls")
+    checks.equal(len(run.records), 0, "tls: records")
+    checks.check(run.count("frame", "mysql", "left_alone") > 0, "tls: nothing was left alone")
+
+
+def very_long(checks, binary, data):
+    """One row of more than 16 MiB, whose packet goes on in a second one, and one of just that."""
+    path = os.path.join(data, "pcap", "binlog", "big-event-split.pcap.gz")
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as f:
+        with gzip.open(path) as packed:
+            f.write(packed.read())
+        f.flush()
+        run = replay(binary, f.name)
+    checks.healthy(run, "big-event-split")
+    got = [r["after"] for r in run.records if r.get("op") == "c"]
+    want = [(1, "x" * 17000000), (2, "small"), (3, "y" * 16777172), (4, "after")]
+    checks.equal([(r["id"], len(r["v"])) for r in got], [(i, len(v)) for i, v in want],
+                 "big-event-split: rows")
+    checks.check([(r["id"], r["v"]) for r in got] == want, "big-event-split: values")
+    checks.equal(run.status, 0, f"big-event-split: exit status: {run.err[-300:]}")
+
+
+def of_others(checks, binary, data, folder):
+    path = os.path.join(data, "pcap", folder)
+    for name in sorted(os.listdir(path)):
+        run = replay(binary, os.path.join(path, name))
+        checks.healthy(run, f"{folder}/{name}")
+        n = sum(r.get("op") in OPS for r in run.records)
+        print(f"{folder}/{name}: {n} row changes, {len(run.records)} records, "
+              f"{run.count('extract', 'mysql', 'unparsed')} not read, "
+              f"{run.count('frame', 'mysql', 'skipped')} bytes skipped")
+
+
+def main():
+    binary, checks = sys.argv[1], Checks()
+    data = shared()
+    for name in ("types-full-gtid", "types-noblob", "types-minimal-nolog", "compressed-events",
+                 "compressed-protocol", "ddl-midstream", "rotate-filepos", "rotate-reconnect", "semisync",
+                 "txn-savepoint", "capture-gap"):
+        whole(checks, binary, data, name, f"{name}.pcap")
+    for side in ("replica", "primary"):
+        whole(checks, binary, data, "lossy-mtu", f"lossy-mtu-{side}.pcap")
+    with_a_hole(checks, binary, data)
+    joined_late(checks, binary, data)
+    encrypted(checks, binary, data)
+    very_long(checks, binary, data)
+    for folder in ("mtr", "mysql"):
+        of_others(checks, binary, data, folder)
+    checks.done()
+
+
+if __name__ == "__main__":
+    main()
