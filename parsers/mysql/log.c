@@ -59,6 +59,7 @@ void mysql_log_at(struct mysql_log *log, struct slice file, uint64_t pos)
 	log->pos = pos;
 	log->pos_known = true;
 	log->hole = false;
+	log->first_off = 0;
 	if (is_file_name(file)) {
 		memcpy(log->file, file.ptr, file.len);
 		log->file_len = file.len;
@@ -86,21 +87,23 @@ static void locate(struct reading *r, const struct mysql_event *ev)
 	r->end = end;
 }
 
-/* Did the log go on in the same file, where bytes are missing? Events are the same on the wire and
- * in the file, but for a few bytes around each. Had the file ended in the hole, then all that was
- * left of it would have come too, and the position would be that much lower.
+/* Did the log go on in the same file, where bytes are missing? If not, then a new file has been
+ * read from its beginning to this place, which is farther on than where the old one was left. The
+ * server may leave events out, so bytes here and there are not the same, but about as many of each:
+ * a new file is out of the question when what is missing is a quarter of what it would have taken.
  */
 static void close_hole(struct reading *r, uint64_t off)
 {
 	struct mysql_log *log = r->log;
-	uint64_t bytes = off - log->off, grown = r->pos - log->pos;
 	if (r->end == r->pos)
 		return; /* not of the log: a heartbeat, say */
-	bool same = off && log->off && off >= log->off && r->pos >= log->pos && bytes >= grown &&
-		    bytes - grown < log->pos;
 	log->hole = false;
-	if (same)
-		return;
+	if (off && log->off && log->first_off && r->pos >= log->pos && log->pos > log->first_pos) {
+		double seen = (double)(log->off - log->first_off);
+		double share = seen / (double)(log->pos - log->first_pos);
+		if (4 * (double)(off - log->off) < share * (double)r->pos)
+			return;
+	}
 	log->file_len = 0;
 	log->identity = 0;
 	log->pos_known = false;
@@ -594,6 +597,10 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 		log->pos_known |= r.end != log->pos;
 		log->pos = r.end;
 		log->off = off ? off + event.len : 0;
+		if (!log->first_off && r.end > r.pos) {
+			log->first_off = off;
+			log->first_pos = r.pos;
+		}
 	}
 	return o;
 }
