@@ -12,6 +12,7 @@
 
 #include "unit.h"
 
+#include "dataplane/base/mem.h"
 #include "dataplane/rec/json_text.h"
 #include "parsers/mysql/row.h"
 
@@ -123,6 +124,7 @@ static inline const char *rig_rows_of(struct rig *r, const struct mysql_event *e
 	static struct mysql_rows rows;
 	struct mysql_row row;
 	r->out = (struct mysql_out){.buf = r->text, .cap = RIG_BYTES - 1024};
+	mem_seal(true); /* decoding never allocates */
 	enum mysql_fault f = mysql_rows_begin(ev, &r->format, r->dec.unpack, &rows);
 	while (!f && (f = mysql_rows_next(&rows, r->table, &row)) == MYSQL_F_OK) {
 		if (r->out.len)
@@ -132,6 +134,7 @@ static inline const char *rig_rows_of(struct rig *r, const struct mysql_event *e
 		if (!f)
 			f = mysql_row_json(&r->dec, r->table, &rows, &row, MYSQL_AFTER, &r->out);
 	}
+	mem_seal(false);
 	if (f != MYSQL_F_END)
 		r->out.len += (size_t)sprintf((char *)r->text + r->out.len, "%s%s",
 					      r->out.len ? "; " : "", mysql_fault_text(f));
