@@ -33,15 +33,18 @@ static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
 	return h;
 }
 
-/* FNV-1a, and a mixing of its weak upper bits. Not 0. */
+/* FNV-1a, and a mixing of its weak upper bits. Many a server has id 1, and files are called alike
+ * everywhere, so the time when the file was begun is a part of it.
+ */
 static void identify(struct mysql_log *log)
 {
 	uint64_t h = hash_bytes(0xcbf29ce484222325ull, "mysql", 5);
 	h = hash_bytes(h, &log->server_id, sizeof(log->server_id));
+	h = hash_bytes(h, &log->file_time, sizeof(log->file_time));
 	h = hash_bytes(h, log->file, log->file_len);
 	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
 	h ^= h >> 32;
-	log->identity = log->file_len && log->server_id ? h | 1 : 0;
+	log->identity = log->file_len && log->file_time ? h | 1 : 0;
 }
 
 static bool is_file_name(struct slice file)
@@ -60,7 +63,8 @@ void mysql_log_at(struct mysql_log *log, struct slice file, uint64_t pos)
 	log->pos_known = true;
 	log->hole = false;
 	log->first_off = 0;
-	if (is_file_name(file)) {
+	if (is_file_name(file) && !slice_eq(file, slice_of(log->file, log->file_len))) {
+		log->file_time = 0;
 		memcpy(log->file, file.ptr, file.len);
 		log->file_len = file.len;
 	}
@@ -114,7 +118,7 @@ static struct mysql_map_place place_of(const struct reading *r, uint64_t pos)
 	const struct mysql_log *log = r->log;
 	return (struct mysql_map_place){
 		.owner = log->owner,
-		.log = (uint64_t)log->server_id + 1,
+		.log = hash_bytes(log->server, &log->server_id, sizeof(log->server_id)) | 1,
 		.place = mysql_schema_place(slice_of(log->file, log->file_len), pos),
 		.unsure = log->unsure,
 		.frames = r->p->frames_put,
@@ -426,6 +430,7 @@ static enum mysql_outcome read_format(struct reading *r, const struct mysql_even
 	if (log->no_sums)
 		log->format.checksum = false;
 	log->server_id = ev->server_id;
+	log->file_time = ev->time_s;
 	identify(log);
 	return MYSQL_READ;
 }

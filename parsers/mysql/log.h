@@ -47,7 +47,9 @@ struct mysql_log {
 	uint64_t first_off, first_pos; /* both, of the first event of this file; 0: not known */
 	bool hole;                     /* there is a hole between that and the next event */
 	uint32_t server_id;            /* of the server whose log it is; 0: not known */
-	uint64_t identity;             /* of server and file; 0: not known */
+	uint32_t file_time; /* of the file's format description: when it was begun; 0: not known */
+	uint64_t identity;  /* of server and file; 0: not known */
+	uint64_t server;    /* which server it is: a hash of its address */
 	char gtid[MYSQL_GTID_TEXT_MAX];
 	size_t gtid_len;
 

@@ -239,7 +239,7 @@ def of_others(checks, binary, data):
         name = os.path.basename(path)
         counted(checks, binary, path, os.path.join(data, "oracle", "pcap", "mtr", name))
     for path in sorted(glob.glob(os.path.join(data, "binlog-files", "*"))):
-        name = os.path.basename(path).removesuffix(".gz")
+        name = os.path.basename(path)
         counted(checks, binary, path, os.path.join(data, "oracle", "binlog-files", name),
                 ONLY_WE)
     for path in sorted(glob.glob(os.path.join(data, "pcap", "mysql", "*"))):
