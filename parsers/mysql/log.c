@@ -33,15 +33,18 @@ static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
 	return h;
 }
 
-/* FNV-1a, and a mixing of its weak upper bits. Not 0. */
+/* FNV-1a, and a mixing of its weak upper bits. Many a server has id 1, and files are called alike
+ * everywhere, so the time when the file was begun is a part of it.
+ */
 static void identify(struct mysql_log *log)
 {
 	uint64_t h = hash_bytes(0xcbf29ce484222325ull, "mysql", 5);
 	h = hash_bytes(h, &log->server_id, sizeof(log->server_id));
+	h = hash_bytes(h, &log->file_time, sizeof(log->file_time));
 	h = hash_bytes(h, log->file, log->file_len);
 	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
 	h ^= h >> 32;
-	log->identity = log->file_len && log->server_id ? h | 1 : 0;
+	log->identity = log->file_len && log->file_time ? h | 1 : 0;
 }
 
 static bool is_file_name(struct slice file)
@@ -59,7 +62,9 @@ void mysql_log_at(struct mysql_log *log, struct slice file, uint64_t pos)
 	log->pos = pos;
 	log->pos_known = true;
 	log->hole = false;
-	if (is_file_name(file)) {
+	log->first_off = 0;
+	if (is_file_name(file) && !slice_eq(file, slice_of(log->file, log->file_len))) {
+		log->file_time = 0;
 		memcpy(log->file, file.ptr, file.len);
 		log->file_len = file.len;
 	}
@@ -86,21 +91,23 @@ static void locate(struct reading *r, const struct mysql_event *ev)
 	r->end = end;
 }
 
-/* Did the log go on in the same file, where bytes are missing? Events are the same on the wire and
- * in the file, but for a few bytes around each. Had the file ended in the hole, then all that was
- * left of it would have come too, and the position would be that much lower.
+/* Did the log go on in the same file, where bytes are missing? If not, then a new file has been
+ * read from its beginning to this place, which is farther on than where the old one was left. The
+ * server may leave events out, so bytes here and there are not the same, but about as many of each:
+ * a new file is out of the question when what is missing is a quarter of what it would have taken.
  */
 static void close_hole(struct reading *r, uint64_t off)
 {
 	struct mysql_log *log = r->log;
-	uint64_t bytes = off - log->off, grown = r->pos - log->pos;
 	if (r->end == r->pos)
 		return; /* not of the log: a heartbeat, say */
-	bool same = off && log->off && off >= log->off && r->pos >= log->pos && bytes >= grown &&
-		    bytes - grown < log->pos;
 	log->hole = false;
-	if (same)
-		return;
+	if (off && log->off && log->first_off && r->pos >= log->pos && log->pos > log->first_pos) {
+		double seen = (double)(log->off - log->first_off);
+		double share = seen / (double)(log->pos - log->first_pos);
+		if (4 * (double)(off - log->off) < share * (double)r->pos)
+			return;
+	}
 	log->file_len = 0;
 	log->identity = 0;
 	log->pos_known = false;
@@ -111,7 +118,7 @@ static struct mysql_map_place place_of(const struct reading *r, uint64_t pos)
 	const struct mysql_log *log = r->log;
 	return (struct mysql_map_place){
 		.owner = log->owner,
-		.log = (uint64_t)log->server_id + 1,
+		.log = hash_bytes(log->server, &log->server_id, sizeof(log->server_id)) | 1,
 		.place = mysql_schema_place(slice_of(log->file, log->file_len), pos),
 		.unsure = log->unsure,
 		.frames = r->p->frames_put,
@@ -423,6 +430,7 @@ static enum mysql_outcome read_format(struct reading *r, const struct mysql_even
 	if (log->no_sums)
 		log->format.checksum = false;
 	log->server_id = ev->server_id;
+	log->file_time = ev->time_s;
 	identify(log);
 	return MYSQL_READ;
 }
@@ -594,6 +602,10 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 		log->pos_known |= r.end != log->pos;
 		log->pos = r.end;
 		log->off = off ? off + event.len : 0;
+		if (!log->first_off && r.end > r.pos) {
+			log->first_off = off;
+			log->first_pos = r.pos;
+		}
 	}
 	return o;
 }

@@ -41,12 +41,15 @@ struct mysql_log {
 	bool unsure;     /* behind a hole, in which tables may have been changed */
 	bool pos_known;  /* the next event begins at pos */
 	char file[MYSQL_FILE_NAME_MAX + 1];
-	size_t file_len;    /* 0: not known */
-	uint64_t pos;       /* where the next event begins in the file */
-	uint64_t off;       /* and in the session: behind the last one */
-	bool hole;          /* there is a hole between that and the next event */
-	uint32_t server_id; /* of the server whose log it is; 0: not known */
+	size_t file_len;               /* 0: not known */
+	uint64_t pos;                  /* where the next event begins in the file */
+	uint64_t off;                  /* and in the session: behind the last one */
+	uint64_t first_off, first_pos; /* both, of the first event of this file; 0: not known */
+	bool hole;                     /* there is a hole between that and the next event */
+	uint32_t server_id;            /* of the server whose log it is; 0: not known */
+	uint32_t file_time; /* of the file's format description: when it was begun; 0: not known */
 	uint64_t identity;  /* of server and file; 0: not known */
+	uint64_t server;    /* which server it is: a hash of its address */
 	char gtid[MYSQL_GTID_TEXT_MAX];
 	size_t gtid_len;
 

@@ -68,9 +68,9 @@ static enum mysql_fault put_decimal(struct slice v, struct mysql_out *out)
 		return MYSQL_F_NO_ROOM;
 	if (v.len < 3 || v.ptr[0] < 1 || v.ptr[0] > 65 || v.ptr[1] > v.ptr[0])
 		return MYSQL_F_JSON;
-	uint8_t form[40] = {0};
-	memcpy(form, v.ptr + 2, v.len - 2 < sizeof(form) ? v.len - 2 : sizeof(form));
-	out_end(out, o + value_text_decimal(o, form, v.ptr[0], v.ptr[1]));
+	if (v.len - 2 < value_decimal_bytes(v.ptr[0], v.ptr[1]))
+		return MYSQL_F_JSON;
+	out_end(out, o + value_text_decimal(o, v.ptr + 2, v.ptr[0], v.ptr[1]));
 	return MYSQL_F_OK;
 }
 

@@ -3,6 +3,10 @@
  * Our own text is what is searched and changed: it has no blanks, and keys are escaped in one way.
  */
 #include "parsers/mysql/mjson.h"
+
+#include <ctype.h>
+
+#include "dataplane/base/text.h"
 #include "parsers/mysql/value.h"
 #include "parsers/mysql/wire.h"
 
@@ -58,6 +62,23 @@ struct leg {
 	struct slice key;
 };
 
+/* True for the inside of a JSON string: a key goes to the text as it stands in the path. */
+static bool key_good(struct slice key)
+{
+	for (size_t i = 0; i < key.len; i++) {
+		if (key.ptr[i] < 0x20 || key.ptr[i] == '"')
+			return false;
+		if (key.ptr[i] != '\\')
+			continue;
+		if (++i == key.len || !memchr("\"\\/bfnrtu", key.ptr[i], 9))
+			return false;
+		for (unsigned k = 0; key.ptr[i] == 'u' && k < 4; k++)
+			if (i + 1 + k >= key.len || !isxdigit(key.ptr[i + 1 + k]))
+				return false;
+	}
+	return text_utf8_valid(key.ptr, key.len) == key.len;
+}
+
 static bool key_leg(struct wire *w, struct leg *leg)
 {
 	const uint8_t *start = w->p;
@@ -74,7 +95,7 @@ static bool key_leg(struct wire *w, struct leg *leg)
 	}
 	leg->key = (struct slice){start, (size_t)(w->p - start)};
 	w->p += quoted;
-	return quoted || leg->key.len > 0;
+	return (quoted || leg->key.len > 0) && key_good(leg->key);
 }
 
 static bool leg_next(struct wire *w, struct leg *leg)

@@ -202,6 +202,9 @@ static struct mysql_log *log_of(const struct work *w)
 {
 	struct mysql_log *log = mysql_log_of(w->pool, w->st->owner);
 	log->no_sums = w->st->no_sums;
+	log->server = 0xcbf29ce484222325ull ^ w->in->port[1];
+	for (unsigned i = 0; i < sizeof(w->in->addr[1]); i++)
+		log->server = (log->server ^ w->in->addr[1][i]) * 0x100000001b3ull;
 	return log;
 }
 

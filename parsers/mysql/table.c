@@ -1,20 +1,13 @@
 #include "parsers/mysql/table.h"
 
 #include "parsers/mysql/table_meta.h"
+#include "parsers/mysql/value.h"
 #include "parsers/mysql/wire.h"
 
 /* Bytes of the fraction behind a temporal value, by its digits. */
 static uint8_t frac_bytes(uint8_t frac)
 {
 	return (uint8_t)((frac + 1) / 2);
-}
-
-/* NEWDECIMAL: nine digits in four bytes; what is left of a side takes what it needs. */
-static uint8_t decimal_bytes(unsigned precision, unsigned frac)
-{
-	static const uint8_t part[10] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
-	unsigned whole = precision - frac;
-	return (uint8_t)(whole / 9 * 4 + part[whole % 9] + frac / 9 * 4 + part[frac % 9]);
 }
 
 /* STRING carries its real type and length in two bytes: the upper bits of lengths above 255 are
@@ -58,7 +51,7 @@ static bool two_byte_meta(struct mysql_column *col, uint8_t b0, uint8_t b1)
 		col->frac = b1;
 		if (b0 < 1 || b0 > 65 || b1 > b0)
 			return false;
-		col->fixed = decimal_bytes(b0, b1);
+		col->fixed = (uint8_t)value_decimal_bytes(b0, b1);
 		return true;
 	default: /* VARCHAR and its kin */
 		col->bytes_max = (uint16_t)v;

@@ -45,6 +45,7 @@ enum mysql_fault value_put_string(const struct mysql_decoder *d, const struct my
 
 /* value_num.c: the plain text of a number; at most VALUE_NUM_MAX bytes, returned. */
 #define VALUE_NUM_MAX 96
+unsigned value_decimal_bytes(unsigned precision, unsigned frac);
 size_t value_text_decimal(char *out, const uint8_t *p, unsigned precision, unsigned frac);
 size_t value_text_f32(char *out, float v);
 enum mysql_fault value_put_number(const struct mysql_column *c, struct slice s,

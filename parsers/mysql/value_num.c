@@ -28,6 +28,15 @@ size_t value_text_f32(char *out, float v)
 	return (size_t)len;
 }
 
+/* Bytes of a group of so many digits. */
+static const uint8_t part[10] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
+
+unsigned value_decimal_bytes(unsigned precision, unsigned frac)
+{
+	unsigned whole = precision - frac;
+	return whole / 9 * 4 + part[whole % 9] + frac / 9 * 4 + part[frac % 9];
+}
+
 /* Digits of one group of a DECIMAL: @n bytes, big-endian, stand for @digits digits. */
 static char *put_group(char *o, const uint8_t *p, unsigned n, unsigned digits, uint8_t flip)
 {
@@ -45,11 +54,9 @@ static char *put_group(char *o, const uint8_t *p, unsigned n, unsigned digits, u
  */
 size_t value_text_decimal(char *out, const uint8_t *p, unsigned precision, unsigned frac)
 {
-	static const uint8_t part[10] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 	unsigned whole = precision - frac;
 	uint8_t copy[40], flip = p[0] & 0x80 ? 0 : 0xff;
-	unsigned bytes = whole / 9 * 4 + part[whole % 9] + frac / 9 * 4 + part[frac % 9];
-	memcpy(copy, p, bytes);
+	memcpy(copy, p, value_decimal_bytes(precision, frac));
 	copy[0] ^= 0x80;
 	const uint8_t *q = copy;
 	char digits[96], *d = digits, *o = out;

@@ -272,13 +272,29 @@ static void law_damage(struct law_runs *l, const struct sample *s)
 	}
 }
 
-static void run_laws(struct law_runs *l, const struct sample *s)
+/* Each sample with pools of its own: what one has left there (a schema) may be seen by the next. */
+static void begin_runs(struct law_runs *l, const struct parser *p)
 {
+	parser_run_init(&l->whole, p);
+	parser_run_init(&l->run, p);
+	l->whole.keep_records = l->run.keep_records = p->pool_create != NULL;
+}
+
+static void end_runs(struct law_runs *l)
+{
+	parser_run_fini(&l->whole);
+	parser_run_fini(&l->run);
+}
+
+static void run_laws(struct law_runs *l, const struct parser *p, const struct sample *s)
+{
+	begin_runs(l, p);
 	law_cuts(l, s);
 	law_byte_by_byte(l, s);
 	law_bursts_of_one(l, s);
 	law_gap(l, s);
 	law_damage(l, s);
+	end_runs(l);
 }
 
 /* Bytes of a few letters only, so that lines, counts and quotes come about. */
@@ -303,7 +319,8 @@ static void law_random_bytes(struct law_runs *l)
 	}
 }
 
-static unsigned run_folder(struct law_runs *l, const char *folder, bool good)
+static unsigned run_folder(struct law_runs *l, const struct parser *p, const char *folder,
+			   bool good)
 {
 	static struct sample s;
 	struct dirent **names;
@@ -313,7 +330,7 @@ static unsigned run_folder(struct law_runs *l, const char *folder, bool good)
 		if (names[i]->d_name[0] != '.') {
 			load(&s, folder, names[i]->d_name);
 			s.good = good;
-			run_laws(l, &s);
+			run_laws(l, p, &s);
 			free(s.bytes);
 			count++;
 		}
@@ -328,18 +345,16 @@ static void check_parser(const struct parser *p)
 {
 	struct law_runs *l = calloc(1, sizeof(*l));
 	assert_non_null(l);
-	parser_run_init(&l->whole, p);
-	parser_run_init(&l->run, p);
 	const char *root = getenv("SL_SOURCE_ROOT");
 	char folder[512];
 	snprintf(folder, sizeof(folder), "%s/tests/corpus/%s/good", root ? root : ".", p->name);
-	unsigned good = run_folder(l, folder, true);
+	unsigned good = run_folder(l, p, folder, true);
 	snprintf(folder, sizeof(folder), "%s/tests/corpus/%s/bad", root ? root : ".", p->name);
-	unsigned bad = run_folder(l, folder, false);
+	unsigned bad = run_folder(l, p, folder, false);
+	begin_runs(l, p);
 	law_random_bytes(l);
+	end_runs(l);
 	printf("%s: %u good samples, %u bad ones\n", p->name, good, bad);
-	parser_run_fini(&l->whole);
-	parser_run_fini(&l->run);
 	free(l);
 	if (good == 0)
 		fail_msg("%s has no samples: %s", p->name, folder);

@@ -406,7 +406,7 @@ def lab_image(where, table, schema, ours, theirs, sums):
 
 
 def main():
-    tool, shared = sys.argv[1], sys.argv[2]
+    tool, shared = sys.argv[1], os.environ.get("SL_SHARED") or sys.argv[2]
     files = sorted(glob.glob(f"{shared}/data/binlog-files/*"))
     if not files:
         print("binlog_oracle: no shared files; skipped")

@@ -53,6 +53,11 @@ void parser_run_init(struct parser_run *run, const struct parser *parser)
 	struct err e;
 	if (parser->pool_create && parser->pool_create(run->conf, &run->pool, &e) < 0)
 		must(NULL);
+	static const uint8_t padded[14 + SL_PAD] = "\"_source\":\"s\",";
+	static const struct slice source = {padded, 14};
+	run->names = must(names_create());
+	run->encode = (struct encode_ctx){
+		.names = run->names, .source_json = &source, .source_only = &source};
 	run->rb = must(calloc(1, sizeof(*run->rb)));
 	for (unsigned d = 0; d < 2; d++)
 		run->dirs[d].unread = must(malloc(RUN_UNREAD_MAX));
@@ -63,6 +68,7 @@ static void forget(struct parser_run *run)
 	for (size_t i = 0; i < run->n_frames; i++) {
 		free(run->frames[i].bytes);
 		free(run->frames[i].meta);
+		free(run->frames[i].record);
 	}
 	run->n_frames = 0;
 }
@@ -95,6 +101,7 @@ void parser_run_fini(struct parser_run *run)
 	arena_fini(&run->batch.arena);
 	frame_out_fini(&run->out);
 	schema_fini(&run->schema);
+	names_destroy(run->names);
 }
 
 /* --- Frames ------------------------------------------------------------------------------------
@@ -107,7 +114,19 @@ static void check_val(struct parser_run *run, struct val v)
 		broke(run, "a value lies outside the arena");
 }
 
-static const char *extract(struct parser_run *run, const struct frame *f)
+/* The record's line without the newline. */
+static char *text_of(struct parser_run *run, const struct frame *f, struct rec *r)
+{
+	r->session_id = f->session_id;
+	r->stream_off = f->stream_off;
+	r->idx = f->idx;
+	r->dir = f->dir;
+	uint8_t *text = must(malloc(encode_json_max(&run->encode, &run->batch, r) + 1));
+	text[encode_json(&run->encode, &run->batch, r, text) - 1] = 0;
+	return (char *)text;
+}
+
+static const char *extract(struct parser_run *run, const struct frame *f, struct run_frame *k)
 {
 	rec_begin(run->rb, &run->batch, &run->schema);
 	const char *error = run->parser->extract(run->conf, f, run->rb);
@@ -120,6 +139,8 @@ static const char *extract(struct parser_run *run, const struct frame *f)
 	}
 	for (unsigned i = 0; i < run->schema.n_fields + 2u * r->n_pairs; i++)
 		check_val(run, r->vals[i]);
+	if (run->keep_records)
+		k->record = text_of(run, f, r);
 	run->batch.n_recs = 0;
 	return NULL;
 }
@@ -141,6 +162,7 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 		.dir = f->dir,
 		.cut = f->cut,
 		.unparsed = f->unparsed,
+		.identity = f->session_id,
 	};
 	if (k->body_off + k->body_len > k->len)
 		broke(run, "the body lies outside the frame");
@@ -149,7 +171,7 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 	if (f->meta.type == VAL_JSON)
 		k->meta = must(strndup((char *)run->batch.arena.base + f->meta.off, f->meta.len));
 	if (f->body_kind == BODY_PARSER && run->parser->extract)
-		k->error = extract(run, f);
+		k->error = extract(run, f, k);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -164,7 +186,8 @@ bool run_frame_same(const struct run_frame *a, const struct run_frame *b)
 	       a->body_off == b->body_off && a->body_len == b->body_len &&
 	       a->body_kind == b->body_kind && a->cut == b->cut &&
 	       same_text(a->unparsed, b->unparsed) && same_text(a->meta, b->meta) &&
-	       same_text(a->error, b->error);
+	       same_text(a->error, b->error) && same_text(a->record, b->record) &&
+	       a->identity == b->identity;
 }
 
 /* --- Calls -------------------------------------------------------------------------------------

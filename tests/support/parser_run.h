@@ -11,6 +11,7 @@
 
 #include "ctl/memlist.h"
 #include "dataplane/frame/frame_out.h"
+#include "dataplane/sink/encode.h"
 
 #define RUN_UNREAD_MAX (4u << 20)
 
@@ -24,6 +25,8 @@ struct run_frame {
 	const char *unparsed;
 	char *meta;        /* or NULL */
 	const char *error; /* what extract said; NULL without BODY_PARSER */
+	char *record;      /* its JSON text, with keep_records and BODY_PARSER; or NULL */
+	uint64_t identity; /* of the frame's origin, where it is not the session; or 0 */
 };
 
 struct run_direction {
@@ -38,8 +41,9 @@ struct parser_run {
 	void *conf, *state, *pool;
 	struct memlist mem; /* texts and lists of conf */
 	uint64_t time_ns;
-	unsigned burst; /* frames a burst */
-	bool bad;       /* the parser gave up a direction */
+	unsigned burst;    /* frames a burst */
+	bool keep_records; /* the text of each record too, from the value `_id` on */
+	bool bad;          /* the parser gave up a direction */
 	size_t consumed, skipped, passed_over, left_over;
 	const char *why;  /* the last one */
 	char broken[256]; /* the first broken promise, or "" */
@@ -54,6 +58,8 @@ struct parser_run {
 	struct frame burst_frames[BATCH_RECS_MAX];
 	struct rec_builder *rb;
 	struct schema schema;
+	struct names *names;
+	struct encode_ctx encode;
 	uint8_t *guard; /* RUN_UNREAD_MAX bytes, then an unreadable page */
 };
 
