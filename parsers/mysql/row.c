@@ -347,7 +347,7 @@ static enum mysql_fault put_image(const struct mysql_decoder *d, const struct my
 	before_open(&before, t, r, row);
 	while (image_next(&im, &cell)) {
 		const struct mysql_column *c = &t->columns[cell.column];
-		enum mysql_fault fault = out_lit(out, (const char *)c->key, c->key_len);
+		enum mysql_fault fault = out_padded(out, c->key, c->key_len);
 		if (!fault && cell.null)
 			fault = OUT_LIT(out, "null");
 		else if (!fault && cell.partial)

@@ -33,6 +33,18 @@ static inline enum mysql_fault out_lit(struct mysql_out *out, const char *text, 
 	return MYSQL_F_OK;
 }
 
+/* The same for bytes in a padded buffer: short ones cost one step, and no call. */
+static inline enum mysql_fault out_padded(struct mysql_out *out, const uint8_t *p, size_t len)
+{
+	uint8_t *o = out_room(out, len);
+	if (!o)
+		return MYSQL_F_NO_ROOM;
+	for (size_t i = 0; i < len; i += 16)
+		_mm_storeu_si128((__m128i *)(o + i), _mm_loadu_si128((const __m128i *)(p + i)));
+	out->len += len;
+	return MYSQL_F_OK;
+}
+
 #define OUT_LIT(out, text) out_lit(out, "" text, sizeof(text) - 1)
 
 /* value_text.c: UTF-8 as the inside of a JSON string; any character set as a string; bytes. */

@@ -1,7 +1,6 @@
 /* Dates and times of all formats: before MySQL 5.6, since then, and inside of JSON. Contracts:
  * value.h. Values are written as they are, also those that no calendar has (2024-00-00).
  */
-#include "dataplane/base/civil.h"
 #include "dataplane/base/text.h"
 #include "parsers/mysql/value.h"
 #include "parsers/mysql/wire.h"
@@ -119,17 +118,32 @@ static char *put_datetime2(char *o, const struct mysql_column *c, const uint8_t 
 	return put_frac(o, frac_us(wire_be(p + 5, bytes), bytes), c->frac);
 }
 
+/* Seconds since 1970 as date and time: years are counted from March of 0000 on, so that the day
+ * that only some of them have is their last.
+ */
+static char *put_seconds(char *o, uint32_t seconds)
+{
+	uint32_t day = seconds / 86400 + 719468, s = seconds % 86400;
+	uint32_t era = day / 146097, of_era = day % 146097;
+	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153; /* 0 is March */
+	o = put_date(o, era * 400 + year + (month >= 10), month < 10 ? month + 3 : month - 9,
+		     of_year - (153 * month + 2) / 5 + 1);
+	*o++ = ' ';
+	return put_hms(o, s / 3600, s / 60 % 60, s % 60);
+}
+
 static char *put_timestamp(char *o, uint32_t seconds, uint32_t us, unsigned frac)
 {
-	if (seconds == 0 && us == 0) {
-		memcpy(o, "0000-00-00 00:00:00", 19);
+	static const char zero[] = "0000-00-00 00:00:00";
+	if (seconds || us) {
+		o = put_seconds(o, seconds);
 	} else {
-		char text[40];
-		civil_put_rfc3339(text, (int64_t)seconds * NS_PER_S);
-		memcpy(o, text, 19);
-		o[10] = ' ';
+		memcpy(o, zero, sizeof(zero) - 1);
+		o += sizeof(zero) - 1;
 	}
-	o = put_frac(o + 19, us, frac);
+	o = put_frac(o, us, frac);
 	*o++ = 'Z';
 	return o;
 }
