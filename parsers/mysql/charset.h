@@ -3,9 +3,9 @@
  * In:     bytes and the number of their collation, as table maps and queries carry it.
  * Out:    UTF-8; bytes that mean nothing in their set become U+FFFD.
  * Owns:   tables of the double-byte sets (about 2 MiB), made with iconv at create and never
- * changed: one set of tables may serve any number of threads. Runs:   create, destroy: main. The
- * rest: any thread; nothing allocates. Limits: at most MYSQL_UTF8_FACTOR bytes out for each byte
- * in.
+ *         changed: one set of tables may serve any number of threads.
+ * Runs:   create, destroy: main. The rest: any thread; nothing allocates.
+ * Limits: at most MYSQL_UTF8_FACTOR bytes out for each byte in.
  */
 #ifndef SL_PARSERS_MYSQL_CHARSET_H
 #define SL_PARSERS_MYSQL_CHARSET_H

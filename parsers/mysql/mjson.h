@@ -2,8 +2,10 @@
  *
  * In:     the value of a JSON column; the diffs of a PARTIAL_UPDATE_ROWS event.
  * Out:    JSON text as the server prints it: DECIMAL as a number, temporal values and bytes as
- * text. Owns:   nothing. Runs:   worker. No allocation; recursion to MJSON_DEPTH_MAX. Limits:
- * MJSON_DEPTH_MAX levels (the server's limit is 100); NO_ROOM at the end of the buffer.
+ *         text.
+ * Owns:   nothing.
+ * Runs:   worker. No allocation; recursion to MJSON_DEPTH_MAX.
+ * Limits: MJSON_DEPTH_MAX levels (the server's is 100); NO_ROOM at the end of the buffer.
  *
  *     type u8 | value; an object or array (sizes u16 or, large, u32; offsets from its start):
  *

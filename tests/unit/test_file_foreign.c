@@ -144,9 +144,9 @@ static void from_memory_they_are_refused_with_the_reason(void **state)
 	struct bytes b = kuznetzov_file(1, 50);
 	struct seen s = see_memory(b.ptr, b.len);
 	assert_int_equal(s.end, -EINVAL);
-	assert_string_equal(
-		s.why, "memory: offset 0: expected pcap 2.4 or pcapng, found bytes 34 cd b2 a1 "
-		       "(other formats go through libpcap, from plain files only)");
+	assert_string_equal(s.why, "memory: offset 0: expected pcap 2.4, pcapng or a binary log, "
+				   "found bytes 34 cd b2 a1 "
+				   "(other formats go through libpcap, from plain files only)");
 	bytes_fini(&b);
 }
 

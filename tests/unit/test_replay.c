@@ -661,7 +661,8 @@ static void what_is_no_capture_is_refused_with_name_place_and_expectation(void *
 	struct bytes gz = {0};
 	put_gzip(&gz, "text", 4);
 	t = temp_file(gz.ptr, gz.len);
-	expect_refused(&conf, -EINVAL, "expected pcap 2.4 or pcapng, found bytes 74 65 78 74");
+	expect_refused(&conf, -EINVAL,
+		       "expected pcap 2.4, pcapng or a binary log, found bytes 74 65 78 74");
 	temp_remove(&t);
 	t = temp_file(gz.ptr, 9);
 	expect_refused(&conf, -EBADMSG, "offset 9: the gzip data is cut");
