@@ -185,6 +185,9 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	}
 	if (conf->share)
 		decode_share(w->decode, conf->index, conf->n_workers);
+	for (unsigned i = 0; i < conf->n_sources; i++)
+		if (conf->frame_sources[i].parser->together)
+			decode_share_together(w->decode, &conf->frame_sources[i].tcp);
 	*ret_w = w;
 	return 0;
 fail:

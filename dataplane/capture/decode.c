@@ -107,6 +107,8 @@ struct decode {
 	int checksum, dedup_mode;
 	uint8_t tunnels_max;
 	unsigned worker, n_workers;
+	const struct opt_ports *together[DECODE_TOGETHER_MAX];
+	unsigned n_together;
 	uint8_t udp_tunnels[65536]; /* enum udp_tunnel by destination port */
 };
 
@@ -163,6 +165,12 @@ void decode_share(struct decode *d, unsigned worker, unsigned n_workers)
 	d->worker = worker;
 	d->n_workers = n_workers;
 	frag_share(d->frag, worker, n_workers);
+}
+
+void decode_share_together(struct decode *d, const struct opt_ports *ports)
+{
+	if (d->n_together < DECODE_TOGETHER_MAX)
+		d->together[d->n_together++] = ports;
 }
 
 const uint64_t *decode_row(const struct decode *d)
@@ -299,6 +307,32 @@ static unsigned drop_copies(struct decode *d, struct pkt *out, unsigned n_out)
 
 #define PASSED_OVER DECODE_N_COLS
 
+static bool is_together(const struct decode *d, uint16_t port)
+{
+	for (unsigned i = 0; i < d->n_together; i++)
+		if (opt_ports_have(d->together[i], port))
+			return true;
+	return false;
+}
+
+/* Sessions that learn from each other go to one worker: by their server where its port tells which
+ * end that is, else by both ends without ports.
+ */
+static unsigned owner_of(const struct decode *d, const struct pkt *p)
+{
+	if (!d->n_together || p->proto != IPPROTO_TCP_)
+		return p->hash % d->n_workers;
+	uint64_t src[2], dst[2], x = 0;
+	memcpy(src, p->src, 16);
+	memcpy(dst, p->dst, 16);
+	bool to = is_together(d, p->dport), from = !to && is_together(d, p->sport);
+	if (!from)
+		x ^= dst[0] ^ dst[1];
+	if (!to)
+		x ^= src[0] ^ src[1];
+	return hash_of(x, 0, 0) % d->n_workers;
+}
+
 /* The innermost header was found: is the packet ours, and is it to be handed on? Returns what it
  * ends as.
  */
@@ -309,7 +343,7 @@ static inline unsigned settle(struct decode *d, const struct walk *k, const stru
 	memcpy(p->src, src.w, 16);
 	memcpy(p->dst, dst.w, 16);
 	p->hash = hash_of(src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1], p->sport, p->dport);
-	if (d->n_workers > 1 && p->hash % d->n_workers != d->worker)
+	if (d->n_workers > 1 && owner_of(d, p) != d->worker)
 		return PASSED_OVER;
 	p->port = raw->port;
 	p->time_ns = raw->time_ns;

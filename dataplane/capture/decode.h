@@ -65,6 +65,14 @@ void decode_destroy(struct decode *d);
  */
 void decode_share(struct decode *d, unsigned worker, unsigned n_workers);
 
+/* There is a protocol whose sessions learn from each other (replication: what columns are called),
+ * on servers' @ports, borrowed. TCP is then shared out by server, or by both ends without their
+ * ports, so that what is learnt does not depend on the number of workers. At most
+ * DECODE_TOGETHER_MAX such lists.
+ */
+#define DECODE_TOGETHER_MAX 16
+void decode_share_together(struct decode *d, const struct opt_ports *ports);
+
 /* Decodes up to PKT_BURST raw packets. Returns the number written to @out (at most @n). */
 unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out);
 

@@ -753,6 +753,7 @@ const struct parser parser_mysql = {
 	.conf_size = sizeof(struct mysql_conf),
 	.state_size = sizeof(struct mysql_state),
 	.bytes_max = MYSQL_ROW_BYTES_MAX,
+	.together = true,
 	.default_ports = "tcp:3306,3307",
 	.probe = mysql_probe,
 	.parse = mysql_parse,
