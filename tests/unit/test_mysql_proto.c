@@ -143,6 +143,26 @@ static void work_in_vain_is_bounded(void **state)
 	assert_int_equal(scan(true, w.len - 1, &at), MYSQL_SCAN_NONE);
 }
 
+/* A step is a call with fewer bytes: what may be spent must not depend on them. */
+static void the_same_event_is_found_in_small_steps(void **state)
+{
+	size_t at, needed, budget = 0, begin = 0;
+	enum mysql_scan found = MYSQL_SCAN_MORE;
+	memset(bytes, 1, 100);
+	n_bytes = 100;
+	wire_rows(&w, 9, 1, 100);
+	add(packet());
+	assert_int_equal(scan(false, 0, &at), MYSQL_SCAN_FOUND);
+	assert_int_equal(at, 100);
+	struct mysql_scan_how how = {.packets = true, .budget = &budget};
+	for (size_t end = 1; end <= n_bytes && found != MYSQL_SCAN_FOUND; end++) {
+		found = mysql_scan(slice_of(bytes + begin, end - begin), &how, &at, &needed);
+		begin += at;
+	}
+	assert_int_equal(found, MYSQL_SCAN_FOUND);
+	assert_int_equal(begin, 100);
+}
+
 static int set_up(void **state)
 {
 	wire_init(&w);
@@ -169,6 +189,7 @@ int main(void)
 		TEST(the_first_event_with_a_right_checksum_is_found),
 		TEST(without_checksums_a_successor_must_follow),
 		TEST(work_in_vain_is_bounded),
+		TEST(the_same_event_is_found_in_small_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
