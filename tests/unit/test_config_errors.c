@@ -281,8 +281,8 @@ static void a_source_that_cannot_be_is_told(void **state)
 		 "x.yaml:2:35: sources.s.parser: no parser is named \"sislog\"; expected one of "
 		 "syslog, http1, lines; did you mean \"syslog\"?\n"},
 		{"sources:\n"
-		 "  s: { match: { udp: 1 }, parser: mysql }\n",
-		 "x.yaml:2:35: sources.s.parser: parser mysql is not in this version of sluice\n"},
+		 "  s: { match: { udp: 1 }, parser: gelf }\n",
+		 "x.yaml:2:35: sources.s.parser: parser gelf is not in this version of sluice\n"},
 		{"sources:\n"
 		 "  s: { match: { udp: 1 }, parser: [syslog] }\n",
 		 "x.yaml:2:35: sources.s.parser: a list does not fit here; expected text\n"},
