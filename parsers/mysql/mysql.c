@@ -41,7 +41,8 @@ enum client_phase { CLIENT_LOGIN, CLIENT_COMMANDS, CLIENT_LOST };
 enum server_phase { SERVER_GREETING, SERVER_AUTH, SERVER_ANSWERS, SERVER_EVENTS };
 
 struct mysql_state {
-	uint32_t owner; /* 0: it has nothing in the pool yet */
+	uint32_t owner;    /* 0: it has nothing in the pool yet */
+	uint16_t log_slot; /* where its log is, most likely */
 	uint32_t server_caps;
 	uint8_t client, server; /* phases */
 	uint8_t squeeze;        /* enum mysql_squeeze, from the end of the login on */
@@ -197,8 +198,10 @@ static bool may_wait(const struct work *w)
 
 static struct mysql_log *log_of(const struct work *w)
 {
-	struct mysql_log *log = mysql_log_of(w->pool, w->st->owner);
+	struct mysql_log *log = mysql_log_of(w->pool, w->st->owner, &w->st->log_slot);
 	log->no_sums = w->st->no_sums;
+	if (log->server)
+		return log;
 	log->server = 0xcbf29ce484222325ull ^ w->in->port[1];
 	for (unsigned i = 0; i < sizeof(w->in->addr[1]); i++)
 		log->server = (log->server ^ w->in->addr[1][i]) * 0x100000001b3ull;
@@ -239,7 +242,7 @@ static void on_command(struct work *w, struct slice payload)
 		return;
 	if (mysql_dump_read(payload, &file, &pos)) {
 		begin_anew(w);
-		mysql_log_of(w->pool, st->owner)->unsure = false;
+		log_of(w)->unsure = false;
 		st->dump = true;
 		st->ordinary = st->had_event = false;
 		mysql_log_at(log_of(w), file, pos);
