@@ -18,7 +18,9 @@ static int read_dump(struct mysql_pool *p, FILE *f, uint8_t *text, struct err *e
 	if (len == DUMP_BYTES_MAX)
 		return err_set(e, -EFBIG, "schema %s is longer than %u MiB", p->conf->schema,
 			       DUMP_BYTES_MAX >> 20);
-	return mysql_schema_load(p->schema, slice_of(text, len), &loaded, e);
+	struct err cause;
+	int r = mysql_schema_load(p->schema, slice_of(text, len), &loaded, &cause);
+	return r < 0 ? err_set(e, r, "schema %s: %s", p->conf->schema, cause.text) : 0;
 }
 
 static int load_schema(struct mysql_pool *p, struct err *e)
