@@ -315,6 +315,27 @@ static void create_sequence(struct ddl *d)
 		ddl_mark_unknown(d, &k);
 }
 
+/* CREATE UNIQUE INDEX x ON t (...): columns stay, but MariaDB may hide one more (schema_fits.c). */
+static void create_unique(struct ddl *d)
+{
+	struct ddl_name n;
+	struct schema_key k;
+	while (d->s.kind != SQL_END && d->s.kind != SQL_BAD && !sql_accept(&d->s, "on"))
+		sql_skip(&d->s);
+	if (!ddl_table_name(d, &n))
+		return;
+	uint32_t before = ddl_before(d, &n, &k);
+	if (!ddl_known(d, before) || schema_block(d->sc, before)->flags & SCHEMA_UNIQUE)
+		return;
+	build_reset(d->b);
+	if (!build_load(d->b, schema_block(d->sc, before)) || build_order(d->b))
+		return;
+	d->b->flags |= SCHEMA_UNIQUE;
+	ddl_commit(d, &k);
+	if (d->why)
+		ddl_mark_unknown(d, &k);
+}
+
 /* ---- statements ---- */
 
 static bool accept_table(struct sql *s)
@@ -340,6 +361,8 @@ static bool create(struct ddl *d)
 		create_sequence(d);
 	else if (sql_accept(s, "table"))
 		ddl_create_table(d, or_replace);
+	else if (sql_is(s, "unique") && sql_next_is(s, "index"))
+		create_unique(d);
 	else
 		return false;
 	return true;

@@ -18,15 +18,22 @@ static bool accept_exists(struct sql *s, bool not )
 	return true;
 }
 
+/* The servers fold case in all alphabets, build_find in ASCII only: what it does not find among
+ * names outside of ASCII, it cannot deny.
+ */
+static bool cannot_deny(const struct ddl *d, struct slice name)
+{
+	return d->b->beyond_ascii && !ascii(name);
+}
+
 /* A column that was there before the statement. BUILD_NONE with d->why when the statement does not
- * fit, BUILD_NONE without when there is none and IF EXISTS allows it. The servers fold case in all
- * alphabets, build_find in ASCII only: what it does not find beyond, it cannot deny.
+ * fit, BUILD_NONE without when there is none and IF EXISTS allows it.
  */
 static uint16_t old_column(struct ddl *d, struct slice name, bool if_exists)
 {
 	uint16_t at = build_find(d->b, name);
 	if (at == BUILD_NONE) {
-		if (!if_exists || !ascii(name))
+		if (!if_exists || cannot_deny(d, name))
 			ddl_fail(d, "a column that is not there");
 		return BUILD_NONE;
 	}
@@ -62,9 +69,10 @@ static bool add_one(struct ddl *d, bool if_not_exists)
 	if (!if_not_exists)
 		return true;
 	struct slice name = build_name(d->b, (uint16_t)(def - d->b->defs));
+	d->b->conditional = true;
 	if (build_find(d->b, name) != BUILD_NONE)
-		d->b->n_defs--; /* it is there: nothing is added */
-	else if (!ascii(name))
+		def->skipped = true;
+	else if (cannot_deny(d, name))
 		return ddl_fail(d, "IF NOT EXISTS of a name outside ASCII");
 	return true;
 }
@@ -142,10 +150,11 @@ static bool change(struct ddl *d, bool named)
 	if (!named)
 		name = build_name(d->b, at_def);
 	uint16_t at = old_column(d, name, if_exists);
+	d->b->conditional = d->b->conditional || if_exists;
 	if (at != BUILD_NONE)
 		d->b->defs[at].becomes = at_def;
 	else
-		d->b->n_defs--;
+		def->skipped = true;
 	return d->why == NULL;
 }
 
@@ -183,13 +192,30 @@ static bool rename_clause(struct ddl *d)
 
 static bool has_charset(const struct mysql_schema_col *c)
 {
+	/* JSON: in MariaDB it is a LONGTEXT, and in MySQL the charset is of no use. */
 	return c->charset != MYSQL_CS_BINARY &&
 	       (c->decl == MYSQL_DECL_CHAR || c->decl == MYSQL_DECL_VARCHAR ||
 		c->decl == MYSQL_DECL_ENUM || c->decl == MYSQL_DECL_SET ||
+		c->decl == MYSQL_DECL_JSON ||
 		(c->decl >= MYSQL_DECL_TINYTEXT && c->decl <= MYSQL_DECL_LONGTEXT));
 }
 
-/* CONVERT TO CHARACTER SET: all text columns, and the TEXT types grow where they have to. */
+/* CONVERT TO CHARACTER SET changes all text columns, those of this statement too, whatever they
+ * say; and the TEXT types grow where they have to.
+ */
+static void convert_all(struct ddl_build *b)
+{
+	for (uint32_t i = 0; i < b->n_defs && b->converts; i++) {
+		struct mysql_schema_col *c = &b->defs[i].col;
+		if (!has_charset(c))
+			continue;
+		c->charset = b->charset;
+		c->char_bytes_max = b->char_bytes_max;
+		c->flags |= MYSQL_COL_WIDENED;
+		c->flags &= (uint8_t) ~(BUILD_COL_FROM_TABLE | MYSQL_COL_CHARSET_GUESSED);
+	}
+}
+
 static bool convert(struct ddl *d)
 {
 	struct ddl_build *b = d->b;
@@ -199,20 +225,14 @@ static bool convert(struct ddl *d)
 		return true;
 	}
 	uint8_t cs = MYSQL_CS_UNKNOWN, bytes = 0;
-	bool to_default = sql_next_is(&d->s, "default");
-	while (ddl_charset(d, &cs, &bytes, &told))
-		;
+	bool to_default = false, more = true;
+	while (more) {
+		to_default = to_default || sql_next_is(&d->s, "default");
+		more = ddl_charset(d, &cs, &bytes, &told);
+	}
 	if (!told && !to_default)
 		return ddl_fail(d, "CONVERT TO a charset that cannot be read");
-	for (uint32_t i = 0; i < b->n_defs; i++) {
-		struct mysql_schema_col *c = &b->defs[i].col;
-		if (!has_charset(c))
-			continue;
-		c->charset = cs;
-		c->char_bytes_max = bytes;
-		c->flags |= MYSQL_COL_WIDENED;
-		c->flags &= (uint8_t) ~(BUILD_COL_FROM_TABLE | MYSQL_COL_CHARSET_GUESSED);
-	}
+	b->converts = true;
 	b->charset = cs;
 	b->char_bytes_max = bytes;
 	b->flags &= (uint8_t)~SCHEMA_CHARSET_GUESSED;
@@ -242,13 +262,27 @@ static bool clause(struct ddl *d)
 	return ddl_options(d, true);
 }
 
+/* MariaDB compares what is conditional with the other clauses too, in ways of its own. */
+static bool conditions_clash(struct ddl_build *b)
+{
+	if (!b->conditional)
+		return false;
+	build_index_clear(b);
+	for (uint32_t i = b->n_old; i < b->n_defs; i++)
+		if (!build_index(b, (uint16_t)i))
+			return true;
+	return false;
+}
+
 bool ddl_alter_clauses(struct ddl *d)
 {
 	struct sql *s = &d->s;
 	struct ddl_build *b = d->b;
 	build_index_clear(b);
-	for (uint32_t i = 0; i < b->n_old; i++)
+	for (uint32_t i = 0; i < b->n_old; i++) {
 		build_index(b, (uint16_t)i);
+		b->beyond_ascii = b->beyond_ascii || !ascii(build_name(b, (uint16_t)i));
+	}
 	do {
 		if (!clause(d))
 			return false;
@@ -259,8 +293,13 @@ bool ddl_alter_clauses(struct ddl *d)
 	} while (sql_accept_punct(s, ','));
 	if (s->kind != SQL_END && s->punct != ';')
 		return ddl_fail(d, "ALTER TABLE that does not end where it should");
+	if (b->converts && b->charset_told)
+		return ddl_fail(d, "CONVERT TO a charset, and another default");
+	if (conditions_clash(b))
+		return ddl_fail(d, "IF EXISTS about a column that another clause names");
 	if (b->row_columns)
 		b->flags &= (uint8_t)~SCHEMA_SYSTEM_VERSIONED;
+	convert_all(b);
 	build_finish(b);
 	const char *why = build_order(b);
 	return why ? ddl_fail(d, why) : true;

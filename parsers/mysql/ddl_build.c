@@ -12,7 +12,8 @@ void build_reset(struct ddl_build *b)
 	b->charset = MYSQL_CS_UNKNOWN;
 	b->char_bytes_max = 0;
 	b->flags = 0;
-	b->row_columns = false;
+	b->row_columns = b->beyond_ascii = b->conditional = false;
+	b->converts = b->charset_told = false;
 }
 
 struct build_def *build_def(struct ddl_build *b)
@@ -288,7 +289,7 @@ static const char *new_in_place(struct ddl_build *b)
 {
 	for (uint32_t i = b->n_old; i < b->n_defs; i++) {
 		struct build_def *d = &b->defs[i];
-		if (d->placed)
+		if (d->placed || d->skipped)
 			continue;
 		if (!build_index(b, (uint16_t)i))
 			return "a column is there twice";

@@ -36,6 +36,7 @@ struct build_def {
 	uint16_t next;               /* in the order of the table */
 	uint16_t becomes;            /* of a column that was there: the def in its place */
 	bool dropped, placed;
+	bool skipped;  /* of an ALTER: IF EXISTS or IF NOT EXISTS says that it is not done */
 	uint8_t where; /* enum build_where, of a def of an ALTER */
 	struct slice after;
 };
@@ -60,7 +61,11 @@ struct ddl_build {
 	uint16_t first, last;
 	uint8_t charset, char_bytes_max; /* the table's default */
 	uint8_t flags;                   /* SCHEMA_... */
-	bool row_columns; /* row_start and row_end are declared, or the table has none */
+	bool row_columns;  /* row_start and row_end are declared, or the table has none */
+	bool beyond_ascii; /* a column that was there has such a name */
+	bool converts;     /* CONVERT TO the table's default charset */
+	bool charset_told; /* the statement has an option for the default */
+	bool conditional;  /* IF EXISTS or IF NOT EXISTS of a column */
 };
 
 /* Before each table. Names and pairs stay: they are the statement's. */

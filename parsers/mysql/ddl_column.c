@@ -328,6 +328,8 @@ static bool type(struct ddl *d, struct mysql_schema_col *c)
 {
 	struct type_word t;
 	bool real = sql_is(&d->s, "real");
+	if (sql_is(&d->s, "serial"))
+		d->b->flags |= SCHEMA_UNIQUE;
 	if (!type_word(d, &t))
 		return false;
 	c->decl = t.decl;

@@ -47,6 +47,7 @@ static void option(struct ddl *d)
 	if (ddl_charset(d, &b->charset, &b->char_bytes_max, &told)) {
 		if (told)
 			b->flags &= (uint8_t)~SCHEMA_CHARSET_GUESSED;
+		b->charset_told = b->charset_told || told;
 		return;
 	}
 	if (sql_is(s, "with") && sql_next_is(s, "system")) {

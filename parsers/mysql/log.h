@@ -85,8 +85,8 @@ struct mysql_frame_ctx {
 
 struct mysql_pool;
 
-/* The log that @owner reads, or a new one. */
-struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner);
+/* The log that @owner reads, or a new one. *io_slot: where it was the last time, and is now. */
+struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner, uint16_t *io_slot);
 
 /* A hole in the session of @owner, which goes on as @next: its table maps are of before, and
  * whether the file is the same will be seen.

@@ -28,9 +28,6 @@
 #define COMMAND_BYTES   600
 /* Compressed ones are looked at whole, up to here. */
 #define SQUEEZED_MAX    16384
-/* Checksums that may be worked out in vain behind a hole, beside so many for each byte skipped. */
-#define SCAN_BUDGET     (4u << 20)
-#define SCAN_FACTOR     16
 
 static const char no_greeting[] = "no greeting of a MySQL server";
 static const char no_login[] = "no answer to a greeting";
@@ -44,7 +41,8 @@ enum client_phase { CLIENT_LOGIN, CLIENT_COMMANDS, CLIENT_LOST };
 enum server_phase { SERVER_GREETING, SERVER_AUTH, SERVER_ANSWERS, SERVER_EVENTS };
 
 struct mysql_state {
-	uint32_t owner; /* 0: it has nothing in the pool yet */
+	uint32_t owner;    /* 0: it has nothing in the pool yet */
+	uint16_t log_slot; /* where its log is, most likely */
 	uint32_t server_caps;
 	uint8_t client, server; /* phases */
 	uint8_t squeeze;        /* enum mysql_squeeze, from the end of the login on */
@@ -200,8 +198,10 @@ static bool may_wait(const struct work *w)
 
 static struct mysql_log *log_of(const struct work *w)
 {
-	struct mysql_log *log = mysql_log_of(w->pool, w->st->owner);
+	struct mysql_log *log = mysql_log_of(w->pool, w->st->owner, &w->st->log_slot);
 	log->no_sums = w->st->no_sums;
+	if (log->server)
+		return log;
 	log->server = 0xcbf29ce484222325ull ^ w->in->port[1];
 	for (unsigned i = 0; i < sizeof(w->in->addr[1]); i++)
 		log->server = (log->server ^ w->in->addr[1][i]) * 0x100000001b3ull;
@@ -223,6 +223,14 @@ static void begin_anew(struct work *w)
 	st->fed = st->lent = false;
 }
 
+/* What follows is no event, or it is not known where one begins. */
+static void find_next(struct work *w)
+{
+	w->st->resync = true;
+	w->st->budget = MYSQL_SCAN_BUDGET;
+	begin_anew(w);
+}
+
 /* --- The client ------------------------------------------------------------------------------- */
 
 static void on_command(struct work *w, struct slice payload)
@@ -234,7 +242,7 @@ static void on_command(struct work *w, struct slice payload)
 		return;
 	if (mysql_dump_read(payload, &file, &pos)) {
 		begin_anew(w);
-		mysql_log_of(w->pool, st->owner)->unsure = false;
+		log_of(w)->unsure = false;
 		st->dump = true;
 		st->ordinary = st->had_event = false;
 		mysql_log_at(log_of(w), file, pos);
@@ -430,8 +438,7 @@ static enum step on_payload(struct work *w, struct slice payload, size_t n, bool
 		if (st->had_event && ends)
 			st->dump = st->had_event = false;
 		if (st->had_event && payload.len > MYSQL_EVENT_HEADER_LEN) {
-			st->resync = true;
-			begin_anew(w);
+			find_next(w);
 			return lose(w, n, no_event);
 		}
 		if (!st->dump && !st->may_dump)
@@ -464,13 +471,6 @@ static enum step plain_event(struct work *w, struct slice s)
 			  whole, &done);
 }
 
-/* Looking costs at most so much for each byte that is looked at. */
-static void refill(struct mysql_state *st, size_t n)
-{
-	if (st->budget < SCAN_BUDGET)
-		st->budget += SCAN_FACTOR * n;
-}
-
 /* Looks for an event in bytes of the stream, those that compressed packets held. */
 static enum step drain_find(struct work *w, struct mysql_stream *stream)
 {
@@ -481,7 +481,6 @@ static enum step drain_find(struct work *w, struct mysql_stream *stream)
 	mysql_stream_skip(stream, at);
 	if (at)
 		lose(w, 0, searching);
-	refill(st, at);
 	st->resync = found != MYSQL_SCAN_FOUND;
 	return found == MYSQL_SCAN_FOUND ? STEP_ON : STEP_STOP;
 }
@@ -526,8 +525,7 @@ static enum step streamed(struct work *w, struct slice s)
 		st->fed = st->lent = true;
 	}
 	if (why) {
-		begin_anew(w);
-		st->resync = true;
+		find_next(w);
 		return skip(w, whole, why);
 	}
 	if (drain(w, stream) == STEP_STOP)
@@ -551,7 +549,7 @@ static enum step find_squeezed(struct work *w, struct slice s)
 	struct mysql_state *st = w->st;
 	struct mysql_streams *ss = w->pool->streams;
 	size_t n = 0;
-	for (; s.len - n >= MYSQL_SQUEEZED_HEADER + 2; n++) {
+	for (; s.len - n >= MYSQL_SQUEEZED_HEADER + 2; n++, mysql_scan_refill(&st->budget)) {
 		const uint8_t *p = s.ptr + n;
 		size_t len = wire_le24(p), before = wire_le24(p + 4);
 		if (before < len || len < 8 || p[7] != (st->squeeze == MYSQL_ZSTD ? 0x28 : 0x78) ||
@@ -574,7 +572,6 @@ static enum step find_squeezed(struct work *w, struct slice s)
 		st->realign = false;
 		return skip(w, n, bad_squeeze);
 	}
-	refill(st, n);
 	if (n)
 		return skip(w, n, bad_squeeze);
 	if (!may_wait(w))
@@ -591,7 +588,6 @@ static enum step find_event(struct work *w, struct slice s, bool packets)
 	struct mysql_scan_how how = {
 		.packets = packets, .last = !may_wait(w), .budget = &st->budget};
 	enum mysql_scan found = mysql_scan(s, &how, &at, &needed);
-	refill(st, at);
 	if (found == MYSQL_SCAN_FOUND) {
 		st->resync = false;
 		return skip(w, at, searching);
@@ -666,7 +662,7 @@ static enum step file_step(struct work *w)
 		return more(w, MYSQL_EVENT_HEADER_LEN);
 	uint32_t size = wire_le32(s.ptr + 9);
 	if (size < MYSQL_EVENT_HEADER_LEN || size > MYSQL_STREAM_BYTES) {
-		st->resync = true;
+		find_next(w);
 		return skip(w, 1, no_event);
 	}
 	if (s.len < size)
@@ -700,9 +696,8 @@ static void on_hole(struct work *w, bool late)
 	}
 	st->may_dump |= late;
 	st->server = SERVER_EVENTS;
-	st->resync = st->realign = true;
-	st->budget = SCAN_BUDGET;
-	begin_anew(w);
+	st->realign = true;
+	find_next(w);
 }
 
 /* The first bytes of a direction, or the first behind a hole. STOP: too few of them. */

@@ -18,7 +18,9 @@ static int read_dump(struct mysql_pool *p, FILE *f, uint8_t *text, struct err *e
 	if (len == DUMP_BYTES_MAX)
 		return err_set(e, -EFBIG, "schema %s is longer than %u MiB", p->conf->schema,
 			       DUMP_BYTES_MAX >> 20);
-	return mysql_schema_load(p->schema, slice_of(text, len), &loaded, e);
+	struct err cause;
+	int r = mysql_schema_load(p->schema, slice_of(text, len), &loaded, &cause);
+	return r < 0 ? err_set(e, r, "schema %s: %s", p->conf->schema, cause.text) : 0;
 }
 
 static int load_schema(struct mysql_pool *p, struct err *e)
@@ -92,18 +94,19 @@ struct mysql_event_ctx *mysql_pool_event(struct mysql_pool *p)
 	return ctx;
 }
 
-struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner)
+struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner, uint16_t *io_slot)
 {
 	struct mysql_log *oldest = &p->logs[0];
+	if (p->logs[*io_slot].owner == owner) {
+		p->logs[*io_slot].used = ++p->log_calls;
+		return &p->logs[*io_slot];
+	}
 	for (unsigned i = 0; i < MYSQL_LOGS; i++) {
 		struct mysql_log *log = &p->logs[i];
-		if (log->owner == owner) {
-			log->used = ++p->log_calls;
-			return log;
-		}
 		if (log->used < oldest->used)
 			oldest = log;
 	}
+	*io_slot = (uint16_t)(oldest - p->logs);
 	*oldest = (struct mysql_log){.owner = owner, .used = ++p->log_calls};
 	mysql_format_init(&oldest->format);
 	return oldest;

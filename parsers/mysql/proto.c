@@ -219,7 +219,7 @@ enum mysql_scan mysql_scan(struct slice s, const struct mysql_scan_how *how, siz
 			   size_t *ret_needed)
 {
 	size_t at = 0;
-	for (; s.len - at >= MYSQL_LOOK_BYTES; at++) {
+	for (; s.len - at >= MYSQL_LOOK_BYTES; at++, mysql_scan_refill(how->budget)) {
 		enum mysql_scan r = examine(slice_from(s, at), how, ret_needed);
 		if (r == MYSQL_SCAN_NONE || (r == MYSQL_SCAN_MORE && how->last))
 			continue;

@@ -72,8 +72,18 @@ struct mysql_scan_how {
 	bool packets; /* each event in a packet of its own; else they follow each other (files) */
 	bool sums_known; /* events end in a checksum: one without is none */
 	bool last;       /* nothing follows these bytes */
-	size_t *budget;  /* bytes that may still be summed up in vain; lowered here */
+	size_t *budget;  /* bytes that may still be summed up in vain: mysql_scan_refill */
 };
+
+/* Work in vain behind a hole, in bytes: at the beginning, and more for each byte passed over. */
+#define MYSQL_SCAN_BUDGET (4u << 20)
+#define MYSQL_SCAN_FACTOR 16
+
+static inline void mysql_scan_refill(size_t *budget)
+{
+	if (*budget < MYSQL_SCAN_BUDGET)
+		*budget += MYSQL_SCAN_FACTOR;
+}
 
 /* Looks for the first event in @s: a known type, a size that agrees with its packet, and a right
  * checksum; or, without one, a successor whose position goes on from there. @ret_at: where it (or

@@ -285,7 +285,8 @@ static bool may_hide(const struct mysql_schema_table *t)
 	for (uint32_t i = 0; i < t->n_cols; i++) {
 		uint8_t decl = t->cols[i].decl;
 		if ((decl >= MYSQL_DECL_TINYTEXT && decl <= MYSQL_DECL_LONGTEXT) ||
-		    decl == MYSQL_DECL_VARCHAR || decl == MYSQL_DECL_GEOMETRY)
+		    decl == MYSQL_DECL_VARCHAR || decl == MYSQL_DECL_JSON ||
+		    decl == MYSQL_DECL_GEOMETRY)
 			return true;
 	}
 	return false;

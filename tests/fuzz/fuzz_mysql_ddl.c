@@ -30,8 +30,24 @@ static void check_table(const struct mysql_schema_table *t)
 	}
 }
 
+/* A table map of any bytes, of as many columns: fitting or not, nothing beyond it is read. */
+static void check_map(const struct mysql_schema_table *t, struct slice bytes)
+{
+	static struct mysql_column_def defs[MYSQL_COLUMNS_MAX];
+	static struct slice labels[256];
+	struct mysql_schema_mismatch m;
+	if (bytes.len < t->n_cols)
+		return;
+	struct mysql_schema_seen seen = {
+		.n_cols = t->n_cols, .types = bytes.ptr, .metadata = slice_from(bytes, t->n_cols)};
+	if (mysql_schema_fits(t, &seen, &m))
+		must(mysql_schema_defs(t, &seen, defs, labels, 256) == t->n_cols);
+	else
+		must(m.what != NULL);
+}
+
 /* A number for what is known of some tables at a place. */
-static uint64_t look(struct mysql_schema *sc, uint64_t place)
+static uint64_t look(struct mysql_schema *sc, uint64_t place, struct slice bytes)
 {
 	static const char *const names[] = {"t", "u", "v", "a", "b"};
 	uint64_t sum = 0;
@@ -39,8 +55,10 @@ static uint64_t look(struct mysql_schema *sc, uint64_t place)
 		const struct mysql_schema_table *t =
 			mysql_schema_find(sc, 1, place, SLICE_LIT("d"), slice_str(names[i]));
 		sum = sum * 31 + (t ? t->n_cols : 0);
-		if (t)
+		if (t) {
 			check_table(t);
+			check_map(t, bytes);
+		}
 	}
 	return sum;
 }
@@ -58,7 +76,7 @@ static uint64_t read_log(struct mysql_schema *sc, struct mysql_ddl *q, struct sl
 		q->place += 100;
 		enum mysql_ddl_result r = mysql_ddl_apply(sc, q, &why);
 		must(r == MYSQL_DDL_UNKNOWN || !why);
-		sum = sum * 131 + look(sc, q->place);
+		sum = sum * 131 + look(sc, q->place, q->sql);
 		log = slice_from(log, end ? n + 1 : n);
 	}
 	return sum;

@@ -27,10 +27,9 @@ struct walk {
 	void *arg;
 };
 
-/* The whole file of the shared data with padding behind it, or NULL. To be freed. */
-static inline uint8_t *walk_read(const char *path, size_t *ret_len)
+/* The whole of a file, which is closed, with padding behind it, or NULL. To be freed. */
+static inline uint8_t *walk_read(FILE *file, size_t *ret_len)
 {
-	FILE *file = pairs_open_shared(path);
 	size_t cap = 1 << 16, len = 0;
 	if (!file)
 		return NULL;
@@ -149,11 +148,11 @@ static inline void walk_events(struct walk *w, struct slice s, uint64_t base, bo
 	}
 }
 
-/* False: the file is not there, or no binary log. */
-static inline bool walk_file(struct walk *w, const char *path)
+/* False: the file is not there, or no binary log. The name without ".gz" is that of the log. */
+static inline bool walk_log(struct walk *w, FILE *f, const char *path)
 {
 	size_t len;
-	uint8_t *bytes = walk_read(path, &len);
+	uint8_t *bytes = walk_read(f, &len);
 	const char *slash = strrchr(path, '/');
 	char name[256];
 	if (!bytes)
@@ -164,14 +163,18 @@ static inline bool walk_file(struct walk *w, const char *path)
 		name[n - 3] = 0;
 	w->file = name;
 	mysql_format_init(&w->format);
-	bool ok = len > 4 && memcmp(bytes,
-				    "\xfe"
-				    "bin",
-				    4) == 0;
+	static const uint8_t magic[4] = {0xfe, 'b', 'i', 'n'};
+	bool ok = len > 4 && memcmp(bytes, magic, 4) == 0;
 	if (ok)
 		walk_events(w, slice_of(bytes + 4, len - 4), 4, false);
 	free(bytes);
 	return ok;
+}
+
+/* Of the shared data. */
+static inline bool walk_file(struct walk *w, const char *path)
+{
+	return walk_log(w, pairs_open_shared(path), path);
 }
 
 #endif

@@ -273,7 +273,6 @@ static void mysql_other_statements_are_none_of_ours(void **state)
 		"CREATE INDEX i ON t (a)",
 		"DROP INDEX i ON t",
 		"CREATE DEFINER=`a`@`b` TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1",
-		"CREATE UNIQUE INDEX i ON t (a)",
 		"DROP VIEW t",
 		"RENAME USER a TO b",
 		"ALTER USER 'root'@'localhost' IDENTIFIED BY 'x'",
@@ -320,6 +319,32 @@ static void mysql_alter_swaps_names_by_what_they_were_before(void **state)
 	is("t", "b int, c date, a time");
 	rig_ok(&rig, "ALTER TABLE t DROP a, ADD a YEAR FIRST, RENAME COLUMN b TO d");
 	is("t", "a year, d int, c date");
+}
+
+static void mysql_alter_converts_what_the_statement_itself_defines(void **state)
+{
+	(void)state;
+	rig_ok(&rig, "CREATE TABLE t (a CHAR(3), b TEXT) CHARSET utf8mb4");
+	rig_ok(&rig, "ALTER TABLE t ADD c CHAR(3) CHARACTER SET gbk, ADD d CHAR(3), "
+		     "CONVERT TO CHARACTER SET latin1, ADD e CHAR(3) CHARACTER SET gbk, "
+		     "MODIFY a CHAR(4) CHARACTER SET sjis, ADD j JSON");
+	is("t", "a char(4) latin1, b text latin1, c char(3) latin1, d char(3) latin1, "
+		"e char(3) latin1, j json latin1");
+	assert_int_equal(rig_run(&rig, "ALTER TABLE t CONVERT TO CHARACTER SET gbk, "
+				       "DEFAULT CHARACTER SET = latin1"),
+			 MYSQL_DDL_UNKNOWN);
+}
+
+static void mysql_conditions_that_other_clauses_change_are_not_guessed(void **state)
+{
+	(void)state;
+	rig_ok(&rig, "CREATE TABLE t (a INT)");
+	rig_ok(&rig, "ALTER TABLE t DROP COLUMN IF EXISTS \xc3\xa9");
+	names("t", "a");
+	assert_int_equal(rig_run(&rig, "ALTER TABLE t CHANGE COLUMN IF EXISTS g g YEAR AFTER a, "
+				       "ADD COLUMN IF NOT EXISTS g INT"),
+			 MYSQL_DDL_UNKNOWN);
+	names("t", "unknown");
 }
 
 static void mysql_alter_knows_columns_in_any_case(void **state)
@@ -400,13 +425,13 @@ static void mysql_alter_that_does_not_fit_makes_the_table_unknown(void **state)
 		"ALTER TABLE t ADD COLUMN c",
 		"ALTER TABLE t CONVERT TO CHARACTER SET",
 		"ALTER TABLE t ADD c ENUM('x",
-		"ALTER TABLE t DROP a, DROP b",
+		"ALTER TABLE t DROP a, DROP b, DROP \xc3\xa9",
 		"ALTER TABLE t ADD c INT)",
 		"ALTER TABLE t DROP COLUMN IF EXISTS \xc3\x89",
 		"ALTER TABLE t ADD `\xff\xfe` INT",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		rig_ok(&rig, "CREATE OR REPLACE TABLE t (a INT, b INT)");
+		rig_ok(&rig, "CREATE OR REPLACE TABLE t (a INT, b INT, \xc3\xa9 INT)");
 		if (rig_run(&rig, bad[i]) != MYSQL_DDL_UNKNOWN)
 			fail_msg("%s: understood", bad[i]);
 		names("t", "unknown");
@@ -684,6 +709,8 @@ int main(void)
 		TEST(mysql_alter_swaps_names_by_what_they_were_before),
 		TEST(mysql_alter_knows_columns_in_any_case),
 		TEST(mysql_alter_converts_charsets),
+		TEST(mysql_alter_converts_what_the_statement_itself_defines),
+		TEST(mysql_conditions_that_other_clauses_change_are_not_guessed),
 		TEST(mysql_mariadb_alters_if_it_exists),
 		TEST(mysql_system_versioning_adds_two_columns_at_the_end),
 		TEST(mysql_alter_that_does_not_fit_makes_the_table_unknown),
