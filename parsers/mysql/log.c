@@ -185,7 +185,7 @@ static bool put_frame(struct reading *r, struct mysql_event_ctx *ctx, struct fra
 	d->identity = r->log->identity;
 	d->stream_off = r->pos;
 	d->idx = r->log->idx;
-	d->body_kind = BODY_PARSER;
+	d->body_kind = d->unparsed ? BODY_NONE : BODY_PARSER;
 	if (!frame_put(r->out, d))
 		return false;
 	ctx->last_frame = ++p->frames_put;
