@@ -20,6 +20,7 @@ struct reading {
 	const struct mysql_format *format;
 	struct frame_out *out;
 	uint64_t pos, end; /* of the event in its log */
+	uint64_t off;      /* and in the session; 0: not known */
 	const char *why;   /* something of it is lost */
 };
 
@@ -183,9 +184,9 @@ static bool put_frame(struct reading *r, struct mysql_event_ctx *ctx, struct fra
 	memcpy(fc->len, len, sizeof(fc->len));
 	d->aux = fc;
 	d->identity = r->log->identity;
-	d->stream_off = r->pos;
+	d->stream_off = d->identity || r->off == 0 ? r->pos : r->off;
 	d->idx = r->log->idx;
-	d->body_kind = BODY_PARSER;
+	d->body_kind = d->unparsed ? BODY_NONE : BODY_PARSER;
 	if (!frame_put(r->out, d))
 		return false;
 	ctx->last_frame = ++p->frames_put;
@@ -572,7 +573,7 @@ static void ask_sum(struct mysql_log *log, struct slice event)
 enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
 				   uint64_t off, struct frame_out *out, const char **ret_why)
 {
-	struct reading r = {.p = p, .log = log, .format = &log->format, .out = out};
+	struct reading r = {.p = p, .log = log, .format = &log->format, .out = out, .off = off};
 	struct mysql_event ev;
 	bool again = log->serial != 0;
 	enum mysql_outcome o;

@@ -170,7 +170,7 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 	memcpy(k->bytes, f->bytes.ptr, k->len);
 	if (f->meta.type == VAL_JSON)
 		k->meta = must(strndup((char *)run->batch.arena.base + f->meta.off, f->meta.len));
-	if (f->body_kind == BODY_PARSER && run->parser->extract)
+	if (f->body_kind == BODY_PARSER && !f->unparsed && run->parser->extract)
 		k->error = extract(run, f, k);
 }
 
