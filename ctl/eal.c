@@ -11,7 +11,7 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 
-#define ARGS_MAX      64
+#define ARGS_MAX      256 /* two for each of CONFIG_WORKERS_MAX ports, and our own */
 
 /* Memory of EAL without hugepages, in MiB: rings only, or packet buffers of 64 KiB too. */
 #define MEMORY_REPLAY "32"
