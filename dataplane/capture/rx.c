@@ -7,7 +7,12 @@
 #include "dataplane/capture/port.h"
 
 /* The card's own count of losses is read this often, in receives: it may cost a system call. */
-#define STATS_EVERY 4096
+#define STATS_EVERY        4096
+
+/* Many cards stamp with ticks of a clock of their own, not with time: what is further than this
+ * from the host's clock is no time since 1970, and the host's is taken.
+ */
+#define STAMP_APART_NS_MAX 1000000000ull
 
 struct rx {
 	struct capture c;
@@ -31,7 +36,8 @@ static uint64_t stamp_of(const struct rx *rx, const struct rte_mbuf *m, uint64_t
 	if (rx->conf.timestamp_offset < 0)
 		return burst_ns;
 	uint64_t ns = *RTE_MBUF_DYNFIELD(m, rx->conf.timestamp_offset, const uint64_t *);
-	return ns ? ns : burst_ns;
+	uint64_t apart_ns = ns > burst_ns ? ns - burst_ns : burst_ns - ns;
+	return apart_ns < STAMP_APART_NS_MAX ? ns : burst_ns;
 }
 
 static int rx_receive(struct capture *c, struct pkt_raw *out)
