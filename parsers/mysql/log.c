@@ -1,28 +1,15 @@
-#include "parsers/mysql/log.h"
+#include "parsers/mysql/log_priv.h"
 
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
-#include "parsers/mysql/ddl.h"
-#include "parsers/mysql/pool.h"
 #include "parsers/mysql/wire.h"
 
 static const char no_map[] = "rows whose table map was not seen";
-static const char row_too_long[] = "a row longer than the memory for it";
+const char mysql_row_too_long[] = "a row longer than the memory for it";
 static const char unknown_type[] = "an event type that is not known";
 static const char incident[] = "the server says that changes are missing from its log (incident)";
 static const char in_pieces[] = "a row in pieces (PARTIAL_ROW_DATA), which is not read yet";
 static const char bad_name[] = "a rotation to a log whose name cannot be";
-
-/* One event, or one inside of a compressed transaction. */
-struct reading {
-	struct mysql_pool *p;
-	struct mysql_log *log;
-	const struct mysql_format *format;
-	struct frame_out *out;
-	uint64_t pos, end; /* of the event in its log */
-	uint64_t off;      /* and in the session; 0: not known */
-	const char *why;   /* something of it is lost */
-};
 
 /* --- Where we are ----------------------------------------------------------------------------- */
 
@@ -114,7 +101,7 @@ static void close_hole(struct reading *r, uint64_t off)
 	log->pos_known = false;
 }
 
-static struct mysql_map_place place_of(const struct reading *r, uint64_t pos)
+struct mysql_map_place mysql_read_place(const struct reading *r, uint64_t pos)
 {
 	const struct mysql_log *log = r->log;
 	return (struct mysql_map_place){
@@ -154,7 +141,7 @@ static size_t put_number(uint8_t *out, const char *key, uint64_t v)
 }
 
 /* Field source, but for the row's number and the bracket at its end. */
-static void set_source(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_event *ev,
+void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_event *ev,
 		       struct slice db, bool unsure)
 {
 	const struct mysql_log *log = r->log;
@@ -175,8 +162,8 @@ static void set_source(struct reading *r, struct mysql_event_ctx *ctx, const str
 }
 
 /* False when the burst is full. */
-static bool put_frame(struct reading *r, struct mysql_event_ctx *ctx, struct frame_desc *d,
-		      const uint32_t len[2])
+bool mysql_read_put(struct reading *r, struct mysql_event_ctx *ctx, struct frame_desc *d,
+		    const uint32_t len[2])
 {
 	struct mysql_pool *p = r->p;
 	struct mysql_frame_ctx *fc = &p->frames[p->frames_put % MYSQL_FRAME_CTXS];
@@ -195,16 +182,16 @@ static bool put_frame(struct reading *r, struct mysql_event_ctx *ctx, struct fra
 }
 
 /* A whole event as a frame that says what is wrong with it. */
-static enum mysql_outcome put_dead(struct reading *r, const struct mysql_event *ev, const char *why)
+enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev, const char *why)
 {
 	static const uint32_t none[2];
 	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
 	struct frame_desc d = {.bytes = ev->bytes, .body = ev->bytes, .unparsed = why};
 	if (ev->bytes.len > frame_bytes_max(r->out)) {
-		r->why = row_too_long;
+		r->why = mysql_row_too_long;
 		return MYSQL_LOST;
 	}
-	return put_frame(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
+	return mysql_read_put(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */
@@ -244,9 +231,9 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 	while ((fault = mysql_rows_next(&ctx->rows, k->table, &row)) == MYSQL_F_OK) {
 		struct frame_desc d = {.bytes = row.bytes, .body = row.bytes};
 		if (row.bytes.len > frame_bytes_max(r->out)) {
-			r->why = row_too_long;
+			r->why = mysql_row_too_long;
 			r->log->idx++;
-		} else if (!put_frame(r, ctx, &d, row.len)) {
+		} else if (!mysql_read_put(r, ctx, &d, row.len)) {
 			keep_rows(r, ev, before);
 			return MYSQL_FULL;
 		}
@@ -256,7 +243,7 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 	}
 	if (fault == MYSQL_F_END)
 		return r->why ? MYSQL_LOST : MYSQL_READ;
-	enum mysql_outcome o = put_dead(r, ev, mysql_fault_text(fault));
+	enum mysql_outcome o = mysql_read_dead(r, ev, mysql_fault_text(fault));
 	return o;
 }
 
@@ -280,7 +267,7 @@ static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event 
 		ctx = mysql_pool_event(p);
 		enum mysql_fault fault = mysql_rows_begin(ev, r->format, p->unpack, &ctx->rows);
 		if (fault != MYSQL_F_OK)
-			return put_dead(r, ev, mysql_fault_text(fault));
+			return mysql_read_dead(r, ev, mysql_fault_text(fault));
 		if (ctx->rows.data.len == 0)
 			return MYSQL_READ;
 	}
@@ -292,125 +279,17 @@ static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event 
 	if (!k->wanted)
 		return MYSQL_PASSED;
 	if (k->why)
-		return put_dead(r, ev, k->why);
+		return mysql_read_dead(r, ev, k->why);
 	if (!resumed) {
 		ctx->kind = MYSQL_FRAME_ROW;
 		ctx->decoder = &p->decoder;
 		ctx->table = k->table;
-		set_source(r, ctx, ev, k->table->db, k->unsure);
+		mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
 		enum mysql_fault fault = skip_rows(r, ctx, k);
 		if (fault != MYSQL_F_OK)
-			return put_dead(r, ev, mysql_fault_text(fault));
+			return mysql_read_dead(r, ev, mysql_fault_text(fault));
 	}
 	return each_row(r, ev, ctx, k);
-}
-
-/* --- Statements ------------------------------------------------------------------------------- */
-
-/* BEGIN, COMMIT, SAVEPOINT and their like, and comments: they change no data. */
-static bool is_transaction(struct slice sql)
-{
-	static const char *const words[] = {
-		"begin", "commit",  "rollback", "savepoint", "release", "xa",     "start", "set",
-		"flush", "analyze", "optimize", "repair",    "grant",   "revoke", "use",   NULL};
-	while (sql.len && (sql.ptr[0] <= ' ' || sql.ptr[0] == '/'))
-		sql = slice_from(sql, 1);
-	if (sql.len == 0 || sql.ptr[0] == '#')
-		return true;
-	for (unsigned i = 0; words[i]; i++) {
-		size_t n = strlen(words[i]);
-		if (sql.len >= n && text_ieq(slice_of(sql.ptr, n), slice_str(words[i])) &&
-		    (sql.len == n || sql.ptr[n] <= ' ' || sql.ptr[n] == ';'))
-			return true;
-	}
-	return false;
-}
-
-/* Status variables of a QUERY, as far as they matter; an unknown one ends them.
- *
- *     thread u32 | seconds u32 | len of db u8 | error u16 | len of variables u16 | variables
- */
-static void read_status(const struct mysql_event *ev, struct mysql_ddl *q)
-{
-	/* Bytes of variables 0..; 255: a length byte says. */
-	static const uint8_t widths[] = {4, 8, 0, 4, 6, 255, 255, 2, 2, 8, 4};
-	struct wire w = wire_of(ev->body);
-	wire_take(&w, 11);
-	struct slice vars = wire_take(&w, wire_int(&w, 2));
-	w = wire_of(vars);
-	while (wire_left(&w) > 0) {
-		unsigned code = (unsigned)wire_int(&w, 1);
-		if (code >= sizeof(widths))
-			return;
-		size_t n = widths[code];
-		if (code == 2)
-			n = wire_int(&w, 1) + 1; /* the catalogue of old: NUL behind it */
-		else if (n == 255)
-			n = wire_int(&w, 1);
-		struct slice v = wire_take(&w, n);
-		if (w.bad)
-			return;
-		if (code == 1)
-			q->sql_mode = wire_le64(v.ptr);
-		if (code == 4) {
-			q->client_charset = wire_le16(v.ptr);
-			q->server_charset = wire_le16(v.ptr + 4);
-		}
-		if (code == 8)
-			q->db_charset = wire_le16(v.ptr);
-	}
-}
-
-static void apply_ddl(struct reading *r, const struct mysql_event *ev, const struct mysql_query *q)
-{
-	struct mysql_map_place at = place_of(r, r->end);
-	struct mysql_ddl ddl = {
-		.log = at.log,
-		.place = at.place,
-		.db = q->db,
-		.sql = q->sql,
-		.client_charset = q->collation,
-		.error = q->error_code,
-	};
-	read_status(ev, &ddl);
-	mysql_ddl_apply(r->p->schema, &ddl, NULL);
-}
-
-static enum mysql_outcome put_statement(struct reading *r, const struct mysql_event *ev,
-					const struct mysql_query *q, bool is_ddl)
-{
-	static const uint32_t none[2];
-	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
-	ctx->kind = is_ddl ? MYSQL_FRAME_DDL : MYSQL_FRAME_STATEMENT;
-	ctx->decoder = &r->p->decoder;
-	ctx->table = NULL;
-	ctx->charset = (uint8_t)mysql_charset_of(q->collation);
-	ctx->db_len = q->db.len < MYSQL_NAME_MAX ? q->db.len : MYSQL_NAME_MAX;
-	memcpy(ctx->db, q->db.ptr, ctx->db_len);
-	set_source(r, ctx, ev, slice_of(ctx->db, ctx->db_len), false);
-	struct frame_desc d = {.bytes = q->sql, .body = q->sql};
-	if (q->sql.len > frame_bytes_max(r->out)) {
-		r->why = row_too_long;
-		return MYSQL_LOST;
-	}
-	return put_frame(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
-}
-
-static enum mysql_outcome read_query(struct reading *r, const struct mysql_event *ev)
-{
-	struct mysql_query q;
-	enum mysql_fault fault = mysql_query_parse(ev, r->format, r->p->unpack, &q);
-	if (fault != MYSQL_F_OK)
-		return put_dead(r, ev, mysql_fault_text(fault));
-	bool is_ddl = mysql_ddl_is(q.sql);
-	if (!is_ddl && is_transaction(q.sql))
-		return MYSQL_READ;
-	enum mysql_outcome o = MYSQL_PASSED;
-	if (mysql_tables_wants_db(r->p->tables, q.db) && (is_ddl || r->p->conf->statements))
-		o = put_statement(r, ev, &q, is_ddl);
-	if (is_ddl && o != MYSQL_FULL)
-		apply_ddl(r, ev, &q);
-	return o;
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */
@@ -481,7 +360,7 @@ static enum mysql_outcome read_gtid(struct reading *r, const struct mysql_event 
 
 static enum mysql_outcome read_map(struct reading *r, const struct mysql_event *ev)
 {
-	struct mysql_map_place at = place_of(r, r->pos);
+	struct mysql_map_place at = mysql_read_place(r, r->pos);
 	const char *why = mysql_tables_add(r->p->tables, ev, r->format, &at);
 	return why ? lost(r, why) : MYSQL_READ;
 }
@@ -509,7 +388,7 @@ static enum mysql_outcome read_event(struct reading *r, const struct mysql_event
 	case MYSQL_EV_QUERY:
 	case MYSQL_EV_QUERY_COMPRESSED:
 	case MYSQL_EV_EXECUTE_LOAD_QUERY:
-		return read_query(r, ev);
+		return mysql_read_query(r, ev);
 	case MYSQL_EV_TRANSACTION_PAYLOAD:
 		return r->format == &r->p->inner_format ? lost(r, mysql_fault_text(MYSQL_F_BODY))
 							: read_payload(r, ev);
@@ -535,7 +414,7 @@ static enum mysql_outcome read_payload(struct reading *r, const struct mysql_eve
 		enum mysql_fault fault = mysql_unpack_payload(p->unpack, ev, &p->payload);
 		p->payload_serial = fault == MYSQL_F_OK ? log->serial : 0;
 		if (fault != MYSQL_F_OK)
-			return put_dead(r, ev, mysql_fault_text(fault));
+			return mysql_read_dead(r, ev, mysql_fault_text(fault));
 	}
 	p->inner_format = log->format;
 	p->inner_format.checksum = false;

@@ -1,0 +1,45 @@
+/* log_priv.h - the parts of log.c: one event at hand, and what its frames are made with.
+ *
+ * In:     an event whose place in the log is known.
+ * Out:    frames.
+ * Owns:   nothing: struct reading lives for one call.
+ * Runs:   worker.
+ * Limits: those of log.h.
+ */
+#ifndef SL_PARSERS_MYSQL_LOG_PRIV_H
+#define SL_PARSERS_MYSQL_LOG_PRIV_H
+
+#include "parsers/mysql/pool.h"
+
+extern const char mysql_row_too_long[];
+
+/* One event, or one inside of a compressed transaction. */
+struct reading {
+	struct mysql_pool *p;
+	struct mysql_log *log;
+	const struct mysql_format *format;
+	struct frame_out *out;
+	uint64_t pos, end; /* of the event in its log */
+	uint64_t off;      /* and in the session; 0: not known */
+	const char *why;   /* something of it is lost */
+};
+
+/* Where a table map or statement stands, as schema.h has it. */
+struct mysql_map_place mysql_read_place(const struct reading *r, uint64_t pos);
+
+/* Field source, but for what differs from row to row and the bracket at its end. */
+void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_event *ev,
+		       struct slice db, bool unsure);
+
+/* False when the burst is full. */
+bool mysql_read_put(struct reading *r, struct mysql_event_ctx *ctx, struct frame_desc *d,
+		    const uint32_t len[2]);
+
+/* A whole event as a frame that says what is wrong with it. */
+enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev,
+				   const char *why);
+
+/* query.c */
+enum mysql_outcome mysql_read_query(struct reading *r, const struct mysql_event *ev);
+
+#endif
