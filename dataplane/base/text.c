@@ -108,6 +108,60 @@ size_t text_put_hex64(char *out, uint64_t v)
 	return 16;
 }
 
+/* Powers of ten that a double holds exactly. */
+static const double tens[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+				1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+				1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/* How many digits behind the point make 15 in all. */
+static unsigned places_of_15(double v)
+{
+	if (v >= 1)
+		return 15 - n_digits((uint64_t)v);
+	return v >= 0.1 ? 15 : v >= 0.01 ? 16 : v >= 0.001 ? 17 : 18;
+}
+
+static uint64_t strip_zeros(uint64_t n, unsigned *io_places)
+{
+	static const uint32_t steps[] = {100000000, 10000, 100, 10};
+	for (unsigned i = 0, zeros = 8; i < 4; i++, zeros /= 2)
+		if (*io_places >= zeros && n % steps[i] == 0) {
+			n /= steps[i];
+			*io_places -= zeros;
+		}
+	return n;
+}
+
+/* Numbers of at most 15 digits that need no exponent, which is most of what people write: as an
+ * integer and the places behind the point. Integer and power are exact, so dividing them rounds as
+ * reading the text would: when that gives @v, then the text is right, and no other of 15 digits is.
+ * 0: not such a number.
+ */
+static size_t put_15_digits(char *out, double v)
+{
+	char *o = out;
+	double abs = fabs(v);
+	if (!(abs >= 0.0001 && abs < 1e15))
+		return 0;
+	unsigned places = places_of_15(abs);
+	uint64_t n = (uint64_t)(abs * tens[places] + 0.5);
+	if (n >= 1000000000000000 || (double)n / tens[places] != abs)
+		return 0;
+	n = strip_zeros(n, &places);
+	if (v < 0)
+		*o++ = '-';
+	if (places == 0)
+		return (size_t)(o - out) + text_put_u64(o, n);
+	char digits[24] = "000000000000000000000000";
+	unsigned len = n_digits(n), zeros = len <= places ? places + 1 - len : 0;
+	text_put_u64(digits + zeros, n);
+	unsigned whole = len + zeros - places;
+	memcpy(o, digits, whole);
+	o[whole] = '.';
+	memcpy(o + whole + 1, digits + whole, places);
+	return (size_t)(o - out) + whole + 1 + places;
+}
+
 size_t text_put_f64(char *out, double v)
 {
 	if (!isfinite(v)) {
@@ -115,7 +169,9 @@ size_t text_put_f64(char *out, double v)
 		return 4;
 	}
 	char tmp[32];
-	int len = 0;
+	int len = (int)put_15_digits(out, v);
+	if (len)
+		return (size_t)len;
 	/* 15 digits are enough for most doubles that people write, 17 for every one. */
 	for (int digits = 15; digits <= 17; digits++) {
 		len = snprintf(tmp, sizeof(tmp), "%.*g", digits, v);

@@ -52,6 +52,59 @@ static void doubles_read_back_as_they_were(void **st)
 	assert_string_equal(got, "null");
 }
 
+/* As the C library does it: the fewest of 15 to 17 digits that read back. */
+static void f64_slowly(char *out, size_t cap, double v)
+{
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(out, cap, "%.*g", digits, v);
+		if (strtod(out, NULL) == v)
+			return;
+	}
+}
+
+static void check_f64(double v)
+{
+	char got[40], want[40];
+	got[text_put_f64(got, v)] = '\0';
+	f64_slowly(want, sizeof(want), v);
+	assert_string_equal(got, want);
+}
+
+static void doubles_are_written_as_the_c_library_writes_them(void **st)
+{
+	uint64_t x = 0x9e3779b97f4a7c15ull;
+	(void)st;
+	for (unsigned i = 0; i < 60000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		double tens = 1, any;
+		for (unsigned k = x >> 60; k > 0; k--)
+			tens *= 10;
+		double whole = (double)(x >> 8 & ((1ull << (x & 63 ? x & 63 : 1)) - 1));
+		check_f64(whole / tens); /* a few places behind the point */
+		check_f64(-whole * tens);
+		check_f64(whole / 8);
+		memcpy(&any, &x, 8);
+		if (any - any == 0)
+			check_f64(any);
+	}
+	static const double edges[] = {0.0001,
+				       0.00009999999999999999,
+				       999999999999999.0,
+				       999999999999999.9,
+				       1e15,
+				       0.99999999999999989,
+				       0.1 + 0.2,
+				       0.001,
+				       9.9999999999999995e-4,
+				       123456.0,
+				       100,
+				       0.5};
+	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+		check_f64(edges[i]);
+}
+
 static void utf8_ends_at_the_first_ill_formed_byte(void **st)
 {
 	static const struct {
@@ -89,6 +142,7 @@ int main(void)
 		cmocka_unit_test(u64_reads_digits_only_and_refuses_what_does_not_fit),
 		cmocka_unit_test(numbers_are_written_as_printf_does),
 		cmocka_unit_test(doubles_read_back_as_they_were),
+		cmocka_unit_test(doubles_are_written_as_the_c_library_writes_them),
 		cmocka_unit_test(utf8_ends_at_the_first_ill_formed_byte),
 		cmocka_unit_test(case_is_ignored_for_ascii_only),
 	};
