@@ -1,7 +1,6 @@
 #include "parsers/mysql/event.h"
 
-#include <zlib.h>
-
+#include "parsers/mysql/crc.h"
 #include "parsers/mysql/unpack.h"
 #include "parsers/mysql/wire.h"
 
@@ -174,13 +173,13 @@ bool mysql_event_sum_ok(const struct mysql_event *ev)
 	uint8_t flags = p[17];
 	if (ev->type == MYSQL_EV_FORMAT)
 		flags &= (uint8_t)~MYSQL_FLAG_IN_USE;
-	uLong crc = 0;
+	uint32_t crc;
 	if (flags != p[17]) {
-		crc = crc32(0, p, 17);
-		crc = crc32(crc, &flags, 1);
-		crc = crc32_z(crc, p + 18, len - 18);
+		crc = mysql_crc32(0, p, 17);
+		crc = mysql_crc32(crc, &flags, 1);
+		crc = mysql_crc32(crc, p + 18, len - 18);
 	} else {
-		crc = crc32_z(0, p, len);
+		crc = mysql_crc32(0, p, len);
 	}
 	return crc == wire_le32(p + len);
 }
