@@ -169,6 +169,24 @@ static int read_match(const struct config_loader *l, const struct yaml_val *v,
 	return 0;
 }
 
+/* What the parser itself has to say of its options; of a list, about the item. */
+static void check_parser(const struct config_loader *l, const struct yaml_val *v,
+			 const struct source_conf *s)
+{
+	struct err e;
+	const char *opt = NULL;
+	size_t item = 0;
+	if (!s->parser->check || s->parser->check(s->conf, &opt, &item, &e) == 0)
+		return;
+	const struct yaml_val *at = yaml_val_get(v, opt);
+	if (!at)
+		at = yaml_val_get(yaml_val_get(v, "match"), opt);
+	at = at ? config_first(at) : v;
+	for (size_t i = 0; i < item && at->next; i++)
+		at = at->next;
+	option_err(&l->r, at, "%s", e.text);
+}
+
 #define OTHERS_MAX 64
 
 /* The keys beside those of every source: match, and when it is not known which parser reads, the
@@ -227,6 +245,8 @@ static int read_source(const struct config_loader *l, const struct yaml_val *v,
 	int r = read_keys(l, v, s);
 	if (r == 0 && s->parser)
 		r = read_match(l, v, s);
+	if (r == 0 && s->parser)
+		check_parser(l, v, s);
 	return r;
 }
 

@@ -137,6 +137,10 @@ struct parser {
 	bool together; /* what is learnt in one session of a server is needed in others */
 	const char *default_ports; /* for a replay without configuration: "udp:514 tcp:514,601" */
 
+	/* What the table of options cannot say of @conf; main. Returns 0, or -EINVAL with a text
+	 * about option *ret_opt and, where that is a list, its item *ret_item. May be NULL.
+	 */
+	int (*check)(const void *conf, const char **ret_opt, size_t *ret_item, struct err *e);
 	/* Is this the start of a session of ours? @first: the first bytes of that direction. */
 	enum probe (*probe)(const void *conf, const struct parse_in *first);
 	struct parse_result (*parse)(void *state, const void *conf, const struct parse_in *in,

@@ -11,6 +11,7 @@
 #define SL_PARSERS_MYSQL_LOG_H
 
 #include "dataplane/frame/parser.h"
+#include "parsers/mysql/conf.h"
 #include "parsers/mysql/row.h"
 #include "parsers/mysql/schema.h"
 #include "parsers/mysql/stream.h"
@@ -24,12 +25,6 @@
 #define MYSQL_UNPACKED_BYTES (256u << 20)
 /* Five texts with every byte escaped, and numbers. */
 #define MYSQL_SOURCE_MAX     (6 * (2 * MYSQL_NAME_MAX + MYSQL_FILE_NAME_MAX) + 512)
-
-struct mysql_conf {
-	struct opt_strings tables;
-	const char *schema; /* path of a dump */
-	bool statements;
-};
 
 struct mysql_log {
 	uint32_t owner; /* 0: free */

@@ -65,27 +65,6 @@ struct mysql_state {
 		hole[2]; /* where the last hole ended, and 1: it is told until a byte is consumed */
 };
 
-static const struct opt mysql_opts[] = {
-	{.name = "tables",
-	 .type = OPT_STRINGS,
-	 .off = offsetof(struct mysql_conf, tables),
-	 .def = "[]",
-	 .help = "Only changes of these tables: db.table, with * and ? for any characters. None: "
-		 "of all tables."},
-	{.name = "schema",
-	 .type = OPT_PATH,
-	 .off = offsetof(struct mysql_conf, schema),
-	 .help = "A dump without data (mysqldump --no-data --all-databases): names of columns, "
-		 "where the server does not send them along (binlog_row_metadata is not FULL)."},
-	{.name = "statements",
-	 .type = OPT_BOOL,
-	 .off = offsetof(struct mysql_conf, statements),
-	 .def = "false",
-	 .help = "Also statements that change rows, of a server that logs these in place of rows "
-		 "(binlog_format is not ROW): as text, with op statement."},
-	OPT_END,
-};
-
 /* --- Probe ------------------------------------------------------------------------------------ */
 
 static bool is_magic(struct slice s)
@@ -750,6 +729,7 @@ const struct parser parser_mysql = {
 	.bytes_max = MYSQL_ROW_BYTES_MAX,
 	.together = true,
 	.default_ports = "tcp:3306,3307",
+	.check = mysql_check,
 	.probe = mysql_probe,
 	.parse = mysql_parse,
 	.extract = mysql_extract,

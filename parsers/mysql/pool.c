@@ -47,12 +47,16 @@ int mysql_pool_create(const void *conf, void **ret_pool, struct err *e)
 	p->conf = conf;
 	if ((r = mysql_charsets_create(&p->charsets, e)) < 0)
 		goto fail;
-	struct mysql_schema_conf sc = {.charsets = p->charsets};
+	struct mysql_schema_conf sc = {
+		.charsets = p->charsets,
+		.ignore_case = p->conf->ignore_case,
+	};
 	if ((r = mysql_schema_create(&sc, &p->schema, e)) < 0 || (r = load_schema(p, e)) < 0)
 		goto fail;
 	if ((r = mysql_unpack_create(MYSQL_UNPACKED_BYTES, &p->unpack)) < 0 ||
 	    (r = mysql_streams_create(&p->streams)) < 0 ||
-	    (r = mysql_tables_create(&p->conf->tables, p->charsets, p->schema, &p->tables)) < 0) {
+	    (r = mysql_tables_create(&p->conf->tables, p->conf->ignore_case, p->charsets, p->schema,
+				     &p->tables)) < 0) {
 		err_set(e, r, "no memory for mysql");
 		goto fail;
 	}

@@ -4,6 +4,7 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/parser.h"
+#include "parsers/mysql/filter.h"
 #include "parsers/mysql/wire.h"
 
 #define N_SIZES    3
@@ -27,6 +28,7 @@ struct by_use {
 
 struct mysql_tables {
 	const struct opt_strings *wanted;
+	bool ignore_case;
 	const struct mysql_charsets *charsets;
 	struct mysql_schema *schema;
 	struct mysql_known *items;
@@ -36,14 +38,16 @@ struct mysql_tables {
 	struct slice labels[LABELS_MAX];
 };
 
-int mysql_tables_create(const struct opt_strings *wanted, const struct mysql_charsets *charsets,
-			struct mysql_schema *schema, struct mysql_tables **ret_ts)
+int mysql_tables_create(const struct opt_strings *wanted, bool ignore_case,
+			const struct mysql_charsets *charsets, struct mysql_schema *schema,
+			struct mysql_tables **ret_ts)
 {
 	struct mysql_tables *ts = mem_alloc(sizeof(*ts));
 	uint32_t n = 0;
 	if (!ts)
 		return -ENOMEM;
 	ts->wanted = wanted;
+	ts->ignore_case = ignore_case;
 	ts->charsets = charsets;
 	ts->schema = schema;
 	for (unsigned i = 0; i < N_SIZES; i++) {
@@ -157,54 +161,15 @@ static struct mysql_known *take_slot(struct mysql_tables *ts, unsigned size, uin
 
 /* --- Table maps ------------------------------------------------------------------------------- */
 
-/* Does @name match @pattern: `*` for any bytes, `?` for one? Steps are bounded by the product. */
-static bool glob(struct slice pattern, struct slice name)
-{
-	size_t p = 0, n = 0, star = SIZE_MAX, back = 0;
-	while (n < name.len) {
-		if (p < pattern.len && pattern.ptr[p] == '*') {
-			star = p++;
-			back = n;
-		} else if (p < pattern.len &&
-			   (pattern.ptr[p] == '?' || pattern.ptr[p] == name.ptr[n])) {
-			p++;
-			n++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			n = ++back;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.ptr[p] == '*')
-		p++;
-	return p == pattern.len;
-}
-
-/* A pattern is `db.table`; one without a dot is a whole database. */
+/* Which tables are wanted: see filter.h. */
 static bool is_wanted(const struct mysql_tables *ts, struct slice db, struct slice name)
 {
-	if (!ts->wanted || ts->wanted->n == 0)
-		return true;
-	for (size_t i = 0; i < ts->wanted->n; i++) {
-		struct slice p = slice_str(ts->wanted->items[i]);
-		const uint8_t *dot = memchr(p.ptr, '.', p.len);
-		size_t at = dot ? (size_t)(dot - p.ptr) : p.len;
-		if (glob(slice_of(p.ptr, at), db) && (!dot || glob(slice_from(p, at + 1), name)))
-			return true;
-	}
-	return false;
+	return mysql_filter_table(ts->wanted, ts->ignore_case, db, name);
 }
 
 bool mysql_tables_wants_db(const struct mysql_tables *ts, struct slice db)
 {
-	bool wanted = !ts->wanted || ts->wanted->n == 0 || db.len == 0;
-	for (size_t i = 0; !wanted && i < ts->wanted->n; i++) {
-		struct slice p = slice_str(ts->wanted->items[i]);
-		const uint8_t *dot = memchr(p.ptr, '.', p.len);
-		wanted = glob(slice_of(p.ptr, dot ? (size_t)(dot - p.ptr) : p.len), db);
-	}
-	return wanted;
+	return mysql_filter_db(ts->wanted, ts->ignore_case, db);
 }
 
 /* Types and metadata of the event, as the schema compares them. */
@@ -223,9 +188,10 @@ static bool seen_columns(const struct mysql_event *ev, const struct mysql_format
 	return !w.bad && n <= MYSQL_COLUMNS_MAX;
 }
 
+/* Columns behind those of the schema may be hidden ones: mysql_schema_fits judges that. */
 static bool same_names(const struct mysql_schema_table *st, const struct mysql_table *t)
 {
-	if (st->n_cols != t->n_columns)
+	if (st->n_cols > t->n_columns)
 		return false;
 	for (uint32_t i = 0; i < st->n_cols; i++) {
 		struct slice name = slice_of(t->columns[i].name, t->columns[i].name_len);
@@ -255,8 +221,7 @@ static unsigned schema_columns(struct mysql_tables *ts, const struct mysql_event
 		*ret_why = t->named ? NULL : not_fitting;
 		return 0;
 	}
-	mysql_schema_defs(st, &seen, ts->defs, ts->labels, LABELS_MAX);
-	return st->n_cols;
+	return mysql_schema_defs(st, &seen, ts->defs, ts->labels, LABELS_MAX);
 }
 
 /* Parses the event behind its copy in the block of @k. */

@@ -33,9 +33,12 @@ struct mysql_known {
 
 struct mysql_tables;
 
-/* @charsets and @schema are borrowed; schema may be NULL. 0 or -ENOMEM. */
-int mysql_tables_create(const struct opt_strings *wanted, const struct mysql_charsets *charsets,
-			struct mysql_schema *schema, struct mysql_tables **ret_ts);
+/* @charsets and @schema are borrowed; schema may be NULL. @ignore_case: of names of tables and
+ * databases. 0 or -ENOMEM.
+ */
+int mysql_tables_create(const struct opt_strings *wanted, bool ignore_case,
+			const struct mysql_charsets *charsets, struct mysql_schema *schema,
+			struct mysql_tables **ret_ts);
 void mysql_tables_destroy(struct mysql_tables *ts);
 
 /* Where a table map stands. */

@@ -75,6 +75,19 @@ static const struct opt http1_opts[] = {
 	OPT_END,
 };
 
+static int http1_check(const void *conf, const char **ret_opt, size_t *ret_item, struct err *e)
+{
+	const struct http1_conf *c = conf;
+	for (size_t i = 0; i < c->host.n; i++) {
+		if (!strchr(c->host.items[i], '%'))
+			continue;
+		*ret_opt = "host";
+		*ret_item = i;
+		return err_set(e, -EINVAL, "\"%s\" has a %%", c->host.items[i]);
+	}
+	return 0;
+}
+
 static const char *const zones[] = {"UTC", "local", NULL};
 
 static const struct opt syslog_opts[] = {
@@ -95,6 +108,7 @@ static const struct parser parser_http1 = {.name = "http1",
 					   .transports = PARSER_TCP,
 					   .opts = http1_opts,
 					   .conf_size = sizeof(struct http1_conf),
+					   .check = http1_check,
 					   .default_ports = "tcp:80"};
 static const struct parser parser_lines = {.name = "lines", .transports = PARSER_TCP | PARSER_UDP};
 const struct parser *const parsers[] = {&parser_syslog, &parser_http1, &parser_lines, NULL};

@@ -13,6 +13,7 @@
 
 #include <zlib.h>
 
+#include "parsers/mysql/pool.h"
 #include "parsers/mysql/proto.h"
 #include "parsers/parsers.h"
 #include "tests/support/parser_run.h"
@@ -44,6 +45,15 @@ static inline void wire_fini(struct wire_rig *w)
 {
 	assert_string_equal(w->run.broken, "");
 	parser_run_fini(&w->run);
+}
+
+/* The pool again, after a change of options that it was made with. */
+static inline void wire_new_pool(struct wire_rig *w)
+{
+	struct err e;
+	mysql_pool_destroy(w->run.pool);
+	if (mysql_pool_create(w->run.conf, &w->run.pool, &e) < 0)
+		fail_msg("%s", e.text);
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */

@@ -384,9 +384,19 @@ static const struct bad bad_sources[] = {
 	 "expected one source for each port\n"},
 };
 
+static const struct bad bad_to_the_parser[] = {
+	{"sources:\n"
+	 "  s: { match: { tcp: 80, host: [a, b%] }, parser: http1 }\n",
+	 "x.yaml:2:36: sources.s.match.host[1]: \"b%\" has a %\n"},
+	{"sources:\n"
+	 "  s: { match: { tcp: 80, host: a% }, parser: http1 }\n",
+	 "x.yaml:2:32: sources.s.match.host: \"a%\" has a %\n"},
+};
+
 static void a_source_that_cannot_be_is_told(void **state)
 {
 	CHECK(bad_sources);
+	CHECK(bad_to_the_parser);
 }
 
 static const struct bad bad_formats[] = {

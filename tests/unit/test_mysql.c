@@ -296,6 +296,51 @@ static void ddl_is_a_record_and_names_the_columns_behind_it(void **state)
 	wire_record_has(&w, 1, "\"after\":{\"a\":5,\"b\":\"v\"}");
 }
 
+/* A map without names of table @id, shop.t, with these types and metadata. */
+static void send_bare_map(uint8_t id, const char *types, size_t n, const char *meta, size_t n_meta)
+{
+	uint8_t body[64] = {id, 0, 0, 0, 0, 0, 1, 0, 4, 's', 'h', 'o', 'p', 0, 1, 't', 0};
+	size_t len = 17;
+	body[len++] = (uint8_t)n;
+	memcpy(body + len, types, n);
+	len += n;
+	body[len++] = (uint8_t)n_meta;
+	memcpy(body + len, meta, n_meta);
+	len += n_meta;
+	body[len++] = 0;
+	wire_event(&w, MYSQL_EV_TABLE_MAP, 0, body, len);
+	wire_send(&w);
+}
+
+/* MariaDB keeps a hash for a UNIQUE key over a TEXT, and its rows have it. */
+static void a_hidden_column_of_mariadb_has_its_name_and_the_others_theirs(void **state)
+{
+	wire_begin(&w);
+	wire_query(&w, "shop", "CREATE TABLE t (a INT, b TEXT, UNIQUE (b))");
+	wire_send(&w);
+	send_bare_map(9, "\3\xfc\x08", 3, "\2", 1);
+	static const uint8_t row[] = {9, 0, 0, 0, 0, 0, 1, 0,   2, 0, 3, 7, /* header */
+				      0, 5, 0, 0, 0, 1, 0, 'x', 8, 0, 0, 0, 0, 0, 0, 0};
+	wire_event(&w, MYSQL_EV_WRITE_ROWS_V2, 0, row, sizeof(row));
+	wire_send(&w);
+	wire_records_are(&w, 2);
+	wire_record_has(&w, 1, "\"after\":{\"a\":5,\"b\":\"x\",\"DB_ROW_HASH_1\":8}");
+}
+
+static void names_of_tables_fold_case_where_the_server_does(void **state)
+{
+	wire_begin(&w);
+	wire_query(&w, "shop", "CREATE TABLE T (a INT, b VARCHAR(64))");
+	wire_send(&w);
+	send_bare_map(9, "\3\x0f", 2, "\x40\0", 2);
+	wire_rows(&w, 9, 5, 1);
+	wire_send(&w);
+	wire_record_has(&w, 1,
+			((struct mysql_conf *)w.run.conf)->ignore_case
+				? "\"after\":{\"a\":5,\"b\":\"v\"}"
+				: "\"after\":{\"c1\":5,\"c2\":\"v\"}");
+}
+
 static void transactions_and_statements_are_no_records(void **state)
 {
 	wire_begin(&w);
@@ -352,13 +397,22 @@ static int set_up(void **state)
 	return 0;
 }
 
+static int set_up_folding(void **state)
+{
+	set_up(state);
+	((struct mysql_conf *)w.run.conf)->ignore_case = true;
+	wire_new_pool(&w);
+	return 0;
+}
+
 static int tear_down(void **state)
 {
 	wire_fini(&w);
 	return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)         cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_FOLDING(name) cmocka_unit_test_setup_teardown(name, set_up_folding, tear_down)
 
 int main(void)
 {
@@ -381,6 +435,9 @@ int main(void)
 		TEST(an_ordinary_session_joined_late_is_passed_over),
 		TEST(a_log_file_is_read_without_packets),
 		TEST(ddl_is_a_record_and_names_the_columns_behind_it),
+		TEST(a_hidden_column_of_mariadb_has_its_name_and_the_others_theirs),
+		TEST(names_of_tables_fold_case_where_the_server_does),
+		TEST_FOLDING(names_of_tables_fold_case_where_the_server_does),
 		TEST(transactions_and_statements_are_no_records),
 		TEST(tables_that_are_not_wanted_are_passed_over),
 		TEST(two_replicas_give_the_same_ids),

@@ -1,0 +1,44 @@
+#include "parsers/mysql/conf.h"
+
+#include "parsers/mysql/filter.h"
+
+const struct opt mysql_opts[] = {
+	{.name = "tables",
+	 .type = OPT_STRINGS,
+	 .off = offsetof(struct mysql_conf, tables),
+	 .def = "[]",
+	 .help = "Only changes of these tables: db.table, where * stands for any characters and ? "
+		 "for one; db alone is all of its tables. None: of all tables."},
+	{.name = "ignore_case",
+	 .type = OPT_BOOL,
+	 .off = offsetof(struct mysql_conf, ignore_case),
+	 .def = "false",
+	 .help = "The server ignores the case of tables' names (lower_case_table_names is 1 or 2): "
+		 "so do tables and schema."},
+	{.name = "schema",
+	 .type = OPT_PATH,
+	 .off = offsetof(struct mysql_conf, schema),
+	 .help = "A dump without data (mysqldump --no-data --all-databases): names of columns, "
+		 "where the server does not send them along (binlog_row_metadata is not FULL)."},
+	{.name = "statements",
+	 .type = OPT_BOOL,
+	 .off = offsetof(struct mysql_conf, statements),
+	 .def = "false",
+	 .help = "Also statements that change rows, of a server that logs these in place of rows "
+		 "(binlog_format is not ROW): as text, with op statement."},
+	OPT_END,
+};
+
+int mysql_check(const void *conf, const char **ret_opt, size_t *ret_item, struct err *e)
+{
+	const struct mysql_conf *c = conf;
+	for (size_t i = 0; i < c->tables.n; i++) {
+		const char *why = mysql_filter_fault(slice_str(c->tables.items[i]));
+		if (!why)
+			continue;
+		*ret_opt = "tables";
+		*ret_item = i;
+		return err_set(e, -EINVAL, "\"%s\" %s", c->tables.items[i], why);
+	}
+	return 0;
+}
