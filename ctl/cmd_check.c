@@ -126,7 +126,8 @@ static void print_summary(const struct config *c, const struct pipeline *p)
 		printf("sink %s: %s\n", c->sinks[i].name, c->sinks[i].ops->name);
 	for (size_t i = 0; i < c->n_queues; i++) {
 		const struct queue_conf *q = &c->queues[i];
-		printf("queue %s: json to %s from", q->name, c->sinks[q->sink].name);
+		printf("queue %s: %s to %s from", q->name, encoder_names[q->format],
+		       c->sinks[q->sink].name);
 		for (size_t k = 0; k < q->n_sources; k++)
 			printf(" %s", c->sources[q->sources[k]].name);
 		putchar('\n');

@@ -17,6 +17,7 @@
 #include "dataplane/extract/format.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/frame.h"
+#include "dataplane/sink/encode.h"
 #include "dataplane/sink/sink.h"
 
 #define CONFIG_SOURCES_MAX 16384 /* sources and sinks; frame counts them in 16 bits */
@@ -61,14 +62,13 @@ struct sink_conf {
 	struct err_place at;
 };
 
-enum queue_format { QUEUE_JSON };
-
 struct queue_conf {
 	const char *name;  /* project/name */
 	unsigned *sources; /* indexes in config.sources */
 	size_t n_sources;
 	unsigned sink; /* index in config.sinks */
-	int format;    /* enum queue_format */
+	int format;    /* index in encoders */
+	bool ddl;      /* changes of tables, too, of a format that is for rows */
 	struct err_place at;
 	/* as written */
 	struct opt_strings from;

@@ -1,7 +1,5 @@
 #include "ctl/config_read.h"
 
-static const char *const formats[] = {[QUEUE_JSON] = "json", NULL};
-
 const struct opt config_queue_opts[] = {
 	{.name = "from",
 	 .type = OPT_STRINGS,
@@ -16,9 +14,16 @@ const struct opt config_queue_opts[] = {
 	{.name = "format",
 	 .type = OPT_ENUM,
 	 .off = offsetof(struct queue_conf, format),
-	 .choices = formats,
+	 .choices = encoder_names,
 	 .def = "json",
 	 .help = "How a record is written: json is one object a line."},
+	{.name = "ddl",
+	 .type = OPT_BOOL,
+	 .off = offsetof(struct queue_conf, ddl),
+	 .def = "false",
+	 .help = "Of a format that is for changes of rows: also statements that change tables. "
+		 "Most "
+		 "readers of such a format take them for an error. json has them always."},
 	OPT_END,
 };
 
@@ -140,6 +145,17 @@ static void check_queue_name(const struct config_loader *l, const struct yaml_va
 			       NAME_BYTES_MAX);
 }
 
+/* A format for changes of rows has no form of other records. */
+static void check_format(const struct config_loader *l, const struct yaml_val *item,
+			 const struct queue_conf *q, const struct source_conf *s)
+{
+	if (encoders[q->format]->changes_only && s->parser && !s->parser->changes)
+		option_err(&l->r, item,
+			   "format %s is for changes of rows, and source \"%s\" (%s) has none; "
+			   "expected a source of parser mysql, or another format",
+			   encoders[q->format]->name, s->name, s->parser->name);
+}
+
 /* @last_taken: by source, the last queue that took from it (from 1). */
 static int resolve_from(const struct config_loader *l, const struct yaml_val *v,
 			struct queue_conf *q, unsigned *last_taken)
@@ -159,6 +175,7 @@ static int resolve_from(const struct config_loader *l, const struct yaml_val *v,
 			option_err(&l->r, item, "source \"%s\" is in this list already",
 				   q->from.items[i]);
 		} else {
+			check_format(l, item, q, &l->c->sources[s]);
 			last_taken[s] = number;
 			q->sources[q->n_sources++] = (unsigned)s;
 		}

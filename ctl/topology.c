@@ -51,7 +51,8 @@ struct topology {
 	unsigned n_workers;
 	struct route *routes;
 	uint16_t *route_queues; /* the memory of all routes */
-	int stdin_copy;         /* -1: none */
+	struct queue_form *forms;
+	int stdin_copy; /* -1: none */
 	char stdin_path[32];
 	const char **paths;
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
@@ -69,8 +70,13 @@ static int build_routes(struct topology *t, struct err *e)
 		n += c->queues[q].n_sources;
 	t->routes = mem_alloc((c->n_sources + 1) * sizeof(*t->routes));
 	t->route_queues = mem_alloc((n + 1) * sizeof(*t->route_queues));
-	if (!t->routes || !t->route_queues)
+	t->forms = mem_alloc((c->n_queues + 1) * sizeof(*t->forms));
+	if (!t->routes || !t->route_queues || !t->forms)
 		return err_set(e, -ENOMEM, "no memory for routes");
+	for (size_t q = 0; q < c->n_queues; q++) {
+		t->forms[q].encoder = encoders[c->queues[q].format];
+		t->forms[q].ddl = c->queues[q].ddl;
+	}
 	uint16_t *at = t->route_queues;
 	for (size_t s = 0; s < c->n_sources; s++) {
 		t->routes[s].queues = at;
@@ -155,6 +161,7 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.extract_sources = p->extract_sources,
 		.rules = p->rules,
 		.routes = t->routes,
+		.forms = t->forms,
 		.n_sources = (unsigned)t->conf->n_sources,
 		.names = p->names,
 		.encode = p->encode,
@@ -317,6 +324,7 @@ void topology_destroy(struct topology *t)
 	mem_free(t->sinks);
 	mem_free(t->workers);
 	mem_free(t->routes);
+	mem_free(t->forms);
 	mem_free(t->route_queues);
 	mem_free(t);
 }

@@ -38,6 +38,25 @@ struct worker {
 
 LEDGER_DEFINE(graph, "graph", "records", GRAPH_COLS);
 
+/* Puts one record into one queue, in that queue's format. */
+static void queue_put(struct worker *w, unsigned queue, const struct rec *r)
+{
+	struct handoff *h = w->conf.handoff;
+	const struct queue_form *form = &w->conf.forms[queue];
+	enum encode_fit fit = encode_fit(form->encoder, r);
+	if (fit == ENCODE_NO_FORM || (fit == ENCODE_DDL && !form->ddl)) {
+		unsigned col = fit == ENCODE_DDL ? HANDOFF_ddl : HANDOFF_no_form;
+		handoff_leave_out(h, w->conf.index, queue, col);
+		return;
+	}
+	size_t max = form->encoder->max(&w->encode, &w->batch, r);
+	uint8_t *room = handoff_room(h, w->conf.index, queue, max);
+	if (!room)
+		return;
+	size_t len = form->encoder->put(&w->encode, &w->batch, r, room);
+	handoff_commit(h, w->conf.index, queue, len, r->time_ns);
+}
+
 /* Puts each record of the batch into the queues of its source. */
 static void records_route(struct worker *w)
 {
@@ -49,17 +68,8 @@ static void records_route(struct worker *w)
 		row[GRAPH_records_in]++;
 		row[to->n_queues ? GRAPH_records_out : GRAPH_no_queue]++;
 		row[GRAPH_copies] += to->n_queues;
-		if (to->n_queues == 0)
-			continue;
-		size_t max = encode_json_max(&w->encode, b, r);
-		for (unsigned q = 0; q < to->n_queues; q++) {
-			unsigned queue = to->queues[q];
-			uint8_t *room = handoff_room(w->conf.handoff, w->conf.index, queue, max);
-			if (!room)
-				continue;
-			size_t len = encode_json(&w->encode, b, r, room);
-			handoff_commit(w->conf.handoff, w->conf.index, queue, len, r->time_ns);
-		}
+		for (unsigned q = 0; q < to->n_queues; q++)
+			queue_put(w, to->queues[q], r);
 	}
 }
 

@@ -31,6 +31,12 @@ struct route {
 	unsigned n_queues;
 };
 
+/* How a queue wants its records. */
+struct queue_form {
+	const struct encoder *encoder;
+	bool ddl; /* also changes of tables, of an encoder that holds changes only */
+};
+
 struct worker_conf {
 	unsigned index, n_workers;
 	bool live;               /* a port: the clock goes on without packets */
@@ -41,8 +47,9 @@ struct worker_conf {
 	const struct frame_conf *frame;
 	const struct frame_source *frame_sources;
 	const struct extract_source *extract_sources;
-	const struct rules *rules;  /* of all sources; NULL: none */
-	const struct route *routes; /* by source */
+	const struct rules *rules;      /* of all sources; NULL: none */
+	const struct route *routes;     /* by source */
+	const struct queue_form *forms; /* by queue */
 	unsigned n_sources;
 	struct names *names;
 	struct encode_ctx encode;

@@ -134,6 +134,7 @@ struct parser {
 	/* The longest frame of this protocol, where it must be longer than frame.bytes_max; or 0.
 	 */
 	size_t bytes_max;
+	bool changes;  /* its records are of a database's log: rec/change.h */
 	bool together; /* what is learnt in one session of a server is needed in others */
 	const char *default_ports; /* for a replay without configuration: "udp:514 tcp:514,601" */
 

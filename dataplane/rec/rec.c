@@ -42,6 +42,7 @@ void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *sch
 	rb->b = b;
 	rb->schema = schema;
 	rb->stream = (struct val){0};
+	rb->change = NULL;
 	rb->n_pairs = 0;
 	rb->n_pairs_lost = 0;
 	rb->full = false;
@@ -106,8 +107,10 @@ struct rec *rec_end(struct rec_builder *rb)
 	if (!off)
 		return NULL;
 	struct rec *r = (struct rec *)(b->arena.base + off);
-	*r = (struct rec){
-		.schema = rb->schema, .n_pairs = (uint16_t)rb->n_pairs, .stream = rb->stream};
+	*r = (struct rec){.schema = rb->schema,
+			  .n_pairs = (uint16_t)rb->n_pairs,
+			  .stream = rb->stream,
+			  .change = rb->change};
 	memcpy(r->vals, rb->fixed, fixed);
 	memcpy(r->vals + rb->schema->n_fields, rb->pairs, pairs);
 	b->recs[b->n_recs++] = r;

@@ -16,6 +16,7 @@
 #ifndef SL_REC_REC_H
 #define SL_REC_REC_H
 
+#include "dataplane/rec/change.h"
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/val.h"
 
@@ -58,12 +59,13 @@ struct rec {
 	uint8_t dir; /* 0: from the client (who opened the session), 1: to it */
 	uint8_t flags;
 	/* and what is rarely looked at */
-	const char *error; /* static text, when REC_UNPARSED; else NULL */
-	struct val stream; /* VAL_ABSENT: the name of the source */
+	const char *error;           /* static text, when REC_UNPARSED; else NULL */
+	struct val stream;           /* VAL_ABSENT: the name of the source */
+	const struct change *change; /* change.h; NULL: it is not of a database's log */
 	struct val vals[];
 };
 
-static_assert(sizeof(struct rec) == 72, "header of a record");
+static_assert(sizeof(struct rec) == 80, "header of a record");
 
 static inline struct val *rec_pairs(struct rec *r)
 {
@@ -90,7 +92,8 @@ struct batch {
 struct rec_builder {
 	struct batch *b;
 	const struct schema *schema;
-	struct val stream; /* the record's; VAL_ABSENT: the name of the source */
+	struct val stream;           /* the record's; VAL_ABSENT: the name of the source */
+	const struct change *change; /* the record's */
 	struct val fixed[REC_FIXED_MAX];
 	unsigned n_pairs;
 	unsigned n_pairs_lost; /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */

@@ -1,15 +1,16 @@
-/* encode.h - records to bytes.
+/* encode.h - records to bytes, in the format of a queue.
  *
  * In:     struct rec with its batch's arena and the names of the pipeline, all in padded buffers.
- * Out:    one line of JSON (DESIGN 3), newline included, in a buffer of the caller's.
+ * Out:    one line, newline included, in a buffer of the caller's.
  * Owns:   nothing.
  * Runs:   worker.
- * Limits: encode_json_max() bytes a record.
+ * Limits: encoder.max() bytes a record.
  */
 #ifndef SL_SINK_ENCODE_H
 #define SL_SINK_ENCODE_H
 
 #include "dataplane/base/civil.h"
+#include "dataplane/rec/change.h"
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/rec.h"
 
@@ -25,6 +26,44 @@ struct encode_ctx {
 	char second_text[32];
 	struct civil_day day; /* of the last time that a record had as a value */
 };
+
+/* A format that a queue can have. */
+struct encoder {
+	const char *name;
+	const char *summary;
+	/* Holds the changes of rows and tables, and nothing else: of other records it has no form.
+	 */
+	bool changes_only;
+	/* An upper bound of what put() writes for this record; cheap. */
+	size_t (*max)(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r);
+	/* Writes the record and returns the bytes written. @out holds max() bytes, of which those
+	 * behind the result may be written over.
+	 */
+	size_t (*put)(struct encode_ctx *ctx, const struct batch *b, const struct rec *r,
+		      uint8_t *out);
+};
+
+extern const struct encoder encoder_json;
+
+/* encoders.c: all of them, and their names in the same order, both closed by NULL. */
+extern const struct encoder *const encoders[];
+extern const char *const encoder_names[];
+
+/* What becomes of a record in a queue of this encoder. */
+enum encode_fit {
+	ENCODE_FITS,
+	ENCODE_DDL, /* tables are changed, not rows: most readers take that for an error */
+	ENCODE_NO_FORM,
+};
+
+static inline enum encode_fit encode_fit(const struct encoder *e, const struct rec *r)
+{
+	if (!e->changes_only)
+		return ENCODE_FITS;
+	if (!r->change || r->flags & REC_UNPARSED || r->change->kind == CHANGE_STATEMENT)
+		return ENCODE_NO_FORM;
+	return r->change->kind == CHANGE_ROW ? ENCODE_FITS : ENCODE_DDL;
+}
 
 /* An upper bound of what encode_json writes for this record; cheap. */
 size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r);

@@ -227,3 +227,10 @@ size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, cons
 		names += names_json(ctx->names, r->stream.off).len;
 	return FRAME_MAX + r->origin_len + names + JSON_TEXT_FACTOR * text + VAL_EXTRA_MAX * n_vals;
 }
+
+const struct encoder encoder_json = {
+	.name = "json",
+	.summary = "one object a line, with all that sluice knows",
+	.max = encode_json_max,
+	.put = encode_json,
+};

@@ -176,6 +176,13 @@ void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t l
 		hand_over(l);
 }
 
+void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsigned col)
+{
+	struct lane *l = lane_of(h, worker, queue);
+	l->row[HANDOFF_records_in]++;
+	l->row[col]++;
+}
+
 void handoff_flush(struct handoff *h, unsigned worker)
 {
 	for (unsigned q = 0; q < h->n_queues; q++) {

@@ -281,9 +281,9 @@ static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event 
 	if (k->why)
 		return mysql_read_dead(r, ev, k->why);
 	if (!resumed) {
-		ctx->kind = MYSQL_FRAME_ROW;
 		ctx->decoder = &p->decoder;
 		ctx->table = k->table;
+		ctx->change = mysql_table_change(k->table);
 		mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
 		enum mysql_fault fault = skip_rows(r, ctx, k);
 		if (fault != MYSQL_F_OK)

@@ -55,14 +55,12 @@ struct mysql_log {
 	uint32_t idx;  /* of the next row: in the event, inner events and all */
 };
 
-enum mysql_frame_kind { MYSQL_FRAME_ROW, MYSQL_FRAME_DDL, MYSQL_FRAME_STATEMENT };
-
 /* What the frames of one event have in common. */
 struct mysql_event_ctx {
 	const struct mysql_decoder *decoder;
 	const struct mysql_table *table; /* NULL: a statement */
 	struct mysql_rows rows;          /* `data` is not for extract */
-	uint8_t kind;                    /* enum mysql_frame_kind */
+	struct change change;            /* for encoders */
 	uint8_t charset;                 /* of a statement: enum mysql_charset */
 	uint64_t last_frame;             /* number of the last frame that points here, and 1 */
 	size_t source_len;

@@ -727,6 +727,7 @@ const struct parser parser_mysql = {
 	.conf_size = sizeof(struct mysql_conf),
 	.state_size = sizeof(struct mysql_state),
 	.bytes_max = MYSQL_ROW_BYTES_MAX,
+	.changes = true,
 	.together = true,
 	.default_ports = "tcp:3306,3307",
 	.check = mysql_check,

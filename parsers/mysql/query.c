@@ -79,7 +79,7 @@ static enum mysql_outcome put_statement(struct reading *r, const struct mysql_ev
 {
 	static const uint32_t none[2];
 	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
-	ctx->kind = is_ddl ? MYSQL_FRAME_DDL : MYSQL_FRAME_STATEMENT;
+	ctx->change = (struct change){.kind = is_ddl ? CHANGE_DDL : CHANGE_STATEMENT};
 	ctx->decoder = &r->p->decoder;
 	ctx->table = NULL;
 	ctx->charset = (uint8_t)mysql_charset_of(q->collation);

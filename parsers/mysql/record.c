@@ -2,16 +2,14 @@
 #include "dataplane/rec/json_text.h"
 #include "parsers/mysql/pool.h"
 
-enum { FIELD_OP, FIELD_DB, FIELD_SQL, FIELD_BEFORE, FIELD_AFTER, FIELD_SOURCE };
-
 const struct field_def mysql_fields[] = {
-	[FIELD_OP] = {"op", VAL_STR,
-		      "c, u or d: a row was inserted, updated or deleted; ddl; statement"},
-	[FIELD_DB] = {"db", VAL_STR, "of ddl and statement: the current database"},
-	[FIELD_SQL] = {"sql", VAL_STR, "of ddl and statement: its text"},
-	[FIELD_BEFORE] = {"before", VAL_JSON, "columns of the row before the change, or null"},
-	[FIELD_AFTER] = {"after", VAL_JSON, "columns of the row after the change, or null"},
-	[FIELD_SOURCE] =
+	[CHANGE_OP] = {"op", VAL_STR,
+		       "c, u or d: a row was inserted, updated or deleted; ddl; statement"},
+	[CHANGE_DB] = {"db", VAL_STR, "of ddl and statement: the current database"},
+	[CHANGE_SQL] = {"sql", VAL_STR, "of ddl and statement: its text"},
+	[CHANGE_BEFORE] = {"before", VAL_JSON, "columns of the row before the change, or null"},
+	[CHANGE_AFTER] = {"after", VAL_JSON, "columns of the row after the change, or null"},
+	[CHANGE_SOURCE] =
 		{"source", VAL_JSON,
 		 "where the change stands: db, table, server_id, file, pos, row, gtid, "
 		 "ts_ms; unnamed: the names of the columns are not known; unsure: they are "
@@ -82,7 +80,7 @@ static void set_source(struct rec_builder *rb, const struct mysql_frame_ctx *fc,
 	}
 	*o++ = '}';
 	out.len = (size_t)(o - (char *)out.buf);
-	rec_set(rb, FIELD_SOURCE, end_json(rb, &out));
+	rec_set(rb, CHANGE_SOURCE, end_json(rb, &out));
 }
 
 /* `db.table`, or the name of the database alone. */
@@ -108,10 +106,10 @@ static const char *read_row(const struct mysql_frame_ctx *fc, struct slice bytes
 	const struct mysql_event_ctx *ev = fc->event;
 	struct mysql_row row = {.bytes = bytes, .len = {fc->len[0], fc->len[1]}};
 	bool invalid = false;
-	const char *why = set_image(rb, FIELD_BEFORE, ev, &row, MYSQL_BEFORE, &invalid);
+	const char *why = set_image(rb, CHANGE_BEFORE, ev, &row, MYSQL_BEFORE, &invalid);
 	if (!why)
-		why = set_image(rb, FIELD_AFTER, ev, &row, MYSQL_AFTER, &invalid);
-	rec_set(rb, FIELD_OP, put_text(rb, slice_str(ops[ev->rows.op])));
+		why = set_image(rb, CHANGE_AFTER, ev, &row, MYSQL_AFTER, &invalid);
+	rec_set(rb, CHANGE_OP, put_text(rb, slice_str(ops[ev->rows.op])));
 	set_stream(rb, ev->table->db, ev->table->name);
 	set_source(rb, fc, invalid);
 	return why;
@@ -121,7 +119,7 @@ static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
 			   struct rec_builder *rb)
 {
 	const struct mysql_event_ctx *ev = fc->event;
-	bool is_ddl = ev->kind == MYSQL_FRAME_DDL, invalid = false;
+	bool is_ddl = ev->change.kind == CHANGE_DDL, invalid = false;
 	struct mysql_out out = begin_json(rb);
 	out.len = mysql_charset_some(ev->decoder->charsets, ev->charset, &sql, out.buf, out.cap,
 				     &invalid);
@@ -131,10 +129,10 @@ static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
 	}
 	struct val text = end_json(rb, &out);
 	text.type = VAL_STR;
-	rec_set(rb, FIELD_SQL, text);
-	rec_set(rb, FIELD_OP, put_text(rb, is_ddl ? SLICE_LIT("ddl") : SLICE_LIT("statement")));
+	rec_set(rb, CHANGE_SQL, text);
+	rec_set(rb, CHANGE_OP, put_text(rb, is_ddl ? SLICE_LIT("ddl") : SLICE_LIT("statement")));
 	if (ev->db_len)
-		rec_set(rb, FIELD_DB, put_text(rb, slice_of(ev->db, ev->db_len)));
+		rec_set(rb, CHANGE_DB, put_text(rb, slice_of(ev->db, ev->db_len)));
 	set_stream(rb, slice_of(ev->db, ev->db_len), (struct slice){0});
 	set_source(rb, fc, invalid);
 }
@@ -142,7 +140,8 @@ static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
 const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
 	const struct mysql_frame_ctx *fc = f->aux;
-	if (fc->event->kind == MYSQL_FRAME_ROW)
+	rb->change = &fc->event->change;
+	if (fc->event->change.kind == CHANGE_ROW)
 		return read_row(fc, f->body, rb);
 	read_statement(fc, f->body, rb);
 	return NULL;

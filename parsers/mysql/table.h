@@ -16,6 +16,7 @@
 
 #include <assert.h>
 
+#include "dataplane/rec/change.h"
 #include "parsers/mysql/charset.h"
 #include "parsers/mysql/event.h"
 
@@ -132,5 +133,8 @@ enum mysql_fault mysql_table_parse(const struct mysql_event *ev, const struct my
 				   const struct mysql_charsets *c,
 				   const struct mysql_column_def *defs, unsigned n_defs, void *mem,
 				   size_t cap, struct mysql_table **ret_t);
+
+/* The same for encoders, borrowed from @t. change.c */
+struct change mysql_table_change(const struct mysql_table *t);
 
 #endif

@@ -34,6 +34,18 @@ static void assert_balanced(const struct handoff *h, unsigned worker, unsigned q
 	assert_int_equal(ledger_imbalance(&handoff_ledger, handoff_row(h, worker, queue)), 0);
 }
 
+static void what_is_left_out_is_counted_and_balances(void **state)
+{
+	struct handoff *h = make(1, false);
+	handoff_leave_out(h, 0, 1, HANDOFF_no_form);
+	handoff_leave_out(h, 0, 1, HANDOFF_ddl);
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_records_in], 2);
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_no_form], 1);
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_ddl], 1);
+	assert_balanced(h, 0, 1);
+	handoff_destroy(h);
+}
+
 static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
 {
 	struct handoff *h = make(1, false);
@@ -134,6 +146,7 @@ static void a_sink_takes_from_all_workers_and_queues_in_turn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_left_out_is_counted_and_balances),
 		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
 		cmocka_unit_test(a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit),
 		cmocka_unit_test(a_live_worker_sheds_when_the_sink_gives_nothing_back),
