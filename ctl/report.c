@@ -6,10 +6,18 @@
 
 #include "dataplane/base/mem.h"
 
+struct why {
+	const char *text;
+	uint64_t bytes, times;
+	unsigned col;
+	struct why *next;
+};
+
 struct row {
 	const struct ledger_table *table;
 	char *scope;
 	uint64_t cols[LEDGER_COLS_MAX];
+	struct why *whys; /* by column and text, so that the order is the same in every run */
 	struct row *next;
 };
 
@@ -31,18 +39,28 @@ void report_destroy(struct report *r)
 		return;
 	for (struct row *row = r->first, *next; row; row = next) {
 		next = row->next;
+		for (struct why *w = row->whys, *after; w; w = after) {
+			after = w->next;
+			mem_free(w);
+		}
 		mem_free(row->scope);
 		mem_free(row);
 	}
 	mem_free(r);
 }
 
-void report_add(struct report *r, const struct ledger_table *t, const char *scope,
-		const uint64_t *cols)
+static struct row *find_row(const struct report *r, const struct ledger_table *t, const char *scope)
 {
 	struct row *row = r->first;
 	while (row && (row->table != t || strcmp(row->scope, scope) != 0))
 		row = row->next;
+	return row;
+}
+
+void report_add(struct report *r, const struct ledger_table *t, const char *scope,
+		const uint64_t *cols)
+{
+	struct row *row = find_row(r, t, scope);
 	if (!row) {
 		row = mem_alloc(sizeof(*row));
 		if (!row)
@@ -54,6 +72,31 @@ void report_add(struct report *r, const struct ledger_table *t, const char *scop
 	}
 	for (unsigned i = 0; i < t->n_cols; i++)
 		row->cols[i] += cols[i];
+}
+
+static int why_compare(const struct why *w, unsigned col, const char *text)
+{
+	return w->col != col ? (w->col > col) - (w->col < col) : strcmp(w->text, text);
+}
+
+void report_add_reason(struct report *r, const struct ledger_table *t, const char *scope,
+		       unsigned col, const char *text, uint64_t bytes, uint64_t times)
+{
+	struct row *row = find_row(r, t, scope);
+	struct why **at = row ? &row->whys : NULL;
+	if (!at)
+		return;
+	while (*at && why_compare(*at, col, text) < 0)
+		at = &(*at)->next;
+	if (!*at || why_compare(*at, col, text) != 0) {
+		struct why *w = mem_alloc(sizeof(*w));
+		if (!w)
+			return;
+		*w = (struct why){.text = text, .col = col, .next = *at};
+		*at = w;
+	}
+	(*at)->bytes += bytes;
+	(*at)->times += times;
 }
 
 static uint64_t row_losses(const struct row *row)
@@ -116,6 +159,20 @@ void report_print_losses(const struct report *r, FILE *out)
 		}
 }
 
+/* Below a column: why, in the same unit. */
+static void print_whys(const struct row *row, unsigned col, FILE *out)
+{
+	for (const struct why *w = row->whys; w; w = w->next) {
+		if (w->col != col)
+			continue;
+		fprintf(out, "    %-9s   %-18s %14" PRIu64 "  %s", "", "why", w->bytes, w->text);
+		if (w->times)
+			fprintf(out, " (%" PRIu64 " %s)", w->times,
+				w->times == 1 ? "time" : "times");
+		fputc('\n', out);
+	}
+}
+
 void report_print(const struct report *r, FILE *out)
 {
 	fprintf(out, "ledger  (in = out + lost + left out + merged + held)\n");
@@ -130,9 +187,11 @@ void report_print(const struct report *r, FILE *out)
 		fputc('\n', out);
 		for (unsigned i = 0; i < row->table->n_cols; i++) {
 			const struct ledger_col *c = &row->table->cols[i];
-			if (worth_showing(row, i))
-				fprintf(out, "    %-9s %-20s %14" PRIu64 "  %s\n",
-					kind_word(c->kind), c->name, row->cols[i], c->help);
+			if (!worth_showing(row, i))
+				continue;
+			fprintf(out, "    %-9s %-20s %14" PRIu64 "  %s\n", kind_word(c->kind),
+				c->name, row->cols[i], c->help);
+			print_whys(row, i, out);
 		}
 	}
 	uint64_t lost = report_losses(r), off = report_imbalances(r);
@@ -144,6 +203,20 @@ void report_print(const struct report *r, FILE *out)
 	fprintf(out, "  balanced: %s; %s\n", off ? "NO" : "yes",
 		lost ? "lost or missed:" : "nothing lost");
 	report_print_losses(r, out);
+}
+
+static json_t *whys_json(const struct row *row)
+{
+	json_t *list = json_array();
+	for (const struct why *w = row->whys; w; w = w->next) {
+		json_t *o = json_object();
+		json_object_set_new(o, "name", json_string(row->table->cols[w->col].name));
+		json_object_set_new(o, "why", json_string(w->text));
+		json_object_set_new(o, "bytes", json_integer((json_int_t)w->bytes));
+		json_object_set_new(o, "times", json_integer((json_int_t)w->times));
+		json_array_append_new(list, o);
+	}
+	return list;
 }
 
 static json_t *row_json(const struct row *row)
@@ -166,6 +239,8 @@ static json_t *row_json(const struct row *row)
 		json_object_set_new(cols, keys[kind], of_kind);
 	}
 	json_object_update(o, cols);
+	if (row->whys)
+		json_object_set_new(o, "reasons", whys_json(row));
 	json_decref(cols);
 	return o;
 }

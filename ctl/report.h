@@ -24,6 +24,12 @@ void report_destroy(struct report *r);
 void report_add(struct report *r, const struct ledger_table *t, const char *scope,
 		const uint64_t *row);
 
+/* Says of the row of (@t, @scope), which was added before, why @bytes of its column @col are there;
+ * @times: how often that happened, 0: not counted. The same @text is summed.
+ */
+void report_add_reason(struct report *r, const struct ledger_table *t, const char *scope,
+		       unsigned col, const char *text, uint64_t bytes, uint64_t times);
+
 uint64_t report_losses(const struct report *r);     /* LEDGER_LOSS and LEDGER_MISSED */
 uint64_t report_imbalances(const struct report *r); /* rows that do not balance */
 
@@ -32,7 +38,9 @@ void report_print(const struct report *r, FILE *out);
 /* A line for each cell of LEDGER_LOSS and LEDGER_MISSED, in its own unit. */
 void report_print_losses(const struct report *r, FILE *out);
 
-/* {"balanced":true,"lost":0,"rows":[{"stage":..,"scope":..,"unit":..,"in":..,..}]}. 0 or -errno. */
+/* {"balanced":true,"lost":0,"rows":[{"stage":..,"scope":..,"unit":..,"in":..,..,
+ * "reasons":[{"name":"skipped","why":..,"bytes":1,"times":0}]}]}. 0 or -errno.
+ */
 int report_write_json(const struct report *r, const char *path, struct err *e);
 
 #endif

@@ -25,6 +25,25 @@ static const char *text_of(const json_t *row, const char *key)
 	return s ? s : "?";
 }
 
+static void print_reasons(const json_t *row, const char *name)
+{
+	json_t *reason;
+	size_t i;
+	json_array_foreach(json_object_get(row, "reasons"), i, reason)
+	{
+		json_int_t times = json_integer_value(json_object_get(reason, "times"));
+		if (strcmp(text_of(reason, "name"), name) != 0)
+			continue;
+		printf("    %-9s   %-18s %14" JSON_INTEGER_FORMAT "  %s", "", "why",
+		       json_integer_value(json_object_get(reason, "bytes")),
+		       text_of(reason, "why"));
+		if (times)
+			printf(" (%" JSON_INTEGER_FORMAT " %s)", times,
+			       times == 1 ? "time" : "times");
+		putchar('\n');
+	}
+}
+
 /* @word: what docs/ledger.md calls @kind. */
 static void print_kind(const json_t *row, const char *kind, const char *word, bool only_losses)
 {
@@ -40,6 +59,8 @@ static void print_kind(const json_t *row, const char *kind, const char *word, bo
 			       text_of(row, "scope"), name, n, text_of(row, "unit"));
 		else
 			printf("    %-9s %-20s %14" JSON_INTEGER_FORMAT "\n", word, name, n);
+		if (!only_losses)
+			print_reasons(row, name);
 	}
 }
 

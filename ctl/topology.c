@@ -500,16 +500,28 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	return tell_errors(t, out) < 0 ? -EIO : rc;
 }
 
+/* The row of source @s; the last one is nobody's. */
+static void report_frame(const struct topology *t, const struct worker *w, unsigned s,
+			 struct report *r)
+{
+	const char *name = s < t->conf->n_sources ? t->conf->sources[s].name : "(none)";
+	const struct reasons *why = frame_reasons(worker_frame(w), s);
+	report_add(r, &frame_ledger, name, frame_row(worker_frame(w), s));
+	for (unsigned i = 0; i < REASONS_MAX; i++)
+		if (why->of[i].text)
+			report_add_reason(r, &frame_ledger, name, why->of[i].col, why->of[i].text,
+					  why->of[i].bytes, why->of[i].times);
+}
+
 static void report_sources(const struct topology *t, const struct worker *w, struct report *r)
 {
 	for (unsigned s = 0; s < t->conf->n_sources; s++) {
 		const char *name = t->conf->sources[s].name;
-		report_add(r, &frame_ledger, name, frame_row(worker_frame(w), s));
+		report_frame(t, w, s, r);
 		report_add(r, &extract_ledger, name, extract_row(worker_extract(w), s));
 		report_add(r, &graph_ledger, name, worker_graph_row(w, s));
 	}
-	report_add(r, &frame_ledger, "(none)",
-		   frame_row(worker_frame(w), (unsigned)t->conf->n_sources));
+	report_frame(t, w, (unsigned)t->conf->n_sources, r);
 }
 
 #define PORT_COLS(X)                                           \

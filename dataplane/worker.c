@@ -73,24 +73,45 @@ static void records_route(struct worker *w)
 	}
 }
 
+/* From a burst of frames, which stand in the batch's arena, to encoded records. */
+static void frames_run(struct worker *w, unsigned n_frames)
+{
+	struct batch *b = &w->batch;
+	const struct rule_hits *hits = NULL;
+	if (w->rules)
+		hits = rules_scan(w->rules, w->frames, n_frames);
+	size_t behind_frames = b->arena.used;
+	for (unsigned taken = 0; taken < n_frames;) {
+		b->arena.used = behind_frames;
+		b->n_recs = 0;
+		taken = extract_records(w->extract, w->frames, taken, n_frames, hits, b);
+		records_route(w);
+	}
+}
+
 /* From the events of sessions to encoded records. Frames come in bursts that fit the batch. */
 static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_ev)
 {
-	struct batch *b = &w->batch;
 	for (unsigned done = 0; done < n_ev;) {
 		unsigned n_frames;
-		const struct rule_hits *hits = NULL;
-		arena_reset(&b->arena);
-		done += frame_parse(w->frame, ev + done, n_ev - done, b, w->frames, &n_frames);
-		if (w->rules)
-			hits = rules_scan(w->rules, w->frames, n_frames);
-		size_t behind_frames = b->arena.used;
-		for (unsigned taken = 0; taken < n_frames;) {
-			b->arena.used = behind_frames;
-			b->n_recs = 0;
-			taken = extract_records(w->extract, w->frames, taken, n_frames, hits, b);
-			records_route(w);
-		}
+		arena_reset(&w->batch.arena);
+		done += frame_parse(w->frame, ev + done, n_ev - done, &w->batch, w->frames,
+				    &n_frames);
+		frames_run(w, n_frames);
+	}
+}
+
+/* Packet time has come to @now_ns: what waits for it in flow, and in the parsers, goes on. */
+static void path_advance(struct worker *w, uint64_t now_ns)
+{
+	const struct flow_event *ev;
+	unsigned n_ev = flow_advance(w->flow, now_ns, &ev);
+	path_run(w, ev, n_ev);
+	for (bool more = true; more;) {
+		unsigned n_frames;
+		arena_reset(&w->batch.arena);
+		more = frame_wake(w->frame, now_ns, &w->batch, w->frames, &n_frames);
+		frames_run(w, n_frames);
 	}
 }
 
@@ -100,12 +121,9 @@ static void worker_turn(struct worker *w, unsigned n_raw)
 	unsigned n = decode_burst(w->decode, w->raw, n_raw, w->pkts);
 	unsigned n_ev = flow_track(w->flow, w->pkts, n, &ev);
 	path_run(w, ev, n_ev);
-	if (n_raw) {
-		/* Packets of other workers move our clock too: sessions expire alike in all of
-		 * them. */
-		n_ev = flow_advance(w->flow, w->raw[n_raw - 1].time_ns, &ev);
-		path_run(w, ev, n_ev);
-	}
+	/* Packets of other workers move our clock too: sessions expire alike in all of them. */
+	if (n_raw)
+		path_advance(w, w->raw[n_raw - 1].time_ns);
 	flow_release(w->flow);
 	decode_release(w->decode);
 }
@@ -119,9 +137,7 @@ static void worker_idle(struct worker *w)
 	handoff_flush(w->conf.handoff, w->conf.index);
 	if (!w->conf.live)
 		return;
-	const struct flow_event *ev;
-	unsigned n_ev = flow_advance(w->flow, clock_wall_ns(), &ev);
-	path_run(w, ev, n_ev);
+	path_advance(w, clock_wall_ns());
 	flow_release(w->flow);
 }
 

@@ -27,8 +27,9 @@ static const struct opt http1_opts[] = {
 	 .max = 3600ll * 1000000000,
 	 .def = "10s",
 	 .live = true,
-	 .help = "How long a request waits for its answer's status, in packet time; 0s: not at "
-		 "all, then the status is always null."},
+	 .help = "How long a request waits for its answer's status, in packet time; then its "
+		 "status is null, and its event goes out up to 3 s later. 0s: not at all, the "
+		 "status is always null."},
 	{.name = "body_bytes_max",
 	 .type = OPT_BYTES,
 	 .off = offsetof(struct http1_conf, body_bytes_max),

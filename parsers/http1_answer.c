@@ -12,13 +12,17 @@ static void search_from(struct http1_msg *m, uint64_t at)
 	m->start = m->at = at;
 }
 
-/* The request that a final status belongs to; NULL when that cannot be told. */
+/* The request that a final status belongs to; NULL when that cannot be told. Whether the request
+ * went out before, or waited for something to happen, must not show: what comes too late comes too
+ * late.
+ */
 static struct queued *attribute(struct http1_call *c, uint16_t status)
 {
 	struct http1_state *st = c->st;
 	struct queued *q = queue_first_without(st, Q_ANSWERED);
 	if (q) {
-		q->status = status;
+		if (!(q->flags & Q_WHOLE) || c->st->now_ns < queued_due(c, q))
+			q->status = status;
 		q->flags |= Q_ANSWERED;
 		c->wake = true;
 	} else if (!st->blind) {
@@ -170,7 +174,7 @@ static void answers_gap(struct http1_call *c)
 static bool has_expired(const struct http1_call *c)
 {
 	const struct queued *q = queue_first_without(c->st, Q_OUT);
-	return q && (q->flags & Q_WHOLE) && c->st->now_ns - q->time_ns >= c->conf->answer_wait_ns;
+	return q && (q->flags & Q_WHOLE) && c->st->now_ns >= queued_due(c, q);
 }
 
 struct parse_result http1_answers(struct http1_call *c)

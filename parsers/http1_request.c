@@ -26,8 +26,7 @@ static bool is_due(const struct http1_call *c, const struct queued *q)
 	if (in->one_sided && (q != queue_last(c->st) || c->st->now_ns > q->time_ns))
 		return true;
 	/* Unread bytes have a bound: what only waits goes before something is refused. */
-	return c->st->now_ns - q->time_ns >= c->conf->answer_wait_ns ||
-	       in->data.len > frame_bytes_max(c->out) / 2;
+	return c->st->now_ns >= queued_due(c, q) || in->data.len > frame_bytes_max(c->out) / 2;
 }
 
 static void take_scratch(struct http1_call *c)
@@ -119,12 +118,6 @@ static void lose(struct http1_call *c, size_t n, const char *why)
 		c->tally.why = why;
 }
 
-/* A handshake record of any version. */
-static bool is_tls(struct slice s)
-{
-	return s.len >= 2 && s.ptr[0] == 0x16 && s.ptr[1] == 3;
-}
-
 /* The session goes on as something else. No answer will tell of the requests that wait. */
 static enum step change(struct http1_state *st, const char *to)
 {
@@ -140,9 +133,9 @@ static enum step no_request(struct http1_call *c, struct slice rest)
 	struct http1_msg *m = &c->st->req;
 	if (c->st->asked_change)
 		return change(c->st, HTTP1_UPGRADED);
-	if (is_tls(rest))
-		return change(c->st, "TLS");
-	if (rest.len == 1 && rest.ptr[0] == 0x16)
+	if (parser_sees_tls(rest))
+		return change(c->st, PARSER_TLS);
+	if (rest.len < 3 && rest.ptr[0] == 0x16)
 		return STEP_MORE;
 	search_from(m, m->at);
 	return STEP_ON;
@@ -396,6 +389,9 @@ static struct parse_result result(struct http1_call *c, enum parse_status status
 	st->lost -= r.skipped;
 	if (r.skipped && !r.why)
 		r.why = no_request_text;
+	const struct queued *q = queue_first_without(st, Q_OUT);
+	if (q && q->flags & Q_WHOLE)
+		r.due_ns = queued_due(c, q);
 	/* Nothing but the body of one request is awaited: no call before its end. */
 	if (m->phase == PHASE_LENGTH && !m->skipping && st->n == 1 && !(m->flags & HEAD_EXPECT))
 		r.needed = rest + (size_t)m->body_left;

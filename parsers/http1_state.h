@@ -116,6 +116,12 @@ static inline struct queued *queue_first_without(struct http1_state *st, unsigne
 	return NULL;
 }
 
+/* Packet time from which its answer is not waited for. */
+static inline uint64_t queued_due(const struct http1_call *c, const struct queued *q)
+{
+	return q->time_ns + c->conf->answer_wait_ns;
+}
+
 /* Takes away what is out and answered. */
 static inline void queue_trim(struct http1_state *st)
 {

@@ -88,7 +88,7 @@ static struct parse_result lines_parse(void *state, const void *conf, const stru
 	struct lines_state *st = state;
 	struct parse_result r = {.status = PARSE_OK};
 	if (in->dir != 0)
-		return (struct parse_result){.status = PARSE_DONE};
+		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	st->resync |= in->after_gap;
 	while (r.consumed < in->data.len) {
 		struct slice rest = slice_from(in->data, r.consumed);
@@ -103,6 +103,10 @@ static struct parse_result lines_parse(void *state, const void *conf, const stru
 			r.skipped += whole;
 			r.why = "the beginning of the line is missing";
 			st->resync = !lf;
+		} else if (!in->datagram && parser_sees_tls(rest)) {
+			r.status = PARSE_DONE;
+			r.why = PARSER_TLS;
+			return r;
 		} else if (!lf && !in->datagram && !in->end) {
 			break;
 		} else if (!put_line(slice_of(rest.ptr, len), off, out)) {

@@ -304,7 +304,7 @@ static bool put(struct run *run, const uint8_t *begin, struct slice message, boo
 	return frame_put(run->out, &d);
 }
 
-enum step { STEP_ON, STEP_MORE, STEP_FULL };
+enum step { STEP_ON, STEP_MORE, STEP_FULL, STEP_DONE };
 
 static enum step need(struct run *run, size_t total)
 {
@@ -413,6 +413,12 @@ static enum step read_frame(struct run *run)
 		run->p++;
 	if (run->p == run->end)
 		return need(run, 0);
+	if (parser_sees_tls(syslog_part(run->p, run->end))) {
+		run->r.why = PARSER_TLS;
+		return STEP_DONE;
+	}
+	if (*run->p == 0x16 && run->end - run->p < 3 && !run->in->end)
+		return need(run, 0);
 	struct header h;
 	enum start s = start_read(run->p, run->end, &h);
 	if (s == START_COUNTED)
@@ -505,7 +511,7 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 	if (in->datagram)
 		return read_datagram(&run);
 	if (in->dir != 0) /* a syslog server says nothing that we would read */
-		return (struct parse_result){.status = PARSE_DONE};
+		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	if (in->after_gap)
 		after_gap(run.st, in->stream_off);
 	enum step step = STEP_ON;
@@ -517,7 +523,7 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 		else
 			step = read_frame(&run);
 	}
-	run.r.status = step == STEP_MORE ? PARSE_MORE : PARSE_OK;
+	run.r.status = step == STEP_MORE ? PARSE_MORE : step == STEP_DONE ? PARSE_DONE : PARSE_OK;
 	run.r.consumed = (size_t)(run.p - in->data.ptr);
 	return run.r;
 }

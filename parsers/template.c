@@ -115,7 +115,7 @@ static struct parse_result template_parse(void *state, const void *conf, const s
 	struct template_state *st = state;
 	struct parse_result r = {.status = PARSE_OK};
 	if (in->dir != 0)
-		return (struct parse_result){.status = PARSE_DONE};
+		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	st->resync |= in->after_gap;
 	for (;;) {
 		struct slice rest = slice_from(in->data, r.consumed);

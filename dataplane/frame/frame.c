@@ -7,11 +7,15 @@
 #include "dataplane/frame/claim.h"
 #include "dataplane/frame/frame_out.h"
 #include "dataplane/frame/origin.h"
+#include "dataplane/frame/timers.h"
 
 /* The first piece that is joined to a half frame. Most frames end within it, and what follows is
  * then read where it lies, without a copy; each further piece is twice as long.
  */
 #define JOIN_BYTES_MIN 512
+
+/* Packets of several queues are out of order by so much: no timer may overtake them. */
+#define TIMER_SLACK_NS 1000000000u
 
 /* Beside decoded bodies: the state of a decompressor. */
 #define SCRATCH_EXTRA  (1u << 20)
@@ -25,14 +29,16 @@ struct direction {
 	size_t needed;    /* bytes that must come before parse is worth a call */
 	bool after_gap;
 	bool seen;
-	bool wake; /* the other direction has something for this one */
-	bool left; /* the parser is done with it, for good or for bad */
-	bool bad;  /* for bad */
+	bool wake;       /* the other direction has something for this one */
+	bool left;       /* the parser is done with it, for good or for bad */
+	uint8_t reason;  /* left: the place of what follows */
+	uint64_t due_ns; /* the parser wants to be called; 0: not */
 };
 
 /* One per session of flow, at the same index. Followed by the parser's state. */
 struct frame_session {
-	uint8_t claim; /* enum claim_state */
+	uint8_t claim;  /* enum claim_state */
+	uint8_t reason; /* CLAIM_NONE: the place of what follows */
 	uint8_t origin_len[2];
 	uint16_t source;
 	struct direction dirs[2];
@@ -52,7 +58,9 @@ struct frame_stage {
 	struct frame_out out;
 	size_t pos; /* bytes of the first event that are done: it was left in the middle */
 	bool resumed;
+	struct timers timers;
 	uint64_t (*rows)[FRAME_N_COLS]; /* n_sources + 1 */
+	struct reasons *reasons;        /* of each row */
 };
 
 LEDGER_DEFINE(frame, "frame", "bytes", FRAME_COLS);
@@ -135,8 +143,10 @@ int frame_create(const struct frame_conf *conf, const struct frame_source *sourc
 	f->map_bytes = f->stride * flow_sessions_max(flow);
 	f->sessions = mem_map(f->map_bytes);
 	f->rows = mem_alloc((n_sources + 1) * sizeof(*f->rows));
+	f->reasons = mem_alloc((n_sources + 1) * sizeof(*f->reasons));
 	size_t bytes_max = frame_limit_max(conf, sources, n_sources);
-	if (!f->sessions || !f->rows ||
+	if (!f->sessions || !f->rows || !f->reasons ||
+	    timers_init(&f->timers, flow_sessions_max(flow)) < 0 ||
 	    frame_out_init(&f->out, 4 * bytes_max + SCRATCH_EXTRA) < 0 ||
 	    carry_create(conf->carry_bytes_max, 4 * bytes_max, &f->pool) < 0) {
 		frame_destroy(f);
@@ -162,14 +172,37 @@ void frame_destroy(struct frame_stage *f)
 	mem_free(f->parser_pools);
 	carry_destroy(f->pool);
 	frame_out_fini(&f->out);
+	timers_fini(&f->timers);
 	mem_unmap(f->sessions, f->map_bytes);
 	mem_free(f->rows);
+	mem_free(f->reasons);
 	mem_free(f);
 }
 
 const uint64_t *frame_row(const struct frame_stage *f, unsigned source)
 {
 	return f->rows[source];
+}
+
+const struct reasons *frame_reasons(const struct frame_stage *f, unsigned source)
+{
+	return &f->reasons[source];
+}
+
+/* @n bytes become no frame, for a reason that has its place already. */
+static void lose(struct frame_stage *f, unsigned row, unsigned place, uint64_t n)
+{
+	struct reason *r = &f->reasons[row].of[place];
+	f->rows[row][r->col] += n;
+	r->bytes += n;
+}
+
+/* The place of what makes bytes unclaimed from here on. */
+static unsigned refuse(struct frame_stage *f, const char *why)
+{
+	unsigned place = reasons_place(&f->reasons[f->n_sources], FRAME_unclaimed, why);
+	f->reasons[f->n_sources].of[place].times++;
+	return place;
 }
 
 /* --- Claiming: whose session is it? ----------------------------------------------------------- */
@@ -211,23 +244,39 @@ static void claim_take(struct frame_stage *f, struct frame_session *fs,
 	fs->dirs[1].wake = fs->dirs[1].unread.len > 0;
 }
 
-static void drop_unread(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned row,
-			unsigned col)
+/* Takes the unread bytes of a direction away and returns their number, for the caller to count. */
+static uint64_t empty(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned row)
 {
 	struct direction *dir = &fs->dirs[d];
-	f->rows[row][FRAME_held] -= dir->unread.len;
-	f->rows[row][col] += dir->unread.len;
-	dir->off += dir->unread.len;
+	uint64_t n = dir->unread.len;
+	f->rows[row][FRAME_held] -= n;
+	dir->off += n;
 	dir->needed = 0;
+	dir->due_ns = 0;
 	carry_clear(f->pool, &dir->unread);
+	return n;
 }
 
-static void claim_none(struct frame_stage *f, struct frame_session *fs)
+static void drop_unread(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned col)
+{
+	f->rows[fs->source][col] += empty(f, fs, d, fs->source);
+}
+
+static void drop_unclaimed(struct frame_stage *f, struct frame_session *fs, unsigned d,
+			   unsigned place)
+{
+	lose(f, f->n_sources, place, empty(f, fs, d, f->n_sources));
+}
+
+static void claim_none(struct frame_stage *f, struct frame_session *fs, const char *why)
 {
 	fs->claim = CLAIM_NONE;
+	fs->reason = (uint8_t)refuse(f, why);
 	for (unsigned d = 0; d < 2; d++)
-		drop_unread(f, fs, d, f->n_sources, FRAME_unclaimed);
+		drop_unclaimed(f, fs, d, fs->reason);
 }
+
+static const char no_room[] = "first bytes that found no room: frame.carry_bytes_max";
 
 /* Looks at the first bytes of a direction. Returns true when the session is claimed and the event
  * is to be read by its parser; false when the event is done with.
@@ -246,8 +295,8 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 	if (dir->unread.len) {
 		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
 			nobody[FRAME_bytes_in] += ev->data.len;
-			nobody[FRAME_unclaimed] += ev->data.len;
-			claim_none(f, fs);
+			claim_none(f, fs, no_room);
+			lose(f, f->n_sources, fs->reason, ev->data.len);
 			return false;
 		}
 		in.data = carry_bytes(&dir->unread);
@@ -264,13 +313,15 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 		claim_take(f, fs, s, (unsigned)source);
 		return true;
 	}
+	const char *why = reason_of_bytes(in.data);
 	nobody[FRAME_bytes_in] += ev->data.len;
 	nobody[FRAME_held] += ev->data.len;
 	if (dir->unread.len == 0) {
 		dir->off = ev->stream_off;
 		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
+			why = source == CLAIM_WAIT ? no_room : why;
 			nobody[FRAME_held] -= ev->data.len;
-			nobody[FRAME_unclaimed] += ev->data.len;
+			lose(f, f->n_sources, refuse(f, why), ev->data.len);
 			source = CLAIM_NOBODY;
 		}
 	}
@@ -280,9 +331,9 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 	 * stray datagram nothing of the next one.
 	 */
 	if (ev->datagram || ev->dir == 1)
-		drop_unread(f, fs, ev->dir, f->n_sources, FRAME_unclaimed);
+		drop_unclaimed(f, fs, ev->dir, refuse(f, why));
 	else
-		claim_none(f, fs);
+		claim_none(f, fs, why);
 	return false;
 }
 
@@ -290,13 +341,16 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 
 /* The parser is done with this direction; the other one goes on, it may hold complete frames. */
 static void leave(struct frame_stage *f, struct frame_session *fs, unsigned d,
-		  enum parse_status why, size_t rest)
+		  struct parse_result r, size_t rest)
 {
-	unsigned col = why == PARSE_BAD ? FRAME_bad : FRAME_left_alone;
-	drop_unread(f, fs, d, fs->source, col);
-	f->rows[fs->source][col] += rest;
+	bool bad = r.status == PARSE_BAD;
+	struct reasons *of = &f->reasons[fs->source];
 	fs->dirs[d].left = true;
-	fs->dirs[d].bad = why == PARSE_BAD;
+	fs->dirs[d].reason = (uint8_t)reasons_place(
+		of, bad ? FRAME_bad : FRAME_left_alone,
+		r.why ? r.why : "its parser does not read on, and gives no reason");
+	of->of[fs->dirs[d].reason].times++;
+	lose(f, fs->source, fs->dirs[d].reason, empty(f, fs, d, fs->source) + rest);
 }
 
 /* How many bytes more than the @unread ones must come before the next call. */
@@ -339,13 +393,20 @@ static struct parse_result call_parser(struct frame_stage *f, struct frame_sessi
 	assert(r.consumed <= data.len && r.skipped + r.passed_over <= r.consumed);
 	uint64_t *row = f->rows[fs->source];
 	row[FRAME_bytes_framed] += r.consumed - r.skipped - r.passed_over;
-	row[FRAME_skipped] += r.skipped;
+	if (r.skipped) {
+		const char *why = r.why ? r.why : "its parser gives no reason";
+		lose(f, fs->source, reasons_place(&f->reasons[fs->source], FRAME_skipped, why),
+		     r.skipped);
+	}
 	row[FRAME_passed_over] += r.passed_over;
 	row[FRAME_frames] += out->n - before;
 	if (r.consumed)
 		dir->after_gap = false;
 	if (r.wake)
 		fs->dirs[!in->dir].wake = true;
+	dir->due_ns = r.due_ns;
+	if (r.due_ns)
+		timers_arm(&f->timers, out->session, in->time_ns, r.due_ns);
 	return r;
 }
 
@@ -384,7 +445,7 @@ static bool read_unread(struct frame_stage *f, struct frame_session *fs, struct 
 		carry_consume(f->pool, &dir->unread, r.consumed);
 		dir->needed = missing(r, dir->unread.len);
 		if (is_last(r)) {
-			leave(f, fs, in->dir, r.status, 0);
+			leave(f, fs, in->dir, r, 0);
 			return true;
 		}
 		if (f->out.full)
@@ -410,7 +471,7 @@ static bool make_way(struct frame_stage *f, struct frame_session *fs, const stru
 		return false;
 	if (dir->unread.len < before)
 		return true;
-	drop_unread(f, fs, in->dir, fs->source, too_long ? FRAME_too_long : FRAME_no_memory);
+	drop_unread(f, fs, in->dir, too_long ? FRAME_too_long : FRAME_no_memory);
 	dir->after_gap = true;
 	return true;
 }
@@ -455,7 +516,7 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 	}
 	dir->needed = missing(r, dir->unread.len);
 	if (is_last(r)) {
-		leave(f, fs, ev->dir, r.status, ev->data.len - f->pos);
+		leave(f, fs, ev->dir, r, ev->data.len - f->pos);
 		f->pos = ev->data.len;
 		return true;
 	}
@@ -473,7 +534,7 @@ static bool read_in_place(struct frame_stage *f, struct frame_session *fs, struc
 	f->pos += r.consumed;
 	rest = slice_from(ev->data, f->pos);
 	if (is_last(r)) {
-		leave(f, fs, ev->dir, r.status, rest.len);
+		leave(f, fs, ev->dir, r, rest.len);
 		fs->dirs[ev->dir].left = !ev->datagram; /* the next datagram may be of ours again */
 		f->pos = ev->data.len;
 		return true;
@@ -516,12 +577,11 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 		if (fs->claim == CLAIM_OPEN && !claim_event(f, fs, s, ev, false))
 			return true;
 		unsigned row = fs->claim == CLAIM_NONE ? f->n_sources : fs->source;
-		uint64_t *r = f->rows[row];
-		r[FRAME_bytes_in] += ev->data.len - f->pos;
+		f->rows[row][FRAME_bytes_in] += ev->data.len - f->pos;
 		if (fs->claim == CLAIM_NONE)
-			r[FRAME_unclaimed] += ev->data.len;
+			lose(f, row, fs->reason, ev->data.len);
 		else if (dir->left)
-			r[FRAME_left_alone] += ev->data.len;
+			lose(f, row, dir->reason, ev->data.len);
 		f->resumed = true;
 	}
 	if (fs->claim == CLAIM_NONE || dir->left)
@@ -543,7 +603,8 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 			return false;
 	}
 	/* What was unread has told that the claim ends, before these bytes were looked at. */
-	f->rows[fs->source][dir->bad ? FRAME_bad : FRAME_left_alone] += ev->data.len - f->pos;
+	if (f->pos < ev->data.len)
+		lose(f, fs->source, dir->reason, ev->data.len - f->pos);
 	f->pos = ev->data.len;
 	return wake_other(f, fs, &in);
 }
@@ -555,7 +616,7 @@ static bool seal_direction(struct frame_stage *f, struct frame_session *fs, stru
 	in->time_ns = dir->time_ns; /* the event's is when the wait for more has ended */
 	if (!read_unread(f, fs, in))
 		return false;
-	drop_unread(f, fs, in->dir, fs->source, FRAME_incomplete);
+	drop_unread(f, fs, in->dir, FRAME_incomplete);
 	dir->wake = false;
 	return true;
 }
@@ -573,7 +634,9 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 		f->rows[fs->source][FRAME_gaps]++;
 		f->rows[fs->source][FRAME_gap_bytes] += ev->gap_bytes;
 	} else if (fs->claim != CLAIM_TAKEN) {
-		drop_unread(f, fs, ev->dir, f->n_sources, FRAME_unclaimed);
+		if (fs->dirs[ev->dir].unread.len)
+			drop_unclaimed(f, fs, ev->dir,
+				       refuse(f, "first bytes with a hole in them"));
 	}
 	if (!ev->datagram) {
 		dir->after_gap = true;
@@ -605,8 +668,7 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 		if (!seal_direction(f, fs, &in))
 			return false;
 	}
-	if (fs->claim == CLAIM_OPEN)
-		claim_none(f, fs);
+	timers_disarm(&f->timers, ev->session);
 	memset(fs, 0, f->stride);
 	return true;
 }
@@ -649,4 +711,53 @@ unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigne
 	}
 	*ret_n_frames = f->out.n;
 	return i;
+}
+
+/* --- Timers ----------------------------------------------------------------------------------- */
+
+/* False when the burst is full. */
+static bool wake_direction(struct frame_stage *f, struct frame_session *fs,
+			   const struct flow_session *s, unsigned d)
+{
+	struct direction *dir = &fs->dirs[d];
+	uint64_t due_ns = dir->due_ns;
+	struct flow_event ev = {.time_ns = due_ns, .dir = (uint8_t)d, .peer_seen = s->seen[!d]};
+	struct parse_in in;
+	fill_in(s, fs, &ev, &in);
+	dir->due_ns = 0;
+	if (read_unread(f, fs, &in) && wake_other(f, fs, &in))
+		return true;
+	dir->due_ns = due_ns;
+	return false;
+}
+
+static bool wake_session(struct frame_stage *f, uint32_t session, uint64_t until_ns)
+{
+	const struct flow_session *s = flow_session(f->flow, session);
+	struct frame_session *fs = (struct frame_session *)(f->sessions + f->stride * session);
+	f->out.session = session;
+	f->out.session_id = s->id;
+	f->out.cut = false;
+	for (unsigned d = 0; d < 2; d++)
+		if (fs->dirs[d].due_ns && fs->dirs[d].due_ns <= until_ns &&
+		    !wake_direction(f, fs, s, d))
+			return false;
+	timers_disarm(&f->timers, session);
+	for (unsigned d = 0; d < 2; d++)
+		if (fs->dirs[d].due_ns)
+			timers_arm(&f->timers, session, until_ns, fs->dirs[d].due_ns);
+	return true;
+}
+
+bool frame_wake(struct frame_stage *f, uint64_t now_ns, struct batch *b, struct frame *frames,
+		unsigned *ret_n_frames)
+{
+	uint64_t until_ns = now_ns > TIMER_SLACK_NS ? now_ns - TIMER_SLACK_NS : 0;
+	uint32_t session;
+	bool full = false;
+	frame_out_begin(&f->out, b, frames, BATCH_RECS_MAX);
+	while (!full && (session = timers_next(&f->timers, until_ns)) != TIMERS_NONE)
+		full = !wake_session(f, session, until_ns);
+	*ret_n_frames = f->out.n;
+	return full;
 }

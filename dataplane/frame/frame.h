@@ -12,6 +12,7 @@
 #include "dataplane/base/ledger.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/parser.h"
+#include "dataplane/frame/reasons.h"
 
 struct frame_conf {
 	uint64_t bytes_max;       /* the longest frame; default 1 MiB */
@@ -54,6 +55,13 @@ void frame_destroy(struct frame_stage *f);
 unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
 		     struct batch *b, struct frame *frames, unsigned *ret_n_frames);
 
+/* Packet time has come to @now_ns: calls the parsers that wanted to be called by then (due_ns of
+ * parse_result), a little later than they wanted. True: the batch is full; the caller passes the
+ * frames on and calls again.
+ */
+bool frame_wake(struct frame_stage *f, uint64_t now_ns, struct batch *b, struct frame *frames,
+		unsigned *ret_n_frames);
+
 /* Ledger, per source (the last row, n_sources, is of sessions that nobody claims). Unit: bytes. */
 #define FRAME_COLS(X)                                                                            \
 	X(IN, bytes_in, "bytes in order, of sessions of this source")                            \
@@ -78,5 +86,8 @@ unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigne
 enum { FRAME_COLS(FRAME_COL) FRAME_N_COLS };
 extern const struct ledger_table frame_ledger;
 const uint64_t *frame_row(const struct frame_stage *f, unsigned source);
+
+/* Why: of a row's unclaimed, left_alone, skipped and bad. */
+const struct reasons *frame_reasons(const struct frame_stage *f, unsigned source);
 
 #endif

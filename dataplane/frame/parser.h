@@ -32,9 +32,25 @@ struct parse_result {
 	size_t needed;
 	size_t skipped; /* of the consumed: bytes that belong to no frame and are a loss (resync) */
 	size_t passed_over; /* of the consumed: left out on purpose, by an option of the source */
-	const char *why;    /* static text for skipped and BAD: "octet count is not a number" */
+	/* Static text for skipped, BAD and DONE, told in the ledger: "octet count is not a number",
+	 * PARSER_TLS.
+	 */
+	const char *why;
+	/* Packet time from which a call is wanted although no byte comes; 0: none. It may come
+	 * later, so that what it brings must not depend on when.
+	 */
+	uint64_t due_ns;
 	bool wake; /* call the other direction again: an answer has arrived that it waits for */
 };
+
+/* A record of TLS's handshake, which a stream may turn to wherever a frame begins. */
+#define PARSER_TLS     "TLS"
+#define PARSER_ANSWERS "what the server says is not read" /* of protocols that are one-way */
+
+static inline bool parser_sees_tls(struct slice s)
+{
+	return s.len >= 3 && s.ptr[0] == 0x16 && s.ptr[1] == 3 && s.ptr[2] <= 4;
+}
 
 struct parse_in {
 	struct slice data;   /* everything of this direction that was not consumed */

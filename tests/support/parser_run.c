@@ -214,8 +214,8 @@ static void check_result(struct parser_run *run, struct parse_result r, size_t l
 		broke(run, "an empty burst refused a frame");
 	else if (r.skipped && !r.why)
 		broke(run, "bytes were skipped without a reason");
-	else if (r.status == PARSE_BAD && !r.why)
-		broke(run, "BAD without a reason");
+	else if ((r.status == PARSE_BAD || r.status == PARSE_DONE) && !r.why)
+		broke(run, "BAD or DONE without a reason");
 }
 
 static void fill_in(const struct parser_run *run, unsigned dir, struct parse_in *in)
@@ -251,6 +251,7 @@ static struct parse_result call(struct parser_run *run, struct parse_in *in, str
 	run->passed_over += r.passed_over;
 	if (r.why)
 		run->why = r.why;
+	run->dirs[in->dir].due_ns = r.due_ns;
 	return r;
 }
 

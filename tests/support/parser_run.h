@@ -32,7 +32,8 @@ struct run_frame {
 struct run_direction {
 	uint8_t *unread;
 	size_t len, needed;
-	uint64_t off; /* of the first unread byte */
+	uint64_t off;    /* of the first unread byte */
+	uint64_t due_ns; /* what the last call said */
 	bool after_gap, seen, wake, left;
 };
 

@@ -34,6 +34,11 @@ class Run:
                 return r
         return None
 
+    def why(self, stage, scope, name):
+        """The reasons of one cell: text to (bytes, times)."""
+        return {w["why"]: (w["bytes"], w["times"])
+                for w in (self.row(stage, scope) or {}).get("reasons", []) if w["name"] == name}
+
     def count(self, stage, scope, name, unit=None):
         r = self.row(stage, scope, unit) or {}
         for kind in ("in", "out", "loss", "policy", "merged", "held", "info", "missed"):
@@ -75,6 +80,12 @@ class Checks:
         if self.check(run.ledger is not None, f"{what}: no ledger"):
             off = [r for r in run.ledger["rows"] if r["imbalance"]]
             self.check(not off and run.ledger["balanced"], f"{what}: ledger does not balance: {off}")
+            for r in run.ledger["rows"]:
+                sums = {}
+                for why in r.get("reasons", []):
+                    sums[why["name"]] = sums.get(why["name"], 0) + why["bytes"]
+                cells = {n: c for kind in ("loss", "policy") for n, c in r[kind].items() if n in sums}
+                self.check(sums == cells, f"{what}: reasons do not add up: {r['scope']}: {sums} {cells}")
             held = [r for r in run.ledger["rows"] if any(r["held"].values())]
             self.check(not held, f"{what}: something is still held at the end: {held}")
 

@@ -49,6 +49,7 @@ static struct parse_result line_parse(void *state, const void *conf, const struc
 		size_t left = in->data.len - r.consumed;
 		if (*p == '~') {
 			r.status = PARSE_BAD;
+			r.why = "a tilde";
 			return r;
 		}
 		const uint8_t *nl = memchr(p, '\n', left);
@@ -60,7 +61,7 @@ static struct parse_result line_parse(void *state, const void *conf, const struc
 				       .stream_off = in->stream_off + r.consumed,
 				       .body_kind = BODY_TEXT};
 		if (s->resync)
-			r.skipped += len + 1;
+			r.skipped += len + 1, r.why = "half a line";
 		else if (!frame_put(out, &d)) {
 			r.status = PARSE_OK;
 			return r;
@@ -119,10 +120,44 @@ static const struct parser ask_parser = {.name = "ask",
 					 .probe = ask_probe,
 					 .parse = ask_parse};
 
+/* Everything waits for ten seconds, without a look at the other side; each byte is a frame. */
+#define WAIT_NS 10000000000u
+
+static struct parse_result wait_parse(void *state, const void *conf, const struct parse_in *in,
+				      struct frame_out *out)
+{
+	uint64_t *since_ns = state;
+	struct parse_result r = {.status = PARSE_MORE, .needed = 1};
+	(void)conf;
+	if (!*since_ns)
+		*since_ns = in->time_ns;
+	if (in->time_ns < *since_ns + WAIT_NS && !in->end) {
+		r.needed = in->data.len + 1;
+		r.due_ns = *since_ns + WAIT_NS;
+		return r;
+	}
+	for (; r.consumed < in->data.len; r.consumed++) {
+		struct slice one = slice_of(in->data.ptr + r.consumed, 1);
+		struct frame_desc d = {.bytes = one, .body = one};
+		if (!frame_put(out, &d)) {
+			r.status = PARSE_OK;
+			return r;
+		}
+	}
+	*since_ns = 0;
+	return r;
+}
+
+static const struct parser wait_parser = {.name = "wait",
+					  .transports = PARSER_TCP,
+					  .state_size = sizeof(uint64_t),
+					  .probe = ask_probe,
+					  .parse = wait_parse};
+
 /* --- The stage under test, and what it gave. ---------------------------------------------------
  */
 
-static struct opt_port_range line_port = {514, 514}, ask_port = {80, 80};
+static struct opt_port_range line_port = {514, 514}, ask_port = {80, 80}, wait_port = {99, 99};
 static struct frame_source sources[] = {
 	{.name = "line",
 	 .parser = &line_parser,
@@ -130,7 +165,11 @@ static struct frame_source sources[] = {
 	 .udp = {&line_port, 1},
 	 .probe = true},
 	{.name = "ask", .parser = &ask_parser, .tcp = {&ask_port, 1}, .port_decides = true},
+	{.name = "wait", .parser = &wait_parser, .tcp = {&wait_port, 1}, .port_decides = true},
 };
+
+#define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
+#define NOBODY    N_SOURCES
 
 struct rig {
 	struct frame_stage *f;
@@ -142,8 +181,40 @@ struct rig {
 
 static void rig_balance(struct rig *r)
 {
-	for (unsigned i = 0; i < 3; i++)
+	static const unsigned cols[] = {FRAME_unclaimed, FRAME_left_alone, FRAME_skipped,
+					FRAME_bad};
+	for (unsigned i = 0; i <= N_SOURCES; i++) {
+		const struct reason *why = frame_reasons(r->f, i)->of;
 		assert_int_equal(ledger_imbalance(&frame_ledger, frame_row(r->f, i)), 0);
+		for (unsigned c = 0; c < sizeof(cols) / sizeof(cols[0]); c++) {
+			uint64_t sum = 0;
+			for (unsigned k = 0; k < REASONS_MAX; k++)
+				sum += why[k].col == cols[c] ? why[k].bytes : 0;
+			assert_int_equal(sum, frame_row(r->f, i)[cols[c]]);
+		}
+	}
+}
+
+static void check_reason(const struct rig *r, unsigned row, unsigned col, const char *text,
+			 uint64_t bytes, uint64_t times)
+{
+	const struct reason *why = frame_reasons(r->f, row)->of;
+	while (why->text && (why->col != col || strcmp(why->text, text) != 0))
+		why++;
+	assert_non_null(why->text);
+	assert_int_equal(why->bytes, bytes);
+	assert_int_equal(why->times, times);
+}
+
+static void keep_frames(struct rig *r, unsigned n_frames)
+{
+	for (unsigned i = 0; i < n_frames; i++) {
+		struct slice body = r->frames[i].body;
+		memcpy(r->got + r->len, body.ptr, body.len);
+		r->len += body.len;
+		r->got[r->len++] = r->frames[i].idx ? '+' : '|';
+	}
+	r->got[r->len] = '\0';
 }
 
 static void rig_feed(struct rig *r, const struct flow_event *ev, unsigned n)
@@ -152,15 +223,23 @@ static void rig_feed(struct rig *r, const struct flow_event *ev, unsigned n)
 		unsigned n_frames;
 		arena_reset(&r->b.arena);
 		done += frame_parse(r->f, ev + done, n - done, &r->b, r->frames, &n_frames);
-		for (unsigned i = 0; i < n_frames; i++) {
-			struct slice body = r->frames[i].body;
-			memcpy(r->got + r->len, body.ptr, body.len);
-			r->len += body.len;
-			r->got[r->len++] = r->frames[i].idx ? '+' : '|';
-		}
+		keep_frames(r, n_frames);
 	}
 	rig_balance(r); /* in the middle of an event its rest is in no column yet */
-	r->got[r->len] = '\0';
+}
+
+/* Packet time goes on. Returns the number of bursts that were full. */
+static unsigned rig_wake(struct rig *r, uint64_t now_ns)
+{
+	unsigned n_frames, n_full = 0;
+	bool more = true;
+	for (; more; n_full += more) {
+		arena_reset(&r->b.arena);
+		more = frame_wake(r->f, now_ns, &r->b, r->frames, &n_frames);
+		keep_frames(r, n_frames);
+	}
+	rig_balance(r);
+	return n_full;
 }
 
 static void rig_data(struct rig *r, unsigned dir, const char *text, size_t len)
@@ -194,7 +273,7 @@ static void rig_end(struct rig *r)
 {
 	struct flow_event ev = {.kind = FLOW_END};
 	rig_feed(r, &ev, 1);
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i <= N_SOURCES; i++)
 		assert_int_equal(frame_row(r->f, i)[FRAME_held], 0);
 }
 
@@ -208,7 +287,7 @@ static struct rig *rig_new(uint16_t port, size_t bytes_max, size_t carry_max)
 		.port = {40000, port}, .proto = 6, .from_start = true, .id = 77};
 	sessions[1] = (struct flow_session){.port = {40000, port}, .proto = 17, .from_start = true};
 	assert_int_equal(arena_init(&r->b.arena, 1 << 24), 0);
-	assert_int_equal(frame_create(&conf, sources, 2, NULL, &r->f, &e), 0);
+	assert_int_equal(frame_create(&conf, sources, N_SOURCES, NULL, &r->f, &e), 0);
 	return r;
 }
 
@@ -289,6 +368,7 @@ static void halves_around_a_gap_are_never_joined(void **st)
 	assert_int_equal(cell(r, 0, FRAME_incomplete), 2);
 	assert_int_equal(cell(r, 0, FRAME_skipped), 3);
 	assert_int_equal(cell(r, 0, FRAME_gap_bytes), 100);
+	check_reason(r, 0, FRAME_skipped, "half a line", 3, 0);
 	rig_free(r);
 }
 
@@ -314,11 +394,11 @@ static void a_session_on_its_port_is_claimed_once_the_first_bytes_agree(void **s
 	(void)st;
 	rig_text(r, 1, "banner of the server\n");
 	rig_text(r, 0, "h");
-	assert_int_equal(cell(r, 2, FRAME_held), 1);
+	assert_int_equal(cell(r, NOBODY, FRAME_held), 1);
 	rig_text(r, 0, "ello\n");
 	rig_end(r);
 	assert_string_equal(r->got, "hello|");
-	assert_int_equal(cell(r, 2, FRAME_unclaimed), 21);
+	assert_int_equal(cell(r, NOBODY, FRAME_unclaimed), 21);
 	assert_int_equal(cell(r, 0, FRAME_bytes_in), 6);
 	rig_free(r);
 }
@@ -331,7 +411,7 @@ static void other_ports_are_claimed_only_when_the_probe_is_sure(void **st)
 	rig_text(r, 0, "more\n");
 	rig_end(r);
 	assert_string_equal(r->got, "");
-	assert_int_equal(cell(r, 2, FRAME_unclaimed), 11);
+	assert_int_equal(cell(r, NOBODY, FRAME_unclaimed), 11);
 	rig_text(r, 0, "#sure\n");
 	rig_end(r);
 	assert_string_equal(r->got, "#sure|");
@@ -352,7 +432,7 @@ static void a_stray_datagram_does_not_spoil_the_next_one(void **st)
 		rig_feed(r, &ev, 1);
 	}
 	assert_string_equal(r->got, "good|again|");
-	assert_int_equal(cell(r, 2, FRAME_unclaimed), 7);
+	assert_int_equal(cell(r, NOBODY, FRAME_unclaimed), 7);
 	assert_int_equal(cell(r, 0, FRAME_bad), 10);
 	assert_int_equal(cell(r, 0, FRAME_incomplete), 7);
 	rig_free(r);
@@ -396,8 +476,8 @@ static void a_session_that_stops_to_be_of_the_protocol_is_left_alone(void **st)
 	rig_text(r, 0, "two\n");
 	rig_end(r);
 	assert_string_equal(r->got, "one|");
-	assert_int_equal(cell(r, 0, FRAME_bad), 7);
-	assert_int_equal(cell(r, 0, FRAME_left_alone), 4);
+	assert_int_equal(cell(r, 0, FRAME_bad), 11);
+	check_reason(r, 0, FRAME_bad, "a tilde", 11, 1);
 	rig_free(r);
 }
 
@@ -499,6 +579,65 @@ static void a_session_in_the_place_of_another_has_its_own_addresses(void **st)
 	rig_free(r);
 }
 
+static void a_parser_is_called_when_its_time_comes_though_no_byte_does(void **st)
+{
+	struct rig *r = rig_new(99, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "ab");
+	assert_int_equal(rig_wake(r, WAIT_NS), 0);
+	assert_string_equal(r->got, "");
+	assert_int_equal(cell(r, 2, FRAME_held), 2);
+	rig_wake(r, WAIT_NS + 4000000000u);
+	assert_string_equal(r->got, "a|b|");
+	assert_int_equal(r->frames[0].time_ns, 1 + WAIT_NS); /* not when it was found out */
+	rig_wake(r, 5 * (uint64_t)WAIT_NS);
+	rig_end(r);
+	assert_string_equal(r->got, "a|b|");
+	rig_free(r);
+}
+
+static void a_burst_that_is_full_is_gone_on_with_after_its_time_came(void **st)
+{
+	struct rig *r = rig_new(99, 1 << 20, 1 << 22);
+	static char x[3 * BATCH_RECS_MAX];
+	(void)st;
+	memset(x, 'x', sizeof(x));
+	rig_data(r, 0, x, sizeof(x));
+	assert_int_equal(rig_wake(r, 2 * (uint64_t)WAIT_NS), 2);
+	assert_int_equal(cell(r, 2, FRAME_frames), sizeof(x));
+	rig_end(r);
+	rig_free(r);
+}
+
+static void a_session_that_ended_is_not_called(void **st)
+{
+	struct rig *r = rig_new(99, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "ab");
+	rig_end(r);
+	size_t len = r->len;
+	rig_wake(r, 2 * (uint64_t)WAIT_NS);
+	assert_int_equal(r->len, len);
+	rig_free(r);
+}
+
+static void what_nobody_claims_is_told_by_name(void **st)
+{
+	struct rig *r = rig_new(9999, 1 << 20, 1 << 22);
+	(void)st;
+	rig_text(r, 0, "\x16\x03\x01 hello of TLS");
+	rig_text(r, 0, "and what follows");
+	rig_end(r);
+	check_reason(r, NOBODY, FRAME_unclaimed, "TLS", 16 + 16, 1);
+	rig_text(r, 0, "\x1f\x8b\x08 gzip");
+	rig_end(r);
+	check_reason(r, NOBODY, FRAME_unclaimed, "compressed as a whole: gzip", 8, 1);
+	rig_text(r, 0, "what may this be?");
+	rig_end(r);
+	check_reason(r, NOBODY, FRAME_unclaimed, "no source knows its first bytes", 17, 1);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +656,10 @@ int main(void)
 		cmocka_unit_test(what_waits_for_an_end_has_the_time_of_its_own_last_packet),
 		cmocka_unit_test(a_pool_that_is_full_drops_by_name),
 		cmocka_unit_test(carried_bytes_survive_any_order_of_append_and_consume),
+		cmocka_unit_test(a_parser_is_called_when_its_time_comes_though_no_byte_does),
+		cmocka_unit_test(a_burst_that_is_full_is_gone_on_with_after_its_time_came),
+		cmocka_unit_test(a_session_that_ended_is_not_called),
+		cmocka_unit_test(what_nobody_claims_is_told_by_name),
 		cmocka_unit_test(a_session_in_the_place_of_another_has_its_own_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,22 @@ static void a_packet_of_the_server_lets_an_expired_request_go(void **state)
 	check_status(0, "/1", "null");
 }
 
+static void an_answer_after_the_wait_is_too_late_whether_or_not_somebody_looked(void **state)
+{
+	both_seen();
+	get(1);
+	assert_int_equal(x.dirs[0].due_ns, x.time_ns + 10 * SECOND);
+	x.time_ns += 10 * SECOND;
+	server(OK_5);
+	check_frames(1);
+	check_status(0, "/1", "null");
+	assert_int_equal(x.dirs[0].due_ns, 0);
+	get(2);
+	server(OK_5);
+	check_frames(2);
+	check_status(1, "/2", "200");
+}
+
 static void one_sided_traffic_does_not_wait(void **state)
 {
 	get(1);
@@ -422,6 +438,7 @@ int main(void)
 		T(without_answer_wait_the_status_is_null_at_once),
 		T(a_late_answer_is_not_given_to_the_next_request),
 		T(a_packet_of_the_server_lets_an_expired_request_go),
+		T(an_answer_after_the_wait_is_too_late_whether_or_not_somebody_looked),
 		T(one_sided_traffic_does_not_wait),
 		T(the_end_of_the_session_ends_the_wait),
 		T(many_unread_requests_do_not_wait_until_frame_refuses_them),
