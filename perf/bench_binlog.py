@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""bench_binlog.py - how many rows of a binary log does sluiced read in a CPU second, next to
+mariadb-binlog?
+
+In:     build directory (default: build); --file FILE: a log that is there, else one is made by a
+        mariadbd of this machine: a table of 12 columns, some 950,000 row images in ROW format
+        with checksums, 180 MB. --keep FILE: the log stays there, for another run.
+Out:    a table: CPU seconds (user and system, by wait4 of the child), median of ROUNDS with
+        minimum and maximum, nanoseconds a row image, and how many times mariadb-binlog's rows a
+        CPU second. The programs run in turns, and the first round is discarded.
+Owns:   a directory in TMPDIR while it runs.
+Runs:   by hand; needs mariadb-server and mariadb-client for making the log and for comparing.
+Limits: the file is in the page cache: disks are not measured.
+"""
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROUNDS = 5
+ROUND_ROWS = 10000
+INSERT_ROUNDS = 57
+
+TABLE = """CREATE TABLE shop.orders (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id INT UNSIGNED NOT NULL,
+  sku VARCHAR(32) NOT NULL, title VARCHAR(120) NOT NULL, state ENUM('new','paid','sent','done') NOT NULL,
+  price DECIMAL(10,2) NOT NULL, quantity SMALLINT NOT NULL, score DOUBLE NULL,
+  created DATETIME NOT NULL, updated TIMESTAMP(6) NOT NULL, note TEXT NULL, token VARBINARY(20) NOT NULL
+) ENGINE=InnoDB CHARACTER SET utf8mb4"""
+
+INSERT = """USE shop; INSERT INTO shop.orders (user_id, sku, title, state, price, quantity, score, created, updated, note, token)
+SELECT (seq * 2654435761) % 4000000000, CONCAT('SKU-', LPAD(seq % 99991, 8, '0')),
+  CONCAT('Title of the item number ', seq, IF(seq % 10 = 0, ' caf\u00e9 \u89c6\u9891', ' in the catalogue')),
+  1 + seq % 4, (seq * 37 % 1000000) / 100, CAST(seq % 300 AS SIGNED) - 100, IF(seq % 5 = 0, NULL, (seq % 1000) / 8),
+  '2026-01-01' + INTERVAL seq SECOND, '2026-11-25 04:43:16.123456' + INTERVAL seq MICROSECOND,
+  IF(seq % 3 = 0, NULL, CONCAT('A remark of the customer: please ring twice, flat ', seq % 97)),
+  UNHEX(SHA1(seq))
+FROM seq_{first}_to_{last}"""
+
+
+class Server:
+    """A mariadbd of our own, on a socket in @folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.socket = os.path.join(folder, 'socket')
+        data = os.path.join(folder, 'data')
+        run(['mariadb-install-db', '--no-defaults', '--auth-root-authentication-method=normal',
+             '--datadir=' + data, '--user=' + user(), '--skip-test-db'])
+        self.process = subprocess.Popen(
+            ['mariadbd', '--no-defaults', '--datadir=' + data, '--socket=' + self.socket,
+             '--user=' + user(), '--skip-networking', '--pid-file=' + os.path.join(folder, 'pid'),
+             '--server-id=1', '--log-bin=bin', '--binlog-format=ROW', '--binlog-checksum=CRC32',
+             '--binlog-row-metadata=FULL', '--max-binlog-size=1G', '--sync-binlog=0',
+             '--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=256M'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(300):
+            if subprocess.run(self.client() + ['-e', 'SELECT 1'], capture_output=True).returncode == 0:
+                return
+            time.sleep(0.1)
+        self.stop()
+        raise SystemExit('mariadbd does not answer')
+
+    def client(self):
+        return ['mariadb', '--no-defaults', '--default-character-set=utf8mb4', '-uroot', '--socket=' + self.socket]
+
+    def sql(self, text):
+        run(self.client() + ['-e', text])
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def user():
+    return 'root' if os.geteuid() == 0 else os.environ.get('USER', 'mysql')
+
+
+def run(argv):
+    r = subprocess.run(argv, capture_output=True, text=True)
+    if r.returncode:
+        sys.exit(f'{argv[0]}: {r.stderr[-2000:]}')
+    return r.stdout
+
+
+def make_log(folder, target):
+    server = Server(folder)
+    try:
+        server.sql('CREATE DATABASE shop; ' + TABLE + '; FLUSH BINARY LOGS')
+        for i in range(INSERT_ROUNDS):
+            server.sql(INSERT.format(first=i * ROUND_ROWS + 1, last=(i + 1) * ROUND_ROWS))
+        for i in range(0, INSERT_ROUNDS, 2):
+            low, high = i * ROUND_ROWS, (i + 1) * ROUND_ROWS
+            server.sql(f"UPDATE shop.orders SET state = 'paid', price = price + 1.25, "
+                       f"updated = updated + INTERVAL 1 HOUR WHERE id > {low} AND id <= {high}")
+            server.sql(f'DELETE FROM shop.orders WHERE id > {low} AND id <= {high}')
+        server.sql('FLUSH BINARY LOGS')
+    finally:
+        server.stop()
+    shutil.move(os.path.join(folder, 'data', 'bin.000002'), target)
+
+
+def count_images(path):
+    """Row images as mariadb-binlog tells them: an update has two."""
+    text = subprocess.Popen(['mariadb-binlog', '-v', '--base64-output=decode-rows', path],
+                            stdout=subprocess.PIPE)
+    n = sum(line in (b'### SET\n', b'### WHERE\n') for line in text.stdout)
+    if text.wait():
+        sys.exit(f'mariadb-binlog cannot read {path}')
+    return n
+
+
+def cpu_seconds(argv):
+    with open(os.devnull, 'wb') as null:
+        child = subprocess.Popen(argv, stdout=null, stderr=subprocess.PIPE)
+        said = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f'{" ".join(argv)}: exit {child.returncode}\n{said[-2000:].decode(errors="replace")}')
+    return usage.ru_utime + usage.ru_stime
+
+
+NULL_CONF = """sources:
+  mysql: { match: { tcp: 3306 }, parser: mysql }
+sinks:
+  nowhere: { type: null }
+queues:
+  rows: { from: mysql, sink: nowhere }
+"""
+
+
+def compare(build, path, folder):
+    sluiced = os.path.join(build, 'sluiced')
+    programs = [
+        ('mariadb-binlog -v, to /dev/null', ['mariadb-binlog', '-v', '--base64-output=decode-rows', path]),
+        ('sluiced replay, JSON to /dev/null', [sluiced, 'replay', path]),
+    ]
+    images = count_images(path)
+    size = os.path.getsize(path)
+    times = [[] for _ in programs]
+    for turn in range(ROUNDS + 1):
+        for i, (_, argv) in enumerate(programs):
+            t = cpu_seconds(argv)
+            if turn:
+                times[i].append(t)
+    base = statistics.median(times[0])
+    print(f'{images} row images, {size / 1e6:.1f} MB')
+    for (name, _), t in zip(programs, times):
+        m = statistics.median(t)
+        print(f'{name:36} {m:6.3f} s ({min(t):.3f}-{max(t):.3f}) {m / images * 1e9:8.1f} ns/row '
+              f'{images / m / 1e6:6.2f} M/s {base / m:6.1f} x')
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('build', nargs='?', default='build')
+    p.add_argument('--file', help='a binary log to read')
+    p.add_argument('--keep', help='where to leave the log that is made')
+    p.add_argument('--make', action='store_true', help='only make the log')
+    a = p.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = a.file or a.keep or os.path.join(folder, 'orders.000002')
+        if not a.file:
+            make_log(folder, path)
+        if not a.make:
+            compare(a.build, path, folder)
+
+
+if __name__ == '__main__':
+    main()
