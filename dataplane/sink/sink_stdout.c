@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "dataplane/sink/sinks.h"
@@ -32,7 +33,8 @@ static int stdout_open(void *state, const void *conf, struct err *e)
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 	if (flags < 0 || fstat(STDOUT_FILENO, &about) < 0)
 		return err_set(e, -errno, "standard output: %s", strerror(errno));
-	st->may_block = !(flags & O_NONBLOCK) && !S_ISREG(about.st_mode);
+	bool is_null = S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3);
+	st->may_block = !(flags & O_NONBLOCK) && !S_ISREG(about.st_mode) && !is_null;
 	return 0;
 }
 
