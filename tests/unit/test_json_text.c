@@ -243,6 +243,37 @@ static void base64(const char *in, const char *out)
 }
 
 /* The vectors of RFC 4648, section 10, and the two digits that are not letters. */
+static size_t base64_slowly(uint8_t *o, const uint8_t *p, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t w = 0;
+		for (size_t k = 0; k < 3; k++)
+			w = w << 8 | (i + k < len ? p[i + k] : 0);
+		for (size_t k = 0; k < 4; k++)
+			o[n++] = i + k <= len ? (uint8_t)digits[w >> (18 - 6 * k) & 63] : '=';
+	}
+	return n;
+}
+
+static void base64_of_any_bytes_and_length_is_that_of_one_step_at_a_time(void **state)
+{
+	uint32_t x = 1;
+	uint8_t got[1000], want[1000];
+	for (size_t len = 0; len < 700; len++) {
+		uint8_t *bytes = malloc(len + 1);
+		assert_non_null(bytes);
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (uint8_t)((x = x * 1664525u + 1013904223u) >> 24);
+		size_t n = json_base64_put(got, bytes, len);
+		assert_int_equal(n, base64_slowly(want, bytes, len));
+		assert_memory_equal(got, want, n);
+		free(bytes);
+	}
+}
+
 static void base64_follows_rfc_4648(void **state)
 {
 	base64("", "");
@@ -269,6 +300,7 @@ int main(void)
 		cmocka_unit_test(json_text_agrees_with_a_decoder_by_value),
 		cmocka_unit_test(a_mebibyte_of_text_is_escaped_whole),
 		cmocka_unit_test(base64_follows_rfc_4648),
+		cmocka_unit_test(base64_of_any_bytes_and_length_is_that_of_one_step_at_a_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
