@@ -19,6 +19,48 @@ size_t text_put_u64(char *out, uint64_t v);
 size_t text_put_i64(char *out, int64_t v);
 size_t text_put_hex64(char *out, uint64_t v); /* 16 lower-case digits */
 
+/* The eight digits of @v below 100,000,000, zeros in front, the first one in the lowest byte:
+ * halves of four digits, quarters of two, and single ones, each step in lanes side by side.
+ */
+static inline uint64_t text_8digits(uint32_t v)
+{
+	uint64_t x = v / 10000 + ((uint64_t)(v % 10000) << 32);
+	uint64_t high = x * 10486 >> 20 & 0x7f0000007full;
+	x = high + ((x - high * 100) << 16);
+	high = x * 103 >> 10 & 0x000f000f000f000full;
+	return high + ((x - high * 10) << 8) + 0x3030303030303030ull;
+}
+
+/* As text_put_u64, for a buffer of 24 bytes, of which those behind the result are written over. */
+static inline size_t text_put_u64_loose(char *out, uint64_t v)
+{
+	uint64_t parts[3] = {v, 0, 0};
+	unsigned n = 0;
+	if (v >= 100000000) {
+		parts[0] = v / 100000000;
+		parts[1] = v % 100000000;
+		n = 1;
+	}
+	if (parts[0] >= 100000000) {
+		parts[2] = parts[1];
+		parts[1] = parts[0] % 100000000;
+		parts[0] /= 100000000;
+		n = 2;
+	}
+	/* Zeros in front of the first part go, but for one digit. */
+	uint64_t digits = text_8digits((uint32_t)parts[0]);
+	unsigned zeros =
+		(unsigned)__builtin_ctzll((digits & 0x0f0f0f0f0f0f0f0full) | 1ull << 56) / 8;
+	digits >>= 8 * zeros;
+	memcpy(out, &digits, 8);
+	char *o = out + 8 - zeros;
+	for (unsigned i = 1; i <= n; i++, o += 8) {
+		digits = text_8digits((uint32_t)parts[i]);
+		memcpy(o, &digits, 8);
+	}
+	return (size_t)(o - out);
+}
+
 /* Writes nine digits, zeros in front: nanoseconds of a second. @v < 1,000,000,000. */
 void text_put_9digits(char *out, uint32_t v);
 

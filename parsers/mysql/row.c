@@ -1,6 +1,7 @@
 #include "parsers/mysql/row.h"
 
 #include "parsers/mysql/mjson.h"
+#include "parsers/mysql/row_plan.h"
 #include "parsers/mysql/value.h"
 #include "parsers/mysql/wire.h"
 
@@ -71,6 +72,16 @@ static bool read_bitmap(struct wire *w, unsigned n, uint8_t *bitmap)
 	return true;
 }
 
+static unsigned bits_set(const uint8_t *bits, unsigned n)
+{
+	unsigned sum = 0;
+	for (unsigned i = 0; i < n / 8; i++)
+		sum += (unsigned)__builtin_popcount(bits[i]);
+	if (n % 8)
+		sum += (unsigned)__builtin_popcount(bits[n / 8] & ((1u << n % 8) - 1));
+	return sum;
+}
+
 enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mysql_format *f,
 				  struct mysql_unpack *u, struct mysql_rows *ret_r)
 {
@@ -78,7 +89,7 @@ enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mys
 	struct wire w = wire_of(ev->body);
 	r->op = (uint8_t)mysql_event_op(ev->type);
 	r->partial = ev->type == MYSQL_EV_PARTIAL_UPDATE_ROWS;
-	r->checked = false;
+	r->checked = r->whole[0] = r->whole[1] = false;
 	r->n_columns = 0;
 	if (!r->op)
 		return MYSQL_F_TYPE;
@@ -101,6 +112,10 @@ enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mys
 		return MYSQL_F_BODY;
 	if (r->op == MYSQL_OP_UPDATE && !read_bitmap(&w, (unsigned)n, r->present[MYSQL_AFTER]))
 		return MYSQL_F_BODY;
+	r->whole[first] = !r->partial && bits_set(r->present[first], r->n_columns) == n;
+	if (r->op == MYSQL_OP_UPDATE)
+		r->whole[MYSQL_AFTER] =
+			!r->partial && bits_set(r->present[MYSQL_AFTER], r->n_columns) == n;
 	r->data = (struct slice){w.p, wire_left(&w)};
 	if (is_compressed(ev->type) && r->data.len)
 		return u ? mysql_unpack_event(u, r->data, &r->data) : MYSQL_F_COMPRESSION;
@@ -110,16 +125,6 @@ enum mysql_fault mysql_rows_begin(const struct mysql_event *ev, const struct mys
 static bool bit_at(const uint8_t *bits, unsigned i)
 {
 	return bits[i / 8] >> (i % 8) & 1;
-}
-
-static unsigned bits_set(const uint8_t *bits, unsigned n)
-{
-	unsigned sum = 0;
-	for (unsigned i = 0; i < n / 8; i++)
-		sum += (unsigned)__builtin_popcount(bits[i]);
-	if (n % 8)
-		sum += (unsigned)__builtin_popcount(bits[n / 8] & ((1u << n % 8) - 1));
-	return sum;
 }
 
 /* One image being walked: its columns in order, with those that are not present left out. */
@@ -180,6 +185,8 @@ static bool image_len(const struct mysql_table *t, const struct mysql_rows *r, e
 {
 	struct image im;
 	struct cell cell;
+	if (r->whole[side])
+		return row_plan_len(t, bytes, ret_len);
 	if (bytes.len > UINT32_MAX || !image_open(&im, t, r, side, bytes))
 		return false;
 	while (image_next(&im, &cell))
@@ -255,59 +262,6 @@ enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table 
 	return MYSQL_F_OK;
 }
 
-static enum mysql_fault put_compressed(const struct mysql_decoder *d, const struct mysql_column *c,
-				       struct slice v, struct mysql_out *out)
-{
-	if (!d->unpack)
-		return MYSQL_F_COMPRESSION;
-	struct slice plain;
-	enum mysql_fault fault = mysql_unpack_column(d->unpack, v, &plain);
-	return fault ? fault : value_put_string(d, c, plain, out);
-}
-
-static enum mysql_fault put_cell(const struct mysql_decoder *d, const struct mysql_column *c,
-				 struct slice v, struct mysql_out *out)
-{
-	switch (c->type) {
-	case MYSQL_T_TINY:
-	case MYSQL_T_SHORT:
-	case MYSQL_T_INT24:
-	case MYSQL_T_LONG:
-	case MYSQL_T_LONGLONG:
-	case MYSQL_T_FLOAT:
-	case MYSQL_T_DOUBLE:
-	case MYSQL_T_NEWDECIMAL:
-	case MYSQL_T_BIT:
-	case MYSQL_T_YEAR:
-		return value_put_number(c, v, out);
-	case MYSQL_T_TIMESTAMP:
-	case MYSQL_T_TIMESTAMP2:
-	case MYSQL_T_DATETIME:
-	case MYSQL_T_DATETIME2:
-	case MYSQL_T_TIME:
-	case MYSQL_T_TIME2:
-	case MYSQL_T_DATE:
-	case MYSQL_T_NEWDATE:
-		return value_put_time(c, v, out);
-	case MYSQL_T_ENUM:
-	case MYSQL_T_SET:
-		return value_put_labels(c, v, out);
-	case MYSQL_T_JSON:
-		return mjson_put(v, out);
-	case MYSQL_T_GEOMETRY:
-		return value_put_geometry(v, out);
-	case MYSQL_T_VECTOR:
-		return value_put_vector(v, out);
-	case MYSQL_T_BLOB_COMPRESSED:
-	case MYSQL_T_VARCHAR_COMPRESSED:
-		return put_compressed(d, c, v, out);
-	case MYSQL_T_NULL:
-		return OUT_LIT(out, "null");
-	default:
-		return value_put_string(d, c, v, out);
-	}
-}
-
 /* The image before, walked along with the one after: partial updates apply to its values. */
 struct before {
 	struct image im;
@@ -332,13 +286,11 @@ static const struct slice *before_value(struct before *b, unsigned column)
 	return has ? &b->cell.value : NULL;
 }
 
-static enum mysql_fault put_image(const struct mysql_decoder *d, const struct mysql_table *t,
-				  const struct mysql_rows *r, const struct mysql_row *row,
-				  enum mysql_side side, struct mysql_out *out)
+/* The columns of an image that has some of them, or a partial update. */
+static enum mysql_fault put_some(const struct mysql_decoder *d, const struct mysql_table *t,
+				 const struct mysql_rows *r, const struct mysql_row *row,
+				 enum mysql_side side, struct slice bytes, struct mysql_out *out)
 {
-	struct slice bytes = {row->bytes.ptr + (side == MYSQL_AFTER ? row->len[0] : 0),
-			      row->len[side]};
-	size_t start = out->len;
 	struct image im;
 	struct cell cell;
 	struct before before;
@@ -353,12 +305,24 @@ static enum mysql_fault put_image(const struct mysql_decoder *d, const struct my
 		else if (!fault && cell.partial)
 			fault = mjson_put_diff(before_value(&before, cell.column), cell.value, out);
 		else if (!fault)
-			fault = put_cell(d, c, cell.value, out);
+			fault = value_put(d, c, cell.value, out);
 		if (fault)
 			return fault;
 	}
-	if (im.w.bad)
-		return MYSQL_F_VALUE;
+	return im.w.bad ? MYSQL_F_VALUE : MYSQL_F_OK;
+}
+
+static enum mysql_fault put_image(const struct mysql_decoder *d, const struct mysql_table *t,
+				  const struct mysql_rows *r, const struct mysql_row *row,
+				  enum mysql_side side, struct mysql_out *out)
+{
+	struct slice bytes = {row->bytes.ptr + (side == MYSQL_AFTER ? row->len[0] : 0),
+			      row->len[side]};
+	size_t start = out->len;
+	enum mysql_fault fault = r->whole[side] ? row_plan_put(d, t, bytes, out)
+						: put_some(d, t, r, row, side, bytes, out);
+	if (fault)
+		return fault;
 	/* Keys come with the comma in front of them; the first one's makes room for the brace. */
 	if (out->len == start)
 		return OUT_LIT(out, "{}");

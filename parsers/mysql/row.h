@@ -45,6 +45,7 @@ struct mysql_rows {
 	uint8_t op;        /* enum mysql_op */
 	bool partial;      /* PARTIAL_UPDATE_ROWS */
 	bool checked;      /* rows of an old temporal format are plausible, all of them */
+	bool whole[2];     /* by side: images have all columns, and none of them in part */
 	struct slice data; /* images that are not read yet; borrowed */
 	uint8_t present[2][MYSQL_BITMAP_MAX + 8]; /* by enum mysql_side */
 };

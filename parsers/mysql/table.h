@@ -97,6 +97,8 @@ struct mysql_column {
 	uint16_t bytes_max; /* STRING, VARCHAR: the declared length in bytes */
 	uint16_t key_len;
 	uint16_t name_len;
+	uint16_t room;              /* for key and value, all but the bytes of variable length */
+	uint8_t op;                 /* row_plan.c: how a value is written */
 	const uint8_t *key;         /* `,"name":`, escaped: as it stands in a row's text */
 	const uint8_t *name;        /* UTF-8, as it is */
 	const struct slice *labels; /* of ENUM and SET: the inside of JSON strings */

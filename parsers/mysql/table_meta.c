@@ -2,6 +2,7 @@
 
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
+#include "parsers/mysql/row_plan.h"
 #include "parsers/mysql/wire.h"
 
 #define NAME_BYTES_MAX 1024 /* an identifier has 64 characters; this is for wrong ones */
@@ -345,5 +346,7 @@ enum mysql_fault table_meta_finish(struct mysql_table *t, struct block *b)
 		if (!name_set(&t->columns[i], slice_of(name, len), b))
 			return MYSQL_F_TABLE;
 	}
+	for (unsigned i = 0; i < t->n_columns; i++)
+		row_plan_column(&t->columns[i]);
 	return MYSQL_F_OK;
 }

@@ -47,6 +47,10 @@ static inline enum mysql_fault out_padded(struct mysql_out *out, const uint8_t *
 
 #define OUT_LIT(out, text) out_lit(out, "" text, sizeof(text) - 1)
 
+/* value.c: any value. */
+enum mysql_fault value_put(const struct mysql_decoder *d, const struct mysql_column *c,
+			   struct slice s, struct mysql_out *out);
+
 /* value_text.c: UTF-8 as the inside of a JSON string; any character set as a string; bytes. */
 enum mysql_fault value_put_utf8(struct slice s, struct mysql_out *out);
 enum mysql_fault value_put_text(const struct mysql_decoder *d, enum mysql_charset cs,
@@ -72,6 +76,12 @@ size_t value_text_packed_datetime(char *out, int64_t packed, unsigned frac);
 size_t value_text_packed_date(char *out, int64_t packed);
 enum mysql_fault value_put_time(const struct mysql_column *c, struct slice s,
 				struct mysql_out *out);
+
+/* DATE, DATETIME2 and TIMESTAMP2 without quotes: at most VALUE_TIME_MAX bytes. They return the end.
+ */
+char *value_date_put(char *o, const uint8_t *p);
+char *value_datetime_put(char *o, const struct mysql_column *c, const uint8_t *p);
+char *value_timestamp_put(char *o, const struct mysql_column *c, const uint8_t *p);
 
 /* False for a TIME, DATETIME or TIMESTAMP of the old format that no clock shows. */
 bool value_time_plausible(const struct mysql_column *c, struct slice s);

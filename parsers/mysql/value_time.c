@@ -5,10 +5,14 @@
 #include "parsers/mysql/value.h"
 #include "parsers/mysql/wire.h"
 
-static char *put_2(char *o, unsigned v)
+/* The last two digits. */
+static inline char *put_2(char *o, unsigned v)
 {
-	o[0] = (char)('0' + v / 10 % 10);
-	o[1] = (char)('0' + v % 10);
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	memcpy(o, pairs + 2 * (v < 100 ? v : v % 100), 2);
 	return o + 2;
 }
 
@@ -43,7 +47,7 @@ static char *put_frac(char *o, uint32_t us, unsigned digits)
 	char nine[9];
 	text_put_9digits(nine, us % 1000000);
 	*o++ = '.';
-	memcpy(o, nine + 3, digits);
+	memcpy(o, nine + 3, 6);
 	return o + digits;
 }
 
@@ -111,7 +115,7 @@ static char *put_time2(char *o, const struct mysql_column *c, const uint8_t *p)
 }
 
 /* DATETIME2: year * 13 + month, day, time in 40 bits with an offset; then the fraction. */
-static char *put_datetime2(char *o, const struct mysql_column *c, const uint8_t *p)
+char *value_datetime_put(char *o, const struct mysql_column *c, const uint8_t *p)
 {
 	unsigned bytes = c->fixed - 5u;
 	o = put_datetime_bits(o, wire_be(p, 5) & 0x7fffffffffull);
@@ -119,17 +123,21 @@ static char *put_datetime2(char *o, const struct mysql_column *c, const uint8_t 
 }
 
 /* Seconds since 1970 as date and time: years are counted from March of 0000 on, so that the day
- * that only some of them have is their last.
+ * that only some of them have is their last. Centuries, years and months are lines of a slope that
+ * is no whole number; 2939745 / 2^32 is 4 / 1461, and 2141 / 2^16 is 5 / 153, as far as it matters.
+ * After: C. Neri and L. Schneider, "Euclidean affine functions and their application to calendar
+ * algorithms", 2022.
  */
 static char *put_seconds(char *o, uint32_t seconds)
 {
-	uint32_t day = seconds / 86400 + 719468, s = seconds % 86400;
-	uint32_t era = day / 146097, of_era = day % 146097;
-	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	uint32_t month = (5 * of_year + 2) / 153; /* 0 is March */
-	o = put_date(o, era * 400 + year + (month >= 10), month < 10 ? month + 3 : month - 9,
-		     of_year - (153 * month + 2) / 5 + 1);
+	uint32_t s = seconds % 86400, quarters = 4 * (seconds / 86400 + 719468) + 3;
+	uint32_t century = quarters / 146097, in_century = quarters % 146097 / 4;
+	uint64_t years = 2939745ull * (4 * in_century + 3);
+	uint32_t of_year = (uint32_t)years / 2939745 / 4;
+	uint32_t months = 2141 * of_year + 197913; /* 3 is March */
+	bool next = of_year >= 306;                /* January and February */
+	o = put_date(o, 100 * century + (uint32_t)(years >> 32) + next,
+		     (months >> 16) - (next ? 12 : 0), (months & 0xffff) / 2141 + 1);
 	*o++ = ' ';
 	return put_hms(o, s / 3600, s / 60 % 60, s % 60);
 }
@@ -148,7 +156,14 @@ static char *put_timestamp(char *o, uint32_t seconds, uint32_t us, unsigned frac
 	return o;
 }
 
-static char *put_date3(char *o, const uint8_t *p)
+char *value_timestamp_put(char *o, const struct mysql_column *c, const uint8_t *p)
+{
+	unsigned bytes = c->fixed - 4u;
+	uint32_t us = frac_us(wire_be(p + 4, bytes), bytes);
+	return put_timestamp(o, (uint32_t)wire_be(p, 4), us, c->frac);
+}
+
+char *value_date_put(char *o, const uint8_t *p)
 {
 	uint32_t v = wire_le24(p);
 	return put_date(o, v >> 9, v >> 5 & 15, v & 31);
@@ -200,11 +215,10 @@ enum mysql_fault value_put_time(const struct mysql_column *c, struct slice s, st
 	*o++ = '"';
 	switch (c->type) {
 	case MYSQL_T_TIMESTAMP2:
-		o = put_timestamp(o, (uint32_t)wire_be(p, 4),
-				  frac_us(wire_be(p + 4, c->fixed - 4u), c->fixed - 4u), c->frac);
+		o = value_timestamp_put(o, c, p);
 		break;
 	case MYSQL_T_DATETIME2:
-		o = put_datetime2(o, c, p);
+		o = value_datetime_put(o, c, p);
 		break;
 	case MYSQL_T_TIME2:
 		o = put_time2(o, c, p);
@@ -219,7 +233,7 @@ enum mysql_fault value_put_time(const struct mysql_column *c, struct slice s, st
 		o = put_old_time(o, p);
 		break;
 	default:
-		o = put_date3(o, p);
+		o = value_date_put(o, p);
 	}
 	*o++ = '"';
 	out_end(out, o);

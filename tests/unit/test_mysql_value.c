@@ -1,5 +1,9 @@
 #include "mysql_events.h"
 
+#include <time.h>
+
+#include "parsers/mysql/value.h"
+
 static struct rig *rig;
 
 static int setup(void **state)
@@ -98,6 +102,22 @@ static void times_are_signed_and_go_beyond_a_day(void **state)
 	expect("13", "06", "", "b46efb 0f423f", "\"838:59:59.999999\"");
 	expect("0b", "", "", "7cd612", "\"123:45:56\"");
 	expect("0b", "", "", "ffffff", "\"-00:00:01\"");
+}
+
+static void every_day_of_a_timestamp_has_its_date(void **state)
+{
+	struct mysql_column c = {.type = MYSQL_T_TIMESTAMP2, .fixed = 4};
+	for (uint64_t seconds = 1; seconds <= UINT32_MAX; seconds += 86399) {
+		time_t t = (time_t)seconds;
+		struct tm tm;
+		char got[VALUE_TIME_MAX + 1], want[64];
+		uint8_t p[8] = {(uint8_t)(seconds >> 24), (uint8_t)(seconds >> 16),
+				(uint8_t)(seconds >> 8), (uint8_t)seconds};
+		gmtime_r(&t, &tm);
+		strftime(want, sizeof(want), "%Y-%m-%d %H:%M:%SZ", &tm);
+		*value_timestamp_put(got, &c, p) = 0;
+		assert_string_equal(got, want);
+	}
 }
 
 static void datetimes_and_timestamps_keep_their_declared_fraction(void **state)
@@ -215,6 +235,7 @@ int main(void)
 		cmocka_unit_test(dates_are_written_as_they_are),
 		cmocka_unit_test(times_are_signed_and_go_beyond_a_day),
 		cmocka_unit_test(datetimes_and_timestamps_keep_their_declared_fraction),
+		cmocka_unit_test(every_day_of_a_timestamp_has_its_date),
 		cmocka_unit_test(text_is_converted_from_its_character_set),
 		cmocka_unit_test(bytes_are_base64_and_binary_has_its_zeros_back),
 		cmocka_unit_test(what_nobody_told_is_text_where_it_is_utf8_and_bytes_elsewhere),

@@ -30,6 +30,9 @@ static void numbers_are_written_as_printf_does(void **st)
 		got[text_put_u64(got, (uint64_t)values[i])] = '\0';
 		snprintf(want, sizeof(want), "%llu", (unsigned long long)values[i]);
 		assert_string_equal(got, want);
+		got[text_put_u64_loose(got, (uint64_t)values[i])] = '\0';
+		snprintf(want, sizeof(want), "%llu", (unsigned long long)values[i]);
+		assert_string_equal(got, want);
 		got[text_put_hex64(got, (uint64_t)values[i])] = '\0';
 		snprintf(want, sizeof(want), "%016llx", (unsigned long long)values[i]);
 		assert_string_equal(got, want);
@@ -50,6 +53,24 @@ static void doubles_read_back_as_they_were(void **st)
 	assert_string_equal(got, "0.1");
 	got[text_put_f64(got, strtod("nan", NULL))] = '\0';
 	assert_string_equal(got, "null");
+}
+
+static void integers_of_every_length_are_written_alike_by_both_ways(void **st)
+{
+	char got[32], want[32];
+	(void)st;
+	for (uint64_t power = 1, i = 0; i < 20; i++, power *= 10)
+		for (uint64_t k = 0; k < 40; k++) {
+			uint64_t v = power * (k % 10) + (k / 10) * (power / 7 + 1) - (k % 3);
+			got[text_put_u64_loose(got, v)] = '\0';
+			want[text_put_u64(want, v)] = '\0';
+			assert_string_equal(got, want);
+		}
+	for (uint32_t v = 0; v < 100000000; v += 997) {
+		got[text_put_u64_loose(got, v)] = '\0';
+		want[text_put_u64(want, v)] = '\0';
+		assert_string_equal(got, want);
+	}
 }
 
 /* As the C library does it: the fewest of 15 to 17 digits that read back. */
@@ -141,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(u64_reads_digits_only_and_refuses_what_does_not_fit),
 		cmocka_unit_test(numbers_are_written_as_printf_does),
+		cmocka_unit_test(integers_of_every_length_are_written_alike_by_both_ways),
 		cmocka_unit_test(doubles_read_back_as_they_were),
 		cmocka_unit_test(doubles_are_written_as_the_c_library_writes_them),
 		cmocka_unit_test(utf8_ends_at_the_first_ill_formed_byte),

@@ -1,0 +1,288 @@
+#include "parsers/mysql/row_plan.h"
+
+#include "dataplane/base/text.h"
+#include "parsers/mysql/value.h"
+#include "parsers/mysql/wire.h"
+
+enum op {
+	OP_SLOW, /* value_put */
+	OP_SIGNED,
+	OP_UNSIGNED,
+	OP_DOUBLE,
+	OP_DECIMAL,
+	OP_DATE,
+	OP_DATETIME,
+	OP_TIMESTAMP,
+	OP_ENUM,
+	OP_TEXT,
+	OP_BYTES,
+};
+
+/* Room for what stands around a value (quotes, or null in its place) and for steps of 16. */
+#define AROUND    40
+
+/* DECIMAL whose digits before the point are two groups and those behind it one, at most. */
+#define WHOLE_MAX 18
+#define FRAC_MAX  9
+
+static enum op text_op(const struct mysql_column *c)
+{
+	if (c->kind != MYSQL_KIND_PLAIN)
+		return OP_SLOW;
+	if (c->charset == MYSQL_CS_UTF8)
+		return OP_TEXT;
+	/* BINARY(n) is padded, and that of unknown sets looked at. */
+	return c->charset == MYSQL_CS_BINARY && c->type != MYSQL_T_STRING ? OP_BYTES : OP_SLOW;
+}
+
+static enum op op_of(const struct mysql_column *c)
+{
+	switch (c->type) {
+	case MYSQL_T_TINY:
+	case MYSQL_T_SHORT:
+	case MYSQL_T_INT24:
+	case MYSQL_T_LONG:
+	case MYSQL_T_LONGLONG:
+		return c->is_unsigned ? OP_UNSIGNED : OP_SIGNED;
+	case MYSQL_T_DOUBLE:
+		return OP_DOUBLE;
+	case MYSQL_T_NEWDECIMAL:
+		return c->precision - c->frac <= WHOLE_MAX && c->frac <= FRAC_MAX ? OP_DECIMAL
+										  : OP_SLOW;
+	case MYSQL_T_DATE:
+	case MYSQL_T_NEWDATE:
+		return OP_DATE;
+	case MYSQL_T_DATETIME2:
+		return OP_DATETIME;
+	case MYSQL_T_TIMESTAMP2:
+		return OP_TIMESTAMP;
+	case MYSQL_T_ENUM:
+		return c->n_labels ? OP_ENUM : OP_SLOW;
+	case MYSQL_T_VARCHAR:
+	case MYSQL_T_VAR_STRING:
+	case MYSQL_T_STRING:
+	case MYSQL_T_TINY_BLOB:
+	case MYSQL_T_BLOB:
+	case MYSQL_T_MEDIUM_BLOB:
+	case MYSQL_T_LONG_BLOB:
+		return text_op(c);
+	default:
+		return OP_SLOW;
+	}
+}
+
+void row_plan_column(struct mysql_column *c)
+{
+	size_t most = VALUE_NUM_MAX;
+	c->op = (uint8_t)op_of(c);
+	for (unsigned i = 0; c->op == OP_ENUM && i < c->n_labels; i++)
+		if (c->labels[i].len > most)
+			most = c->labels[i].len;
+	most += c->key_len + AROUND;
+	c->room = most <= UINT16_MAX ? (uint16_t)most : UINT16_MAX;
+	if (most > UINT16_MAX)
+		c->op = OP_SLOW;
+}
+
+static inline bool is_null(const uint8_t *nulls, unsigned i)
+{
+	return nulls[i / 8] >> (i % 8) & 1;
+}
+
+/* The length that stands in front of a value; 0 where none does. */
+static inline size_t len_at(const struct mysql_column *c, const uint8_t *p)
+{
+	return c->len_bytes == 1 ? p[0] : wire_le(p, c->len_bytes);
+}
+
+bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
+{
+	const uint8_t *nulls = bytes.ptr;
+	size_t at = (t->n_columns + 7u) / 8;
+	if (at > bytes.len || bytes.len > UINT32_MAX)
+		return false;
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		const struct mysql_column *c = &t->columns[i];
+		if (is_null(nulls, i))
+			continue;
+		if (c->fixed) {
+			at += c->fixed;
+			continue;
+		}
+		/* Values of fixed length may have gone behind the end. */
+		if (at + c->len_bytes > bytes.len)
+			return false;
+		at += c->len_bytes + len_at(c, bytes.ptr + at);
+	}
+	*ret_len = (uint32_t)at;
+	return at <= bytes.len;
+}
+
+/* --- Values that a plan is there for ---------------------------------------------------------- */
+
+static inline uint8_t *put_bytes(uint8_t *o, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i += 16)
+		_mm_storeu_si128((__m128i *)(o + i), _mm_loadu_si128((const __m128i *)(p + i)));
+	return o + len;
+}
+
+static inline uint32_t be32(const uint8_t *p)
+{
+	return __builtin_bswap32(wire_le32(p));
+}
+
+/* @n bytes (0 to 4) of a group of decimal digits; its value is below @limit, or cut to it. */
+static inline uint32_t group(const uint8_t *p, unsigned n, uint32_t flip, uint32_t limit)
+{
+	uint32_t v = n ? (be32(p) ^ flip) >> (32 - 8 * n) : 0;
+	return v < limit ? v : v % limit;
+}
+
+/* See value_text_decimal. The top bit of the first byte is the sign; inverted where it is positive,
+ * and all others where it is negative.
+ */
+static uint8_t *put_decimal(uint8_t *o, const struct mysql_column *c, const uint8_t *p)
+{
+	static const uint8_t bytes[10] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
+	static const uint32_t tens[10] = {1,      10,      100,      1000,      10000,
+					  100000, 1000000, 10000000, 100000000, 1000000000};
+	unsigned whole = c->precision - c->frac, first = bytes[whole % 9];
+	bool negative = !(p[0] & 0x80);
+	uint32_t flip = negative ? UINT32_MAX : 0, sign = 0x80000000u;
+	uint64_t v = 0;
+	if (first) {
+		v = group(p, first, flip ^ sign, tens[whole % 9]);
+		sign = 0;
+	}
+	p += first;
+	for (unsigned i = whole / 9; i > 0; i--, p += 4) {
+		v = v * 1000000000 + group(p, 4, flip ^ sign, 1000000000);
+		sign = 0;
+	}
+	*o++ = '"';
+	*o = '-';
+	o += negative;
+	o += text_put_u64_loose((char *)o, v);
+	if (c->frac) {
+		char digits[16];
+		uint32_t f = group(p, bytes[c->frac], flip ^ sign, tens[c->frac]);
+		text_put_9digits(digits, f * tens[9 - c->frac]);
+		*o++ = '.';
+		memcpy(o, digits, 9);
+		o += c->frac;
+	}
+	*o++ = '"';
+	return o;
+}
+
+static inline uint8_t *put_integer(uint8_t *o, const struct mysql_column *c, const uint8_t *p)
+{
+	unsigned shift = 64 - 8 * c->fixed;
+	uint64_t v = wire_le64(p) << shift;
+	if (c->op == OP_UNSIGNED)
+		return o + text_put_u64_loose((char *)o, v >> shift);
+	int64_t s = (int64_t)v >> shift;
+	*o = '-';
+	o += s < 0;
+	return o + text_put_u64_loose((char *)o, s < 0 ? 0 - (uint64_t)s : (uint64_t)s);
+}
+
+static inline uint8_t *put_enum(uint8_t *o, const struct mysql_column *c, const uint8_t *p)
+{
+	unsigned v = c->fixed == 2 ? wire_le16(p) : p[0];
+	if (v > c->n_labels)
+		return o + text_put_u64_loose((char *)o, v);
+	*o++ = '"';
+	if (v)
+		o = put_bytes(o, c->labels[v - 1].ptr, c->labels[v - 1].len);
+	*o++ = '"';
+	return o;
+}
+
+static inline uint8_t *put_planned(uint8_t *o, const struct mysql_column *c, const uint8_t *p,
+				   size_t len, bool *io_invalid)
+{
+	double v;
+	switch (c->op) {
+	case OP_SIGNED:
+	case OP_UNSIGNED:
+		return put_integer(o, c, p);
+	case OP_DOUBLE:
+		memcpy(&v, p, 8);
+		return o + text_put_f64((char *)o, v);
+	case OP_DECIMAL:
+		return put_decimal(o, c, p);
+	case OP_ENUM:
+		return put_enum(o, c, p);
+	case OP_TEXT:
+		*o++ = '"';
+		o += json_text_put_padded(o, p, len, io_invalid);
+		break;
+	case OP_BYTES:
+		*o++ = '"';
+		o += json_base64_put(o, p, len);
+		break;
+	case OP_DATE:
+		*o++ = '"';
+		o = (uint8_t *)value_date_put((char *)o, p);
+		break;
+	case OP_DATETIME:
+		*o++ = '"';
+		o = (uint8_t *)value_datetime_put((char *)o, c, p);
+		break;
+	default:
+		*o++ = '"';
+		o = (uint8_t *)value_timestamp_put((char *)o, c, p);
+		break;
+	}
+	*o++ = '"';
+	return o;
+}
+
+/* --- Images ----------------------------------------------------------------------------------- */
+
+static enum mysql_fault put_slow(const struct mysql_decoder *d, const struct mysql_column *c,
+				 bool null, struct slice value, struct mysql_out *out)
+{
+	enum mysql_fault fault = out_padded(out, c->key, c->key_len);
+	if (fault)
+		return fault;
+	return null ? OUT_LIT(out, "null") : value_put(d, c, value, out);
+}
+
+enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
+			      struct slice image, struct mysql_out *out)
+{
+	const uint8_t *nulls = image.ptr, *end = nulls + image.len, *room_end = out->buf + out->cap;
+	const uint8_t *p = nulls + (t->n_columns + 7u) / 8;
+	uint8_t *o = out->buf + out->len;
+	if (p > end)
+		return MYSQL_F_VALUE;
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		const struct mysql_column *c = &t->columns[i];
+		bool null = is_null(nulls, i);
+		size_t len = null ? 0 : c->fixed;
+		if (!null && !len) {
+			len = end - p < c->len_bytes ? 0 : len_at(c, p);
+			p += c->len_bytes;
+		}
+		if (p > end || len > (size_t)(end - p))
+			return MYSQL_F_VALUE;
+		if ((c->op == OP_SLOW && !null) ||
+		    (size_t)(room_end - o) < c->room + JSON_TEXT_FACTOR * len) {
+			out->len = (size_t)(o - out->buf);
+			enum mysql_fault fault = put_slow(d, c, null, slice_of(p, len), out);
+			if (fault)
+				return fault;
+			o = out->buf + out->len;
+		} else {
+			o = put_bytes(o, c->key, c->key_len);
+			o = null ? (uint8_t *)memcpy(o, "null", 4) + 4
+				 : put_planned(o, c, p, len, &out->invalid_text);
+		}
+		p += len;
+	}
+	out->len = (size_t)(o - out->buf);
+	return MYSQL_F_OK;
+}

@@ -1,0 +1,25 @@
+/* row_plan.h - images that have all columns of their table, by a plan of the table map.
+ *
+ * In:     an image, and columns that know what to do with their values.
+ * Out:    its length; its text.
+ * Owns:   nothing.
+ * Runs:   worker. No allocation.
+ * Limits: what has no plan, or not the room for its longest text, is written by value_put, which
+ *         looks at each step. The text is the same.
+ */
+#ifndef SL_PARSERS_MYSQL_ROW_PLAN_H
+#define SL_PARSERS_MYSQL_ROW_PLAN_H
+
+#include "parsers/mysql/row.h"
+
+/* Works out `op` and `room` of a column; to be called when all else of it is known. */
+void row_plan_column(struct mysql_column *c);
+
+/* The length of the image at the start of @bytes. False: it is cut. */
+bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);
+
+/* Appends the columns of @image: `,"a":1,"b":null`. */
+enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
+			      struct slice image, struct mysql_out *out);
+
+#endif
