@@ -15,16 +15,21 @@
 #include "dataplane/base/slice.h"
 
 enum change_field {
-	CHANGE_OP,  /* c, u, d; ddl; statement */
+	CHANGE_OP,  /* c, u, d; ddl; statement; commit, rollback, prepare */
 	CHANGE_DB,  /* of ddl and statement: the current database */
-	CHANGE_SQL, /* of ddl and statement */
+	CHANGE_SQL, /* of ddl and statement; of XA */
 	CHANGE_BEFORE,
 	CHANGE_AFTER,
 	CHANGE_SOURCE,
 	CHANGE_N_FIELDS,
 };
 
-enum change_kind { CHANGE_ROW, CHANGE_DDL, CHANGE_STATEMENT };
+enum change_kind {
+	CHANGE_ROW,
+	CHANGE_DDL,
+	CHANGE_STATEMENT,
+	CHANGE_END, /* of a transaction, where its last change does not say so */
+};
 
 /* Types of columns as they are declared. */
 enum change_type {

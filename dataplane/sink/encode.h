@@ -60,7 +60,8 @@ static inline enum encode_fit encode_fit(const struct encoder *e, const struct r
 {
 	if (!e->changes_only)
 		return ENCODE_FITS;
-	if (!r->change || r->flags & REC_UNPARSED || r->change->kind == CHANGE_STATEMENT)
+	if (!r->change || r->flags & REC_UNPARSED || r->change->kind == CHANGE_STATEMENT ||
+	    r->change->kind == CHANGE_END)
 		return ENCODE_NO_FORM;
 	return r->change->kind == CHANGE_ROW ? ENCODE_FITS : ENCODE_DDL;
 }

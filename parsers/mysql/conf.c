@@ -26,6 +26,13 @@ const struct opt mysql_opts[] = {
 	 .def = "false",
 	 .help = "Also statements that change rows, of a server that logs these in place of rows "
 		 "(binlog_format is not ROW): as text, with op statement."},
+	{.name = "query",
+	 .type = OPT_BOOL,
+	 .off = offsetof(struct mysql_conf, query),
+	 .def = "false",
+	 .help = "With each row change the statement that made it, as source.query, where the "
+		 "server logs it (binlog_rows_query_log_events, binlog_annotate_row_events). Of "
+		 "one longer than 4096 bytes the beginning, and source.query_cut."},
 	OPT_END,
 };
 

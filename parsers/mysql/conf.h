@@ -17,6 +17,7 @@ struct mysql_conf {
 	const char *schema; /* path of a dump */
 	bool ignore_case;
 	bool statements;
+	bool query;
 };
 
 extern const struct opt mysql_opts[];

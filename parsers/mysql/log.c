@@ -9,6 +9,9 @@ const char mysql_row_too_long[] = "a row longer than the memory for it";
 static const char unknown_type[] = "an event type that is not known";
 static const char incident[] = "the server says that changes are missing from its log (incident)";
 static const char in_pieces[] = "a row in pieces (PARTIAL_ROW_DATA), which is not read yet";
+/* Each half of the name of an XA transaction. */
+#define XID_PART_MAX 64
+
 static const char bad_name[] = "a rotation to a log whose name cannot be";
 
 /* --- Where we are ----------------------------------------------------------------------------- */
@@ -140,6 +143,13 @@ static size_t put_number(uint8_t *out, const char *key, uint64_t v)
 	return n + text_put_u64((char *)out + n, v);
 }
 
+static void copy_cause(struct mysql_cause *to, const struct mysql_cause *from)
+{
+	to->cut = from->cut;
+	to->len = from->len;
+	memcpy(to->text, from->text, from->len);
+}
+
 /* Field source, but for the row's number and the bracket at its end. */
 void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_event *ev,
 		       struct slice db, bool unsure)
@@ -154,6 +164,11 @@ void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const str
 	n += put_number(o + n, ",\"pos\":", r->pos);
 	n += put_name(o + n, ",\"gtid\":", slice_of(log->gtid, log->gtid_len));
 	n += put_number(o + n, ",\"ts_ms\":", (uint64_t)ev->time_s * 1000);
+	n += put_name(o + n, ",\"txid\":", slice_of(log->txn.id, log->txn.id_len));
+	ctx->in_txn = log->txn.open;
+	ctx->cause.len = 0;
+	if (ctx->table && log->cause.len)
+		copy_cause(&ctx->cause, &log->cause);
 	if (ctx->table && !ctx->table->named)
 		n += put_lit(o + n, ",\"unnamed\":true");
 	if (unsure)
@@ -161,24 +176,63 @@ void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const str
 	ctx->source_len = n;
 }
 
-/* False when the burst is full. */
 bool mysql_read_put(struct reading *r, struct mysql_event_ctx *ctx, struct frame_desc *d,
-		    const uint32_t len[2])
+		    const uint32_t len[2], bool last)
 {
 	struct mysql_pool *p = r->p;
 	struct mysql_frame_ctx *fc = &p->frames[p->frames_put % MYSQL_FRAME_CTXS];
-	*fc = (struct mysql_frame_ctx){.event = ctx, .idx = r->log->idx};
+	struct mysql_txn *t = &r->log->txn;
+	*fc = (struct mysql_frame_ctx){
+		.event = ctx, .idx = r->log->idx, .tx_index = t->n, .last = last};
 	memcpy(fc->len, len, sizeof(fc->len));
 	d->aux = fc;
 	d->identity = r->log->identity;
-	d->stream_off = d->identity || r->off == 0 ? r->pos : r->off;
+	d->stream_off = d->identity || r->seen->off == 0 ? r->pos : r->seen->off;
+	d->time_ns = r->seen->time_ns;
 	d->idx = r->log->idx;
 	d->body_kind = d->unparsed ? BODY_NONE : BODY_PARSER;
 	if (!frame_put(r->out, d))
 		return false;
 	ctx->last_frame = ++p->frames_put;
 	r->log->idx++;
+	t->n++;
+	t->marked = last;
 	return true;
+}
+
+void mysql_read_begin_alone(struct reading *r)
+{
+	struct mysql_log *log = r->log;
+	if (!log->txn.open && log->txn.sure)
+		mysql_txn_begin(&log->txn, (struct slice){0}, slice_of(log->file, log->file_len),
+				r->pos);
+}
+
+void mysql_read_over(struct mysql_log *log)
+{
+	mysql_txn_end(&log->txn);
+	log->gtid_len = 0;
+	log->cause.len = 0;
+}
+
+enum mysql_outcome mysql_read_end(struct reading *r, const struct mysql_event *ev, const char *op,
+				  struct slice sql)
+{
+	static const uint32_t none[2];
+	struct mysql_txn *t = &r->log->txn;
+	if (t->open && (sql.len || (t->n && !t->marked))) {
+		struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
+		ctx->change = (struct change){.kind = CHANGE_END};
+		ctx->decoder = &r->p->decoder;
+		ctx->table = NULL;
+		ctx->op = op;
+		mysql_read_source(r, ctx, ev, (struct slice){0}, false);
+		struct frame_desc d = {.bytes = sql.len ? sql : ev->bytes, .body = sql};
+		if (!mysql_read_put(r, ctx, &d, none, true))
+			return MYSQL_FULL;
+	}
+	mysql_read_over(r->log);
+	return MYSQL_READ;
 }
 
 /* A whole event as a frame that says what is wrong with it. */
@@ -191,7 +245,7 @@ enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *
 		r->why = mysql_row_too_long;
 		return MYSQL_LOST;
 	}
-	return mysql_read_put(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
+	return mysql_read_put(r, ctx, &d, none, false) ? MYSQL_READ : MYSQL_FULL;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */
@@ -222,6 +276,14 @@ static void keep_rows(struct reading *r, const struct mysql_event *ev, struct sl
 	p->rows_inner = r->log->inner;
 }
 
+/* No change of the transaction follows the row before rows->data. */
+static bool is_last(const struct reading *r, const struct mysql_rows *rows)
+{
+	const struct mysql_txn *t = &r->log->txn;
+	return t->open && rows->data.len == 0 && (rows->flags & MYSQL_ROWS_STMT_END) &&
+	       (!t->begun || r->ahead == MYSQL_AHEAD_COMMITS);
+}
+
 static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *ev,
 				   struct mysql_event_ctx *ctx, struct mysql_known *k)
 {
@@ -233,7 +295,9 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 		if (row.bytes.len > frame_bytes_max(r->out)) {
 			r->why = mysql_row_too_long;
 			r->log->idx++;
-		} else if (!mysql_read_put(r, ctx, &d, row.len)) {
+			r->log->txn.n++;
+			r->log->txn.marked = false;
+		} else if (!mysql_read_put(r, ctx, &d, row.len, is_last(r, &ctx->rows))) {
 			keep_rows(r, ev, before);
 			return MYSQL_FULL;
 		}
@@ -258,7 +322,7 @@ static enum mysql_fault skip_rows(struct reading *r, struct mysql_event_ctx *ctx
 	return fault;
 }
 
-static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event *ev)
+static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *ev, bool *ret_ends)
 {
 	struct mysql_pool *p = r->p;
 	struct mysql_event_ctx *ctx;
@@ -268,9 +332,11 @@ static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event 
 		enum mysql_fault fault = mysql_rows_begin(ev, r->format, p->unpack, &ctx->rows);
 		if (fault != MYSQL_F_OK)
 			return mysql_read_dead(r, ev, mysql_fault_text(fault));
+		*ret_ends = ctx->rows.flags & MYSQL_ROWS_STMT_END;
 		if (ctx->rows.data.len == 0)
 			return MYSQL_READ;
 	}
+	*ret_ends = ctx->rows.flags & MYSQL_ROWS_STMT_END;
 	struct mysql_known *k = mysql_tables_find(p->tables, r->log->owner, ctx->rows.table_id);
 	if (!k) {
 		r->why = no_map;
@@ -284,12 +350,26 @@ static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event 
 		ctx->decoder = &p->decoder;
 		ctx->table = k->table;
 		ctx->change = mysql_table_change(k->table);
+		mysql_read_begin_alone(r);
 		mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
 		enum mysql_fault fault = skip_rows(r, ctx, k);
 		if (fault != MYSQL_F_OK)
 			return mysql_read_dead(r, ev, mysql_fault_text(fault));
 	}
 	return each_row(r, ev, ctx, k);
+}
+
+static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	bool ends = false;
+	enum mysql_outcome o = rows_of(r, ev, &ends);
+	if (o == MYSQL_FULL || !ends)
+		return o;
+	log->cause.len = 0;
+	if (!log->txn.begun && log->txn.open)
+		mysql_read_over(log);
+	return o;
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */
@@ -312,6 +392,7 @@ static enum mysql_outcome read_format(struct reading *r, const struct mysql_even
 	log->server_id = ev->server_id;
 	log->file_time = ev->time_s;
 	identify(log);
+	mysql_txn_end(&log->txn);
 	return MYSQL_READ;
 }
 
@@ -352,9 +433,63 @@ static enum mysql_outcome read_gtid(struct reading *r, const struct mysql_event 
 	struct mysql_gtid g;
 	enum mysql_fault fault = mysql_gtid_parse(ev, &g);
 	r->log->gtid_len = 0;
+	if (fault != MYSQL_F_OK) {
+		mysql_txn_lost(&r->log->txn);
+		return lost(r, mysql_fault_text(fault));
+	}
+	struct mysql_log *log = r->log;
+	log->gtid_len = mysql_gtid_text(&g, log->gtid);
+	mysql_txn_begin(&log->txn, slice_of(log->gtid, log->gtid_len),
+			slice_of(log->file, log->file_len), r->pos);
+	log->txn.begun = g.kind == MYSQL_GTID_MARIA && !g.standalone;
+	log->cause.len = 0;
+	return MYSQL_READ;
+}
+
+/* A transaction that stays prepared until an XA COMMIT somewhere behind, or is committed at once.
+ *
+ *     at once u8 | format u32 | len of gtrid u32 | len of bqual u32 | gtrid, bqual
+ */
+static enum mysql_outcome read_prepare(struct reading *r, const struct mysql_event *ev)
+{
+	static const char hex[] = "0123456789abcdef";
+	struct wire w = wire_of(ev->body);
+	bool at_once = wire_int(&w, 1);
+	uint64_t format = wire_int(&w, 4), len[2];
+	len[0] = wire_int(&w, 4);
+	len[1] = wire_int(&w, 4);
+	char text[2 * XID_PART_MAX * 2 + 64];
+	size_t n = put_lit((uint8_t *)text, "XA PREPARE ");
+	for (unsigned i = 0; i < 2; i++) {
+		struct slice part = wire_take(&w, len[i]);
+		if (w.bad || part.len > XID_PART_MAX)
+			return lost(r, mysql_fault_text(MYSQL_F_BODY));
+		n += put_lit((uint8_t *)text + n, "X'");
+		for (size_t k = 0; k < part.len; k++) {
+			text[n++] = hex[part.ptr[k] >> 4];
+			text[n++] = hex[part.ptr[k] & 15];
+		}
+		n += put_lit((uint8_t *)text + n, "',");
+	}
+	n += text_put_u64(text + n, format);
+	bool any = r->log->txn.n > 0;
+	return at_once ? mysql_read_end(r, ev, "commit", (struct slice){0})
+		       : mysql_read_end(r, ev, "prepare", slice_of(text, any ? n : 0));
+}
+
+/* What the server was told, for the rows that follow. */
+static enum mysql_outcome read_cause(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_cause *c = &r->log->cause;
+	struct slice sql;
+	if (!r->p->conf->query)
+		return MYSQL_READ;
+	enum mysql_fault fault = mysql_rows_query_parse(ev, &sql);
 	if (fault != MYSQL_F_OK)
 		return lost(r, mysql_fault_text(fault));
-	r->log->gtid_len = mysql_gtid_text(&g, r->log->gtid);
+	c->cut = sql.len > MYSQL_QUERY_MAX;
+	c->len = c->cut ? MYSQL_QUERY_MAX : sql.len;
+	memcpy(c->text, sql.ptr, c->len);
 	return MYSQL_READ;
 }
 
@@ -385,6 +520,13 @@ static enum mysql_outcome read_event(struct reading *r, const struct mysql_event
 		return read_gtid(r, ev);
 	case MYSQL_EV_TABLE_MAP:
 		return read_map(r, ev);
+	case MYSQL_EV_XID:
+		return mysql_read_end(r, ev, "commit", (struct slice){0});
+	case MYSQL_EV_XA_PREPARE:
+		return read_prepare(r, ev);
+	case MYSQL_EV_ROWS_QUERY:
+	case MYSQL_EV_ANNOTATE_ROWS:
+		return read_cause(r, ev);
 	case MYSQL_EV_QUERY:
 	case MYSQL_EV_QUERY_COMPRESSED:
 	case MYSQL_EV_EXECUTE_LOAD_QUERY:
@@ -426,6 +568,9 @@ static enum mysql_outcome read_payload(struct reading *r, const struct mysql_eve
 							   &p->inner_format, &one);
 		if (fault != MYSQL_F_OK)
 			return lost(r, mysql_fault_text(fault));
+		struct slice next = slice_from(p->payload, log->inner + one.size);
+		size_t needed;
+		r->ahead = mysql_ahead_event(next, &p->inner_format, &needed);
 		o = read_event(r, &one);
 		if (o == MYSQL_FULL)
 			return o;
@@ -449,10 +594,25 @@ static void ask_sum(struct mysql_log *log, struct slice event)
 	log->sums_known = true;
 }
 
-enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
-				   uint64_t off, struct frame_out *out, const char **ret_why)
+bool mysql_log_waits(const struct mysql_log *log, struct slice event)
 {
-	struct reading r = {.p = p, .log = log, .format = &log->format, .out = out, .off = off};
+	if (!log->txn.open || !log->txn.begun || mysql_event_op(event.ptr[4]) == MYSQL_OP_NONE)
+		return false;
+	size_t flags = MYSQL_EVENT_HEADER_LEN + (log->format.post_len[event.ptr[4]] == 6 ? 4 : 6);
+	return event.len >= flags + 2 && (wire_le16(event.ptr + flags) & MYSQL_ROWS_STMT_END);
+}
+
+enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
+				   const struct mysql_seen *seen, struct frame_out *out,
+				   const char **ret_why)
+{
+	struct reading r = {.p = p,
+			    .log = log,
+			    .format = &log->format,
+			    .out = out,
+			    .seen = seen,
+			    .ahead = seen->ahead};
+	uint64_t off = seen->off;
 	struct mysql_event ev;
 	bool again = log->serial != 0;
 	enum mysql_outcome o;

@@ -16,6 +16,7 @@
 #include "parsers/mysql/schema.h"
 #include "parsers/mysql/stream.h"
 #include "parsers/mysql/tables.h"
+#include "parsers/mysql/txn.h"
 
 #define MYSQL_LOGS           256
 #define MYSQL_FILE_NAME_MAX  255
@@ -23,8 +24,17 @@
 /* Beyond it a row is left out: what batches hold is sized by it (struct parser). */
 #define MYSQL_ROW_BYTES_MAX  (32u << 20)
 #define MYSQL_UNPACKED_BYTES (256u << 20)
-/* Five texts with every byte escaped, and numbers. */
-#define MYSQL_SOURCE_MAX     (6 * (2 * MYSQL_NAME_MAX + MYSQL_FILE_NAME_MAX) + 512)
+/* Texts with every byte escaped, and numbers. */
+#define MYSQL_SOURCE_MAX     (6 * (2 * MYSQL_NAME_MAX + MYSQL_FILE_NAME_MAX + MYSQL_TXID_MAX) + 512)
+/* So much of a statement is kept for the changes that it made. */
+#define MYSQL_QUERY_MAX      4096
+
+/* The statement behind the rows that follow. */
+struct mysql_cause {
+	bool cut;
+	size_t len; /* 0: none */
+	uint8_t text[MYSQL_QUERY_MAX];
+};
 
 struct mysql_log {
 	uint32_t owner; /* 0: free */
@@ -47,6 +57,8 @@ struct mysql_log {
 	uint64_t server;    /* which server it is: a hash of its address */
 	char gtid[MYSQL_GTID_TEXT_MAX];
 	size_t gtid_len;
+	struct mysql_txn txn;
+	struct mysql_cause cause;
 
 	/* The event at hand, when its frames did not all fit. */
 	uint64_t serial; /* 0: none */
@@ -58,22 +70,27 @@ struct mysql_log {
 /* What the frames of one event have in common. */
 struct mysql_event_ctx {
 	const struct mysql_decoder *decoder;
-	const struct mysql_table *table; /* NULL: a statement */
+	const struct mysql_table *table; /* NULL: no row */
 	struct mysql_rows rows;          /* `data` is not for extract */
 	struct change change;            /* for encoders */
 	uint8_t charset;                 /* of a statement: enum mysql_charset */
+	bool in_txn;                     /* its transaction is known: rows have an index there */
+	const char *op;                  /* of the end of a transaction */
 	uint64_t last_frame;             /* number of the last frame that points here, and 1 */
 	size_t source_len;
 	uint8_t source[MYSQL_SOURCE_MAX]; /* of record field source: all but the row's number */
 	size_t db_len;
 	uint8_t db[MYSQL_NAME_MAX + 1];
+	struct mysql_cause cause;
 };
 
 /* `aux` of a frame. */
 struct mysql_frame_ctx {
 	const struct mysql_event_ctx *event;
-	uint32_t len[2]; /* of the images */
-	uint32_t idx;
+	uint32_t len[2];   /* of the images */
+	uint32_t idx;      /* in the event */
+	uint32_t tx_index; /* in the transaction */
+	bool last;         /* of it */
 };
 
 struct mysql_pool;
@@ -97,11 +114,20 @@ enum mysql_outcome {
 	MYSQL_STRAY,  /* it is no event that can follow: find the next one */
 };
 
-/* Reads one whole event, and puts its frames. @off: where it (or its packet) begins in the session,
- * 0: not to be compared with those of other events.
- */
+/* How an event came. */
+struct mysql_seen {
+	uint64_t off; /* where it (or its packet) begins in the session; 0: not to be compared */
+	uint64_t time_ns;       /* when it was there to its end */
+	enum mysql_ahead ahead; /* what is behind it; asked for when mysql_log_waits */
+};
+
+/* Is the event behind this one needed to read it? */
+bool mysql_log_waits(const struct mysql_log *log, struct slice event);
+
+/* Reads one whole event, and puts its frames. */
 enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
-				   uint64_t off, struct frame_out *out, const char **ret_why);
+				   const struct mysql_seen *seen, struct frame_out *out,
+				   const char **ret_why);
 
 /* record.c */
 const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb);

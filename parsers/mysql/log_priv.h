@@ -20,8 +20,9 @@ struct reading {
 	const struct mysql_format *format;
 	struct frame_out *out;
 	uint64_t pos, end; /* of the event in its log */
-	uint64_t off;      /* and in the session; 0: not known */
-	const char *why;   /* something of it is lost */
+	const struct mysql_seen *seen;
+	enum mysql_ahead ahead; /* of the event at hand, or inside it */
+	const char *why;        /* something of it is lost */
 };
 
 /* Where a table map or statement stands, as schema.h has it. */
@@ -33,7 +34,19 @@ void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const str
 
 /* False when the burst is full. */
 bool mysql_read_put(struct reading *r, struct mysql_event_ctx *ctx, struct frame_desc *d,
-		    const uint32_t len[2]);
+		    const uint32_t len[2], bool last);
+
+/* A change that no transaction has begun for is one of its own. */
+void mysql_read_begin_alone(struct reading *r);
+
+/* The transaction is over: its GTID and its statements are not those of the next. */
+void mysql_read_over(struct mysql_log *log);
+
+/* The transaction ends with @ev, in this way: "commit". An event of its own, unless there is
+ * nothing to end, or its last change has said so already.
+ */
+enum mysql_outcome mysql_read_end(struct reading *r, const struct mysql_event *ev, const char *op,
+				  struct slice sql);
 
 /* A whole event as a frame that says what is wrong with it. */
 enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev,

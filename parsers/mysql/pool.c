@@ -124,6 +124,8 @@ void mysql_log_hole(struct mysql_pool *p, uint32_t owner, uint32_t next)
 			continue;
 		log->owner = next;
 		log->gtid_len = 0;
+		log->cause.len = 0;
+		mysql_txn_lost(&log->txn);
 		log->serial = log->inner = 0;
 		log->rows = log->idx = 0;
 		log->hole = log->unsure = true;

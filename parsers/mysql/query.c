@@ -1,28 +1,8 @@
 /* QUERY events: DDL, statements, and what begins and ends transactions. Contract: log_priv.h. */
 #include "parsers/mysql/log_priv.h"
 
-#include "dataplane/base/text.h"
 #include "parsers/mysql/ddl.h"
 #include "parsers/mysql/wire.h"
-
-/* BEGIN, COMMIT, SAVEPOINT and their like, and comments: they change no data. */
-static bool is_transaction(struct slice sql)
-{
-	static const char *const words[] = {
-		"begin", "commit",  "rollback", "savepoint", "release", "xa",     "start", "set",
-		"flush", "analyze", "optimize", "repair",    "grant",   "revoke", "use",   NULL};
-	while (sql.len && (sql.ptr[0] <= ' ' || sql.ptr[0] == '/'))
-		sql = slice_from(sql, 1);
-	if (sql.len == 0 || sql.ptr[0] == '#')
-		return true;
-	for (unsigned i = 0; words[i]; i++) {
-		size_t n = strlen(words[i]);
-		if (sql.len >= n && text_ieq(slice_of(sql.ptr, n), slice_str(words[i])) &&
-		    (sql.len == n || sql.ptr[n] <= ' ' || sql.ptr[n] == ';'))
-			return true;
-	}
-	return false;
-}
 
 /* Status variables of a QUERY, as far as they matter; an unknown one ends them.
  *
@@ -74,11 +54,14 @@ static void apply_ddl(struct reading *r, const struct mysql_event *ev, const str
 	mysql_ddl_apply(r->p->schema, &ddl, NULL);
 }
 
+/* Behind BEGIN it is one of several; else a transaction of its own, whose GTID may have come. */
 static enum mysql_outcome put_statement(struct reading *r, const struct mysql_event *ev,
 					const struct mysql_query *q, bool is_ddl)
 {
 	static const uint32_t none[2];
 	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
+	mysql_read_begin_alone(r);
+	bool last = r->log->txn.open && !r->log->txn.begun;
 	ctx->change = (struct change){.kind = is_ddl ? CHANGE_DDL : CHANGE_STATEMENT};
 	ctx->decoder = &r->p->decoder;
 	ctx->table = NULL;
@@ -91,7 +74,37 @@ static enum mysql_outcome put_statement(struct reading *r, const struct mysql_ev
 		r->why = mysql_row_too_long;
 		return MYSQL_LOST;
 	}
-	return mysql_read_put(r, ctx, &d, none) ? MYSQL_READ : MYSQL_FULL;
+	return mysql_read_put(r, ctx, &d, none, last) ? MYSQL_READ : MYSQL_FULL;
+}
+
+static void end_alone(struct mysql_log *log)
+{
+	if (log->txn.open && !log->txn.begun)
+		mysql_read_over(log);
+}
+
+static enum mysql_outcome read_ddl(struct reading *r, const struct mysql_event *ev,
+				   const struct mysql_query *q)
+{
+	enum mysql_outcome o = MYSQL_PASSED;
+	if (mysql_tables_wants_db(r->p->tables, q->db))
+		o = put_statement(r, ev, q, true);
+	if (o == MYSQL_FULL)
+		return o;
+	end_alone(r->log);
+	apply_ddl(r, ev, q);
+	return o;
+}
+
+static enum mysql_outcome read_statement(struct reading *r, const struct mysql_event *ev,
+					 const struct mysql_query *q)
+{
+	enum mysql_outcome o = MYSQL_PASSED;
+	if (r->p->conf->statements && mysql_tables_wants_db(r->p->tables, q->db))
+		o = put_statement(r, ev, q, false);
+	if (o != MYSQL_FULL)
+		end_alone(r->log);
+	return o;
 }
 
 enum mysql_outcome mysql_read_query(struct reading *r, const struct mysql_event *ev)
@@ -100,13 +113,32 @@ enum mysql_outcome mysql_read_query(struct reading *r, const struct mysql_event 
 	enum mysql_fault fault = mysql_query_parse(ev, r->format, r->p->unpack, &q);
 	if (fault != MYSQL_F_OK)
 		return mysql_read_dead(r, ev, mysql_fault_text(fault));
-	bool is_ddl = mysql_ddl_is(q.sql);
-	if (!is_ddl && is_transaction(q.sql))
+	if (mysql_ddl_is(q.sql))
+		return read_ddl(r, ev, &q);
+	struct mysql_txn *t = &r->log->txn;
+	switch (mysql_txn_word(q.sql)) {
+	case MYSQL_WORD_BEGIN:
+		if (t->begun) /* of the one before the end is missing */
+			mysql_read_over(r->log);
+		/* fall through */
+	case MYSQL_WORD_XA_BEGIN:
+		t->sure = true;
+		mysql_read_begin_alone(r);
+		t->begun = true;
 		return MYSQL_READ;
-	enum mysql_outcome o = MYSQL_PASSED;
-	if (mysql_tables_wants_db(r->p->tables, q.db) && (is_ddl || r->p->conf->statements))
-		o = put_statement(r, ev, &q, is_ddl);
-	if (is_ddl && o != MYSQL_FULL)
-		apply_ddl(r, ev, &q);
-	return o;
+	case MYSQL_WORD_COMMIT:
+		return mysql_read_end(r, ev, "commit", (struct slice){0});
+	case MYSQL_WORD_ROLLBACK:
+		return mysql_read_end(r, ev, "rollback", (struct slice){0});
+	case MYSQL_WORD_XA_COMMIT:
+		mysql_read_begin_alone(r);
+		return mysql_read_end(r, ev, "commit", q.sql);
+	case MYSQL_WORD_XA_ROLLBACK:
+		mysql_read_begin_alone(r);
+		return mysql_read_end(r, ev, "rollback", q.sql);
+	case MYSQL_WORD_OTHER:
+		return MYSQL_READ;
+	default:
+		return read_statement(r, ev, &q);
+	}
 }

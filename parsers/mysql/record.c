@@ -3,17 +3,20 @@
 #include "parsers/mysql/pool.h"
 
 const struct field_def mysql_fields[] = {
-	[CHANGE_OP] = {"op", VAL_STR,
-		       "c, u or d: a row was inserted, updated or deleted; ddl; statement"},
+	[CHANGE_OP] =
+		{"op", VAL_STR,
+		 "c, u or d: a row was inserted, updated or deleted; ddl; statement; commit, "
+		 "rollback, prepare: a transaction ended so, where its last change did not tell"},
 	[CHANGE_DB] = {"db", VAL_STR, "of ddl and statement: the current database"},
-	[CHANGE_SQL] = {"sql", VAL_STR, "of ddl and statement: its text"},
+	[CHANGE_SQL] = {"sql", VAL_STR, "of ddl and statement: its text; of XA: the statement"},
 	[CHANGE_BEFORE] = {"before", VAL_JSON, "columns of the row before the change, or null"},
 	[CHANGE_AFTER] = {"after", VAL_JSON, "columns of the row after the change, or null"},
 	[CHANGE_SOURCE] =
 		{"source", VAL_JSON,
 		 "where the change stands: db, table, server_id, file, pos, row, gtid, "
-		 "ts_ms; unnamed: the names of the columns are not known; unsure: they are "
-		 "those of before a hole in the capture"},
+		 "ts_ms; txid, tx_index, last: its transaction, its place there from 0, true on "
+		 "the last one; query: its statement (option query); unnamed: the names of the "
+		 "columns are not known; unsure: they are those of before a hole in the capture"},
 	{NULL},
 };
 
@@ -61,23 +64,45 @@ static const char *set_image(struct rec_builder *rb, unsigned i, const struct my
 	return NULL;
 }
 
+static char *put_lit(char *o, const char *text)
+{
+	size_t len = strlen(text);
+	memcpy(o, text, len);
+	return o + len;
+}
+
+/* The statement behind a change; what the option asked for. */
+static char *put_cause(char *o, const struct mysql_cause *c)
+{
+	bool invalid = false;
+	if (c->len == 0)
+		return o;
+	o = put_lit(o, ",\"query\":\"");
+	o += json_text_put((uint8_t *)o, c->text, c->len, &invalid);
+	return put_lit(o, c->cut ? "\",\"query_cut\":true" : "\"");
+}
+
 static void set_source(struct rec_builder *rb, const struct mysql_frame_ctx *fc, bool invalid)
 {
 	const struct mysql_event_ctx *ev = fc->event;
 	struct mysql_out out = begin_json(rb);
-	if (out.cap < ev->source_len + 64) {
+	if (out.cap < ev->source_len + JSON_TEXT_FACTOR * ev->cause.len + 192) {
 		rb->full = true;
 		return;
 	}
 	memcpy(out.buf, ev->source, ev->source_len);
 	char *o = (char *)out.buf + ev->source_len;
-	memcpy(o, ",\"row\":", 7);
-	o += 7;
-	o += text_put_u64(o, fc->idx);
-	if (invalid) {
-		memcpy(o, ",\"invalid_text\":true", 20);
-		o += 20;
+	if (ev->in_txn) {
+		o = put_lit(o, ",\"tx_index\":");
+		o += text_put_u64(o, fc->tx_index);
 	}
+	if (fc->last)
+		o = put_lit(o, ",\"last\":true");
+	o = put_cause(o, &ev->cause);
+	o = put_lit(o, ",\"row\":");
+	o += text_put_u64(o, fc->idx);
+	if (invalid)
+		o = put_lit(o, ",\"invalid_text\":true");
 	*o++ = '}';
 	out.len = (size_t)(o - (char *)out.buf);
 	rec_set(rb, CHANGE_SOURCE, end_json(rb, &out));
@@ -137,12 +162,23 @@ static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
 	set_source(rb, fc, invalid);
 }
 
+static void read_end(const struct mysql_frame_ctx *fc, struct slice sql, struct rec_builder *rb)
+{
+	if (sql.len)
+		rec_set(rb, CHANGE_SQL, put_text(rb, sql));
+	rec_set(rb, CHANGE_OP, put_text(rb, slice_str(fc->event->op)));
+	set_source(rb, fc, false);
+}
+
 const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
 	const struct mysql_frame_ctx *fc = f->aux;
 	rb->change = &fc->event->change;
 	if (fc->event->change.kind == CHANGE_ROW)
 		return read_row(fc, f->body, rb);
-	read_statement(fc, f->body, rb);
+	if (fc->event->change.kind == CHANGE_END)
+		read_end(fc, f->body, rb);
+	else
+		read_statement(fc, f->body, rb);
 	return NULL;
 }

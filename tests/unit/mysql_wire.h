@@ -116,13 +116,15 @@ static inline void wire_map(struct wire_rig *w, uint8_t id, const char *name)
 	wire_event(w, MYSQL_EV_TABLE_MAP, 0, body, n + len + sizeof(tail));
 }
 
-/* @n rows (first, "v"), (first + 1, "v"), ... of table @id. */
-static inline void wire_rows(struct wire_rig *w, uint8_t id, uint32_t first, unsigned n)
+/* @n rows (first, "v"), (first + 1, "v"), ... of table @id. @flags: 1 when the statement ends. */
+static inline void wire_rows_flags(struct wire_rig *w, uint8_t id, uint32_t first, unsigned n,
+				   uint8_t flags)
 {
 	static uint8_t body[WIRE_BYTES];
 	static const uint8_t head[] = {0, 0, 0, 0, 0, 1, 0, 2, 0, 2, 3};
 	body[0] = id;
 	memcpy(body + 1, head, sizeof(head));
+	body[6] = flags;
 	size_t len = 1 + sizeof(head);
 	for (uint32_t i = 0; i < n; i++, len += 7) {
 		uint32_t v = first + i;
@@ -134,6 +136,11 @@ static inline void wire_rows(struct wire_rig *w, uint8_t id, uint32_t first, uns
 	wire_event(w, MYSQL_EV_WRITE_ROWS_V2, 0, body, len);
 }
 
+static inline void wire_rows(struct wire_rig *w, uint8_t id, uint32_t first, unsigned n)
+{
+	wire_rows_flags(w, id, first, n, 1);
+}
+
 static inline void wire_query(struct wire_rig *w, const char *db, const char *sql)
 {
 	uint8_t body[512] = {0};
@@ -143,6 +150,21 @@ static inline void wire_query(struct wire_rig *w, const char *db, const char *sq
 	n += len + 1;
 	memcpy(body + n, sql, strlen(sql));
 	wire_event(w, MYSQL_EV_QUERY, 0, body, n + strlen(sql));
+}
+
+/* GTID 00000000-0000-0000-0000-000000000007:@number, or an anonymous one for 0. */
+static inline void wire_gtid(struct wire_rig *w, uint64_t number)
+{
+	uint8_t body[25] = {1};
+	body[16] = 7;
+	memcpy(body + 17, &number, 8);
+	wire_event(w, number ? MYSQL_EV_GTID : MYSQL_EV_ANONYMOUS_GTID, 0, body, sizeof(body));
+}
+
+static inline void wire_xid(struct wire_rig *w)
+{
+	static const uint8_t xid[8] = {5};
+	wire_event(w, MYSQL_EV_XID, 0, xid, sizeof(xid));
 }
 
 /* --- Packets ---------------------------------------------------------------------------------- */
@@ -242,6 +264,12 @@ static inline void wire_insert(struct wire_rig *w, uint8_t id, const char *name,
 	wire_map(w, id, name);
 	wire_send(w);
 	wire_rows(w, id, first, n);
+	wire_send(w);
+}
+
+static inline void wire_statement(struct wire_rig *w, const char *sql)
+{
+	wire_query(w, "shop", sql);
 	wire_send(w);
 }
 

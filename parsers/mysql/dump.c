@@ -1,0 +1,359 @@
+/* The events of a dump, in packets or compressed packets, and those of a log file. Contract:
+ * session.h. */
+#include "parsers/mysql/session.h"
+
+#include "parsers/mysql/wire.h"
+
+static const char bad_squeeze[] = "behind a hole: before the next compressed packet";
+static const char forgotten[] = "half of an event whose memory went to other sessions";
+static const char searching[] = "behind a hole, or joined late: before the next event";
+static const char no_event[] = "not an event, where one should begin";
+
+struct mysql_log *mysql_session_log(const struct work *w)
+{
+	struct mysql_log *log = mysql_log_of(w->pool, w->st->owner, &w->st->log_slot);
+	log->no_sums = w->st->no_sums;
+	if (log->server)
+		return log;
+	log->server = 0xcbf29ce484222325ull ^ w->in->port[1];
+	for (unsigned i = 0; i < sizeof(w->in->addr[1]); i++)
+		log->server = (log->server ^ w->in->addr[1][i]) * 0x100000001b3ull;
+	return log;
+}
+
+void mysql_session_anew(struct work *w)
+{
+	struct mysql_state *st = w->st;
+	struct mysql_stream *s =
+		st->owner ? mysql_stream_of(w->pool->streams, st->owner, false) : NULL;
+	if (s)
+		mysql_stream_give_back(s);
+	uint32_t before = st->owner;
+	st->owner = mysql_pool_owner(w->pool);
+	if (before)
+		mysql_log_hole(w->pool, before, st->owner);
+	st->fed = st->lent = false;
+}
+
+void mysql_session_find(struct work *w)
+{
+	w->st->resync = true;
+	w->st->budget = MYSQL_SCAN_BUDGET;
+	mysql_session_anew(w);
+}
+
+/* --- Packets ---------------------------------------------------------------------- */
+
+/* @n bytes are lost; or, where @n is 0, something of the unit in the stream. */
+static enum step lose(struct work *w, size_t n, const char *why)
+{
+	if (n == 0)
+		w->st->unit_lost = why;
+	return skip(w, n, why);
+}
+
+/* What stands behind the packet with this payload, where that matters for it. MORE only where more
+ * may come.
+ */
+static enum mysql_ahead look_ahead(const struct work *w, struct slice payload, struct slice behind,
+				   size_t *ret_needed)
+{
+	struct slice event;
+	if (!mysql_packet_event(payload, &event) || !mysql_event_op(event.ptr[4]))
+		return MYSQL_AHEAD_UNKNOWN;
+	const struct mysql_log *log = mysql_session_log(w);
+	if (!mysql_log_waits(log, event))
+		return MYSQL_AHEAD_UNKNOWN;
+	enum mysql_ahead ahead = mysql_ahead_packet(behind, &log->format, ret_needed);
+	return ahead == MYSQL_AHEAD_MORE && !may_wait(w) ? MYSQL_AHEAD_UNKNOWN : ahead;
+}
+
+static void note_held(struct work *w)
+{
+	if (!w->st->held_ns)
+		w->st->held_ns = w->in->time_ns;
+}
+
+/* The event at the front waits for what stands behind it. */
+static enum step hold(struct work *w, size_t needed)
+{
+	note_held(w);
+	return more(w, needed);
+}
+
+/* Gives an event to the log. Its time is that of its last byte, also where it waited since. */
+static enum mysql_outcome read_event(struct work *w, struct slice event, uint64_t off,
+				     enum mysql_ahead ahead, const char **ret_why)
+{
+	struct mysql_state *st = w->st;
+	struct mysql_seen seen = {
+		.off = off, .time_ns = st->held_ns ? st->held_ns : w->in->time_ns, .ahead = ahead};
+	enum mysql_outcome o =
+		mysql_log_event(w->pool, mysql_session_log(w), event, &seen, w->out, ret_why);
+	if (o != MYSQL_FULL)
+		st->held_ns = 0;
+	return o;
+}
+
+/* Reads the payload of a packet of the dump. @n: the bytes it stands for, 0 in the stream. What is
+ * no event at all before the first one is the rest of another answer.
+ */
+static enum step on_payload(struct work *w, struct slice payload, size_t n, enum mysql_ahead ahead,
+			    bool *ret_done)
+{
+	struct mysql_state *st = w->st;
+	struct slice event;
+	const char *why = NULL;
+	*ret_done = true;
+	if (!mysql_packet_event(payload, &event)) {
+		bool ends = payload.len > 0 && (payload.ptr[0] == 0xff || payload.ptr[0] == 0xfe);
+		if (st->had_event && ends)
+			st->dump = st->had_event = false;
+		if (st->had_event && payload.len > MYSQL_EVENT_HEADER_LEN) {
+			mysql_session_find(w);
+			return lose(w, n, no_event);
+		}
+		if (!st->dump && !st->may_dump)
+			st->server = SERVER_ANSWERS;
+		return pass(w, n);
+	}
+	st->had_event = true;
+	uint64_t off = n ? w->in->stream_off + w->r.consumed : 0;
+	switch (read_event(w, event, off, ahead, &why)) {
+	case MYSQL_FULL:
+		*ret_done = false;
+		w->r.status = PARSE_OK;
+		return STEP_STOP;
+	case MYSQL_LOST:
+		return lose(w, n, why);
+	case MYSQL_PASSED:
+		return pass(w, n);
+	default:
+		return take(w, n);
+	}
+}
+
+static enum step plain_event(struct work *w, struct slice s)
+{
+	size_t whole = MYSQL_PACKET_HEADER + wire_le24(s.ptr), needed;
+	bool done;
+	if (s.len < whole)
+		return more(w, whole);
+	struct slice payload = slice_of(s.ptr + MYSQL_PACKET_HEADER, whole - MYSQL_PACKET_HEADER);
+	enum mysql_ahead ahead = look_ahead(w, payload, slice_from(s, whole), &needed);
+	if (ahead == MYSQL_AHEAD_MORE)
+		return hold(w, whole + needed);
+	return on_payload(w, payload, whole, ahead, &done);
+}
+
+/* Looks for an event in bytes of the stream, those that compressed packets held. */
+static enum step drain_find(struct work *w, struct mysql_stream *stream)
+{
+	struct mysql_state *st = w->st;
+	size_t at, needed;
+	struct mysql_scan_how how = {.packets = true, .budget = &st->budget};
+	enum mysql_scan found = mysql_scan(mysql_stream_bytes(stream), &how, &at, &needed);
+	mysql_stream_skip(stream, at);
+	if (at)
+		lose(w, 0, searching);
+	st->resync = found != MYSQL_SCAN_FOUND;
+	return found == MYSQL_SCAN_FOUND ? STEP_ON : STEP_STOP;
+}
+
+/* Reads the packets that stand whole in the stream. STOP: the burst is full. *ret_waits: the first
+ * one waits for the one behind it.
+ */
+static enum step drain(struct work *w, struct mysql_stream *stream, bool *ret_waits)
+{
+	struct slice payload;
+	size_t needed;
+	bool done;
+	*ret_waits = false;
+	for (;;) {
+		if (w->st->resync && drain_find(w, stream) == STEP_STOP)
+			return STEP_ON;
+		if (!mysql_stream_payload(stream, &payload))
+			return STEP_ON;
+		struct slice behind =
+			slice_from(mysql_stream_bytes(stream), MYSQL_PACKET_HEADER + payload.len);
+		enum mysql_ahead ahead = look_ahead(w, payload, behind, &needed);
+		*ret_waits = ahead == MYSQL_AHEAD_MORE;
+		if (*ret_waits)
+			return STEP_ON;
+		uint32_t owner = w->st->owner;
+		if (on_payload(w, payload, 0, ahead, &done) == STEP_STOP && !done)
+			return STEP_STOP;
+		if (w->st->owner != owner) /* it was no event, and the stream is gone */
+			return STEP_ON;
+		mysql_stream_drop(stream);
+	}
+}
+
+/* Bytes of the packet, or compressed packet, that begins here: those of its header, if it is cut.
+ */
+static size_t unit_bytes(const struct work *w, struct slice s)
+{
+	size_t head = w->st->squeeze != MYSQL_PLAIN ? MYSQL_SQUEEZED_HEADER : MYSQL_PACKET_HEADER;
+	return s.len < head ? head : head + wire_le24(s.ptr);
+}
+
+/* Puts the unit at the front into the stream, once. NULL, or why not. */
+static const char *feed(struct work *w, struct mysql_stream *stream, struct slice unit)
+{
+	struct mysql_state *st = w->st;
+	struct mysql_streams *ss = w->pool->streams;
+	if (!stream)
+		return forgotten;
+	if (st->fed)
+		return NULL;
+	st->fed = st->lent = true;
+	return st->squeeze != MYSQL_PLAIN ? mysql_stream_add_squeezed(ss, stream, st->squeeze, unit)
+					  : mysql_stream_add(stream, unit);
+}
+
+/* The unit at the front goes into the stream, once; it is consumed when all that it completes has
+ * been read. An event that waits for the next one waits with it, so that something is left to be
+ * called for when nothing follows.
+ */
+static enum step streamed(struct work *w, struct slice s)
+{
+	struct mysql_state *st = w->st;
+	struct mysql_streams *ss = w->pool->streams;
+	size_t whole = unit_bytes(w, s);
+	bool waits;
+	if (s.len < whole)
+		return more(w, whole);
+	struct mysql_stream *stream = mysql_stream_of(ss, st->owner, !st->fed && !st->lent);
+	const char *why = feed(w, stream, slice_of(s.ptr, whole));
+	if (why) {
+		mysql_session_find(w);
+		return skip(w, whole, why);
+	}
+	if (drain(w, stream, &waits) == STEP_STOP)
+		return STEP_STOP;
+	struct slice next = slice_from(s, whole);
+	if (waits && next.len < unit_bytes(w, next))
+		return hold(w, whole + unit_bytes(w, next));
+	if (waits)
+		note_held(w);
+	st->fed = false;
+	stream = mysql_stream_of(ss, st->owner, false);
+	if (stream && mysql_stream_bytes(stream).len == 0) {
+		mysql_stream_give_back(stream);
+		st->lent = false;
+	}
+	why = st->unit_lost;
+	st->unit_lost = NULL;
+	return why ? skip(w, whole, why) : take(w, whole);
+}
+
+/* Behind a hole in compressed packets: the next one that decompresses. Stored ones are too like
+ * anything else to be told.
+ */
+static enum step find_squeezed(struct work *w, struct slice s)
+{
+	struct mysql_state *st = w->st;
+	struct mysql_streams *ss = w->pool->streams;
+	size_t n = 0;
+	for (; s.len - n >= MYSQL_SQUEEZED_HEADER + 2; n++, mysql_scan_refill(&st->budget)) {
+		const uint8_t *p = s.ptr + n;
+		size_t len = wire_le24(p), before = wire_le24(p + 4);
+		if (before < len || len < 8 || p[7] != (st->squeeze == MYSQL_ZSTD ? 0x28 : 0x78) ||
+		    (st->squeeze == MYSQL_ZLIB && (p[7] << 8 | p[8]) % 31))
+			continue;
+		if (s.len - n < MYSQL_SQUEEZED_HEADER + len) {
+			if (may_wait(w))
+				break;
+			continue;
+		}
+		if (st->budget < before)
+			continue;
+		st->budget -= before;
+		struct mysql_stream *t = mysql_stream_of(ss, mysql_pool_owner(w->pool), true);
+		struct slice packet = slice_of(p, MYSQL_SQUEEZED_HEADER + len);
+		const char *why = mysql_stream_add_squeezed(ss, t, st->squeeze, packet);
+		mysql_stream_give_back(t);
+		if (why)
+			continue;
+		st->realign = false;
+		return skip(w, n, bad_squeeze);
+	}
+	if (n)
+		return skip(w, n, bad_squeeze);
+	if (!may_wait(w))
+		return skip(w, s.len, bad_squeeze);
+	size_t needed = MYSQL_SQUEEZED_HEADER + 2;
+	return more(w, s.len < needed ? needed : MYSQL_SQUEEZED_HEADER + wire_le24(s.ptr));
+}
+
+/* Behind a hole: the next event. */
+static enum step find_event(struct work *w, struct slice s, bool packets)
+{
+	struct mysql_state *st = w->st;
+	size_t at, needed;
+	struct mysql_scan_how how = {
+		.packets = packets, .last = !may_wait(w), .budget = &st->budget};
+	enum mysql_scan found = mysql_scan(s, &how, &at, &needed);
+	if (found == MYSQL_SCAN_FOUND) {
+		st->resync = false;
+		return skip(w, at, searching);
+	}
+	skip(w, at, searching);
+	return found == MYSQL_SCAN_MORE ? more(w, needed) : STEP_ON;
+}
+
+enum step mysql_server_events(struct work *w, struct slice s)
+{
+	struct mysql_state *st = w->st;
+	if (st->squeeze != MYSQL_PLAIN) {
+		if (st->realign)
+			return find_squeezed(w, s);
+		return s.len < MYSQL_SQUEEZED_HEADER ? more(w, MYSQL_SQUEEZED_HEADER)
+						     : streamed(w, s);
+	}
+	if (st->resync)
+		return find_event(w, s, true);
+	if (st->lent || wire_le24(s.ptr) == MYSQL_PACKET_MAX)
+		return streamed(w, s);
+	return plain_event(w, s);
+}
+
+/* --- A file ----------------------------------------------------------------------------------- */
+
+enum step mysql_file_step(struct work *w)
+{
+	struct mysql_state *st = w->st;
+	struct slice s = rest_of(w);
+	const char *why = NULL;
+	if (st->resync)
+		return find_event(w, s, false);
+	if (s.len < MYSQL_EVENT_HEADER_LEN)
+		return more(w, MYSQL_EVENT_HEADER_LEN);
+	uint32_t size = wire_le32(s.ptr + 9);
+	if (size < MYSQL_EVENT_HEADER_LEN || size > MYSQL_STREAM_BYTES) {
+		mysql_session_find(w);
+		return skip(w, 1, no_event);
+	}
+	if (s.len < size)
+		return more(w, size);
+	const struct mysql_log *log = mysql_session_log(w);
+	struct slice event = slice_of(s.ptr, size);
+	enum mysql_ahead ahead = MYSQL_AHEAD_UNKNOWN;
+	size_t needed;
+	if (mysql_log_waits(log, event))
+		ahead = mysql_ahead_event(slice_from(s, size), &log->format, &needed);
+	if (ahead == MYSQL_AHEAD_MORE && may_wait(w))
+		return hold(w, size + needed);
+	uint64_t off = w->in->stream_off + w->r.consumed;
+	switch (read_event(w, event, off, ahead, &why)) {
+	case MYSQL_FULL:
+		w->r.status = PARSE_OK;
+		return STEP_STOP;
+	case MYSQL_LOST:
+		return skip(w, size, why);
+	case MYSQL_PASSED:
+		return pass(w, size);
+	default:
+		return take(w, size);
+	}
+}
