@@ -524,10 +524,12 @@ static void report_sources(const struct topology *t, const struct worker *w, str
 	report_frame(t, w, (unsigned)t->conf->n_sources, r);
 }
 
-#define PORT_COLS(X)                                           \
-	X(IN, received, "packets from the card or the kernel") \
-	X(OUT, taken, "handed to capture")                     \
-	X(MISSED, missed, "lost before us, by the card's or the kernel's own count")
+#define PORT_COLS(X)                                                                        \
+	X(IN, received, "packets from the card or the kernel")                              \
+	X(OUT, taken, "handed to capture")                                                  \
+	X(MISSED, missed, "lost before us, by the card's or the kernel's own count")        \
+	X(INFO, unstamped, "the card's stamp was missing, or no time: the host's is taken") \
+	X(INFO, clock_steps, "the card's clock, or the host's, was set")
 #define PORT_COL(kind, name, help) PORT_##name,
 enum { PORT_COLS(PORT_COL) PORT_N_COLS };
 LEDGER_DEFINE(port, "port", "packets", PORT_COLS);
@@ -537,7 +539,12 @@ static void report_port(const struct worker *w, struct report *r)
 	const struct capture_stats *st = worker_capture_stats(w);
 	uint64_t n = atomic_load(&st->packets);
 	uint64_t row[PORT_N_COLS] = {
-		[PORT_received] = n, [PORT_taken] = n, [PORT_missed] = atomic_load(&st->missed)};
+		[PORT_received] = n,
+		[PORT_taken] = n,
+		[PORT_missed] = atomic_load(&st->missed),
+		[PORT_unstamped] = atomic_load(&st->unstamped),
+		[PORT_clock_steps] = atomic_load(&st->clock_steps),
+	};
 	report_add(r, &port_ledger, "", row);
 }
 

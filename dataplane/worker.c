@@ -177,6 +177,7 @@ int worker_run(struct worker *w)
 			worker_turn(w, (unsigned)n);
 		}
 	}
+	capture_settle(w->conf.capture);
 	worker_finish(w);
 	mem_seal(false);
 	return w->n_errors ? -EIO : 0;

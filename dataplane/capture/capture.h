@@ -20,6 +20,8 @@ struct capture_stats {
 	_Atomic uint64_t bytes;       /* read from the file (compressed bytes), or received */
 	_Atomic uint64_t bytes_total; /* size of all files; 0 when unknown */
 	_Atomic uint64_t missed;      /* lost before us, by the card's or the kernel's own count */
+	_Atomic uint64_t unstamped;   /* of packets: the card's stamp was missing, or no time */
+	_Atomic uint64_t clock_steps; /* the card's clock, or the host's, was set */
 };
 
 struct capture;
@@ -31,6 +33,8 @@ struct capture_ops {
 	 * text with file and offset, and what was handed out before stays true.
 	 */
 	int (*receive)(struct capture *c, struct pkt_raw *out);
+	/* No receive will follow: counts what was lost until now. NULL: nothing to count. */
+	void (*settle)(struct capture *c);
 	void (*close)(struct capture *c); /* frees c too; accepts NULL */
 };
 
@@ -43,6 +47,12 @@ struct capture {
 static inline int capture_receive(struct capture *c, struct pkt_raw *out)
 {
 	return c->ops->receive(c, out);
+}
+
+static inline void capture_settle(struct capture *c)
+{
+	if (c->ops->settle)
+		c->ops->settle(c);
 }
 
 static inline void capture_close(struct capture *c)

@@ -1,7 +1,9 @@
+#define ALLOW_EXPERIMENTAL_API /* DPDK 22.11: rte_eth_read_clock */
 #include "dataplane/capture/port.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_bus_vdev.h>
 #include <rte_config.h>
@@ -11,6 +13,7 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
 #define RX_DESCRIPTORS 1024
@@ -26,7 +29,10 @@ struct port {
 	uint16_t id;
 	unsigned index;
 	unsigned n_queues;
-	int timestamp_offset;
+	int stamp_offset; /* -1: the card stamps nothing */
+	uint64_t stamp_flag;
+	struct stamp stamp;
+	bool stamp_read; /* its clock could be read, and stamp says what it is */
 	bool started;
 	struct rte_mempool *pool;
 	struct rte_eth_dev_info info;
@@ -112,7 +118,7 @@ static int configure(struct port *p, struct err *e)
 		return err_set(e, rc, "port %s: cannot set up %u queues: %s", p->device,
 			       p->n_queues, rte_strerror(-rc));
 	if (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TIMESTAMP)
-		rte_mbuf_dyn_rx_timestamp_register(&p->timestamp_offset, NULL);
+		rte_mbuf_dyn_rx_timestamp_register(&p->stamp_offset, &p->stamp_flag);
 	return 0;
 }
 
@@ -124,7 +130,7 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	p->id = RTE_MAX_ETHPORTS;
 	p->index = index;
 	p->n_queues = conf->n_queues ? conf->n_queues : 1;
-	p->timestamp_offset = -1;
+	p->stamp_offset = -1;
 	complete_device(conf->device, p->device, sizeof(p->device));
 	int rc = attach(p, e);
 	if (rc == 0 && (rc = rte_eth_dev_info_get(p->id, &p->info)) < 0)
@@ -150,10 +156,29 @@ int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e
 		.port_id = p->id,
 		.queue_id = (uint16_t)q,
 		.index = (uint16_t)p->index,
-		.timestamp_offset = p->timestamp_offset,
 		.account = q == 0,
+		.stamp_offset = p->stamp_offset,
+		.stamp_flag = p->stamp_flag,
+		.stamp = &p->stamp,
 	};
 	return rx_open(&conf, ret_c, e);
+}
+
+/* What the card stamps with. A clock that cannot be read is taken for one of nanoseconds; each
+ * stamp is held against the host's clock.
+ */
+static void read_clock(struct port *p)
+{
+	uint64_t ticks[2], ns[2];
+	p->stamp.kind = STAMP_NS;
+	for (unsigned i = 0; i < 2; i++) {
+		if (rte_eth_read_clock(p->id, &ticks[i]) < 0)
+			return;
+		ns[i] = clock_wall_ns();
+		usleep(i == 0 ? STAMP_READ_FIRST_NS / 1000 : 0);
+	}
+	p->stamp_read = true;
+	p->stamp = stamp_of_readings(ticks[0], ns[0], ticks[1], ns[1]);
 }
 
 int port_start(struct port *p, struct err *e)
@@ -162,6 +187,8 @@ int port_start(struct port *p, struct err *e)
 	if (rc < 0)
 		return err_set(e, rc, "port %s: cannot start: %s", p->device, rte_strerror(-rc));
 	p->started = true;
+	if (p->stamp_offset >= 0)
+		read_clock(p);
 	/* A mirror's packets are addressed to others. Some virtual devices cannot, and need not. */
 	rc = rte_eth_promiscuous_enable(p->id);
 	if (rc < 0 && rc != -ENOTSUP)
@@ -182,11 +209,27 @@ void port_close(struct port *p)
 	mem_free(p);
 }
 
+static void describe_stamps(const struct port *p, char *out, size_t cap)
+{
+	if (p->stamp_offset < 0)
+		snprintf(out, cap, "the host");
+	else if (p->stamp.kind == STAMP_NONE)
+		snprintf(out, cap, "the host, since the card's clock makes no sense");
+	else if (p->stamp.kind == STAMP_TICKS)
+		snprintf(out, cap, "the card, whose clock has %.3f MHz",
+			 1e3 / p->stamp.ns_per_tick);
+	else
+		snprintf(out, cap, "the card, in nanoseconds%s",
+			 p->stamp_read ? "" : " as far as can be told");
+}
+
 void port_describe(const struct port *p, char *out, size_t cap)
 {
 	struct rte_eth_link link = {0};
 	rte_eth_link_get_nowait(p->id, &link);
-	snprintf(out, cap, "port %s: driver %s, link %s, %u queue%s, time stamps by %s", p->device,
-		 p->info.driver_name, link.link_status ? "up" : "down", p->n_queues,
-		 p->n_queues == 1 ? "" : "s", p->timestamp_offset >= 0 ? "the card" : "the host");
+	int n = snprintf(out, cap, "port %s: driver %s, link %s, %u queue%s, time stamps by ",
+			 p->device, p->info.driver_name, link.link_status ? "up" : "down",
+			 p->n_queues, p->n_queues == 1 ? "" : "s");
+	if (n > 0 && (size_t)n < cap)
+		describe_stamps(p, out + n, cap - (size_t)n);
 }

@@ -11,6 +11,7 @@
 #define SL_CAPTURE_PORT_H
 
 #include "dataplane/capture/capture.h"
+#include "dataplane/capture/stamp.h"
 
 struct port_conf {
 	const char *device;
@@ -37,9 +38,11 @@ void port_describe(const struct port *p, char *out, size_t cap);
 /* rx.c */
 struct rx_queue_conf {
 	uint16_t port_id, queue_id;
-	uint16_t index;       /* pkt_raw.port */
-	int timestamp_offset; /* of the mbuf's dynamic field, or -1 */
-	bool account;         /* this queue reports the port's own losses */
+	uint16_t index;            /* pkt_raw.port */
+	bool account;              /* this queue reports the port's own losses */
+	int stamp_offset;          /* of the mbuf's dynamic field, or -1: the card stamps nothing */
+	uint64_t stamp_flag;       /* of ol_flags: the field is filled in */
+	const struct stamp *stamp; /* borrowed: as it is when the queue is first read */
 };
 int rx_open(const struct rx_queue_conf *conf, struct capture **ret_c, struct err *e);
 

@@ -1,3 +1,4 @@
+#define ALLOW_EXPERIMENTAL_API /* DPDK 22.11: rte_eth_read_clock */
 #include <rte_config.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -7,20 +8,17 @@
 #include "dataplane/capture/port.h"
 
 /* The card's own count of losses is read this often, in receives: it may cost a system call. */
-#define STATS_EVERY        4096
-
-/* Many cards stamp with ticks of a clock of their own, not with time: what is further than this
- * from the host's clock is no time since 1970, and the host's is taken.
- */
-#define STAMP_APART_NS_MAX 1000000000ull
+#define STATS_EVERY 4096
 
 struct rx {
 	struct capture c;
 	struct rx_queue_conf conf;
 	struct rte_mbuf *mbufs[PKT_BURST];
 	uint16_t n_mbufs;
+	struct stamp stamp;
 	uint64_t number;
 	uint32_t receives;
+	bool begun;
 };
 
 static void read_losses(struct rx *rx)
@@ -31,13 +29,30 @@ static void read_losses(struct rx *rx)
 				      memory_order_relaxed);
 }
 
-static uint64_t stamp_of(const struct rx *rx, const struct rte_mbuf *m, uint64_t burst_ns)
+/* Ticks are held against the host's clock now and then, before a burst is looked at. */
+static void read_clock(struct rx *rx)
 {
-	if (rx->conf.timestamp_offset < 0)
-		return burst_ns;
-	uint64_t ns = *RTE_MBUF_DYNFIELD(m, rx->conf.timestamp_offset, const uint64_t *);
-	uint64_t apart_ns = ns > burst_ns ? ns - burst_ns : burst_ns - ns;
-	return apart_ns < STAMP_APART_NS_MAX ? ns : burst_ns;
+	uint64_t ticks;
+	if (!rx->begun)
+		rx->stamp = *rx->conf.stamp;
+	rx->begun = true;
+	if (rx->stamp.kind != STAMP_TICKS ||
+	    clock_wall_ns() - rx->stamp.read_ns < STAMP_READ_EVERY_NS ||
+	    rte_eth_read_clock(rx->conf.port_id, &ticks) < 0)
+		return;
+	if (!stamp_read(&rx->stamp, ticks, clock_wall_ns()))
+		atomic_fetch_add_explicit(&rx->c.stats.clock_steps, 1, memory_order_relaxed);
+}
+
+static uint64_t time_of(struct rx *rx, const struct rte_mbuf *m, uint64_t burst_ns)
+{
+	uint64_t ns = burst_ns;
+	if (rx->conf.stamp_offset < 0)
+		return ns;
+	uint64_t stamp = *RTE_MBUF_DYNFIELD(m, rx->conf.stamp_offset, const uint64_t *);
+	if (!(m->ol_flags & rx->conf.stamp_flag) || !stamp_ns(&rx->stamp, stamp, burst_ns, &ns))
+		atomic_fetch_add_explicit(&rx->c.stats.unstamped, 1, memory_order_relaxed);
+	return ns;
 }
 
 static int rx_receive(struct capture *c, struct pkt_raw *out)
@@ -49,6 +64,8 @@ static int rx_receive(struct capture *c, struct pkt_raw *out)
 		read_losses(rx);
 	if (rx->n_mbufs == 0)
 		return 0;
+	if (rx->conf.stamp_offset >= 0)
+		read_clock(rx);
 	uint64_t burst_ns = clock_wall_ns(), bytes = 0;
 	for (uint16_t i = 0; i < rx->n_mbufs; i++) {
 		struct rte_mbuf *m = rx->mbufs[i];
@@ -60,7 +77,7 @@ static int rx_receive(struct capture *c, struct pkt_raw *out)
 			.ptr = rte_pktmbuf_mtod(m, const uint8_t *),
 			.cap_len = cap,
 			.wire_len = m->pkt_len,
-			.time_ns = stamp_of(rx, m, burst_ns),
+			.time_ns = time_of(rx, m, burst_ns),
 			.number = ++rx->number,
 			.link = LINK_ETHERNET,
 			.port = rx->conf.index,
@@ -72,16 +89,22 @@ static int rx_receive(struct capture *c, struct pkt_raw *out)
 	return rx->n_mbufs;
 }
 
-static void rx_close(struct capture *c)
+static void rx_settle(struct capture *c)
 {
 	struct rx *rx = (struct rx *)c;
 	if (rx->conf.account)
 		read_losses(rx);
+}
+
+static void rx_close(struct capture *c)
+{
+	struct rx *rx = (struct rx *)c;
 	rte_pktmbuf_free_bulk(rx->mbufs, rx->n_mbufs);
 	mem_free(rx);
 }
 
-static const struct capture_ops rx_ops = {.name = "port", .receive = rx_receive, .close = rx_close};
+static const struct capture_ops rx_ops = {
+	.name = "port", .receive = rx_receive, .settle = rx_settle, .close = rx_close};
 
 int rx_open(const struct rx_queue_conf *conf, struct capture **ret_c, struct err *e)
 {
