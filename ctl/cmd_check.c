@@ -128,8 +128,8 @@ static void print_summary(const struct config *c, const struct pipeline *p)
 		const struct queue_conf *q = &c->queues[i];
 		printf("queue %s: %s to %s from", q->name, encoder_names[q->format],
 		       c->sinks[q->sink].name);
-		for (size_t k = 0; k < q->n_sources; k++)
-			printf(" %s", c->sources[q->sources[k]].name);
+		for (size_t k = 0; k < q->n_origins; k++)
+			printf(" %s", c->origins[q->origins[k]].name);
 		putchar('\n');
 	}
 	print_options(c);

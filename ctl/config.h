@@ -17,11 +17,16 @@
 #include "dataplane/extract/format.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/frame.h"
+#include "dataplane/graph/op.h"
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/sink.h"
 
 #define CONFIG_SOURCES_MAX 16384 /* sources and sinks; frame counts them in 16 bits */
 #define CONFIG_QUEUES_MAX  16384
+#define CONFIG_NODES_MAX   4096
+#define CONFIG_ORIGINS_MAX                                                                       \
+	65535                   /* sources, and ports of nodes: the graph counts them in 16 bits \
+				 */
 #define CONFIG_FILES_MAX   1024 /* format files */
 #define CONFIG_WORKERS_MAX 64
 
@@ -62,10 +67,39 @@ struct sink_conf {
 	struct err_place at;
 };
 
+/* Where a value of a node stands. */
+struct node_key {
+	const char *key;
+	struct err_place at;
+	bool one_line; /* what stands at an offset in the value stands so far behind `at` */
+};
+
+struct node_conf {
+	const char *name;
+	const struct op *op;
+	void *conf;        /* op->conf_size bytes, filled by op->opts */
+	unsigned *origins; /* what it takes from: indexes in config.origins */
+	size_t n_origins;
+	unsigned first_origin, n_ports; /* its own ones */
+	struct node_key *keys;
+	size_t n_keys;
+	struct err_place at;
+	/* as written */
+	const char *op_name;
+	struct opt_strings from;
+};
+
+/* What `from` can name: a source, or a port of a node. */
+struct origin_conf {
+	const char *name;
+	int node;          /* index in config.nodes; -1: a source, of the same index as this */
+	const void *taker; /* the last list that names it, of a node or a queue; NULL: none */
+};
+
 struct queue_conf {
 	const char *name;  /* project/name */
-	unsigned *sources; /* indexes in config.sources */
-	size_t n_sources;
+	unsigned *origins; /* indexes in config.origins */
+	size_t n_origins;
 	unsigned sink; /* index in config.sinks */
 	int format;    /* index in encoders */
 	bool ddl;      /* changes of tables, too, of a format that is for rows */
@@ -107,11 +141,16 @@ struct config {
 	size_t n_formats;
 	struct source_conf *sources;
 	size_t n_sources;
+	struct node_conf *nodes; /* in file order */
+	size_t n_nodes;
+	unsigned *node_order; /* each behind those that it takes from */
+	struct origin_conf *origins;
+	size_t n_origins;
 	struct sink_conf *sinks;
 	size_t n_sinks;
 	struct queue_conf *queues;
 	size_t n_queues;
-	bool queues_implied; /* the file names no queue: all sources go to stdout */
+	bool queues_implied; /* the file names no queue: what no node takes goes to stdout */
 	struct test_conf *tests;
 	size_t n_tests;
 	struct memlist mem; /* where all of this lies */
@@ -157,6 +196,7 @@ extern const struct opt config_match_opts[];   /* struct source_conf: keys insid
 extern const struct opt config_format_opts[];  /* struct format_def */
 extern const struct opt config_kv_opts[];      /* struct format_def: keys inside of kv */
 extern const struct opt config_csv_opts[];     /* struct format_def: keys inside of csv, tsv */
+extern const struct opt config_node_opts[];    /* struct node_conf */
 extern const struct opt config_queue_opts[];   /* struct queue_conf */
 extern const struct opt config_test_opts[];    /* struct test_conf */
 

@@ -98,7 +98,9 @@ static int fill(const struct option_reader *r, struct config *c)
 		if (ret < 0)
 			return ret;
 	}
-	int ret = config_imply_queue(c);
+	int ret = config_source_origins(c, 0);
+	if (ret == 0)
+		ret = config_imply_queue(c);
 	if (ret < 0)
 		return ret;
 	const struct sink_conf *s = &c->sinks[0];

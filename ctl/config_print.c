@@ -128,16 +128,30 @@ static void print_source(FILE *out, const struct config *c, const struct source_
 	print_options(out, 2, s->parser->opts, s->conf, config_match_names, false);
 }
 
+static void print_from(FILE *out, const struct config *c, const unsigned *origins, size_t n)
+{
+	fputs("    from: [", out);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i ? ", " : "", out);
+		option_text_write(out, c->origins[origins[i]].name);
+	}
+	fputs("]\n", out);
+}
+
+static void print_node(FILE *out, const struct config *c, const struct node_conf *node)
+{
+	static const char *const resolved[] = {"from", NULL};
+	print_name(out, 1, node->name);
+	print_from(out, c, node->origins, node->n_origins);
+	print_options(out, 2, config_node_opts, node, resolved, false);
+	print_options(out, 2, node->op->opts, node->conf, none, false);
+}
+
 static void print_queue(FILE *out, const struct config *c, const struct queue_conf *q)
 {
 	static const char *const resolved[] = {"from", NULL};
 	print_name(out, 1, q->name);
-	fputs("    from: [", out);
-	for (size_t i = 0; i < q->n_sources; i++) {
-		fputs(i ? ", " : "", out);
-		option_text_write(out, c->sources[q->sources[i]].name);
-	}
-	fputs("]\n", out);
+	print_from(out, c, q->origins, q->n_origins);
 	print_options(out, 2, config_queue_opts, q, resolved, false);
 }
 
@@ -157,6 +171,10 @@ void config_print_effective(const struct config *c, FILE *out)
 	fputs("sources:\n", out);
 	for (size_t i = 0; i < c->n_sources; i++)
 		print_source(out, c, &c->sources[i]);
+	if (c->n_nodes)
+		fputs("pipeline:\n", out);
+	for (size_t i = 0; i < c->n_nodes; i++)
+		print_node(out, c, &c->nodes[i]);
 	/* An implied queue and its sink are implied again when the text is loaded. */
 	size_t n_sinks = c->n_sinks - c->queues_implied;
 	if (n_sinks)

@@ -5,7 +5,8 @@ const struct opt config_queue_opts[] = {
 	 .type = OPT_STRINGS,
 	 .off = offsetof(struct queue_conf, from),
 	 .required = true,
-	 .help = "The source whose records go here, or a list of them."},
+	 .help = "What goes here: a source, a node of the pipeline (NODE, or NODE.BRANCH), or a "
+		 "list of them."},
 	{.name = "sink",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, sink_name),
@@ -156,35 +157,8 @@ static void check_format(const struct config_loader *l, const struct yaml_val *i
 			   encoders[q->format]->name, s->name, s->parser->name);
 }
 
-/* @last_taken: by source, the last queue that took from it (from 1). */
-static int resolve_from(const struct config_loader *l, const struct yaml_val *v,
-			struct queue_conf *q, unsigned *last_taken)
-{
-	const struct yaml_val *item = config_first(yaml_val_get(v, "from"));
-	unsigned number = (unsigned)(q - l->c->queues) + 1;
-	if (q->from.n == 0)
-		option_err(&l->r, yaml_val_get(v, "from"), "no source; expected at least one");
-	q->sources = memlist_array(&l->c->mem, q->from.n, sizeof(*q->sources));
-	if (!q->sources)
-		return -ENOMEM;
-	for (size_t i = 0; i < q->from.n; i++, item = item->next) {
-		long s = lookup_find(&l->sources, q->from.items[i]);
-		if (s < 0) {
-			config_unknown_name(l, item, "source", &l->sources);
-		} else if (last_taken[s] == number) {
-			option_err(&l->r, item, "source \"%s\" is in this list already",
-				   q->from.items[i]);
-		} else {
-			check_format(l, item, q, &l->c->sources[s]);
-			last_taken[s] = number;
-			q->sources[q->n_sources++] = (unsigned)s;
-		}
-	}
-	return 0;
-}
-
 static int read_queue(const struct config_loader *l, const struct yaml_val *v, struct queue_conf *q,
-		      unsigned *last_taken, bool *sink_used)
+		      bool *sink_used)
 {
 	q->name = memlist_text(&l->c->mem, v->key, strlen(v->key));
 	q->at = (struct err_place){l->r.file, v->key_line, v->key_col};
@@ -203,23 +177,34 @@ static int read_queue(const struct config_loader *l, const struct yaml_val *v, s
 			sink_used[s] = true;
 		}
 	}
-	/* from.items: an empty list was read, too; it was refused when there is none. */
-	return q->from.items ? resolve_from(l, v, q, last_taken) : 0;
+	int rc = config_resolve_from(l, yaml_val_get(v, "from"), &q->from, &q->origins,
+				     &q->n_origins);
+	for (size_t i = 0; rc == 0 && i < q->n_origins; i++)
+		if (l->c->origins[q->origins[i]].node < 0)
+			check_format(l, yaml_val_get(v, "from"), q, &l->c->sources[q->origins[i]]);
+	return rc;
 }
 
-static void warn_unused(const struct config_loader *l, const unsigned *last_taken,
-			const bool *sink_used)
+static void warn_unused(const struct config_loader *l, const bool *sink_used)
 {
 	const struct config *c = l->c;
 	if (l->r.errs->n_errors)
 		return;                  /* what looks unused may only be misspelt */
 	bool implied = c->n_queues == 0; /* then standard output takes from every source */
-	for (size_t i = 0; i < c->n_sources && !implied; i++) {
-		if (!last_taken[i])
+	for (size_t i = 0; i < c->n_origins && !implied; i++) {
+		const struct origin_conf *o = &c->origins[i];
+		if (o->taker)
+			continue;
+		if (o->node < 0)
 			err_list_warn(l->r.errs, c->sources[i].at,
 				      "sources.%s: no queue takes from this source: its records go "
 				      "nowhere",
-				      c->sources[i].name);
+				      o->name);
+		else
+			err_list_warn(l->r.errs, c->nodes[o->node].at,
+				      "pipeline.%s: no queue and no node takes from here: its "
+				      "records go nowhere",
+				      o->name);
 	}
 	for (size_t i = 0; i < c->n_sinks; i++) {
 		if (!sink_used[i])
@@ -241,17 +226,19 @@ int config_imply_queue(struct config *c)
 	if (!c->sinks)
 		c->sinks = memlist_alloc(&c->mem, sizeof(*c->sinks));
 	c->queues = memlist_alloc(&c->mem, sizeof(*c->queues));
-	unsigned *from = memlist_array(&c->mem, c->n_sources, sizeof(*from));
+	unsigned *from = memlist_array(&c->mem, c->n_origins, sizeof(*from));
+	size_t n = 0;
 	void *conf = memlist_alloc(&c->mem, out ? out->conf_size : 0);
 	if (!c->sinks || !c->queues || !from || !conf)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->n_sources; i++)
-		from[i] = (unsigned)i;
+	for (size_t i = 0; i < c->n_origins; i++)
+		if (!c->origins[i].taker)
+			from[n++] = (unsigned)i;
 	struct err_place at = {.file = c->path};
 	c->sinks[c->n_sinks] = (struct sink_conf){"stdout", out, conf, at};
 	c->queues[0] = (struct queue_conf){.name = "stdout/all",
-					   .sources = from,
-					   .n_sources = c->n_sources,
+					   .origins = from,
+					   .n_origins = n,
 					   .sink = (unsigned)c->n_sinks++,
 					   .at = at,
 					   .sink_name = "stdout"};
@@ -266,13 +253,12 @@ int config_read_queues(struct config_loader *l)
 	const struct yaml_val *map = yaml_val_get(l->root, "queues");
 	if (map && !options_is_map(&l->r, map))
 		return 0;
-	unsigned *last_taken = memlist_array(&c->mem, c->n_sources, sizeof(*last_taken));
 	bool *sink_used = memlist_array(&c->mem, c->n_sinks, sizeof(*sink_used));
-	if (!last_taken || !sink_used)
+	if (!sink_used)
 		return -ENOMEM;
 	if (!map || map->n == 0) {
 		if (c->n_sinks)
-			warn_unused(l, last_taken, sink_used);
+			warn_unused(l, sink_used);
 		int r = config_imply_queue(c);
 		const struct sink_conf *s = &c->sinks[c->n_sinks - 1];
 		if (r == 0 && s->ops && !options_default(&l->r, s->ops->opts, s->conf))
@@ -288,10 +274,10 @@ int config_read_queues(struct config_loader *l)
 	if (!c->queues)
 		return -ENOMEM;
 	for (const struct yaml_val *v = map->first; v; v = v->next) {
-		int r = read_queue(l, v, &c->queues[c->n_queues++], last_taken, sink_used);
+		int r = read_queue(l, v, &c->queues[c->n_queues++], sink_used);
 		if (r < 0)
 			return r;
 	}
-	warn_unused(l, last_taken, sink_used);
+	warn_unused(l, sink_used);
 	return 0;
 }

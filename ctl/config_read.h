@@ -19,6 +19,7 @@ struct config_loader {
 	const struct yaml_val *root;
 	const struct config_files *files;
 	struct lookup sources, sinks;
+	struct lookup origins; /* sources and ports of nodes */
 	struct lookup formats; /* those of the file itself: the others are named by their file */
 	/* grows while sources name format files; config_formats_finish lays it down in c */
 	struct format_def *defs;
@@ -31,12 +32,23 @@ struct config_loader {
 int config_read_capture(struct config_loader *l);
 int config_read_formats(struct config_loader *l);
 int config_read_sources(struct config_loader *l);
+int config_read_pipeline(struct config_loader *l);
 int config_read_sinks(struct config_loader *l);
 int config_read_queues(struct config_loader *l);
 int config_read_tests(struct config_loader *l);
 
-/* Adds a sink to stdout, its options not filled yet, and a queue that takes all sources to it. */
+/* Adds a sink to stdout, its options not filled yet, and a queue that takes to it what nothing else
+ * takes.
+ */
 int config_imply_queue(struct config *c);
+
+/* config.origins of a configuration that has its sources, and no node yet. 0 or -ENOMEM. */
+int config_source_origins(struct config *c, size_t n_ports);
+
+/* Resolves a `from`: @names at @from. Gives indexes of origins, each once, and marks them as taken.
+ */
+int config_resolve_from(const struct config_loader *l, const struct yaml_val *from,
+			const struct opt_strings *names, unsigned **ret_origins, size_t *ret_n);
 
 struct format_file {
 	const char *path;

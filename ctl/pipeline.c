@@ -158,6 +158,8 @@ int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct er
 	}
 	if (rc == 0)
 		rc = build_rules(p, e);
+	if (rc == 0)
+		rc = pipeline_graph_build(p, e);
 	if (rc < 0) {
 		pipeline_destroy(p);
 		return rc;
@@ -172,6 +174,7 @@ void pipeline_destroy(struct pipeline *p)
 {
 	if (!p)
 		return;
+	pipeline_graph_destroy(p);
 	rules_destroy(p->rules);
 	mem_free(p->rule_defs);
 	for (size_t i = 0; i < p->conf->n_sources; i++) {

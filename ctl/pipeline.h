@@ -13,6 +13,7 @@
 #include "dataplane/extract/extract.h"
 #include "dataplane/extract/grok.h"
 #include "dataplane/frame/frame.h"
+#include "dataplane/graph/graph.h"
 #include "dataplane/match/rules.h"
 #include "dataplane/sink/encode.h"
 
@@ -26,10 +27,17 @@ struct pipeline {
 	struct rule_def *rule_defs;
 	struct slice *source_json, *source_only;
 	struct encode_ctx encode;
+	struct graph_plan graph;
+	struct graph_plan trial_graph; /* the same nodes; its queues are the origins, by index */
+	struct pipeline_graph *built;  /* what the two point to */
 };
 
 /* 0, -ENOMEM, or -EINVAL with a text that names the file and the place. */
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e);
 void pipeline_destroy(struct pipeline *p);
+
+/* The part of it that makes p->graph, of the sources' schemas and the configuration's nodes. */
+int pipeline_graph_build(struct pipeline *p, struct err *e);
+void pipeline_graph_destroy(struct pipeline *p);
 
 #endif

@@ -16,6 +16,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/port.h"
+#include "dataplane/sink/handoff.h"
 #include "dataplane/sink/shipper.h"
 #include "dataplane/worker.h"
 
@@ -49,8 +50,6 @@ struct topology {
 	struct sink_side *sinks;
 	struct worker **workers;
 	unsigned n_workers;
-	struct route *routes;
-	uint16_t *route_queues; /* the memory of all routes */
 	struct queue_form *forms;
 	int stdin_copy; /* -1: none */
 	char stdin_path[32];
@@ -62,30 +61,15 @@ struct topology {
 	unsigned still_ms;  /* for so long it has not grown */
 };
 
-static int build_routes(struct topology *t, struct err *e)
+static int build_forms(struct topology *t, struct err *e)
 {
 	const struct config *c = t->conf;
-	size_t n = 0;
-	for (size_t q = 0; q < c->n_queues; q++)
-		n += c->queues[q].n_sources;
-	t->routes = mem_alloc((c->n_sources + 1) * sizeof(*t->routes));
-	t->route_queues = mem_alloc((n + 1) * sizeof(*t->route_queues));
 	t->forms = mem_alloc((c->n_queues + 1) * sizeof(*t->forms));
-	if (!t->routes || !t->route_queues || !t->forms)
-		return err_set(e, -ENOMEM, "no memory for routes");
+	if (!t->forms)
+		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++) {
 		t->forms[q].encoder = encoders[c->queues[q].format];
 		t->forms[q].ddl = c->queues[q].ddl;
-	}
-	uint16_t *at = t->route_queues;
-	for (size_t s = 0; s < c->n_sources; s++) {
-		t->routes[s].queues = at;
-		for (size_t q = 0; q < c->n_queues; q++)
-			for (size_t k = 0; k < c->queues[q].n_sources; k++)
-				if (c->queues[q].sources[k] == s) {
-					*at++ = (uint16_t)q;
-					t->routes[s].n_queues++;
-				}
 	}
 	return 0;
 }
@@ -144,6 +128,28 @@ static int build_sinks(struct topology *t, struct err *e)
 	return 0;
 }
 
+/* ---- a worker's way out: its queues in the hand-off ---- */
+
+static uint8_t *out_room(void *arg, unsigned worker, unsigned queue, size_t len)
+{
+	return handoff_room(arg, worker, queue, len);
+}
+
+static void out_commit(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
+{
+	handoff_commit(arg, worker, queue, len, time_ns);
+}
+
+static void out_flush(void *arg, unsigned worker)
+{
+	handoff_flush(arg, worker);
+}
+
+static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encode_fit why)
+{
+	handoff_leave_out(arg, worker, queue, why == ENCODE_DDL ? HANDOFF_ddl : HANDOFF_no_form);
+}
+
 static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
 			struct err *e)
 {
@@ -160,12 +166,12 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.frame_sources = p->frame_sources,
 		.extract_sources = p->extract_sources,
 		.rules = p->rules,
-		.routes = t->routes,
+		.graph = &p->graph,
 		.forms = t->forms,
 		.n_sources = (unsigned)t->conf->n_sources,
 		.names = p->names,
 		.encode = p->encode,
-		.handoff = t->handoff,
+		.out = {out_room, out_commit, out_flush, out_leave_out, t->handoff},
 		.stop = &t->stop,
 	};
 	return worker_create(&wc, &t->workers[i], e);
@@ -290,7 +296,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		rc = pipeline_build(conf, &t->pipeline, e);
 	if (rc == 0)
-		rc = build_routes(t, e);
+		rc = build_forms(t, e);
 	if (rc == 0)
 		rc = build_handoff(t, is_file, e);
 	if (rc == 0)
@@ -323,9 +329,7 @@ void topology_destroy(struct topology *t)
 	mem_free(t->ports);
 	mem_free(t->sinks);
 	mem_free(t->workers);
-	mem_free(t->routes);
 	mem_free(t->forms);
-	mem_free(t->route_queues);
 	mem_free(t);
 }
 
@@ -519,7 +523,7 @@ static void report_sources(const struct topology *t, const struct worker *w, str
 		const char *name = t->conf->sources[s].name;
 		report_frame(t, w, s, r);
 		report_add(r, &extract_ledger, name, extract_row(worker_extract(w), s));
-		report_add(r, &graph_ledger, name, worker_graph_row(w, s));
+		report_add(r, &graph_ledger, name, graph_row(worker_graph(w), s));
 	}
 	report_frame(t, w, (unsigned)t->conf->n_sources, r);
 }
@@ -548,6 +552,15 @@ static void report_port(const struct worker *w, struct report *r)
 	report_add(r, &port_ledger, "", row);
 }
 
+static void report_nodes(const struct topology *t, const struct graph *g, struct report *r)
+{
+	const struct graph_plan *plan = &t->pipeline->graph;
+	for (unsigned i = 0; i < plan->n_nodes; i++)
+		report_add(r, plan->nodes[i].op->ledger, plan->nodes[i].name, graph_node_row(g, i));
+	for (unsigned o = plan->n_sources; o < plan->n_origins; o++)
+		report_add(r, &graph_ledger, t->conf->origins[o].name, graph_row(g, o));
+}
+
 /* Rows appear in the order of the path: stage by stage. */
 void topology_report(const struct topology *t, struct report *r)
 {
@@ -562,6 +575,8 @@ void topology_report(const struct topology *t, struct report *r)
 	}
 	for (unsigned i = 0; i < t->n_workers; i++)
 		report_sources(t, t->workers[i], r);
+	for (unsigned i = 0; i < t->n_workers; i++)
+		report_nodes(t, worker_graph(t->workers[i]), r);
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {
 		const struct queue_conf *qc = &t->conf->queues[q];
 		for (unsigned i = 0; i < t->n_workers; i++)

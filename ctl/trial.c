@@ -11,43 +11,85 @@
 
 struct trial {
 	const struct pipeline *p;
-	struct encode_ctx encode;
-	struct decode *decode;
-	struct flow *flow;
-	struct frame_stage *frame;
-	struct rules_scratch *rules;
-	struct extract *extract;
-	struct frame frames[BATCH_RECS_MAX];
-	struct batch batch;
+	struct worker *worker;
+	struct queue_form *forms; /* by queue: all JSON */
+	atomic_bool stop;
 	uint8_t *input; /* a copy with SL_PAD behind it */
+	char *room;     /* of the record that is being written */
 	struct trial_record *records;
 	size_t n, cap;
+	bool full; /* out of memory: the trial has failed */
 };
+
+/* ---- the end of the path ---- */
+
+static uint8_t *take_room(void *arg, unsigned worker, unsigned queue, size_t len)
+{
+	struct trial *t = arg;
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? 2 * t->cap : 16;
+		struct trial_record *records = realloc(t->records, cap * sizeof(*records));
+		if (records) {
+			t->records = records;
+			t->cap = cap;
+		}
+	}
+	t->room = t->n < t->cap ? malloc(len + 1) : NULL;
+	t->full |= !t->room;
+	return (uint8_t *)t->room;
+}
+
+static void keep_record(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
+{
+	struct trial *t = arg;
+	while (len && t->room[len - 1] == '\n')
+		len--;
+	t->room[len] = '\0';
+	t->records[t->n++] = (struct trial_record){t->room, queue};
+}
+
+static void nothing_open(void *arg, unsigned worker)
+{
+}
+
+static void nothing_left_out(void *arg, unsigned worker, unsigned queue, enum encode_fit why)
+{
+}
 
 int trial_create(const struct pipeline *p, struct trial **ret_t, struct err *e)
 {
 	const struct config *c = p->conf;
-	unsigned n = (unsigned)c->n_sources;
-	size_t frame_max = frame_limit_max(&c->frame, p->frame_sources, n);
 	struct trial *t = mem_alloc(sizeof(*t));
 	if (!t)
 		return err_set(e, -ENOMEM, "out of memory");
 	t->p = p;
-	t->encode = p->encode;
-	int rc = arena_init(&t->batch.arena, WORKER_ARENA_BYTES(frame_max));
-	if (rc < 0)
-		err_set(e, rc, "no memory for a batch");
-	if (rc < 0 || (rc = decode_create(&c->decode, &t->decode, e)) < 0 ||
-	    (rc = flow_create(&c->flow, &t->flow, e)) < 0 ||
-	    (rc = frame_create(&c->frame, p->frame_sources, n, t->flow, &t->frame, e)) < 0 ||
-	    (rc = extract_create(p->extract_sources, n, 4 * c->frame.bytes_max, p->names,
-				 &t->extract, e)) < 0) {
+	t->forms = mem_alloc((c->n_origins + 1) * sizeof(*t->forms));
+	if (!t->forms) {
+		trial_destroy(t);
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < c->n_origins; i++)
+		t->forms[i].encoder = &encoder_json;
+	struct worker_conf wc = {
+		.n_workers = 1,
+		.decode = &c->decode,
+		.flow = &c->flow,
+		.frame = &c->frame,
+		.frame_sources = p->frame_sources,
+		.extract_sources = p->extract_sources,
+		.rules = p->rules,
+		.graph = &p->trial_graph,
+		.forms = t->forms,
+		.n_sources = (unsigned)c->n_sources,
+		.names = p->names,
+		.encode = p->encode,
+		.out = {take_room, keep_record, nothing_open, nothing_left_out, t},
+		.stop = &t->stop,
+	};
+	int rc = worker_create(&wc, &t->worker, e);
+	if (rc < 0) {
 		trial_destroy(t);
 		return rc;
-	}
-	if (p->rules && !(t->rules = rules_scratch_create(p->rules))) {
-		trial_destroy(t);
-		return err_set(e, -ENOMEM, "no memory for rules");
 	}
 	*ret_t = t;
 	return 0;
@@ -61,60 +103,9 @@ void trial_destroy(struct trial *t)
 		free(t->records[i].json);
 	free(t->records);
 	mem_free(t->input);
-	extract_destroy(t->extract);
-	rules_scratch_destroy(t->rules);
-	frame_destroy(t->frame);
-	flow_destroy(t->flow);
-	decode_destroy(t->decode);
-	arena_fini(&t->batch.arena);
+	worker_destroy(t->worker);
+	mem_free(t->forms);
 	mem_free(t);
-}
-
-/* ---- records ---- */
-
-static int keep_record(struct trial *t, const struct rec *r)
-{
-	if (t->n == t->cap) {
-		size_t cap = t->cap ? 2 * t->cap : 16;
-		struct trial_record *records = realloc(t->records, cap * sizeof(*records));
-		if (!records)
-			return -ENOMEM;
-		t->records = records;
-		t->cap = cap;
-	}
-	char *json = malloc(encode_json_max(&t->encode, &t->batch, r) + 1);
-	if (!json)
-		return -ENOMEM;
-	size_t len = encode_json(&t->encode, &t->batch, r, (uint8_t *)json);
-	while (len && json[len - 1] == '\n')
-		len--;
-	json[len] = '\0';
-	t->records[t->n++] = (struct trial_record){json, r->source};
-	return 0;
-}
-
-static int path_run(struct trial *t, const struct flow_event *ev, unsigned n_ev)
-{
-	struct batch *b = &t->batch;
-	for (unsigned done = 0; done < n_ev;) {
-		unsigned n_frames;
-		const struct rule_hits *hits = NULL;
-		arena_reset(&b->arena);
-		done += frame_parse(t->frame, ev + done, n_ev - done, b, t->frames, &n_frames);
-		if (t->rules)
-			hits = rules_scan(t->rules, t->frames, n_frames);
-		size_t behind_frames = b->arena.used;
-		for (unsigned taken = 0; taken < n_frames;) {
-			b->arena.used = behind_frames;
-			b->n_recs = 0;
-			taken = extract_records(t->extract, t->frames, taken, n_frames, hits, b);
-			for (unsigned i = 0; i < b->n_recs; i++) {
-				if (keep_record(t, b->recs[i]) < 0)
-					return -ENOMEM;
-			}
-		}
-	}
-	return 0;
 }
 
 const struct trial_record *trial_records(const struct trial *t, size_t *ret_n)
@@ -169,35 +160,26 @@ static struct pkt packet(const struct trial *t, const struct test_conf *test, ui
 	return p;
 }
 
-static int send_packet(struct trial *t, const struct pkt *p)
-{
-	const struct flow_event *ev;
-	unsigned n = flow_track(t->flow, p, 1, &ev);
-	int rc = path_run(t, ev, n);
-	flow_release(t->flow);
-	return rc;
-}
-
-static int send_stream(struct trial *t, const struct test_conf *test, struct slice input)
+static void send_stream(struct trial *t, const struct test_conf *test, struct slice input)
 {
 	uint64_t number = 1;
 	uint32_t seq = 1;
 	struct pkt p = packet(t, test, number++, slice_of(input.ptr, 0));
 	p.tcp_flags = TCP_SYN;
-	int rc = send_packet(t, &p);
-	while (rc == 0 && input.len) {
+	worker_track(t->worker, &p, 1);
+	while (input.len) {
 		size_t len = input.len < SEGMENT_BYTES ? input.len : SEGMENT_BYTES;
 		p = packet(t, test, number++, slice_of(input.ptr, len));
 		p.tcp_flags = TCP_ACK | TCP_PSH;
 		p.seq = seq;
-		rc = send_packet(t, &p);
+		worker_track(t->worker, &p, 1);
 		seq += (uint32_t)len;
 		input = slice_from(input, len);
 	}
 	p = packet(t, test, number, input);
 	p.tcp_flags = TCP_ACK | TCP_FIN;
 	p.seq = seq;
-	return rc < 0 ? rc : send_packet(t, &p);
+	worker_track(t->worker, &p, 1);
 }
 
 int trial_run(struct trial *t, const struct test_conf *test, struct err *e)
@@ -211,17 +193,12 @@ int trial_run(struct trial *t, const struct test_conf *test, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	memcpy(t->input, test->input, len);
 	struct slice input = slice_of(t->input, len);
-	int rc;
 	if (test->transport == TEST_UDP) {
 		struct pkt p = packet(t, test, 1, input);
-		rc = send_packet(t, &p);
+		worker_track(t->worker, &p, 1);
 	} else {
-		rc = send_stream(t, test, input);
+		send_stream(t, test, input);
 	}
-	const struct flow_event *ev;
-	for (unsigned n; rc == 0 && (n = flow_finish(t->flow, &ev)) > 0;) {
-		rc = path_run(t, ev, n);
-		flow_release(t->flow);
-	}
-	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
+	worker_finish(t->worker);
+	return t->full ? err_set(e, -ENOMEM, "out of memory") : 0;
 }

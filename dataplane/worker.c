@@ -2,7 +2,7 @@
  * source through every stage; nothing is queued between them, and everything that a stage hands on
  * is borrowed until the end of the turn.
  *
- *     capture > decode > flow > frame > match > extract > route > encode > hand-off to the sinks
+ *     capture > decode > flow > frame > match > extract > graph > encode > hand-off to the sinks
  */
 #include "dataplane/worker.h"
 
@@ -24,8 +24,9 @@ struct worker {
 	struct frame_stage *frame;
 	struct rules_scratch *rules;
 	struct extract *extract;
+	struct graph *graph;
 	struct encode_ctx encode;
-	uint64_t (*graph_rows)[GRAPH_N_COLS];
+	size_t extract_cap, graph_cap; /* of the arena: extraction leaves room for the graph */
 	unsigned idle_turns, turns;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
@@ -36,41 +37,30 @@ struct worker {
 	struct batch batch;
 };
 
-LEDGER_DEFINE(graph, "graph", "records", GRAPH_COLS);
-
 /* Puts one record into one queue, in that queue's format. */
-static void queue_put(struct worker *w, unsigned queue, const struct rec *r)
+static void queue_put(struct worker *w, unsigned queue, const struct batch *b, const struct rec *r)
 {
-	struct handoff *h = w->conf.handoff;
+	const struct worker_out *out = &w->conf.out;
 	const struct queue_form *form = &w->conf.forms[queue];
 	enum encode_fit fit = encode_fit(form->encoder, r);
 	if (fit == ENCODE_NO_FORM || (fit == ENCODE_DDL && !form->ddl)) {
-		unsigned col = fit == ENCODE_DDL ? HANDOFF_ddl : HANDOFF_no_form;
-		handoff_leave_out(h, w->conf.index, queue, col);
+		out->leave_out(out->arg, w->conf.index, queue, fit);
 		return;
 	}
-	size_t max = form->encoder->max(&w->encode, &w->batch, r);
-	uint8_t *room = handoff_room(h, w->conf.index, queue, max);
+	size_t max = form->encoder->max(&w->encode, b, r);
+	uint8_t *room = out->room(out->arg, w->conf.index, queue, max);
 	if (!room)
 		return;
-	size_t len = form->encoder->put(&w->encode, &w->batch, r, room);
-	handoff_commit(h, w->conf.index, queue, len, r->time_ns);
+	size_t len = form->encoder->put(&w->encode, b, r, room);
+	out->commit(out->arg, w->conf.index, queue, len, r->time_ns);
 }
 
-/* Puts each record of the batch into the queues of its source. */
-static void records_route(struct worker *w)
+/* The end of the graph. */
+static void queue_put_all(void *arg, unsigned queue, struct batch *b, struct rec *const *recs,
+			  unsigned n)
 {
-	struct batch *b = &w->batch;
-	for (unsigned i = 0; i < b->n_recs; i++) {
-		const struct rec *r = b->recs[i];
-		const struct route *to = &w->conf.routes[r->source];
-		uint64_t *row = w->graph_rows[r->source];
-		row[GRAPH_records_in]++;
-		row[to->n_queues ? GRAPH_records_out : GRAPH_no_queue]++;
-		row[GRAPH_copies] += to->n_queues;
-		for (unsigned q = 0; q < to->n_queues; q++)
-			queue_put(w, to->queues[q], r);
-	}
+	for (unsigned i = 0; i < n; i++)
+		queue_put(arg, queue, b, recs[i]);
 }
 
 /* From a burst of frames, which stand in the batch's arena, to encoded records. */
@@ -84,8 +74,10 @@ static void frames_run(struct worker *w, unsigned n_frames)
 	for (unsigned taken = 0; taken < n_frames;) {
 		b->arena.used = behind_frames;
 		b->n_recs = 0;
+		b->arena.cap = w->extract_cap;
 		taken = extract_records(w->extract, w->frames, taken, n_frames, hits, b);
-		records_route(w);
+		b->arena.cap = w->graph_cap;
+		graph_push(w->graph, b);
 	}
 }
 
@@ -101,7 +93,7 @@ static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_e
 	}
 }
 
-/* Packet time has come to @now_ns: what waits for it in flow, and in the parsers, goes on. */
+/* Packet time has come to @now_ns: what waits for it in flow, parsers and operators goes on. */
 static void path_advance(struct worker *w, uint64_t now_ns)
 {
 	const struct flow_event *ev;
@@ -113,6 +105,7 @@ static void path_advance(struct worker *w, uint64_t now_ns)
 		more = frame_wake(w->frame, now_ns, &w->batch, w->frames, &n_frames);
 		frames_run(w, n_frames);
 	}
+	graph_advance(w->graph, now_ns, &w->batch);
 }
 
 static void worker_turn(struct worker *w, unsigned n_raw)
@@ -134,14 +127,22 @@ static void worker_idle(struct worker *w)
 	if (++w->idle_turns != IDLE_TURNS_TO_FLUSH)
 		return;
 	w->idle_turns = 0;
-	handoff_flush(w->conf.handoff, w->conf.index);
+	w->conf.out.flush(w->conf.out.arg, w->conf.index);
 	if (!w->conf.live)
 		return;
 	path_advance(w, clock_wall_ns());
 	flow_release(w->flow);
 }
 
-static void worker_finish(struct worker *w)
+void worker_track(struct worker *w, const struct pkt *pkts, unsigned n)
+{
+	const struct flow_event *ev;
+	unsigned n_ev = flow_track(w->flow, pkts, n, &ev);
+	path_run(w, ev, n_ev);
+	flow_release(w->flow);
+}
+
+void worker_finish(struct worker *w)
 {
 	const struct flow_event *ev;
 	unsigned n_ev;
@@ -150,7 +151,8 @@ static void worker_finish(struct worker *w)
 		path_run(w, ev, n_ev);
 		flow_release(w->flow);
 	}
-	handoff_flush(w->conf.handoff, w->conf.index);
+	graph_finish(w->graph, &w->batch);
+	w->conf.out.flush(w->conf.out.arg, w->conf.index);
 }
 
 static void note_error(struct worker *w)
@@ -167,7 +169,7 @@ int worker_run(struct worker *w)
 		if (n == -ENODATA)
 			break;
 		if (++w->turns % TURNS_TO_FLUSH == 0)
-			handoff_flush(w->conf.handoff, w->conf.index);
+			w->conf.out.flush(w->conf.out.arg, w->conf.index);
 		if (n < 0) {
 			note_error(w);
 		} else if (n == 0) {
@@ -189,13 +191,15 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	size_t frame_max = frame_limit_max(conf->frame, conf->frame_sources, conf->n_sources);
 	struct worker *w = mem_alloc(sizeof(*w));
 	if (!w) {
-		capture_close(conf->capture);
+		if (conf->capture)
+			capture_close(conf->capture);
 		return err_set(e, -ENOMEM, "no memory for a worker");
 	}
 	w->conf = *conf;
 	w->encode = conf->encode;
-	w->graph_rows = mem_alloc(conf->n_sources * sizeof(*w->graph_rows));
-	if (!w->graph_rows || arena_init(&w->batch.arena, WORKER_ARENA_BYTES(frame_max)) < 0) {
+	w->extract_cap = WORKER_ARENA_BYTES(frame_max);
+	w->graph_cap = w->extract_cap + (conf->graph->n_nodes ? WORKER_ARENA_BYTES(frame_max) : 0);
+	if (arena_init(&w->batch.arena, w->graph_cap) < 0) {
 		err_set(e, -ENOMEM, "no memory for the batch of a worker");
 		goto fail;
 	}
@@ -204,7 +208,8 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	    (rc = frame_create(conf->frame, conf->frame_sources, conf->n_sources, w->flow,
 			       &w->frame, e)) < 0 ||
 	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
-				 conf->names, &w->extract, e)) < 0)
+				 conf->names, &w->extract, e)) < 0 ||
+	    (rc = graph_create(conf->graph, queue_put_all, w, &w->graph, e)) < 0)
 		goto fail;
 	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
 		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
@@ -226,14 +231,15 @@ void worker_destroy(struct worker *w)
 {
 	if (!w)
 		return;
+	graph_destroy(w->graph);
 	extract_destroy(w->extract);
 	rules_scratch_destroy(w->rules);
 	frame_destroy(w->frame);
 	flow_destroy(w->flow);
 	decode_destroy(w->decode);
 	arena_fini(&w->batch.arena);
-	mem_free(w->graph_rows);
-	capture_close(w->conf.capture);
+	if (w->conf.capture)
+		capture_close(w->conf.capture);
 	mem_free(w);
 }
 
@@ -267,7 +273,7 @@ const struct extract *worker_extract(const struct worker *w)
 	return w->extract;
 }
 
-const uint64_t *worker_graph_row(const struct worker *w, unsigned source)
+const struct graph *worker_graph(const struct worker *w)
 {
-	return w->graph_rows[source];
+	return w->graph;
 }

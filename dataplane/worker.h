@@ -16,19 +16,24 @@
 #include "dataplane/extract/extract.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/frame.h"
+#include "dataplane/graph/graph.h"
 #include "dataplane/match/rules.h"
 #include "dataplane/sink/encode.h"
-#include "dataplane/sink/handoff.h"
 
 /* Bursts of frames and their records stay far below; a single huge frame may need all of it: its
  * own bytes, and copies of its values with every byte escaped.
  */
 #define WORKER_ARENA_BYTES(frame_bytes_max) (16 * (frame_bytes_max) + (16u << 20))
 
-/* Where the records of one source go. */
-struct route {
-	const uint16_t *queues;
-	unsigned n_queues;
+/* Where encoded records go: the hand-off to the sinks (handoff.h says what each does), or a test.
+ */
+struct worker_out {
+	uint8_t *(*room)(void *arg, unsigned worker, unsigned queue, size_t len);
+	void (*commit)(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns);
+	void (*flush)(void *arg, unsigned worker);
+	/* A record that the queue's format does not hold. */
+	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
+	void *arg;
 };
 
 /* How a queue wants its records. */
@@ -41,19 +46,19 @@ struct worker_conf {
 	unsigned index, n_workers;
 	bool live;               /* a port: the clock goes on without packets */
 	bool share;              /* every worker reads all packets and keeps its own (replay) */
-	struct capture *capture; /* moved: the worker closes it */
+	struct capture *capture; /* moved: the worker closes it; NULL: worker_track feeds it */
 	const struct decode_conf *decode;
 	const struct flow_conf *flow;
 	const struct frame_conf *frame;
 	const struct frame_source *frame_sources;
 	const struct extract_source *extract_sources;
-	const struct rules *rules;      /* of all sources; NULL: none */
-	const struct route *routes;     /* by source */
+	const struct rules *rules; /* of all sources; NULL: none */
+	const struct graph_plan *graph;
 	const struct queue_form *forms; /* by queue */
 	unsigned n_sources;
 	struct names *names;
 	struct encode_ctx encode;
-	struct handoff *handoff;
+	struct worker_out out;
 	atomic_bool *stop; /* set from outside: finish and return */
 };
 
@@ -68,6 +73,10 @@ void worker_destroy(struct worker *w);
  */
 int worker_run(struct worker *w);
 
+/* For a worker without a capture: packets that are decoded already, and the end of them. */
+void worker_track(struct worker *w, const struct pkt *pkts, unsigned n);
+void worker_finish(struct worker *w);
+
 /* Text @i of what broke, or NULL: one for each broken file. */
 #define WORKER_ERRORS_MAX 16
 const char *worker_error(const struct worker *w, unsigned i);
@@ -78,16 +87,6 @@ const struct decode *worker_decode(const struct worker *w);
 const struct flow *worker_flow(const struct worker *w);
 const struct frame_stage *worker_frame(const struct worker *w);
 const struct extract *worker_extract(const struct worker *w);
-
-#define GRAPH_COLS(X)                                                \
-	X(IN, records_in, "records of this source")                  \
-	X(OUT, records_out, "went to a queue, or to several")        \
-	X(POLICY, no_queue, "no queue takes records of this source") \
-	X(INFO, copies, "records put into queues")
-
-#define GRAPH_COL(kind, name, help) GRAPH_##name,
-enum { GRAPH_COLS(GRAPH_COL) GRAPH_N_COLS };
-extern const struct ledger_table graph_ledger;
-const uint64_t *worker_graph_row(const struct worker *w, unsigned source);
+const struct graph *worker_graph(const struct worker *w);
 
 #endif

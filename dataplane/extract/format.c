@@ -301,6 +301,25 @@ bool format_has_sender_keys(const struct format *f)
 	return f->kind == FORMAT_KV || f->kind == FORMAT_LOGFMT || f->kind == FORMAT_JSON;
 }
 
+unsigned format_n_fields(const struct format *f)
+{
+	return f->n_fields;
+}
+
+struct field_def format_field(const struct format *f, const struct names *names, unsigned i)
+{
+	static const enum val_type types[] = {[TYPE_STRING] = VAL_STR,
+					      [TYPE_INT] = VAL_I64,
+					      [TYPE_FLOAT] = VAL_F64,
+					      [TYPE_BOOL] = VAL_TRUE,
+					      [TYPE_TIME] = VAL_TIME};
+	const struct field *field = &f->fields[i];
+	return (struct field_def){
+		.name = (const char *)names_text(names, field->key.off).ptr,
+		.type = types[field->type.kind],
+	};
+}
+
 bool format_may_have(const struct format *f, const struct names *names, struct slice name)
 {
 	if (format_has_sender_keys(f))

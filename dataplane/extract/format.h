@@ -82,6 +82,12 @@ const char *format_head(const struct format *f);
 bool format_may_have(const struct format *f, const struct names *names, struct slice name);
 bool format_has_sender_keys(const struct format *f);
 
+/* The fields that a pattern or a list of columns names, twice where it names them twice; @i below
+ * format_n_fields. What a key=value line or a JSON line has is not known before it is seen.
+ */
+unsigned format_n_fields(const struct format *f);
+struct field_def format_field(const struct format *f, const struct names *names, unsigned i);
+
 /* The formats of one source, tried in order; match narrows them by their first 64 bytes. */
 struct format_set {
 	struct format **formats;

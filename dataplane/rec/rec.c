@@ -3,28 +3,27 @@
 #include <errno.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/rec/json_text.h"
 
 int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields)
 {
 	*s = (struct schema){.fields = fields, .n_fields = n_fields};
-	if (n_fields > REC_FIXED_MAX)
-		return -EINVAL;
 	s->json = mem_alloc(n_fields * sizeof(*s->json));
 	if (!s->json)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n_fields; i++) {
-		size_t len = strlen(fields[i].name);
-		uint8_t *text = mem_alloc(len + 3);
+		struct slice name = slice_str(fields[i].name);
+		uint8_t *text = mem_alloc(JSON_TEXT_FACTOR * name.len + 3);
+		bool invalid = false;
 		if (!text) {
 			schema_fini(s);
 			return -ENOMEM;
 		}
-		/* Names of our own tables need no escapes. */
 		text[0] = '"';
-		memcpy(text + 1, fields[i].name, len);
-		memcpy(text + 1 + len, "\":", 2);
-		s->json[i] = slice_of(text, len + 3);
-		s->json_bytes += (uint32_t)len + 3;
+		size_t len = 1 + json_text_put(text + 1, name.ptr, name.len, &invalid);
+		memcpy(text + len, "\":", 2);
+		s->json[i] = slice_of(text, len + 2);
+		s->json_bytes += (uint32_t)len + 2;
 	}
 	return 0;
 }
@@ -39,6 +38,7 @@ void schema_fini(struct schema *s)
 
 void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
 {
+	assert(schema->n_fields <= REC_FIXED_MAX);
 	rb->b = b;
 	rb->schema = schema;
 	rb->stream = (struct val){0};

@@ -1,0 +1,289 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/pipeline.h"
+#include "dataplane/base/mem.h"
+
+struct pipeline_graph {
+	struct graph_node *nodes;
+	struct graph_origin *origins, *trial_origins;
+	uint16_t *takers;          /* the memory of the origins' lists */
+	uint16_t *selves;          /* 0, 1, 2, ... */
+	struct op_schema *schemas; /* by origin */
+	struct slice *source_names;
+	struct op_field *fields; /* the memory of the sources' schemas */
+};
+
+/* ---- schemas ---- */
+
+static enum sql_type type_of(enum val_type t)
+{
+	switch (t) {
+	case VAL_FALSE:
+	case VAL_TRUE:
+		return SQL_BOOL;
+	case VAL_I64:
+		return SQL_INT8;
+	case VAL_U64:
+	case VAL_NUM:
+		return SQL_NUMERIC;
+	case VAL_F64:
+		return SQL_FLOAT8;
+	case VAL_TIME:
+		return SQL_TIMESTAMPTZ;
+	case VAL_JSON:
+		return SQL_JSON;
+	case VAL_BYTES:
+		return SQL_BYTEA;
+	default:
+		return SQL_TEXT;
+	}
+}
+
+static size_t count_format_fields(const struct format_set *set)
+{
+	size_t n = 0;
+	for (unsigned i = 0; set && i < set->n_formats; i++)
+		n += format_n_fields(set->formats[i]);
+	return n;
+}
+
+/* What a parser promises, then what its formats take out of the text; the first of a name counts.
+ */
+static int source_schemas(struct pipeline *p, struct err *e)
+{
+	struct pipeline_graph *g = p->built;
+	const struct config *c = p->conf;
+	size_t n = 0;
+	for (size_t i = 0; i < c->n_sources; i++)
+		n += p->extract_sources[i].schema.n_fields +
+		     count_format_fields(p->extract_sources[i].formats);
+	struct op_field *f = g->fields = mem_alloc((n + 1) * sizeof(*f));
+	if (!f)
+		return err_set(e, -ENOMEM, "no memory for schemas");
+	for (size_t i = 0; i < c->n_sources; i++) {
+		const struct extract_source *x = &p->extract_sources[i];
+		struct op_schema *s = &g->schemas[i];
+		*s = (struct op_schema){.fields = f, .open = true};
+		for (unsigned k = 0; k < x->schema.n_fields; k++)
+			*f++ = (struct op_field){x->schema.fields[k].name,
+						 type_of(x->schema.fields[k].type)};
+		for (unsigned k = 0; x->formats && k < x->formats->n_formats; k++)
+			for (unsigned j = 0; j < format_n_fields(x->formats->formats[k]); j++) {
+				struct field_def d =
+					format_field(x->formats->formats[k], p->names, j);
+				*f++ = (struct op_field){d.name, type_of(d.type)};
+			}
+		s->n_fields = (unsigned)(f - s->fields);
+	}
+	return 0;
+}
+
+static const struct op_field *find(const struct op_schema *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_fields; i++)
+		if (strcmp(s->fields[i].name, name) == 0)
+			return &s->fields[i];
+	return NULL;
+}
+
+/* What is known of records that come from several places: a field that not all of them have is null
+ * in the others; one that has two types is text.
+ */
+static int merge(const struct pipeline_graph *g, const struct node_conf *node,
+		 struct op_field **ret_fields, struct op_schema *ret_s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < node->n_origins; i++)
+		n += g->schemas[node->origins[i]].n_fields;
+	struct op_field *fields = mem_alloc((n + 1) * sizeof(*fields));
+	if (!fields)
+		return -ENOMEM;
+	*ret_s = (struct op_schema){.fields = fields};
+	for (size_t i = 0; i < node->n_origins; i++) {
+		const struct op_schema *s = &g->schemas[node->origins[i]];
+		ret_s->open |= s->open;
+		for (unsigned k = 0; k < s->n_fields; k++) {
+			struct op_field *known = (struct op_field *)find(ret_s, s->fields[k].name);
+			if (!known)
+				fields[ret_s->n_fields++] = s->fields[k];
+			else if (known->type != s->fields[k].type)
+				known->type = SQL_TEXT;
+		}
+	}
+	*ret_fields = fields;
+	return 0;
+}
+
+/* ---- nodes ---- */
+
+struct place {
+	const struct node_conf *node;
+};
+
+static int wrong(void *arg, const char *key, size_t off, int code, struct err *e)
+{
+	const struct node_conf *node = ((const struct place *)arg)->node;
+	struct err_place at = node->at;
+	for (size_t i = 0; i < node->n_keys; i++)
+		if (strcmp(node->keys[i].key, key) == 0) {
+			at = node->keys[i].at;
+			if (node->keys[i].one_line)
+				at.col += (int)off;
+			else if (off)
+				return err_prefix(
+					e, code, "%s:%d:%d: pipeline.%s.%s: at byte %zu: ", at.file,
+					at.line, at.col, node->name, key, off + 1);
+		}
+	return err_prefix(e, code, "%s:%d:%d: pipeline.%s.%s: ", at.file, at.line, at.col,
+			  node->name, key);
+}
+
+static struct dim *no_dimension(void *arg, const char *name)
+{
+	return NULL;
+}
+
+static int build_node(struct pipeline *p, unsigned i, struct err *e)
+{
+	struct pipeline_graph *g = p->built;
+	const struct node_conf *node = &p->conf->nodes[p->conf->node_order[i]];
+	struct place place = {node};
+	struct op_field *fields;
+	struct op_schema in;
+	if (merge(g, node, &fields, &in) < 0)
+		return err_set(e, -ENOMEM, "no memory for the schema of %s", node->name);
+	struct op_env env = {.name = node->name,
+			     .in = &in,
+			     .names = p->names,
+			     .source_names = g->source_names,
+			     .dim = no_dimension,
+			     .wrong = wrong,
+			     .arg = &place};
+	struct op_plan *plan = NULL;
+	int rc = node->op->build(node->conf, &env, &plan, e);
+	mem_free(fields);
+	if (rc < 0)
+		return rc;
+	g->nodes[i] = (struct graph_node){.name = node->name,
+					  .op = node->op,
+					  .plan = plan,
+					  .first_origin = node->first_origin};
+	for (unsigned k = 0; k < plan->n_ports; k++)
+		g->schemas[node->first_origin + k] = plan->ports[k];
+	return 0;
+}
+
+/* ---- who takes from where ---- */
+
+/* Every list of origins that takes from them, nodes in the order of the graph, then queues. */
+static void each_taker(const struct config *c, struct pipeline_graph *g,
+		       void (*see)(struct graph_origin *o, uint16_t taker, bool is_queue))
+{
+	for (unsigned i = 0; i < c->n_nodes; i++) {
+		const struct node_conf *node = &c->nodes[c->node_order[i]];
+		for (size_t k = 0; k < node->n_origins; k++)
+			see(&g->origins[node->origins[k]], (uint16_t)i, false);
+	}
+	for (unsigned q = 0; q < c->n_queues; q++)
+		for (size_t k = 0; k < c->queues[q].n_origins; k++)
+			see(&g->origins[c->queues[q].origins[k]], (uint16_t)q, true);
+}
+
+static void count_taker(struct graph_origin *o, uint16_t taker, bool is_queue)
+{
+	o->n_nodes += !is_queue;
+	o->n_queues += is_queue;
+}
+
+static void add_taker(struct graph_origin *o, uint16_t taker, bool is_queue)
+{
+	if (is_queue)
+		((uint16_t *)o->queues)[o->n_queues++] = taker;
+	else
+		((uint16_t *)o->nodes)[o->n_nodes++] = taker;
+}
+
+static int connect_takers(struct pipeline *p, struct err *e)
+{
+	struct pipeline_graph *g = p->built;
+	const struct config *c = p->conf;
+	size_t n = 0;
+	each_taker(c, g, count_taker);
+	for (size_t o = 0; o < c->n_origins; o++)
+		n += g->origins[o].n_nodes + g->origins[o].n_queues;
+	uint16_t *at = g->takers = mem_alloc((n + 1) * sizeof(*at));
+	if (!at)
+		return err_set(e, -ENOMEM, "no memory for the graph");
+	for (size_t o = 0; o < c->n_origins; o++) {
+		struct graph_origin *to = &g->origins[o];
+		to->nodes = at;
+		to->queues = at + to->n_nodes;
+		at += to->n_nodes + to->n_queues;
+		to->n_nodes = to->n_queues = 0;
+	}
+	each_taker(c, g, add_taker);
+	for (size_t o = 0; o < c->n_origins; o++) {
+		g->selves[o] = (uint16_t)o;
+		g->trial_origins[o] = g->origins[o];
+		g->trial_origins[o].queues = &g->selves[o];
+		g->trial_origins[o].n_queues = 1;
+	}
+	return 0;
+}
+
+int pipeline_graph_build(struct pipeline *p, struct err *e)
+{
+	const struct config *c = p->conf;
+	size_t n = c->n_origins + 1;
+	struct pipeline_graph *g = p->built = mem_alloc(sizeof(*g));
+	if (!g)
+		return err_set(e, -ENOMEM, "no memory for the graph");
+	g->nodes = mem_alloc((c->n_nodes + 1) * sizeof(*g->nodes));
+	g->origins = mem_alloc(n * sizeof(*g->origins));
+	g->trial_origins = mem_alloc(n * sizeof(*g->trial_origins));
+	g->selves = mem_alloc(n * sizeof(*g->selves));
+	g->schemas = mem_alloc(n * sizeof(*g->schemas));
+	g->source_names = mem_alloc((c->n_sources + 1) * sizeof(*g->source_names));
+	int rc = 0;
+	if (!g->nodes || !g->origins || !g->trial_origins || !g->selves || !g->schemas ||
+	    !g->source_names)
+		return err_set(e, -ENOMEM, "no memory for the graph");
+	for (size_t i = 0; i < c->n_sources; i++)
+		g->source_names[i] = slice_str(c->sources[i].name);
+	rc = source_schemas(p, e);
+	for (unsigned i = 0; rc == 0 && i < c->n_nodes; i++)
+		rc = build_node(p, i, e);
+	if (rc == 0)
+		rc = connect_takers(p, e);
+	if (rc < 0)
+		return rc;
+	p->graph = (struct graph_plan){.nodes = g->nodes,
+				       .n_nodes = (unsigned)c->n_nodes,
+				       .origins = g->origins,
+				       .n_origins = (unsigned)c->n_origins,
+				       .n_sources = (unsigned)c->n_sources};
+	p->trial_graph = p->graph;
+	p->trial_graph.origins = g->trial_origins;
+	return 0;
+}
+
+void pipeline_graph_destroy(struct pipeline *p)
+{
+	struct pipeline_graph *g = p->built;
+	if (!g)
+		return;
+	for (size_t i = 0; g->nodes && i < p->conf->n_nodes; i++)
+		if (g->nodes[i].op)
+			g->nodes[i].op->destroy((struct op_plan *)g->nodes[i].plan);
+	mem_free(g->nodes);
+	mem_free(g->origins);
+	mem_free(g->trial_origins);
+	mem_free(g->takers);
+	mem_free(g->selves);
+	mem_free(g->schemas);
+	mem_free(g->source_names);
+	mem_free(g->fields);
+	mem_free(g);
+	p->built = NULL;
+}

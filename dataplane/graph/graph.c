@@ -1,0 +1,175 @@
+#include "dataplane/graph/graph.h"
+
+#include "dataplane/base/mem.h"
+
+LEDGER_DEFINE(graph, "graph", "records", GRAPH_COLS);
+
+struct graph {
+	const struct graph_plan *plan;
+	graph_put *put;
+	void *arg;
+	void **states;                  /* by node */
+	uint64_t (*rows)[GRAPH_N_COLS]; /* by origin */
+	uint64_t (*node_rows)[LEDGER_COLS_MAX];
+	struct rec *list[BATCH_RECS_MAX]; /* records of one source */
+};
+
+struct op_run {
+	struct graph *g;
+	const struct graph_node *node;
+	struct batch *b;
+};
+
+struct batch *op_batch(const struct op_run *x)
+{
+	return x->b;
+}
+
+uint64_t *op_row(const struct op_run *x)
+{
+	return x->g->node_rows[x->node - x->g->plan->nodes];
+}
+
+static struct op_run in_node(struct graph *g, unsigned node, struct batch *b)
+{
+	return (struct op_run){.g = g, .node = &g->plan->nodes[node], .b = b};
+}
+
+/* Depth first: an operator's records are through when it goes on. Nodes stand behind those that
+ * they take from, so this ends.
+ */
+static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *const *recs,
+		 unsigned n)
+{
+	const struct graph_origin *o = &g->plan->origins[origin];
+	uint64_t *row = g->rows[origin];
+	row[GRAPH_records_in] += n;
+	row[o->n_queues + o->n_nodes ? GRAPH_records_out : GRAPH_no_queue] += n;
+	row[GRAPH_copies] += (uint64_t)o->n_queues * n;
+	for (unsigned i = 0; i < o->n_queues; i++)
+		g->put(g->arg, o->queues[i], b, recs, n);
+	for (unsigned i = 0; i < o->n_nodes; i++) {
+		struct op_run x = in_node(g, o->nodes[i], b);
+		x.node->op->run(x.node->plan, g->states[o->nodes[i]], &x, recs, n);
+	}
+}
+
+void op_emit(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n)
+{
+	if (n)
+		emit(x->g, x->node->first_origin + port, x->b, recs, n);
+}
+
+/* ---- a burst ---- */
+
+static size_t rec_bytes(const struct rec *r)
+{
+	return r->frame_len + sizeof(*r) +
+	       (r->schema->n_fields + 2u * r->n_pairs) * sizeof(struct val);
+}
+
+/* In chunks that the rest of the arena holds, also when every operator writes its records anew. */
+static void push_list(struct graph *g, unsigned source, struct batch *b, unsigned n)
+{
+	size_t mark = b->arena.used;
+	size_t room = arena_left(&b->arena) / GRAPH_GROWTH;
+	for (unsigned done = 0; done < n;) {
+		unsigned first = done;
+		size_t bytes = 0;
+		while (done < n && (done == first || bytes < room))
+			bytes += rec_bytes(g->list[done++]);
+		emit(g, source, b, g->list + first, done - first);
+		b->arena.used = mark;
+	}
+}
+
+void graph_push(struct graph *g, struct batch *b)
+{
+	/* Mostly all records of a burst are of one source: the first walk takes them all. */
+	for (unsigned left = b->n_recs, first = 0; left > 0;) {
+		while (!b->recs[first])
+			first++;
+		uint16_t source = b->recs[first]->source;
+		unsigned n = 0;
+		for (unsigned i = first; i < b->n_recs; i++) {
+			if (!b->recs[i] || b->recs[i]->source != source)
+				continue;
+			g->list[n++] = b->recs[i];
+			b->recs[i] = NULL;
+		}
+		left -= n;
+		push_list(g, source, b, n);
+	}
+	b->n_recs = 0;
+}
+
+void graph_advance(struct graph *g, uint64_t now_ns, struct batch *b)
+{
+	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
+		struct op_run x = in_node(g, i, b);
+		if (!x.node->op->advance)
+			continue;
+		arena_reset(&b->arena);
+		x.node->op->advance(x.node->plan, g->states[i], &x, now_ns);
+	}
+}
+
+void graph_finish(struct graph *g, struct batch *b)
+{
+	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
+		struct op_run x = in_node(g, i, b);
+		if (!x.node->op->finish)
+			continue;
+		arena_reset(&b->arena);
+		x.node->op->finish(x.node->plan, g->states[i], &x);
+	}
+}
+
+/* ---- life ---- */
+
+int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struct graph **ret_g,
+		 struct err *e)
+{
+	struct graph *g = mem_alloc(sizeof(*g));
+	if (!g)
+		return err_set(e, -ENOMEM, "no memory for the graph of a worker");
+	*g = (struct graph){.plan = plan, .put = put, .arg = arg};
+	g->states = mem_alloc((plan->n_nodes + 1) * sizeof(*g->states));
+	g->rows = mem_alloc((plan->n_origins + 1) * sizeof(*g->rows));
+	g->node_rows = mem_alloc((plan->n_nodes + 1) * sizeof(*g->node_rows));
+	int rc = 0;
+	if (!g->states || !g->rows || !g->node_rows)
+		rc = err_set(e, -ENOMEM, "no memory for the graph of a worker");
+	for (unsigned i = 0; rc == 0 && i < plan->n_nodes; i++)
+		if (plan->nodes[i].op->create)
+			rc = plan->nodes[i].op->create(plan->nodes[i].plan, &g->states[i], e);
+	if (rc < 0) {
+		graph_destroy(g);
+		return rc;
+	}
+	*ret_g = g;
+	return 0;
+}
+
+void graph_destroy(struct graph *g)
+{
+	if (!g)
+		return;
+	for (unsigned i = 0; g->states && i < g->plan->n_nodes; i++)
+		if (g->states[i])
+			g->plan->nodes[i].op->discard(g->states[i]);
+	mem_free(g->states);
+	mem_free(g->rows);
+	mem_free(g->node_rows);
+	mem_free(g);
+}
+
+const uint64_t *graph_row(const struct graph *g, unsigned origin)
+{
+	return g->rows[origin];
+}
+
+const uint64_t *graph_node_row(const struct graph *g, unsigned node)
+{
+	return g->node_rows[node];
+}

@@ -1,0 +1,79 @@
+/* graph.h - the pipeline of a configuration, compiled; records go from sources through operators to
+ * queues.
+ *
+ * In:     the records of a burst.
+ * Out:    lists of records, to the queues that take them.
+ * Owns:   a plan: its nodes' plans. A graph (one for each worker): the operators' states, the
+ * counters. Runs:   plan: built by main, read by all. graph: worker. Limits: 65,535 origins.
+ *
+ * An origin is a place that records come from: a source, or a port of a node. Whoever takes from
+ * it, a node or a queue, gets every record of it in the order of their coming.
+ *
+ *     origins: source 0 .. source n-1 | ports of node 0 | ports of node 1 | ...
+ */
+#ifndef SL_GRAPH_GRAPH_H
+#define SL_GRAPH_GRAPH_H
+
+#include "dataplane/graph/op.h"
+
+/* Records of one chunk may come to this many times their size while they are worked on; chunks are
+ * cut so that they fit what the arena has behind them.
+ */
+#define GRAPH_GROWTH 8
+
+struct graph_origin {
+	const uint16_t
+		*nodes; /* those that take from it; each stands behind the node of the origin */
+	unsigned n_nodes;
+	const uint16_t *queues;
+	unsigned n_queues;
+};
+
+struct graph_node {
+	const char *name;
+	const struct op *op;
+	const struct op_plan *plan;
+	unsigned first_origin; /* of its ports */
+};
+
+struct graph_plan {
+	const struct graph_node *nodes; /* each behind those that it takes from */
+	unsigned n_nodes;
+	const struct graph_origin *origins;
+	unsigned n_origins, n_sources;
+};
+
+/* Takes the records that come to @queue; borrowed until it returns. */
+typedef void graph_put(void *arg, unsigned queue, struct batch *b, struct rec *const *recs,
+		       unsigned n);
+
+struct graph;
+
+/* @plan is borrowed. 0, or -errno with a text. */
+int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struct graph **ret_g,
+		 struct err *e);
+void graph_destroy(struct graph *g);
+
+/* All records of the batch, by their sources. The arena behind them is used, and given back. */
+void graph_push(struct graph *g, struct batch *b);
+
+/* Packet time has come to @now_ns; @b lends its arena. */
+void graph_advance(struct graph *g, uint64_t now_ns, struct batch *b);
+
+/* The input has ended. */
+void graph_finish(struct graph *g, struct batch *b);
+
+#define GRAPH_COLS(X)                                                          \
+	X(IN, records_in, "records of this source, or of this port of a node") \
+	X(OUT, records_out, "went to a queue or a node, or to several")        \
+	X(POLICY, no_queue, "no queue and no node takes from here")            \
+	X(INFO, copies, "records put into queues")
+
+#define GRAPH_COL(kind, name, help) GRAPH_##name,
+enum { GRAPH_COLS(GRAPH_COL) GRAPH_N_COLS };
+extern const struct ledger_table graph_ledger;
+
+const uint64_t *graph_row(const struct graph *g, unsigned origin);
+const uint64_t *graph_node_row(const struct graph *g, unsigned node); /* of its op's ledger */
+
+#endif

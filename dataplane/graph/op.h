@@ -1,0 +1,100 @@
+/* op.h - the interface of operators: the nodes of the graph.
+ *
+ * In:     records of the batch, borrowed until the call returns; the schema of the edge they come
+ * by. Out:    records at numbered ports: the same ones, or new ones in the arena of the batch.
+ * Owns:   a plan for all workers (immutable), a state for each.
+ * Runs:   ports, build, destroy: main. create: main. run, advance, finish: worker.
+ * Limits: OP_PORTS_MAX ports.
+ *
+ * An operator is one file and one row of ops.c. It may emit as often as it likes within a call;
+ * what it emits has gone through everything behind it when op_emit returns. It never changes a
+ * record that it was given: other nodes and queues see it too.
+ */
+#ifndef SL_GRAPH_OP_H
+#define SL_GRAPH_OP_H
+
+#include "dataplane/base/err.h"
+#include "dataplane/base/ledger.h"
+#include "dataplane/base/option.h"
+#include "dataplane/graph/vec.h"
+
+#define OP_PORTS_MAX  256
+#define OP_FIELDS_MAX 4096
+
+struct dim;
+
+/* What is known of the records at an edge. */
+struct op_field {
+	const char *name;
+	enum sql_type type;
+};
+
+struct op_schema {
+	const struct op_field *fields;
+	unsigned n_fields;
+	bool open; /* records may have more: fields that a sender named */
+};
+
+/* What a node is built in. */
+struct op_env {
+	const char *name;           /* of the node */
+	const struct op_schema *in; /* of all its inputs together */
+	struct names *names;
+	const struct slice *source_names; /* by rec->source */
+	/* A dimension by its name, and its fields; NULL: there is none. */
+	struct dim *(*dim)(void *arg, const char *name);
+	/* Puts "FILE:LINE:COL: pipeline.NODE.KEY: " in front of the text of @e, where the value of
+	 * @key stands; @off: bytes into the value. Returns @code.
+	 */
+	int (*wrong)(void *arg, const char *key, size_t off, int code, struct err *e);
+	void *arg;
+};
+
+/* Every plan begins with this. */
+struct op_plan {
+	const struct op_schema *ports; /* the schema at each port, owned by the plan */
+	unsigned n_ports;
+};
+
+struct op_run; /* the call that an operator is in */
+
+struct op {
+	const char *name, *summary;
+	const struct opt *opts;
+	size_t conf_size;
+	const struct ledger_table *ledger; /* in records */
+	/* Sees all records of a source, whatever worker its sessions belong to: a replay uses one.
+	 */
+	bool alone;
+
+	/* The name of port @i: NODE.NAME in `from`; NULL behind the last one. Without this function
+	 * there is one, NODE itself.
+	 */
+	const char *(*port)(const void *conf, unsigned i);
+
+	/* 0; -EINVAL with a text (through env->wrong), -ENOMEM. */
+	int (*build)(const void *conf, const struct op_env *env, struct op_plan **ret_p,
+		     struct err *e);
+	void (*destroy)(struct op_plan *p); /* accepts NULL */
+
+	int (*create)(const struct op_plan *p, void **ret_state,
+		      struct err *e); /* NULL: no state */
+	void (*discard)(void *state);
+
+	void (*run)(const struct op_plan *p, void *state, struct op_run *x, struct rec *const *recs,
+		    unsigned n);
+	/* Packet time has come to @now_ns. NULL: nothing to do. */
+	void (*advance)(const struct op_plan *p, void *state, struct op_run *x, uint64_t now_ns);
+	/* The input has ended: what is held goes out. */
+	void (*finish)(const struct op_plan *p, void *state, struct op_run *x);
+};
+
+/* All of them, closed by NULL: ops.c. */
+extern const struct op *const ops[];
+
+/* For an operator, in a call. */
+void op_emit(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
+struct batch *op_batch(const struct op_run *x);
+uint64_t *op_row(const struct op_run *x); /* its ledger */
+
+#endif
