@@ -135,6 +135,18 @@ static void sink_kinds(FILE *out)
 	}
 }
 
+static void operators(FILE *out)
+{
+	section(out, "pipeline.NODE",
+		"What is done with records between sources and queues; `from` of a node or a queue "
+		"names it. The keys of the operator stand beside these.",
+		config_node_opts);
+	for (size_t i = 0; ops[i]; i++) {
+		fprintf(out, "\n### op: %s\n\n%s.\n", ops[i]->name, ops[i]->summary);
+		table(out, ops[i]->opts);
+	}
+}
+
 void reference_write_md(FILE *out)
 {
 	fputs("# Configuration reference\n\n"
@@ -161,6 +173,7 @@ void reference_write_md(FILE *out)
 	section(out, "formats.NAME.csv and .tsv", "Columns between commas or tabs.",
 		config_csv_opts);
 	sources(out);
+	operators(out);
 	sink_kinds(out);
 	section(out, "queues.PROJECT/NAME", "Without any queue all records go to standard output.",
 		config_queue_opts);

@@ -171,6 +171,26 @@ static bool needs_more(const struct opt *opts)
 	return false;
 }
 
+static void pipeline_section(const struct writer *w)
+{
+	fputc('\n', w->out);
+	comment(w,
+		"What is done with records between sources and queues: nodes, each with a name, an "
+		"operator and what it takes from.");
+	key(w, "pipeline", "{}");
+	for (size_t i = 0; ops[i]; i++) {
+		struct writer name = example(w, 1);
+		struct writer in = deeper(&name, 1);
+		char node[64];
+		snprintf(node, sizeof(node), "a_%s", ops[i]->name);
+		comment(&name, ops[i]->summary);
+		key(&name, node, "");
+		key(&in, "op", ops[i]->name);
+		key(&in, "from", "[]");
+		options(&in, ops[i]->opts);
+	}
+}
+
 static void sink_section(const struct writer *w)
 {
 	fputc('\n', w->out);
@@ -242,6 +262,7 @@ void reference_write_yaml(FILE *out)
 	fputs("\n# Sources: which sessions, read by which parser.\nsources:\n", out);
 	for (size_t i = 0; parsers[i]; i++)
 		source(&name, parsers[i]);
+	pipeline_section(&w);
 	sink_section(&w);
 	queue_section(&w);
 	test_section(&w);

@@ -83,23 +83,33 @@ static void push_list(struct graph *g, unsigned source, struct batch *b, unsigne
 	}
 }
 
-void graph_push(struct graph *g, struct batch *b)
+/* Moves records of one source from the batch to the list, recs[first] at least. Operators like long
+ * vectors and get all of the burst. Straight to queues it is the next ones only, so that a queue
+ * has its records in the order of their packets.
+ */
+static unsigned take_source(struct graph *g, struct batch *b, unsigned first)
 {
-	/* Mostly all records of a burst are of one source: the first walk takes them all. */
-	for (unsigned left = b->n_recs, first = 0; left > 0;) {
-		while (!b->recs[first])
-			first++;
-		uint16_t source = b->recs[first]->source;
-		unsigned n = 0;
-		for (unsigned i = first; i < b->n_recs; i++) {
-			if (!b->recs[i] || b->recs[i]->source != source)
-				continue;
+	uint16_t source = b->recs[first]->source;
+	bool all = g->plan->origins[source].n_nodes > 0;
+	unsigned n = 0;
+	for (unsigned i = first; i < b->n_recs; i++) {
+		if (b->recs[i] && b->recs[i]->source == source) {
 			g->list[n++] = b->recs[i];
 			b->recs[i] = NULL;
+		} else if (!all) {
+			break;
 		}
-		left -= n;
-		push_list(g, source, b, n);
 	}
+	return n;
+}
+
+void graph_push(struct graph *g, struct batch *b)
+{
+	for (unsigned first = 0; first < b->n_recs; first++)
+		if (b->recs[first]) {
+			uint16_t source = b->recs[first]->source;
+			push_list(g, source, b, take_source(g, b, first));
+		}
 	b->n_recs = 0;
 }
 

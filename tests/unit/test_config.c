@@ -124,7 +124,7 @@ static void without_a_queue_all_records_go_to_stdout(void **state)
 	const struct config *c = good(*state, SYSLOG);
 	assert_true(c->queues_implied);
 	assert_int_equal(c->n_queues, 1);
-	assert_int_equal(c->queues[0].n_sources, 1);
+	assert_int_equal(c->queues[0].n_origins, 1);
 	assert_ptr_equal(c->sinks[c->queues[0].sink].ops, &sink_stdout);
 }
 
@@ -140,9 +140,9 @@ static void queues_name_their_sources_and_their_sink(void **state)
 			     "  p/two.2: { from: b, sink: x, format: json }\n");
 	assert_false(c->queues_implied);
 	assert_int_equal(c->n_queues, 2);
-	assert_int_equal(c->queues[0].n_sources, 2);
-	assert_int_equal(c->queues[0].sources[0], 1);
-	assert_int_equal(c->queues[0].sources[1], 0);
+	assert_int_equal(c->queues[0].n_origins, 2);
+	assert_int_equal(c->queues[0].origins[0], 1);
+	assert_int_equal(c->queues[0].origins[1], 0);
 	assert_int_equal(c->queues[0].sink, 1);
 	assert_int_equal(c->queues[1].sink, 0);
 	const struct file_conf *f = c->sinks[1].conf;
@@ -261,7 +261,7 @@ static void replay_without_a_file_has_every_parser_by_port_and_probe(void **stat
 	assert_int_equal(s->tcp.items[1].hi, 603);
 	assert_int_equal(c->sources[2].tcp.n, 0);
 	assert_int_equal(((const struct http1_conf *)c->sources[1].conf)->events_max, 100);
-	assert_int_equal(c->queues[0].n_sources, 3);
+	assert_int_equal(c->queues[0].n_origins, 3);
 	assert_true(c->queues_implied);
 	assert_int_equal(c->flow.tcp_idle_ns, 3600 * NS_PER_S);
 }

@@ -120,18 +120,21 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 
 static const struct bad unknown_keys[] = {
 	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of capture, "
-			     "decode, flow, frame, formats, sources, sinks, queues, tests, "
+			     "decode, flow, frame, formats, sources, "
+			     "pipeline, sinks, queues, tests, "
 			     "workers, patterns; did you mean \"workers\"?\n"},
 	{"Workers: 2\n" BASE, "x.yaml:1:1: Workers: unknown key; expected one of capture, "
-			      "decode, flow, frame, formats, sources, sinks, queues, "
+			      "decode, flow, frame, formats, sources, "
+			      "pipeline, sinks, queues, "
 			      "tests, workers, patterns; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE,
 	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of capture, decode, flow, "
-	 "frame, formats, sources, sinks, queues, tests, workers, patterns\n"},
+	 "frame, formats, sources, "
+	 "pipeline, sinks, queues, tests, workers, patterns\n"},
 	{"dimensions: {}\n"
-	 "pipeline: {}\n" BASE,
+	 "api: {}\n" BASE,
 	 "x.yaml:1:1: dimensions: not in this version of sluice\n"
-	 "x.yaml:2:1: pipeline: not in this version of sluice\n"},
+	 "x.yaml:2:1: api: not in this version of sluice\n"},
 	{"flow: { tcp_ilde: 1h }\n" BASE,
 	 "x.yaml:1:9: flow.tcp_ilde: unknown key; expected one of tcp_idle, "
 	 "memory_bytes_max; did you mean \"tcp_idle\"?\n"},
@@ -538,8 +541,9 @@ static const struct bad bad_queues[] = {
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { sink: o }\n",
-	 "x.yaml:4:3: queues.p/n: from is missing; expected text, or a list of texts: The "
-	 "source whose records go here, or a list of them.\n"},
+	 "x.yaml:4:3: queues.p/n: from is missing; expected text, or a list of texts: What "
+	 "goes here: a source, a node of the pipeline (NODE, or NODE.BRANCH), or a list of "
+	 "them.\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: s }\n",
@@ -548,15 +552,15 @@ static const struct bad bad_queues[] = {
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: [], sink: o }\n",
-	 "x.yaml:4:16: queues.p/n.from: no source; expected at least one\n"},
+	 "x.yaml:4:16: queues.p/n.from: nothing; expected at least one source or node\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: [s, s], sink: o }\n",
-	 "x.yaml:4:20: queues.p/n.from[1]: source \"s\" is in this list already\n"},
+	 "x.yaml:4:20: queues.p/n.from[1]: \"s\" is in this list already\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: split.vip, sink: o }\n",
-	 "x.yaml:4:16: queues.p/n.from: no source is named \"split.vip\"; expected one of "
+	 "x.yaml:4:16: queues.p/n.from: no source or node is named \"split.vip\"; expected one of "
 	 "s\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
