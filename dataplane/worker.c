@@ -26,7 +26,7 @@ struct worker {
 	struct extract *extract;
 	struct graph *graph;
 	struct encode_ctx encode;
-	size_t extract_cap, graph_cap; /* of the arena: extraction leaves room for the graph */
+	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
 	unsigned idle_turns, turns;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
@@ -74,10 +74,11 @@ static void frames_run(struct worker *w, unsigned n_frames)
 	for (unsigned taken = 0; taken < n_frames;) {
 		b->arena.used = behind_frames;
 		b->n_recs = 0;
-		b->arena.cap = w->extract_cap;
 		taken = extract_records(w->extract, w->frames, taken, n_frames, hits, b);
+		/* What is behind extraction's part of the arena is the graph's. */
 		b->arena.cap = w->graph_cap;
 		graph_push(w->graph, b);
+		b->arena.cap = w->extract_cap;
 	}
 }
 
@@ -105,7 +106,9 @@ static void path_advance(struct worker *w, uint64_t now_ns)
 		more = frame_wake(w->frame, now_ns, &w->batch, w->frames, &n_frames);
 		frames_run(w, n_frames);
 	}
+	w->batch.arena.cap = w->graph_cap;
 	graph_advance(w->graph, now_ns, &w->batch);
+	w->batch.arena.cap = w->extract_cap;
 }
 
 static void worker_turn(struct worker *w, unsigned n_raw)
@@ -151,7 +154,9 @@ void worker_finish(struct worker *w)
 		path_run(w, ev, n_ev);
 		flow_release(w->flow);
 	}
+	w->batch.arena.cap = w->graph_cap;
 	graph_finish(w->graph, &w->batch);
+	w->batch.arena.cap = w->extract_cap;
 	w->conf.out.flush(w->conf.out.arg, w->conf.index);
 }
 
@@ -203,6 +208,7 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 		err_set(e, -ENOMEM, "no memory for the batch of a worker");
 		goto fail;
 	}
+	w->batch.arena.cap = w->extract_cap;
 	if ((rc = decode_create(conf->decode, &w->decode, e)) < 0 ||
 	    (rc = flow_create(conf->flow, &w->flow, e)) < 0 ||
 	    (rc = frame_create(conf->frame, conf->frame_sources, conf->n_sources, w->flow,
@@ -237,6 +243,7 @@ void worker_destroy(struct worker *w)
 	frame_destroy(w->frame);
 	flow_destroy(w->flow);
 	decode_destroy(w->decode);
+	w->batch.arena.cap = w->graph_cap;
 	arena_fini(&w->batch.arena);
 	if (w->conf.capture)
 		capture_close(w->conf.capture);

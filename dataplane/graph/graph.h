@@ -1,10 +1,10 @@
-/* graph.h - the pipeline of a configuration, compiled; records go from sources through operators to
- * queues.
+/* graph.h - the compiled pipeline: records go from sources through operators to queues.
  *
  * In:     the records of a burst.
  * Out:    lists of records, to the queues that take them.
- * Owns:   a plan: its nodes' plans. A graph (one for each worker): the operators' states, the
- * counters. Runs:   plan: built by main, read by all. graph: worker. Limits: 65,535 origins.
+ * Owns:   a graph (one for each worker): the operators' states, the counters.
+ * Runs:   plan: built by main, read by all. graph: worker.
+ * Limits: 65,535 origins.
  *
  * An origin is a place that records come from: a source, or a port of a node. Whoever takes from
  * it, a node or a queue, gets every record of it in the order of their coming.

@@ -1,7 +1,7 @@
 /* op.h - the interface of operators: the nodes of the graph.
  *
- * In:     records of the batch, borrowed until the call returns; the schema of the edge they come
- * by. Out:    records at numbered ports: the same ones, or new ones in the arena of the batch.
+ * In:     records of the batch, borrowed until the call returns; their schema.
+ * Out:    records at numbered ports: the same ones, or new ones in the arena of the batch.
  * Owns:   a plan for all workers (immutable), a state for each.
  * Runs:   ports, build, destroy: main. create: main. run, advance, finish: worker.
  * Limits: OP_PORTS_MAX ports.
