@@ -62,6 +62,11 @@ static int build_source(struct pipeline *p, unsigned i, struct err *e)
 		.probe = s->probe,
 		.port_decides = s->port_decides,
 	};
+	if (s->parser->keep_create) {
+		int r = s->parser->keep_create(s->conf, &p->frame_sources[i].keep, e);
+		if (r < 0)
+			return err_prefix(e, r, "source %s: ", s->name);
+	}
 	x->parser = s->parser;
 	x->parser_conf = s->conf;
 	x->message_field = find_field(s->parser, "message");
@@ -184,6 +189,8 @@ void pipeline_destroy(struct pipeline *p)
 		}
 		if (p->source_json)
 			mem_free((void *)p->source_json[i].ptr);
+		if (p->frame_sources && p->frame_sources[i].keep)
+			p->frame_sources[i].parser->keep_destroy(p->frame_sources[i].keep);
 	}
 	grok_destroy(p->grok);
 	mem_free(p->extract_sources);

@@ -59,6 +59,7 @@ struct topology {
 	uint64_t n_settled; /* records that the sinks were done with, when they were last looked at
 			     */
 	unsigned still_ms;  /* for so long it has not grown */
+	struct err keep_trouble; /* what a parser's keeper said last: told once */
 };
 
 static int build_forms(struct topology *t, struct err *e)
@@ -429,6 +430,23 @@ static void watch_sinks(struct topology *t, FILE *out)
 		handoff_stop_waiting(t->handoff);
 }
 
+/* What parsers keep across restarts; struct parser's keep_run. */
+static int run_keepers(struct topology *t, bool last, FILE *out)
+{
+	int rc = 0;
+	for (size_t i = 0; i < t->conf->n_sources; i++) {
+		const struct frame_source *s = &t->pipeline->frame_sources[i];
+		struct err e;
+		if (!s->keep || s->parser->keep_run(s->keep, last, &e) == 0)
+			continue;
+		rc = -EIO;
+		if (last || strcmp(e.text, t->keep_trouble.text) != 0)
+			fprintf(out, "sluiced: source %s: %s\n", s->name, e.text);
+		t->keep_trouble = e;
+	}
+	return rc;
+}
+
 static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 {
 	uint64_t since_ns = clock_mono_ns();
@@ -439,6 +457,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 			handoff_stop_waiting(t->handoff);
 		}
 		watch_sinks(t, out);
+		run_keepers(t, false, out);
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
 			draw_progress(t, since_ns, out);
 			drawn = true;
@@ -480,6 +499,8 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	int rc = 0;
 	unsigned lcore, n = 0;
 	struct err e;
+	if (run_keepers(t, false, out) < 0)
+		return -EIO;
 	for (unsigned i = 0; i < t->conf->n_sinks; i++)
 		if (shipper_start(t->sinks[i].shipper, &e) < 0) {
 			fprintf(out, "sluiced: %s\n", e.text);
@@ -492,6 +513,8 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			rte_eal_remote_launch(run_worker, t, lcore);
 	}
 	wait_for_workers(t, progress, out);
+	if (run_keepers(t, true, out) < 0)
+		rc = -EIO;
 	wait_for_sinks(t, out);
 	bool drain = !atomic_load(&t->give_up);
 	for (unsigned i = 0; i < t->conf->n_sinks; i++) {

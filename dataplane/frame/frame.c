@@ -119,7 +119,7 @@ static int create_pools(struct frame_stage *f, struct err *e)
 	for (unsigned i = 0; i < f->n_sources; i++) {
 		const struct frame_source *s = &f->sources[i];
 		int r = s->parser->pool_create
-				? s->parser->pool_create(s->conf, &f->parser_pools[i], e)
+				? s->parser->pool_create(s->conf, s->keep, &f->parser_pools[i], e)
 				: 0;
 		if (r < 0)
 			return r;

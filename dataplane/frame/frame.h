@@ -28,6 +28,7 @@ struct frame_source {
 	const struct parser *parser;
 	const void *conf;          /* of the parser */
 	struct opt_ports tcp, udp; /* the source's ports; none: found by probe only */
+	void *keep;                /* of the parser, borrowed; NULL: none */
 	bool probe;                /* also sessions on other ports, when the first bytes say YES */
 	bool port_decides;         /* a session on these ports is ours unless the probe says NO */
 };

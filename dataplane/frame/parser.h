@@ -174,8 +174,18 @@ struct parser {
 	 * the state, and may be gone. What `aux` of a frame points to must stay as it is until
 	 * BATCH_RECS_MAX more frames have been put. Both may be NULL.
 	 */
-	int (*pool_create)(const void *conf, void **ret_pool, struct err *e);
+	int (*pool_create)(const void *conf, void *keep, void **ret_pool, struct err *e);
 	void (*pool_destroy)(void *pool);
+
+	/* What is to outlive a run, in a file: one keeper a source, made by main before the pools,
+	 * which take it and may hand things over to it later (without a wait). *ret_keep may be
+	 * NULL: there is nothing to keep. keep_run is called by main before the workers start, then
+	 * many times a second while they run, and once when they have ended (@last); it may block.
+	 * Its failure is told, and does not stop workers that run. All three may be NULL.
+	 */
+	int (*keep_create)(const void *conf, void **ret_keep, struct err *e);
+	int (*keep_run)(void *keep, bool last, struct err *e);
+	void (*keep_destroy)(void *keep);
 };
 
 extern const struct parser *const parsers[]; /* parsers.c, closed by NULL */

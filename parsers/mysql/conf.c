@@ -9,6 +9,11 @@ const struct opt mysql_opts[] = {
 	 .def = "[]",
 	 .help = "Only changes of these tables: db.table, where * stands for any characters and ? "
 		 "for one; db alone is all of its tables. None: of all tables."},
+	{.name = "state",
+	 .type = OPT_PATH,
+	 .off = offsetof(struct mysql_conf, state),
+	 .help = "A file that keeps the columns that DDL on the wire has told, so that they are "
+		 "known after a restart. Made when it is not there; its directory must be."},
 	{.name = "ignore_case",
 	 .type = OPT_BOOL,
 	 .off = offsetof(struct mysql_conf, ignore_case),

@@ -15,6 +15,7 @@
 struct mysql_conf {
 	struct opt_strings tables;
 	const char *schema; /* path of a dump */
+	const char *state;  /* path of what is kept across restarts */
 	bool ignore_case;
 	bool statements;
 	bool query;

@@ -169,7 +169,7 @@ const char *build_commit(struct mysql_schema *sc, const struct schema_key *k, ui
 {
 	const struct ddl_build *b = sc->build;
 	struct sizes n = sizes_of(b);
-	if (n.cols == 0)
+	if (n.cols == (b->flags & SCHEMA_SYSTEM_VERSIONED ? 2 : 0))
 		return "a table without columns";
 	if (n.cols > BUILD_COLS_MAX)
 		return "more columns than a table can have";

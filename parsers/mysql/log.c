@@ -104,12 +104,17 @@ static void close_hole(struct reading *r, uint64_t off)
 	log->pos_known = false;
 }
 
+uint64_t mysql_log_number(const struct mysql_log *log)
+{
+	return hash_bytes(log->server, &log->server_id, sizeof(log->server_id)) | 1;
+}
+
 struct mysql_map_place mysql_read_place(const struct reading *r, uint64_t pos)
 {
 	const struct mysql_log *log = r->log;
 	return (struct mysql_map_place){
 		.owner = log->owner,
-		.log = hash_bytes(log->server, &log->server_id, sizeof(log->server_id)) | 1,
+		.log = mysql_log_number(log),
 		.place = mysql_schema_place(slice_of(log->file, log->file_len), pos),
 		.unsure = log->unsure,
 		.frames = r->p->frames_put,
@@ -496,6 +501,7 @@ static enum mysql_outcome read_cause(struct reading *r, const struct mysql_event
 static enum mysql_outcome read_map(struct reading *r, const struct mysql_event *ev)
 {
 	struct mysql_map_place at = mysql_read_place(r, r->pos);
+	mysql_keep_guess(r->p, r->log, &at);
 	const char *why = mysql_tables_add(r->p->tables, ev, r->format, &at);
 	return why ? lost(r, why) : MYSQL_READ;
 }
@@ -646,6 +652,7 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 			log->first_off = off;
 			log->first_pos = r.pos;
 		}
+		mysql_keep_follow(p, log);
 	}
 	return o;
 }

@@ -55,6 +55,8 @@ struct mysql_log {
 	uint32_t file_time; /* of the file's format description: when it was begun; 0: not known */
 	uint64_t identity;  /* of server and file; 0: not known */
 	uint64_t server;    /* which server it is: a hash of its address */
+	uint64_t kept_log;  /* as state.h numbers it: `kept` is that number and 1; 0: not asked */
+	int kept;
 	char gtid[MYSQL_GTID_TEXT_MAX];
 	size_t gtid_len;
 	struct mysql_txn txn;

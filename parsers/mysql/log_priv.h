@@ -9,6 +9,7 @@
 #ifndef SL_PARSERS_MYSQL_LOG_PRIV_H
 #define SL_PARSERS_MYSQL_LOG_PRIV_H
 
+#include "parsers/mysql/ddl.h"
 #include "parsers/mysql/pool.h"
 
 extern const char mysql_row_too_long[];
@@ -27,6 +28,18 @@ struct reading {
 
 /* Where a table map or statement stands, as schema.h has it. */
 struct mysql_map_place mysql_read_place(const struct reading *r, uint64_t pos);
+
+/* keep.c: what outlives a run. Where a table map's place in the log is not known, since the session
+ * was joined late, the newest of what was kept is better than nothing, and marked unsure.
+ */
+void mysql_keep_guess(const struct mysql_pool *p, const struct mysql_log *log,
+		      struct mysql_map_place *io_at);
+void mysql_keep_apply(struct mysql_pool *p, const struct mysql_log *log, struct mysql_ddl *q);
+/* The log has been read up to its `pos`. */
+void mysql_keep_follow(struct mysql_pool *p, struct mysql_log *log);
+
+/* The log as schema.h numbers it. */
+uint64_t mysql_log_number(const struct mysql_log *log);
 
 /* Field source, but for what differs from row to row and the bracket at its end. */
 void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_event *ev,

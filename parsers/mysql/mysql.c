@@ -96,6 +96,7 @@ static void on_command(struct work *w, struct slice payload)
 	if (mysql_dump_read(payload, &file, &pos)) {
 		mysql_session_anew(w);
 		mysql_session_log(w)->unsure = false;
+		mysql_session_log(w)->kept = 0;
 		st->dump = true;
 		st->ordinary = st->had_event = false;
 		mysql_log_at(mysql_session_log(w), file, pos);
@@ -380,4 +381,7 @@ const struct parser parser_mysql = {
 	.extract = mysql_extract,
 	.pool_create = mysql_pool_create,
 	.pool_destroy = mysql_pool_destroy,
+	.keep_create = mysql_state_create,
+	.keep_run = mysql_state_run,
+	.keep_destroy = mysql_state_destroy,
 };

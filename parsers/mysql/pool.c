@@ -1,44 +1,10 @@
 #include "parsers/mysql/pool.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "dataplane/base/mem.h"
 
-/* A dump without data is a few kilobytes a table. */
-#define DUMP_BYTES_MAX (256u << 20)
-
-static int read_dump(struct mysql_pool *p, FILE *f, uint8_t *text, struct err *e)
-{
-	struct mysql_schema_loaded loaded;
-	size_t len = fread(text, 1, DUMP_BYTES_MAX, f);
-	if (ferror(f))
-		return err_set(e, -EIO, "cannot read schema %s", p->conf->schema);
-	if (len == DUMP_BYTES_MAX)
-		return err_set(e, -EFBIG, "schema %s is longer than %u MiB", p->conf->schema,
-			       DUMP_BYTES_MAX >> 20);
-	struct err cause;
-	int r = mysql_schema_load(p->schema, slice_of(text, len), &loaded, &cause);
-	return r < 0 ? err_set(e, r, "schema %s: %s", p->conf->schema, cause.text) : 0;
-}
-
-static int load_schema(struct mysql_pool *p, struct err *e)
-{
-	if (!p->conf->schema)
-		return 0;
-	FILE *f = fopen(p->conf->schema, "rb");
-	if (!f)
-		return err_set(e, -errno, "cannot open schema %s: %s", p->conf->schema,
-			       strerror(errno));
-	uint8_t *text = mem_map(DUMP_BYTES_MAX);
-	int r = text ? read_dump(p, f, text, e) : err_set(e, -ENOMEM, "no memory for a schema");
-	mem_unmap(text, DUMP_BYTES_MAX);
-	fclose(f);
-	return r;
-}
-
-int mysql_pool_create(const void *conf, void **ret_pool, struct err *e)
+int mysql_pool_create(const void *conf, void *keep, void **ret_pool, struct err *e)
 {
 	int r;
 	struct mysql_pool *p = mem_alloc(sizeof(*p));
@@ -51,7 +17,8 @@ int mysql_pool_create(const void *conf, void **ret_pool, struct err *e)
 		.charsets = p->charsets,
 		.ignore_case = p->conf->ignore_case,
 	};
-	if ((r = mysql_schema_create(&sc, &p->schema, e)) < 0 || (r = load_schema(p, e)) < 0)
+	if ((r = mysql_schema_create(&sc, &p->schema, e)) < 0 ||
+	    (r = mysql_state_join(keep, conf, p->schema, &p->feed, e)) < 0)
 		goto fail;
 	if ((r = mysql_unpack_create(MYSQL_UNPACKED_BYTES, &p->unpack)) < 0 ||
 	    (r = mysql_streams_create(&p->streams)) < 0 ||

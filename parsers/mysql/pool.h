@@ -10,6 +10,7 @@
 #define SL_PARSERS_MYSQL_POOL_H
 
 #include "parsers/mysql/log.h"
+#include "parsers/mysql/state.h"
 
 /* A burst has at most BATCH_RECS_MAX frames, so as many contexts are in use; and one to fill. */
 #define MYSQL_EVENT_CTXS (BATCH_RECS_MAX + 2)
@@ -20,6 +21,8 @@ struct mysql_pool {
 	struct mysql_charsets *charsets;
 	struct mysql_unpack *unpack;
 	struct mysql_schema *schema;
+	struct mysql_feed *feed; /* of keep; NULL: nothing is kept */
+	uint64_t provisional;    /* statements whose place in the log was not known */
 	struct mysql_decoder decoder;
 	struct mysql_tables *tables;
 	struct mysql_streams *streams;
@@ -42,7 +45,7 @@ struct mysql_pool {
 	struct mysql_frame_ctx frames[MYSQL_FRAME_CTXS];
 };
 
-int mysql_pool_create(const void *conf, void **ret_pool, struct err *e);
+int mysql_pool_create(const void *conf, void *keep, void **ret_pool, struct err *e);
 void mysql_pool_destroy(void *pool);
 
 /* A number for a session, under which its things in the pool are found; never 0. */

@@ -1,7 +1,6 @@
 /* QUERY events: DDL, statements, and what begins and ends transactions. Contract: log_priv.h. */
 #include "parsers/mysql/log_priv.h"
 
-#include "parsers/mysql/ddl.h"
 #include "parsers/mysql/wire.h"
 
 /* Status variables of a QUERY, as far as they matter; an unknown one ends them.
@@ -51,7 +50,7 @@ static void apply_ddl(struct reading *r, const struct mysql_event *ev, const str
 		.error = q->error_code,
 	};
 	read_status(ev, &ddl);
-	mysql_ddl_apply(r->p->schema, &ddl, NULL);
+	mysql_keep_apply(r->p, r->log, &ddl);
 }
 
 /* Behind BEGIN it is one of several; else a transaction of its own, whose GTID may have come. */

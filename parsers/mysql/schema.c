@@ -444,6 +444,22 @@ bool schema_mark(struct mysql_schema *sc, const struct schema_key *k, uint64_t p
 	return !same;
 }
 
+bool schema_put_empty(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+		      uint8_t flags, bool truncated)
+{
+	struct mysql_schema_table *t = empty_block(sc, k);
+	bool same, lost;
+	if (!t)
+		return false;
+	t->flags = flags;
+	if (!schema_put(sc, k, place, t, &same))
+		return false;
+	uint32_t v = own_at(sc, k, place, &lost);
+	if (v != SCHEMA_NONE && sc->versions[v].from == place)
+		sc->versions[v].truncated = truncated;
+	return true;
+}
+
 /* A drop that could not be noted would leave the tables as they were. */
 static void forget_db(struct mysql_schema *sc, const struct schema_key *k)
 {

@@ -94,6 +94,12 @@ bool schema_put(struct mysql_schema *sc, const struct schema_key *k, uint64_t pl
 bool schema_mark(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
 		 uint8_t flags);
 
+/* Makes "unknown" or "gone" a version, also where nothing is known: what mysql_schema_read finds.
+ * False: no room.
+ */
+bool schema_put_empty(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+		      uint8_t flags, bool truncated);
+
 /* Databases: their default charset (by its block) and when they were dropped. */
 void schema_put_db(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
 		   enum mysql_charset cs, uint8_t char_bytes_max, bool dropped);

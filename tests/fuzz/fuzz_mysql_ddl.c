@@ -1,10 +1,11 @@
 /* Statements of any bytes, separated by NUL, as a log: what was known at a place stays, also when
- * the log is read again. The first byte says with which charset and mode, and whether a dump comes
- * first.
+ * the log is read again, and when it was written as text and read back. The first byte says with
+ * which charset and mode, and whether a dump comes first, or the whole is such a text.
  */
 #include <stdlib.h>
 
 #include "parsers/mysql/ddl.h"
+#include "parsers/mysql/schema_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
@@ -82,6 +83,46 @@ static uint64_t read_log(struct mysql_schema *sc, struct mysql_ddl *q, struct sl
 	return sum;
 }
 
+/* What is known at all places of a log that was read, as one number. */
+static uint64_t look_back(struct mysql_schema *sc, uint64_t last)
+{
+	uint64_t sum = 0;
+	for (uint64_t place = 1000; place <= last; place += 100)
+		sum = sum * 131 + look(sc, place, slice_of(NULL, 0));
+	return sum;
+}
+
+static void check_text(const struct mysql_schema_conf *conf, struct mysql_schema *sc, uint64_t last,
+		       struct slice dump)
+{
+	static uint8_t buf[4 << 20];
+	static struct mysql_schema_log logs[MYSQL_STATE_LOGS];
+	struct mysql_schema_text t = {.buf = buf, .cap = sizeof(buf)};
+	struct mysql_schema_loaded loaded;
+	struct mysql_schema *other;
+	size_t n;
+	unsigned line;
+	must(mysql_schema_write(sc, NULL, 0, &t) == 0);
+	if (t.full)
+		return;
+	must(mysql_schema_create(conf, &other, NULL) == 0);
+	if (dump.len)
+		mysql_schema_load(other, dump, &loaded, NULL);
+	must(mysql_schema_read(other, slice_of(buf, t.len), logs, &n, &line, NULL) == 0);
+	must(look_back(other, last) == look_back(sc, last));
+	mysql_schema_destroy(other);
+}
+
+static void read_any(struct mysql_schema *sc, struct slice text)
+{
+	static struct mysql_schema_log logs[MYSQL_STATE_LOGS];
+	size_t n;
+	unsigned line;
+	if (mysql_schema_read(sc, text, logs, &n, &line, NULL) < 0)
+		return;
+	look(sc, UINT64_MAX, text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	static const uint16_t collations[] = {0, 45, 28, 13, 8, 1, 248, 63};
@@ -102,11 +143,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 			      .error = p[0] & 64 ? 1317 : 0,
 			      .sql_mode = p[0] & 16 ? MYSQL_MODE_ANSI_QUOTES : 0};
 	struct slice text = slice_of(p + 1, len - 1);
+	if (p[0] & 128)
+		read_any(sc, text);
 	if (p[0] & 32)
 		mysql_schema_load(sc, text, &loaded, NULL);
 	uint64_t first = read_log(sc, &q, text);
-	if (mysql_schema_stats(sc)->forgotten == 0 && mysql_schema_stats(sc)->no_room == 0)
+	if (mysql_schema_stats(sc)->forgotten == 0 && mysql_schema_stats(sc)->no_room == 0) {
 		must(read_log(sc, &q, text) == first);
+		if (!(p[0] & 128))
+			check_text(&conf, sc, q.place, p[0] & 32 ? text : slice_of(NULL, 0));
+	}
 	mysql_schema_destroy(sc);
 	return 0;
 }

@@ -51,7 +51,7 @@ void parser_run_init(struct parser_run *run, const struct parser *parser)
 	    arena_init(&run->batch.arena, ARENA_BYTES) < 0)
 		must(NULL);
 	struct err e;
-	if (parser->pool_create && parser->pool_create(run->conf, &run->pool, &e) < 0)
+	if (parser->pool_create && parser->pool_create(run->conf, NULL, &run->pool, &e) < 0)
 		must(NULL);
 	static const uint8_t padded[14 + SL_PAD] = "\"_source\":\"s\",";
 	static const struct slice source = {padded, 14};

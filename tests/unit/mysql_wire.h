@@ -48,11 +48,11 @@ static inline void wire_fini(struct wire_rig *w)
 }
 
 /* The pool again, after a change of options that it was made with. */
-static inline void wire_new_pool(struct wire_rig *w)
+static inline void wire_new_pool(struct wire_rig *w, void *keep)
 {
 	struct err e;
 	mysql_pool_destroy(w->run.pool);
-	if (mysql_pool_create(w->run.conf, &w->run.pool, &e) < 0)
+	if (mysql_pool_create(w->run.conf, keep, &w->run.pool, &e) < 0)
 		fail_msg("%s", e.text);
 }
 

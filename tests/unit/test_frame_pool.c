@@ -26,10 +26,13 @@ uint32_t flow_sessions_max(const struct flow *f)
 
 static unsigned n_pools;
 static int create_answer;
+static unsigned n_kept;
+static int kept;
 
-static int count_create(const void *conf, void **ret_pool, struct err *e)
+static int count_create(const void *conf, void *keep, void **ret_pool, struct err *e)
 {
 	(void)conf;
+	n_kept += keep == &kept;
 	if (create_answer)
 		return err_set(e, create_answer, "no pool today");
 	*ret_pool = mem_alloc(sizeof(uint32_t));
@@ -81,7 +84,7 @@ static const struct parser counter = {.name = "count",
 
 static struct opt_port_range ports[] = {{1, 1}, {2, 2}};
 static struct frame_source sources[] = {
-	{.name = "a", .parser = &counter, .tcp = {&ports[0], 1}},
+	{.name = "a", .parser = &counter, .keep = &kept, .tcp = {&ports[0], 1}},
 	{.name = "b", .parser = &counter, .tcp = {&ports[1], 1}},
 };
 static struct frame_conf conf = {

@@ -401,7 +401,7 @@ static int set_up_folding(void **state)
 {
 	set_up(state);
 	((struct mysql_conf *)w.run.conf)->ignore_case = true;
-	wire_new_pool(&w);
+	wire_new_pool(&w, NULL);
 	return 0;
 }
 
