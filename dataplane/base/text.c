@@ -121,15 +121,42 @@ static unsigned places_of_15(double v)
 	return v >= 0.1 ? 15 : v >= 0.01 ? 16 : v >= 0.001 ? 17 : 18;
 }
 
-static uint64_t strip_zeros(uint64_t n, unsigned *io_places)
+/* The digits of @n, of which there are @places behind the point, without zeros at their end.
+ * @whole: what stands before the point.
+ */
+static char *put_places(char *o, uint64_t n, unsigned places, uint64_t whole)
 {
-	static const uint32_t steps[] = {100000000, 10000, 100, 10};
-	for (unsigned i = 0, zeros = 8; i < 4; i++, zeros /= 2)
-		if (*io_places >= zeros && n % steps[i] == 0) {
-			n /= steps[i];
-			*io_places -= zeros;
-		}
-	return n;
+	static const uint64_t powers[17] = {1,
+					    10,
+					    100,
+					    1000,
+					    10000,
+					    100000,
+					    1000000,
+					    10000000,
+					    100000000,
+					    1000000000,
+					    10000000000,
+					    100000000000,
+					    1000000000000,
+					    10000000000000,
+					    100000000000000,
+					    1000000000000000,
+					    10000000000000000};
+	unsigned zeros = places > 15 ? places - 15 : 0; /* of a number below 0.1 */
+	places -= zeros;
+	uint64_t frac = (n - whole * powers[places]) * powers[16 - places];
+	if (frac == 0)
+		return o;
+	uint64_t first = text_8digits((uint32_t)(frac / 100000000));
+	uint64_t last = text_8digits((uint32_t)(frac % 100000000));
+	memcpy(o, ".000", 4);
+	o += 1 + zeros;
+	memcpy(o, &first, 8);
+	memcpy(o + 8, &last, 8);
+	const uint64_t none = 0x3030303030303030ull;
+	return last != none ? o + 16 - __builtin_clzll(last ^ none) / 8
+			    : o + 8 - __builtin_clzll(first ^ none) / 8;
 }
 
 /* Numbers of at most 15 digits that need no exponent, which is most of what people write: as an
@@ -144,22 +171,15 @@ static size_t put_15_digits(char *out, double v)
 	if (!(abs >= 0.0001 && abs < 1e15))
 		return 0;
 	unsigned places = places_of_15(abs);
-	uint64_t n = (uint64_t)(abs * tens[places] + 0.5);
+	uint64_t n = (uint64_t)(abs * tens[places] + 0.5), whole = (uint64_t)abs;
 	if (n >= 1000000000000000 || (double)n / tens[places] != abs)
 		return 0;
-	n = strip_zeros(n, &places);
 	if (v < 0)
 		*o++ = '-';
-	if (places == 0)
-		return (size_t)(o - out) + text_put_u64(o, n);
-	char digits[24] = "000000000000000000000000";
-	unsigned len = n_digits(n), zeros = len <= places ? places + 1 - len : 0;
-	text_put_u64(digits + zeros, n);
-	unsigned whole = len + zeros - places;
-	memcpy(o, digits, whole);
-	o[whole] = '.';
-	memcpy(o + whole + 1, digits + whole, places);
-	return (size_t)(o - out) + whole + 1 + places;
+	o += text_put_u64_loose(o, whole);
+	if (places)
+		o = put_places(o, n, places, whole);
+	return (size_t)(o - out);
 }
 
 size_t text_put_f64(char *out, double v)

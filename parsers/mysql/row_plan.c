@@ -21,9 +21,9 @@ enum op {
 /* Room for what stands around a value (quotes, or null in its place) and for steps of 16. */
 #define AROUND    40
 
-/* DECIMAL whose digits before the point are two groups and those behind it one, at most. */
+/* DECIMAL whose digits before the point are two groups, and those behind it eight, at most. */
 #define WHOLE_MAX 18
-#define FRAC_MAX  9
+#define FRAC_MAX  8
 
 static enum op text_op(const struct mysql_column *c)
 {
@@ -71,7 +71,7 @@ static enum op op_of(const struct mysql_column *c)
 	}
 }
 
-void row_plan_column(struct mysql_column *c)
+static void plan_column(struct mysql_column *c)
 {
 	size_t most = VALUE_NUM_MAX;
 	c->op = (uint8_t)op_of(c);
@@ -84,9 +84,17 @@ void row_plan_column(struct mysql_column *c)
 		c->op = OP_SLOW;
 }
 
-static inline bool is_null(const uint8_t *nulls, unsigned i)
+void row_plan_make(struct mysql_table *t)
 {
-	return nulls[i / 8] >> (i % 8) & 1;
+	bool all = true;
+	t->room = 0;
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		plan_column(&t->columns[i]);
+		all = all && t->columns[i].op != OP_SLOW;
+		t->room += t->columns[i].room;
+	}
+	if (!all)
+		t->room = 0;
 }
 
 /* The length that stands in front of a value; 0 where none does. */
@@ -98,12 +106,14 @@ static inline size_t len_at(const struct mysql_column *c, const uint8_t *p)
 bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
 {
 	const uint8_t *nulls = bytes.ptr;
-	size_t at = (t->n_columns + 7u) / 8;
+	size_t n = t->n_columns, at = (n + 7) / 8;
 	if (at > bytes.len || bytes.len > UINT32_MAX)
 		return false;
-	for (unsigned i = 0; i < t->n_columns; i++) {
-		const struct mysql_column *c = &t->columns[i];
-		if (is_null(nulls, i))
+	const struct mysql_column *c = t->columns;
+	for (unsigned i = 0, bits = 0; i < n; i++, c++, bits >>= 1) {
+		if (i % 8 == 0)
+			bits = nulls[i / 8];
+		if (bits & 1)
 			continue;
 		if (c->fixed) {
 			at += c->fixed;
@@ -120,9 +130,11 @@ bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret
 
 /* --- Values that a plan is there for ---------------------------------------------------------- */
 
+/* Most are short: the first step is made in any case. */
 static inline uint8_t *put_bytes(uint8_t *o, const uint8_t *p, size_t len)
 {
-	for (size_t i = 0; i < len; i += 16)
+	_mm_storeu_si128((__m128i *)o, _mm_loadu_si128((const __m128i *)p));
+	for (size_t i = 16; i < len; i += 16)
 		_mm_storeu_si128((__m128i *)(o + i), _mm_loadu_si128((const __m128i *)(p + i)));
 	return o + len;
 }
@@ -165,11 +177,10 @@ static uint8_t *put_decimal(uint8_t *o, const struct mysql_column *c, const uint
 	o += negative;
 	o += text_put_u64_loose((char *)o, v);
 	if (c->frac) {
-		char digits[16];
 		uint32_t f = group(p, bytes[c->frac], flip ^ sign, tens[c->frac]);
-		text_put_9digits(digits, f * tens[9 - c->frac]);
+		uint64_t digits = text_8digits(f * tens[FRAC_MAX - c->frac]);
 		*o++ = '.';
-		memcpy(o, digits, 9);
+		memcpy(o, &digits, 8);
 		o += c->frac;
 	}
 	*o++ = '"';
@@ -242,6 +253,7 @@ static inline uint8_t *put_planned(uint8_t *o, const struct mysql_column *c, con
 
 /* --- Images ----------------------------------------------------------------------------------- */
 
+/* A column that has no plan, or too little room for it. */
 static enum mysql_fault put_slow(const struct mysql_decoder *d, const struct mysql_column *c,
 				 bool null, struct slice value, struct mysql_out *out)
 {
@@ -251,26 +263,31 @@ static enum mysql_fault put_slow(const struct mysql_decoder *d, const struct mys
 	return null ? OUT_LIT(out, "null") : value_put(d, c, value, out);
 }
 
-enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
-			      struct slice image, struct mysql_out *out)
+/* @roomy: there is room for the longest text of all columns, and a plan for each. */
+static inline __attribute__((always_inline)) enum mysql_fault
+put_columns(const struct mysql_decoder *d, const struct mysql_table *t, struct slice image,
+	    bool roomy, struct mysql_out *out)
 {
 	const uint8_t *nulls = image.ptr, *end = nulls + image.len, *room_end = out->buf + out->cap;
-	const uint8_t *p = nulls + (t->n_columns + 7u) / 8;
+	unsigned n = t->n_columns;
+	const uint8_t *p = nulls + (n + 7) / 8;
+	const struct mysql_column *c = t->columns;
 	uint8_t *o = out->buf + out->len;
-	if (p > end)
-		return MYSQL_F_VALUE;
-	for (unsigned i = 0; i < t->n_columns; i++) {
-		const struct mysql_column *c = &t->columns[i];
-		bool null = is_null(nulls, i);
+	bool invalid = out->invalid_text;
+	for (unsigned i = 0, bits = 0; i < n; i++, c++, bits >>= 1) {
+		if (i % 8 == 0)
+			bits = nulls[i / 8];
+		bool null = bits & 1;
 		size_t len = null ? 0 : c->fixed;
 		if (!null && !len) {
-			len = end - p < c->len_bytes ? 0 : len_at(c, p);
+			len = len_at(c, p);
 			p += c->len_bytes;
 		}
-		if (p > end || len > (size_t)(end - p))
+		/* Reading on to here is harmless: an image is padded. */
+		if ((ptrdiff_t)len > end - p)
 			return MYSQL_F_VALUE;
-		if ((c->op == OP_SLOW && !null) ||
-		    (size_t)(room_end - o) < c->room + JSON_TEXT_FACTOR * len) {
+		if (!roomy && ((c->op == OP_SLOW && !null) ||
+			       (size_t)(room_end - o) < c->room + JSON_TEXT_FACTOR * len)) {
 			out->len = (size_t)(o - out->buf);
 			enum mysql_fault fault = put_slow(d, c, null, slice_of(p, len), out);
 			if (fault)
@@ -279,10 +296,21 @@ enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_
 		} else {
 			o = put_bytes(o, c->key, c->key_len);
 			o = null ? (uint8_t *)memcpy(o, "null", 4) + 4
-				 : put_planned(o, c, p, len, &out->invalid_text);
+				 : put_planned(o, c, p, len, &invalid);
 		}
 		p += len;
 	}
 	out->len = (size_t)(o - out->buf);
+	out->invalid_text |= invalid;
 	return MYSQL_F_OK;
+}
+
+enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
+			      struct slice image, struct mysql_out *out)
+{
+	if (image.len < (t->n_columns + 7u) / 8)
+		return MYSQL_F_VALUE;
+	if (t->room && out->cap - out->len >= t->room + JSON_TEXT_FACTOR * image.len)
+		return put_columns(d, t, image, true, out);
+	return put_columns(d, t, image, false, out);
 }

@@ -12,13 +12,13 @@
 
 #include "parsers/mysql/row.h"
 
-/* Works out `op` and `room` of a column; to be called when all else of it is known. */
-void row_plan_column(struct mysql_column *c);
+/* Works out `op` and `room` of all columns; to be called when all else of them is known. */
+void row_plan_make(struct mysql_table *t);
 
 /* The length of the image at the start of @bytes. False: it is cut. */
 bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);
 
-/* Appends the columns of @image: `,"a":1,"b":null`. */
+/* Appends the columns of @image, which is padded by SL_PAD: `,"a":1,"b":null`. */
 enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
 			      struct slice image, struct mysql_out *out);
 

@@ -116,6 +116,7 @@ struct mysql_table {
 	bool typed;        /* signedness is known */
 	bool has_key;      /* in_key is known */
 	bool old_temporal; /* MariaDB: columns whose width has to be guessed */
+	size_t room;       /* for a row but for its bytes; 0: some column has no plan */
 	size_t bytes;      /* of the block, all in all */
 	struct mysql_column columns[];
 };

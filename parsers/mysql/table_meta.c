@@ -346,7 +346,6 @@ enum mysql_fault table_meta_finish(struct mysql_table *t, struct block *b)
 		if (!name_set(&t->columns[i], slice_of(name, len), b))
 			return MYSQL_F_TABLE;
 	}
-	for (unsigned i = 0; i < t->n_columns; i++)
-		row_plan_column(&t->columns[i]);
+	row_plan_make(t);
 	return MYSQL_F_OK;
 }

@@ -44,10 +44,9 @@ static char *put_frac(char *o, uint32_t us, unsigned digits)
 {
 	if (!digits)
 		return o;
-	char nine[9];
-	text_put_9digits(nine, us % 1000000);
+	uint64_t six = text_8digits(us % 1000000) >> 16;
 	*o++ = '.';
-	memcpy(o, nine + 3, 6);
+	memcpy(o, &six, 8);
 	return o + digits;
 }
 
