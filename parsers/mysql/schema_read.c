@@ -304,7 +304,7 @@ enum comment { C_DATABASE, C_TABLE, C_GONE, C_UNKNOWN, C_NONE };
 
 static int read_version(struct reader *r, enum comment what)
 {
-	struct slice sql;
+	struct slice sql = {0};
 	const uint8_t *from = r->at;
 	if (r->log == 0)
 		return bad(r, "of which log? expected @in in front of it");
