@@ -322,9 +322,15 @@ static struct rec *end(struct extract *x, const struct frame *f, const struct ou
 	return r;
 }
 
-/* The frame as text: all that is left of it when its fields cannot be had. */
+/* The frame as text, or as its parser has it: all that is left when its fields cannot be had. */
 static void set_raw(struct extract *x, const struct frame *f)
 {
+	const struct parser *p = x->sources[f->source].parser;
+	x->rb.change = NULL;
+	if (p->dead) {
+		p->dead(f, &x->rb);
+		return;
+	}
 	set_message(x, &x->sources[f->source], f->body.len ? f->body : f->bytes);
 }
 

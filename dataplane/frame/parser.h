@@ -168,6 +168,11 @@ struct parser {
 	 */
 	const char *(*extract)(const void *conf, const struct frame *f, struct rec_builder *rb);
 
+	/* Fills what is left to say of a frame that is unparsed, or that extract has refused (what
+	 * that one had set is gone): in place of `message` = body. May be NULL.
+	 */
+	void (*dead)(const struct frame *f, struct rec_builder *rb);
+
 	/* What must outlive a call of parse, or outgrow the state: one pool for each worker and
 	 * source, made before the worker runs, so that nothing is allocated later. Sessions of all
 	 * ages share it, and are not told when they end: what lies in it is found by a handle in

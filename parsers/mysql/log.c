@@ -162,8 +162,8 @@ void mysql_read_source(struct reading *r, struct mysql_event_ctx *ctx, const str
 	const struct mysql_log *log = r->log;
 	uint8_t *o = ctx->source;
 	size_t n = put_name(o, "{\"db\":", db);
-	if (ctx->table)
-		n += put_name(o + n, ",\"table\":", ctx->table->name);
+	if (ctx->table || ctx->name.len)
+		n += put_name(o + n, ",\"table\":", ctx->table ? ctx->table->name : ctx->name);
 	n += put_number(o + n, ",\"server_id\":", ev->server_id);
 	n += put_name(o + n, ",\"file\":", slice_of(log->file, log->file_len));
 	n += put_number(o + n, ",\"pos\":", r->pos);
@@ -240,17 +240,28 @@ enum mysql_outcome mysql_read_end(struct reading *r, const struct mysql_event *e
 	return MYSQL_READ;
 }
 
-/* A whole event as a frame that says what is wrong with it. */
-enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev, const char *why)
+enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev,
+				   struct mysql_known *k, const char *why)
 {
 	static const uint32_t none[2];
 	struct mysql_event_ctx *ctx = mysql_pool_event(r->p);
-	struct frame_desc d = {.bytes = ev->bytes, .body = ev->bytes, .unparsed = why};
-	if (ev->bytes.len > frame_bytes_max(r->out)) {
-		r->why = mysql_row_too_long;
-		return MYSQL_LOST;
-	}
-	return mysql_read_put(r, ctx, &d, none, false) ? MYSQL_READ : MYSQL_FULL;
+	struct slice raw = ev->bytes;
+	struct slice db = k ? k->table ? k->table->db : k->db : slice_of(NULL, 0);
+	ctx->table = NULL;
+	ctx->raw_bytes = raw.len;
+	if (k)
+		ctx->name = k->table ? k->table->name : k->name;
+	raw.len = raw.len < MYSQL_DEAD_BYTES ? raw.len : MYSQL_DEAD_BYTES;
+	ctx->db_len = db.len < MYSQL_NAME_MAX ? db.len : MYSQL_NAME_MAX;
+	if (db.len)
+		memcpy(ctx->db, db.ptr, ctx->db_len);
+	mysql_read_source(r, ctx, ev, slice_of(ctx->db, ctx->db_len), false);
+	struct frame_desc d = {.bytes = raw, .body = raw, .unparsed = why};
+	if (!mysql_read_put(r, ctx, &d, none, false))
+		return MYSQL_FULL;
+	if (k)
+		k->last_frame = r->p->frames_put;
+	return MYSQL_READ;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */
@@ -312,8 +323,7 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 	}
 	if (fault == MYSQL_F_END)
 		return r->why ? MYSQL_LOST : MYSQL_READ;
-	enum mysql_outcome o = mysql_read_dead(r, ev, mysql_fault_text(fault));
-	return o;
+	return mysql_read_dead(r, ev, k, mysql_fault_text(fault));
 }
 
 /* Passes over the rows that have gone out, when nobody remembers where they ended. */
@@ -336,7 +346,7 @@ static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *e
 		ctx = mysql_pool_event(p);
 		enum mysql_fault fault = mysql_rows_begin(ev, r->format, p->unpack, &ctx->rows);
 		if (fault != MYSQL_F_OK)
-			return mysql_read_dead(r, ev, mysql_fault_text(fault));
+			return mysql_read_dead(r, ev, NULL, mysql_fault_text(fault));
 		*ret_ends = ctx->rows.flags & MYSQL_ROWS_STMT_END;
 		if (ctx->rows.data.len == 0)
 			return MYSQL_READ;
@@ -350,7 +360,7 @@ static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *e
 	if (!k->wanted)
 		return MYSQL_PASSED;
 	if (k->why)
-		return mysql_read_dead(r, ev, k->why);
+		return mysql_read_dead(r, ev, k, k->why);
 	if (!resumed) {
 		ctx->decoder = &p->decoder;
 		ctx->table = k->table;
@@ -359,7 +369,7 @@ static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *e
 		mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
 		enum mysql_fault fault = skip_rows(r, ctx, k);
 		if (fault != MYSQL_F_OK)
-			return mysql_read_dead(r, ev, mysql_fault_text(fault));
+			return mysql_read_dead(r, ev, k, mysql_fault_text(fault));
 	}
 	return each_row(r, ev, ctx, k);
 }
@@ -562,7 +572,7 @@ static enum mysql_outcome read_payload(struct reading *r, const struct mysql_eve
 		enum mysql_fault fault = mysql_unpack_payload(p->unpack, ev, &p->payload);
 		p->payload_serial = fault == MYSQL_F_OK ? log->serial : 0;
 		if (fault != MYSQL_F_OK)
-			return mysql_read_dead(r, ev, mysql_fault_text(fault));
+			return mysql_read_dead(r, ev, NULL, mysql_fault_text(fault));
 	}
 	p->inner_format = log->format;
 	p->inner_format.checksum = false;

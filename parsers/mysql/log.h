@@ -73,6 +73,8 @@ struct mysql_log {
 struct mysql_event_ctx {
 	const struct mysql_decoder *decoder;
 	const struct mysql_table *table; /* NULL: no row */
+	struct slice name;               /* of the table, of a dead letter */
+	size_t raw_bytes;                /* of its event; 0: it is none */
 	struct mysql_rows rows;          /* `data` is not for extract */
 	struct change change;            /* for encoders */
 	uint8_t charset;                 /* of a statement: enum mysql_charset */
@@ -132,6 +134,7 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 				   const char **ret_why);
 
 /* record.c */
+void mysql_dead(const struct frame *f, struct rec_builder *rb);
 const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb);
 extern const struct field_def mysql_fields[];
 

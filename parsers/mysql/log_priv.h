@@ -61,9 +61,12 @@ void mysql_read_over(struct mysql_log *log);
 enum mysql_outcome mysql_read_end(struct reading *r, const struct mysql_event *ev, const char *op,
 				  struct slice sql);
 
-/* A whole event as a frame that says what is wrong with it. */
+/* A whole event, its first MYSQL_DEAD_BYTES, as a frame that says what is wrong with it. @k: of its
+ * table, or NULL.
+ */
+#define MYSQL_DEAD_BYTES 65536
 enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev,
-				   const char *why);
+				   struct mysql_known *k, const char *why);
 
 /* query.c */
 enum mysql_outcome mysql_read_query(struct reading *r, const struct mysql_event *ev);

@@ -379,6 +379,7 @@ const struct parser parser_mysql = {
 	.probe = mysql_probe,
 	.parse = mysql_parse,
 	.extract = mysql_extract,
+	.dead = mysql_dead,
 	.pool_create = mysql_pool_create,
 	.pool_destroy = mysql_pool_destroy,
 	.keep_create = mysql_state_create,

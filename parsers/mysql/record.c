@@ -170,6 +170,25 @@ static void read_end(const struct mysql_frame_ctx *fc, struct slice sql, struct 
 	set_source(rb, fc, false);
 }
 
+/* The bytes stand for themselves: as text they would be lost. Of a row whose values cannot be read
+ * they are the row's images, else those of its event from the header on.
+ */
+void mysql_dead(const struct frame *f, struct rec_builder *rb)
+{
+	const struct mysql_frame_ctx *fc = f->aux;
+	const struct mysql_event_ctx *ev = fc->event;
+	int64_t bytes = (int64_t)(ev->raw_bytes ? ev->raw_bytes : f->bytes.len);
+	if (ev->table)
+		set_stream(rb, ev->table->db, ev->table->name);
+	else
+		set_stream(rb, slice_of(ev->db, ev->db_len), ev->name);
+	set_source(rb, fc, false);
+	rec_pair(rb, put_text(rb, SLICE_LIT("raw")), rec_ref(rb, VAL_BYTES, f->bytes));
+	rec_pair(rb, put_text(rb, SLICE_LIT("raw_bytes")), rec_make8(rb, VAL_I64, &bytes));
+	if ((size_t)bytes > f->bytes.len)
+		rec_pair(rb, put_text(rb, SLICE_LIT("raw_cut")), val_of(VAL_TRUE, 0, 0));
+}
+
 const char *mysql_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
 	const struct mysql_frame_ctx *fc = f->aux;

@@ -255,6 +255,18 @@ static uint64_t schema_stamp(const struct mysql_tables *ts)
 	return st->applied + st->repeated + st->unknown + st->forgotten + st->no_room + 1;
 }
 
+/* The names of a table that cannot be read, in the copy of its event. */
+static void name_it(struct mysql_known *k, const struct mysql_event *ev,
+		    const struct mysql_format *f)
+{
+	uint64_t id;
+	struct slice db, name;
+	if (k->body.len == 0 || mysql_table_name(ev, f, &id, &db, &name) != MYSQL_F_OK)
+		return;
+	k->db = slice_of(k->block + (db.ptr - ev->body.ptr), db.len);
+	k->name = slice_of(k->block + (name.ptr - ev->body.ptr), name.len);
+}
+
 /* A slot with the event's table in it, in the smallest size that holds it. */
 static struct mysql_known *make(struct mysql_tables *ts, const struct mysql_event *ev,
 				const struct mysql_format *f, bool wanted,
@@ -272,8 +284,10 @@ static struct mysql_known *make(struct mysql_tables *ts, const struct mysql_even
 			continue;
 		if (fault != MYSQL_F_OK)
 			k->why = mysql_fault_text(fault);
-		if (k->why)
+		if (k->why) {
 			k->table = NULL;
+			name_it(k, ev, f);
+		}
 		return k;
 	}
 	return NULL;

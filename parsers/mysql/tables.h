@@ -16,6 +16,7 @@
 struct mysql_known {
 	uint64_t id;               /* of the table, in the log of the owner */
 	uint32_t owner;            /* 0: nobody */
+	struct slice db, name;     /* where `why` is not NULL: its names, or empty */
 	bool wanted;               /* the source's `tables` let it through */
 	bool unsure;               /* names are of a schema that may have missed a change */
 	const char *why;           /* not NULL: its rows cannot be read, for this reason */

@@ -129,20 +129,27 @@ static char *text_of(struct parser_run *run, const struct frame *f, struct rec *
 static const char *extract(struct parser_run *run, const struct frame *f, struct run_frame *k)
 {
 	rec_begin(run->rb, &run->batch, &run->schema);
-	const char *error = run->parser->extract(run->conf, f, run->rb);
-	if (error)
+	const char *error = f->unparsed;
+	if (!error)
+		error = run->parser->extract(run->conf, f, run->rb);
+	if (error && !run->parser->dead)
 		return error;
+	if (error) {
+		rec_begin(run->rb, &run->batch, &run->schema);
+		run->parser->dead(f, run->rb);
+	}
 	struct rec *r = rec_end(run->rb);
 	if (!r) {
 		broke(run, "a record does not fit");
 		return NULL;
 	}
+	r->error = error;
 	for (unsigned i = 0; i < run->schema.n_fields + 2u * r->n_pairs; i++)
 		check_val(run, r->vals[i]);
 	if (run->keep_records)
 		k->record = text_of(run, f, r);
 	run->batch.n_recs = 0;
-	return NULL;
+	return error;
 }
 
 static void keep_frame(struct parser_run *run, const struct frame *f)
@@ -170,7 +177,8 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 	memcpy(k->bytes, f->bytes.ptr, k->len);
 	if (f->meta.type == VAL_JSON)
 		k->meta = must(strndup((char *)run->batch.arena.base + f->meta.off, f->meta.len));
-	if (f->body_kind == BODY_PARSER && !f->unparsed && run->parser->extract)
+	if (f->unparsed ? run->parser->dead != NULL
+			: f->body_kind == BODY_PARSER && run->parser->extract)
 		k->error = extract(run, f, k);
 }
 

@@ -18,7 +18,7 @@
 #include "parsers/parsers.h"
 #include "tests/support/parser_run.h"
 
-#define WIRE_BYTES 65536
+#define WIRE_BYTES 131072
 
 struct wire_rig {
 	struct parser_run run;

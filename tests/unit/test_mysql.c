@@ -1,6 +1,7 @@
 #include "mysql_wire.h"
 
-#include "parsers/mysql/log.h"
+#include "dataplane/rec/json_text.h"
+#include "parsers/mysql/log_priv.h"
 
 static struct wire_rig w;
 
@@ -162,6 +163,33 @@ static void an_unknown_event_type_is_lost_and_told(void **state)
 	wire_records_are(&w, 1);
 }
 
+/* A map without names of table @id, shop.t, with these types and metadata. */
+static void send_bare_map(uint8_t id, const char *types, size_t n, const char *meta, size_t n_meta)
+{
+	uint8_t body[64] = {id, 0, 0, 0, 0, 0, 1, 0, 4, 's', 'h', 'o', 'p', 0, 1, 't', 0};
+	size_t len = 17;
+	body[len++] = (uint8_t)n;
+	memcpy(body + len, types, n);
+	len += n;
+	body[len++] = (uint8_t)n_meta;
+	memcpy(body + len, meta, n_meta);
+	len += n_meta;
+	body[len++] = 0;
+	wire_event(&w, MYSQL_EV_TABLE_MAP, 0, body, len);
+	wire_send(&w);
+}
+
+/* The first bytes of w.event as base64, and how many it has. */
+static void raw_is_the_event(size_t frame, size_t cut)
+{
+	static uint8_t want[2 * WIRE_BYTES];
+	size_t n = (size_t)sprintf((char *)want, "\"raw\":\"");
+	n += json_base64_put(want + n, w.event, cut);
+	n += (size_t)sprintf((char *)want + n, "\",\"raw_bytes\":%zu%s", w.len,
+			     cut < w.len ? ",\"raw_cut\":true" : "}");
+	wire_record_has(&w, frame, (char *)want);
+}
+
 static void rows_that_contradict_their_map_go_out_as_a_dead_letter(void **state)
 {
 	wire_begin(&w);
@@ -177,8 +205,51 @@ static void rows_that_contradict_their_map_go_out_as_a_dead_letter(void **state)
 	wire_records_are(&w, 1);
 	assert_non_null(w.run.frames[0].unparsed);
 	assert_int_equal(w.run.frames[0].len, w.len);
+	assert_memory_equal(w.run.frames[0].bytes, w.event, w.len);
+	wire_record_has(&w, 0, "\"_stream\":\"shop.orders\"");
+	raw_is_the_event(0, w.len);
 	wire_insert(&w, 9, "orders", 2, 1);
 	wire_records_are(&w, 2);
+}
+
+/* Pain 22: the table stops, and says why; the others go on. */
+static void a_table_that_is_not_that_of_the_schema_stops_with_its_raw_events(void **state)
+{
+	wire_begin(&w);
+	wire_query(&w, "shop", "CREATE TABLE t (a INT, b VARCHAR(64), c INT)");
+	wire_send(&w);
+	send_bare_map(9, "\3\x0f", 2, "\x40\0", 2);
+	for (unsigned i = 1; i <= 2; i++) {
+		uint32_t pos = w.pos;
+		char place[64];
+		wire_rows(&w, 9, i, 1);
+		wire_send(&w);
+		wire_records_are(&w, 1 + i);
+		assert_string_equal(w.run.frames[i].unparsed,
+				    "the columns of the table are not those of the schema");
+		snprintf(place, sizeof(place), "\"file\":\"bin.000001\",\"pos\":%u,", pos);
+		wire_record_has(&w, i, place);
+		wire_record_has(&w, i, "\"source\":{\"db\":\"shop\",\"table\":\"t\",");
+		wire_record_has(&w, i, "\"_stream\":\"shop.t\"");
+		raw_is_the_event(i, w.len);
+	}
+	wire_insert(&w, 10, "orders", 3, 1);
+	wire_record_has(&w, 3, "\"id\":3");
+	assert_int_equal(w.run.skipped, 0);
+}
+
+static void a_dead_letter_is_bounded_and_says_how_long_it_would_be(void **state)
+{
+	wire_begin(&w);
+	wire_query(&w, "shop", "CREATE TABLE t (a INT)");
+	wire_send(&w);
+	send_bare_map(9, "\3\x0f", 2, "\x40\0", 2);
+	wire_rows(&w, 9, 1, 12000);
+	assert_true(w.len > MYSQL_DEAD_BYTES);
+	wire_send(&w);
+	wire_records_are(&w, 2);
+	assert_int_equal(w.run.frames[1].len, MYSQL_DEAD_BYTES);
+	raw_is_the_event(1, MYSQL_DEAD_BYTES);
 }
 
 /* --- Holes and late joins --------------------------------------------------------------------- */
@@ -294,22 +365,6 @@ static void ddl_is_a_record_and_names_the_columns_behind_it(void **state)
 	wire_rows(&w, 9, 5, 1);
 	wire_send(&w);
 	wire_record_has(&w, 1, "\"after\":{\"a\":5,\"b\":\"v\"}");
-}
-
-/* A map without names of table @id, shop.t, with these types and metadata. */
-static void send_bare_map(uint8_t id, const char *types, size_t n, const char *meta, size_t n_meta)
-{
-	uint8_t body[64] = {id, 0, 0, 0, 0, 0, 1, 0, 4, 's', 'h', 'o', 'p', 0, 1, 't', 0};
-	size_t len = 17;
-	body[len++] = (uint8_t)n;
-	memcpy(body + len, types, n);
-	len += n;
-	body[len++] = (uint8_t)n_meta;
-	memcpy(body + len, meta, n_meta);
-	len += n_meta;
-	body[len++] = 0;
-	wire_event(&w, MYSQL_EV_TABLE_MAP, 0, body, len);
-	wire_send(&w);
 }
 
 /* MariaDB keeps a hash for a UNIQUE key over a TEXT, and its rows have it. */
@@ -429,6 +484,8 @@ int main(void)
 		TEST(rows_without_their_table_map_are_lost_and_told),
 		TEST(an_unknown_event_type_is_lost_and_told),
 		TEST(rows_that_contradict_their_map_go_out_as_a_dead_letter),
+		TEST(a_table_that_is_not_that_of_the_schema_stops_with_its_raw_events),
+		TEST(a_dead_letter_is_bounded_and_says_how_long_it_would_be),
 		TEST(behind_a_hole_rows_wait_for_a_table_map),
 		TEST(behind_a_long_hole_the_file_is_not_known),
 		TEST(a_session_joined_late_is_read_from_its_next_table_map),
