@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	bench_must(json && arena_init(&batch.arena, BATCH_ROOM) == 0 &&
 			   frame_out_init(&out, parser_mysql.bytes_max) == 0 &&
 			   schema_init(&schema, parser_mysql.fields, (uint16_t)n_fields) == 0 &&
-			   parser_mysql.pool_create(&conf, &pool, &e) == 0,
+			   parser_mysql.pool_create(&conf, NULL, &pool, &e) == 0,
 		   "no memory");
 	bench_must(parser_mysql.state_size <= sizeof(state), "the state is too large");
 	for (unsigned round = 0; round <= ROUNDS; round++)
