@@ -1,9 +1,14 @@
 /* A binary log of MySQL or MariaDB as the connection that would have carried its bytes: a handshake
- * of TCP, the file from its magic on as what the server sends, and the end of the connection.
+ * of TCP, a replica's request for this file, the file from its magic on as what the server sends,
+ * and the end of the connection.
  *
  *     file:     0xfe 'b' 'i' 'n' | event | event | ...
  *     event:    time u32 | type u8 | server id u32 | size u32 | end position u32 | flags u16 | ...
- *     packet:   IPv4 20 | TCP 20 | at most PAYLOAD_MAX bytes of one event
+ *     request:  len u24 | sequence u8 = 0 | COM_BINLOG_DUMP | position u32 | 6 bytes | name of the
+ * log packet:   IPv4 20 | TCP 20 | at most PAYLOAD_MAX bytes of one event
+ *
+ * The log's name is that of its file, without its folder and what a compressor added: only so are
+ * its changes the same as those of the same log on the wire.
  *
  * Packet time follows the events', but never goes back, and never on by more than STEP_NS_MAX: a
  * log that was silent for a day is one connection all the same.
@@ -22,9 +27,19 @@
 #define STEP_NS_MAX  (600 * NS_PER_S_)
 #define SERVER_PORT  3306
 #define CLIENT_ISN   1000
+#define NAME_MAX_    255
+#define REQUEST_MAX  (15 + NAME_MAX_)
 #define SERVER_ISN   2000
 
-enum binlog_phase { PHASE_SYN, PHASE_SYN_ACK, PHASE_DATA, PHASE_FIN, PHASE_FIN_BACK, PHASE_DONE };
+enum binlog_phase {
+	PHASE_SYN,
+	PHASE_SYN_ACK,
+	PHASE_REQUEST,
+	PHASE_DATA,
+	PHASE_FIN,
+	PHASE_FIN_BACK,
+	PHASE_DONE
+};
 
 struct binlog {
 	enum binlog_phase phase;
@@ -32,6 +47,8 @@ struct binlog {
 	uint32_t seq;         /* of the server's next byte */
 	uint64_t event_left;  /* bytes of the event at hand that are still to come */
 	uint64_t now_ns, shift_ns;
+	uint32_t request_len;
+	uint8_t request[REQUEST_MAX];
 	uint8_t slots[PKT_BURST][SLOT_BYTES];
 };
 
@@ -41,6 +58,34 @@ static uint16_t port_of(const char *name)
 	for (; *name; name++)
 		h = (h ^ (uint8_t)*name) * 16777619u;
 	return (uint16_t)(1024 + h % 60000);
+}
+
+static bool ends_in(const char *name, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+	return len > n && memcmp(name + len - n, end, n) == 0;
+}
+
+/* A log that comes through a pipe has no name, and asks for none. */
+static void set_request(struct binlog *l, const char *name)
+{
+	static const char *const packed[] = {".gz", ".zst", NULL};
+	const char *slash = strrchr(name, '/');
+	name = slash ? slash + 1 : name;
+	size_t len = strlen(name);
+	for (unsigned i = 0; packed[i]; i++)
+		if (ends_in(name, len, packed[i]))
+			len -= strlen(packed[i]);
+	if (len > NAME_MAX_ || strcmp(name, "-") == 0)
+		len = 0;
+	uint8_t *p = l->request;
+	memset(p, 0, 15);
+	p[0] = (uint8_t)(11 + len);
+	p[1] = (uint8_t)((11 + len) >> 8);
+	p[4] = 0x12;
+	p[5] = MAGIC_BYTES;
+	memcpy(p + 15, name, len);
+	l->request_len = (uint32_t)(15 + len);
 }
 
 static void restart(struct binlog *l)
@@ -59,6 +104,7 @@ int file_binlog_start(struct file *f)
 		if (!f->binlog)
 			return -ENOMEM;
 		f->binlog->client_port = port_of(b->name);
+		set_request(f->binlog, b->name);
 	}
 	restart(f->binlog);
 	/* The connection begins when its first event was written. */
@@ -203,22 +249,30 @@ int file_binlog_burst(struct file *f, struct pkt_raw *out, unsigned max, bool ma
 		case PHASE_SYN_ACK:
 			finish(l, &out[n], p, 1, TCP_SYN | TCP_ACK, SERVER_ISN, CLIENT_ISN + 1, 0);
 			break;
+		case PHASE_REQUEST:
+			memcpy(p + HEADERS, l->request, l->request_len);
+			finish(l, &out[n], p, 0, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1,
+			       l->request_len);
+			break;
 		case PHASE_DATA:
 			len = take_piece(f, p + HEADERS);
 			if (len < 0 && len != -ENODATA)
 				return n ? (int)n : len;
 			if (len == -ENODATA)
 				len = 0;
-			finish(l, &out[n], p, 1, TCP_ACK, l->seq, CLIENT_ISN + 1, (uint32_t)len);
+			finish(l, &out[n], p, 1, TCP_ACK, l->seq, CLIENT_ISN + 1 + l->request_len,
+			       (uint32_t)len);
 			l->seq += (uint32_t)len;
 			if (len)
 				continue;
 			break;
 		case PHASE_FIN:
-			finish(l, &out[n], p, 1, TCP_FIN | TCP_ACK, l->seq, CLIENT_ISN + 1, 0);
+			finish(l, &out[n], p, 1, TCP_FIN | TCP_ACK, l->seq,
+			       CLIENT_ISN + 1 + l->request_len, 0);
 			break;
 		default:
-			finish(l, &out[n], p, 0, TCP_FIN | TCP_ACK, CLIENT_ISN + 1, l->seq + 1, 0);
+			finish(l, &out[n], p, 0, TCP_FIN | TCP_ACK, CLIENT_ISN + 1 + l->request_len,
+			       l->seq + 1, 0);
 			break;
 		}
 		l->phase++;

@@ -63,6 +63,10 @@ static enum probe probe_client(struct slice s)
 	if (s.len < MYSQL_PACKET_HEADER + 5)
 		return PROBE_MORE;
 	size_t len = wire_le24(s.ptr);
+	if (s.ptr[3] == 0) /* a log file's connection begins so: file_binlog.c */
+		return s.ptr[4] == MYSQL_COM_BINLOG_DUMP && len >= 11 && len < COMMAND_BYTES
+			       ? PROBE_YES
+			       : PROBE_NO;
 	return s.ptr[3] == 1 && len >= 5 && len <= LOGIN_BYTES_MAX ? PROBE_MAYBE : PROBE_NO;
 }
 
@@ -158,6 +162,11 @@ static enum step client_login(struct work *w, struct slice s)
 		if (s.ptr[3] == 0)
 			st->client = CLIENT_COMMANDS;
 		return s.ptr[3] == 0 ? STEP_ON : take(w, whole);
+	}
+	if (s.ptr[3] == 0 && s.ptr[4] == MYSQL_COM_BINLOG_DUMP) { /* of a log file */
+		st->login_known = true;
+		st->client = CLIENT_COMMANDS;
+		return STEP_ON;
 	}
 	if (!mysql_login_read(slice_of(s.ptr + MYSQL_PACKET_HEADER, len), &caps, &st->tls)) {
 		st->may_dump = w->r.wake = true;
@@ -340,7 +349,8 @@ static enum step begin(struct work *w)
 		*hole = w->in->stream_off + 1;
 	if (first && !w->in->after_gap && is_magic(s)) {
 		st->file = true;
-		mysql_session_anew(w);
+		if (!st->owner) /* nobody has asked for it by name */
+			mysql_session_anew(w);
 		mysql_log_at(mysql_session_log(w), (struct slice){0}, 4);
 		return take(w, 4);
 	}

@@ -145,6 +145,55 @@ def whole(checks, binary, data, name, capture):
     run, n = compare(checks, binary, path, oracle, capture, lambda row: True)
     checks.equal(n, len(oracle.rows), f"{capture}: rows right")
     checks.equal(run.status, 0, f"{capture}: exit status: {run.err[-300:]}")
+    same_transactions(checks, capture, run, oracle)
+    of_the_log_file(checks, binary, data, name, run)
+
+
+def transactions(rows):
+    """The rows of the oracle as (gtid, index in the transaction, is it the last)."""
+    sizes = {}
+    for row in rows:
+        sizes[row["gtid"]] = sizes.get(row["gtid"], 0) + 1
+    seen = {}
+    for row in rows:
+        at = seen[row["gtid"]] = seen.get(row["gtid"], -1) + 1
+        yield row["gtid"], at, at + 1 == sizes[row["gtid"]]
+
+
+def same_transactions(checks, what, run, oracle):
+    """Each row has the place in its transaction that it has in the decoded log."""
+    got = [r["source"] for r in row_changes(run).values()]
+    got = [(s["txid"], s["tx_index"], s.get("last", False)) for s in got]
+    want = list(transactions(oracle.rows))
+    if want and want[0][0] is None:
+        return
+    wrong = [(g, w) for g, w in zip(got, want) if g != w]
+    checks.equal((len(got), wrong[:3]), (len(want), []), f"{what}: transactions")
+    ends = [r for r in run.records if r.get("op") == "commit"]
+    checks.equal(len(ends), 0, f"{what}: commits on their own")
+
+
+def of_the_log_file(checks, binary, data, name, run):
+    """The server's own log file gives the records of the wire, down to their ids."""
+    def lines(run):
+        keep = {}
+        for r in run.records:
+            for key in ("_time", "_src", "_dst"):
+                del r[key]
+            keep[r["_id"]] = r
+        return keep
+    wire = lines(run)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for packed in sorted(glob.glob(os.path.join(data, "oracle", "binlog", f"{name}.prim-bin.*.gz"))):
+            paths.append(os.path.join(folder, os.path.basename(packed)[len(name) + 1:-3]))
+            with gzip.open(packed) as f, open(paths[-1], "wb") as out:
+                out.write(f.read())
+        run = replay(binary, paths)
+    checks.healthy(run, f"{name}: log files")
+    for key, r in lines(run).items():
+        checks.check(wire.pop(key, None) == r, f"{name}: log files: {r} is not that of the wire")
+    checks.equal(len(wire), 0, f"{name}: records that are in no log file")
 
 
 def with_a_hole(checks, binary, data):

@@ -347,6 +347,29 @@ static void a_log_file_is_read_without_packets(void **state)
 			 PROBE_YES);
 }
 
+static void the_name_of_a_log_file_is_that_of_the_request_for_it(void **state)
+{
+	static const uint8_t request[] = {21,  0,   0,   0,   0x12, 4,   0,   0,   0,
+					  0,   0,   0,   0,   0,    0,   'b', 'i', 'n',
+					  '.', '0', '0', '0', '0',  '0', '1'};
+	assert_int_equal(parser_run_probe(&w.run, 0, false, request, sizeof(request)), PROBE_YES);
+	parser_run_data(&w.run, 0, request, sizeof(request));
+	begin_file();
+	wire_map(&w, 9, "orders");
+	parser_run_data(&w.run, 1, w.event, w.len);
+	wire_rows(&w, 9, 1, 1);
+	parser_run_data(&w.run, 1, w.event, w.len);
+	wire_record_has(&w, 0, "\"file\":\"bin.000001\"");
+	uint64_t identity = w.run.frames[0].identity, off = w.run.frames[0].stream_off;
+	parser_run_reset(&w.run);
+	w.pos = 4;
+	wire_begin(&w);
+	wire_insert(&w, 9, "orders", 1, 1);
+	assert_true(identity != 0);
+	assert_int_equal(w.run.frames[0].identity, identity);
+	assert_int_equal(w.run.frames[0].stream_off, off);
+}
+
 static void ddl_is_a_record_and_names_the_columns_behind_it(void **state)
 {
 	wire_begin(&w);
@@ -491,6 +514,7 @@ int main(void)
 		TEST(a_session_joined_late_is_read_from_its_next_table_map),
 		TEST(an_ordinary_session_joined_late_is_passed_over),
 		TEST(a_log_file_is_read_without_packets),
+		TEST(the_name_of_a_log_file_is_that_of_the_request_for_it),
 		TEST(ddl_is_a_record_and_names_the_columns_behind_it),
 		TEST(a_hidden_column_of_mariadb_has_its_name_and_the_others_theirs),
 		TEST(names_of_tables_fold_case_where_the_server_does),
