@@ -1,0 +1,390 @@
+#include "dataplane/dim/dim_table.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#include "dataplane/base/mem.h"
+
+#define UNIT       8u
+#define EMPTY      0u
+#define DELETED    1u
+#define FIRST_ROW  2u /* in units */
+
+/* Row sizes in units: every one up to 16, then four to each power of two. */
+#define EXACT      16u
+#define N_CLASSES  96u
+
+#define PARKED_MAX 4096 /* rows that wait for the readers; beyond it the writer waits */
+
+#define ABSENT     UINT64_MAX
+#define OUTSIDE    UINT64_MAX /* a reader that is not looking anything up */
+#define PREFETCHED 16
+
+struct parked {
+	uint32_t row;
+	uint64_t epoch; /* of the change that took it out */
+};
+
+struct dim_table {
+	uint64_t *_Atomic slots; /* written by one, read by many */
+	uint64_t *spare;         /* as large: where slots without the deleted ones are made */
+	uint64_t mask;
+	uint8_t *rows;
+	uint64_t rows_bytes;
+	uint64_t used; /* of the rows' mapping, in units */
+	uint64_t n_keys, keys_max;
+	uint64_t n_taken; /* slots that are not empty */
+	unsigned n_fields;
+	uint32_t free[N_CLASSES]; /* heads of lists; the next one is in the first word of a row */
+	struct parked *parked;    /* a ring */
+	unsigned parked_first, n_parked;
+
+	_Alignas(64) atomic_uint_fast64_t epoch;
+	atomic_int n_readers;
+	struct {
+		_Alignas(64) atomic_uint_fast64_t seen; /* the epoch when it came in */
+	} readers[DIM_READERS_MAX];
+};
+
+/* ---- memory of rows ---- */
+
+/* The class that holds @units, and how many it really has. */
+static unsigned class_of(uint32_t units, uint32_t *ret_units)
+{
+	if (units <= EXACT) {
+		*ret_units = units;
+		return units;
+	}
+	unsigned log = 31 - (unsigned)__builtin_clz(units - 1); /* 2^log < units <= 2^(log + 1) */
+	uint32_t step = 1u << (log - 2);
+	uint32_t k = (units - (1u << log) + step - 1) / step; /* 1..4 */
+	*ret_units = (1u << log) + k * step;
+	return EXACT + (log - 4) * 4 + k;
+}
+
+static struct dim_row *row_at(const struct dim_table *t, uint32_t row)
+{
+	return (struct dim_row *)(t->rows + (uint64_t)row * UNIT);
+}
+
+static void give_back(struct dim_table *t, uint32_t row)
+{
+	struct dim_row *r = row_at(t, row);
+	uint32_t units;
+	unsigned c = class_of((r->bytes + UNIT - 1) / UNIT, &units);
+	memcpy(r, &t->free[c], sizeof(uint32_t));
+	t->free[c] = row;
+}
+
+/* The lowest epoch that a reader may still be in. */
+static uint64_t oldest_reader(struct dim_table *t)
+{
+	uint64_t oldest = ABSENT;
+	int n = atomic_load(&t->n_readers);
+	for (int i = 0; i < n; i++) {
+		uint64_t seen = atomic_load_explicit(&t->readers[i].seen, memory_order_acquire);
+		if (seen < oldest)
+			oldest = seen;
+	}
+	return oldest;
+}
+
+static void reclaim(struct dim_table *t)
+{
+	uint64_t oldest = oldest_reader(t);
+	while (t->n_parked && t->parked[t->parked_first].epoch < oldest) {
+		give_back(t, t->parked[t->parked_first].row);
+		t->parked_first = (t->parked_first + 1) % PARKED_MAX;
+		t->n_parked--;
+	}
+}
+
+/* 0: full. */
+static uint32_t take_row(struct dim_table *t, uint64_t bytes)
+{
+	uint32_t units;
+	if (bytes > UINT32_MAX / 2)
+		return 0;
+	unsigned c = class_of((uint32_t)((bytes + UNIT - 1) / UNIT), &units);
+	if (!t->free[c] && t->n_parked)
+		reclaim(t);
+	uint32_t row = t->free[c];
+	if (row) {
+		memcpy(&t->free[c], row_at(t, row), sizeof(uint32_t));
+		return row;
+	}
+	if ((t->used + units) * UNIT > t->rows_bytes || t->used + units > UINT32_MAX)
+		return 0;
+	row = (uint32_t)t->used;
+	t->used += units;
+	return row;
+}
+
+/* ---- slots ---- */
+
+static uint64_t hash_key(struct slice key)
+{
+	return XXH3_64bits(key.ptr, key.len);
+}
+
+static uint64_t load_slot(const uint64_t *slots, uint64_t at)
+{
+	return __atomic_load_n(&slots[at], __ATOMIC_ACQUIRE);
+}
+
+static void store_slot(uint64_t *slots, uint64_t at, uint64_t hash, uint32_t row)
+{
+	__atomic_store_n(&slots[at], (hash >> 32 << 32) | row, __ATOMIC_RELEASE);
+}
+
+static bool is_key(const struct dim_table *t, uint32_t row, struct slice key)
+{
+	const struct dim_row *r = row_at(t, row);
+	return r->key_len == key.len &&
+	       memcmp((const uint8_t *)(r->vals + t->n_fields), key.ptr, key.len) == 0;
+}
+
+/* Where @key is, and its row as it stood there. ABSENT: nowhere, and *ret_free is where it may go.
+ */
+static uint64_t find_slot(const struct dim_table *t, const uint64_t *slots, struct slice key,
+			  uint64_t hash, uint32_t *ret_row, uint64_t *ret_free)
+{
+	*ret_free = ABSENT;
+	for (uint64_t at = hash & t->mask;; at = (at + 1) & t->mask) {
+		uint64_t slot = load_slot(slots, at);
+		uint32_t row = (uint32_t)slot;
+		if (row < FIRST_ROW && *ret_free == ABSENT)
+			*ret_free = at;
+		if (row == EMPTY)
+			return ABSENT;
+		if (row != DELETED && slot >> 32 == hash >> 32 && is_key(t, row, key)) {
+			*ret_row = row;
+			return at;
+		}
+	}
+}
+
+/* Readers are inside for the time of a burst only. */
+static void wait_for_readers(struct dim_table *t, uint64_t epoch)
+{
+	while (oldest_reader(t) <= epoch)
+		__builtin_ia32_pause();
+}
+
+/* @row is in no slot any more. */
+static void park(struct dim_table *t, uint32_t row)
+{
+	uint64_t epoch = atomic_fetch_add(&t->epoch, 1);
+	if (t->n_parked == PARKED_MAX) {
+		wait_for_readers(t, t->parked[t->parked_first].epoch);
+		reclaim(t);
+	}
+	unsigned last = (t->parked_first + t->n_parked++) % PARKED_MAX;
+	t->parked[last] = (struct parked){row, epoch};
+}
+
+/* Deleted slots make every search longer: the others are laid down anew, beside the readers. */
+static void sweep(struct dim_table *t)
+{
+	const uint64_t *old = t->slots;
+	uint64_t *new = t->spare;
+	memset(new, 0, (t->mask + 1) * sizeof(*new));
+	for (uint64_t i = 0; i <= t->mask; i++) {
+		uint32_t row = (uint32_t)old[i];
+		if (row < FIRST_ROW)
+			continue;
+		uint64_t at = hash_key(dim_row_key(row_at(t, row), t->n_fields)) & t->mask;
+		while (new[at])
+			at = (at + 1) & t->mask;
+		new[at] = old[i];
+	}
+	t->n_taken = t->n_keys;
+	t->spare = t->slots;
+	atomic_store_explicit(&t->slots, new, memory_order_release);
+	wait_for_readers(t, atomic_fetch_add(&t->epoch, 1));
+}
+
+/* ---- rows ---- */
+
+static bool is_number(enum val_type t)
+{
+	return t == VAL_I64 || t == VAL_U64 || t == VAL_TIME || t == VAL_F64;
+}
+
+static bool is_text(enum val_type t)
+{
+	return t == VAL_STR || t == VAL_JSTR || t == VAL_JSON || t == VAL_NUM || t == VAL_BYTES;
+}
+
+static uint64_t row_bytes(const struct dim_table *t, struct slice key, const struct dim_value *v)
+{
+	uint64_t n = sizeof(struct dim_row) + t->n_fields * sizeof(struct val) + key.len;
+	for (unsigned i = 0; i < t->n_fields; i++)
+		n += is_number(v[i].type) ? 8 : is_text(v[i].type) ? v[i].text.len : 0;
+	return n;
+}
+
+static void write_row(const struct dim_table *t, struct dim_row *r, struct slice key,
+		      const struct dim_value *v, uint32_t bytes)
+{
+	uint8_t *at = (uint8_t *)(r->vals + t->n_fields);
+	r->key_len = (uint32_t)key.len;
+	r->bytes = bytes;
+	memcpy(at, key.ptr, key.len);
+	at += key.len;
+	for (unsigned i = 0; i < t->n_fields; i++) {
+		size_t len = is_number(v[i].type) ? 8 : is_text(v[i].type) ? v[i].text.len : 0;
+		r->vals[i] = val_of(v[i].type, (uint32_t)(at - (uint8_t *)r), len);
+		if (len)
+			memcpy(at, is_text(v[i].type) ? v[i].text.ptr : (const uint8_t *)&v[i].i,
+			       len);
+		at += len;
+	}
+}
+
+int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value *values)
+{
+	uint64_t hash = hash_key(key), free_at;
+	uint32_t old;
+	if (t->n_taken > t->mask - t->mask / 4)
+		sweep(t);
+	uint64_t at = find_slot(t, t->slots, key, hash, &old, &free_at);
+	uint64_t bytes = row_bytes(t, key, values);
+	if (at == ABSENT && t->n_keys == t->keys_max)
+		return -ENOSPC;
+	uint32_t row = take_row(t, bytes);
+	if (!row)
+		return -ENOSPC;
+	write_row(t, row_at(t, row), key, values, (uint32_t)bytes);
+	if (at != ABSENT) {
+		store_slot(t->slots, at, hash, row);
+		park(t, old);
+		return 0;
+	}
+	t->n_taken += (uint32_t)t->slots[free_at] == EMPTY;
+	t->n_keys++;
+	store_slot(t->slots, free_at, hash, row);
+	return 0;
+}
+
+bool dim_table_del(struct dim_table *t, struct slice key)
+{
+	uint64_t hash = hash_key(key), unused;
+	uint32_t old;
+	uint64_t at = find_slot(t, t->slots, key, hash, &old, &unused);
+	if (at == ABSENT)
+		return false;
+	store_slot(t->slots, at, 0, DELETED);
+	t->n_keys--;
+	park(t, old);
+	return true;
+}
+
+uint64_t dim_table_n_keys(const struct dim_table *t)
+{
+	return t->n_keys;
+}
+
+uint64_t dim_table_bytes(const struct dim_table *t)
+{
+	return t->used * UNIT;
+}
+
+/* ---- readers ---- */
+
+int dim_table_join(struct dim_table *t)
+{
+	int n = atomic_load(&t->n_readers);
+	if (n == DIM_READERS_MAX)
+		return -ENOSPC;
+	atomic_store(&t->readers[n].seen, OUTSIDE);
+	atomic_store(&t->n_readers, n + 1);
+	return n;
+}
+
+void dim_table_enter(struct dim_table *t, int reader)
+{
+	/* In this order for all: the writer sees us before we see a slot. */
+	atomic_store(&t->readers[reader].seen, atomic_load(&t->epoch));
+}
+
+void dim_table_leave(struct dim_table *t, int reader)
+{
+	atomic_store_explicit(&t->readers[reader].seen, OUTSIDE, memory_order_release);
+}
+
+/* Slots of a few keys are fetched, then their rows, then the keys are compared: three walks, so
+ * that the misses of a cache overlap.
+ */
+static void find_few(const struct dim_table *t, const uint64_t *slots, const struct slice *keys,
+		     unsigned n, const struct dim_row **rows)
+{
+	uint64_t hashes[PREFETCHED], free_at;
+	for (unsigned i = 0; i < n; i++) {
+		hashes[i] = keys[i].ptr ? hash_key(keys[i]) : 0;
+		__builtin_prefetch(&slots[hashes[i] & t->mask]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(row_at(t, (uint32_t)load_slot(slots, hashes[i] & t->mask)));
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t row;
+		bool there = keys[i].ptr &&
+			     find_slot(t, slots, keys[i], hashes[i], &row, &free_at) != ABSENT;
+		rows[i] = there ? row_at(t, row) : NULL;
+	}
+}
+
+void dim_table_find(const struct dim_table *t, const struct slice *keys, unsigned n,
+		    const struct dim_row **rows)
+{
+	const uint64_t *slots =
+		atomic_load_explicit(&((struct dim_table *)t)->slots, memory_order_acquire);
+	for (unsigned i = 0; i < n; i += PREFETCHED)
+		find_few(t, slots, keys + i, n - i < PREFETCHED ? n - i : PREFETCHED, rows + i);
+}
+
+/* ---- life ---- */
+
+int dim_table_create(uint64_t keys_max, uint64_t bytes_max, unsigned n_fields,
+		     struct dim_table **ret_t, struct err *e)
+{
+	uint64_t n_slots = 16;
+	if (keys_max == 0 || keys_max > DIM_KEYS_MAX || n_fields > DIM_FIELDS_MAX)
+		return err_set(
+			e, -EINVAL, "%llu keys of %u fields; expected 1 to %u, of at most %d",
+			(unsigned long long)keys_max, n_fields, DIM_KEYS_MAX, DIM_FIELDS_MAX);
+	struct dim_table *t = mem_alloc(sizeof(*t));
+	if (!t)
+		return err_set(e, -ENOMEM, "no memory for a dimension");
+	while (n_slots < keys_max + keys_max / 2)
+		n_slots *= 2;
+	t->mask = n_slots - 1;
+	t->keys_max = keys_max;
+	t->n_fields = n_fields;
+	t->rows_bytes = bytes_max;
+	t->used = FIRST_ROW;
+	atomic_store(&t->epoch, 1);
+	t->slots = mem_map(n_slots * sizeof(uint64_t));
+	t->spare = mem_map(n_slots * sizeof(uint64_t));
+	t->rows = mem_map(bytes_max + SL_PAD);
+	t->parked = mem_alloc(PARKED_MAX * sizeof(*t->parked));
+	if (!t->slots || !t->spare || !t->rows || !t->parked) {
+		dim_table_destroy(t);
+		return err_set(e, -ENOMEM, "no memory for a dimension of %llu keys and %llu bytes",
+			       (unsigned long long)keys_max, (unsigned long long)bytes_max);
+	}
+	*ret_t = t;
+	return 0;
+}
+
+void dim_table_destroy(struct dim_table *t)
+{
+	if (!t)
+		return;
+	size_t slots_bytes = (t->mask + 1) * sizeof(uint64_t);
+	mem_unmap(t->slots, slots_bytes);
+	mem_unmap(t->spare, slots_bytes);
+	mem_unmap(t->rows, t->rows_bytes + SL_PAD);
+	mem_free(t->parked);
+	mem_free(t);
+}

@@ -1,0 +1,187 @@
+#include <pthread.h>
+#include <stdio.h>
+
+#include "tests/unit/unit.h"
+
+#include "dataplane/dim/dim_table.h"
+
+static struct dim_table *make(uint64_t keys, uint64_t bytes)
+{
+	struct dim_table *t;
+	struct err e;
+	assert_int_equal(dim_table_create(keys, bytes, 2, &t, &e), 0);
+	return t;
+}
+
+static int put(struct dim_table *t, const char *key, const char *name, int64_t n)
+{
+	struct dim_value v[2] = {{.type = VAL_STR, .text = slice_str(name)},
+				 {.type = VAL_I64, .i = n}};
+	return dim_table_put(t, slice_str(key), v);
+}
+
+static const struct dim_row *find(const struct dim_table *t, const char *key)
+{
+	struct slice k = slice_str(key);
+	const struct dim_row *r;
+	dim_table_find(t, &k, 1, &r);
+	return r;
+}
+
+static int64_t number(const struct dim_row *r)
+{
+	int64_t n;
+	memcpy(&n, (const uint8_t *)r + r->vals[1].off, sizeof(n));
+	return n;
+}
+
+static void a_key_has_the_row_that_was_put_last(void **state)
+{
+	struct dim_table *t = make(10, 1 << 16);
+	assert_null(find(t, "a"));
+	assert_int_equal(put(t, "a", "one", 1), 0);
+	assert_int_equal(put(t, "b", "two", 2), 0);
+	assert_int_equal(put(t, "a", "a longer name than before", 3), 0);
+	assert_int_equal(dim_table_n_keys(t), 2);
+	const struct dim_row *r = find(t, "a");
+	assert_non_null(r);
+	assert_int_equal(number(r), 3);
+	assert_int_equal(r->vals[0].len, strlen("a longer name than before"));
+	assert_memory_equal((const uint8_t *)r + r->vals[0].off, "a longer", 8);
+	assert_true(slice_eq(dim_row_key(r, 2), SLICE_LIT("a")));
+	assert_true(dim_table_del(t, SLICE_LIT("a")));
+	assert_false(dim_table_del(t, SLICE_LIT("a")));
+	assert_null(find(t, "a"));
+	assert_int_equal(number(find(t, "b")), 2);
+	dim_table_destroy(t);
+}
+
+static void a_full_table_says_so_and_keeps_what_it_has(void **state)
+{
+	struct dim_table *t = make(3, 1 << 16);
+	assert_int_equal(put(t, "a", "", 1), 0);
+	assert_int_equal(put(t, "b", "", 2), 0);
+	assert_int_equal(put(t, "c", "", 3), 0);
+	assert_int_equal(put(t, "d", "", 4), -ENOSPC);
+	assert_int_equal(put(t, "b", "", 5), 0);
+	assert_int_equal(number(find(t, "b")), 5);
+	assert_null(find(t, "d"));
+	dim_table_destroy(t);
+
+	static char big[5000];
+	memset(big, 'x', sizeof(big) - 1);
+	t = make(3, 4096);
+	assert_int_equal(put(t, "a", "small", 1), 0);
+	assert_int_equal(put(t, "a", big, 2), -ENOSPC);
+	assert_int_equal(number(find(t, "a")), 1);
+	dim_table_destroy(t);
+}
+
+/* Keys that come and go would fill every slot with the marks of deleted ones. */
+static void keys_that_come_and_go_for_ever_find_room(void **state)
+{
+	struct dim_table *t = make(64, 1 << 16);
+	char key[32];
+	for (int i = 0; i < 100000; i++) {
+		snprintf(key, sizeof(key), "key-%d", i);
+		assert_int_equal(put(t, key, key, i), 0);
+		if (i >= 50) {
+			snprintf(key, sizeof(key), "key-%d", i - 50);
+			assert_int_equal(number(find(t, key)), i - 50);
+			assert_true(dim_table_del(t, slice_str(key)));
+		}
+	}
+	assert_int_equal(dim_table_n_keys(t), 50);
+	assert_in_range(dim_table_bytes(t), 1, 1 << 16);
+	dim_table_destroy(t);
+}
+
+/* Every size of text, one after the other in the same place. */
+static void rows_of_all_sizes_use_their_memory_again(void **state)
+{
+	static char text[4000];
+	struct dim_table *t = make(4, 1 << 20);
+	memset(text, 'y', sizeof(text) - 1);
+	for (int round = 0; round < 50; round++)
+		for (size_t len = 0; len < sizeof(text) - 1; len += 37) {
+			struct dim_value v[2] = {{.type = VAL_STR, .text = slice_of(text, len)},
+						 {.type = VAL_NULL}};
+			assert_int_equal(dim_table_put(t, SLICE_LIT("k"), v), 0);
+			assert_int_equal(find(t, "k")->vals[0].len, len);
+			assert_int_equal(find(t, "k")->vals[1].type, VAL_NULL);
+		}
+	dim_table_destroy(t);
+}
+
+#define N_KEYS 1000
+
+struct race {
+	struct dim_table *t;
+	int reader;
+	atomic_bool stop;
+	uint64_t n_seen, n_wrong;
+};
+
+/* A row is whole: its text is the number that stands beside it, whatever the writer does. */
+static void *read_rows(void *arg)
+{
+	struct race *race = arg;
+	char keys[64][16], want[16];
+	struct slice slices[64];
+	const struct dim_row *rows[64];
+	while (!atomic_load(&race->stop)) {
+		for (unsigned i = 0; i < 64; i++) {
+			snprintf(keys[i], sizeof(keys[i]), "k%u",
+				 (unsigned)(race->n_seen + i * 7) % N_KEYS);
+			slices[i] = slice_str(keys[i]);
+		}
+		dim_table_enter(race->t, race->reader);
+		dim_table_find(race->t, slices, 64, rows);
+		for (unsigned i = 0; i < 64; i++) {
+			race->n_seen++;
+			if (!rows[i])
+				continue;
+			struct val text = rows[i]->vals[0];
+			int n = snprintf(want, sizeof(want), "%lld", (long long)number(rows[i]));
+			race->n_wrong +=
+				(unsigned)n != text.len ||
+				memcmp((const uint8_t *)rows[i] + text.off, want, text.len) != 0;
+		}
+		dim_table_leave(race->t, race->reader);
+	}
+	return NULL;
+}
+
+static void a_reader_never_sees_half_a_row(void **state)
+{
+	struct race race = {.t = make(N_KEYS, 1 << 20)};
+	pthread_t thread;
+	char key[16], text[16];
+	race.reader = dim_table_join(race.t);
+	assert_int_equal(pthread_create(&thread, NULL, read_rows, &race), 0);
+	for (int64_t i = 0; i < 200000; i++) {
+		snprintf(key, sizeof(key), "k%d", (int)(i * 31 % N_KEYS));
+		snprintf(text, sizeof(text), "%lld", (long long)i);
+		if (i % 5 == 4)
+			dim_table_del(race.t, slice_str(key));
+		else
+			assert_int_equal(put(race.t, key, text, i), 0);
+	}
+	atomic_store(&race.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(race.n_wrong, 0);
+	assert_int_not_equal(race.n_seen, 0);
+	dim_table_destroy(race.t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_has_the_row_that_was_put_last),
+		cmocka_unit_test(a_full_table_says_so_and_keeps_what_it_has),
+		cmocka_unit_test(keys_that_come_and_go_for_ever_find_room),
+		cmocka_unit_test(rows_of_all_sizes_use_their_memory_again),
+		cmocka_unit_test(a_reader_never_sees_half_a_row),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
