@@ -35,7 +35,8 @@
 	X(VALUE, "a column value that is cut or cannot be")                                 \
 	X(JSON, "a JSON value that is cut or cannot be")                                    \
 	X(DIFF, "a partial JSON update that cannot be read")                                \
-	X(COMPRESSION, "a compression that is not known, or bytes that do not decompress")  \
+	X(COMPRESSION, "compressed bytes that do not decompress")                           \
+	X(ALGORITHM, "compressed with an algorithm that is not known")                      \
 	X(TOO_LARGE, "larger when decompressed than the space for it")                      \
 	X(NO_ROOM, "a row longer as text than the space for it")                            \
 	X(NO_SLOT, "a table map larger than the space for it")

@@ -25,8 +25,9 @@
 #define LOGIN_BYTES_MAX 65536
 /* So much of a command is looked at: a dump may be longer, but what matters comes first. */
 #define COMMAND_BYTES   600
-/* Compressed ones are looked at whole, up to here. */
-#define SQUEEZED_MAX    16384
+/* Of compressed ones so much, which holds as much of the command; or all, up to the other. */
+#define SQUEEZED_LOOK   4096
+#define SQUEEZED_MAX    (1u << 20)
 
 static const char no_greeting[] = "no greeting of a MySQL server";
 static const char no_login[] = "no answer to a greeting";
@@ -111,27 +112,34 @@ static void on_command(struct work *w, struct slice payload)
 	}
 }
 
-/* A compressed command: a dump is short, so it is looked at only where a command begins. */
+/* A compressed command is looked at where one begins. A dump with many GTIDs is long, and what
+ * matters of it comes first; but of zstd nothing can be had before all of it is there.
+ */
 static enum step squeezed_command(struct work *w, struct slice s)
 {
 	if (s.len < MYSQL_SQUEEZED_HEADER)
 		return more(w, MYSQL_SQUEEZED_HEADER);
+	uint8_t start[COMMAND_BYTES + SL_PAD] = {0};
 	size_t len = wire_le24(s.ptr), whole = MYSQL_SQUEEZED_HEADER + len;
-	if (s.ptr[3] != 0 || whole > SQUEEZED_MAX) {
-		w->st->pass[0] = whole;
+	bool stored = wire_le24(s.ptr + 4) == 0;
+	size_t look = whole;
+	if (w->st->squeeze == MYSQL_ZLIB || stored)
+		look = whole < SQUEEZED_LOOK ? whole : SQUEEZED_LOOK;
+	w->st->pass[0] = whole;
+	if (s.ptr[3] != 0 || look > SQUEEZED_MAX)
 		return STEP_ON;
+	if (s.len < look) {
+		w->st->pass[0] = 0;
+		return more(w, look);
 	}
-	if (s.len < whole)
-		return more(w, whole);
-	uint32_t owner = mysql_pool_owner(w->pool); /* a stream for a moment */
-	struct mysql_streams *ss = w->pool->streams;
-	struct mysql_stream *stream = mysql_stream_of(ss, owner, true);
-	struct slice payload;
-	if (!mysql_stream_add_squeezed(ss, stream, w->st->squeeze, slice_of(s.ptr, whole)) &&
-	    mysql_stream_payload(stream, &payload))
-		on_command(w, payload);
-	mysql_stream_give_back(stream);
-	return pass(w, whole);
+	size_t n = mysql_stream_start(w->pool->streams, w->st->squeeze, slice_of(s.ptr, look),
+				      start, COMMAND_BYTES);
+	if (n > MYSQL_PACKET_HEADER) {
+		size_t payload = wire_le24(start), left = n - MYSQL_PACKET_HEADER;
+		on_command(w,
+			   slice_of(start + MYSQL_PACKET_HEADER, payload < left ? payload : left));
+	}
+	return STEP_ON;
 }
 
 static enum step client_command(struct work *w, struct slice s)

@@ -16,8 +16,12 @@
 /* A buffer that was filled beyond this goes back to the kernel when nothing is left in it. */
 #define GIVE_BACK_BYTES (1u << 20)
 
+/* Of a zstd packet all is decompressed to see its start: a command longer than this is none. */
+#define START_BYTES     (4u << 20)
+
 static const char too_long[] = "an event longer than the memory for it";
-static const char damaged[] = "a compressed packet that does not decompress";
+static const char bad_zlib[] = "a packet compressed with zlib that does not decompress";
+static const char bad_zstd[] = "a packet compressed with zstd that does not decompress";
 
 struct mysql_stream {
 	uint32_t owner; /* 0: free */
@@ -33,6 +37,7 @@ struct mysql_streams {
 	uint64_t calls;
 	ZSTD_DCtx *zstd;
 	void *zstd_mem;
+	uint8_t *start; /* START_BYTES */
 	size_t inflate_used;
 	uint8_t inflate_mem[INFLATE_BYTES];
 };
@@ -47,6 +52,9 @@ int mysql_streams_create(struct mysql_streams **ret_ss)
 		goto fail;
 	ss->zstd = ZSTD_initStaticDCtx(ss->zstd_mem, ZSTD_estimateDCtxSize());
 	if (!ss->zstd)
+		goto fail;
+	ss->start = mem_map(START_BYTES);
+	if (!ss->start)
 		goto fail;
 	for (unsigned i = 0; i < MYSQL_STREAMS; i++) {
 		ss->items[i].base = mem_map(MYSQL_STREAM_BYTES);
@@ -66,6 +74,7 @@ void mysql_streams_destroy(struct mysql_streams *ss)
 		return;
 	for (unsigned i = 0; i < MYSQL_STREAMS; i++)
 		mem_unmap(ss->items[i].base, MYSQL_STREAM_BYTES);
+	mem_unmap(ss->start, START_BYTES);
 	mem_free(ss->zstd_mem);
 	mem_free(ss);
 }
@@ -168,9 +177,42 @@ const char *mysql_stream_add_squeezed(struct mysql_streams *ss, struct mysql_str
 	bool ok = how == MYSQL_ZSTD ? unzstd_into(ss, in, to, before)
 				    : inflate_into(ss, in, to, before);
 	if (!ok)
-		return damaged;
+		return how == MYSQL_ZSTD ? bad_zstd : bad_zlib;
 	s->len += before;
 	return NULL;
+}
+
+static size_t inflate_start(struct mysql_streams *ss, struct slice in, uint8_t *out, size_t cap)
+{
+	z_stream z = {.zalloc = zalloc, .zfree = zfree, .opaque = ss};
+	ss->inflate_used = 0;
+	z.next_in = (uint8_t *)in.ptr;
+	z.avail_in = (unsigned)in.len;
+	z.next_out = out;
+	z.avail_out = (unsigned)cap;
+	if (inflateInit(&z) != Z_OK)
+		return 0;
+	int r = inflate(&z, Z_SYNC_FLUSH);
+	return r == Z_OK || r == Z_STREAM_END || r == Z_BUF_ERROR ? cap - z.avail_out : 0;
+}
+
+size_t mysql_stream_start(struct mysql_streams *ss, enum mysql_squeeze how, struct slice packet,
+			  uint8_t *out, size_t cap)
+{
+	size_t before = wire_le24(packet.ptr + 4);
+	struct slice in = slice_from(packet, MYSQL_SQUEEZED_HEADER);
+	if (before == 0) {
+		size_t n = in.len < cap ? in.len : cap;
+		memcpy(out, in.ptr, n);
+		return n;
+	}
+	if (how == MYSQL_ZLIB)
+		return inflate_start(ss, in, out, before < cap ? before : cap);
+	if (before > START_BYTES || !unzstd_into(ss, in, ss->start, before))
+		return 0;
+	size_t n = before < cap ? before : cap;
+	memcpy(out, ss->start, n);
+	return n;
 }
 
 /* --- Packets ---------------------------------------------------------------------------------- */

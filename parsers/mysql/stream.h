@@ -37,6 +37,13 @@ const char *mysql_stream_add(struct mysql_stream *s, struct slice bytes);
 const char *mysql_stream_add_squeezed(struct mysql_streams *ss, struct mysql_stream *s,
 				      enum mysql_squeeze how, struct slice packet);
 
+/* The first bytes of what a compressed packet holds, at most @cap, without a stream: of zlib and of
+ * stored ones the start of the packet is enough, of zstd the whole packet must be there. 0: they
+ * cannot be had.
+ */
+size_t mysql_stream_start(struct mysql_streams *ss, enum mysql_squeeze how, struct slice packet,
+			  uint8_t *out, size_t cap);
+
 /* The payload of the first packet, if it is there to its end: the continuations of a long one are
  * joined to it.
  */

@@ -100,8 +100,10 @@ static bool inflate_exact(struct mysql_unpack *u, struct slice in, bool raw, uin
 enum mysql_fault mysql_unpack_event(struct mysql_unpack *u, struct slice block,
 				    struct slice *ret_body)
 {
-	if (block.len < 2 || (block.ptr[0] & 0xf0) != 0x80)
+	if (block.len < 2)
 		return MYSQL_F_COMPRESSION;
+	if ((block.ptr[0] & 0xf0) != 0x80)
+		return MYSQL_F_ALGORITHM;
 	unsigned n = block.ptr[0] & 7;
 	if (n < 1 || n > 4 || block.len < 1 + n)
 		return MYSQL_F_COMPRESSION;
@@ -126,7 +128,9 @@ enum mysql_fault mysql_unpack_column(struct mysql_unpack *u, struct slice block,
 		return MYSQL_F_OK;
 	}
 	unsigned n = block.ptr[0] & 7;
-	if (algorithm != 8 || n < 1 || n > 4 || block.len < 1 + n)
+	if (algorithm != 8)
+		return MYSQL_F_ALGORITHM;
+	if (n < 1 || n > 4 || block.len < 1 + n)
 		return MYSQL_F_COMPRESSION;
 	size_t want = (size_t)wire_be(block.ptr + 1, n);
 	if (want > u->bytes_max)
@@ -181,7 +185,7 @@ enum mysql_fault mysql_unpack_payload(struct mysql_unpack *u, const struct mysql
 		return MYSQL_F_OK;
 	}
 	if (p.algorithm != 0)
-		return MYSQL_F_COMPRESSION;
+		return MYSQL_F_ALGORITHM;
 	if (p.size_unpacked > u->bytes_max)
 		return MYSQL_F_TOO_LARGE;
 	size_t len = ZSTD_decompressDCtx(u->zstd, u->payload, u->bytes_max, in.ptr, in.len);

@@ -401,7 +401,7 @@ static void payloads_that_cannot_be_unpacked_are_named(void **state)
 	struct slice in;
 	size_t n = put_payload(body, "abc", 3, 7, 3);
 	struct mysql_event ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, n));
-	assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_COMPRESSION);
+	assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_ALGORITHM);
 	n = put_payload(body, "abc", 3, 0, RIG_BYTES + 1);
 	ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, n));
 	assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_TOO_LARGE);
