@@ -17,14 +17,15 @@ const struct opt config_queue_opts[] = {
 	 .off = offsetof(struct queue_conf, format),
 	 .choices = encoder_names,
 	 .def = "json",
-	 .help = "How a record is written: json is one object a line."},
+	 .help = "How a record is written: json is one object a line; the others hold the changes "
+		 "of "
+		 "rows, as Debezium, canal and Maxwell write them (docs/output.md)."},
 	{.name = "ddl",
 	 .type = OPT_BOOL,
 	 .off = offsetof(struct queue_conf, ddl),
 	 .def = "false",
-	 .help = "Of a format that is for changes of rows: also statements that change tables. "
-		 "Most "
-		 "readers of such a format take them for an error. json has them always."},
+	 .help = "Of a format that is for changes of rows: also statements that change tables, "
+		 "which most readers of such a format take for an error. json has them always."},
 	OPT_END,
 };
 

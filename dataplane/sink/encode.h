@@ -43,7 +43,7 @@ struct encoder {
 		      uint8_t *out);
 };
 
-extern const struct encoder encoder_json;
+extern const struct encoder encoder_json, encoder_debezium, encoder_canal, encoder_maxwell;
 
 /* encoders.c: all of them, and their names in the same order, both closed by NULL. */
 extern const struct encoder *const encoders[];

@@ -1,32 +1,11 @@
 #include <assert.h>
 
-#include "dataplane/base/civil.h"
-#include "dataplane/base/text.h"
-#include "dataplane/rec/json_text.h"
-#include "dataplane/sink/encode.h"
+#include "dataplane/sink/encode_put.h"
 
-#define ID_MAX        64 /* 16 + 1 + 1 + 1 + 20 + 1 + 10 */
-#define TIME_MAX      30
 /* What a value may need besides its bytes: a double (32), its quotes, the comma before it. */
 #define VAL_EXTRA_MAX 36
 /* All that stands around the values: the keys and literals of put_head and of the end. */
-#define FRAME_MAX     (256 + ID_MAX + TIME_MAX + JSON_TEXT_SLACK)
-
-#define PUT_LIT(o, s) put_bytes(o, "" s, sizeof(s) - 1)
-
-static inline uint8_t *put_bytes(uint8_t *o, const void *p, size_t len)
-{
-	memcpy(o, p, len);
-	return o + len;
-}
-
-/* Copies from a padded buffer in steps of 16: names are short, a call of memcpy would cost more. */
-static inline uint8_t *put_padded(uint8_t *o, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i < len; i += 16)
-		_mm_storeu_si128((__m128i *)(o + i), _mm_loadu_si128((const __m128i *)(p + i)));
-	return o + len;
-}
+#define FRAME_MAX     (256 + PUT_ID_MAX + PUT_TIME_MAX + JSON_TEXT_SLACK)
 
 static inline uint8_t *put_text(uint8_t *o, const uint8_t *p, size_t len, bool *io_invalid)
 {
@@ -133,19 +112,6 @@ size_t encode_id(const struct rec *r, uint8_t *out)
 	return (size_t)(o - (char *)out);
 }
 
-/* Packets of a burst are of one second, mostly: its date is worked out once, which saves 20 ns. */
-static inline uint8_t *put_packet_time(struct encode_ctx *ctx, uint64_t time_ns, uint8_t *o)
-{
-	uint64_t second = time_ns / NS_PER_S;
-	if (ctx->second != second + 1) {
-		civil_put_rfc3339_9(ctx->second_text, (int64_t)(second * NS_PER_S));
-		ctx->second = second + 1;
-	}
-	memcpy(o, ctx->second_text, TIME_MAX);
-	text_put_9digits((char *)o + 20, (uint32_t)(time_ns - second * NS_PER_S));
-	return o + TIME_MAX;
-}
-
 /* Sluice's own keys, up to the record's first value. */
 static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const struct rec *r,
 				uint8_t *o, bool *io_invalid)
@@ -153,7 +119,7 @@ static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, con
 	o = PUT_LIT(o, "{\"_id\":\"");
 	o += encode_id(r, o);
 	o = PUT_LIT(o, "\",\"_time\":\"");
-	o = put_packet_time(ctx, r->time_ns, o);
+	o = put_time_9(ctx, r->time_ns, o);
 	o = PUT_LIT(o, "\",");
 	if (r->stream.type == VAL_ABSENT) {
 		struct slice source = ctx->source_json[r->source];

@@ -569,7 +569,13 @@ static const struct bad bad_queues[] = {
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: s, sink: o, format: xml }\n",
-	 "x.yaml:4:36: queues.p/n.format: \"xml\" is not known here; expected json\n"},
+	 "x.yaml:4:36: queues.p/n.format: \"xml\" is not known here; expected one of json, "
+	 "debezium-json, canal-json, maxwell-json\n"},
+	{BASE "sinks: { o: { stdout: {} } }\n"
+	      "queues:\n"
+	      "  p/n: { from: s, sink: o, format: canal-json }\n",
+	 "x.yaml:4:16: queues.p/n.from: format canal-json is for changes of rows, and source "
+	 "\"s\" (syslog) has none; expected a source of parser mysql, or another format\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: s, sink: o, topic: a, key: b }\n",
