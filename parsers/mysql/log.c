@@ -638,16 +638,17 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 	if (!again && (!log->sums_known ||
 		       (event.ptr[4] == MYSQL_EV_ROTATE && (flags & MYSQL_FLAG_ARTIFICIAL))))
 		ask_sum(log, event);
-	enum mysql_fault fault = mysql_event_parse(event, &log->format, &ev);
-	if (fault != MYSQL_F_OK) {
-		o = lost(&r, mysql_fault_text(fault));
-	} else {
+	enum mysql_fault fault = mysql_event_parse(event, &log->format, &ev), torn = fault;
+	if (fault == MYSQL_F_OK) {
 		locate(&r, &ev);
 		if (log->hole)
 			close_hole(&r, off);
-		o = again || mysql_event_sum_ok(&ev) ? read_event(&r, &ev)
-						     : lost(&r, mysql_fault_text(MYSQL_F_CHECKSUM));
+		if (!again && !mysql_event_sum_ok(&ev))
+			torn = MYSQL_F_CHECKSUM;
 	}
+	if (torn)
+		log->unsure = true; /* it may have been a statement that changes a table */
+	o = torn ? lost(&r, mysql_fault_text(torn)) : read_event(&r, &ev);
 	*ret_why = r.why;
 	if (o == MYSQL_FULL)
 		return o;

@@ -110,8 +110,10 @@ enum mysql_outcome mysql_read_query(struct reading *r, const struct mysql_event 
 {
 	struct mysql_query q;
 	enum mysql_fault fault = mysql_query_parse(ev, r->format, r->p->unpack, &q);
-	if (fault != MYSQL_F_OK)
+	if (fault != MYSQL_F_OK) {
+		r->log->unsure = true; /* it may have changed a table */
 		return mysql_read_dead(r, ev, NULL, mysql_fault_text(fault));
+	}
 	if (mysql_ddl_is(q.sql))
 		return read_ddl(r, ev, &q);
 	struct mysql_txn *t = &r->log->txn;

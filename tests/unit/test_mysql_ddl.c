@@ -206,6 +206,16 @@ static void mysql_labels_are_unescaped_and_trimmed(void **state)
 	assert_true(t->cols[0].flags & MYSQL_COL_LABELS_UNKNOWN);
 }
 
+/* Row based logs have the columns, and the rows behind them. */
+static void mysql_create_select_is_logged_with_its_columns(void **state)
+{
+	(void)state;
+	rig_ok(&rig, "CREATE TABLE `s` (\n  `x` int NOT NULL DEFAULT '0'\n) START TRANSACTION");
+	names("s", "x");
+	rig_ok(&rig, "CREATE TABLE `m` (\n  `y` int(1) NOT NULL\n) ENGINE=InnoDB");
+	names("m", "y");
+}
+
 static void mysql_like_copies_and_select_is_unknown(void **state)
 {
 	(void)state;
@@ -701,6 +711,7 @@ int main(void)
 		TEST(mysql_names_may_be_quoted_in_any_way),
 		TEST(mysql_comments_in_ddl_are_read_as_the_server_reads_them),
 		TEST(mysql_labels_are_unescaped_and_trimmed),
+		TEST(mysql_create_select_is_logged_with_its_columns),
 		TEST(mysql_like_copies_and_select_is_unknown),
 		TEST(mysql_if_not_exists_leaves_what_is_there),
 		TEST(mysql_temporary_tables_are_not_ours),
