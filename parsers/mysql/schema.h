@@ -163,7 +163,7 @@ struct mysql_schema_seen {
 
 struct mysql_schema_mismatch {
 	uint32_t col;        /* index of the column; n_cols of the shorter one when counts differ */
-	const char *what;    /* "number of columns", "type", "length", "metadata is cut" */
+	const char *what;    /* static text: another number of columns, type or length */
 	uint32_t want, seen; /* counts; enum mysql_decl and type; declared and seen length */
 };
 

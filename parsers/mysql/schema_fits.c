@@ -127,8 +127,10 @@ static bool next_col(const struct mysql_schema_seen *seen, uint32_t idx, size_t 
 
 /* ---- does a column fit? ---- */
 
-static const char *const of_type = "type";
-static const char *const of_length = "length";
+static const char *const of_count = "another number of columns than in the schema";
+static const char *const cut_map = "a table map that is shorter than its columns";
+static const char *const of_type = "a column of another type than in the schema";
+static const char *const of_length = "a column of another length than in the schema";
 
 struct judged {
 	const char *what; /* NULL: it fits */
@@ -299,19 +301,17 @@ bool mysql_schema_fits(const struct mysql_schema_table *t, const struct mysql_sc
 	bool counts = seen->n_cols == t->n_cols || (seen->n_cols > t->n_cols && may_hide(t));
 	if (!counts) {
 		uint32_t fewer = seen->n_cols < t->n_cols ? seen->n_cols : t->n_cols;
-		*ret = (struct mysql_schema_mismatch){fewer, "number of columns", t->n_cols,
-						      seen->n_cols};
+		*ret = (struct mysql_schema_mismatch){fewer, of_count, t->n_cols, seen->n_cols};
 		return false;
 	}
 	for (uint32_t i = 0; i < seen->n_cols; i++) {
 		struct wire_col w;
 		if (!next_col(seen, i, &at, &w)) {
-			*ret = (struct mysql_schema_mismatch){.col = i, .what = "metadata is cut"};
+			*ret = (struct mysql_schema_mismatch){.col = i, .what = cut_map};
 			return false;
 		}
 		if (i >= t->n_cols && w.type != MYSQL_T_LONGLONG) {
-			*ret = (struct mysql_schema_mismatch){i, "number of columns", t->n_cols,
-							      seen->n_cols};
+			*ret = (struct mysql_schema_mismatch){i, of_count, t->n_cols, seen->n_cols};
 			return false;
 		}
 		struct judged j = {0};

@@ -18,7 +18,6 @@ static const struct {
 } sizes[N_SIZES] = {{16u << 10, 3584}, {128u << 10, 448}, {2u << 20, 64}};
 
 static const char no_slot[] = "a table map larger than the space for it, or too many of them";
-static const char not_fitting[] = "the columns of the table are not those of the schema";
 
 struct by_use {
 	uint32_t newest, oldest, n_fresh; /* index in the size, and 1 */
@@ -217,8 +216,13 @@ static unsigned schema_columns(struct mysql_tables *ts, const struct mysql_event
 			   : NULL;
 	if (!st || (t->named && !same_names(st, t)))
 		return 0;
-	if (!seen_columns(ev, f, &seen) || !mysql_schema_fits(st, &seen, &mismatch)) {
-		*ret_why = t->named ? NULL : not_fitting;
+	const char *why = NULL;
+	if (!seen_columns(ev, f, &seen))
+		why = mysql_fault_text(MYSQL_F_TABLE);
+	else if (!mysql_schema_fits(st, &seen, &mismatch))
+		why = mismatch.what;
+	if (why) {
+		*ret_why = t->named ? NULL : why;
 		return 0;
 	}
 	return mysql_schema_defs(st, &seen, ts->defs, ts->labels, LABELS_MAX);
