@@ -160,8 +160,9 @@ static uint8_t *put_row(struct encode_ctx *ctx, const struct batch *b, const str
 	o = put_member(o, ",\"gtid\":", place.gtid);
 	o = put_member(o, ",\"server_id\":", place.server_id);
 	o = put_member(o, ",\"thread_id\":", place.thread);
-	o = PUT_LIT(o, ",\"primary_key_columns\":");
-	o = put_key_names(r->change, "[]", o);
+	uint8_t *names = PUT_LIT(o, ",\"primary_key_columns\":");
+	uint8_t *behind = put_key_names(r->change, "", names);
+	o = behind > names ? behind : o;
 	o = put_columns(b, r, o);
 	*o++ = ',';
 	o = put_identity(ctx, r, o);

@@ -73,6 +73,9 @@ static uint32_t length_of(const struct mysql_column *c, uint8_t type)
 		return c->precision;
 	case CHANGE_T_BIT:
 		return (c->meta >> 8) * 8u + (c->meta & 0xff);
+	case CHANGE_T_CHAR:
+	case CHANGE_T_VARCHAR:
+		return c->char_bytes ? c->bytes_max / c->char_bytes : 0;
 	case CHANGE_T_BINARY:
 	case CHANGE_T_VARBINARY:
 		return c->bytes_max;

@@ -379,6 +379,7 @@ uint32_t mysql_schema_defs(const struct mysql_schema_table *t, const struct mysq
 		d->kind = kind_of(c->decl);
 		d->is_unsigned = c->flags & MYSQL_COL_UNSIGNED;
 		d->charset = charset_of(c, &w);
+		d->char_bytes = c->char_bytes_max;
 		if (c->n_labels == 0 || c->n_labels > labels_cap - n_labels)
 			continue;
 		d->labels = labels + n_labels;

@@ -77,6 +77,7 @@ struct mysql_column_def {
 	uint8_t kind;      /* enum mysql_kind */
 	bool is_unsigned;
 	uint8_t charset;            /* enum mysql_charset; of text, ENUM and SET */
+	uint8_t char_bytes;         /* of the longest character of it; 0: not known */
 	const struct slice *labels; /* ENUM and SET, UTF-8 */
 	uint32_t n_labels;
 };
@@ -99,6 +100,7 @@ struct mysql_column {
 	uint16_t name_len;
 	uint16_t room;              /* for key and value, all but the bytes of variable length */
 	uint8_t op;                 /* row_plan.c: how a value is written */
+	uint8_t char_bytes;         /* of the longest character of its set; 0: not known */
 	const uint8_t *key;         /* `,"name":`, escaped: as it stands in a row's text */
 	const uint8_t *name;        /* UTF-8, as it is */
 	const struct slice *labels; /* of ENUM and SET: the inside of JSON strings */

@@ -3,6 +3,7 @@
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
 #include "parsers/mysql/row_plan.h"
+#include "parsers/mysql/schema_priv.h"
 #include "parsers/mysql/wire.h"
 
 #define NAME_BYTES_MAX 1024 /* an identifier has 64 characters; this is for wrong ones */
@@ -81,21 +82,27 @@ static void read_signedness(struct mysql_table *t, struct slice v)
 	t->typed = true;
 }
 
+static void charset_set(struct mysql_column *c, uint64_t collation)
+{
+	c->charset = (uint8_t)mysql_charset_of((unsigned)collation);
+	c->char_bytes = schema_char_bytes((unsigned)collation);
+}
+
 /* A default, then { number among these columns, collation } of those that differ. */
 static bool read_default_charset(struct mysql_table *t, struct slice v, column_filter ours)
 {
 	struct wire w = wire_of(v);
-	uint8_t all = (uint8_t)mysql_charset_of((unsigned)wire_packed(&w));
+	uint64_t all = wire_packed(&w);
 	uint64_t next = wire_left(&w) ? wire_packed(&w) : UINT64_MAX;
 	uint64_t at = 0;
 	for (unsigned i = 0; i < t->n_columns; i++) {
 		struct mysql_column *c = &t->columns[i];
 		if (!ours(c))
 			continue;
-		c->charset = all;
+		charset_set(c, all);
 		if (at++ != next)
 			continue;
-		c->charset = (uint8_t)mysql_charset_of((unsigned)wire_packed(&w));
+		charset_set(c, wire_packed(&w));
 		next = wire_left(&w) ? wire_packed(&w) : UINT64_MAX;
 	}
 	return !w.bad;
@@ -106,8 +113,7 @@ static bool read_column_charset(struct mysql_table *t, struct slice v, column_fi
 	struct wire w = wire_of(v);
 	for (unsigned i = 0; i < t->n_columns; i++)
 		if (ours(&t->columns[i]))
-			t->columns[i].charset =
-				(uint8_t)mysql_charset_of((unsigned)wire_packed(&w));
+			charset_set(&t->columns[i], wire_packed(&w));
 	return !w.bad;
 }
 
@@ -301,8 +307,10 @@ static void def_apply(struct mysql_column *c, const struct mysql_column_def *d, 
 {
 	if (!typed)
 		c->is_unsigned = d->is_unsigned;
-	if (c->charset == MYSQL_CS_UNKNOWN && (is_text(c) || is_labelled(c)))
+	if (c->charset == MYSQL_CS_UNKNOWN && (is_text(c) || is_labelled(c))) {
 		c->charset = d->charset;
+		c->char_bytes = d->char_bytes;
+	}
 	c->kind = d->kind;
 	if (!is_labelled(c) || c->n_labels || !d->n_labels || d->n_labels > UINT16_MAX)
 		return;
