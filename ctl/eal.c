@@ -17,6 +17,8 @@
 #define MEMORY_REPLAY "32"
 #define MEMORY_PORTS  "1024"
 
+#define PLAIN_MEMORY  ": running on plain memory, which costs a third to a half of the speed"
+
 struct args {
 	char *v[ARGS_MAX];
 	int n;
@@ -76,7 +78,8 @@ static void add_devices(struct args *a, const struct eal_conf *conf)
 {
 	bool any = false;
 	for (size_t i = 0; i < conf->n_devices; i++) {
-		if (strncmp(conf->devices[i], "net_", 4) == 0)
+		/* "net_x0", or a mistake that port_open tells of. */
+		if (!strchr(conf->devices[i], ':'))
 			continue;
 		add(a, "-a");
 		add(a, conf->devices[i]);
@@ -105,9 +108,9 @@ int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 		add(&a, "-m");
 		add(&a, conf->ports ? MEMORY_PORTS : MEMORY_REPLAY);
 		if (conf->ports)
-			*ret_note = "no free hugepages: running on plain memory, which costs a "
-				    "third to a "
-				    "half of the speed. scripts/hugepages.sh reserves them";
+			*ret_note = geteuid() ? "not root, so without hugepages" PLAIN_MEMORY
+					      : "no free hugepages" PLAIN_MEMORY
+						". scripts/hugepages.sh reserves them";
 	}
 	add_devices(&a, conf);
 	for (size_t i = 0; i < conf->n_extra; i++)

@@ -17,6 +17,11 @@
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
 
+/* What came before a stop stands in the rings of the card or the kernel, and is read; what comes
+ * since must not hold it up for ever.
+ */
+#define RECEIVES_AFTER_STOP 1024
+
 struct worker {
 	struct worker_conf conf;
 	struct decode *decode;
@@ -27,7 +32,7 @@ struct worker {
 	struct graph *graph;
 	struct encode_ctx encode;
 	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
-	unsigned idle_turns, turns;
+	unsigned idle_turns, turns, late_receives;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
 
@@ -166,13 +171,21 @@ static void note_error(struct worker *w)
 		w->errors[w->n_errors++] = w->conf.capture->err;
 }
 
+/* As capture_receive; -ENODATA also when it was told to stop and has read what came before. */
+static int receive(struct worker *w)
+{
+	bool stop = atomic_load_explicit(w->conf.stop, memory_order_relaxed);
+	if (stop && (!w->conf.live || w->late_receives++ == RECEIVES_AFTER_STOP))
+		return -ENODATA;
+	int n = capture_receive(w->conf.capture, w->raw);
+	return stop && n == 0 ? -ENODATA : n;
+}
+
 int worker_run(struct worker *w)
 {
+	int n;
 	mem_seal(true);
-	while (!atomic_load_explicit(w->conf.stop, memory_order_relaxed)) {
-		int n = capture_receive(w->conf.capture, w->raw);
-		if (n == -ENODATA)
-			break;
+	while ((n = receive(w)) != -ENODATA) {
 		if (++w->turns % TURNS_TO_FLUSH == 0)
 			w->conf.out.flush(w->conf.out.arg, w->conf.index);
 		if (n < 0) {

@@ -1,6 +1,7 @@
 #define ALLOW_EXPERIMENTAL_API /* DPDK 22.11: rte_eth_read_clock */
 #include "dataplane/capture/port.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/capture/device.h"
 
 #define RX_DESCRIPTORS 1024
 
@@ -25,6 +27,12 @@
  */
 #define AF_PACKET_RING "framesz=65408,blocksz=2093056,framecnt=512"
 
+/* AF_XDP: buffers of a page, less what the pool and the mbuf take of it; for the kernel's rings of
+ * 2,048 in either direction.
+ */
+#define XDP_ROOM       3648
+#define XDP_BUFFERS    4096
+
 struct port {
 	uint16_t id;
 	unsigned index;
@@ -33,16 +41,23 @@ struct port {
 	uint64_t stamp_flag;
 	struct stamp stamp;
 	bool stamp_read; /* its clock could be read, and stamp says what it is */
+	struct kernel_drops drops;
 	bool started;
 	struct rte_mempool *pool;
 	struct rte_eth_dev_info info;
-	char device[256];
+	char device[256]; /* as it was asked for */
+	char args[320];   /* and completed, for DPDK */
 };
+
+static bool is_af_packet(const char *device)
+{
+	return strncmp(device, "net_af_packet", 13) == 0;
+}
 
 /* "net_af_packet0,iface=eth1" with our ring, where the user asked for none. */
 static void complete_device(const char *device, char *out, size_t cap)
 {
-	bool af_packet = strncmp(device, "net_af_packet", 13) == 0;
+	bool af_packet = is_af_packet(device);
 	bool own = strstr(device, "framesz=") || strstr(device, "blocksz=");
 	snprintf(out, cap, "%s%s%s", device, af_packet && !own ? "," : "",
 		 af_packet && !own ? AF_PACKET_RING : "");
@@ -51,17 +66,18 @@ static void complete_device(const char *device, char *out, size_t cap)
 static int attach(struct port *p, struct err *e)
 {
 	struct rte_dev_iterator it;
-	/* What the driver answers is EPERM for all of its reasons: they are not shown. */
-	if (rte_dev_probe(p->device) < 0)
-		return err_set(e, -ENODEV,
-			       "port %s: no such device, or not for this user. `sluiced devices` "
-			       "lists what "
-			       "is there; a PCI card must be bound to vfio-pci; an interface of "
-			       "the kernel is "
-			       "written net_af_packet0,iface=NAME and needs root (docs/live.md)",
-			       p->device);
+	int rc = device_check(p->device, "/sys", e);
+	if (rc < 0)
+		return rc;
+	/* What the driver answers is EPERM for all of its reasons: that is not shown. */
+	if (rte_dev_probe(p->args) < 0)
+		return err_set(e, -ENODEV, "port %s: %s; the lines above are the driver's",
+			       p->device,
+			       geteuid() ? "not for this user: it needs root, or the capabilities "
+					   "of docs/live.md"
+					 : "its driver refused it, or DPDK has none of this name");
 	uint16_t id;
-	RTE_ETH_FOREACH_MATCHING_DEV(id, p->device, &it)
+	RTE_ETH_FOREACH_MATCHING_DEV(id, p->args, &it)
 	{
 		p->id = id;
 		rte_eth_iterator_cleanup(&it);
@@ -76,21 +92,26 @@ static int attach(struct port *p, struct err *e)
 		       p->device);
 }
 
-/* Enough for the rings and the bursts that are being worked on. */
+/* Enough for the rings and the bursts that are being worked on. AF_XDP shares the buffers with the
+ * kernel, which takes none larger than a page, and fills rings of its own.
+ */
 static int make_pool(struct port *p, struct err *e)
 {
 	char name[32];
-	unsigned n_mbufs = p->n_queues * (RX_DESCRIPTORS + 2 * PKT_BURST) + 256;
+	bool xdp = strcmp(p->info.driver_name, "net_af_xdp") == 0;
+	unsigned n_mbufs =
+		p->n_queues * ((xdp ? XDP_BUFFERS : RX_DESCRIPTORS) + 2 * PKT_BURST) + 256;
+	int socket = rte_eth_dev_socket_id(p->id);
 	snprintf(name, sizeof(name), "port%u", p->index);
-	p->pool = rte_pktmbuf_pool_create(
-		name, n_mbufs, 0, 0, UINT16_MAX,
-		rte_eth_dev_socket_id(p->id) >= 0 ? rte_eth_dev_socket_id(p->id) : SOCKET_ID_ANY);
+	p->pool = rte_pktmbuf_pool_create(name, n_mbufs, 0, 0, xdp ? XDP_ROOM : UINT16_MAX,
+					  socket >= 0 ? socket : SOCKET_ID_ANY);
 	if (!p->pool)
-		return err_set(
-			e, -ENOMEM,
-			"port %s: no memory for %u packet buffers of 64 KiB (%u MiB): %s. Reserve "
-			"hugepages (scripts/hugepages.sh) or raise -m in capture.eal",
-			p->device, n_mbufs, n_mbufs / 16, rte_strerror(rte_errno));
+		return err_set(e, -ENOMEM,
+			       "port %s: no memory for %u packet buffers of %u KiB (%u MiB): %s. "
+			       "Reserve hugepages (scripts/hugepages.sh) or raise -m in "
+			       "capture.eal",
+			       p->device, n_mbufs, xdp ? 4 : 64, n_mbufs / (xdp ? 256 : 16),
+			       rte_strerror(rte_errno));
 	return 0;
 }
 
@@ -131,8 +152,13 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	p->index = index;
 	p->n_queues = conf->n_queues ? conf->n_queues : 1;
 	p->stamp_offset = -1;
-	complete_device(conf->device, p->device, sizeof(p->device));
+	snprintf(p->device, sizeof(p->device), "%s", conf->device);
+	complete_device(conf->device, p->args, sizeof(p->args));
 	int rc = attach(p, e);
+	char iface[IF_NAMESIZE];
+	if (rc == 0 && is_af_packet(p->device) &&
+	    device_arg(p->device, "iface", iface, sizeof(iface)))
+		kernel_drops_find(&p->drops, iface);
 	if (rc == 0 && (rc = rte_eth_dev_info_get(p->id, &p->info)) < 0)
 		err_set(e, rc, "port %s: %s", p->device, rte_strerror(-rc));
 	if (rc == 0 && p->n_queues > p->info.max_rx_queues)
@@ -160,6 +186,7 @@ int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e
 		.stamp_offset = p->stamp_offset,
 		.stamp_flag = p->stamp_flag,
 		.stamp = &p->stamp,
+		.drops = &p->drops,
 	};
 	return rx_open(&conf, ret_c, e);
 }

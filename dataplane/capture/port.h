@@ -11,6 +11,7 @@
 #define SL_CAPTURE_PORT_H
 
 #include "dataplane/capture/capture.h"
+#include "dataplane/capture/kernel_drops.h"
 #include "dataplane/capture/stamp.h"
 
 struct port_conf {
@@ -43,6 +44,7 @@ struct rx_queue_conf {
 	int stamp_offset;          /* of the mbuf's dynamic field, or -1: the card stamps nothing */
 	uint64_t stamp_flag;       /* of ol_flags: the field is filled in */
 	const struct stamp *stamp; /* borrowed: as it is when the queue is first read */
+	struct kernel_drops *drops; /* borrowed: beside what the driver tells; only with account */
 };
 int rx_open(const struct rx_queue_conf *conf, struct capture **ret_c, struct err *e);
 

@@ -24,9 +24,12 @@ struct rx {
 static void read_losses(struct rx *rx)
 {
 	struct rte_eth_stats st;
-	if (rte_eth_stats_get(rx->conf.port_id, &st) == 0)
-		atomic_store_explicit(&rx->c.stats.missed, st.imissed + st.rx_nombuf + st.ierrors,
-				      memory_order_relaxed);
+	if (rte_eth_stats_get(rx->conf.port_id, &st) < 0)
+		return;
+	uint64_t missed = st.imissed + st.rx_nombuf + st.ierrors;
+	if (rx->conf.drops)
+		missed += kernel_drops_read(rx->conf.drops);
+	atomic_store_explicit(&rx->c.stats.missed, missed, memory_order_relaxed);
 }
 
 /* Ticks are held against the host's clock now and then, before a burst is looked at. */

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""`sluiced run` on ports of several drivers, what it says when one is missing, and that a stop loses nothing.
+
+Everything happens in a network namespace of its own, with a veth pair and interfaces that sluiced makes.
+"""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
+from sluice import SKIP, Checks, Run  # noqa: E402
+
+NS = f"sluice{os.getpid()}p"
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+CONFIG = """
+capture:
+  ports: [{{ device: "{device}" }}]
+  eal: [{eal}]
+sources: {{ syslog: {{ match: {{ udp: 514 }}, parser: syslog }} }}
+sinks: {{ out: {{ stdout: {{}} }} }}
+queues: {{ lab/syslog: {{ from: syslog, sink: out }} }}
+"""
+SENDER = """
+import socket, sys
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range({n}): u.sendto(b"<13>n: %d" % i, ("{to}", 514))
+"""
+
+
+def sh(*cmd):
+    subprocess.run(cmd, check=True, capture_output=True)
+
+
+def in_ns(*cmd):
+    return ["ip", "netns", "exec", NS, *cmd]
+
+
+def lab_up():
+    sh("ip", "netns", "add", NS)
+    sh(*in_ns("ip", "link", "add", "veth-s", "type", "veth", "peer", "name", "veth-r"))
+    for name in ("lo", "veth-s", "veth-r"):
+        sh(*in_ns("ip", "link", "set", name, "up"))
+    address("veth-s", "10.97.0")
+
+
+def address(name, net):
+    sh(*in_ns("ip", "addr", "add", f"{net}.1/24", "dev", name))
+    sh(*in_ns("ip", "neigh", "add", f"{net}.2", "lladdr", "02:00:00:00:00:09", "dev", name))
+
+
+def send(n, to):
+    sh(*in_ns(sys.executable, "-c", SENDER.format(n=n, to=to)))
+
+
+class Port:
+    """A running sluiced with one port; everything it says is read when it has ended."""
+
+    def __init__(self, lab, device, eal="", before=()):
+        self.conf, self.ledger = (os.path.join(lab.folder, n) for n in ("port.yaml", "port.json"))
+        self.files = [open(os.path.join(lab.folder, n), "w+b") for n in ("port.out", "port.err")]
+        with open(self.conf, "w", encoding="utf-8") as f:
+            f.write(CONFIG.format(device=device, eal=eal))
+        args = [lab.binary, "run", "-c", self.conf, *([] if before else ["--ledger", self.ledger])]
+        self.p = subprocess.Popen([*in_ns(*before), *args], stdout=self.files[0], stderr=self.files[1], env=lab.env)
+
+    def text(self, i=1):
+        self.files[i].seek(0)
+        return self.files[i].read()
+
+    def started(self, device):
+        """Once it has said what the port is; False when it ended before."""
+        for _ in range(400):
+            if f"sluiced: port {device}: driver ".encode() in self.text():
+                time.sleep(0.3)
+                return True
+            if self.p.poll() is not None:
+                return False
+            time.sleep(0.05)
+        return False
+
+    def records(self, n):
+        for _ in range(200):
+            if self.text(0).count(b"\n") >= n:
+                break
+            time.sleep(0.05)
+
+    def end(self, sig=signal.SIGTERM):
+        if sig and self.p.poll() is None:
+            self.p.send_signal(sig)
+        try:
+            status = self.p.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            status = "it did not end"
+        ledger = None
+        if os.path.exists(self.ledger):
+            with open(self.ledger, encoding="utf-8") as f:
+                ledger = json.loads(f.read() or "null")
+            os.unlink(self.ledger)
+        run = Run(status, self.text(0), self.text().decode(errors="replace"), ledger)
+        for f in self.files:
+            f.close()
+        return run
+
+
+class Lab:
+    def __init__(self, binary, folder, checks):
+        self.folder, self.checks = folder, checks
+        self.binary = os.path.join(folder, "sluiced")  # where everybody may run it
+        shutil.copy(binary, self.binary)
+        os.chmod(self.binary, 0o755)
+        os.chmod(folder, 0o755)
+        # The driver of AF_XDP does not give back what libxdp gave it.
+        known = os.path.join(folder, "leaks")
+        with open(known, "w", encoding="ascii") as f:
+            f.write("leak:xsk_umem__create\n")
+        self.env = {**os.environ, "LSAN_OPTIONS": f"print_suppressions=0:suppressions={known}"}
+
+    def drive(self, device, n, to=None, before_send=None):
+        """Runs the port, sends @n messages to it, and expects each once."""
+        port = Port(self, device)
+        if not self.checks.check(port.started(device), f"{device}: it starts: {port.text().decode()[-600:]}"):
+            port.end()
+            return None
+        if before_send:
+            before_send()
+        if to:
+            send(n, to)
+        port.records(n)
+        run = port.end()
+        self.checks.healthy(run, device)
+        self.checks.equal(run.status, 0, f"{device}: exit status {run.err[-300:]}")
+        got = sorted(int(r["message"]) for r in run.records)
+        self.checks.equal(got, list(range(n)), f"{device}: the messages")
+        self.checks.check(f"sluiced: port {device}: driver net_" in run.err and "time stamps by the host" in run.err,
+                          f"{device}: the start message: {run.err[:400]}")
+        return run
+
+
+def ports_of_other_drivers(lab):
+    trace = os.path.join(lab.folder, "trace.pcap")
+    write_pcap(trace, [(BASE_NS + i * 10**6, ethernet(udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>n: %d" % i, i)))
+                       for i in range(3000)])
+    lab.drive("net_null0", 0)
+    lab.drive("net_ring0", 0)
+    lab.drive(f"net_pcap0,rx_pcap={trace}", 3000)
+    lab.drive("net_pcap0,iface=veth-r", 200, "10.97.0.2")
+    lab.drive("net_af_packet0,iface=veth-r", 200, "10.97.0.2")
+    if not os.path.exists("/dev/net/tun"):
+        print("left out: net_tap0: this kernel has no /dev/net/tun")
+    else:
+        lab.drive("net_tap0,iface=sluice-tap", 200, "10.97.1.2", lambda: address("sluice-tap", "10.97.1"))
+    if not af_xdp_socket():
+        print("left out: net_af_xdp0: this kernel gives no AF_XDP socket")
+    else:
+        lab.drive("net_af_xdp0,iface=veth-r", 200, "10.97.0.2")
+
+
+def af_xdp_socket():
+    return subprocess.run([sys.executable, "-c", "import socket; socket.socket(44, socket.SOCK_RAW)"],
+                          capture_output=True, check=False).returncode == 0
+
+
+def stop_loses_nothing_unsaid(lab):
+    """Told to stop while it could not read: what stands in the ring comes out, what found it full is counted."""
+    device, n = "net_af_packet0,iface=veth-r", 5000
+    port = Port(lab, device)
+    if not lab.checks.check(port.started(device), "stop: it starts"):
+        port.end()
+        return
+    port.p.send_signal(signal.SIGSTOP)
+    send(n, "10.97.0.2")
+    port.p.send_signal(signal.SIGTERM)
+    run = port.end(signal.SIGCONT)
+    missed, got = run.count("port", "", "missed"), len(run.records)
+    lab.checks.healthy(run, "stop")
+    lab.checks.check(got > 0 and missed > 0 and got + missed == n, f"stop: {got} came out, {missed} are missed, {n} sent")
+    lab.checks.equal(run.status, 1, "stop: exit status")
+    lab.checks.check("missed: port: " in run.err.splitlines()[-1], f"stop: the last line names it: {run.err[-200:]}")
+
+
+def refused(lab, what, device, want, eal="", before=()):
+    """It ends with 2 and the text; of the texts, the last one is sluiced's."""
+    run = Port(lab, device, eal, before).end(sig=None)
+    last = (run.err.splitlines() or [""])[-1]
+    lab.checks.equal((run.status, run.out), (2, b""), f"{what}: exit status and output")
+    lab.checks.equal(last, f"sluiced: port {device}: {want}", f"{what}: the message")
+
+
+def plain_words(lab):
+    refused(lab, "no such interface", "net_af_packet0,iface=eth77",
+            "the kernel has no interface eth77; `sluiced devices` lists those it has")
+    refused(lab, "no such PCI address", "0000:ff:1f.7",
+            "no PCI card has this address; `sluiced devices` lists the cards that are there")
+    refused(lab, "no such file", "net_pcap0,rx_pcap=/nonexistent.pcap", "/nonexistent.pcap: No such file or directory")
+    refused(lab, "no such driver", "net_nosuch0",
+            "its driver refused it, or DPDK has none of this name; the lines above are the driver's")
+    refused(lab, "an interface by its name", "veth-r",
+            "an interface of the kernel is written net_af_packet0,iface=veth-r")
+    refused(lab, "nonsense", "first card", "expected a PCI address (0000:3b:00.0) or a device of a DPDK driver "
+            "(net_af_packet0,iface=eth1); `sluiced devices` lists what is there")
+    refused(lab, "rings that the driver refuses", "net_af_packet0,iface=veth-r,framesz=2048,blocksz=4096,framecnt=3",
+            "its driver refused it, or DPDK has none of this name; the lines above are the driver's")
+    refused(lab, "not root", "net_af_packet0,iface=veth-r",
+            "not for this user: it needs root, or the capabilities of docs/live.md; the lines above are the driver's",
+            before=NOBODY)
+    if hugepages_free_mib() >= 256:
+        print("left out: no memory without hugepages: this machine has free ones")
+    else:
+        refused(lab, "too little memory", "net_null0",
+                "no memory for 1408 packet buffers of 64 KiB (88 MiB): Cannot allocate memory. Reserve hugepages "
+                "(scripts/hugepages.sh) or raise -m in capture.eal", eal='"-m", "64"')
+
+
+def hugepages_free_mib():
+    mib = 0
+    for path in glob.glob("/sys/kernel/mm/hugepages/hugepages-*kB/free_hugepages"):
+        with open(path, encoding="ascii") as f:
+            mib += int(f.read()) * int(path.split("hugepages-")[1].split("kB")[0]) // 1024
+    return mib
+
+
+def without_hugepages(lab):
+    note = ": running on plain memory, which costs a third to a half of the speed"
+    cases = [((NOBODY), "sluiced: not root, so without hugepages" + note)]
+    if hugepages_free_mib() >= 256:
+        print("left out: the note for root without hugepages: this machine has free ones")
+    else:
+        cases.append(((), f"sluiced: no free hugepages{note}. scripts/hugepages.sh reserves them"))
+    for before, line in cases:
+        port = Port(lab, "net_null0", before=before)
+        lab.checks.check(port.started("net_null0"), f"without hugepages it starts: {port.text().decode()[-300:]}")
+        run = port.end()
+        lab.checks.equal(run.err.splitlines()[0], line, "without hugepages: it says so")
+        lab.checks.equal(run.status, 0, "without hugepages: exit status")
+
+
+def replay_needs_nothing(lab):
+    """No root, no hugepages, no configuration, and not a word about any of them."""
+    trace = os.path.join(lab.folder, "few.pcap")
+    write_pcap(trace, [(BASE_NS, ethernet(udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>n: 0")))])
+    p = subprocess.run([*NOBODY, lab.binary, "replay", "--quiet", trace], capture_output=True, check=False, timeout=60)
+    lab.checks.equal((p.returncode, p.stderr, len(p.stdout.splitlines())), (0, b"", 1), "a replay by nobody")
+
+
+def main():
+    binary, checks = sys.argv[1], Checks()
+    if os.geteuid() != 0 or subprocess.run(["ip", "netns", "add", f"{NS}x"], capture_output=True, check=False).returncode:
+        print("skipped: network namespaces need root")
+        sys.exit(SKIP)
+    sh("ip", "netns", "del", f"{NS}x")
+    try:
+        lab_up()
+        with tempfile.TemporaryDirectory() as folder:
+            lab = Lab(binary, folder, checks)
+            for part in (ports_of_other_drivers, stop_loses_nothing_unsaid, plain_words, without_hugepages,
+                         replay_needs_nothing):
+                part(lab)
+    finally:
+        subprocess.run(["ip", "netns", "del", NS], capture_output=True, check=False)
+    checks.done()
+
+
+if __name__ == "__main__":
+    main()
