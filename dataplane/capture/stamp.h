@@ -28,7 +28,7 @@
 #define STAMP_READ_EVERY_NS 1000000000ull
 
 /* The two readings at start lie at least so far apart. */
-#define STAMP_READ_FIRST_NS 10000000ull
+#define STAMP_READ_FIRST_NS 100000000ull
 
 enum stamp_kind {
 	STAMP_NONE, /* the host's clock is taken */
