@@ -512,8 +512,11 @@ static enum mysql_outcome read_map(struct reading *r, const struct mysql_event *
 {
 	struct mysql_map_place at = mysql_read_place(r, r->pos);
 	mysql_keep_guess(r->p, r->log, &at);
-	const char *why = mysql_tables_add(r->p->tables, ev, r->format, &at);
-	return why ? lost(r, why) : MYSQL_READ;
+	bool wanted;
+	const char *why = mysql_tables_add(r->p->tables, ev, r->format, &at, &wanted);
+	if (why)
+		return lost(r, why);
+	return wanted ? MYSQL_READ : MYSQL_PASSED;
 }
 
 static enum mysql_outcome read_payload(struct reading *r, const struct mysql_event *ev);

@@ -298,7 +298,8 @@ static struct mysql_known *make(struct mysql_tables *ts, const struct mysql_even
 }
 
 const char *mysql_tables_add(struct mysql_tables *ts, const struct mysql_event *ev,
-			     const struct mysql_format *f, const struct mysql_map_place *at)
+			     const struct mysql_format *f, const struct mysql_map_place *at,
+			     bool *ret_wanted)
 {
 	uint64_t id, stamp = schema_stamp(ts);
 	struct slice db, name;
@@ -307,6 +308,7 @@ const char *mysql_tables_add(struct mysql_tables *ts, const struct mysql_event *
 		return mysql_fault_text(fault);
 	struct mysql_known *k = mysql_tables_find(ts, at->owner, id);
 	bool wanted = is_wanted(ts, db, name);
+	*ret_wanted = wanted;
 	if (k && k->wanted == wanted &&
 	    (!wanted || (k->stamp == stamp && slice_eq(k->body, ev->body))))
 		return NULL;

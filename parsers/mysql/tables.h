@@ -50,9 +50,12 @@ struct mysql_map_place {
 	uint64_t frames;     /* that have been put so far */
 };
 
-/* Takes in a table map. NULL, or static text: it cannot be read, or there is no slot for it. */
+/* Takes in a table map. NULL, or static text: it cannot be read, or there is no slot for it.
+ * *ret_wanted: its rows are.
+ */
 const char *mysql_tables_add(struct mysql_tables *ts, const struct mysql_event *ev,
-			     const struct mysql_format *f, const struct mysql_map_place *at);
+			     const struct mysql_format *f, const struct mysql_map_place *at,
+			     bool *ret_wanted);
 
 /* May tables of @db be wanted? */
 bool mysql_tables_wants_db(const struct mysql_tables *ts, struct slice db);

@@ -234,7 +234,8 @@ def filters(checks, binary, folder):
     checks.healthy(r, "filter")
     checks.equal({x["_stream"] for x in rows(r)}, {"shop.orders"}, "only the tables that are wanted")
     passed = r.count("frame", "shop", "passed_over") - everything.count("frame", "shop", "passed_over")
-    checks.equal(passed, 19 + 12 + 7 * 100 + 4 + 5, "the bytes of other rows are policy in the ledger")
+    checks.equal(passed, 19 + 12 + 7 * 100 + 4 + 5 + 19 + 28 + 4 + 5,
+                 "the bytes of other rows and their table map are policy in the ledger")
     bad = config(folder, ["tables: [shop.*, 'shop.o%']"])
     p = subprocess.run([binary, "check", "-c", bad], capture_output=True, timeout=60)
     said = p.stderr.decode()

@@ -8,13 +8,15 @@ static struct mysql_tables *tables;
 static struct mysql_format format;
 static struct opt_strings wanted;
 
+static bool is_wanted;
+
 static const char *add(uint32_t owner, uint8_t id, const char *name, uint64_t frames)
 {
 	struct mysql_event ev;
 	struct mysql_map_place at = {.owner = owner, .frames = frames};
 	wire_map(&w, id, name);
 	assert_int_equal(mysql_event_parse(slice_of(w.event, w.len), &format, &ev), MYSQL_F_OK);
-	return mysql_tables_add(tables, &ev, &format, &at);
+	return mysql_tables_add(tables, &ev, &format, &at, &is_wanted);
 }
 
 static void a_table_belongs_to_the_session_that_told_it(void **state)
@@ -59,6 +61,7 @@ static void only_wanted_tables_are_taken_apart(void **state)
 	wanted = (struct opt_strings){&item, 1};
 	assert_null(add(1, 9, "orders", 0));
 	assert_null(add(1, 10, "users", 0));
+	assert_false(is_wanted);
 	assert_non_null(mysql_tables_find(tables, 1, 9)->table);
 	assert_false(mysql_tables_find(tables, 1, 10)->wanted);
 	assert_null(mysql_tables_find(tables, 1, 10)->table);
@@ -73,9 +76,9 @@ static void a_map_that_is_cut_is_refused(void **state)
 	wire_map(&w, 9, "orders");
 	assert_int_equal(mysql_event_parse(slice_of(w.event, w.len), &format, &ev), MYSQL_F_OK);
 	ev.body.len = 10;
-	assert_non_null(mysql_tables_add(tables, &ev, &format, &at));
+	assert_non_null(mysql_tables_add(tables, &ev, &format, &at, &is_wanted));
 	ev.body.len = 24; /* its names are there: rows will be told why */
-	assert_null(mysql_tables_add(tables, &ev, &format, &at));
+	assert_null(mysql_tables_add(tables, &ev, &format, &at, &is_wanted));
 	assert_non_null(mysql_tables_find(tables, 1, 9)->why);
 }
 
