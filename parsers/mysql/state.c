@@ -51,7 +51,6 @@ struct mysql_state {
 	bool told_lost;
 	uint64_t written_ns; /* when it was tried last */
 	int lock;            /* -1: not yet */
-	char lock_path[PATH_BYTES];
 };
 
 /* ---- files ---- */
@@ -121,17 +120,21 @@ static int replace(const char *path, const uint8_t *bytes, size_t len)
 		r = -errno;
 	if (r == 0 && rename(temp, path) < 0)
 		r = -errno;
-	return r == 0 ? sync_dir(path) : r;
+	if (r == 0)
+		return sync_dir(path);
+	unlink(temp);
+	return r;
 }
 
 /* Two that write the same file would each undo what the other has learnt. */
 static int take_lock(struct mysql_state *s, struct err *e)
 {
-	snprintf(s->lock_path, sizeof(s->lock_path), "%s.lock", s->conf->state);
-	int fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	char path[PATH_BYTES];
+	snprintf(path, sizeof(path), "%s.lock", s->conf->state);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)
-		return err_set(e, -errno, "state %s: cannot open %s: %s", s->conf->state,
-			       s->lock_path, strerror(errno));
+		return err_set(e, -errno, "state %s: cannot open %s: %s", s->conf->state, path,
+			       strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int r = errno == EWOULDBLOCK
 				? err_set(e, -EBUSY,
@@ -139,7 +142,7 @@ static int take_lock(struct mysql_state *s, struct err *e)
 					  "sluiced; expected a file for each",
 					  s->conf->state)
 				: err_set(e, -errno, "state %s: cannot lock %s: %s", s->conf->state,
-					  s->lock_path, strerror(errno));
+					  path, strerror(errno));
 		close(fd);
 		return r;
 	}
@@ -232,10 +235,8 @@ void mysql_state_destroy(void *keep)
 		mem_unmap(f->ring, MYSQL_FEED_BYTES);
 		mem_free(f);
 	}
-	if (s->lock >= 0) {
-		unlink(s->lock_path);
+	if (s->lock >= 0) /* the file stays: another may have opened it by now */
 		close(s->lock);
-	}
 	mysql_schema_destroy(s->schema);
 	mysql_charsets_destroy(s->charsets);
 	mem_unmap(s->text, TEXT_BYTES_MAX);
