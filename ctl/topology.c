@@ -148,7 +148,10 @@ static void out_flush(void *arg, unsigned worker)
 
 static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encode_fit why)
 {
-	handoff_leave_out(arg, worker, queue, why == ENCODE_DDL ? HANDOFF_ddl : HANDOFF_no_form);
+	static const unsigned cols[] = {[ENCODE_DDL] = HANDOFF_ddl,
+					[ENCODE_END] = HANDOFF_ends,
+					[ENCODE_NO_FORM] = HANDOFF_no_form};
+	handoff_leave_out(arg, worker, queue, cols[why]);
 }
 
 static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,

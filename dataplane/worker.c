@@ -48,7 +48,7 @@ static void queue_put(struct worker *w, unsigned queue, const struct batch *b, c
 	const struct worker_out *out = &w->conf.out;
 	const struct queue_form *form = &w->conf.forms[queue];
 	enum encode_fit fit = encode_fit(form->encoder, r);
-	if (fit == ENCODE_NO_FORM || (fit == ENCODE_DDL && !form->ddl)) {
+	if (fit != ENCODE_FITS && !(fit == ENCODE_DDL && form->ddl)) {
 		out->leave_out(out->arg, w->conf.index, queue, fit);
 		return;
 	}

@@ -53,6 +53,7 @@ extern const char *const encoder_names[];
 enum encode_fit {
 	ENCODE_FITS,
 	ENCODE_DDL, /* tables are changed, not rows: most readers take that for an error */
+	ENCODE_END, /* no change, but a transaction ended: nothing that a reader would miss */
 	ENCODE_NO_FORM,
 };
 
@@ -60,10 +61,19 @@ static inline enum encode_fit encode_fit(const struct encoder *e, const struct r
 {
 	if (!e->changes_only)
 		return ENCODE_FITS;
-	if (!r->change || r->flags & REC_UNPARSED || r->change->kind == CHANGE_STATEMENT ||
-	    r->change->kind == CHANGE_END)
+	if (!r->change || r->flags & REC_UNPARSED)
 		return ENCODE_NO_FORM;
-	return r->change->kind == CHANGE_ROW ? ENCODE_FITS : ENCODE_DDL;
+	switch (r->change->kind) {
+	case CHANGE_ROW:
+		return ENCODE_FITS;
+	case CHANGE_DDL:
+		return ENCODE_DDL;
+	case CHANGE_END:
+		return ENCODE_END;
+	case CHANGE_STATEMENT:
+		break;
+	}
+	return ENCODE_NO_FORM;
 }
 
 /* An upper bound of what encode_json writes for this record; cheap. */

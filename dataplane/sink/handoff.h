@@ -35,7 +35,7 @@ uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t
 void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,
 		    uint64_t time_ns);
 
-/* A record for @queue that is not put: @col says why, HANDOFF_no_form or HANDOFF_ddl. */
+/* A record for @queue that is not put: @col says why: HANDOFF_no_form, _ddl or _ends. */
 void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsigned col);
 
 /* Hands over every open batch that holds a record: end of input, or nothing to do. */
@@ -48,15 +48,16 @@ void handoff_stop_waiting(struct handoff *h);
 struct out_batch *handoff_take(struct handoff *h, unsigned sink);
 void handoff_give_back(struct handoff *h, struct out_batch *b);
 
-#define HANDOFF_COLS(X)                                           \
-	X(IN, records_in, "records for this queue")               \
-	X(OUT, records_out, "handed to the sink")                 \
-	X(LOSS, shed, "no free batch: the sink is slow or away")  \
-	X(LOSS, too_large, "larger than a batch can be")          \
-	X(LOSS, no_form, "the queue's format has no form of it")  \
-	X(POLICY, ddl, "changes of tables: the queue wants rows") \
-	X(HELD, held, "in open batches")                          \
-	X(INFO, batches, "batches handed over")                   \
+#define HANDOFF_COLS(X)                                               \
+	X(IN, records_in, "records for this queue")                   \
+	X(OUT, records_out, "handed to the sink")                     \
+	X(LOSS, shed, "no free batch: the sink is slow or away")      \
+	X(LOSS, too_large, "larger than a batch can be")              \
+	X(LOSS, no_form, "the queue's format has no form of it")      \
+	X(POLICY, ddl, "changes of tables: the queue wants rows")     \
+	X(POLICY, ends, "ends of transactions: the queue wants rows") \
+	X(HELD, held, "in open batches")                              \
+	X(INFO, batches, "batches handed over")                       \
 	X(INFO, waits, "times that a worker waited for a free batch")
 
 #define HANDOFF_COL(kind, name, help) HANDOFF_##name,

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import change_formats as cf  # noqa: E402
 from sluice import Checks, replay, shared  # noqa: E402
 
+ENDS = ("commit", "rollback", "prepare")
 CONF = """
 sources: {{ shop: {{ parser: mysql, match: {{ tcp: 3306, probe: true }} }} }}
 sinks: {{ out: {{ stdout: {{}} }} }}
@@ -84,11 +85,14 @@ def compare(checks, binary, path, what):
     as_json = run_as(binary, path, "json")
     records = [r for r in map(cf.load, as_json.out.splitlines()) if "_error" not in r]
     n_lost = len(as_json.out.splitlines()) - len(records)
+    n_ends = sum(r["op"] in ENDS for r in records)
+    records = [r for r in records if r["op"] not in ENDS]
     types = None
     for fmt in ("canal-json", "debezium-json", "maxwell-json"):
         run = run_as(binary, path, fmt)
         checks.healthy(run, f"{what}: {fmt}")
         checks.equal(run.count("queue", "a/b", "no_form"), n_lost, f"{what}: {fmt}: records without a form")
+        checks.equal(run.count("queue", "a/b", "ends"), n_ends, f"{what}: {fmt}: ends of transactions")
         rows = read_all(checks, run, fmt, what)
         if not checks.equal([r["id"] for r in rows], [r["_id"] for r in records], f"{what}: {fmt}: ids"):
             return 0
@@ -118,6 +122,14 @@ def whole(checks, binary, path):
         return compare(checks, binary, f.name, what)
 
 
+def documented_lines_are_those_of_a_run(checks, binary, path):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "output.md"), "rb") as f:
+        lines = f.read().split(b"\n")
+    for fmt in cf.FORMATS:
+        shown = [line for line in run_as(binary, path, fmt).out.split(b"\n")[:-1] if line in lines]
+        checks.check(shown, f"docs/output.md: no line of {fmt} is one of {os.path.basename(path)}")
+
+
 def main():
     checks = Checks()
     binary = sys.argv[1]
@@ -127,6 +139,8 @@ def main():
     else:
         folder = os.path.join(shared(), "pcap", "binlog")
         paths = [os.path.join(d, n) for d in (here, folder) for n in sorted(os.listdir(d)) if "binlog" in n or "pcap" in n]
+    if len(sys.argv) == 2:
+        documented_lines_are_those_of_a_run(checks, binary, os.path.join(folder, "txn-savepoint.pcap"))
     n = sum(whole(checks, binary, path) for path in paths)
     print(f"{n} row changes in {len(paths)} captures")
     checks.check(n > 0, "no row changes at all")

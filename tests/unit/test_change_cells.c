@@ -151,6 +151,9 @@ static void a_format_for_changes_takes_rows_and_knows_statements(void **state)
 	assert_int_equal(encode_fit(&encoder_json, r), ENCODE_FITS);
 	case_change.kind = CHANGE_STATEMENT;
 	assert_int_equal(encode_fit(&encoder_canal, r), ENCODE_NO_FORM);
+	case_change.kind = CHANGE_END;
+	assert_int_equal(encode_fit(&encoder_canal, r), ENCODE_END);
+	assert_int_equal(encode_fit(&encoder_json, r), ENCODE_FITS);
 	case_change.kind = CHANGE_ROW;
 	r->flags = REC_UNPARSED;
 	assert_int_equal(encode_fit(&encoder_canal, r), ENCODE_NO_FORM);
