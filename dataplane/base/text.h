@@ -31,34 +31,39 @@ static inline uint64_t text_8digits(uint32_t v)
 	return high + ((x - high * 10) << 8) + 0x3030303030303030ull;
 }
 
+static inline char *text_put_8digits(char *o, uint32_t v)
+{
+	uint64_t digits = text_8digits(v);
+	memcpy(o, &digits, 8);
+	return o + 8;
+}
+
+/* The same without the zeros in front, but for one digit. */
+static inline char *text_put_upto_8digits(char *o, uint32_t v)
+{
+	uint64_t digits = text_8digits(v);
+	uint64_t values = digits & 0x0f0f0f0f0f0f0f0full;
+	unsigned zeros = (unsigned)__builtin_ctzll(values | 1ull << 56) / 8;
+	digits >>= 8 * zeros;
+	memcpy(o, &digits, 8);
+	return o + 8 - zeros;
+}
+
 /* As text_put_u64, for a buffer of 24 bytes, of which those behind the result are written over. */
 static inline size_t text_put_u64_loose(char *out, uint64_t v)
 {
-	uint64_t parts[3] = {v, 0, 0};
-	unsigned n = 0;
-	if (v >= 100000000) {
-		parts[0] = v / 100000000;
-		parts[1] = v % 100000000;
-		n = 1;
+	const uint32_t unit = 100000000;
+	if (v < unit)
+		return (size_t)(text_put_upto_8digits(out, (uint32_t)v) - out);
+	uint64_t high = v / unit;
+	char *o;
+	if (high < unit) {
+		o = text_put_upto_8digits(out, (uint32_t)high);
+	} else {
+		o = text_put_upto_8digits(out, (uint32_t)(high / unit));
+		o = text_put_8digits(o, (uint32_t)(high % unit));
 	}
-	if (parts[0] >= 100000000) {
-		parts[2] = parts[1];
-		parts[1] = parts[0] % 100000000;
-		parts[0] /= 100000000;
-		n = 2;
-	}
-	/* Zeros in front of the first part go, but for one digit. */
-	uint64_t digits = text_8digits((uint32_t)parts[0]);
-	unsigned zeros =
-		(unsigned)__builtin_ctzll((digits & 0x0f0f0f0f0f0f0f0full) | 1ull << 56) / 8;
-	digits >>= 8 * zeros;
-	memcpy(out, &digits, 8);
-	char *o = out + 8 - zeros;
-	for (unsigned i = 1; i <= n; i++, o += 8) {
-		digits = text_8digits((uint32_t)parts[i]);
-		memcpy(o, &digits, 8);
-	}
-	return (size_t)(o - out);
+	return (size_t)(text_put_8digits(o, (uint32_t)(v % unit)) - out);
 }
 
 /* Writes nine digits, zeros in front: nanoseconds of a second. @v < 1,000,000,000. */

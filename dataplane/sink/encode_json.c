@@ -106,9 +106,9 @@ size_t encode_id(const struct rec *r, uint8_t *out)
 	*o++ = '-';
 	*o++ = r->dir == 0 ? 'c' : 's';
 	*o++ = '-';
-	o += text_put_u64(o, r->stream_off);
+	o += text_put_u64_loose(o, r->stream_off);
 	*o++ = '-';
-	o += text_put_u64(o, r->idx);
+	o += text_put_u64_loose(o, r->idx);
 	return (size_t)(o - (char *)out);
 }
 

@@ -64,7 +64,7 @@ static const char *set_image(struct rec_builder *rb, unsigned i, const struct my
 	return NULL;
 }
 
-static char *put_lit(char *o, const char *text)
+static inline char *put_lit(char *o, const char *text)
 {
 	size_t len = strlen(text);
 	memcpy(o, text, len);
@@ -94,13 +94,13 @@ static void set_source(struct rec_builder *rb, const struct mysql_frame_ctx *fc,
 	char *o = (char *)out.buf + ev->source_len;
 	if (ev->in_txn) {
 		o = put_lit(o, ",\"tx_index\":");
-		o += text_put_u64(o, fc->tx_index);
+		o += text_put_u64_loose(o, fc->tx_index);
 	}
 	if (fc->last)
 		o = put_lit(o, ",\"last\":true");
 	o = put_cause(o, &ev->cause);
 	o = put_lit(o, ",\"row\":");
-	o += text_put_u64(o, fc->idx);
+	o += text_put_u64_loose(o, fc->idx);
 	if (invalid)
 		o = put_lit(o, ",\"invalid_text\":true");
 	*o++ = '}';
@@ -127,14 +127,15 @@ static void set_stream(struct rec_builder *rb, struct slice db, struct slice tab
 static const char *read_row(const struct mysql_frame_ctx *fc, struct slice bytes,
 			    struct rec_builder *rb)
 {
-	static const char *const ops[] = {"", "c", "u", "d"};
+	static const char ops[] = {
+		[MYSQL_OP_WRITE] = 'c', [MYSQL_OP_UPDATE] = 'u', [MYSQL_OP_DELETE] = 'd'};
 	const struct mysql_event_ctx *ev = fc->event;
 	struct mysql_row row = {.bytes = bytes, .len = {fc->len[0], fc->len[1]}};
 	bool invalid = false;
 	const char *why = set_image(rb, CHANGE_BEFORE, ev, &row, MYSQL_BEFORE, &invalid);
 	if (!why)
 		why = set_image(rb, CHANGE_AFTER, ev, &row, MYSQL_AFTER, &invalid);
-	rec_set(rb, CHANGE_OP, put_text(rb, slice_str(ops[ev->rows.op])));
+	rec_set(rb, CHANGE_OP, put_text(rb, slice_of(&ops[ev->rows.op], 1)));
 	set_stream(rb, ev->table->db, ev->table->name);
 	set_source(rb, fc, invalid);
 	return why;
