@@ -7,7 +7,8 @@ In:     build directory (default: build); --file FILE: a log that is there, else
         with checksums, 180 MB. --keep FILE: the log stays there, for another run.
 Out:    a table: CPU seconds (user and system, by wait4 of the child), median of ROUNDS with
         minimum and maximum, nanoseconds a row image, and how many times mariadb-binlog's rows a
-        CPU second. The programs run in turns, and the first round is discarded.
+        CPU second. The programs run in turns, and the first round is discarded. The empty log tells
+        what of it is sluiced's start.
 Owns:   a directory in TMPDIR while it runs.
 Runs:   by hand; needs mariadb-server and mariadb-client for making the log and for comparing.
 Limits: the file is in the page cache: disks are not measured.
@@ -129,17 +130,25 @@ def cpu_seconds(argv):
 NULL_CONF = """sources:
   mysql: { match: { tcp: 3306 }, parser: mysql }
 sinks:
-  nowhere: { type: null }
+  nowhere: { null: {} }
 queues:
-  rows: { from: mysql, sink: nowhere }
+  log/rows: { from: mysql, sink: nowhere }
 """
 
 
 def compare(build, path, folder):
     sluiced = os.path.join(build, 'sluiced')
+    conf = os.path.join(folder, 'null.yaml')
+    nothing = os.path.join(folder, 'empty.binlog')
+    with open(conf, 'w') as f:
+        f.write(NULL_CONF)
+    with open(path, 'rb') as log, open(nothing, 'wb') as f:
+        f.write(log.read(4 + first_event(path)))
     programs = [
         ('mariadb-binlog -v, to /dev/null', ['mariadb-binlog', '-v', '--base64-output=decode-rows', path]),
-        ('sluiced replay, JSON to /dev/null', [sluiced, 'replay', path]),
+        ('sluiced replay, to /dev/null', [sluiced, 'replay', path]),
+        ('sluiced replay, null sink', [sluiced, 'replay', '-c', conf, path]),
+        ('sluiced replay of an empty log', [sluiced, 'replay', nothing]),
     ]
     images = count_images(path)
     size = os.path.getsize(path)
@@ -153,8 +162,16 @@ def compare(build, path, folder):
     print(f'{images} row images, {size / 1e6:.1f} MB')
     for (name, _), t in zip(programs, times):
         m = statistics.median(t)
-        print(f'{name:36} {m:6.3f} s ({min(t):.3f}-{max(t):.3f}) {m / images * 1e9:8.1f} ns/row '
-              f'{images / m / 1e6:6.2f} M/s {base / m:6.1f} x')
+        line = f'{name:34} {m:6.3f} s ({min(t):.3f}-{max(t):.3f})'
+        if 'empty' not in name:
+            line += f' {m / images * 1e9:7.1f} ns/image {images / m / 1e6:5.2f} M/s {base / m:5.1f} x'
+        print(line)
+
+
+def first_event(path):
+    """Bytes of the format description behind the magic number."""
+    with open(path, 'rb') as f:
+        return int.from_bytes(f.read(17)[13:], 'little')
 
 
 def main():
