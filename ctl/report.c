@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "ctl/report_told.h"
 #include "dataplane/base/mem.h"
 
 struct why {
@@ -23,6 +24,7 @@ struct row {
 
 struct report {
 	struct row *first, **end;
+	json_t *told; /* an array, or NULL */
 };
 
 struct report *report_create(void)
@@ -37,6 +39,7 @@ void report_destroy(struct report *r)
 {
 	if (!r)
 		return;
+	json_decref(r->told);
 	for (struct row *row = r->first, *next; row; row = next) {
 		next = row->next;
 		for (struct why *w = row->whys, *after; w; w = after) {
@@ -97,6 +100,17 @@ void report_add_reason(struct report *r, const struct ledger_table *t, const cha
 	}
 	(*at)->bytes += bytes;
 	(*at)->times += times;
+}
+
+void report_tell(struct report *r, const char *scope, const char *text, size_t len)
+{
+	json_t *o = len ? json_loadb(text, len, 0, NULL) : NULL;
+	if (!o)
+		return;
+	if (!r->told)
+		r->told = json_array();
+	json_object_set_new(o, "source", json_string(scope));
+	json_array_append_new(r->told, o);
 }
 
 static uint64_t row_losses(const struct row *row)
@@ -194,6 +208,7 @@ void report_print(const struct report *r, FILE *out)
 			print_whys(row, i, out);
 		}
 	}
+	report_told_print(r->told, out);
 	uint64_t lost = report_losses(r), off = report_imbalances(r);
 	if (off)
 		fprintf(out,
@@ -253,6 +268,8 @@ int report_write_json(const struct report *r, const char *path, struct err *e)
 	for (const struct row *row = r->first; row; row = row->next)
 		json_array_append_new(rows, row_json(row));
 	json_object_set_new(o, "rows", rows);
+	if (r->told)
+		json_object_set(o, "told", r->told);
 	int rc = json_dump_file(o, path, JSON_INDENT(1));
 	json_decref(o);
 	return rc < 0 ? err_set(e, -EIO, "%s: cannot write the ledger: %s", path, strerror(errno))

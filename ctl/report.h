@@ -30,6 +30,11 @@ void report_add(struct report *r, const struct ledger_table *t, const char *scop
 void report_add_reason(struct report *r, const struct ledger_table *t, const char *scope,
 		       unsigned col, const char *text, uint64_t bytes, uint64_t times);
 
+/* What a parser tells of its sessions: @len bytes of JSON, one object. They get @scope as "source".
+ */
+#define REPORT_TOLD_MAX (1u << 20)
+void report_tell(struct report *r, const char *scope, const char *text, size_t len);
+
 uint64_t report_losses(const struct report *r);     /* LEDGER_LOSS and LEDGER_MISSED */
 uint64_t report_imbalances(const struct report *r); /* rows that do not balance */
 
@@ -39,7 +44,8 @@ void report_print(const struct report *r, FILE *out);
 void report_print_losses(const struct report *r, FILE *out);
 
 /* {"balanced":true,"lost":0,"rows":[{"stage":..,"scope":..,"unit":..,"in":..,..,
- * "reasons":[{"name":"skipped","why":..,"bytes":1,"times":0}]}]}. 0 or -errno.
+ * "reasons":[{"name":"skipped","why":..,"bytes":1,"times":0}]}],"told":[{"source":..}]}. 0 or
+ * -errno.
  */
 int report_write_json(const struct report *r, const char *path, struct err *e);
 

@@ -588,6 +588,25 @@ static void report_nodes(const struct topology *t, const struct graph *g, struct
 }
 
 /* Rows appear in the order of the path: stage by stage. */
+/* What the parser of source @s has seen, in all workers together. */
+static void report_told(const struct topology *t, unsigned s, struct report *r)
+{
+	const struct parser *p = t->pipeline->frame_sources[s].parser;
+	const void *pools[TOPOLOGY_WORKERS_MAX];
+	char *text;
+	if (!p->pool_tell)
+		return;
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		pools[i] = frame_pool(worker_frame(t->workers[i]), s);
+		report_add(r, p->ledger, t->conf->sources[s].name, p->pool_row(pools[i]));
+	}
+	if (!(text = mem_alloc(REPORT_TOLD_MAX)))
+		return;
+	size_t len = p->pool_tell(pools, t->n_workers, text, REPORT_TOLD_MAX);
+	report_tell(r, t->conf->sources[s].name, text, len);
+	mem_free(text);
+}
+
 void topology_report(const struct topology *t, struct report *r)
 {
 	for (unsigned i = 0; t->ports && i < t->n_workers; i++)
@@ -601,6 +620,8 @@ void topology_report(const struct topology *t, struct report *r)
 	}
 	for (unsigned i = 0; i < t->n_workers; i++)
 		report_sources(t, t->workers[i], r);
+	for (unsigned s = 0; s < t->conf->n_sources; s++)
+		report_told(t, s, r);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		report_nodes(t, worker_graph(t->workers[i]), r);
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {

@@ -189,6 +189,11 @@ const struct reasons *frame_reasons(const struct frame_stage *f, unsigned source
 	return &f->reasons[source];
 }
 
+const void *frame_pool(const struct frame_stage *f, unsigned source)
+{
+	return f->parser_pools[source];
+}
+
 /* @n bytes become no frame, for a reason that has its place already. */
 static void lose(struct frame_stage *f, unsigned row, unsigned place, uint64_t n)
 {

@@ -91,4 +91,7 @@ const uint64_t *frame_row(const struct frame_stage *f, unsigned source);
 /* Why: of a row's unclaimed, left_alone, skipped and bad. */
 const struct reasons *frame_reasons(const struct frame_stage *f, unsigned source);
 
+/* What the parser of a source keeps beside its sessions; or NULL. */
+const void *frame_pool(const struct frame_stage *f, unsigned source);
+
 #endif

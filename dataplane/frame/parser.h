@@ -10,6 +10,7 @@
 #define SL_FRAME_PARSER_H
 
 #include "dataplane/base/err.h"
+#include "dataplane/base/ledger.h"
 #include "dataplane/base/option.h"
 #include "dataplane/base/slice.h"
 #include "dataplane/rec/rec.h"
@@ -181,6 +182,14 @@ struct parser {
 	 */
 	int (*pool_create)(const void *conf, void *keep, void **ret_pool, struct err *e);
 	void (*pool_destroy)(void *pool);
+
+	/* A row of the ledger of its own, and what else a pool has seen: one JSON object text about
+	 * all pools of a source (one a worker), at most @cap bytes, returned; 0: no room. For main,
+	 * when the workers have ended. All three may be NULL.
+	 */
+	const struct ledger_table *ledger;
+	const uint64_t *(*pool_row)(const void *pool);
+	size_t (*pool_tell)(const void *const *pools, unsigned n, char *out, size_t cap);
 
 	/* What is to outlive a run, in a file: one keeper a source, made by main before the pools,
 	 * which take it and may hand things over to it later (without a wait). *ret_keep may be

@@ -40,6 +40,7 @@ void mysql_session_find(struct work *w)
 	w->st->resync = true;
 	w->st->budget = MYSQL_SCAN_BUDGET;
 	mysql_session_anew(w);
+	mysql_session_log(w)->behind_hole = true;
 }
 
 /* --- Packets ---------------------------------------------------------------------- */
@@ -81,6 +82,17 @@ static enum step hold(struct work *w, size_t needed)
 	return more(w, needed);
 }
 
+/* Who talks with whom. A log file is a session of its own: its client's port tells it apart. */
+static void set_pair(const struct work *w, struct mysql_log *log)
+{
+	log->pair = (struct mysql_pair){.server_port = w->in->port[1],
+					.file_port = w->st->file ? w->in->port[0] : 0,
+					.replica_id = w->st->replica_id};
+	memcpy(log->pair.server, w->in->addr[1], sizeof(log->pair.server));
+	memcpy(log->pair.replica, w->in->addr[0], sizeof(log->pair.replica));
+	log->paired = true;
+}
+
 /* Gives an event to the log. Its time is that of its last byte, also where it waited since. */
 static enum mysql_outcome read_event(struct work *w, struct slice event, uint64_t off,
 				     enum mysql_ahead ahead, const char **ret_why)
@@ -88,8 +100,10 @@ static enum mysql_outcome read_event(struct work *w, struct slice event, uint64_
 	struct mysql_state *st = w->st;
 	struct mysql_seen seen = {
 		.off = off, .time_ns = st->held_ns ? st->held_ns : w->in->time_ns, .ahead = ahead};
-	enum mysql_outcome o =
-		mysql_log_event(w->pool, mysql_session_log(w), event, &seen, w->out, ret_why);
+	struct mysql_log *log = mysql_session_log(w);
+	if (!log->paired)
+		set_pair(w, log);
+	enum mysql_outcome o = mysql_log_event(w->pool, log, event, &seen, w->out, ret_why);
 	if (o != MYSQL_FULL)
 		st->held_ns = 0;
 	return o;

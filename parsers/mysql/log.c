@@ -216,6 +216,7 @@ void mysql_read_begin_alone(struct reading *r)
 void mysql_read_over(struct mysql_log *log)
 {
 	mysql_txn_end(&log->txn);
+	log->over = true;
 	log->gtid_len = 0;
 	log->cause.len = 0;
 }
@@ -458,6 +459,10 @@ static enum mysql_outcome read_gtid(struct reading *r, const struct mysql_event 
 			slice_of(log->file, log->file_len), r->pos);
 	log->txn.begun = g.kind == MYSQL_GTID_MARIA && !g.standalone;
 	log->cause.len = 0;
+	log->commit_us = g.immediate_commit_us;
+	if (r->link.file.len)
+		mysql_chain_gtid(&r->p->chains, r->chain, &g, slice_of(log->gtid, log->gtid_len),
+				 &r->link);
 	return MYSQL_READ;
 }
 
@@ -621,6 +626,56 @@ bool mysql_log_waits(const struct mysql_log *log, struct slice event)
 	return event.len >= flags + 2 && (wire_le16(event.ptr + flags) & MYSQL_ROWS_STMT_END);
 }
 
+/* The event is the next one between this server and this replica, where its place is known. */
+static void join_chain(struct reading *r, const struct mysql_event *ev, bool again, bool sum_ok)
+{
+	struct mysql_log *log = r->log;
+	struct mysql_chains *cs = &r->p->chains;
+	if (!log->paired)
+		return;
+	r->chain = mysql_chain_of(cs, &log->pair, &log->chain);
+	if (log->behind_hole)
+		r->chain->hole = true;
+	log->behind_hole = false;
+	if (r->end == r->pos || log->file_len == 0)
+		return;
+	r->link = (struct mysql_link){
+		.owner = log->owner,
+		.log_time = log->file_time,
+		.file = slice_of(log->file, log->file_len),
+		.pos = r->pos,
+		.end = r->end,
+		.time_ns = r->seen->time_ns,
+		.type = ev->type,
+		.mariadb = log->format.mariadb,
+		.sum_wrong = !sum_ok,
+	};
+	if (!again)
+		mysql_chain_event(cs, r->chain, &r->link);
+}
+
+/* What the event has done to the chain: the log goes on elsewhere, or a transaction is over. */
+static void leave_chain(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	bool told = ev->type == MYSQL_EV_ROTATE || ev->type == MYSQL_EV_HEARTBEAT;
+	if (r->chain && log->over && r->link.file.len && !r->chain->repeats &&
+	    !log->pair.file_port) {
+		uint64_t us = log->commit_us ? log->commit_us : ev->time_s * 1000000ull;
+		mysql_chain_commit(r->chain, &r->link, us * 1000, log->commit_us != 0);
+	}
+	if (log->over)
+		log->commit_us = 0;
+	log->over = false;
+	if (!r->chain || !told || log->file_len == 0)
+		return;
+	r->link = (struct mysql_link){.owner = log->owner,
+				      .file = slice_of(log->file, log->file_len),
+				      .end = ev->type == MYSQL_EV_ROTATE ? log->pos : ev->log_pos};
+	if (r->link.end)
+		mysql_chain_moved(r->chain, &r->link);
+}
+
 enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
 				   const struct mysql_seen *seen, struct frame_out *out,
 				   const char **ret_why)
@@ -648,6 +703,7 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 			close_hole(&r, off);
 		if (!again && !mysql_event_sum_ok(&ev))
 			torn = MYSQL_F_CHECKSUM;
+		join_chain(&r, &ev, again, torn == 0);
 	}
 	if (torn)
 		log->unsure = true; /* it may have been a statement that changes a table */
@@ -666,6 +722,7 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 			log->first_off = off;
 			log->first_pos = r.pos;
 		}
+		leave_chain(&r, &ev);
 		mysql_keep_follow(p, log);
 	}
 	return o;

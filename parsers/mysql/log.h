@@ -11,6 +11,7 @@
 #define SL_PARSERS_MYSQL_LOG_H
 
 #include "dataplane/frame/parser.h"
+#include "parsers/mysql/chain.h"
 #include "parsers/mysql/conf.h"
 #include "parsers/mysql/row.h"
 #include "parsers/mysql/schema.h"
@@ -60,6 +61,12 @@ struct mysql_log {
 	char gtid[MYSQL_GTID_TEXT_MAX];
 	size_t gtid_len;
 	struct mysql_txn txn;
+	bool paired;      /* pair is set */
+	bool behind_hole; /* the chain is to be told */
+	bool over;        /* a transaction ended with the event at hand */
+	uint16_t chain;   /* where the chain of pair is, most likely */
+	struct mysql_pair pair;
+	uint64_t commit_us; /* of the transaction at hand, by its GTID; 0: not told */
 	struct mysql_cause cause;
 
 	/* The event at hand, when its frames did not all fit. */

@@ -22,8 +22,10 @@ struct reading {
 	struct frame_out *out;
 	uint64_t pos, end; /* of the event in its log */
 	const struct mysql_seen *seen;
-	enum mysql_ahead ahead; /* of the event at hand, or inside it */
-	const char *why;        /* something of it is lost */
+	enum mysql_ahead ahead;    /* of the event at hand, or inside it */
+	const char *why;           /* something of it is lost */
+	struct mysql_chain *chain; /* NULL: not known who talks */
+	struct mysql_link link;    /* no file: the event has no place */
 };
 
 /* Where a table map or statement stands, as schema.h has it. */

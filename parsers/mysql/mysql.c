@@ -91,6 +91,20 @@ static enum step pass_some(struct work *w, unsigned dir)
 
 /* --- The client ------------------------------------------------------------------------------- */
 
+/* A replica with semi-synchronous replication says how far it is.
+ *
+ *     0xef | position u64 | name of the file
+ */
+static void on_ack(struct work *w, struct slice payload)
+{
+	if (!w->st->owner || payload.len < 10)
+		return;
+	struct mysql_log *log = mysql_session_log(w);
+	if (log->paired)
+		mysql_chain_ack(mysql_chain_of(&w->pool->chains, &log->pair, &log->chain),
+				slice_from(payload, 9), wire_le64(payload.ptr + 1), w->in->time_ns);
+}
+
 static void on_command(struct work *w, struct slice payload)
 {
 	struct mysql_state *st = w->st;
@@ -99,13 +113,17 @@ static void on_command(struct work *w, struct slice payload)
 	if (payload.len == 0)
 		return;
 	if (mysql_dump_read(payload, &file, &pos)) {
+		st->replica_id = mysql_dump_replica(payload);
 		mysql_session_anew(w);
 		mysql_session_log(w)->unsure = false;
+		mysql_session_log(w)->behind_hole = mysql_session_log(w)->paired = false;
 		mysql_session_log(w)->kept = 0;
 		st->dump = true;
 		st->ordinary = st->had_event = false;
 		mysql_log_at(mysql_session_log(w), file, pos);
 		w->r.wake = true;
+	} else if (payload.ptr[0] == MYSQL_ACK) {
+		on_ack(w, payload);
 	} else if (payload.ptr[0] == MYSQL_COM_QUERY) {
 		st->no_sums |= mysql_query_refuses_sums(slice_from(payload, 1));
 		st->ordinary = !st->dump;
@@ -400,6 +418,9 @@ const struct parser parser_mysql = {
 	.dead = mysql_dead,
 	.pool_create = mysql_pool_create,
 	.pool_destroy = mysql_pool_destroy,
+	.ledger = &mysql_chain_ledger,
+	.pool_row = mysql_pool_row,
+	.pool_tell = mysql_pool_tell,
 	.keep_create = mysql_state_create,
 	.keep_run = mysql_state_run,
 	.keep_destroy = mysql_state_destroy,

@@ -48,6 +48,20 @@ void mysql_pool_destroy(void *pool)
 	mem_free(p);
 }
 
+const uint64_t *mysql_pool_row(const void *pool)
+{
+	return ((const struct mysql_pool *)pool)->chains.row;
+}
+
+size_t mysql_pool_tell(const void *const *pools, unsigned n, char *out, size_t cap)
+{
+	const struct mysql_chains *all[64];
+	n = n < 64 ? n : 64;
+	for (unsigned i = 0; i < n; i++)
+		all[i] = &((const struct mysql_pool *)pools[i])->chains;
+	return mysql_chains_tell(all, n, out, cap);
+}
+
 uint32_t mysql_pool_owner(struct mysql_pool *p)
 {
 	if (++p->owners == 0)

@@ -30,6 +30,7 @@ struct mysql_pool {
 
 	struct mysql_log logs[MYSQL_LOGS];
 	uint64_t log_calls;
+	struct mysql_chains chains;
 
 	uint64_t serial; /* of the last event that was begun */
 	uint64_t frames_put;
@@ -47,6 +48,10 @@ struct mysql_pool {
 
 int mysql_pool_create(const void *conf, void *keep, void **ret_pool, struct err *e);
 void mysql_pool_destroy(void *pool);
+
+/* struct parser's, of the chains. */
+const uint64_t *mysql_pool_row(const void *pool);
+size_t mysql_pool_tell(const void *const *pools, unsigned n, char *out, size_t cap);
 
 /* A number for a session, under which its things in the pool are found; never 0. */
 uint32_t mysql_pool_owner(struct mysql_pool *p);

@@ -81,6 +81,13 @@ bool mysql_dump_read(struct slice payload, struct slice *ret_file, uint64_t *ret
 	return true;
 }
 
+uint32_t mysql_dump_replica(struct slice payload)
+{
+	struct wire w = wire_of(payload);
+	wire_take(&w, payload.ptr[0] == MYSQL_COM_BINLOG_DUMP ? 7 : 3);
+	return (uint32_t)wire_int(&w, 4);
+}
+
 static bool contains(struct slice s, struct slice word)
 {
 	for (size_t i = 0; i + word.len <= s.len; i++)

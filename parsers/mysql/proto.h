@@ -51,6 +51,9 @@ bool mysql_login_read(struct slice payload, uint32_t *ret_caps, bool *ret_tls);
  */
 bool mysql_dump_read(struct slice payload, struct slice *ret_file, uint64_t *ret_pos);
 
+/* The server id of the replica that asks: of what mysql_dump_read has read. */
+uint32_t mysql_dump_replica(struct slice payload);
+
 /* Does this query say that the replica can bear no checksums? Then the server takes them off. */
 bool mysql_query_refuses_sums(struct slice sql);
 

@@ -19,6 +19,7 @@ struct mysql_state {
 	uint32_t owner;    /* 0: it has nothing in the pool yet */
 	uint16_t log_slot; /* where its log is, most likely */
 	uint32_t server_caps;
+	uint32_t replica_id;    /* as the dump has it */
 	uint8_t client, server; /* phases */
 	uint8_t squeeze;        /* enum mysql_squeeze, from the end of the login on */
 	bool begun[2];          /* the direction has been read before */

@@ -146,6 +146,7 @@ def whole(checks, binary, data, name, capture):
     checks.equal(n, len(oracle.rows), f"{capture}: rows right")
     checks.equal(run.status, 0, f"{capture}: exit status: {run.err[-300:]}")
     same_transactions(checks, capture, run, oracle)
+    no_breaks(checks, capture, run)
     of_the_log_file(checks, binary, data, name, run)
 
 
@@ -171,6 +172,18 @@ def same_transactions(checks, what, run, oracle):
     checks.equal((len(got), wrong[:3]), (len(want), []), f"{what}: transactions")
     ends = [r for r in run.records if r.get("op") == "commit"]
     checks.equal(len(ends), 0, f"{what}: commits on their own")
+
+
+def told(run):
+    return run.ledger["told"][0]
+
+
+def no_breaks(checks, what, run):
+    """Sessions that were captured whole, reconnects and rotations among them, have no break."""
+    checks.equal(told(run)["breaks"], [], f"{what}: breaks")
+    checks.check(run.count("chain", "mysql", "in_order") > 0, f"{what}: events in order")
+    ends = sum(d["wire"]["transactions"] for d in told(run)["delays"])
+    checks.check(ends > 0 and len(told(run)["delays"]) == 1, f"{what}: delays {told(run)['delays']}")
 
 
 def of_the_log_file(checks, binary, data, name, run):
@@ -203,6 +216,12 @@ def with_a_hole(checks, binary, data):
     run, n = compare(checks, binary, path, oracle, "capture-gap-cut", lambda row: False)
     checks.check(n > len(oracle.rows) // 2, f"capture-gap-cut: only {n} rows")
     checks.check(run.count("frame", "mysql", "gaps") > 0, "capture-gap-cut: no hole was told")
+    breaks = told(run)["breaks"]
+    checks.equal({b["kind"] for b in breaks}, {"hole"}, "capture-gap-cut: kinds of breaks")
+    checks.equal(len(breaks), run.count("chain", "mysql", "holes"), "capture-gap-cut: breaks")
+    lost = [row for row in oracle.rows
+            if any(b["from"]["pos"] <= row["pos"] < b["to"]["pos"] for b in breaks)]
+    checks.equal(len(lost), len(oracle.rows) - n, "capture-gap-cut: rows between the ends of breaks")
     checks.equal(run.status, 1, "capture-gap-cut: exit status")
 
 

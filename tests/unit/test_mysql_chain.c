@@ -1,0 +1,347 @@
+#include "mysql_wire.h"
+
+#include <jansson.h>
+
+#include "parsers/mysql/pool.h"
+
+static struct wire_rig w;
+
+static struct mysql_chains *chains(void)
+{
+	return &((struct mysql_pool *)w.run.pool)->chains;
+}
+
+static void counts_are(unsigned in_order, unsigned behind_break, unsigned repeated)
+{
+	const uint64_t *row = chains()->row;
+	assert_int_equal(row[MYSQL_CHAIN_in_order], in_order);
+	assert_int_equal(row[MYSQL_CHAIN_behind_break], behind_break);
+	assert_int_equal(row[MYSQL_CHAIN_repeated], repeated);
+	assert_int_equal(ledger_imbalance(&mysql_chain_ledger, row), 0);
+}
+
+static void break_is(unsigned i, enum mysql_break_kind kind, uint64_t from, uint64_t to)
+{
+	const struct mysql_break *b = &chains()->breaks[i];
+	assert_true(i < chains()->n_breaks);
+	assert_int_equal(b->kind, kind);
+	assert_int_equal(b->from.pos, from);
+	assert_int_equal(b->to.pos, to);
+}
+
+static void transaction(uint64_t number, uint32_t id)
+{
+	wire_gtid(&w, number);
+	wire_send(&w);
+	wire_statement(&w, "BEGIN");
+	wire_insert(&w, 9, "orders", id, 1);
+	wire_xid(&w);
+	wire_send(&w);
+}
+
+/* Another connection of the same replica, from @pos on. */
+static void reconnect(uint32_t pos)
+{
+	parser_run_end(&w.run);
+	parser_run_reset(&w.run);
+	wire_begin(&w);
+	w.pos = pos;
+}
+
+static void events_that_follow_each_other_are_in_order(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	transaction(2, 2);
+	counts_are(11, 0, 0); /* the format description, and five each */
+	assert_int_equal(chains()->n_breaks, 0);
+}
+
+static void a_hole_is_told_with_both_ends(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	transaction(2, 2);
+	uint32_t from = w.pos;
+	wire_gtid(&w, 3); /* this and more is not captured */
+	w.pos += 50;
+	parser_run_gap(&w.run, 1, w.len + 5 + 50);
+	uint32_t to = w.pos;
+	wire_map(&w, 9, "orders");
+	wire_send(&w);
+	transaction(4, 4);
+	break_is(0, MYSQL_BREAK_HOLE, from, to);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_holes], 1);
+	assert_int_equal(chains()->n_breaks, 1);
+	const struct mysql_break *b = &chains()->breaks[0];
+	assert_string_equal(b->from.gtid, "00000000-0000-0000-0000-000000000007:2");
+	assert_string_equal(b->to.gtid, "00000000-0000-0000-0000-000000000007:4");
+	assert_memory_equal(b->to.file, "bin.000001", 10);
+	assert_int_equal(b->time_ns, w.run.time_ns);
+}
+
+static void a_reconnect_at_the_same_place_is_no_break(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	uint32_t pos = w.pos;
+	reconnect(pos);
+	transaction(2, 2);
+	counts_are(11, 0, 1); /* the format description again */
+	assert_int_equal(chains()->n_breaks, 0);
+	wire_records_are(&w, 1);
+}
+
+static void what_is_sent_again_is_known(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	uint32_t pos = w.pos;
+	transaction(2, 2);
+	uint64_t identity = w.run.frames[1].identity, off = w.run.frames[1].stream_off;
+	reconnect(pos);
+	transaction(2, 2);
+	counts_are(11, 0, 6);
+	assert_int_equal(w.run.frames[0].identity, identity);
+	assert_int_equal(w.run.frames[0].stream_off, off);
+	transaction(3, 3);
+	counts_are(16, 0, 6);
+	assert_int_equal(chains()->n_breaks, 0);
+}
+
+static void what_no_session_carried_is_missed(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	uint32_t pos = w.pos;
+	reconnect(pos + 500);
+	transaction(5, 5);
+	break_is(0, MYSQL_BREAK_BETWEEN, pos, pos + 500);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_between], 1);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_gtid_gaps], 1);
+	assert_int_equal(chains()->n_breaks, 1);
+}
+
+static void another_replica_has_a_chain_of_its_own(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	parser_run_end(&w.run);
+	parser_run_reset(&w.run);
+	wire_greet(&w, MYSQL_CAP_41);
+	wire_login(&w, MYSQL_CAP_41, 40);
+	wire_say(&w, 1, 2, wire_ok, sizeof(wire_ok));
+	static const uint8_t dump[] = {0x12, 4,   0,   0,   0,   0,   0,   33,  0,   0,  0,
+				       'b',  'i', 'n', '.', '0', '0', '0', '0', '0', '1'};
+	wire_say(&w, 0, 0, dump, sizeof(dump));
+	wire_rotate(&w, "bin.000001", MYSQL_FLAG_ARTIFICIAL);
+	wire_send(&w);
+	wire_format(&w);
+	wire_send(&w);
+	w.pos += 5000;
+	transaction(9, 9);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_between], 0);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_jumps], 1); /* of its own session */
+}
+
+static void a_gtid_that_is_left_out_is_told(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	uint32_t pos = w.pos;
+	transaction(4, 4);
+	transaction(3, 3); /* out of order: commits of an intermediate primary */
+	break_is(0, MYSQL_BREAK_GTID, pos, pos);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_gtid_gaps], 1);
+	assert_string_equal(chains()->breaks[0].to.gtid, "00000000-0000-0000-0000-000000000007:4");
+	counts_are(16, 0, 0);
+}
+
+static void a_wrong_checksum_is_told_with_its_place(void **state)
+{
+	wire_begin(&w);
+	wire_map(&w, 9, "orders");
+	wire_send(&w);
+	uint32_t pos = w.pos;
+	wire_rows(&w, 9, 1, 2);
+	w.event[30] ^= 1;
+	wire_send(&w);
+	break_is(0, MYSQL_BREAK_CHECKSUM, pos, w.pos);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_checksums], 1);
+	transaction(1, 1);
+	assert_int_equal(chains()->n_breaks, 1);
+}
+
+static void a_rotation_is_no_break_and_a_restart_none_when_the_gtids_go_on(void **state)
+{
+	wire_begin(&w);
+	transaction(1, 1);
+	wire_rotate(&w, "bin.000002", 0);
+	wire_send(&w);
+	wire_format(&w);
+	wire_send(&w);
+	transaction(2, 2);
+	assert_int_equal(chains()->n_breaks, 0);
+	parser_run_end(&w.run); /* and the server dies */
+	parser_run_reset(&w.run);
+	wire_greet(&w, MYSQL_CAP_41);
+	wire_login(&w, MYSQL_CAP_41, 40);
+	wire_say(&w, 1, 2, wire_ok, sizeof(wire_ok));
+	wire_dump(&w, "bin.000003");
+	wire_rotate(&w, "bin.000003", MYSQL_FLAG_ARTIFICIAL);
+	wire_send(&w);
+	wire_format(&w);
+	wire_send(&w);
+	transaction(3, 3);
+	assert_int_equal(chains()->n_breaks, 0);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_between], 0);
+}
+
+static void breaks_beyond_the_list_are_counted(void **state)
+{
+	wire_begin(&w);
+	for (unsigned i = 1; i <= MYSQL_BREAKS + 10; i++)
+		transaction(2 * i, i);
+	assert_int_equal(chains()->n_breaks, MYSQL_BREAKS);
+	assert_int_equal(chains()->row[MYSQL_CHAIN_gtid_gaps], MYSQL_BREAKS + 9);
+}
+
+/* --- Delay ------------------------------------------------------------------------------------ */
+
+static void the_delay_is_from_the_commit_to_the_packet(void **state)
+{
+	wire_begin(&w);
+	w.run.time_ns = 1764045796000000000ull + 250000000;
+	transaction(1, 1);
+	w.run.time_ns -= 300000000; /* a clock behind the server's */
+	transaction(2, 2);
+	const struct mysql_delay *d = &chains()->items[0].wire;
+	assert_int_equal(d->n, 2);
+	assert_int_equal(d->max_ns, 250000000);
+	assert_int_equal(d->min_ns, 0);
+	assert_int_equal(d->early, 1);
+	assert_int_equal(d->steps[4], 1); /* below 1 s */
+	assert_int_equal(d->steps[0], 1);
+	assert_false(chains()->items[0].fine);
+}
+
+static void a_gtid_with_a_commit_time_gives_microseconds(void **state)
+{
+	uint8_t body[58] = {1};
+	uint64_t us = 1764045796000000ull, number = 1;
+	body[16] = 7;
+	memcpy(body + 17, &number, 8);
+	body[25] = 2;
+	memcpy(body + 42, &us, 7);
+	wire_begin(&w);
+	w.run.time_ns = us * 1000 + 1234567;
+	wire_event(&w, MYSQL_EV_GTID, 0, body, 49);
+	wire_send(&w);
+	wire_statement(&w, "BEGIN");
+	wire_xid(&w);
+	wire_send(&w);
+	assert_true(chains()->items[0].fine);
+	assert_int_equal(chains()->items[0].wire.max_ns, 1234567);
+}
+
+static void a_semi_sync_acknowledgement_ends_the_wait_of_its_commits(void **state)
+{
+	w.semi_sync = true;
+	wire_begin(&w);
+	w.run.time_ns = 1764045796000000000ull;
+	transaction(1, 1);
+	transaction(2, 2);
+	uint8_t ack[32] = {MYSQL_ACK};
+	memcpy(ack + 1, &w.pos, 4);
+	memcpy(ack + 9, "bin.000001", 10);
+	transaction(3, 3);
+	w.run.time_ns += 5000000;
+	wire_say(&w, 0, 0, ack, 19);
+	const struct mysql_chain *c = &chains()->items[0];
+	assert_int_equal(c->ack.n, 2);
+	assert_int_equal(c->ack.min_ns, 5000000);
+	assert_int_equal(c->n_pending, 1);
+	wire_say(&w, 0, 0, ack, 5); /* cut short */
+	assert_int_equal(c->ack.n, 2);
+}
+
+/* --- Telling ---------------------------------------------------------------------------------- */
+
+static void what_is_told_is_json_and_alike_however_it_is_split(void **state)
+{
+	static struct mysql_chains parts[2];
+	static char text[2][1 << 20];
+	wire_begin(&w);
+	transaction(1, 1);
+	transaction(4, 4);
+	transaction(9, 9);
+	const struct mysql_chains *one[] = {chains()}, *two[] = {&parts[0], &parts[1]};
+	parts[0] = parts[1] = *chains();
+	parts[0].n_breaks = 1;
+	parts[1].n_breaks = 1;
+	parts[1].breaks[0] = chains()->breaks[1];
+	memset(parts[0].items, 0, sizeof(parts[0].items));
+	size_t n = mysql_chains_tell(one, 1, text[0], sizeof(text[0]));
+	assert_true(n > 0);
+	assert_int_equal(mysql_chains_tell(two, 2, text[1], sizeof(text[1])), n);
+	assert_memory_equal(text[0], text[1], n);
+	json_t *o = json_loadb(text[0], n, 0, NULL);
+	assert_non_null(o);
+	assert_int_equal(json_array_size(json_object_get(o, "breaks")), 2);
+	const json_t *d = json_array_get(json_object_get(o, "delays"), 0);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(d, "wire"), "transactions")), 3);
+	json_decref(o);
+	assert_int_equal(mysql_chains_tell(one, 1, text[0], n), 0);
+}
+
+static void pairs_beyond_the_table_forget_the_one_that_was_quiet_longest(void **state)
+{
+	static struct mysql_chains cs;
+	uint16_t hint = 0;
+	for (uint16_t i = 0; i <= MYSQL_CHAINS; i++) {
+		struct mysql_pair pair = {.server_port = (uint16_t)(i + 1)};
+		struct mysql_chain *c = mysql_chain_of(&cs, &pair, &hint);
+		assert_int_equal(c->pair.server_port, i + 1);
+		assert_ptr_equal(mysql_chain_of(&cs, &pair, &hint), c);
+	}
+	struct mysql_pair second = {.server_port = 2};
+	assert_ptr_equal(mysql_chain_of(&cs, &second, &hint), &cs.items[1]);
+	assert_int_equal(cs.items[0].pair.server_port, MYSQL_CHAINS + 1);
+}
+
+static int set_up(void **state)
+{
+	wire_init(&w);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	wire_fini(&w);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(events_that_follow_each_other_are_in_order),
+		TEST(a_hole_is_told_with_both_ends),
+		TEST(a_reconnect_at_the_same_place_is_no_break),
+		TEST(what_is_sent_again_is_known),
+		TEST(what_no_session_carried_is_missed),
+		TEST(another_replica_has_a_chain_of_its_own),
+		TEST(a_gtid_that_is_left_out_is_told),
+		TEST(a_wrong_checksum_is_told_with_its_place),
+		TEST(a_rotation_is_no_break_and_a_restart_none_when_the_gtids_go_on),
+		TEST(breaks_beyond_the_list_are_counted),
+		TEST(the_delay_is_from_the_commit_to_the_packet),
+		TEST(a_gtid_with_a_commit_time_gives_microseconds),
+		TEST(a_semi_sync_acknowledgement_ends_the_wait_of_its_commits),
+		TEST(what_is_told_is_json_and_alike_however_it_is_split),
+		TEST(pairs_beyond_the_table_forget_the_one_that_was_quiet_longest),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
