@@ -707,6 +707,8 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 	}
 	if (torn)
 		log->unsure = true; /* it may have been a statement that changes a table */
+	if (torn && !mysql_event_op(event.ptr[4]))
+		mysql_txn_lost(&log->txn); /* or the boundary of a transaction */
 	o = torn ? lost(&r, mysql_fault_text(torn)) : read_event(&r, &ev);
 	*ret_why = r.why;
 	if (o == MYSQL_FULL)

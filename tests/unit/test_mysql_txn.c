@@ -195,6 +195,24 @@ static void behind_a_hole_the_transaction_is_not_known_until_the_next_begins(voi
 	wire_record_has(&w, 1, txid);
 }
 
+static void behind_a_damaged_begin_the_transaction_is_not_known(void **state)
+{
+	wire_begin(&w);
+	wire_gtid(&w, 4);
+	wire_send(&w);
+	wire_query(&w, "shop", "BEGIN");
+	w.event[30] ^= 1;
+	wire_send(&w);
+	wire_insert(&w, 9, "orders", 1, 1);
+	wire_insert(&w, 9, "orders", 2, 1);
+	commit();
+	wire_records_are(&w, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		wire_record_has(&w, i, "\"txid\":null");
+		lacks(i, "\"last\"");
+	}
+}
+
 static void where_changes_that_are_not_wanted_come_last_the_commit_is_an_event(void **state)
 {
 	static const char *items[] = {"shop.ord*"};
@@ -411,6 +429,7 @@ int main(void)
 		TEST(a_session_that_ends_before_the_commit_gives_its_rows_without_the_mark),
 		TEST(a_hole_before_the_commit_gives_the_rows_without_the_mark),
 		TEST(behind_a_hole_the_transaction_is_not_known_until_the_next_begins),
+		TEST(behind_a_damaged_begin_the_transaction_is_not_known),
 		TEST(where_changes_that_are_not_wanted_come_last_the_commit_is_an_event),
 		TEST(a_transaction_that_is_rolled_back_says_so),
 		TEST(statements_end_with_a_commit),
