@@ -357,11 +357,20 @@ static int check_ports(const struct config_loader *l, const struct yaml_val *sou
 	return 0;
 }
 
+/* A key of @map was probably meant to be @name, and has been told of. */
+static bool is_misspelt(const struct yaml_val *map, const char *name)
+{
+	const char *meant = NULL;
+	for (const struct yaml_val *v = map->first; v && !meant; v = v->next)
+		lookup_offer(v->key, name, &meant);
+	return meant != NULL;
+}
+
 int config_read_sources(struct config_loader *l)
 {
 	struct config *c = l->c;
 	const struct yaml_val *sources = yaml_val_get(l->root, "sources");
-	if (!sources)
+	if (!sources && !is_misspelt(l->root, "sources"))
 		option_err(&l->r, l->root,
 			   "sources is missing; expected at least one, such as sources: { syslog: "
 			   "{ match: { udp: 514 }, parser: syslog } }");

@@ -132,6 +132,45 @@ static bool read_quantity(const struct option_reader *r, const struct opt *o,
 	return true;
 }
 
+/* As many choices are listed; of more, the nearest few. */
+#define CHOICES_LISTED  12
+#define CHOICES_NEAREST 3
+
+static bool refuse_choice(const struct option_reader *r, const struct opt *o,
+			  const struct yaml_val *v, const char *meant)
+{
+	char show[YAML_SHOW_MAX], near[OPTION_EXPECT_MAX];
+	size_t n = 0, len = 0;
+	while (o->choices[n])
+		n++;
+	if (n <= CHOICES_LISTED)
+		return refuse(r, o, v, " is not known here", meant);
+	/* In order of distance; @after is the last one told. */
+	size_t after = 0, after_i = 0;
+	for (unsigned told = 0; told < CHOICES_NEAREST; told++) {
+		size_t best = SIZE_MAX, best_i = n;
+		for (size_t i = 0; i < n; i++) {
+			size_t d = lookup_distance(v->text, o->choices[i]);
+			bool is_told = told && (d < after || (d == after && i <= after_i));
+			if (!is_told && d < best) {
+				best = d;
+				best_i = i;
+			}
+		}
+		if (best_i == n)
+			break;
+		after = best;
+		after_i = best_i;
+		len += (size_t)snprintf(near + len, sizeof(near) - len, "%s%s", told ? ", " : "",
+					o->choices[best_i]);
+	}
+	near[len] = '\0';
+	option_err(r, v, "%s is not known here; expected one of %zu%s%s",
+		   yaml_val_show(v, show, sizeof(show)), n,
+		   len ? ", of which the nearest are " : "; conf/REFERENCE.md lists them", near);
+	return false;
+}
+
 static bool read_enum(const struct option_reader *r, const struct opt *o, const struct yaml_val *v,
 		      int *ret_i)
 {
@@ -143,7 +182,7 @@ static bool read_enum(const struct option_reader *r, const struct opt *o, const 
 		}
 		lookup_offer(v->text, o->choices[i], &meant);
 	}
-	return refuse(r, o, v, " is not known here", meant);
+	return refuse_choice(r, o, v, meant);
 }
 
 /* NULL when the value was refused. */

@@ -196,9 +196,7 @@ static void put_address(struct writer *w, const uint8_t *addr)
 static struct slice forwarded_for(struct slice list)
 {
 	list.len = find(list, ',');
-	while (list.len && (list.ptr[list.len - 1] == ' ' || list.ptr[list.len - 1] == '\t'))
-		list.len--;
-	return list;
+	return text_trim_end(list);
 }
 
 /* Keys, quotes, numbers, an address, and what the padded form of json_text_put writes too much. */

@@ -20,7 +20,8 @@ export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
 [ -f build/build.ninja ] || meson setup build
 ninja -C build sluiced sluicectl
 [ -f build/asan/build.ninja ] ||
-    meson setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
+    meson setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized \
+        -Dtests=enabled
 ninja -C build/asan
 
 if [ $# -gt 0 ]; then

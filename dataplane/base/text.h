@@ -82,6 +82,32 @@ static inline bool text_is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
+static inline bool text_is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Without the blanks at its beginning; at its end; at both. */
+static inline struct slice text_trim_front(struct slice s)
+{
+	size_t n = 0;
+	while (n < s.len && text_is_blank(s.ptr[n]))
+		n++;
+	return slice_from(s, n);
+}
+
+static inline struct slice text_trim_end(struct slice s)
+{
+	while (s.len && text_is_blank(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+static inline struct slice text_trim(struct slice s)
+{
+	return text_trim_end(text_trim_front(s));
+}
+
 static inline uint8_t text_lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;

@@ -9,15 +9,13 @@
 
 LEDGER_DEFINE(decode, "capture", "packets", DECODE_COLS);
 
-#define OFF(field) .off = offsetof(struct decode_conf, field)
-
 static const char *const checksum_choices[] = {"ignore", "count", "drop", NULL};
 static const char *const dedup_choices[] = {"off", "safe", "all", NULL};
 
 const struct opt decode_opts[] = {
 	{.name = "checksum",
 	 .type = OPT_ENUM,
-	 OFF(checksum),
+	 .off = offsetof(struct decode_conf, checksum),
 	 .def = "count",
 	 .choices = checksum_choices,
 	 .help = "What to do with wrong IPv4, TCP and UDP checksums. Hosts that capture themselves "
@@ -25,7 +23,7 @@ const struct opt decode_opts[] = {
 		 "wrong."},
 	{.name = "dedup",
 	 .type = OPT_ENUM,
-	 OFF(dedup),
+	 .off = offsetof(struct decode_conf, dedup),
 	 .def = "safe",
 	 .choices = dedup_choices,
 	 .help = "UDP packets that a mirror shows twice. safe: dropped where the copy can be told "
@@ -36,7 +34,7 @@ const struct opt decode_opts[] = {
 		 "none of it."},
 	{.name = "dedup_window",
 	 .type = OPT_DURATION,
-	 OFF(dedup_window_ns),
+	 .off = offsetof(struct decode_conf, dedup_window_ns),
 	 .min = 0,
 	 .max = DEDUP_WINDOW_MAX_NS,
 	 .def = "5ms",
@@ -44,21 +42,21 @@ const struct opt decode_opts[] = {
 		 "microseconds apart, or as long as a full queue of the switch takes to empty."},
 	{.name = "fragment_wait",
 	 .type = OPT_DURATION,
-	 OFF(fragment_wait_ns),
+	 .off = offsetof(struct decode_conf, fragment_wait_ns),
 	 .min = 1000000,
 	 .max = 600000000000,
 	 .def = "30s",
 	 .help = "How long IP fragments wait for the rest of their datagram, in packet time."},
 	{.name = "fragments_max",
 	 .type = OPT_INT,
-	 OFF(fragments_max),
+	 .off = offsetof(struct decode_conf, fragments_max),
 	 .min = 1,
 	 .max = 65536,
 	 .def = "4096",
 	 .help = "Datagrams in reassembly at once, for each worker; beyond it the oldest goes."},
 	{.name = "fragment_bytes_max",
 	 .type = OPT_BYTES,
-	 OFF(fragment_bytes_max),
+	 .off = offsetof(struct decode_conf, fragment_bytes_max),
 	 .min = 1 << 20,
 	 .max = (int64_t)1 << 33,
 	 .def = "256MiB",
@@ -66,17 +64,17 @@ const struct opt decode_opts[] = {
 		 "memory is taken only as far as it is used."},
 	{.name = "vxlan_ports",
 	 .type = OPT_PORTS,
-	 OFF(vxlan_ports),
+	 .off = offsetof(struct decode_conf, vxlan_ports),
 	 .def = "[4789, 8472]",
 	 .help = "UDP destination ports of VXLAN."},
 	{.name = "geneve_ports",
 	 .type = OPT_PORTS,
-	 OFF(geneve_ports),
+	 .off = offsetof(struct decode_conf, geneve_ports),
 	 .def = "6081",
 	 .help = "UDP destination ports of GENEVE."},
 	{.name = "tunnel_depth_max",
 	 .type = OPT_INT,
-	 OFF(tunnel_depth_max),
+	 .off = offsetof(struct decode_conf, tunnel_depth_max),
 	 .min = 0,
 	 .max = DECODE_DEPTH_MAX,
 	 .def = "8",

@@ -1,6 +1,7 @@
 #include "dataplane/extract/extract.h"
 
 #include "dataplane/base/mem.h"
+#include "dataplane/base/text.h"
 #include "dataplane/extract/form.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/match/prefix.h"
@@ -190,8 +191,7 @@ static bool begins_object(struct slice body)
 {
 	if (slice_starts(body, SLICE_LIT("\xef\xbb\xbf")))
 		body = slice_from(body, 3);
-	while (body.len && (*body.ptr == ' ' || *body.ptr == '\t'))
-		body = slice_from(body, 1);
+	body = text_trim_front(body);
 	return body.len && *body.ptr == '{';
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/base/text.h"
 #include "dataplane/extract/csv.h"
 #include "dataplane/extract/grok.h"
 #include "dataplane/extract/head.h"
@@ -452,8 +453,7 @@ static bool read_columns(struct reading *r, struct slice line)
 static bool read_json(struct reading *r, struct slice line)
 {
 	bool repaired;
-	while (line.len && (*line.ptr == ' ' || *line.ptr == '\t'))
-		line = slice_from(line, 1);
+	line = text_trim_front(line);
 	return line.len && *line.ptr == '{' && !json_pairs(r->s->json, line, r->rb, &repaired);
 }
 

@@ -115,8 +115,7 @@ static int add_line(struct grok *g, struct slice line, const char *file, unsigne
 	while (n < line.len && is_name(line.ptr[n]))
 		n++;
 	struct slice name = slice_of(line.ptr, n), regex = slice_from(line, n);
-	while (regex.len && (*regex.ptr == ' ' || *regex.ptr == '\t'))
-		regex = slice_from(regex, 1);
+	regex = text_trim_front(regex);
 	if (n == 0 || n == line.len || regex.ptr == line.ptr + n)
 		return err_set(e, -EINVAL, "%s:%u: expected NAME and a pattern", file, line_no);
 	int r = put(g, name, regex);

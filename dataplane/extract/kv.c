@@ -1,5 +1,6 @@
 #include "dataplane/extract/kv.h"
 
+#include "dataplane/base/text.h"
 #include "dataplane/extract/json.h"
 
 struct line {
@@ -12,23 +13,9 @@ struct line {
 	bool no_quote;  /* no closing quote is left in the line */
 };
 
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct slice trimmed(struct slice s)
-{
-	while (s.len && is_blank(*s.ptr))
-		s = slice_from(s, 1);
-	while (s.len && is_blank(s.ptr[s.len - 1]))
-		s.len--;
-	return s;
-}
-
 static void skip_blanks(struct line *l)
 {
-	while (l->p < l->end && is_blank(*l->p))
+	while (l->p < l->end && text_is_blank(*l->p))
 		l->p++;
 }
 
@@ -96,7 +83,7 @@ static void add_alone(struct line *l, struct slice key)
 static bool logfmt_pair(struct line *l)
 {
 	const uint8_t *from = l->p;
-	while (l->p < l->end && !is_blank(*l->p) && *l->p != '=' && *l->p != '"')
+	while (l->p < l->end && !text_is_blank(*l->p) && *l->p != '=' && *l->p != '"')
 		l->p++;
 	struct slice key = slice_of(from, (size_t)(l->p - from));
 	if (key.len == 0 || (l->p < l->end && *l->p == '"'))
@@ -108,13 +95,13 @@ static bool logfmt_pair(struct line *l)
 	from = ++l->p;
 	if (from < l->end && *from == '"') {
 		const uint8_t *close = closing_quote(l, from);
-		if (!close || (close + 1 < l->end && !is_blank(close[1])))
+		if (!close || (close + 1 < l->end && !text_is_blank(close[1])))
 			return false;
 		l->p = close + 1;
 		add(l, key, unquoted(l, slice_of(from + 1, (size_t)(close - from) - 1)));
 		return true;
 	}
-	while (l->p < l->end && !is_blank(*l->p) && *l->p != '"')
+	while (l->p < l->end && !text_is_blank(*l->p) && *l->p != '"')
 		l->p++;
 	if (l->p < l->end && *l->p == '"')
 		return false;
@@ -164,19 +151,19 @@ static void kv_pair(struct line *l)
 	const uint8_t *from = l->p;
 	struct slice part = until_pair_sep(l), sep = l->kv->kv_sep, in;
 	const uint8_t *at = memmem(part.ptr, part.len, sep.ptr, sep.len);
-	struct slice key = trimmed(slice_of(from, at ? (size_t)(at - from) : part.len));
+	struct slice key = text_trim(slice_of(from, at ? (size_t)(at - from) : part.len));
 	if (!at) {
 		if (key.len)
 			add_alone(l, key);
 		return;
 	}
 	l->p = at + sep.len;
-	if (!is_blank(*l->kv->pair_sep.ptr))
+	if (!text_is_blank(*l->kv->pair_sep.ptr))
 		skip_blanks(l);
 	if (quoted_value(l, &in))
 		add(l, key, unquoted(l, in));
 	else
-		add(l, key, trimmed(until_pair_sep(l)));
+		add(l, key, text_trim(until_pair_sep(l)));
 }
 
 bool kv_pairs(const struct kv *kv, struct slice line, struct rec_builder *rb, int64_t packet_ns,

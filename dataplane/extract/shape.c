@@ -65,14 +65,6 @@ static bool class_of(char c, struct byte_set *io_s)
 	return true;
 }
 
-static int hex(char c)
-{
-	if (text_is_digit((uint8_t)c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that an escape stands for, p being behind the backslash; -1 when it is something else.
  */
 static int escaped_byte(struct parser *ps)
@@ -80,7 +72,8 @@ static int escaped_byte(struct parser *ps)
 	static const char from[] = "ntrfea", to[] = "\n\t\r\f\x1b\a";
 	char c = *ps->p;
 	if (c == 'x') {
-		int hi = ps->p[1] ? hex(ps->p[1]) : -1, lo = hi >= 0 ? hex(ps->p[2]) : -1;
+		int hi = text_hex_digit((uint8_t)ps->p[1]);
+		int lo = hi >= 0 ? text_hex_digit((uint8_t)ps->p[2]) : -1;
 		if (lo < 0)
 			return -1;
 		ps->p += 3;

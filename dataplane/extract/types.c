@@ -236,11 +236,9 @@ static bool read_time_part(char what, struct slice *io_s, struct reading *r)
 
 static bool read_blanks(struct slice *io_s)
 {
-	size_t n = 0;
-	while (n < io_s->len && (io_s->ptr[n] == ' ' || io_s->ptr[n] == '\t'))
-		n++;
-	*io_s = slice_from(*io_s, n);
-	return n > 0;
+	size_t before = io_s->len;
+	*io_s = text_trim_front(*io_s);
+	return io_s->len < before;
 }
 
 static bool read_literal(char c, struct slice *io_s)

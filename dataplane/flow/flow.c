@@ -7,13 +7,6 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/flow/reasm.h"
 
-#define DURATION(name_, def_, help_)                                                          \
-	{                                                                                     \
-		.name = #name_, .type = OPT_DURATION,                                         \
-		.off = offsetof(struct flow_conf, name_##_ns), .min = 1000000, .max = DAY_NS, \
-		.def = def_, .help = help_                                                    \
-	}
-
 #define DAY_NS       (86400 * NS_PER_S)
 #define SESSIONS_MAX (1 << 24)
 #define MEMORY_MAX   (64ll << 30)
@@ -42,20 +35,52 @@ const struct opt flow_opts[] = {
 	 .max = MEMORY_MAX,
 	 .def = "256MiB",
 	 .help = "The same for all sessions of a worker together; memory is taken as it is used."},
-	DURATION(
-		tcp_idle, "1h",
-		"A TCP session without a packet ends after this. Long, since log senders pause for "
-		"minutes, and what goes on after the end is a new session joined late; "
-		"sessions_max bounds the memory."),
-	DURATION(tcp_half_open, "30s", "The same while only SYN and SYN-ACK were seen."),
-	DURATION(tcp_closed, "10s",
-		 "After RST, or FIN both ways: so long late segments still belong to the session."),
-	DURATION(udp_idle, "60s", "A UDP session without a packet ends after this."),
-	DURATION(gap_wait, "2s",
-		 "How long missing bytes are waited for after the receiver acknowledged them; a "
-		 "session joined in mid-stream waits so long for bytes before the first ones."),
-	DURATION(gap_wait_unacked, "10s",
-		 "How long missing bytes are waited for when nothing is seen of the receiver."),
+	{.name = "tcp_idle",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct flow_conf, tcp_idle_ns),
+	 .min = 1000000,
+	 .max = DAY_NS,
+	 .def = "1h",
+	 .help = "A TCP session without a packet ends after this. Long, since log senders pause "
+		 "for "
+		 "minutes, and what goes on after the end is a new session joined late; "
+		 "sessions_max bounds the memory."},
+	{.name = "tcp_half_open",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct flow_conf, tcp_half_open_ns),
+	 .min = 1000000,
+	 .max = DAY_NS,
+	 .def = "30s",
+	 .help = "The same while only SYN and SYN-ACK were seen."},
+	{.name = "tcp_closed",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct flow_conf, tcp_closed_ns),
+	 .min = 1000000,
+	 .max = DAY_NS,
+	 .def = "10s",
+	 .help = "After RST, or FIN both ways: so long late segments still belong to the session."},
+	{.name = "udp_idle",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct flow_conf, udp_idle_ns),
+	 .min = 1000000,
+	 .max = DAY_NS,
+	 .def = "60s",
+	 .help = "A UDP session without a packet ends after this."},
+	{.name = "gap_wait",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct flow_conf, gap_wait_ns),
+	 .min = 1000000,
+	 .max = DAY_NS,
+	 .def = "2s",
+	 .help = "How long missing bytes are waited for after the receiver acknowledged them; a "
+		 "session joined in mid-stream waits so long for bytes before the first ones."},
+	{.name = "gap_wait_unacked",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct flow_conf, gap_wait_unacked_ns),
+	 .min = 1000000,
+	 .max = DAY_NS,
+	 .def = "10s",
+	 .help = "How long missing bytes are waited for when nothing is seen of the receiver."},
 	OPT_END,
 };
 

@@ -74,7 +74,6 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 		.origin_off = o->origin_off,
 		.origin_len = (uint16_t)o->origin.len,
 		.source = o->source,
-		.format = FORMAT_NONE,
 		.body_kind = d->body_kind,
 		.dir = d->identity ? 1 : o->dir, /* a part of _id: the same from wire and file */
 		.cut = d->cut || o->cut,

@@ -133,12 +133,9 @@ struct frame {
 	uint32_t origin_off; /* "_src"/"_dst" text in the arena: see struct rec */
 	uint16_t origin_len;
 	uint16_t source;
-	uint16_t format; /* set by match: index of the format, FORMAT_NONE */
 	uint8_t body_kind, dir;
 	bool cut;
 };
-
-#define FORMAT_NONE 0xffff
 
 struct parser {
 	const char *name;

@@ -37,46 +37,44 @@ struct file_conf {
 	uint64_t rotate_every; /* ns */
 };
 
-#define OFF(field) offsetof(struct file_conf, field)
-
 static const struct opt file_opts[] = {
 	{.name = "path",
 	 .type = OPT_PATH,
-	 .off = OFF(path),
+	 .off = offsetof(struct file_conf, path),
 	 .required = true,
 	 .help = "Names of the files: %Y %m %d %H %M %S are the time of the first record in UTC, "
 		 "%n is a "
 		 "number; -%n is added where there is none."},
 	{.name = "compress",
 	 .type = OPT_ENUM,
-	 .off = OFF(compress),
+	 .off = offsetof(struct file_conf, compress),
 	 .def = "none",
 	 .choices = compress_choices,
 	 .help = "none, or zstd: the names then end in .zst."},
 	{.name = "level",
 	 .type = OPT_INT,
-	 .off = OFF(level),
+	 .off = offsetof(struct file_conf, level),
 	 .min = -7,
 	 .max = 19,
 	 .def = "1",
 	 .help = "Level of zstd: lower is faster."},
 	{.name = "frame_bytes",
 	 .type = OPT_BYTES,
-	 .off = OFF(frame_bytes),
+	 .off = offsetof(struct file_conf, frame_bytes),
 	 .min = 64 << 10,
 	 .max = 1 << 30,
 	 .def = "4MiB",
 	 .help = "Records are compressed in frames of so many bytes; each can be read alone."},
 	{.name = "rotate_bytes",
 	 .type = OPT_BYTES,
-	 .off = OFF(rotate_bytes),
+	 .off = offsetof(struct file_conf, rotate_bytes),
 	 .def = "1GiB",
 	 .help = "A file is finished before it passes this size; a compressed one after the batch "
 		 "that "
 		 "passes it. 0: no limit."},
 	{.name = "rotate_every",
 	 .type = OPT_DURATION,
-	 .off = OFF(rotate_every),
+	 .off = offsetof(struct file_conf, rotate_every),
 	 .def = "1h",
 	 .help = "A file is finished when it has been open for so long. 0: no limit."},
 	OPT_END};

@@ -57,7 +57,10 @@ static struct sum read_all(struct capture *c)
 	return s;
 }
 
-static struct sum read_pieces(const uint8_t *p, size_t len)
+/* @read_bytes: 0: as many as by default. The file has the same name each time, which packets of a
+ * binary log carry.
+ */
+static struct sum read_file(const uint8_t *p, size_t len, size_t read_bytes)
 {
 	int fd = memfd_create("fuzz", 0);
 	if (fd < 0 || write(fd, p, len) != (ssize_t)len)
@@ -65,8 +68,7 @@ static struct sum read_pieces(const uint8_t *p, size_t len)
 	char name[32];
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	const char *path = name;
-	const struct replay_conf conf = {
-		.paths = &path, .n_paths = 1, .read_bytes = REPLAY_READ_MIN};
+	const struct replay_conf conf = {.paths = &path, .n_paths = 1, .read_bytes = read_bytes};
 	struct capture *c;
 	struct err e;
 	if (replay_open(&conf, &c, &e) != 0)
@@ -81,8 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct err e;
 	if (replay_open_memory(p, len, 1, &c, &e) != 0)
 		return 0;
-	struct sum whole = read_all(c), pieces = read_pieces(p, len);
+	struct sum memory = read_all(c), whole = read_file(p, len, 0);
+	struct sum pieces = read_file(p, len, REPLAY_READ_MIN);
 	if (whole.n != pieces.n || whole.hash != pieces.hash || whole.end != pieces.end)
+		abort();
+	if (memory.n != whole.n || memory.end != whole.end)
 		abort();
 	return 0;
 }

@@ -127,6 +127,9 @@ def mistakes(checks, binary, folder, pcap):
         f.write("sources: { s: { match: { udp: 514 }, parser: syslog } }\n"
                 "sinks: { a: { stdout: {} }, b: { stdout: {} } }\n"
                 "queues: { x/a: { from: s, sink: a }, x/b: { from: s, sink: b } }\n")
+    zone = os.path.join(folder, "zone.yaml")
+    with open(zone, "w", encoding="utf-8") as f:
+        f.write('sources: { s: { match: { udp: 514 }, parser: syslog, timezone: "+0800" } }\n')
     cases = [
         (["replay", "/nonexistent.pcap"], 2, ["/nonexistent.pcap", "No such file"]),
         (["replay", text], 2, ["notes.txt", "pcap"]),
@@ -137,6 +140,8 @@ def mistakes(checks, binary, folder, pcap):
         (["replay", "-c", bad, pcap], 2, ["bad.yaml:2:", "parzer", "parser"]),
         (["replay", "-c", "/nonexistent.yaml", pcap], 2, ["/nonexistent.yaml"]),
         (["check", "-c", bad], 2, ["bad.yaml:2:", "parzer", "parser"]),
+        (["check", "-c", zone], 2, ['zone.yaml:1:63: sources.s.timezone: "+0800" is not known here; expected one of 40, '
+                                    "of which the nearest are +08:00, -08:00, +08:45\n"]),
         (["check"], 2, ["-c FILE"]),
         (["replay", "-c", two, pcap], 2, ["two.yaml:2:", "standard output", "sink a"]),
         (["run", "-c", os.path.join(HERE, "..", "..", "conf", "sluice.yaml")], 2, ["capture.ports"]),

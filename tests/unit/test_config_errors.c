@@ -259,6 +259,9 @@ static void a_port_without_a_device_is_told(void **state)
 static const struct bad bad_sources[] = {
 	{"workers: 1\n", "x.yaml:1:1: sources is missing; expected at least one, such as "
 			 "sources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"},
+	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
+	 "x.yaml:1:1: sourcez: unknown key; expected one of capture, decode, flow, frame, formats, "
+	 "sources, pipeline, sinks, queues, tests, workers, patterns; did you mean \"sources\"?\n"},
 	{"sources: {}\n", "x.yaml:1:10: sources: 0 sources; expected 1 to 16384\n"},
 	{"sources: [a]\n", "x.yaml:1:10: sources: a list does not fit here; expected a map "
 			   "of keys to values\n"},

@@ -60,11 +60,8 @@ static int teardown(void **state)
 static struct frame frame_of(struct stage *st, unsigned source, unsigned kind, const char *body)
 {
 	struct slice s = pairs_copy(st->pairs, body, strlen(body));
-	return (struct frame){.bytes = s,
-			      .body = s,
-			      .source = (uint16_t)source,
-			      .body_kind = (uint8_t)kind,
-			      .format = FORMAT_NONE};
+	return (struct frame){
+		.bytes = s, .body = s, .source = (uint16_t)source, .body_kind = (uint8_t)kind};
 }
 
 static void expect_balance(struct stage *st)

@@ -40,7 +40,6 @@ static void a_frame_is_a_copy_with_its_body_inside(void **state)
 	assert_int_equal(frames[0].body.len, 9);
 	assert_int_equal(frames[0].idx, 7);
 	assert_int_equal(frames[0].time_ns, 5);
-	assert_int_equal(frames[0].format, FORMAT_NONE);
 	d.time_ns = 9;
 	assert_true(frame_put(&out, &d));
 	assert_int_equal(frames[1].time_ns, 9); /* the frame's own time wins */
