@@ -5,7 +5,7 @@
 /* Days since 1970-01-01. Years are counted from March, so that the leap day is a year's last; an
  * era is 400 years, the period of the Gregorian calendar.
  */
-static int64_t days_from_date(int year, int month, int day)
+int64_t civil_days(int year, int month, int day)
 {
 	int64_t y = month <= 2 ? year - 1 : year;
 	int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -15,7 +15,7 @@ static int64_t days_from_date(int year, int month, int day)
 	return era * 146097 + day_of_era - 719468;
 }
 
-static void date_from_days(int64_t days, struct civil *c)
+void civil_date(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 {
 	days += 719468;
 	int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -23,12 +23,12 @@ static void date_from_days(int64_t days, struct civil *c)
 	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
 	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int64_t mp = (5 * doy + 2) / 153;
-	c->day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	c->month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	c->year = (int)(yoe + era * 400 + (c->month <= 2));
+	*ret_day = (int)(doy - (153 * mp + 2) / 5 + 1);
+	*ret_month = (int)(mp < 10 ? mp + 3 : mp - 9);
+	*ret_year = (int)(yoe + era * 400 + (*ret_month <= 2));
 }
 
-static int days_in_month(int year, int month)
+int civil_month_days(int year, int month)
 {
 	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -38,13 +38,13 @@ static int days_in_month(int year, int month)
 bool civil_to_ns(const struct civil *c, int64_t *ret_ns)
 {
 	if (c->year < 1678 || c->year > 2261 || c->month < 1 || c->month > 12 || c->day < 1 ||
-	    c->day > days_in_month(c->year, c->month))
+	    c->day > civil_month_days(c->year, c->month))
 		return false;
 	if (c->hour < 0 || c->hour > 23 || c->min < 0 || c->min > 59 || c->sec < 0 || c->sec > 60 ||
 	    c->ns > 999999999 || c->offset_s < -86399 || c->offset_s > 86399)
 		return false;
-	int64_t s = days_from_date(c->year, c->month, c->day) * 86400 + c->hour * 3600 +
-		    c->min * 60 + c->sec - c->offset_s;
+	int64_t s = civil_days(c->year, c->month, c->day) * 86400 + c->hour * 3600 + c->min * 60 +
+		    c->sec - c->offset_s;
 	uint32_t ns = c->ns;
 	if (c->sec == 60) {
 		s--;
@@ -66,7 +66,7 @@ void civil_from_ns(int64_t ns, struct civil *c)
 		rest += 86400;
 		days--;
 	}
-	date_from_days(days, c);
+	civil_date(days, &c->year, &c->month, &c->day);
 	c->hour = (int)(rest / 3600);
 	c->min = (int)(rest / 60 % 60);
 	c->sec = (int)(rest % 60);

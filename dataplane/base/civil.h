@@ -27,6 +27,13 @@ bool civil_to_ns(const struct civil *c, int64_t *ret_ns);
 /* In UTC. */
 void civil_from_ns(int64_t ns, struct civil *ret_c);
 
+/* Days since 1970-01-01 of a date and back; no check of the fields. Any year of 32 bits that its
+ * days keep within 2^40.
+ */
+int64_t civil_days(int year, int month, int day);
+void civil_date(int64_t days, int *ret_year, int *ret_month, int *ret_day);
+int civil_month_days(int year, int month); /* 28 to 31 */
+
 /* Reads an RFC 3339 time stamp at the start of @s ("T", "t" or a blank between; 1 to 9 digits of
  * fraction; Z, z or +hh:mm). Returns the bytes read, or 0 when it is none.
  */
