@@ -1,10 +1,10 @@
 /* expr.h - SQL scalar expressions over a burst of records: parsed, checked, compiled, run.
  *
- * In:     text, in PostgreSQL's grammar (libpg_query); the columns that it may name, with their
- * types. Out:    a vector (vec.h) for each expression. Owns:   a set owns its programs, constants
- * and pattern databases; a run owns a worker's vectors. Runs:   building: main. Running: worker,
- * without allocation but from the batch's arena. Limits: EXPR_TEXT_BYTES_MAX of text,
- * EXPR_DEPTH_MAX levels, EXPR_SET_MAX expressions a set.
+ * In:     text, in PostgreSQL's grammar (libpg_query); the columns that it may name, with types.
+ * Out:    a vector (vec.h) for each expression.
+ * Owns:   a set owns its programs, constants and pattern data bases; a run owns a worker's vectors.
+ * Runs:   building: main. Running: worker, without allocation but from the batch's arena.
+ * Limits: EXPR_TEXT_BYTES_MAX of text, EXPR_DEPTH_MAX levels, EXPR_SET_MAX expressions a set.
  *
  * Semantics are PostgreSQL 15's; docs/expressions.md lists what there is and where we differ. All
  * expressions of one set share their common parts, and all their patterns on one column are scanned
