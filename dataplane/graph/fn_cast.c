@@ -187,7 +187,7 @@ static uint8_t text_to_bytea(struct call *c, const union cell *in, union cell *r
 {
 	struct slice s = in[0].s;
 	uint8_t *p = call_room(c, s.len);
-	size_t len;
+	size_t len = 0;
 	if (!p)
 		return VEC_NO_ROOM;
 	bool hex = slice_starts(s, SLICE_LIT("\\x"));

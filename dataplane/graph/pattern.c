@@ -79,7 +79,7 @@ int patterns_add(struct patterns *p, uint32_t subject, struct slice pattern, boo
 {
 	if (p->n == PATTERN_MAX)
 		return err_set(e, -EINVAL, "more than %d patterns", PATTERN_MAX);
-	uint32_t g;
+	uint32_t g = 0;
 	struct group *group = group_of(p, subject, &g);
 	char *text = mem_alloc(16 * pattern.len + 64);
 	int ret = group && text ? pattern_translate(pattern, &ignore_case, text, e)
