@@ -488,19 +488,27 @@ static void after_gap(struct syslog_state *st, uint64_t off)
 	begin_resync(st, true);
 }
 
-static struct parse_result read_datagram(struct run *run)
+static struct parse_result read_datagram(const struct parse_in *in, struct frame_out *out)
 {
 	/* A syslog relay may answer from port 514 to port 514, so both directions count. */
-	struct slice message = trim_end(run->p, run->end);
-	run->r.status = PARSE_OK;
-	if (put(run, run->p, message, false))
-		run->r.consumed = run->in->data.len;
-	return run->r;
+	struct slice message = trim_end(in->data.ptr, in->data.ptr + in->data.len);
+	struct frame_desc d = {
+		.bytes = message,
+		.body = message,
+		.stream_off = in->stream_off,
+		.body_kind = BODY_PARSER,
+	};
+	struct parse_result r = {.status = PARSE_OK};
+	if (message.len == 0 || frame_put(out, &d))
+		r.consumed = in->data.len;
+	return r;
 }
 
 struct parse_result syslog_frame_parse(void *state, const void *conf, const struct parse_in *in,
 				       struct frame_out *out)
 {
+	if (in->datagram)
+		return read_datagram(in, out);
 	struct run run = {
 		.st = state,
 		.in = in,
@@ -508,8 +516,6 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 		.p = in->data.ptr,
 		.end = in->data.ptr + in->data.len,
 	};
-	if (in->datagram)
-		return read_datagram(&run);
 	if (in->dir != 0) /* a syslog server says nothing that we would read */
 		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	if (in->after_gap)

@@ -60,24 +60,24 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 	uint32_t off = arena_copy(a, d->bytes.ptr, d->bytes.len);
 	size_t body_at = d->body.len ? (size_t)(d->body.ptr - d->bytes.ptr) : 0;
 	struct frame *f = &o->frames[o->n++];
-	*f = (struct frame){
-		.time_ns = d->time_ns ? d->time_ns : o->time_ns,
-		.stream_off = d->stream_off,
-		.session_id = d->identity ? d->identity : o->session_id,
-		.bytes = arena_slice(a, off, d->bytes.len),
-		.body = arena_slice(a, off + (uint32_t)body_at, d->body.len),
-		.meta_name = d->meta_name,
-		.unparsed = d->unparsed,
-		.aux = d->aux,
-		.idx = d->idx,
-		.session = o->session,
-		.origin_off = o->origin_off,
-		.origin_len = (uint16_t)o->origin.len,
-		.source = o->source,
-		.body_kind = d->body_kind,
-		.dir = d->identity ? 1 : o->dir, /* a part of _id: the same from wire and file */
-		.cut = d->cut || o->cut,
-	};
+	/* Each field by itself: to clear all of it first would take longer. */
+	f->time_ns = d->time_ns ? d->time_ns : o->time_ns;
+	f->stream_off = d->stream_off;
+	f->session_id = d->identity ? d->identity : o->session_id;
+	f->bytes = arena_slice(a, off, d->bytes.len);
+	f->body = arena_slice(a, off + (uint32_t)body_at, d->body.len);
+	f->meta = (struct val){0};
+	f->meta_name = d->meta_name;
+	f->unparsed = d->unparsed;
+	f->aux = d->aux;
+	f->idx = d->idx;
+	f->session = o->session;
+	f->origin_off = o->origin_off;
+	f->origin_len = (uint16_t)o->origin.len;
+	f->source = o->source;
+	f->body_kind = d->body_kind;
+	f->dir = d->identity ? 1 : o->dir; /* a part of _id: the same from wire and file */
+	f->cut = d->cut || o->cut;
 	if (d->meta.len)
 		f->meta = val_of(VAL_JSON, arena_copy(a, d->meta.ptr, d->meta.len), d->meta.len);
 	return true;
