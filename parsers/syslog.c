@@ -91,19 +91,30 @@ int syslog_zone_s(const struct syslog_conf *conf)
 	return *z == '-' ? -s : s;
 }
 
+/* The three bytes behind '<' are looked at in one word, whose last digit is its highest byte. */
 unsigned syslog_pri_read(const uint8_t *p, const uint8_t *end, unsigned *ret_pri)
 {
 	if (end - p < 3 || *p != '<')
 		return 0;
-	unsigned pri = 0, n = 1;
-	for (; n < 4 && p + n < end && text_is_digit(p[n]); n++)
-		pri = pri * 10 + p[n] - '0';
-	if (n == 1 || p + n == end || p[n] != '>')
+	uint32_t v = p[1] | (uint32_t)p[2] << 8;
+	if (end - p >= 5)
+		memcpy(&v, p + 1, 4);
+	else if (end - p == 4)
+		v |= (uint32_t)p[3] << 16;
+	uint32_t close = v ^ 0x3e3e3e3e; /* zero where '>' stands */
+	close = (close - 0x01010101) & ~close & 0x80808080;
+	unsigned n = close ? (unsigned)__builtin_ctz(close) / 8 : 0;
+	if (n == 0)
 		return 0;
+	unsigned shift = 32 - 8 * n;
+	uint32_t d = (v << shift) - (0x30303030u << shift);
+	if (((d + 0x76767676) | d) & 0x80808080)
+		return 0;
+	unsigned pri = (d >> 24) + 10 * (d >> 16 & 0xff) + 100 * (d >> 8 & 0xff);
 	if (pri > 191)
 		return SYSLOG_PRI_RANGE;
 	*ret_pri = pri;
-	return n + 1;
+	return n + 2;
 }
 
 /* --- Probe -------------------------------------------------------------------------------------
@@ -195,6 +206,7 @@ static const char *syslog_extract(const void *conf, const struct frame *f, struc
 		.end = f->body.ptr + f->body.len,
 		.time_ns = (int64_t)f->time_ns,
 		.zone_s = syslog_zone_s(conf),
+		.minute = &rb->minute,
 		.conf = conf,
 	};
 	unsigned pri = 0, n = syslog_pri_read(t.p, t.end, &pri);

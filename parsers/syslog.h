@@ -70,6 +70,7 @@ struct syslog_text {
 	const uint8_t *p, *end; /* padded by SL_PAD: the arena of the batch */
 	int64_t time_ns;        /* packet time: the year of time stamps without one */
 	int zone_s;
+	struct rec_minute *minute;
 	const struct syslog_conf *conf;
 };
 

@@ -127,7 +127,7 @@ static const uint8_t *read_stamp(const struct syslog_text *t, const uint8_t *p, 
 	if (p == end)
 		return NULL;
 	bool zoned;
-	size_t n = syslog_time_any(p, end, t->zone_s, t->time_ns, &s->ns, &zoned);
+	size_t n = syslog_time_any(p, end, t->zone_s, t->time_ns, t->minute, &s->ns, &zoned);
 	if (n == 0)
 		return NULL;
 	p += n;

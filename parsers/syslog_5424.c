@@ -44,28 +44,29 @@ struct blanks {
 	uint64_t bits;
 };
 
+/* The end of text counts as one, so that there always is a next one. */
 static inline void blanks_from(struct blanks *b, const uint8_t *p)
 {
+	size_t left = (size_t)(b->end - p);
 	b->base = p;
-	b->bits = blanks64(p);
+	b->bits = blanks64(p) | (left < 64 ? (uint64_t)1 << left : 0);
 }
 
-/* The next one, which is then passed; end of text when there is none. */
+/* The next one, which is then passed; at the end of text or behind it when there is none. */
 static inline const uint8_t *blanks_next(struct blanks *b)
 {
-	while (b->bits == 0) {
-		if (b->end - b->base <= 64)
-			return b->end;
+	while (b->bits == 0)
 		blanks_from(b, b->base + 64);
-	}
 	const uint8_t *p = b->base + __builtin_ctzll(b->bits);
 	b->bits &= b->bits - 1;
-	return p < b->end ? p : b->end;
+	return p;
 }
 
 /* Reads "1 " to "999 " at @p. Returns its bytes, or 0. */
 static size_t read_version(const uint8_t *p, const uint8_t *end)
 {
+	if (end - p > 2 && p[0] == '1' && p[1] == ' ')
+		return 2;
 	if (p == end || *p < '1' || *p > '9')
 		return 0;
 	for (size_t i = 1; i <= 3 && p + i < end; i++) {
@@ -103,7 +104,7 @@ static const char *read_time(const struct syslog_text *t, const uint8_t **io_p,
 		return NULL;
 	}
 	int64_t ns;
-	size_t n = syslog_time_iso(p, t->end, t->zone_s, &ns);
+	size_t n = syslog_time_iso(p, t->end, t->zone_s, t->minute, &ns);
 	if (n == 0 || p + n >= t->end || p[n] != ' ')
 		return "time stamp is not one of RFC 3339";
 	rec_set_time(rb, SYSLOG_TIMESTAMP, ns);
@@ -151,7 +152,7 @@ static const char *read_header(const struct syslog_text *t, const uint8_t *p,
 	blanks_from(&b, p);
 	for (unsigned i = SYSLOG_HOSTNAME; i <= SYSLOG_MSGID; i++) {
 		const uint8_t *q = blanks_next(&b);
-		if (q == t->end || *q != ' ' || q == p)
+		if (q >= t->end || *q != ' ' || q == p)
 			return "header ends early";
 		set_nilable(rb, i, p, q);
 		p = q + 1;

@@ -134,11 +134,15 @@ static inline bool read_date_and_clock(const uint8_t *p, struct civil *c)
 	return true;
 }
 
-static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns,
-			      bool *ret_zoned)
+static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
+			      struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
 {
 	struct civil c = {.offset_s = zone_s};
-	if (end - p < 19 || !read_date_and_clock(p, &c))
+	if (end - p < 19)
+		return 0;
+	unsigned sec = two(p + 17);
+	bool known = memcmp(p, m->text, sizeof(m->text)) == 0 && p[16] == ':' && sec < 60;
+	if (!known && !read_date_and_clock(p, &c))
 		return 0;
 	const uint8_t *q = p + 19;
 	size_t n = read_fraction(q, end, &c.ns);
@@ -148,13 +152,24 @@ static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s, 
 	n = read_zone(q, end, &c.offset_s);
 	*ret_zoned = n > 0;
 	q += n;
-	return to_ns(&c, ret_ns) ? (size_t)(q - p) : 0;
+	if (known) {
+		*ret_ns = (m->s + sec - c.offset_s) * NS_PER_S + c.ns;
+		return (size_t)(q - p);
+	}
+	if (!to_ns(&c, ret_ns))
+		return 0;
+	if (sec < 60) {
+		m->s = (*ret_ns - c.ns) / NS_PER_S + c.offset_s - sec;
+		memcpy(m->text, p, sizeof(m->text));
+	}
+	return (size_t)(q - p);
 }
 
-size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns)
+size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,
+		       int64_t *ret_ns)
 {
 	bool zoned;
-	return read_iso(p, end, zone_s, ret_ns, &zoned);
+	return read_iso(p, end, zone_s, m, ret_ns, &zoned);
 }
 
 #define MONTH(a, b, c) ((a) << 16 | (b) << 8 | (c))
@@ -302,7 +317,7 @@ static size_t read_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
 }
 
 size_t syslog_time_any(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
-		       int64_t *ret_ns, bool *ret_zoned)
+		       struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
 {
 	if (end - p < 14)
 		return 0;
@@ -310,6 +325,6 @@ size_t syslog_time_any(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
 	*ret_zoned = false;
 	size_t n = read_bsd(p + day, end, zone_s, now_ns, ret_ns);
 	if (n == 0)
-		n = read_iso(p + day, end, zone_s, ret_ns, ret_zoned);
+		n = read_iso(p + day, end, zone_s, m, ret_ns, ret_zoned);
 	return n ? day + n : 0;
 }

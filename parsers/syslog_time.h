@@ -9,13 +9,14 @@
 #ifndef SL_PARSERS_SYSLOG_TIME_H
 #define SL_PARSERS_SYSLOG_TIME_H
 
-#include "dataplane/base/slice.h"
+#include "dataplane/rec/rec.h"
 
 /* yyyy-mm-ddThh:mm:ss[.f][zone], with 'T', 't' or a blank, a dot or a comma before the fraction,
  * and as zone Z, +hh:mm, +hhmm, +hh or nothing: then @zone_s seconds east of UTC. Returns the bytes
  * read, or 0.
  */
-size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t *ret_ns);
+size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,
+		       int64_t *ret_ns);
 
 /* The time of RFC 3164 and what devices make of it, or one of syslog_time_iso, each with or without
  * a weekday in front:
@@ -27,7 +28,7 @@ size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, int64_t
  * its zone. Returns the bytes read, or 0.
  */
 size_t syslog_time_any(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
-		       int64_t *ret_ns, bool *ret_zoned);
+		       struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned);
 
 /* Three letters that name a month, and a blank: 1 to 12, else 0. Reads four bytes. */
 int syslog_month(const uint8_t *p);

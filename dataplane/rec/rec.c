@@ -9,8 +9,11 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 {
 	*s = (struct schema){.fields = fields, .n_fields = n_fields};
 	s->json = mem_alloc(n_fields * sizeof(*s->json));
-	if (!s->json)
+	s->keys = mem_alloc(n_fields * sizeof(*s->keys));
+	if (!s->json || !s->keys) {
+		schema_fini(s);
 		return -ENOMEM;
+	}
 	for (unsigned i = 0; i < n_fields; i++) {
 		struct slice name = slice_str(fields[i].name);
 		uint8_t *text = mem_alloc(JSON_TEXT_FACTOR * name.len + 3);
@@ -22,8 +25,15 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 		text[0] = '"';
 		size_t len = 1 + json_text_put(text + 1, name.ptr, name.len, &invalid);
 		memcpy(text + len, "\":", 2);
-		s->json[i] = slice_of(text, len + 2);
-		s->json_bytes += (uint32_t)len + 2;
+		len += 2;
+		s->json[i] = slice_of(text, len);
+		s->json_bytes += (uint32_t)len;
+		struct schema_key *key = &s->keys[i];
+		if (1 + len <= sizeof(key->text)) {
+			key->text[0] = ',';
+			memcpy(key->text + 1, text, len);
+			key->len = (uint8_t)(1 + len);
+		}
 	}
 	return 0;
 }
@@ -33,31 +43,8 @@ void schema_fini(struct schema *s)
 	for (unsigned i = 0; s->json && i < s->n_fields; i++)
 		mem_free((void *)s->json[i].ptr);
 	mem_free(s->json);
+	mem_free(s->keys);
 	*s = (struct schema){0};
-}
-
-void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
-{
-	assert(schema->n_fields <= REC_FIXED_MAX);
-	rb->b = b;
-	rb->schema = schema;
-	rb->stream = (struct val){0};
-	rb->change = NULL;
-	rb->n_pairs = 0;
-	rb->n_pairs_lost = 0;
-	rb->full = false;
-	memset(rb->fixed, 0, schema->n_fields * sizeof(rb->fixed[0]));
-}
-
-struct val rec_make8(struct rec_builder *rb, enum val_type type, const void *v)
-{
-	uint32_t off = arena_take8(&rb->b->arena, 8);
-	if (!off) {
-		rb->full = true;
-		return (struct val){0};
-	}
-	memcpy(rb->b->arena.base + off, v, 8);
-	return val_of(type, off, 8);
 }
 
 struct val rec_make_text(struct rec_builder *rb, enum val_type type, struct slice text)
@@ -73,16 +60,6 @@ struct val rec_make_text(struct rec_builder *rb, enum val_type type, struct slic
 void rec_set_str(struct rec_builder *rb, unsigned i, struct slice text)
 {
 	rb->fixed[i] = rec_make_text(rb, VAL_STR, text);
-}
-
-void rec_set_i64(struct rec_builder *rb, unsigned i, int64_t v)
-{
-	rb->fixed[i] = rec_make8(rb, VAL_I64, &v);
-}
-
-void rec_set_time(struct rec_builder *rb, unsigned i, int64_t ns)
-{
-	rb->fixed[i] = rec_make8(rb, VAL_TIME, &ns);
 }
 
 void rec_pair(struct rec_builder *rb, struct val key, struct val v)
@@ -111,8 +88,14 @@ struct rec *rec_end(struct rec_builder *rb)
 			  .n_pairs = (uint16_t)rb->n_pairs,
 			  .stream = rb->stream,
 			  .change = rb->change};
-	memcpy(r->vals, rb->fixed, fixed);
-	memcpy(r->vals + rb->schema->n_fields, rb->pairs, pairs);
+	/* Two values at a time: they are few, a call of memcpy would cost more. */
+	unsigned n_fixed = rb->schema->n_fields, n_pairs = rb->n_pairs, at = 0;
+	for (; at + 2 <= n_fixed; at += 2)
+		memcpy(r->vals + at, rb->fixed + at, 2 * sizeof(struct val));
+	if (at < n_fixed)
+		r->vals[at] = rb->fixed[at];
+	for (unsigned i = 0; i < n_pairs; i++)
+		memcpy(r->vals + n_fixed + 2 * i, rb->pairs + 2 * i, 2 * sizeof(struct val));
 	b->recs[b->n_recs++] = r;
 	return r;
 }

@@ -27,12 +27,19 @@ struct field_def {
 	const char *help;
 };
 
+/* `,"name":` in a place of fixed size, which is copied whole: 0 of len when it is longer. */
+struct schema_key {
+	uint8_t text[31];
+	uint8_t len;
+};
+
 /* The fixed fields of a parser, with their JSON spelling (`"name":`), made by schema_init. */
 struct schema {
 	const struct field_def *fields;
 	uint16_t n_fields;
-	struct slice *json;  /* n_fields of them */
-	uint32_t json_bytes; /* of all of them */
+	struct slice *json;      /* n_fields of them */
+	struct schema_key *keys; /* the same */
+	uint32_t json_bytes;     /* of all of them */
 };
 
 int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields);
@@ -89,6 +96,14 @@ struct batch {
 #define REC_PAIRS_MAX 4096
 #define REC_FIXED_MAX 64
 
+/* The minute of the last time stamp that a parser read, as it was written, and what it stands for:
+ * most are of the same minute as the one before and need no calendar. Whoever uses it has one form.
+ */
+struct rec_minute {
+	uint8_t text[16]; /* "2026-11-25T04:43"; zeros: none yet */
+	int64_t s;        /* since 1970, in the sender's zone */
+};
+
 struct rec_builder {
 	struct batch *b;
 	const struct schema *schema;
@@ -96,12 +111,24 @@ struct rec_builder {
 	const struct change *change; /* the record's */
 	struct val fixed[REC_FIXED_MAX];
 	unsigned n_pairs;
-	unsigned n_pairs_lost; /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
-	bool full;             /* the arena did not hold a value: rec_end returns NULL */
+	unsigned n_pairs_lost;    /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
+	bool full;                /* the arena did not hold a value: rec_end returns NULL */
+	struct rec_minute minute; /* stays from record to record */
 	struct val pairs[2 * REC_PAIRS_MAX];
 };
 
-void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema);
+static inline void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
+{
+	assert(schema->n_fields <= REC_FIXED_MAX);
+	rb->b = b;
+	rb->schema = schema;
+	rb->stream = (struct val){0};
+	rb->change = NULL;
+	rb->n_pairs = 0;
+	rb->n_pairs_lost = 0;
+	rb->full = false;
+	memset(rb->fixed, 0, schema->n_fields * sizeof(rb->fixed[0]));
+}
 
 /* Sets fixed field @i. The bytes that @v points to must lie in the batch's arena. */
 static inline void rec_set(struct rec_builder *rb, unsigned i, struct val v)
@@ -109,15 +136,33 @@ static inline void rec_set(struct rec_builder *rb, unsigned i, struct val v)
 	rb->fixed[i] = v;
 }
 
-/* Copies text into the arena and sets field @i to it. */
-void rec_set_str(struct rec_builder *rb, unsigned i, struct slice text);
-void rec_set_i64(struct rec_builder *rb, unsigned i, int64_t v);
-void rec_set_time(struct rec_builder *rb, unsigned i, int64_t ns);
-
 /* A value made of the 8 bytes of @v / of a copy of @text. VAL_ABSENT and rb->full when out of room.
  */
-struct val rec_make8(struct rec_builder *rb, enum val_type type, const void *v);
+static inline struct val rec_make8(struct rec_builder *rb, enum val_type type, const void *v)
+{
+	uint32_t off = arena_take8(&rb->b->arena, 8);
+	if (!off) {
+		rb->full = true;
+		return (struct val){0};
+	}
+	memcpy(rb->b->arena.base + off, v, 8);
+	return val_of(type, off, 8);
+}
+
 struct val rec_make_text(struct rec_builder *rb, enum val_type type, struct slice text);
+
+/* Copies text into the arena and sets field @i to it. */
+void rec_set_str(struct rec_builder *rb, unsigned i, struct slice text);
+
+static inline void rec_set_i64(struct rec_builder *rb, unsigned i, int64_t v)
+{
+	rb->fixed[i] = rec_make8(rb, VAL_I64, &v);
+}
+
+static inline void rec_set_time(struct rec_builder *rb, unsigned i, int64_t ns)
+{
+	rb->fixed[i] = rec_make8(rb, VAL_TIME, &ns);
+}
 
 /* Adds one pair; a key is VAL_NAME, VAL_STR or VAL_JSTR. */
 void rec_pair(struct rec_builder *rb, struct val key, struct val v);

@@ -89,6 +89,31 @@ static void rfc5424_gives_all_fields(void **state)
 	has("structured_data", "{\"id@1\":{\"k\":\"v\"}}");
 }
 
+static void rfc5424_times_of_one_minute_do_not_colour_each_other(void **state)
+{
+	static const char *const cases[][2] = {
+		{"2026-11-25T04:43:16Z", "2026-11-25T04:43:16Z"},
+		{"2026-11-25T04:43:59.5+01:00", "2026-11-25T03:43:59.5Z"},
+		{"2026-11-25T04:43:00-00:30", "2026-11-25T05:13:00Z"},
+		{"2026-11-25t04:43:01z", "2026-11-25T04:43:01Z"},
+		{"2026-11-25T04:43:60Z", "2026-11-25T04:43:59.999999999Z"},
+		{"2026-11-25T04:43:02,25Z", "2026-11-25T04:43:02.25Z"},
+		{"1969-12-31T23:59:58.5Z", "1969-12-31T23:59:58.5Z"},
+		{"1969-12-31T23:59:59.25Z", "1969-12-31T23:59:59.25Z"},
+		{"2026-11-25T04:43:03Z", "2026-11-25T04:43:03Z"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[80];
+		snprintf(text, sizeof(text), "<34>1 %s web-1 su - - - text", cases[i][0]);
+		message(text);
+		has("timestamp", cases[i][1]);
+	}
+	message("<34>1 2026-11-25T04:43:6xZ web-1 su - - - text");
+	assert_non_null(rt.error);
+	message("<34>1 2026-11-25T04:43x04Z web-1 su - - - text");
+	assert_non_null(rt.error);
+}
+
 /* [1] */
 static void rfc5424_takes_nil_for_every_field(void **state)
 {
@@ -696,6 +721,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(rfc5424_gives_all_fields),
+		TEST(rfc5424_times_of_one_minute_do_not_colour_each_other),
 		TEST(rfc5424_takes_nil_for_every_field),
 		TEST(rfc5424_strips_a_byte_order_mark),
 		TEST(rfc5424_keeps_blanks_of_the_message_unless_told),
