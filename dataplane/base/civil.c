@@ -175,30 +175,25 @@ size_t civil_put_rfc3339(char *out, int64_t ns)
 	return len + 1;
 }
 
-#define DAY_S 86400
+/* Any number of minutes that makes all times of 64 bits of nanoseconds positive. */
+#define MINUTES_BEFORE ((uint64_t)1 << 28)
 
-size_t civil_day_put(struct civil_day *d, char *out, int64_t ns)
+size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns)
 {
-	int64_t s = ns / NS_PER_S, frac = ns % NS_PER_S;
+	int64_t whole_s = ns / NS_PER_S, frac = ns % NS_PER_S;
 	if (frac < 0) {
 		frac += NS_PER_S;
-		s--;
+		whole_s--;
 	}
-	int64_t day = s / DAY_S - (s % DAY_S < 0);
-	uint32_t key = (uint32_t)(day + (1 << 20)); /* days of 64 bits of nanoseconds: +-106,752 */
-	if (d->key != key) {
+	uint64_t s = (uint64_t)whole_s + MINUTES_BEFORE * 60;
+	if (m->key != s / 60) {
 		char whole[32];
 		civil_put_rfc3339_9(whole, ns);
-		memcpy(d->text, whole, sizeof(d->text));
-		d->key = key;
+		memcpy(m->text, whole, sizeof(m->text));
+		m->key = s / 60;
 	}
-	uint32_t of_day = (uint32_t)(s - day * DAY_S);
-	memcpy(out, d->text, sizeof(d->text));
-	put2(out + 11, of_day / 3600);
-	out[13] = ':';
-	put2(out + 14, of_day / 60 % 60);
-	out[16] = ':';
-	put2(out + 17, of_day % 60);
+	memcpy(out, m->text, sizeof(m->text));
+	put2(out + 17, (unsigned)(s % 60));
 	size_t len = 19;
 	if (frac) {
 		out[19] = '.';

@@ -47,15 +47,16 @@ size_t civil_put_rfc3339(char *out, int64_t ns);
 /* The same with always nine digits of fraction: 30 bytes. */
 size_t civil_put_rfc3339_9(char *out, int64_t ns);
 
-/* The text of one day, so that further times of that day cost no calendar. Begins as { 0 }. */
-struct civil_day {
-	uint32_t key; /* 0: none yet */
-	char text[16];
+/* The text of one minute, so that further times of that minute cost no calendar. Begins as { 0 }.
+ */
+struct civil_minute {
+	uint64_t key; /* 0: none yet */
+	char text[17];
 };
 
-/* civil_put_rfc3339 by way of @d, which then is of the day of @ns. Writes up to 30 bytes at @out,
- * of which the result may use fewer.
+/* civil_put_rfc3339 by way of @m, which then is of the minute of @ns. Writes up to 30 bytes at
+ * @out, of which the result may use fewer.
  */
-size_t civil_day_put(struct civil_day *d, char *out, int64_t ns);
+size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns);
 
 #endif

@@ -14,7 +14,7 @@
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/rec.h"
 
-/* One for each worker: it remembers the text of the last second and day. Zeroed but for these
+/* One for each worker: it remembers the text of the last second and minute. Zeroed but for these
  * three. */
 struct encode_ctx {
 	const struct names *names;
@@ -24,7 +24,7 @@ struct encode_ctx {
 
 	uint64_t second; /* since 1970, and 1: of which `second_text` is the text */
 	char second_text[32];
-	struct civil_day day; /* of the last time that a record had as a value */
+	struct civil_minute minute; /* of the last time that a record had as a value */
 };
 
 /* A format that a queue can have. */

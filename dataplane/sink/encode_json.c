@@ -4,8 +4,11 @@
 
 /* What a value may need besides its bytes: a double (32), its quotes, the comma before it. */
 #define VAL_EXTRA_MAX 36
+/* What is copied whole may end so far behind what counts. */
+#define SLACK         32
+static_assert(SLACK >= JSON_TEXT_SLACK && SLACK >= sizeof(struct schema_key), "enough for both");
 /* All that stands around the values: the keys and literals of put_head and of the end. */
-#define FRAME_MAX     (256 + PUT_ID_MAX + PUT_TIME_MAX + JSON_TEXT_SLACK)
+#define FRAME_MAX (256 + PUT_ID_MAX + PUT_TIME_MAX + SLACK)
 
 static inline uint8_t *put_text(uint8_t *o, const uint8_t *p, size_t len, bool *io_invalid)
 {
@@ -32,7 +35,7 @@ static uint8_t *put_f64(uint8_t *o, const uint8_t *p)
 static uint8_t *put_time(struct encode_ctx *ctx, uint8_t *o, const uint8_t *p)
 {
 	*o++ = '"';
-	o += civil_day_put(&ctx->day, (char *)o, (int64_t)load8(p));
+	o += civil_minute_put(&ctx->minute, (char *)o, (int64_t)load8(p));
 	*o++ = '"';
 	return o;
 }
@@ -49,9 +52,9 @@ static inline uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, stru
 			       uint8_t *o, bool *io_invalid)
 {
 	const uint8_t *p = base + v.off;
-	switch ((enum val_type)v.type) {
-	case VAL_STR:
+	if (__builtin_expect(v.type == VAL_STR, 1))
 		return put_text(o, p, v.len, io_invalid);
+	switch ((enum val_type)v.type) {
 	case VAL_NUM:
 	case VAL_JSON:
 		return put_padded(o, p, v.len);
@@ -79,6 +82,7 @@ static inline uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, stru
 	case VAL_NAME: /* a name as a value: a stream that the configuration knows */
 		return put_padded(o, names_json(ctx->names, v.off).ptr,
 				  names_json(ctx->names, v.off).len - 1);
+	case VAL_STR:
 	case VAL_ABSENT:
 		break;
 	}
@@ -97,6 +101,18 @@ static inline uint8_t *put_key(struct encode_ctx *ctx, const uint8_t *base, stru
 	o = put_val(ctx, base, key, o, io_invalid);
 	*o++ = ':';
 	return o;
+}
+
+/* The comma before fixed field @i, and its name. */
+static inline uint8_t *put_field(uint8_t *o, const struct schema *schema, unsigned i)
+{
+	const struct schema_key *key = &schema->keys[i];
+	if (__builtin_expect(key->len == 0, 0)) {
+		*o++ = ',';
+		return put_padded(o, schema->json[i].ptr, schema->json[i].len);
+	}
+	memcpy(o, key, sizeof(*key));
+	return o + key->len;
 }
 
 size_t encode_id(const struct rec *r, uint8_t *out)
@@ -155,8 +171,7 @@ size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct r
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		if (r->vals[i].type == VAL_ABSENT)
 			continue;
-		*o++ = ',';
-		o = put_padded(o, schema->json[i].ptr, schema->json[i].len);
+		o = put_field(o, schema, i);
 		o = put_val(ctx, base, r->vals[i], o, &invalid);
 	}
 	const struct val *pair = r->vals + schema->n_fields;
@@ -173,15 +188,27 @@ size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct r
 	return (size_t)(o - out);
 }
 
+/* The bytes of all values, two values at a time. */
+static inline size_t sum_lens(const struct val *v, unsigned n)
+{
+	const __m128i lens = _mm_set1_epi64x(VAL_LEN_MAX);
+	__m128i sum = _mm_setzero_si128();
+	unsigned i = 0;
+	for (; i + 2 <= n; i += 2) {
+		__m128i two = _mm_loadu_si128((const __m128i *)(v + i));
+		sum = _mm_add_epi64(sum, _mm_and_si128(_mm_srli_epi64(two, 32), lens));
+	}
+	sum = _mm_add_epi64(sum, _mm_unpackhi_epi64(sum, sum));
+	return (size_t)_mm_cvtsi128_si64(sum) + (i < n ? v[i].len : 0);
+}
+
 /* One factor for all bytes of values, whatever their type: a bound must be cheap, not close. */
 size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r)
 {
 	(void)b;
 	const struct schema *schema = r->schema;
 	unsigned n_vals = schema->n_fields + 2u * r->n_pairs;
-	size_t text = r->stream.len;
-	for (unsigned i = 0; i < n_vals; i++)
-		text += r->vals[i].len;
+	size_t text = r->stream.len + sum_lens(r->vals, n_vals);
 	if (r->flags & REC_UNPARSED && r->error)
 		text += strlen(r->error);
 	size_t names = schema->json_bytes;
