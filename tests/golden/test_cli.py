@@ -140,8 +140,8 @@ def mistakes(checks, binary, folder, pcap):
         (["replay", "-c", bad, pcap], 2, ["bad.yaml:2:", "parzer", "parser"]),
         (["replay", "-c", "/nonexistent.yaml", pcap], 2, ["/nonexistent.yaml"]),
         (["check", "-c", bad], 2, ["bad.yaml:2:", "parzer", "parser"]),
-        (["check", "-c", zone], 2, ['zone.yaml:1:63: sources.s.timezone: "+0800" is not known here; expected one of 40, '
-                                    "of which the nearest are +08:00, -08:00, +08:45\n"]),
+        (["check", "-c", zone], 2, ['zone.yaml:1:64: sources.s.timezone: "+0800" is not known here; expected one of 40, '
+                                    "of which the nearest are +08:00, -08:00, +01:00\n"]),
         (["check"], 2, ["-c FILE"]),
         (["replay", "-c", two, pcap], 2, ["two.yaml:2:", "standard output", "sink a"]),
         (["run", "-c", os.path.join(HERE, "..", "..", "conf", "sluice.yaml")], 2, ["capture.ports"]),
