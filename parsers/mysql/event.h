@@ -178,14 +178,18 @@ enum mysql_gtid_kind {
 	MYSQL_GTID_MARIA,
 };
 
+/* MariaDB's ALTER in two phases (binlog_alter_two_phase): its statement comes twice. */
+enum mysql_alter { MYSQL_ALTER_NONE, MYSQL_ALTER_STARTS, MYSQL_ALTER_ENDS, MYSQL_ALTER_FAILED };
+
 struct mysql_gtid {
 	enum mysql_gtid_kind kind;
 	uint8_t sid[16]; /* MySQL: uuid, tag ("" without), number */
 	char tag[33];
-	uint64_t number;                         /* MySQL's gno, MariaDB's sequence number */
-	uint32_t domain_id, server_id;           /* MariaDB */
-	bool standalone;                         /* MariaDB: no COMMIT follows (DDL) */
-	int64_t last_committed, sequence_number; /* MySQL; -1: not told */
+	uint64_t number;               /* MySQL's gno, MariaDB's sequence number */
+	uint32_t domain_id, server_id; /* MariaDB */
+	enum mysql_alter alter;
+	bool standalone;                                  /* MariaDB: no COMMIT follows (DDL) */
+	int64_t last_committed, sequence_number;          /* MySQL; -1: not told */
 	uint64_t immediate_commit_us, original_commit_us; /* 0: not told */
 	uint64_t transaction_len; /* bytes in the log, this event included; 0: not told */
 };

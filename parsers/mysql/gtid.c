@@ -122,15 +122,40 @@ static enum mysql_fault gtid_tagged(const struct mysql_event *ev, struct mysql_g
 	return w.bad || g->number == 0 ? MYSQL_F_BODY : MYSQL_F_OK;
 }
 
-/* number u64 | domain u32 | flags u8; the server is that of the event's header. */
+#define MARIA_STANDALONE   0x01
+#define MARIA_GROUP_COMMIT 0x02
+#define MARIA_XA           (0x40 | 0x80) /* prepared, or completed */
+#define MARIA_ALTER_STARTS 0x02
+#define MARIA_ALTER_ENDS   0x04
+#define MARIA_ALTER_FAILED 0x08
+
+/* number u64 | domain u32 | flags u8 | group commit: id u64 | XA: format u32, two lengths u8, name
+ * | more flags u8, or zeros; the server is that of the event's header.
+ */
 static enum mysql_fault gtid_maria(const struct mysql_event *ev, struct mysql_gtid *g)
 {
 	struct wire w = wire_of(ev->body);
 	g->number = wire_int(&w, 8);
 	g->domain_id = (uint32_t)wire_int(&w, 4);
-	g->standalone = wire_int(&w, 1) & 1;
+	unsigned flags = (unsigned)wire_int(&w, 1);
+	g->standalone = flags & MARIA_STANDALONE;
 	g->server_id = ev->server_id;
-	return w.bad ? MYSQL_F_BODY : MYSQL_F_OK;
+	if (w.bad)
+		return MYSQL_F_BODY;
+	if (flags & MARIA_GROUP_COMMIT)
+		wire_take(&w, 8);
+	if (flags & MARIA_XA) {
+		wire_take(&w, 4);
+		size_t gtrid = wire_int(&w, 1), bqual = wire_int(&w, 1);
+		wire_take(&w, gtrid + bqual);
+	}
+	unsigned more = wire_left(&w) ? (unsigned)wire_int(&w, 1) : 0;
+	if (!w.bad)
+		g->alter = more & MARIA_ALTER_STARTS   ? MYSQL_ALTER_STARTS
+			   : more & MARIA_ALTER_ENDS   ? MYSQL_ALTER_ENDS
+			   : more & MARIA_ALTER_FAILED ? MYSQL_ALTER_FAILED
+						       : MYSQL_ALTER_NONE;
+	return MYSQL_F_OK;
 }
 
 enum mysql_fault mysql_gtid_parse(const struct mysql_event *ev, struct mysql_gtid *ret_g)

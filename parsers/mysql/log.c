@@ -8,7 +8,6 @@ static const char no_map[] = "rows whose table map was not seen";
 const char mysql_row_too_long[] = "a row longer than the memory for it";
 static const char unknown_type[] = "an event type that is not known";
 static const char incident[] = "the server says that changes are missing from its log (incident)";
-static const char in_pieces[] = "a row in pieces (PARTIAL_ROW_DATA), which is not read yet";
 /* Each half of the name of an XA transaction. */
 #define XID_PART_MAX 64
 
@@ -217,6 +216,7 @@ void mysql_read_over(struct mysql_log *log)
 {
 	mysql_txn_end(&log->txn);
 	log->over = true;
+	log->undone = false;
 	log->gtid_len = 0;
 	log->cause.len = 0;
 }
@@ -375,7 +375,7 @@ static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *e
 	return each_row(r, ev, ctx, k);
 }
 
-static enum mysql_outcome read_rows(struct reading *r, const struct mysql_event *ev)
+enum mysql_outcome mysql_read_rows(struct reading *r, const struct mysql_event *ev)
 {
 	struct mysql_log *log = r->log;
 	bool ends = false;
@@ -460,6 +460,7 @@ static enum mysql_outcome read_gtid(struct reading *r, const struct mysql_event 
 	log->txn.begun = g.kind == MYSQL_GTID_MARIA && !g.standalone;
 	log->cause.len = 0;
 	log->commit_us = g.immediate_commit_us;
+	log->undone = g.alter == MYSQL_ALTER_STARTS || g.alter == MYSQL_ALTER_FAILED;
 	if (r->link.file.len)
 		mysql_chain_gtid(&r->p->chains, r->chain, &g, slice_of(log->gtid, log->gtid_len),
 				 &r->link);
@@ -529,7 +530,7 @@ static enum mysql_outcome read_payload(struct reading *r, const struct mysql_eve
 static enum mysql_outcome read_event(struct reading *r, const struct mysql_event *ev)
 {
 	if (mysql_event_op(ev->type) != MYSQL_OP_NONE)
-		return read_rows(r, ev);
+		return mysql_read_rows(r, ev);
 	switch (ev->type) {
 	case MYSQL_EV_FORMAT:
 		return read_format(r, ev);
@@ -563,7 +564,7 @@ static enum mysql_outcome read_event(struct reading *r, const struct mysql_event
 	case MYSQL_EV_START_ENCRYPTION:
 		return lost(r, mysql_fault_text(MYSQL_F_ENCRYPTED));
 	case MYSQL_EV_PARTIAL_ROW_DATA:
-		return lost(r, in_pieces);
+		return mysql_read_piece(r, ev);
 	default:
 		return mysql_event_name(ev->type) || (ev->flags & MYSQL_FLAG_IGNORABLE)
 			       ? MYSQL_READ
@@ -689,6 +690,7 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 	uint64_t off = seen->off;
 	struct mysql_event ev;
 	bool again = log->serial != 0;
+	r.again = again;
 	enum mysql_outcome o;
 	uint16_t flags = wire_le16(event.ptr + 17);
 	if (!again)

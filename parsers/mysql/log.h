@@ -61,10 +61,12 @@ struct mysql_log {
 	char gtid[MYSQL_GTID_TEXT_MAX];
 	size_t gtid_len;
 	struct mysql_txn txn;
-	bool paired;      /* pair is set */
-	bool behind_hole; /* the chain is to be told */
-	bool over;        /* a transaction ended with the event at hand */
-	uint16_t chain;   /* where the chain of pair is, most likely */
+	bool undone; /* the statement to come has only begun, or has failed (ALTER in two phases) */
+	uint32_t pieces, piece; /* owner of the stream of a rows event in pieces; the last one */
+	bool paired;            /* pair is set */
+	bool behind_hole;       /* the chain is to be told */
+	bool over;              /* a transaction ended with the event at hand */
+	uint16_t chain;         /* where the chain of pair is, most likely */
 	struct mysql_pair pair;
 	uint64_t commit_us; /* of the transaction at hand, by its GTID; 0: not told */
 	struct mysql_cause cause;

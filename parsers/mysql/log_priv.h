@@ -24,6 +24,7 @@ struct reading {
 	const struct mysql_seen *seen;
 	enum mysql_ahead ahead;    /* of the event at hand, or inside it */
 	const char *why;           /* something of it is lost */
+	bool again;                /* some of its frames have gone out in the burst before */
 	struct mysql_chain *chain; /* NULL: not known who talks */
 	struct mysql_link link;    /* no file: the event has no place */
 };
@@ -69,6 +70,11 @@ enum mysql_outcome mysql_read_end(struct reading *r, const struct mysql_event *e
 #define MYSQL_DEAD_BYTES 65536
 enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev,
 				   struct mysql_known *k, const char *why);
+
+enum mysql_outcome mysql_read_rows(struct reading *r, const struct mysql_event *ev);
+
+/* pieces.c */
+enum mysql_outcome mysql_read_piece(struct reading *r, const struct mysql_event *ev);
 
 /* query.c */
 enum mysql_outcome mysql_read_query(struct reading *r, const struct mysql_event *ev);

@@ -86,6 +86,10 @@ static enum mysql_outcome read_ddl(struct reading *r, const struct mysql_event *
 				   const struct mysql_query *q)
 {
 	enum mysql_outcome o = MYSQL_PASSED;
+	if (r->log->undone) { /* it will come again when it is done, or it never is */
+		end_alone(r->log);
+		return o;
+	}
 	if (mysql_tables_wants_db(r->p->tables, q->db))
 		o = put_statement(r, ev, q, true);
 	if (o == MYSQL_FULL)

@@ -297,6 +297,85 @@ static void a_name_of_xa_that_is_too_long_is_lost_and_told(void **state)
 	assert_int_equal(w.run.skipped, w.len + 5);
 }
 
+/* --- MariaDB ---------------------------------------------------------------------------------- */
+
+static void maria_gtid(uint64_t number, uint8_t flags, uint8_t more)
+{
+	uint8_t body[19] = {0};
+	memcpy(body, &number, 8);
+	body[12] = flags;
+	body[13] = more;
+	wire_event(&w, MYSQL_EV_MARIA_GTID, 0, body, sizeof(body));
+	wire_send(&w);
+}
+
+static void an_alter_in_two_phases_is_one_event_when_it_is_done(void **state)
+{
+	wire_begin(&w);
+	maria_gtid(4, 0x29, 2);
+	wire_statement(&w, "ALTER TABLE t ADD c INT");
+	wire_records_are(&w, 0);
+	maria_gtid(5, 0x28, 0);
+	wire_insert(&w, 9, "orders", 1, 1);
+	commit();
+	maria_gtid(6, 0x29, 4);
+	wire_statement(&w, "ALTER TABLE t ADD c INT");
+	wire_records_are(&w, 2);
+	wire_record_has(&w, 0, "\"txid\":\"0-7-5\",\"tx_index\":0,\"last\":true");
+	wire_record_has(&w, 1, "\"op\":\"ddl\"");
+	wire_record_has(&w, 1, "\"txid\":\"0-7-6\"");
+	maria_gtid(7, 0x29, 2);
+	wire_statement(&w, "ALTER TABLE t ADD d INT");
+	maria_gtid(8, 0x29, 8);
+	wire_statement(&w, "ALTER TABLE t ADD d INT");
+	wire_records_are(&w, 2);
+	wire_statement(&w, "ALTER TABLE t ADD e INT");
+	wire_records_are(&w, 3);
+}
+
+/* The rows event in w.event as @n pieces; the one numbered @without is not sent. */
+static void send_pieces(unsigned n, unsigned without)
+{
+	static uint8_t whole[WIRE_BYTES], body[WIRE_BYTES];
+	size_t len = w.len, at = 0;
+	w.pos -= (uint32_t)len;
+	memcpy(whole, w.event, len);
+	for (uint32_t i = 1; i <= n; i++) {
+		size_t head = i == 1 ? 17 : 9, part = i == n ? len - at : len / n;
+		memcpy(body, &n, 4);
+		memcpy(body + 4, &i, 4);
+		body[8] = i == 1;
+		memcpy(body + 9, &len, 8);
+		memcpy(body + head, whole + at, part);
+		wire_event(&w, MYSQL_EV_PARTIAL_ROW_DATA, 0, body, head + part);
+		if (i != without)
+			wire_send(&w);
+		at += part;
+	}
+}
+
+static void rows_that_come_in_pieces_are_put_together(void **state)
+{
+	wire_begin(&w);
+	wire_map(&w, 9, "orders");
+	wire_send(&w);
+	wire_rows(&w, 9, 1, 500); /* more than a burst */
+	send_pieces(3, 0);
+	wire_records_are(&w, 500);
+	wire_record_has(&w, 499, "\"id\":500");
+	wire_record_has(&w, 499, "\"last\":true");
+	assert_int_equal(w.run.skipped, 0);
+	w.sums = true;
+	wire_rows(&w, 9, 1, 20);
+	send_pieces(4, 2);
+	wire_records_are(&w, 500);
+	assert_string_equal(w.run.why, "a piece of a rows event without the piece before it");
+	wire_rows(&w, 9, 7, 1);
+	send_pieces(1, 0);
+	wire_records_are(&w, 501);
+	wire_record_has(&w, 500, "\"id\":7");
+}
+
 /* --- The statement behind --------------------------------------------------------------------- */
 
 static void rows_query(const char *sql, size_t len)
@@ -435,6 +514,8 @@ int main(void)
 		TEST(statements_end_with_a_commit),
 		TEST(a_prepared_transaction_and_its_end_have_one_name),
 		TEST(a_name_of_xa_that_is_too_long_is_lost_and_told),
+		TEST(an_alter_in_two_phases_is_one_event_when_it_is_done),
+		TEST(rows_that_come_in_pieces_are_put_together),
 		TEST(changes_carry_their_statement_when_asked),
 		TEST(a_long_statement_is_cut_and_says_so),
 		TEST(words_that_speak_of_transactions),
