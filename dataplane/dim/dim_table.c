@@ -38,12 +38,7 @@ struct dim_table {
 	uint32_t free[N_CLASSES]; /* heads of lists; the next one is in the first word of a row */
 	struct parked *parked;    /* a ring */
 	unsigned parked_first, n_parked;
-
-	_Alignas(64) atomic_uint_fast64_t epoch;
-	atomic_int n_readers;
-	struct {
-		_Alignas(64) atomic_uint_fast64_t seen; /* the epoch when it came in */
-	} readers[DIM_READERS_MAX];
+	struct readers *readers;
 };
 
 /* ---- memory of rows ---- */
@@ -76,23 +71,9 @@ static void give_back(struct dim_table *t, uint32_t row)
 	t->free[c] = row;
 }
 
-/* The lowest epoch that a reader may still be in. */
-static uint64_t oldest_reader(struct dim_table *t)
-{
-	uint64_t oldest = ABSENT;
-	int n = atomic_load(&t->n_readers);
-	for (int i = 0; i < n; i++) {
-		uint64_t seen = atomic_load_explicit(&t->readers[i].seen, memory_order_acquire);
-		if (seen < oldest)
-			oldest = seen;
-	}
-	return oldest;
-}
-
 static void reclaim(struct dim_table *t)
 {
-	uint64_t oldest = oldest_reader(t);
-	while (t->n_parked && t->parked[t->parked_first].epoch < oldest) {
+	while (t->n_parked && readers_left(t->readers, t->parked[t->parked_first].epoch)) {
 		give_back(t, t->parked[t->parked_first].row);
 		t->parked_first = (t->parked_first + 1) % PARKED_MAX;
 		t->n_parked--;
@@ -164,19 +145,12 @@ static uint64_t find_slot(const struct dim_table *t, const uint64_t *slots, stru
 	}
 }
 
-/* Readers are inside for the time of a burst only. */
-static void wait_for_readers(struct dim_table *t, uint64_t epoch)
-{
-	while (oldest_reader(t) <= epoch)
-		__builtin_ia32_pause();
-}
-
 /* @row is in no slot any more. */
 static void park(struct dim_table *t, uint32_t row)
 {
-	uint64_t epoch = atomic_fetch_add(&t->epoch, 1);
+	uint64_t epoch = readers_next(t->readers);
 	if (t->n_parked == PARKED_MAX) {
-		wait_for_readers(t, t->parked[t->parked_first].epoch);
+		readers_wait(t->readers, t->parked[t->parked_first].epoch);
 		reclaim(t);
 	}
 	unsigned last = (t->parked_first + t->n_parked++) % PARKED_MAX;
@@ -201,7 +175,7 @@ static void sweep(struct dim_table *t)
 	t->n_taken = t->n_keys;
 	t->spare = t->slots;
 	atomic_store_explicit(&t->slots, new, memory_order_release);
-	wait_for_readers(t, atomic_fetch_add(&t->epoch, 1));
+	readers_wait(t->readers, readers_next(t->readers));
 }
 
 /* ---- rows ---- */
@@ -290,28 +264,7 @@ uint64_t dim_table_bytes(const struct dim_table *t)
 	return t->used * UNIT;
 }
 
-/* ---- readers ---- */
-
-int dim_table_join(struct dim_table *t)
-{
-	int n = atomic_load(&t->n_readers);
-	if (n == DIM_READERS_MAX)
-		return -ENOSPC;
-	atomic_store(&t->readers[n].seen, OUTSIDE);
-	atomic_store(&t->n_readers, n + 1);
-	return n;
-}
-
-void dim_table_enter(struct dim_table *t, int reader)
-{
-	/* In this order for all: the writer sees us before we see a slot. */
-	atomic_store(&t->readers[reader].seen, atomic_load(&t->epoch));
-}
-
-void dim_table_leave(struct dim_table *t, int reader)
-{
-	atomic_store_explicit(&t->readers[reader].seen, OUTSIDE, memory_order_release);
-}
+/* ---- looking up ---- */
 
 /* Slots of a few keys are fetched, then their rows, then the keys are compared: three walks, so
  * that the misses of a cache overlap.
@@ -346,7 +299,7 @@ void dim_table_find(const struct dim_table *t, const struct slice *keys, unsigne
 /* ---- life ---- */
 
 int dim_table_create(uint64_t keys_max, uint64_t bytes_max, unsigned n_fields,
-		     struct dim_table **ret_t, struct err *e)
+		     struct readers *readers, struct dim_table **ret_t, struct err *e)
 {
 	uint64_t n_slots = 16;
 	if (keys_max == 0 || keys_max > DIM_KEYS_MAX || n_fields > DIM_FIELDS_MAX)
@@ -363,7 +316,7 @@ int dim_table_create(uint64_t keys_max, uint64_t bytes_max, unsigned n_fields,
 	t->n_fields = n_fields;
 	t->rows_bytes = bytes_max;
 	t->used = FIRST_ROW;
-	atomic_store(&t->epoch, 1);
+	t->readers = readers;
 	t->slots = mem_map(n_slots * sizeof(uint64_t));
 	t->spare = mem_map(n_slots * sizeof(uint64_t));
 	t->rows = mem_map(bytes_max + SL_PAD);

@@ -3,8 +3,8 @@
  * In:     rows from a file, a store or the captured binlog, one writer.
  * Out:    the row of each key, borrowed until the reader leaves.
  * Owns:   slots and rows, in two mappings of fixed size.
- * Runs:   put, del: one thread, the writer. find: workers. create, destroy, join: main.
- * Limits: keys_max keys; bytes_max of rows; DIM_READERS_MAX readers.
+ * Runs:   put, del: one thread, the writer. find: workers. create, destroy: main.
+ * Limits: keys_max keys; bytes_max of rows.
  *
  * Open addressing over slots of eight bytes: a row's place and 32 bits of its key's hash. A change
  * is one store of a slot, so a reader sees a row whole, old or new; the memory of the old one is
@@ -16,14 +16,12 @@
 #ifndef SL_DIM_DIM_TABLE_H
 #define SL_DIM_DIM_TABLE_H
 
-#include <stdatomic.h>
-
 #include "dataplane/base/err.h"
+#include "dataplane/dim/readers.h"
 #include "dataplane/rec/val.h"
 
-#define DIM_READERS_MAX 64
-#define DIM_KEYS_MAX    (1u << 28)
-#define DIM_FIELDS_MAX  256
+#define DIM_KEYS_MAX   (1u << 28)
+#define DIM_FIELDS_MAX 256
 
 struct dim_row {
 	uint32_t key_len;
@@ -34,9 +32,11 @@ struct dim_row {
 
 struct dim_table;
 
-/* @n_fields values a row. -ENOMEM, or -EINVAL with a text. */
+/* @n_fields values a row. @readers, borrowed: those that find in it. -ENOMEM, or -EINVAL with a
+ * text.
+ */
 int dim_table_create(uint64_t keys_max, uint64_t bytes_max, unsigned n_fields,
-		     struct dim_table **ret_t, struct err *e);
+		     struct readers *readers, struct dim_table **ret_t, struct err *e);
 void dim_table_destroy(struct dim_table *t);
 
 /* A value as the writer has it; @text for VAL_STR, VAL_JSON, VAL_NUM and VAL_BYTES, @i for VAL_I64,
@@ -60,8 +60,8 @@ bool dim_table_del(struct dim_table *t, struct slice key);
 uint64_t dim_table_n_keys(const struct dim_table *t);
 uint64_t dim_table_bytes(const struct dim_table *t); /* of rows, free ones included */
 
-/* rows[i] is that of keys[i], or NULL; a key without bytes (ptr NULL) has none. Inside of enter and
- * leave.
+/* rows[i] is that of keys[i], or NULL; a key without bytes (ptr NULL) has none. Inside of
+ * readers_enter and leave.
  */
 void dim_table_find(const struct dim_table *t, const struct slice *keys, unsigned n,
 		    const struct dim_row **rows);
@@ -70,14 +70,5 @@ static inline struct slice dim_row_key(const struct dim_row *r, unsigned n_field
 {
 	return slice_of((const uint8_t *)(r->vals + n_fields), r->key_len);
 }
-
-/* ---- readers ---- */
-
-/* A number for a new reader; -ENOSPC. Main, before it reads. */
-int dim_table_join(struct dim_table *t);
-
-/* Around finding and the use of rows, by the reader. A writer may wait for it: keep it short. */
-void dim_table_enter(struct dim_table *t, int reader);
-void dim_table_leave(struct dim_table *t, int reader);
 
 #endif

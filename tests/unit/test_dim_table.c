@@ -5,11 +5,13 @@
 
 #include "dataplane/dim/dim_table.h"
 
+static struct readers readers;
+
 static struct dim_table *make(uint64_t keys, uint64_t bytes)
 {
 	struct dim_table *t;
 	struct err e;
-	assert_int_equal(dim_table_create(keys, bytes, 2, &t, &e), 0);
+	assert_int_equal(dim_table_create(keys, bytes, 2, &readers, &t, &e), 0);
 	return t;
 }
 
@@ -135,7 +137,7 @@ static void *read_rows(void *arg)
 				 (unsigned)(race->n_seen + i * 7) % N_KEYS);
 			slices[i] = slice_str(keys[i]);
 		}
-		dim_table_enter(race->t, race->reader);
+		readers_enter(&readers, race->reader);
 		dim_table_find(race->t, slices, 64, rows);
 		for (unsigned i = 0; i < 64; i++) {
 			race->n_seen++;
@@ -147,7 +149,7 @@ static void *read_rows(void *arg)
 				(unsigned)n != text.len ||
 				memcmp((const uint8_t *)rows[i] + text.off, want, text.len) != 0;
 		}
-		dim_table_leave(race->t, race->reader);
+		readers_leave(&readers, race->reader);
 	}
 	return NULL;
 }
@@ -157,7 +159,7 @@ static void a_reader_never_sees_half_a_row(void **state)
 	struct race race = {.t = make(N_KEYS, 1 << 20)};
 	pthread_t thread;
 	char key[16], text[16];
-	race.reader = dim_table_join(race.t);
+	race.reader = readers_join(&readers);
 	assert_int_equal(pthread_create(&thread, NULL, read_rows, &race), 0);
 	for (int64_t i = 0; i < 200000; i++) {
 		snprintf(key, sizeof(key), "k%d", (int)(i * 31 % N_KEYS));
