@@ -14,6 +14,7 @@
 #include "ctl/errlist.h"
 #include "ctl/memlist.h"
 #include "dataplane/capture/decode.h"
+#include "dataplane/dim/dim.h"
 #include "dataplane/extract/format.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/frame.h"
@@ -21,9 +22,10 @@
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/sink.h"
 
-#define CONFIG_SOURCES_MAX 16384 /* sources and sinks; frame counts them in 16 bits */
-#define CONFIG_QUEUES_MAX  16384
-#define CONFIG_NODES_MAX   4096
+#define CONFIG_SOURCES_MAX    16384 /* sources and sinks; frame counts them in 16 bits */
+#define CONFIG_QUEUES_MAX     16384
+#define CONFIG_NODES_MAX      4096
+#define CONFIG_DIMENSIONS_MAX 1024
 #define CONFIG_ORIGINS_MAX                                                                       \
 	65535                   /* sources, and ports of nodes: the graph counts them in 16 bits \
 				 */
@@ -64,6 +66,13 @@ struct sink_conf {
 	const char *name;
 	const struct sink_ops *ops;
 	void *conf; /* ops->conf_size bytes, filled by ops->opts */
+	struct err_place at;
+};
+
+struct dimension_conf {
+	struct dim_spec spec;
+	struct opt_map fields;
+	int64_t keys_max;
 	struct err_place at;
 };
 
@@ -141,6 +150,8 @@ struct config {
 	size_t n_formats;
 	struct source_conf *sources;
 	size_t n_sources;
+	struct dimension_conf *dimensions;
+	size_t n_dimensions;
 	struct node_conf *nodes; /* in file order */
 	size_t n_nodes;
 	unsigned *node_order; /* each behind those that it takes from */
@@ -188,17 +199,18 @@ void config_free(struct config *c); /* accepts NULL */
 void config_print_effective(const struct config *c, FILE *out);
 
 /* The tables of the keys that belong to no stage; the offsets are into the structs above. */
-extern const struct opt config_top_opts[];     /* struct config */
-extern const struct opt config_capture_opts[]; /* struct capture_conf */
-extern const struct opt config_port_opts[];    /* struct capture_port_conf */
-extern const struct opt config_source_opts[];  /* struct source_conf */
-extern const struct opt config_match_opts[];   /* struct source_conf: keys inside of match */
-extern const struct opt config_format_opts[];  /* struct format_def */
-extern const struct opt config_kv_opts[];      /* struct format_def: keys inside of kv */
-extern const struct opt config_csv_opts[];     /* struct format_def: keys inside of csv, tsv */
-extern const struct opt config_node_opts[];    /* struct node_conf */
-extern const struct opt config_queue_opts[];   /* struct queue_conf */
-extern const struct opt config_test_opts[];    /* struct test_conf */
+extern const struct opt config_top_opts[];       /* struct config */
+extern const struct opt config_capture_opts[];   /* struct capture_conf */
+extern const struct opt config_port_opts[];      /* struct capture_port_conf */
+extern const struct opt config_source_opts[];    /* struct source_conf */
+extern const struct opt config_match_opts[];     /* struct source_conf: keys inside of match */
+extern const struct opt config_format_opts[];    /* struct format_def */
+extern const struct opt config_kv_opts[];        /* struct format_def: keys inside of kv */
+extern const struct opt config_csv_opts[];       /* struct format_def: keys inside of csv, tsv */
+extern const struct opt config_dimension_opts[]; /* struct dimension_conf */
+extern const struct opt config_node_opts[];      /* struct node_conf */
+extern const struct opt config_queue_opts[];     /* struct queue_conf */
+extern const struct opt config_test_opts[];      /* struct test_conf */
 
 /* Options of a parser that stand inside of match, beside the ports: closed by NULL. */
 extern const char *const config_match_names[];

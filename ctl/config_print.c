@@ -138,6 +138,14 @@ static void print_from(FILE *out, const struct config *c, const unsigned *origin
 	fputs("]\n", out);
 }
 
+static void print_dimension(FILE *out, const struct dimension_conf *d)
+{
+	print_name(out, 1, d->spec.name);
+	fputs("    from:\n", out);
+	print_map(out, 3, d->spec.kind->name, d->spec.kind->opts, d->spec.conf);
+	print_options(out, 2, config_dimension_opts, d, none, false);
+}
+
 static void print_node(FILE *out, const struct config *c, const struct node_conf *node)
 {
 	static const char *const resolved[] = {"from", NULL};
@@ -171,6 +179,10 @@ void config_print_effective(const struct config *c, FILE *out)
 	fputs("sources:\n", out);
 	for (size_t i = 0; i < c->n_sources; i++)
 		print_source(out, c, &c->sources[i]);
+	if (c->n_dimensions)
+		fputs("dimensions:\n", out);
+	for (size_t i = 0; i < c->n_dimensions; i++)
+		print_dimension(out, &c->dimensions[i]);
 	if (c->n_nodes)
 		fputs("pipeline:\n", out);
 	for (size_t i = 0; i < c->n_nodes; i++)

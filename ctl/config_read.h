@@ -32,6 +32,7 @@ struct config_loader {
 int config_read_capture(struct config_loader *l);
 int config_read_formats(struct config_loader *l);
 int config_read_sources(struct config_loader *l);
+int config_read_dimensions(struct config_loader *l);
 int config_read_pipeline(struct config_loader *l);
 int config_read_sinks(struct config_loader *l);
 int config_read_queues(struct config_loader *l);

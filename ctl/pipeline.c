@@ -138,6 +138,20 @@ static int build_rules(struct pipeline *p, struct err *e)
 	return rules_create(defs, n, &p->rules, e);
 }
 
+static int build_dims(struct pipeline *p, struct err *e)
+{
+	const struct config *c = p->conf;
+	p->dims = mem_alloc((c->n_dimensions + 1) * sizeof(*p->dims));
+	int rc = p->dims ? 0 : err_set(e, -ENOMEM, "no memory for dimensions");
+	for (size_t i = 0; rc == 0 && i < c->n_dimensions; i++) {
+		const struct dimension_conf *d = &c->dimensions[i];
+		rc = dim_create(&d->spec, &p->dims[i], e);
+		if (rc < 0)
+			err_prefix(e, rc, "%s:%d:%d: ", d->at.file, d->at.line, d->at.col);
+	}
+	return rc;
+}
+
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e)
 {
 	struct pipeline *p = mem_alloc(sizeof(*p));
@@ -164,6 +178,8 @@ int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct er
 	if (rc == 0)
 		rc = build_rules(p, e);
 	if (rc == 0)
+		rc = build_dims(p, e);
+	if (rc == 0)
 		rc = pipeline_graph_build(p, e);
 	if (rc < 0) {
 		pipeline_destroy(p);
@@ -180,6 +196,9 @@ void pipeline_destroy(struct pipeline *p)
 	if (!p)
 		return;
 	pipeline_graph_destroy(p);
+	for (size_t i = 0; p->dims && i < p->conf->n_dimensions; i++)
+		dim_destroy(p->dims[i]);
+	mem_free(p->dims);
 	rules_destroy(p->rules);
 	mem_free(p->rule_defs);
 	for (size_t i = 0; i < p->conf->n_sources; i++) {

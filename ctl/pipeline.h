@@ -27,6 +27,7 @@ struct pipeline {
 	struct rule_def *rule_defs;
 	struct slice *source_json, *source_only;
 	struct encode_ctx encode;
+	struct dim **dims; /* by index of conf->dimensions */
 	struct graph_plan graph;
 	struct graph_plan trial_graph; /* the same nodes; its queues are the origins, by index */
 	struct pipeline_graph *built;  /* what the two point to */

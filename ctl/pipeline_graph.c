@@ -117,7 +117,9 @@ static int merge(const struct pipeline_graph *g, const struct node_conf *node,
 
 /* ---- nodes ---- */
 
+/* What operators ask while they are built. */
 struct place {
+	const struct pipeline *p;
 	const struct node_conf *node;
 };
 
@@ -139,8 +141,12 @@ static int wrong(void *arg, const char *key, size_t off, int code, struct err *e
 			  node->name, key);
 }
 
-static struct dim *no_dimension(void *arg, const char *name)
+static struct dim *find_dim(void *arg, const char *name)
 {
+	const struct pipeline *p = ((const struct place *)arg)->p;
+	for (size_t i = 0; i < p->conf->n_dimensions; i++)
+		if (strcmp(p->conf->dimensions[i].spec.name, name) == 0)
+			return p->dims[i];
 	return NULL;
 }
 
@@ -148,7 +154,7 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 {
 	struct pipeline_graph *g = p->built;
 	const struct node_conf *node = &p->conf->nodes[p->conf->node_order[i]];
-	struct place place = {node};
+	struct place place = {p, node};
 	struct op_field *fields;
 	struct op_schema in;
 	if (merge(g, node, &fields, &in) < 0)
@@ -157,7 +163,7 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 			     .in = &in,
 			     .names = p->names,
 			     .source_names = g->source_names,
-			     .dim = no_dimension,
+			     .dim = find_dim,
 			     .wrong = wrong,
 			     .arg = &place};
 	struct op_plan *plan = NULL;

@@ -135,6 +135,19 @@ static void sink_kinds(FILE *out)
 	}
 }
 
+static void dimension_kinds(FILE *out)
+{
+	section(out, "dimensions.NAME",
+		"What records can be enriched with. Beside these keys, `from`: one kind, such as "
+		"`from: { file: { path: videos.csv } }`.",
+		config_dimension_opts);
+	for (size_t i = 0; dim_kinds[i]; i++) {
+		fprintf(out, "\n### dimensions.NAME.from.%s\n\n%s.\n", dim_kinds[i]->name,
+			dim_kinds[i]->summary);
+		table(out, dim_kinds[i]->opts);
+	}
+}
+
 static void operators(FILE *out)
 {
 	section(out, "pipeline.NODE",
@@ -173,6 +186,7 @@ void reference_write_md(FILE *out)
 	section(out, "formats.NAME.csv and .tsv", "Columns between commas or tabs.",
 		config_csv_opts);
 	sources(out);
+	dimension_kinds(out);
 	operators(out);
 	sink_kinds(out);
 	section(out, "queues.PROJECT/NAME", "Without any queue all records go to standard output.",

@@ -171,6 +171,26 @@ static bool needs_more(const struct opt *opts)
 	return false;
 }
 
+static void dimension_section(const struct writer *w)
+{
+	fputc('\n', w->out);
+	comment(w, "What records can be enriched with: each has a name, one kind and its fields.");
+	key(w, "dimensions", "{}");
+	for (size_t i = 0; dim_kinds[i]; i++) {
+		struct writer name = example(w, 1);
+		struct writer body = deeper(&name, 1), kind = deeper(&name, 2);
+		struct writer in = deeper(&name, 3);
+		char dim[64];
+		snprintf(dim, sizeof(dim), "of_%s", dim_kinds[i]->name);
+		comment(&name, dim_kinds[i]->summary);
+		key(&name, dim, "");
+		key(&body, "from", "");
+		key(&kind, dim_kinds[i]->name, "");
+		options(&in, dim_kinds[i]->opts);
+		options(&body, config_dimension_opts);
+	}
+}
+
 static void pipeline_section(const struct writer *w)
 {
 	fputc('\n', w->out);
@@ -262,6 +282,7 @@ void reference_write_yaml(FILE *out)
 	fputs("\n# Sources: which sessions, read by which parser.\nsources:\n", out);
 	for (size_t i = 0; parsers[i]; i++)
 		source(&name, parsers[i]);
+	dimension_section(&w);
 	pipeline_section(&w);
 	sink_section(&w);
 	queue_section(&w);

@@ -285,6 +285,25 @@ static int build_ports(struct topology *t, struct err *e)
 	return 0;
 }
 
+/* What a dimension could not take from its rows. */
+static void tell_dimensions(const struct topology *t)
+{
+	for (size_t i = 0; i < t->conf->n_dimensions; i++) {
+		struct dim_stats st = dim_stats_of(t->pipeline->dims[i]);
+		const char *name = t->conf->dimensions[i].spec.name;
+		if (st.n_bad)
+			fprintf(stderr,
+				"sluiced: dimension %s: %" PRIu64
+				" values that their types do not take are null\n",
+				name, st.n_bad);
+		if (st.n_no_room)
+			fprintf(stderr,
+				"sluiced: dimension %s: %" PRIu64
+				" rows beyond keys_max or bytes_max are left out\n",
+				name, st.n_no_room);
+	}
+}
+
 int topology_build(const struct config *conf, const struct topology_input *in,
 		   struct topology **ret_t, struct err *e)
 {
@@ -299,6 +318,8 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)
 		rc = pipeline_build(conf, &t->pipeline, e);
+	if (rc == 0)
+		tell_dimensions(t);
 	if (rc == 0)
 		rc = build_forms(t, e);
 	if (rc == 0)

@@ -36,6 +36,26 @@ int op_schema_copy(struct op_plan *p, unsigned port, const struct op_schema *fro
 	return op_schema_set(p, port, from->fields, from->n_fields, from->open);
 }
 
+int op_schema_extend(struct op_plan *p, unsigned port, const struct op_schema *from,
+		     const struct op_field *more, unsigned n_more)
+{
+	unsigned n = 0;
+	struct op_field *fields = mem_alloc((from->n_fields + n_more + 1) * sizeof(*fields));
+	if (!fields)
+		return -ENOMEM;
+	for (unsigned i = 0; i < from->n_fields; i++) {
+		bool replaced = false;
+		for (unsigned k = 0; k < n_more; k++)
+			replaced |= strcmp(more[k].name, from->fields[i].name) == 0;
+		if (!replaced)
+			fields[n++] = from->fields[i];
+	}
+	memcpy(fields + n, more, n_more * sizeof(*more));
+	int rc = op_schema_set(p, port, fields, n + n_more, from->open);
+	mem_free(fields);
+	return rc;
+}
+
 void op_ports_fini(struct op_plan *p)
 {
 	for (unsigned i = 0; i < p->n_ports; i++) {
@@ -68,4 +88,127 @@ struct rec *op_rec(struct batch *b, const struct rec *from, const struct schema 
 	r->schema = schema;
 	r->n_pairs = (uint16_t)n_pairs;
 	return r;
+}
+
+struct rec *op_rec_copy(struct batch *b, const struct rec *from, unsigned n_more)
+{
+	struct rec *r = op_rec(b, from, from->schema, from->n_pairs + n_more);
+	if (!r)
+		return NULL;
+	r->n_pairs = from->n_pairs;
+	memcpy(r->vals, from->vals,
+	       (from->schema->n_fields + 2u * from->n_pairs) * sizeof(struct val));
+	return r;
+}
+
+void op_rec_put(struct column *c, const struct batch *b, struct rec *r, struct val v)
+{
+	struct val *slot = column_slot(c, b, r);
+	if (!slot) {
+		struct val *pair = rec_pairs(r) + 2 * r->n_pairs++;
+		pair[0] = val_of(VAL_NAME, c->name_id, 0);
+		slot = &pair[1];
+	}
+	*slot = v;
+}
+
+/* ---- expressions ---- */
+
+int op_exprs_init(struct op_exprs *x, const struct op_env *env, struct err *e)
+{
+	unsigned n = env->in->n_fields + column_n_meta;
+	x->names = env->names;
+	x->source_names = env->source_names;
+	x->scope = mem_alloc(n * sizeof(*x->scope));
+	if (!x->scope)
+		return err_set(e, -ENOMEM, "no memory for the columns of %s", env->name);
+	for (unsigned i = 0; i < n; i++) {
+		const struct op_field *f = i < env->in->n_fields
+						   ? &env->in->fields[i]
+						   : &column_meta[i - env->in->n_fields];
+		x->scope[i] = (struct expr_column){f->name, f->type};
+	}
+	struct expr_scope scope = {.columns = x->scope, .n_columns = n, .open = env->in->open};
+	return expr_set_create(&scope, &x->set, e);
+}
+
+void op_exprs_fini(struct op_exprs *x)
+{
+	expr_set_destroy(x->set);
+	mem_free(x->scope);
+}
+
+int op_exprs_add(struct op_exprs *x, const struct op_env *env, const char *key, const char *text,
+		 struct err *e)
+{
+	struct expr_place at = {0};
+	int rc = expr_set_add(x->set, slice_str(text), &at, e);
+	return rc < 0 ? env->wrong(env->arg, key, at.off, rc, e) : rc;
+}
+
+int op_exprs_add_list(struct op_exprs *x, const struct op_env *env, const char *key,
+		      const char *text, const struct expr_item **ret_items, unsigned *ret_n,
+		      struct err *e)
+{
+	struct expr_place at = {0};
+	int rc = expr_set_add_list(x->set, slice_str(text), ret_items, ret_n, &at, e);
+	return rc < 0 ? env->wrong(env->arg, key, at.off, rc, e) : rc;
+}
+
+int op_exprs_add_condition(struct op_exprs *x, const struct op_env *env, const char *key,
+			   const char *text, struct err *e)
+{
+	int rc = op_exprs_add(x, env, key, text, e);
+	if (rc < 0)
+		return rc;
+	enum sql_type t = expr_set_type(x->set, (unsigned)rc);
+	if (t == SQL_BOOL)
+		return rc;
+	err_set(e, -EINVAL, "this is of type %s; expected a condition, of type boolean",
+		sql_type_name(t));
+	return env->wrong(env->arg, key, 0, -EINVAL, e);
+}
+
+int op_exprs_finish(struct op_exprs *x, struct err *e)
+{
+	return expr_set_finish(x->set, e);
+}
+
+int op_exprs_create(const struct op_exprs *x, struct op_exprs_state *s, struct err *e)
+{
+	const struct expr_column *inputs = expr_set_inputs(x->set, &s->n_columns);
+	s->x = x;
+	s->columns = mem_alloc((s->n_columns + 1) * sizeof(*s->columns));
+	if (!s->columns)
+		return err_set(e, -ENOMEM, "no memory for columns");
+	for (unsigned i = 0; i < s->n_columns; i++) {
+		int rc = column_init(&s->columns[i], inputs[i].name, x->names, x->source_names);
+		if (rc < 0)
+			return err_set(e, rc, "no room for the name of column %s", inputs[i].name);
+	}
+	return expr_run_create(x->set, &s->run, e);
+}
+
+void op_exprs_discard(struct op_exprs_state *s)
+{
+	expr_run_destroy(s->run);
+	mem_free(s->columns);
+}
+
+void op_exprs_run(struct op_exprs_state *s, struct batch *b, struct rec *const *recs, unsigned n)
+{
+	for (unsigned i = 0; i < s->n_columns; i++)
+		column_fill(&s->columns[i], b, recs, n, expr_run_input(s->run, i));
+	expr_run_all(s->run, n, &b->arena);
+}
+
+unsigned op_errors_count(const struct vec *v, unsigned n, uint64_t *row)
+{
+	unsigned n_errors = 0;
+	for (unsigned i = 0; i < n; i++)
+		n_errors += v->state[i] >= VEC_ERROR;
+	for (unsigned i = 0; n_errors && i < n; i++)
+		if (v->state[i] >= VEC_ERROR)
+			row[v->state[i] - VEC_ERROR]++;
+	return n_errors;
 }

@@ -9,7 +9,8 @@
 #ifndef SL_GRAPH_OP_PARTS_H
 #define SL_GRAPH_OP_PARTS_H
 
-#include "dataplane/graph/op.h"
+#include "dataplane/graph/column.h"
+#include "dataplane/graph/expr.h"
 
 /* Empty schemas at @n ports. 0 or -ENOMEM. */
 int op_ports_init(struct op_plan *p, unsigned n);
@@ -19,6 +20,10 @@ int op_ports_init(struct op_plan *p, unsigned n);
 int op_schema_copy(struct op_plan *p, unsigned port, const struct op_schema *from);
 int op_schema_set(struct op_plan *p, unsigned port, const struct op_field *fields, unsigned n,
 		  bool open);
+
+/* The fields of @from, but for those that are in @more, then @more. */
+int op_schema_extend(struct op_plan *p, unsigned port, const struct op_schema *from,
+		     const struct op_field *more, unsigned n_more);
 
 /* Gives back the ports; for a plan that is nothing but a struct op_plan also the plan. */
 void op_ports_fini(struct op_plan *p);
@@ -31,5 +36,63 @@ void op_plan_free(struct op_plan *p);
  */
 struct rec *op_rec(struct batch *b, const struct rec *from, const struct schema *schema,
 		   unsigned n_pairs);
+
+/* A copy of @from with room for @n_more pairs behind its own. NULL: the arena is full. */
+struct rec *op_rec_copy(struct batch *b, const struct rec *from, unsigned n_more);
+
+/* Sets the field of @c in a copy with room for it: in its place, or as a new pair. */
+void op_rec_put(struct column *c, const struct batch *b, struct rec *r, struct val v);
+
+/* ---- expressions ---- */
+
+/* The expressions of one node. */
+struct op_exprs {
+	struct expr_set *set;
+	struct expr_column *scope; /* the fields of the node's input, and the columns of column.h */
+	struct names *names;
+	const struct slice *source_names;
+};
+
+struct op_exprs_state {
+	const struct op_exprs *x;
+	struct expr_run *run;
+	struct column *columns; /* one for each input of the set */
+	unsigned n_columns;
+};
+
+/* Init, add what there is, finish. */
+int op_exprs_init(struct op_exprs *x, const struct op_env *env, struct err *e);
+int op_exprs_finish(struct op_exprs *x, struct err *e);
+void op_exprs_fini(struct op_exprs *x);
+
+/* Adds the expression that stands under @key. Returns its number, or an error with its place. */
+int op_exprs_add(struct op_exprs *x, const struct op_env *env, const char *key, const char *text,
+		 struct err *e);
+
+/* Adds all of a SELECT list. */
+int op_exprs_add_list(struct op_exprs *x, const struct op_env *env, const char *key,
+		      const char *text, const struct expr_item **ret_items, unsigned *ret_n,
+		      struct err *e);
+
+/* The same as the first, for one that must be a condition. */
+int op_exprs_add_condition(struct op_exprs *x, const struct op_env *env, const char *key,
+			   const char *text, struct err *e);
+
+int op_exprs_create(const struct op_exprs *x, struct op_exprs_state *s, struct err *e);
+void op_exprs_discard(struct op_exprs_state *s);
+
+/* Runs all of them over @recs; results: expr_run_result(s->run, number). */
+void op_exprs_run(struct op_exprs_state *s, struct batch *b, struct rec *const *recs, unsigned n);
+
+/* The four columns of a ledger for records whose expression ended in an error, in the order of enum
+ * vec_error; @row points to the first of them. Returns how many rows of @v are errors.
+ */
+unsigned op_errors_count(const struct vec *v, unsigned n, uint64_t *row);
+
+#define OP_ERROR_COLS(X)                                                                 \
+	X(LOSS, out_of_range, "an expression gave a value out of the range of its type") \
+	X(LOSS, division_by_zero, "an expression divided by zero")                       \
+	X(LOSS, bad_input, "a value is not of the type that an expression wants")        \
+	X(LOSS, no_room, "the batch had no room for a result")
 
 #endif

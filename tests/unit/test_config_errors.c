@@ -120,20 +120,20 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 
 static const struct bad unknown_keys[] = {
 	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of capture, "
-			     "decode, flow, frame, formats, sources, "
+			     "decode, flow, frame, formats, sources, dimensions, "
 			     "pipeline, sinks, queues, tests, "
 			     "workers, patterns; did you mean \"workers\"?\n"},
 	{"Workers: 2\n" BASE, "x.yaml:1:1: Workers: unknown key; expected one of capture, "
-			      "decode, flow, frame, formats, sources, "
+			      "decode, flow, frame, formats, sources, dimensions, "
 			      "pipeline, sinks, queues, "
 			      "tests, workers, patterns; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE,
 	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of capture, decode, flow, "
-	 "frame, formats, sources, "
+	 "frame, formats, sources, dimensions, "
 	 "pipeline, sinks, queues, tests, workers, patterns\n"},
-	{"dimensions: {}\n"
+	{"spool: {}\n"
 	 "api: {}\n" BASE,
-	 "x.yaml:1:1: dimensions: not in this version of sluice\n"
+	 "x.yaml:1:1: spool: not in this version of sluice\n"
 	 "x.yaml:2:1: api: not in this version of sluice\n"},
 	{"flow: { tcp_ilde: 1h }\n" BASE,
 	 "x.yaml:1:9: flow.tcp_ilde: unknown key; expected one of tcp_idle, "
@@ -261,7 +261,8 @@ static const struct bad bad_sources[] = {
 			 "sources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"},
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
 	 "x.yaml:1:1: sourcez: unknown key; expected one of capture, decode, flow, frame, formats, "
-	 "sources, pipeline, sinks, queues, tests, workers, patterns; did you mean \"sources\"?\n"},
+	 "sources, dimensions, pipeline, sinks, queues, tests, workers, patterns; did you mean "
+	 "\"sources\"?\n"},
 	{"sources: {}\n", "x.yaml:1:10: sources: 0 sources; expected 1 to 16384\n"},
 	{"sources: [a]\n", "x.yaml:1:10: sources: a list does not fit here; expected a map "
 			   "of keys to values\n"},

@@ -1,0 +1,50 @@
+/* column.h - one field of the records of a burst, as a vector.
+ *
+ * In:     records of any schemas; the name and type that are wanted.
+ * Out:    a filled vector (vec.h).
+ * Owns:   nothing; a column remembers where it found its field last.
+ * Runs:   init: main. fill: worker.
+ * Limits: VEC_ROWS_MAX records.
+ */
+#ifndef SL_GRAPH_COLUMN_H
+#define SL_GRAPH_COLUMN_H
+
+#include "dataplane/graph/op.h"
+
+enum column_kind {
+	COLUMN_FIELD,
+	COLUMN_TIME,
+	COLUMN_SOURCE,
+	COLUMN_STREAM,
+	COLUMN_SRC,
+	COLUMN_DST,
+	COLUMN_ERROR
+};
+
+struct column {
+	struct slice name;
+	uint32_t name_id; /* the same name as a key */
+	enum column_kind kind;
+	const struct slice *source_names; /* by rec->source */
+	const struct schema *schema;      /* where the field was looked for last */
+	int fixed;                        /* its index there, or -1 */
+	unsigned pair; /* of the last record: the next one likely has it there too */
+};
+
+/* Fields that every record has, whatever its schema: _time, _source, _stream, _src, _dst, _error.
+ */
+extern const struct op_field column_meta[];
+extern const unsigned column_n_meta;
+
+/* 0, -ENOMEM or -ENOSPC. @name is borrowed, and so are the names of sources, by rec->source. */
+int column_init(struct column *c, const char *name, struct names *names,
+		const struct slice *source_names);
+
+/* Row i of @v is the field of recs[i]; absent ones are NULL. */
+void column_fill(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
+		 struct vec *v);
+
+/* Where one record has the field, meta fields aside; NULL when it does not. */
+struct val *column_slot(struct column *c, const struct batch *b, struct rec *r);
+
+#endif

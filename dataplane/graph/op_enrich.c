@@ -1,0 +1,341 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/base/mem.h"
+#include "dataplane/dim/dim.h"
+#include "dataplane/graph/op_parts.h"
+
+#define ENRICH_COLS(X)                                                                  \
+	X(IN, records_in, "records of the inputs")                                      \
+	X(OUT, records_out, "records with the fields of the dimension")                 \
+	X(POLICY, dropped, "records whose key is not in the dimension (missing: drop)") \
+	X(LOSS, missing, "records whose key is not in the dimension (missing: lose)")   \
+	OP_ERROR_COLS(X)                                                                \
+	X(INFO, hits, "keys that the dimension has")                                    \
+	X(INFO, misses, "keys that it does not have")                                   \
+	X(INFO, no_key, "records without a key, which count as misses")
+#define ENRICH_COL(kind, name, help) ENRICH_##name,
+enum { ENRICH_COLS(ENRICH_COL) ENRICH_N_COLS };
+LEDGER_DEFINE(enrich, "enrich", "records", ENRICH_COLS);
+
+enum missing { MISSING_NULL, MISSING_DROP, MISSING_LOSE };
+static const char *const missings[] = {"null", "drop", "lose", NULL};
+
+struct enrich_conf {
+	const char *dimension, *key, *prefix;
+	struct opt_strings fields;
+	int missing; /* enum missing */
+};
+
+static const struct opt enrich_opts[] = {
+	{.name = "dimension",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct enrich_conf, dimension),
+	 .required = true,
+	 .live = true,
+	 .help = "The dimension whose fields the record gets."},
+	{.name = "key",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct enrich_conf, key),
+	 .required = true,
+	 .live = true,
+	 .help = "An expression (docs/expressions.md) of text or a whole number: the key of the "
+		 "row."},
+	{.name = "fields",
+	 .type = OPT_STRINGS,
+	 .off = offsetof(struct enrich_conf, fields),
+	 .def = "[]",
+	 .live = true,
+	 .help = "The fields that are taken. None named: all of them."},
+	{.name = "prefix",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct enrich_conf, prefix),
+	 .def = "\"\"",
+	 .live = true,
+	 .help = "Text in front of their names in the record."},
+	{.name = "missing",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct enrich_conf, missing),
+	 .choices = missings,
+	 .def = "\"null\"",
+	 .live = true,
+	 .help = "A key that the dimension does not have: the fields are null, or the record is "
+		 "left "
+		 "out on purpose (drop), or it is left out and counts as lost (lose)."},
+	OPT_END,
+};
+
+struct enrich_plan {
+	struct op_plan base;
+	struct op_exprs x;
+	unsigned key;
+	struct dim *dim;
+	int missing;
+	unsigned n_dim_fields; /* of its rows */
+	unsigned n_fields;     /* of these, taken */
+	unsigned *from;        /* index in the row, by field taken */
+	struct column *columns;
+	char **names; /* with the prefix */
+};
+
+struct enrich {
+	struct op_exprs_state x;
+	struct column *columns;
+	int reader;
+	struct slice keys[BATCH_RECS_MAX];
+	const struct dim_row *rows[BATCH_RECS_MAX];
+	struct rec *out[BATCH_RECS_MAX];
+};
+
+static void enrich_destroy(struct op_plan *p)
+{
+	struct enrich_plan *r = (struct enrich_plan *)p;
+	if (!r)
+		return;
+	for (unsigned i = 0; r->names && i < r->n_fields; i++)
+		mem_free(r->names[i]);
+	mem_free(r->names);
+	mem_free(r->from);
+	mem_free(r->columns);
+	op_exprs_fini(&r->x);
+	op_plan_free(p);
+}
+
+/* ---- building ---- */
+
+static enum sql_type sql_type_of(const struct type *t)
+{
+	static const enum sql_type types[] = {[TYPE_STRING] = SQL_TEXT,
+					      [TYPE_INT] = SQL_INT8,
+					      [TYPE_FLOAT] = SQL_FLOAT8,
+					      [TYPE_BOOL] = SQL_BOOL,
+					      [TYPE_TIME] = SQL_TIMESTAMPTZ};
+	return types[t->kind];
+}
+
+static int find_field(const struct dim_spec *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_fields; i++)
+		if (strcmp(s->fields[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static char *join(const char *prefix, const char *name)
+{
+	size_t a = strlen(prefix), b = strlen(name);
+	char *s = mem_alloc(a + b + 1);
+	if (s) {
+		memcpy(s, prefix, a);
+		memcpy(s + a, name, b);
+	}
+	return s;
+}
+
+static int take_fields(struct enrich_plan *r, const struct enrich_conf *c, const struct op_env *env,
+		       struct err *e)
+{
+	const struct dim_spec *s = dim_spec_of(r->dim);
+	unsigned n = c->fields.n ? (unsigned)c->fields.n : s->n_fields;
+	r->n_dim_fields = s->n_fields;
+	r->from = mem_alloc(n * sizeof(*r->from));
+	r->names = mem_alloc(n * sizeof(*r->names));
+	r->columns = mem_alloc(n * sizeof(*r->columns));
+	if (!r->from || !r->names || !r->columns)
+		return err_set(e, -ENOMEM, "no memory for %s", env->name);
+	for (unsigned i = 0; i < n; i++) {
+		int at = c->fields.n ? find_field(s, c->fields.items[i]) : (int)i;
+		if (at < 0) {
+			int rc = err_set(e, -EINVAL, "dimension %s has no field \"%s\"", s->name,
+					 c->fields.items[i]);
+			return env->wrong(env->arg, "fields", 0, rc, e);
+		}
+		r->from[i] = (unsigned)at;
+		r->names[i] = join(c->prefix, s->fields[at].name);
+		r->n_fields++;
+		int rc = r->names[i] ? column_init(&r->columns[i], r->names[i], env->names,
+						   env->source_names)
+				     : -ENOMEM;
+		if (rc < 0)
+			return err_set(e, rc, "no memory for the fields of %s", env->name);
+	}
+	return 0;
+}
+
+static int add_key(struct enrich_plan *r, const struct enrich_conf *c, const struct op_env *env,
+		   struct err *e)
+{
+	int rc = op_exprs_add(&r->x, env, "key", c->key, e);
+	if (rc < 0)
+		return rc;
+	r->key = (unsigned)rc;
+	enum sql_type t = expr_set_type(r->x.set, r->key);
+	if (t == SQL_TEXT || t == SQL_INT2 || t == SQL_INT4 || t == SQL_INT8)
+		return op_exprs_finish(&r->x, e);
+	err_set(e, -EINVAL, "a key of type %s; expected text or a whole number", sql_type_name(t));
+	return env->wrong(env->arg, "key", 0, -EINVAL, e);
+}
+
+static int make_schema(struct enrich_plan *r, const struct op_env *env, struct err *e)
+{
+	const struct dim_spec *s = dim_spec_of(r->dim);
+	int rc = op_ports_init(&r->base, 1);
+	struct op_field *more = mem_alloc(r->n_fields * sizeof(*more));
+	for (unsigned i = 0; more && i < r->n_fields; i++)
+		more[i] = (struct op_field){r->names[i], sql_type_of(&s->fields[r->from[i]].type)};
+	if (rc == 0)
+		rc = more ? op_schema_extend(&r->base, 0, env->in, more, r->n_fields) : -ENOMEM;
+	mem_free(more);
+	return rc < 0 ? err_set(e, rc, "no memory for %s", env->name) : 0;
+}
+
+static int enrich_build(const void *conf, const struct op_env *env, struct op_plan **ret_p,
+			struct err *e)
+{
+	const struct enrich_conf *c = conf;
+	struct enrich_plan *r = mem_alloc(sizeof(*r));
+	if (!r)
+		return err_set(e, -ENOMEM, "no memory for %s", env->name);
+	int rc = 0;
+	r->missing = c->missing;
+	r->dim = env->dim(env->arg, c->dimension);
+	if (!r->dim) {
+		rc = err_set(e, -EINVAL, "no dimension is named \"%s\"", c->dimension);
+		env->wrong(env->arg, "dimension", 0, rc, e);
+	}
+	if (rc == 0)
+		rc = take_fields(r, c, env, e);
+	if (rc == 0)
+		rc = op_exprs_init(&r->x, env, e);
+	if (rc == 0)
+		rc = add_key(r, c, env, e);
+	if (rc == 0)
+		rc = make_schema(r, env, e);
+	if (rc < 0) {
+		enrich_destroy(&r->base);
+		return rc;
+	}
+	*ret_p = &r->base;
+	return 0;
+}
+
+/* ---- a worker's ---- */
+
+static void enrich_discard(void *state)
+{
+	struct enrich *s = state;
+	op_exprs_discard(&s->x);
+	mem_free(s->columns);
+	mem_free(s);
+}
+
+static int enrich_create(const struct op_plan *p, void **ret_state, struct err *e)
+{
+	const struct enrich_plan *r = (const struct enrich_plan *)p;
+	struct enrich *s = mem_alloc(sizeof(*s));
+	if (!s)
+		return err_set(e, -ENOMEM, "no memory for an enrichment");
+	s->columns = mem_alloc(r->n_fields * sizeof(*s->columns));
+	int rc = s->columns ? op_exprs_create(&r->x, &s->x, e)
+			    : err_set(e, -ENOMEM, "no memory for an enrichment");
+	if (rc == 0 && (s->reader = dim_join(r->dim)) < 0)
+		rc = err_set(e, s->reader, "more than %d nodes and workers read dimension %s",
+			     READERS_MAX, dim_spec_of(r->dim)->name);
+	if (rc < 0) {
+		enrich_discard(s);
+		return rc;
+	}
+	memcpy(s->columns, r->columns, r->n_fields * sizeof(*s->columns));
+	*ret_state = s;
+	return 0;
+}
+
+/* The keys as text; no bytes where there is none. */
+static void spell_keys(struct enrich *s, const struct vec *v, unsigned n, struct arena *a)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char text[24];
+		s->keys[i] = (struct slice){0};
+		if (v->state[i] != VEC_VALUE)
+			continue;
+		if (v->type == SQL_TEXT) {
+			s->keys[i] = v->s[i];
+			continue;
+		}
+		size_t len = (size_t)snprintf(text, sizeof(text), "%" PRId64, v->i[i]);
+		uint32_t off = arena_copy(a, text, len);
+		if (off)
+			s->keys[i] = arena_slice(a, off, len);
+	}
+}
+
+/* The values of @row, or nulls, as fields of a copy of @from. NULL: no room. */
+static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struct batch *b,
+			    const struct rec *from, const struct dim_row *row)
+{
+	struct rec *r = op_rec_copy(b, from, p->n_fields);
+	uint32_t base = 0;
+	if (r && row) {
+		uint32_t copy = arena_copy(&b->arena, row, row->bytes);
+		if (!copy)
+			return NULL;
+		base = copy;
+	}
+	for (unsigned k = 0; r && k < p->n_fields; k++) {
+		struct val v = val_of(VAL_NULL, 0, 0);
+		if (row) {
+			v = row->vals[p->from[k]];
+			v.off += base;
+		}
+		op_rec_put(&s->columns[k], b, r, v);
+	}
+	return r;
+}
+
+static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x,
+		       struct rec *const *recs, unsigned n)
+{
+	const struct enrich_plan *p = (const struct enrich_plan *)plan;
+	struct enrich *s = state;
+	struct batch *b = op_batch(x);
+	uint64_t *row = op_row(x);
+	unsigned n_out = 0;
+	op_exprs_run(&s->x, b, recs, n);
+	const struct vec *v = expr_run_result(s->x.run, p->key);
+	spell_keys(s, v, n, &b->arena);
+	row[ENRICH_records_in] += n;
+	op_errors_count(v, n, &row[ENRICH_out_of_range]);
+	const struct dim_table *t = dim_enter(p->dim, s->reader);
+	dim_table_find(t, s->keys, n, s->rows);
+	for (unsigned i = 0; i < n; i++) {
+		bool hit = s->rows[i] != NULL;
+		if (v->state[i] >= VEC_ERROR)
+			continue;
+		row[hit ? ENRICH_hits : ENRICH_misses]++;
+		row[ENRICH_no_key] += !s->keys[i].ptr;
+		if (!hit && p->missing != MISSING_NULL) {
+			row[p->missing == MISSING_DROP ? ENRICH_dropped : ENRICH_missing]++;
+			continue;
+		}
+		s->out[n_out] = enriched(p, s, b, recs[i], s->rows[i]);
+		row[ENRICH_no_room] += !s->out[n_out];
+		n_out += s->out[n_out] != NULL;
+	}
+	dim_leave(p->dim, s->reader);
+	row[ENRICH_records_out] += n_out;
+	op_emit(x, 0, s->out, n_out);
+}
+
+const struct op op_enrich = {
+	.name = "enrich",
+	.summary = "Records with the fields of a dimension",
+	.opts = enrich_opts,
+	.conf_size = sizeof(struct enrich_conf),
+	.ledger = &enrich_ledger,
+	.build = enrich_build,
+	.destroy = enrich_destroy,
+	.create = enrich_create,
+	.discard = enrich_discard,
+	.run = enrich_run,
+};
