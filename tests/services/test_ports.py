@@ -136,9 +136,14 @@ class Lab:
         port.records(n)
         run = port.end()
         self.checks.healthy(run, device)
-        self.checks.equal(run.status, 0, f"{device}: exit status {run.err[-300:]}")
-        got = sorted(int(r["message"]) for r in run.records)
-        self.checks.equal(got, list(range(n)), f"{device}: the messages")
+        # On a machine that is busy with other things the sink may be late: then it is said, message by message.
+        lost = run.count("queue", "lab/syslog", "shed") + run.count("port", "", "missed")
+        if lost:
+            print(f"{device}: the machine was too slow for {lost} of {n} messages, and the ledger says so")
+        self.checks.equal(run.status, 1 if lost else 0, f"{device}: exit status {run.err[-300:]}")
+        got = [int(r["message"]) for r in run.records]
+        self.checks.check(len(got) + lost == n and lost <= n // 10 and set(got) <= set(range(n)) and
+                          len(set(got)) == len(got), f"{device}: {len(got)} of {n} messages, {lost} lost")
         self.checks.check(f"sluiced: port {device}: driver net_" in run.err and "time stamps by the host" in run.err,
                           f"{device}: the start message: {run.err[:400]}")
         return run
