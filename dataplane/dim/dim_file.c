@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,6 +55,8 @@ struct reading {
 	unsigned n_fields;
 	const char *key;
 	struct slice *values; /* by field */
+	uint8_t *spelled;     /* JSON of the row at hand: DIM_ROW_BYTES_MAX */
+	size_t n_spelled;
 };
 
 /* ---- csv ---- */
@@ -175,16 +176,24 @@ static int load_csv(struct reading *r, uint8_t sep, struct err *e)
 
 /* ---- ndjson ---- */
 
-/* The text of a value; what is not text itself is spelled into memory of malloc, *ret_made. */
-static struct slice json_text(const json_t *v, char **ret_made)
+/* The text of a value; what is no text itself is spelled behind what r->spelled has. Empty with
+ * *io_rc set when it has no room.
+ */
+static struct slice json_text(struct reading *r, const json_t *v, int *io_rc)
 {
-	*ret_made = NULL;
 	if (!v || json_is_null(v))
 		return (struct slice){0};
 	if (json_is_string(v))
 		return slice_of(json_string_value(v), json_string_length(v));
-	*ret_made = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-	return slice_str(*ret_made);
+	char *to = (char *)r->spelled + r->n_spelled;
+	size_t left = DIM_ROW_BYTES_MAX - r->n_spelled;
+	size_t len = json_dumpb(v, to, left, JSON_ENCODE_ANY | JSON_COMPACT);
+	if (len == 0 || len > left) {
+		*io_rc = -EMSGSIZE;
+		return (struct slice){0};
+	}
+	r->n_spelled += len;
+	return slice_of(to, len);
 }
 
 static int json_row(struct reading *r, const char *line, size_t len, struct err *e)
@@ -193,31 +202,29 @@ static int json_row(struct reading *r, const char *line, size_t len, struct err 
 	json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, &at);
 	if (!o)
 		return err_set(e, -EINVAL, "%s:%u:%d: %s", r->path, r->line, at.column, at.text);
-	char **made = calloc(r->n_fields + 1, sizeof(*made));
-	int rc = made ? 0 : err_set(e, -ENOMEM, "out of memory");
-	struct slice key = {0};
-	if (rc == 0 && !json_is_object(o))
+	int rc = 0;
+	r->n_spelled = 0;
+	if (!json_is_object(o))
 		rc = err_set(e, -EINVAL, "%s:%u: expected a JSON object", r->path, r->line);
-	if (rc == 0)
-		key = json_text(json_object_get(o, r->key), &made[r->n_fields]);
-	if (rc == 0 && !key.ptr)
+	struct slice key = json_text(r, json_object_get(o, r->key), &rc);
+	for (unsigned i = 0; i < r->n_fields; i++)
+		r->values[i] = json_text(r, json_object_get(o, r->fields[i].name), &rc);
+	if (rc == -EMSGSIZE)
+		err_set(e, rc, "%s:%u: the values of a row are longer than %u bytes", r->path,
+			r->line, DIM_ROW_BYTES_MAX);
+	else if (rc == 0 && !key.ptr)
 		rc = err_set(e, -EINVAL, "%s:%u: no %s, which is the key", r->path, r->line,
 			     r->key);
-	if (rc == 0) {
-		for (unsigned i = 0; i < r->n_fields; i++)
-			r->values[i] = json_text(json_object_get(o, r->fields[i].name), &made[i]);
+	if (rc == 0)
 		dim_load_row(r->load, key, r->values);
-	}
-	for (unsigned i = 0; made && i <= r->n_fields; i++)
-		free(made[i]);
-	free(made);
 	json_decref(o);
 	return rc;
 }
 
 static int load_ndjson(struct reading *r, struct err *e)
 {
-	int rc = 0;
+	r->spelled = mem_map(DIM_ROW_BYTES_MAX);
+	int rc = r->spelled ? 0 : err_set(e, -ENOMEM, "out of memory");
 	for (; rc == 0 && r->at < r->len; r->line++) {
 		const char *line = (const char *)r->text + r->at;
 		const char *end = memchr(line, '\n', r->len - r->at);
@@ -226,6 +233,8 @@ static int load_ndjson(struct reading *r, struct err *e)
 		if (len)
 			rc = json_row(r, line, len, e);
 	}
+	if (r->spelled)
+		mem_unmap(r->spelled, DIM_ROW_BYTES_MAX);
 	return rc;
 }
 
