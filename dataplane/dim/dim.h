@@ -3,8 +3,8 @@
  * In:     a place that has all rows: a kind (dim_file.c, ...), with its options.
  * Out:    a table (dim_table.h) for the workers, exchanged while they read.
  * Owns:   the table, and the one that takes its place.
- * Runs:   create, load, destroy: main, or the thread that keeps dimensions. enter, find, leave:
- * workers. Limits: keys_max, bytes_max of each; READERS_MAX workers.
+ * Runs:   create, load, destroy: main, or who keeps dimensions. enter, leave: workers.
+ * Limits: keys_max, bytes_max of each; READERS_MAX workers.
  */
 #ifndef SL_DIM_DIM_H
 #define SL_DIM_DIM_H
