@@ -248,7 +248,7 @@ enum mysql_fault mysql_table_parse(const struct mysql_event *ev, const struct my
 	t->name = block_copy(&b, head.name);
 	fault = columns_read(t, types, meta, f->mariadb);
 	if (!fault)
-		fault = table_meta_read(t, wire_take(&w, wire_left(&w)), c, &b);
+		fault = table_meta_read(t, wire_take(&w, wire_left(&w)), f->mariadb, c, &b);
 	if (!fault && defs)
 		fault = table_meta_defs(t, defs, n_defs, &b);
 	if (!fault)

@@ -25,9 +25,12 @@ enum meta_field {
 	META_N_FIELDS
 };
 
+/* YEAR has a bit too: MySQL leaves it 0, MariaDB sets it. */
 static bool is_numeric(const struct mysql_column *c)
 {
 	switch (c->type) {
+	case MYSQL_T_DECIMAL:
+	case MYSQL_T_YEAR:
 	case MYSQL_T_TINY:
 	case MYSQL_T_SHORT:
 	case MYSQL_T_INT24:
@@ -63,6 +66,12 @@ static bool is_text(const struct mysql_column *c)
 static bool is_labelled(const struct mysql_column *c)
 {
 	return c->type == MYSQL_T_ENUM || c->type == MYSQL_T_SET;
+}
+
+/* MariaDB lists a character set for columns of geometry too. */
+static bool is_text_of_mariadb(const struct mysql_column *c)
+{
+	return is_text(c) || c->type == MYSQL_T_GEOMETRY;
 }
 
 typedef bool (*column_filter)(const struct mysql_column *);
@@ -237,17 +246,18 @@ static bool fields_split(struct slice meta, struct slice *fields)
 }
 
 /* Character sets before labels, whatever their order in the event. */
-enum mysql_fault table_meta_read(struct mysql_table *t, struct slice meta,
+enum mysql_fault table_meta_read(struct mysql_table *t, struct slice meta, bool mariadb,
 				 const struct mysql_charsets *c, struct block *b)
 {
+	column_filter text = mariadb ? is_text_of_mariadb : is_text;
 	struct slice f[META_N_FIELDS] = {0};
 	bool good = fields_split(meta, f);
 	if (good && f[META_SIGNEDNESS].len)
 		read_signedness(t, f[META_SIGNEDNESS]);
 	if (good && f[META_DEFAULT_CHARSET].len)
-		good = read_default_charset(t, f[META_DEFAULT_CHARSET], is_text);
+		good = read_default_charset(t, f[META_DEFAULT_CHARSET], text);
 	if (good && f[META_COLUMN_CHARSET].len)
-		good = read_column_charset(t, f[META_COLUMN_CHARSET], is_text);
+		good = read_column_charset(t, f[META_COLUMN_CHARSET], text);
 	if (good && f[META_LABEL_DEFAULT_CHARSET].len)
 		good = read_default_charset(t, f[META_LABEL_DEFAULT_CHARSET], is_labelled);
 	if (good && f[META_LABEL_COLUMN_CHARSET].len)

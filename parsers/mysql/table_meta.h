@@ -12,7 +12,8 @@
 #include "parsers/mysql/block.h"
 #include "parsers/mysql/table.h"
 
-enum mysql_fault table_meta_read(struct mysql_table *t, struct slice meta,
+/* @mariadb: which columns have a place in the lists of character sets differs. */
+enum mysql_fault table_meta_read(struct mysql_table *t, struct slice meta, bool mariadb,
 				 const struct mysql_charsets *c, struct block *b);
 
 /* Fills what the metadata left open. COLUMNS, COLUMN_TYPE: the schema is of another table. */

@@ -64,12 +64,32 @@ static void strings_carry_their_real_type_and_lengths_above_255(void **state)
 /* osheroff#29, shyiko#104, go-mysql#768: the table map can carry the sign. */
 static void signs_are_those_of_the_numeric_columns_only(void **state)
 {
-	rig_table(rig, "03 0f 03 0d f6 08", "0a00 0502", "01 01 50");
+	rig_table(rig, "03 0f 03 0d f6 08", "0a00 0502", "01 01 68");
 	assert_true(rig->table->typed);
 	assert_false(rig->table->columns[0].is_unsigned);
 	assert_true(rig->table->columns[2].is_unsigned);
 	assert_false(rig->table->columns[4].is_unsigned);
 	assert_true(rig->table->columns[5].is_unsigned);
+}
+
+/* go-mysql#1118: left 0 by MySQL, set by MariaDB. */
+static void a_year_has_a_sign_too(void **state)
+{
+	rig_table(rig, "03 0d 01 01", "", "01 01 50"); /* int, year unsigned, tiny, tiny unsigned */
+	assert_false(rig->table->columns[0].is_unsigned);
+	assert_false(rig->table->columns[2].is_unsigned);
+	assert_true(rig->table->columns[3].is_unsigned);
+}
+
+static void geometry_has_a_character_set_in_the_lists_of_mariadb_only(void **state)
+{
+	/* geometry, varchar gbk: MariaDB lists binary for the first */
+	rig->format.mariadb = true;
+	rig_table(rig, "ff 0f", "04 0a00", "03 02 3f 1c");
+	assert_int_equal(rig->table->columns[1].charset, MYSQL_CS_GBK);
+	rig->format.mariadb = false;
+	rig_table(rig, "ff 0f", "04 0a00", "03 01 1c");
+	assert_int_equal(rig->table->columns[1].charset, MYSQL_CS_GBK);
 }
 
 static void character_sets_come_as_a_default_with_exceptions_or_as_a_list(void **state)
@@ -242,6 +262,8 @@ int main(void)
 		cmocka_unit_test(columns_have_their_widths_by_type_and_metadata),
 		cmocka_unit_test(strings_carry_their_real_type_and_lengths_above_255),
 		cmocka_unit_test(signs_are_those_of_the_numeric_columns_only),
+		cmocka_unit_test(a_year_has_a_sign_too),
+		cmocka_unit_test(geometry_has_a_character_set_in_the_lists_of_mariadb_only),
 		cmocka_unit_test(character_sets_come_as_a_default_with_exceptions_or_as_a_list),
 		cmocka_unit_test(names_labels_keys_and_visibility_come_with_full_metadata),
 		cmocka_unit_test(keys_of_prefixes_and_unknown_metadata_are_passed_over),
