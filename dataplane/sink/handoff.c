@@ -14,10 +14,11 @@ LEDGER_DEFINE(handoff, "queue", "records", HANDOFF_COLS);
 
 /* What one worker holds of one queue. */
 struct lane {
-	struct rte_ring *full; /* worker to sink thread */
-	struct rte_ring *free; /* and back */
+	struct rte_ring *full;  /* worker to sink thread */
+	struct rte_ring *free;  /* and back */
+	struct rte_ring *spare; /* those of them that are not used while others are free; or NULL */
 	struct out_batch *open;
-	struct out_batch batches[HANDOFF_BATCHES];
+	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_SPARES];
 	uint64_t row[HANDOFF_N_COLS];
 };
 
@@ -31,25 +32,36 @@ struct handoff {
 	struct lane *lanes; /* worker * n_queues + queue */
 };
 
-static int lane_init(struct lane *l, unsigned worker, unsigned queue, size_t cap, struct err *e)
+static struct rte_ring *ring_create(const char *what, unsigned worker, unsigned queue, unsigned n,
+				    struct err *e)
 {
 	char name[RTE_RING_NAMESIZE];
-	unsigned flags = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
-	snprintf(name, sizeof(name), "full_%u_%u", worker, queue);
-	l->full = rte_ring_create(name, HANDOFF_BATCHES, SOCKET_ID_ANY, flags);
-	snprintf(name, sizeof(name), "free_%u_%u", worker, queue);
-	l->free = rte_ring_create(name, HANDOFF_BATCHES, SOCKET_ID_ANY, flags);
-	if (!l->full || !l->free)
-		return err_set(e, -ENOMEM, "cannot create ring %s: %s", name,
-			       rte_strerror(rte_errno));
-	for (unsigned i = 0; i < HANDOFF_BATCHES; i++) {
+	snprintf(name, sizeof(name), "%s_%u_%u", what, worker, queue);
+	struct rte_ring *r = rte_ring_create(name, n, SOCKET_ID_ANY,
+					     RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+	if (!r)
+		err_set(e, -ENOMEM, "cannot create ring %s: %s", name, rte_strerror(rte_errno));
+	return r;
+}
+
+static int lane_init(struct lane *l, unsigned worker, unsigned queue, const struct handoff *h,
+		     struct err *e)
+{
+	unsigned n = HANDOFF_BATCHES + (h->wait ? 0 : HANDOFF_SPARES);
+	l->full = ring_create("full", worker, queue, n, e);
+	l->free = ring_create("free", worker, queue, HANDOFF_BATCHES, e);
+	if (!h->wait)
+		l->spare = ring_create("spare", worker, queue, HANDOFF_SPARES, e);
+	if (!l->full || !l->free || (!l->spare && !h->wait))
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++) {
 		struct out_batch *b = &l->batches[i];
-		if (out_batch_init(b, cap) < 0)
+		if (out_batch_init(b, h->batch_cap) < 0)
 			return err_set(e, -ENOMEM, "no address space for batches of %zu bytes",
-				       cap);
+				       h->batch_cap);
 		b->queue = (uint16_t)queue;
 		b->worker = (uint16_t)worker;
-		rte_ring_enqueue(l->free, b);
+		rte_ring_enqueue(i < HANDOFF_BATCHES ? l->free : l->spare, b);
 	}
 	return 0;
 }
@@ -74,7 +86,7 @@ int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_o
 		goto fail;
 	memcpy(h->sink_of_queue, sink_of_queue, n_queues * sizeof(*sink_of_queue));
 	for (unsigned i = 0; i < n_workers * n_queues; i++) {
-		rc = lane_init(&h->lanes[i], i / n_queues, i % n_queues, batch_cap, e);
+		rc = lane_init(&h->lanes[i], i / n_queues, i % n_queues, h, e);
 		if (rc < 0)
 			goto fail;
 	}
@@ -93,7 +105,8 @@ void handoff_destroy(struct handoff *h)
 		struct lane *l = &h->lanes[i];
 		rte_ring_free(l->full);
 		rte_ring_free(l->free);
-		for (unsigned k = 0; k < HANDOFF_BATCHES; k++)
+		rte_ring_free(l->spare);
+		for (unsigned k = 0; k < HANDOFF_BATCHES + HANDOFF_SPARES; k++)
 			out_batch_fini(&l->batches[k]);
 	}
 	mem_free(h->lanes);
@@ -123,7 +136,7 @@ static struct out_batch *free_batch(struct handoff *h, struct lane *l)
 	if (rte_ring_dequeue(l->free, &b) == 0)
 		return b;
 	if (!h->wait)
-		return NULL;
+		return rte_ring_dequeue(l->spare, &b) == 0 ? b : NULL;
 	l->row[HANDOFF_waits]++;
 	while (rte_ring_dequeue(l->free, &b) != 0) {
 		if (atomic_load_explicit(&h->stop_waiting, memory_order_relaxed))
@@ -215,7 +228,8 @@ struct out_batch *handoff_take(struct handoff *h, unsigned sink)
 
 void handoff_give_back(struct handoff *h, struct out_batch *b)
 {
-	rte_ring_enqueue(lane_of(h, b->worker, b->queue)->free, b);
+	struct lane *l = lane_of(h, b->worker, b->queue);
+	rte_ring_enqueue(b < l->batches + HANDOFF_BATCHES ? l->free : l->spare, b);
 }
 
 const uint64_t *handoff_row(const struct handoff *h, unsigned worker, unsigned queue)

@@ -4,7 +4,8 @@
  * Out:    whole batches, to the sink thread of that queue.
  * Owns:   the batches; each worker has its own for each queue, and gets them back by ring.
  * Runs:   room, commit, flush: the worker. take, give_back: the sink's thread. The others: main.
- * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one, a live port sheds.
+ * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one; a live port has
+ *         HANDOFF_SPARES more, then sheds.
  */
 #ifndef SL_SINK_HANDOFF_H
 #define SL_SINK_HANDOFF_H
@@ -12,8 +13,12 @@
 #include "dataplane/base/ledger.h"
 #include "dataplane/sink/sink.h"
 
-/* One being filled, one being written, and six for a sink that is late by a moment. */
+/* One being filled, one being written, and six for a sink that is late by a moment: no more, so
+ * that they stay in the cache. A live port cannot wait: for it there are spare ones, used only when
+ * the others are out, for a sink whose thread does not get a core for a while.
+ */
 #define HANDOFF_BATCHES 8
+#define HANDOFF_SPARES  120
 
 struct handoff;
 

@@ -88,17 +88,36 @@ static void a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit(void 
 static void a_live_worker_sheds_when_the_sink_gives_nothing_back(void **state)
 {
 	struct handoff *h = make(1, false);
-	for (unsigned i = 0; i < HANDOFF_BATCHES; i++)
+	for (unsigned i = 0; i < HANDOFF_BATCHES + HANDOFF_SPARES; i++)
 		assert_true(put(h, 0, 1, OUT_BATCH_BYTES, 1));
 	assert_false(put(h, 0, 1, 10, 1));
 	assert_true(put(h, 0, 0, 10, 1)); /* the other queues are not touched by it */
 	const uint64_t *row = handoff_row(h, 0, 1);
-	assert_int_equal(row[HANDOFF_records_in], HANDOFF_BATCHES + 1);
-	assert_int_equal(row[HANDOFF_records_out], HANDOFF_BATCHES);
+	assert_int_equal(row[HANDOFF_records_in], HANDOFF_BATCHES + HANDOFF_SPARES + 1);
+	assert_int_equal(row[HANDOFF_records_out], HANDOFF_BATCHES + HANDOFF_SPARES);
 	assert_int_equal(row[HANDOFF_shed], 1);
 	assert_balanced(h, 0, 1);
 	handoff_give_back(h, handoff_take(h, 1));
 	assert_true(put(h, 0, 1, 10, 1));
+	handoff_destroy(h);
+}
+
+static void spare_batches_are_used_only_while_the_others_are_out(void **state)
+{
+	struct handoff *h = make(1, false);
+	struct out_batch *out[HANDOFF_BATCHES + 1];
+	for (unsigned i = 0; i < HANDOFF_BATCHES + 1; i++) {
+		assert_true(put(h, 0, 0, OUT_BATCH_BYTES, 1));
+		out[i] = handoff_take(h, 0);
+	}
+	for (unsigned i = 0; i < HANDOFF_BATCHES + 1; i++)
+		handoff_give_back(h, out[i]);
+	for (unsigned i = 0; i < 3 * HANDOFF_BATCHES; i++) {
+		assert_true(put(h, 0, 0, OUT_BATCH_BYTES, 1));
+		struct out_batch *b = handoff_take(h, 0);
+		assert_ptr_not_equal(b, out[HANDOFF_BATCHES]);
+		handoff_give_back(h, b);
+	}
 	handoff_destroy(h);
 }
 
@@ -150,6 +169,7 @@ int main(void)
 		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
 		cmocka_unit_test(a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit),
 		cmocka_unit_test(a_live_worker_sheds_when_the_sink_gives_nothing_back),
+		cmocka_unit_test(spare_batches_are_used_only_while_the_others_are_out),
 		cmocka_unit_test(a_replay_that_waits_gives_up_when_it_is_told_to),
 		cmocka_unit_test(a_record_larger_than_a_batch_is_lost_and_counted),
 		cmocka_unit_test(a_sink_takes_from_all_workers_and_queues_in_turn),
