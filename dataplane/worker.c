@@ -20,7 +20,10 @@
 /* What came before a stop stands in the rings of the card or the kernel, and is read; what comes
  * since must not hold it up for ever.
  */
-#define RECEIVES_AFTER_STOP 1024
+#define RECEIVES_AFTER_STOP 16384
+
+/* Nothing, so many times in a row: the kernel may still hold what came just before. */
+#define EMPTY_AFTER_STOP    (IDLE_TURNS_TO_FLUSH + 3)
 
 struct worker {
 	struct worker_conf conf;
@@ -32,7 +35,7 @@ struct worker {
 	struct graph *graph;
 	struct encode_ctx encode;
 	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
-	unsigned idle_turns, turns, late_receives;
+	unsigned idle_turns, turns, late_receives, n_empty;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
 
@@ -178,7 +181,8 @@ static int receive(struct worker *w)
 	if (stop && (!w->conf.live || w->late_receives++ == RECEIVES_AFTER_STOP))
 		return -ENODATA;
 	int n = capture_receive(w->conf.capture, w->raw);
-	return stop && n == 0 ? -ENODATA : n;
+	w->n_empty = n == 0 ? w->n_empty + stop : 0;
+	return w->n_empty == EMPTY_AFTER_STOP ? -ENODATA : n;
 }
 
 int worker_run(struct worker *w)

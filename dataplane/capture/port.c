@@ -17,6 +17,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/device.h"
+#include "dataplane/capture/kernel.h"
 
 #define RX_DESCRIPTORS 1024
 
@@ -43,6 +44,7 @@ struct port {
 	bool stamp_read; /* its clock could be read, and stamp says what it is */
 	struct kernel_drops drops;
 	bool started;
+	struct capture **kernel; /* an interface of the kernel: its queues, and nothing else */
 	struct rte_mempool *pool;
 	struct rte_eth_dev_info info;
 	char device[256]; /* as it was asked for */
@@ -63,12 +65,22 @@ static void complete_device(const char *device, char *out, size_t cap)
 		 af_packet && !own ? AF_PACKET_RING : "");
 }
 
+/* "net_af_packet0,iface=eth1" and no more is read without DPDK's driver, whose ring has frames of
+ * one size, cuts what is longer without a word, and does not say what it lost. NULL: not such a
+ * device.
+ */
+static const char *kernel_iface(const char *device)
+{
+	const char *args = strchr(device, ',');
+	if (strncmp(device, "net_af_packet", 13) != 0 || !args || strchr(args + 1, ',') ||
+	    strncmp(args, ",iface=", 7) != 0)
+		return NULL;
+	return args + 7;
+}
+
 static int attach(struct port *p, struct err *e)
 {
 	struct rte_dev_iterator it;
-	int rc = device_check(p->device, "/sys", e);
-	if (rc < 0)
-		return rc;
 	/* What the driver answers is EPERM for all of its reasons: that is not shown. */
 	if (rte_dev_probe(p->args) < 0)
 		return err_set(e, -ENODEV, "port %s: %s; the lines above are the driver's",
@@ -154,7 +166,16 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	p->stamp_offset = -1;
 	snprintf(p->device, sizeof(p->device), "%s", conf->device);
 	complete_device(conf->device, p->args, sizeof(p->args));
-	int rc = attach(p, e);
+	int rc = device_check(p->device, "/sys", e);
+	if (rc == 0 && kernel_iface(p->device)) {
+		p->kernel = mem_alloc(p->n_queues * sizeof(*p->kernel));
+		*ret_p = p;
+		if (p->kernel)
+			return 0;
+		rc = err_set(e, -ENOMEM, "no memory for a port");
+	}
+	if (rc == 0)
+		rc = attach(p, e);
 	char iface[IF_NAMESIZE];
 	if (rc == 0 && is_af_packet(p->device) &&
 	    device_arg(p->device, "iface", iface, sizeof(iface)))
@@ -178,6 +199,14 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 
 int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e)
 {
+	if (kernel_iface(p->device)) {
+		struct err cause;
+		int rc = kernel_open(kernel_iface(p->device), p->index, ret_c, &cause);
+		if (rc < 0)
+			return err_set(e, rc, "port %s: %s", p->device, cause.text);
+		p->kernel[q] = *ret_c;
+		return 0;
+	}
 	struct rx_queue_conf conf = {
 		.port_id = p->id,
 		.queue_id = (uint16_t)q,
@@ -210,6 +239,11 @@ static void read_clock(struct port *p)
 
 int port_start(struct port *p, struct err *e)
 {
+	if (p->kernel) {
+		struct err cause;
+		int rc = kernel_start(p->kernel, p->n_queues, &cause);
+		return rc < 0 ? err_set(e, rc, "port %s: %s", p->device, cause.text) : 0;
+	}
 	int rc = rte_eth_dev_start(p->id);
 	if (rc < 0)
 		return err_set(e, rc, "port %s: cannot start: %s", p->device, rte_strerror(-rc));
@@ -233,6 +267,7 @@ void port_close(struct port *p)
 	if (p->id != RTE_MAX_ETHPORTS)
 		rte_eth_dev_close(p->id);
 	rte_mempool_free(p->pool);
+	mem_free(p->kernel);
 	mem_free(p);
 }
 
@@ -253,6 +288,15 @@ static void describe_stamps(const struct port *p, char *out, size_t cap)
 void port_describe(const struct port *p, char *out, size_t cap)
 {
 	struct rte_eth_link link = {0};
+	if (p->kernel) {
+		snprintf(
+			out, cap,
+			"port %s: driver af_packet of the kernel, %u queue%s, ring of %u MiB, time "
+			"stamps by the kernel",
+			p->device, p->n_queues, p->n_queues == 1 ? "" : "s",
+			KERNEL_RING_BYTES >> 20);
+		return;
+	}
 	rte_eth_link_get_nowait(p->id, &link);
 	int n = snprintf(out, cap, "port %s: driver %s, link %s, %u queue%s, time stamps by ",
 			 p->device, p->info.driver_name, link.link_status ? "up" : "down",

@@ -1,8 +1,9 @@
-/* port.h - DPDK ports as a packet source: any PMD, physical or virtual.
+/* port.h - ports as a packet source: any PMD of DPDK, and interfaces of the kernel.
  *
  * In:     a PCI address or a vdev string ("net_af_packet0,iface=eth1"); EAL is up.
  * Out:    struct capture, one per queue: bursts of struct pkt_raw that point into mbufs.
  * Owns:   the port, its mempool; mbufs of a burst until the next receive.
+ *         An interface of the kernel, and nothing said about how, is read by kernel.c.
  * Runs:   open, start, close: main. receive (rx.c): the worker of the queue.
  * Limits: 65,407 bytes a packet (an mbuf less its headroom); what a driver cuts is counted by
  * decode.

@@ -30,7 +30,7 @@ queues: {{ lab/syslog: {{ from: syslog, sink: out }} }}
 SENDER = """
 import socket, sys
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for i in range({n}): u.sendto(b"<13>n: %d" % i, ("{to}", 514))
+for i in range({n}): u.sendto(b"<13>n: %d{pad}" % i, ("{to}", 514))
 """
 
 
@@ -55,8 +55,8 @@ def address(name, net):
     sh(*in_ns("ip", "neigh", "add", f"{net}.2", "lladdr", "02:00:00:00:00:09", "dev", name))
 
 
-def send(n, to):
-    sh(*in_ns(sys.executable, "-c", SENDER.format(n=n, to=to)))
+def send(n, to, pad=""):
+    sh(*in_ns(sys.executable, "-c", SENDER.format(n=n, to=to, pad=pad)))
 
 
 class Port:
@@ -144,7 +144,9 @@ class Lab:
         got = [int(r["message"]) for r in run.records]
         self.checks.check(len(got) + lost == n and lost <= n // 10 and set(got) <= set(range(n)) and
                           len(set(got)) == len(got), f"{device}: {len(got)} of {n} messages, {lost} lost")
-        self.checks.check(f"sluiced: port {device}: driver net_" in run.err and "time stamps by the host" in run.err,
+        ours = device == "net_af_packet0,iface=veth-r"
+        driver, by = ("af_packet of the kernel, 1 queue", "kernel") if ours else ("net_", "host")
+        self.checks.check(f"sluiced: port {device}: driver {driver}" in run.err and f"time stamps by the {by}" in run.err,
                           f"{device}: the start message: {run.err[:400]}")
         return run
 
@@ -158,6 +160,7 @@ def ports_of_other_drivers(lab):
     lab.drive(f"net_pcap0,rx_pcap={trace}", 3000)
     lab.drive("net_pcap0,iface=veth-r", 200, "10.97.0.2")
     lab.drive("net_af_packet0,iface=veth-r", 200, "10.97.0.2")
+    lab.drive("net_af_packet0,iface=veth-r,qpairs=1", 200, "10.97.0.2")
     if not os.path.exists("/dev/net/tun"):
         print("left out: net_tap0: this kernel has no /dev/net/tun")
     else:
@@ -175,13 +178,13 @@ def af_xdp_socket():
 
 def stop_loses_nothing_unsaid(lab):
     """Told to stop while it could not read: what stands in the ring comes out, what found it full is counted."""
-    device, n = "net_af_packet0,iface=veth-r", 5000
+    device, n = "net_af_packet0,iface=veth-r", 60_000
     port = Port(lab, device)
     if not lab.checks.check(port.started(device), "stop: it starts"):
         port.end()
         return
     port.p.send_signal(signal.SIGSTOP)
-    send(n, "10.97.0.2")
+    send(n, "10.97.0.2", " " * 1400)
     port.p.send_signal(signal.SIGTERM)
     run = port.end(signal.SIGCONT)
     missed, got = run.count("port", "", "missed"), len(run.records)
@@ -214,8 +217,7 @@ def plain_words(lab):
     refused(lab, "rings that the driver refuses", "net_af_packet0,iface=veth-r,framesz=2048,blocksz=4096,framecnt=3",
             "its driver refused it, or DPDK has none of this name; the lines above are the driver's")
     refused(lab, "not root", "net_af_packet0,iface=veth-r",
-            "not for this user: it needs root, or the capabilities of docs/live.md; the lines above are the driver's",
-            before=NOBODY)
+            "not for this user: it needs root, or the capabilities of docs/live.md", before=NOBODY)
     if hugepages_free_mib() >= 256:
         print("left out: no memory without hugepages: this machine has free ones")
     else:

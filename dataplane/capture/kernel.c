@@ -1,0 +1,244 @@
+/* The ring is TPACKET_V3: blocks that the kernel fills with packets one behind the other and hands
+ * over whole, when one is full or RETIRE_MS old. One block is read at a time, and is handed back
+ * with the receive after its last packet went out.
+ *
+ *     block   | header | packet header, reserve, MACs, ... | packet header, ... |   BLOCK_BYTES
+ *                                   `- VLAN tag is put back: the MACs move into the reserve
+ */
+#include "dataplane/capture/kernel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "dataplane/base/mem.h"
+
+#define BLOCK_BYTES (256u << 10)
+#define N_BLOCKS    (KERNEL_RING_BYTES / BLOCK_BYTES)
+/* A block that is handed over is gone until it is read, full or not: so a reader that is held up
+ * has N_BLOCKS * RETIRE_MS at any rate, two seconds, before the ring is full of nearly empty ones.
+ */
+#define RETIRE_MS   8
+/* So many receives in a row find nothing before one waits: until then what a worker does when there
+ * is nothing (it hands over what it holds) is not put off. A wait is longer than RETIRE_MS, so that
+ * what came before it is seen by its end.
+ */
+#define EMPTY_MAX   64
+#define WAIT_MS     10
+#define PAGE_BYTES  4096u
+#define VLAN_BYTES  4u
+#define MACS_BYTES  12u
+#define STATS_EVERY 4096
+
+struct kernel {
+	struct capture c;
+	int fd, iface;
+	uint16_t index;
+	uint8_t *ring;
+	unsigned block;            /* the one that is read, or the next */
+	struct tpacket3_hdr *next; /* in it */
+	uint32_t n_left;           /* packets of it; 0 and @held: all are out, and borrowed */
+	bool held;
+	uint32_t receives, n_empty;
+	uint64_t number;
+};
+
+static struct tpacket_block_desc *block_of(const struct kernel *k)
+{
+	return (struct tpacket_block_desc *)(k->ring + (size_t)k->block * BLOCK_BYTES);
+}
+
+/* The kernel's count begins anew with each reading. */
+static void read_losses(struct kernel *k)
+{
+	struct tpacket_stats_v3 st;
+	socklen_t len = sizeof(st);
+	if (getsockopt(k->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
+		atomic_fetch_add_explicit(&k->c.stats.missed, st.tp_drops, memory_order_relaxed);
+}
+
+static void put16be(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static struct pkt_raw packet_of(struct kernel *k, struct tpacket3_hdr *h)
+{
+	struct pkt_raw p = {
+		.ptr = (uint8_t *)h + h->tp_mac,
+		.cap_len = h->tp_snaplen,
+		.wire_len = h->tp_len,
+		.time_ns = h->tp_sec * 1000000000ull + h->tp_nsec,
+		.number = ++k->number,
+		.link = LINK_ETHERNET,
+		.port = k->index,
+	};
+	if (h->tp_status & TP_STATUS_VLAN_VALID && h->tp_snaplen >= MACS_BYTES) {
+		unsigned type = h->tp_status & TP_STATUS_VLAN_TPID_VALID ? h->hv1.tp_vlan_tpid
+									 : ETH_P_8021Q;
+		uint8_t *to = (uint8_t *)h + h->tp_mac - VLAN_BYTES;
+		memmove(to, to + VLAN_BYTES, MACS_BYTES);
+		put16be(to + MACS_BYTES, type);
+		put16be(to + MACS_BYTES + 2, h->hv1.tp_vlan_tci);
+		p.ptr = to;
+		p.cap_len += VLAN_BYTES;
+		p.wire_len += VLAN_BYTES;
+	}
+	return p;
+}
+
+/* Hands the block back that was read, and takes the next. False: there is none. */
+static bool block_take(struct kernel *k)
+{
+	if (k->held) {
+		__atomic_store_n(&block_of(k)->hdr.bh1.block_status, TP_STATUS_KERNEL,
+				 __ATOMIC_RELEASE);
+		k->block = (k->block + 1) % N_BLOCKS;
+		k->held = false;
+	}
+	struct tpacket_block_desc *b = block_of(k);
+	if (!(__atomic_load_n(&b->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+		return false;
+	k->held = true;
+	k->n_left = b->hdr.bh1.num_pkts;
+	k->next = (struct tpacket3_hdr *)((uint8_t *)b + b->hdr.bh1.offset_to_first_pkt);
+	return true;
+}
+
+static int kernel_receive(struct capture *c, struct pkt_raw *out)
+{
+	struct kernel *k = (struct kernel *)c;
+	if (k->receives++ % STATS_EVERY == 0)
+		read_losses(k);
+	if (k->n_left == 0 && !block_take(k)) {
+		struct pollfd ready = {.fd = k->fd, .events = POLLIN};
+		if (++k->n_empty > EMPTY_MAX)
+			poll(&ready, 1, WAIT_MS);
+		return 0;
+	}
+	k->n_empty = 0;
+	int n = 0;
+	uint64_t bytes = 0;
+	for (; n < PKT_BURST && k->n_left; n++) {
+		out[n] = packet_of(k, k->next);
+		bytes += out[n].wire_len;
+		k->next = (struct tpacket3_hdr *)((uint8_t *)k->next + k->next->tp_next_offset);
+		k->n_left--;
+	}
+	atomic_fetch_add_explicit(&c->stats.packets, (uint64_t)n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->stats.bytes, bytes, memory_order_relaxed);
+	return n;
+}
+
+static void kernel_settle(struct capture *c)
+{
+	read_losses((struct kernel *)c);
+}
+
+static void kernel_close(struct capture *c)
+{
+	struct kernel *k = (struct kernel *)c;
+	if (k->fd >= 0)
+		close(k->fd);
+	if (k->ring)
+		munmap(k->ring, KERNEL_RING_BYTES + PAGE_BYTES);
+	mem_free(k);
+}
+
+static const struct capture_ops kernel_ops = {.name = "kernel",
+					      .receive = kernel_receive,
+					      .settle = kernel_settle,
+					      .close = kernel_close};
+
+/* The page behind the ring is for readers that look ahead with vectors. */
+static int ring_map(struct kernel *k)
+{
+	int version = TPACKET_V3, reserve = VLAN_BYTES;
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK_BYTES,
+		.tp_block_nr = N_BLOCKS,
+		.tp_frame_size = BLOCK_BYTES,
+		.tp_frame_nr = N_BLOCKS,
+		.tp_retire_blk_tov = RETIRE_MS,
+	};
+	if (setsockopt(k->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
+	    setsockopt(k->fd, SOL_PACKET, PACKET_RESERVE, &reserve, sizeof(reserve)) < 0 ||
+	    setsockopt(k->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)) < 0)
+		return -errno;
+	void *room = mmap(NULL, KERNEL_RING_BYTES + PAGE_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (room == MAP_FAILED)
+		return -errno;
+	k->ring = room;
+	if (mmap(room, KERNEL_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, k->fd,
+		 0) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+int kernel_open(const char *iface, unsigned index, struct capture **ret_c, struct err *e)
+{
+	struct kernel *k = mem_alloc(sizeof(*k));
+	int rc = 0;
+	if (!k)
+		return err_set(e, -ENOMEM, "no memory for a receive ring");
+	k->c.ops = &kernel_ops;
+	k->index = (uint16_t)index;
+	k->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* nothing, until it is bound */
+	if (k->fd < 0 && errno == EPERM)
+		rc = err_set(
+			e, -EPERM,
+			"not for this user: it needs root, or the capabilities of docs/live.md");
+	else if (k->fd < 0)
+		rc = err_set(e, -errno, "%s", strerror(errno));
+	else if (!(k->iface = (int)if_nametoindex(iface)))
+		rc = err_set(e, -ENODEV, "the kernel has no interface %s", iface);
+	else if ((rc = ring_map(k)) < 0)
+		err_set(e, rc, "no receive ring of %u MiB: %s", KERNEL_RING_BYTES >> 20,
+			strerror(-rc));
+	if (rc < 0) {
+		kernel_close(&k->c);
+		return rc;
+	}
+	*ret_c = &k->c;
+	return 0;
+}
+
+static int start_one(struct kernel *k, const uint32_t *group, struct err *e)
+{
+	struct sockaddr_ll at = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = k->iface};
+	struct packet_mreq all = {.mr_ifindex = k->iface, .mr_type = PACKET_MR_PROMISC};
+	if (bind(k->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return err_set(e, -errno, "cannot read the interface: %s", strerror(errno));
+	/* A mirror's packets are addressed to others. */
+	if (setsockopt(k->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
+		return err_set(e, -errno, "the interface cannot become promiscuous: %s",
+			       strerror(errno));
+	if (group && setsockopt(k->fd, SOL_PACKET, PACKET_FANOUT, group, sizeof(*group)) < 0)
+		return err_set(e, -errno, "the interface cannot have several queues: %s",
+			       strerror(errno));
+	return 0;
+}
+
+int kernel_start(struct capture *const *queues, unsigned n, struct err *e)
+{
+	int rc = 0;
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		struct kernel *k = (struct kernel *)queues[i];
+		/* Any number will do that no other process has on this machine. */
+		uint32_t group = (((uint32_t)getpid() + k->index) & 0xffff) |
+				 (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+		rc = start_one(k, n > 1 ? &group : NULL, e);
+	}
+	return rc;
+}
