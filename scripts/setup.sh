@@ -12,7 +12,8 @@ build="gcc g++ meson ninja-build pkg-config python3 libc6-dev
        zlib1g-dev libzstd-dev libyaml-dev libjansson-dev libpcap-dev libxxhash-dev
        libpg-query-dev libprotobuf-c-dev tzdata"
 tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev libhttp-parser-dev
-       postgresql-15 iproute2 ethtool procps zstd gzip git"
+       postgresql-15 mariadb-server mariadb-client
+       iproute2 ethtool procps zstd gzip git"
 
 packages=$build
 for arg in "$@"; do

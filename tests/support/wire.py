@@ -1,0 +1,118 @@
+"""A primary and a replica in network namespaces of their own, and a third one between them that is the wire.
+
+    primary 10.99.1.1 == mp [ the wire's namespace ] mr == replica 10.99.1.2
+                         |                           |
+                    tap-p-out > tap-p           tap-r-out > tap-r      mirror ports, one at each end
+
+A whole wire hands every packet on inside the kernel (tc mirred). A lossy one goes through relay.py, which
+loses, reorders and doubles. Either way all that passes mp is copied to tap-p, and all that passes mr to tap-r.
+"""
+import os
+import signal
+import subprocess
+import sys
+
+PRIMARY, REPLICA = "10.99.1.1", "10.99.1.2"
+ENDS = (("p", PRIMARY), ("r", REPLICA))
+
+
+def sh(*cmd, check=True):
+    p = subprocess.run(cmd, check=False, capture_output=True, text=True)
+    if check and p.returncode:
+        raise RuntimeError(f"{' '.join(cmd)}: {p.stdout}{p.stderr}")
+    return p
+
+
+def end(p, sig=signal.SIGTERM, timeout=60):
+    """Ends a process that we started, and waits for it."""
+    if p.poll() is None:
+        p.send_signal(sig)
+        try:
+            p.wait(timeout)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+    return p.returncode
+
+
+def possible():
+    """None, or why this machine cannot make namespaces and mirrors."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    name = f"slw{os.getpid()}x"
+    p = sh("ip", "netns", "add", name, check=False)
+    if p.returncode:
+        return p.stderr.strip()
+    try:
+        p = sh("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "lo", "clsact", check=False)
+        return p.stderr.strip() if p.returncode else None
+    finally:
+        sh("ip", "netns", "del", name)
+
+
+class Wire:
+    def __init__(self):
+        self.name = f"slw{os.getpid()}"
+        self.relay = None
+        for n in "prw":
+            sh("ip", "netns", "add", self.name + n)
+            self.run(n, "ip", "link", "set", "lo", "up")
+        for n, addr in ENDS:
+            sh("ip", "link", "add", "eth0", "netns", self.name + n, "type", "veth", "peer", "name", f"m{n}",
+               "netns", self.name + "w")
+            self.run("w", "ip", "link", "add", f"tap-{n}-out", "type", "veth", "peer", "name", f"tap-{n}")
+            for dev in (f"tap-{n}-out", f"tap-{n}", f"m{n}"):
+                self.run("w", "ip", "link", "set", dev, "promisc", "on", "up")
+            self.run(n, "ip", "addr", "add", f"{addr}/24", "dev", "eth0")
+            self.run(n, "ip", "link", "set", "eth0", "up")
+        for n, _ in ENDS:
+            self.run("w", "tc", "qdisc", "add", "dev", f"m{n}", "clsact")
+        self.whole()
+
+    def ns(self, n, *cmd):
+        return ["ip", "netns", "exec", self.name + n, *cmd]
+
+    def run(self, n, *cmd):
+        return sh(*self.ns(n, *cmd))
+
+    def _filter(self, dev, hook, *actions):
+        self.run("w", "tc", "filter", "del", "dev", dev, hook)
+        act = [word for a in actions for word in ("action", "mirred", "egress", *a)]
+        self.run("w", "tc", "filter", "add", "dev", dev, hook, "protocol", "all", "u32", "match", "u32", "0",
+                 "0", *act)
+
+    def _mirror(self, redirect):
+        for (n, _), (other, _) in (ENDS, ENDS[::-1]):
+            tap = ("mirror", "dev", f"tap-{n}-out")
+            self._filter(f"m{n}", "egress", tap)
+            self._filter(f"m{n}", "ingress", tap, *([("redirect", "dev", f"m{other}")] if redirect else []))
+
+    def _offload(self, on):
+        for n, _ in ENDS:
+            for where, dev in ((n, "eth0"), ("w", f"m{n}")):
+                self.run(where, "ethtool", "-K", dev, *[w for f in ("tso", "gso", "gro", "tx", "rx")
+                                                        for w in (f, on)])
+
+    def whole(self):
+        """Nothing is lost; offloads are on, so that TCP passes in packets of up to 64 KiB."""
+        if self.relay:
+            end(self.relay)
+            self.relay = None
+        self._offload("on")
+        self._mirror(redirect=True)
+
+    def lossy(self, seed, loss, double, reorder):
+        self._mirror(redirect=False)
+        self._offload("off")
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+        self.relay = subprocess.Popen(
+            self.ns("w", sys.executable, path, "mp", "mr", str(seed), str(loss), str(double), str(reorder)),
+            stdout=subprocess.PIPE, text=True)
+        if self.relay.stdout.readline() != "ready\n":
+            raise RuntimeError("the relay of the lossy wire did not start")
+
+    def down(self):
+        if self.relay:
+            end(self.relay)
+        for n in "prw":
+            sh("ip", "netns", "del", self.name + n, check=False)
