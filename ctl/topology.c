@@ -141,9 +141,9 @@ static void out_commit(void *arg, unsigned worker, unsigned queue, size_t len, u
 	handoff_commit(arg, worker, queue, len, time_ns);
 }
 
-static void out_flush(void *arg, unsigned worker)
+static void out_flush(void *arg, unsigned worker, bool last)
 {
-	handoff_flush(arg, worker);
+	handoff_flush(arg, worker, last);
 }
 
 static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encode_fit why)

@@ -48,7 +48,7 @@ static void keep_record(void *arg, unsigned worker, unsigned queue, size_t len, 
 	t->records[t->n++] = (struct trial_record){t->room, queue};
 }
 
-static void nothing_open(void *arg, unsigned worker)
+static void nothing_open(void *arg, unsigned worker, bool last)
 {
 }
 

@@ -138,7 +138,7 @@ static void worker_idle(struct worker *w)
 	if (++w->idle_turns != IDLE_TURNS_TO_FLUSH)
 		return;
 	w->idle_turns = 0;
-	w->conf.out.flush(w->conf.out.arg, w->conf.index);
+	w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
 	if (!w->conf.live)
 		return;
 	path_advance(w, clock_wall_ns());
@@ -165,7 +165,7 @@ void worker_finish(struct worker *w)
 	w->batch.arena.cap = w->graph_cap;
 	graph_finish(w->graph, &w->batch);
 	w->batch.arena.cap = w->extract_cap;
-	w->conf.out.flush(w->conf.out.arg, w->conf.index);
+	w->conf.out.flush(w->conf.out.arg, w->conf.index, true);
 }
 
 static void note_error(struct worker *w)
@@ -191,7 +191,7 @@ int worker_run(struct worker *w)
 	mem_seal(true);
 	while ((n = receive(w)) != -ENODATA) {
 		if (++w->turns % TURNS_TO_FLUSH == 0)
-			w->conf.out.flush(w->conf.out.arg, w->conf.index);
+			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
 		if (n < 0) {
 			note_error(w);
 		} else if (n == 0) {

@@ -30,7 +30,7 @@
 struct worker_out {
 	uint8_t *(*room)(void *arg, unsigned worker, unsigned queue, size_t len);
 	void (*commit)(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns);
-	void (*flush)(void *arg, unsigned worker);
+	void (*flush)(void *arg, unsigned worker, bool last);
 	/* A record that the queue's format does not hold. */
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
 	void *arg;

@@ -196,11 +196,11 @@ void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsig
 	l->row[col]++;
 }
 
-void handoff_flush(struct handoff *h, unsigned worker)
+void handoff_flush(struct handoff *h, unsigned worker, bool last)
 {
 	for (unsigned q = 0; q < h->n_queues; q++) {
 		struct lane *l = lane_of(h, worker, q);
-		if (l->open && l->open->n_recs)
+		if (l->open && l->open->n_recs && (last || !rte_ring_empty(l->free)))
 			hand_over(l);
 	}
 }

@@ -43,8 +43,11 @@ void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t l
 /* A record for @queue that is not put: @col says why: HANDOFF_no_form, _ddl or _ends. */
 void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsigned col);
 
-/* Hands over every open batch that holds a record: end of input, or nothing to do. */
-void handoff_flush(struct handoff *h, unsigned worker);
+/* Hands over every open batch that holds a record: nothing to do, or @last: end of input. A lane
+ * whose other batches are all with a late sink keeps its open one, which has room for thousands of
+ * records yet; else a few that trickle in would use up all batches.
+ */
+void handoff_flush(struct handoff *h, unsigned worker, bool last);
 
 /* A worker that waits gives up when this is set: the process stops, or the sink has failed. */
 void handoff_stop_waiting(struct handoff *h);

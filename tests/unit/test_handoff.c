@@ -52,7 +52,7 @@ static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
 	assert_true(put(h, 0, 2, 10, 5) && put(h, 0, 2, 20, 7));
 	assert_null(handoff_take(h, 0));
 	assert_int_equal(handoff_row(h, 0, 2)[HANDOFF_held], 2);
-	handoff_flush(h, 0);
+	handoff_flush(h, 0, false);
 	struct out_batch *b = handoff_take(h, 0);
 	assert_int_equal(b->queue, 2);
 	assert_int_equal(b->n_recs, 2);
@@ -65,8 +65,28 @@ static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
 	assert_null(handoff_take(h, 1));
 	assert_balanced(h, 0, 2);
 	handoff_give_back(h, b);
-	handoff_flush(h, 0);
+	handoff_flush(h, 0, false);
 	assert_null(handoff_take(h, 0));
+	handoff_destroy(h);
+}
+
+static void records_that_trickle_in_wait_for_a_late_sink_in_one_batch(void **state)
+{
+	struct handoff *h = make(1, false);
+	unsigned n = 0, n_recs = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_true(put(h, 0, 0, 10, 1));
+		handoff_flush(h, 0, false);
+	}
+	assert_int_equal(handoff_row(h, 0, 0)[HANDOFF_shed], 0);
+	handoff_flush(h, 0, true);
+	for (struct out_batch *b; (b = handoff_take(h, 0)); n++) {
+		n_recs += b->n_recs;
+		handoff_give_back(h, b);
+	}
+	assert_int_equal(n, HANDOFF_BATCHES);
+	assert_int_equal(n_recs, 1000);
+	assert_balanced(h, 0, 0);
 	handoff_destroy(h);
 }
 
@@ -166,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_out_is_counted_and_balances),
+		cmocka_unit_test(records_that_trickle_in_wait_for_a_late_sink_in_one_batch),
 		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
 		cmocka_unit_test(a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit),
 		cmocka_unit_test(a_live_worker_sheds_when_the_sink_gives_nothing_back),
