@@ -45,7 +45,7 @@ bool ddl_known(const struct ddl *d, uint32_t v)
 	return v != SCHEMA_NONE && schema_block(d->sc, v)->flags & SCHEMA_KNOWN;
 }
 
-uint32_t ddl_before(struct ddl *d, const struct ddl_name *n, struct schema_key *ret_k)
+uint32_t ddl_before(struct ddl *d, const struct ddl_name *n, struct table_key *ret_k)
 {
 	*ret_k = schema_key(d->sc, d->q->log, n->db, n->table);
 	return schema_at(d->sc, ret_k, d->q->place - 1);
@@ -63,7 +63,7 @@ static void put_done(struct ddl *d, const char *why, bool same)
 	}
 }
 
-void ddl_commit(struct ddl *d, const struct schema_key *k)
+void ddl_commit(struct ddl *d, const struct table_key *k)
 {
 	bool same = false;
 	const char *why = build_commit(d->sc, k, d->q->place, &same);
@@ -71,7 +71,7 @@ void ddl_commit(struct ddl *d, const struct schema_key *k)
 }
 
 /* Taking a block may make room by forgetting versions, but not this one. */
-void ddl_copy(struct ddl *d, const struct schema_key *k, uint32_t from)
+void ddl_copy(struct ddl *d, const struct table_key *k, uint32_t from)
 {
 	struct schema_version *v = &d->sc->versions[from];
 	bool same = false, pinned = v->pinned;
@@ -81,14 +81,14 @@ void ddl_copy(struct ddl *d, const struct schema_key *k, uint32_t from)
 	v->pinned = pinned;
 }
 
-void ddl_mark_unknown(struct ddl *d, const struct schema_key *k)
+void ddl_mark_unknown(struct ddl *d, const struct table_key *k)
 {
 	d->unknown = true;
 	if (schema_mark(d->sc, k, d->q->place, 0))
 		d->sc->stats.unknown++;
 }
 
-void ddl_mark_gone(struct ddl *d, const struct schema_key *k)
+void ddl_mark_gone(struct ddl *d, const struct table_key *k)
 {
 	if (schema_mark(d->sc, k, d->q->place, SCHEMA_GONE))
 		d->changed = true;
@@ -96,14 +96,14 @@ void ddl_mark_gone(struct ddl *d, const struct schema_key *k)
 
 /* ---- RENAME TABLE ---- */
 
-static bool pair_is(const struct ddl *d, const struct build_pair *p, const struct schema_key *k)
+static bool pair_is(const struct ddl *d, const struct build_pair *p, const struct table_key *k)
 {
 	return p->hash == k->hash &&
 	       (d->sc->ignore_case ? text_ieq(p->name, k->name) && text_ieq(p->db, k->db)
 				   : slice_eq(p->name, k->name) && slice_eq(p->db, k->db));
 }
 
-static struct build_pair *find_pair(struct ddl *d, const struct schema_key *k)
+static struct build_pair *find_pair(struct ddl *d, const struct table_key *k)
 {
 	for (uint32_t i = 0; i < d->b->n_pairs; i++)
 		if (pair_is(d, &d->b->pairs[i], k))
@@ -111,7 +111,7 @@ static struct build_pair *find_pair(struct ddl *d, const struct schema_key *k)
 	return NULL;
 }
 
-static bool set_pair(struct ddl *d, const struct schema_key *k, uint32_t version, bool gone)
+static bool set_pair(struct ddl *d, const struct table_key *k, uint32_t version, bool gone)
 {
 	struct build_pair *p = find_pair(d, k);
 	if (!p) {
@@ -127,7 +127,7 @@ static bool set_pair(struct ddl *d, const struct schema_key *k, uint32_t version
 static bool rename_one(struct ddl *d)
 {
 	struct ddl_name from, to;
-	struct schema_key k, target;
+	struct table_key k, target;
 	if (!ddl_table_name(d, &from))
 		return false;
 	if (sql_accept(&d->s, "wait"))
@@ -155,7 +155,7 @@ static void rename_commit(struct ddl *d)
 			d->sc->versions[b->pairs[i].version].pinned = true;
 	for (uint32_t i = 0; i < b->n_pairs; i++) {
 		const struct build_pair *p = &b->pairs[i];
-		struct schema_key k = schema_key(d->sc, d->q->log, p->db, p->name);
+		struct table_key k = schema_key(d->sc, d->q->log, p->db, p->name);
 		if (p->gone) {
 			ddl_mark_gone(d, &k);
 			continue;
@@ -183,7 +183,7 @@ static void forget_names(struct ddl *d, struct sql start)
 	d->s = start;
 	while (d->s.kind != SQL_END && d->s.kind != SQL_BAD) {
 		struct ddl_name n;
-		struct schema_key k;
+		struct table_key k;
 		d->b->names_used = 0;
 		if (!sql_names(&d->s) || !ddl_table_name(d, &n)) {
 			sql_next(&d->s);
@@ -220,7 +220,7 @@ static void drop_tables(struct ddl *d)
 	struct sql start = d->s;
 	do {
 		struct ddl_name n;
-		struct schema_key k;
+		struct table_key k;
 		d->b->names_used = 0;
 		if (!ddl_table_name(d, &n)) {
 			forget_names(d, start);
@@ -257,7 +257,7 @@ static void database(struct ddl *d, enum db_verb verb)
 	*s = here;
 	if (!unnamed && !ddl_db_name(d, &name))
 		return;
-	struct schema_key k = schema_key(d->sc, d->q->log, name, slice_of(NULL, 0));
+	struct table_key k = schema_key(d->sc, d->q->log, name, slice_of(NULL, 0));
 	uint32_t v = schema_at(d->sc, &k, d->q->place - 1);
 	bool there = ddl_known(d, v);
 	if (verb == DB_CREATE && if_not_exists && there)
@@ -281,7 +281,7 @@ static void database(struct ddl *d, enum db_verb verb)
 static void create_sequence(struct ddl *d)
 {
 	struct ddl_name n;
-	struct schema_key k;
+	struct table_key k;
 	struct ddl_build *b = d->b;
 	bool if_not_exists = sql_accept(&d->s, "if");
 	if (if_not_exists) {
@@ -319,7 +319,7 @@ static void create_sequence(struct ddl *d)
 static void create_unique(struct ddl *d)
 {
 	struct ddl_name n;
-	struct schema_key k;
+	struct table_key k;
 	while (d->s.kind != SQL_END && d->s.kind != SQL_BAD && !sql_accept(&d->s, "on"))
 		sql_skip(&d->s);
 	if (!ddl_table_name(d, &n))

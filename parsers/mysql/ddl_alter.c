@@ -334,7 +334,7 @@ static bool find_rename(struct ddl *d, struct ddl_name *ret)
 static void convert_partition(struct ddl *d, uint32_t before)
 {
 	struct ddl_name n;
-	struct schema_key k;
+	struct table_key k;
 	struct sql start = d->s;
 	struct sql *s = &d->s;
 	bool from_table = false;
@@ -362,7 +362,7 @@ out:
 void ddl_alter_table(struct ddl *d)
 {
 	struct ddl_name n, to;
-	struct schema_key k, target;
+	struct table_key k, target;
 	accept_exists(&d->s, false);
 	if (!ddl_table_name(d, &n))
 		return;

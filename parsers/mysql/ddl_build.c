@@ -155,7 +155,7 @@ static void put_col(struct cursor *to, const struct ddl_build *b, const struct m
 	}
 }
 
-static void put_key(struct cursor *to, const struct schema_key *k)
+static void put_key(struct cursor *to, const struct table_key *k)
 {
 	struct mysql_schema_table *t = to->t;
 	t->db_len = (uint16_t)k->db.len;
@@ -164,7 +164,7 @@ static void put_key(struct cursor *to, const struct schema_key *k)
 	put_text(to, k->name.ptr, k->name.len);
 }
 
-const char *build_commit(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+const char *build_commit(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 			 bool *ret_same)
 {
 	const struct ddl_build *b = sc->build;
@@ -190,7 +190,7 @@ const char *build_commit(struct mysql_schema *sc, const struct schema_key *k, ui
 	return schema_put(sc, k, place, t, ret_same) ? NULL : "no room for the schema of the table";
 }
 
-const char *build_copy(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+const char *build_copy(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		       uint32_t from, bool *ret_same)
 {
 	struct ddl_build *b = sc->build;

@@ -97,11 +97,11 @@ const char *build_order(struct ddl_build *b);
 void build_finish(struct ddl_build *b);
 
 /* Makes the columns in their order a version. Returns NULL or what is wrong. */
-const char *build_commit(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+const char *build_commit(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 			 bool *ret_same);
 
 /* The columns of version @from under another name. */
-const char *build_copy(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+const char *build_copy(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		       uint32_t from, bool *ret_same);
 
 #endif

@@ -93,7 +93,7 @@ static void collation_is(struct ddl *d, unsigned collation)
 static void default_charset(struct ddl *d, struct slice db)
 {
 	struct ddl_build *b = d->b;
-	struct schema_key k = schema_key(d->sc, d->q->log, db, slice_of(NULL, 0));
+	struct table_key k = schema_key(d->sc, d->q->log, db, slice_of(NULL, 0));
 	uint32_t v = schema_at(d->sc, &k, d->q->place - 1);
 	if (d->q->db_charset && slice_eq(db, d->q->db)) {
 		collation_is(d, d->q->db_charset);
@@ -153,7 +153,7 @@ static bool is_like(struct ddl *d)
 void ddl_create_table(struct ddl *d, bool or_replace)
 {
 	struct ddl_name n, like;
-	struct schema_key k, from;
+	struct table_key k, from;
 	bool if_not_exists = sql_is(&d->s, "if");
 	if (if_not_exists)
 		for (int i = 0; i < 3; i++)

@@ -77,14 +77,14 @@ void ddl_alter_table(struct ddl *d);
 void ddl_rename_tables(struct ddl *d);
 
 /* What is known of a table before this statement: SCHEMA_NONE or a version. */
-uint32_t ddl_before(struct ddl *d, const struct ddl_name *n, struct schema_key *ret_k);
+uint32_t ddl_before(struct ddl *d, const struct ddl_name *n, struct table_key *ret_k);
 /* Is that version one with columns? */
 bool ddl_known(const struct ddl *d, uint32_t v);
 
 /* The build becomes the table; unknown where it cannot. */
-void ddl_commit(struct ddl *d, const struct schema_key *k);
-void ddl_copy(struct ddl *d, const struct schema_key *k, uint32_t from);
-void ddl_mark_unknown(struct ddl *d, const struct schema_key *k);
-void ddl_mark_gone(struct ddl *d, const struct schema_key *k);
+void ddl_commit(struct ddl *d, const struct table_key *k);
+void ddl_copy(struct ddl *d, const struct table_key *k, uint32_t from);
+void ddl_mark_unknown(struct ddl *d, const struct table_key *k);
+void ddl_mark_gone(struct ddl *d, const struct table_key *k);
 
 #endif

@@ -78,11 +78,11 @@ uint64_t mysql_schema_place(struct slice file_name, uint64_t pos)
 
 /* ---- keys and chains ---- */
 
-struct schema_key schema_key(const struct mysql_schema *sc, uint64_t log, struct slice db,
-			     struct slice name)
+struct table_key schema_key(const struct mysql_schema *sc, uint64_t log, struct slice db,
+			    struct slice name)
 {
 	uint8_t folded[2 * NAME_BYTES_MAX + 1];
-	struct schema_key k = {.log = log, .db = db, .name = name};
+	struct table_key k = {.log = log, .db = db, .name = name};
 	if (db.len > NAME_BYTES_MAX)
 		k.db.len = db.len = NAME_BYTES_MAX;
 	if (name.len > NAME_BYTES_MAX)
@@ -102,7 +102,7 @@ static bool same_name(const struct mysql_schema *sc, struct slice a, struct slic
 	return sc->ignore_case ? text_ieq(a, b) : slice_eq(a, b);
 }
 
-static bool is_key(const struct mysql_schema *sc, uint32_t v, const struct schema_key *k)
+static bool is_key(const struct mysql_schema *sc, uint32_t v, const struct table_key *k)
 {
 	const struct schema_version *ver = &sc->versions[v];
 	if (ver->hash != k->hash || ver->log != k->log)
@@ -114,7 +114,7 @@ static bool is_key(const struct mysql_schema *sc, uint32_t v, const struct schem
 }
 
 /* The newest version of a key. */
-static uint32_t newest(const struct mysql_schema *sc, const struct schema_key *k)
+static uint32_t newest(const struct mysql_schema *sc, const struct table_key *k)
 {
 	uint32_t v = sc->buckets[k->hash & (sc->n_buckets - 1)];
 	while (v != SCHEMA_NONE && !is_key(sc, v, k))
@@ -123,7 +123,7 @@ static uint32_t newest(const struct mysql_schema *sc, const struct schema_key *k
 }
 
 /* The version of this log itself. *ret_lost: it is not known what held there. */
-static uint32_t own_at(const struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+static uint32_t own_at(const struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		       bool *ret_lost)
 {
 	uint32_t v = newest(sc, k);
@@ -135,7 +135,7 @@ static uint32_t own_at(const struct mysql_schema *sc, const struct schema_key *k
 	return v;
 }
 
-uint32_t schema_at(const struct mysql_schema *sc, const struct schema_key *k, uint64_t place)
+uint32_t schema_at(const struct mysql_schema *sc, const struct table_key *k, uint64_t place)
 {
 	bool lost;
 	uint32_t v = own_at(sc, k, place, &lost);
@@ -143,7 +143,7 @@ uint32_t schema_at(const struct mysql_schema *sc, const struct schema_key *k, ui
 		return SCHEMA_NONE;
 	uint64_t dropped_at = 0;
 	if (k->name.len) {
-		struct schema_key db = schema_key(sc, k->log, k->db, slice_of(NULL, 0));
+		struct table_key db = schema_key(sc, k->log, k->db, slice_of(NULL, 0));
 		uint32_t d = own_at(sc, &db, place, &lost);
 		if (lost)
 			return SCHEMA_NONE;
@@ -153,7 +153,7 @@ uint32_t schema_at(const struct mysql_schema *sc, const struct schema_key *k, ui
 		return sc->versions[v].from < dropped_at ? SCHEMA_NONE : v;
 	if (dropped_at || k->log == 0 || sc->dump_off)
 		return SCHEMA_NONE;
-	struct schema_key dump = schema_key(sc, 0, k->db, k->name);
+	struct table_key dump = schema_key(sc, 0, k->db, k->name);
 	return schema_at(sc, &dump, UINT64_MAX);
 }
 
@@ -161,7 +161,7 @@ const struct mysql_schema_table *mysql_schema_find(const struct mysql_schema *sc
 						   uint64_t place, struct slice db,
 						   struct slice table)
 {
-	struct schema_key k = schema_key(sc, log, db, table);
+	struct table_key k = schema_key(sc, log, db, table);
 	uint32_t v = schema_at(sc, &k, place);
 	if (v == SCHEMA_NONE)
 		return NULL;
@@ -256,8 +256,8 @@ static void drop_lone_mark(struct mysql_schema *sc, uint32_t v)
 	if (ver->newer != SCHEMA_NONE || ver->pinned || !(t->flags & SCHEMA_GONE) || !t->name_len)
 		return;
 	const uint8_t *text = (const uint8_t *)t + t->key_off;
-	struct schema_key dump = schema_key(sc, 0, slice_of(text, t->db_len),
-					    slice_of(text + t->db_len, t->name_len));
+	struct table_key dump = schema_key(sc, 0, slice_of(text, t->db_len),
+					   slice_of(text + t->db_len, t->name_len));
 	if (newest(sc, &dump) != SCHEMA_NONE)
 		return;
 	bucket_drop(sc, v);
@@ -327,7 +327,7 @@ static void make_unknown(struct mysql_schema *sc, uint32_t v)
 }
 
 /* Puts @v in front of what holds before @place in the chain of the key. */
-static void chain_in(struct mysql_schema *sc, const struct schema_key *k, uint32_t v)
+static void chain_in(struct mysql_schema *sc, const struct table_key *k, uint32_t v)
 {
 	struct schema_version *ver = &sc->versions[v];
 	uint32_t newer = SCHEMA_NONE, older = newest(sc, k);
@@ -362,7 +362,7 @@ static bool same_block(const struct mysql_schema_table *a, const struct mysql_sc
 	       memcmp((const uint8_t *)a + skip, (const uint8_t *)b + skip, a->bytes - skip) == 0;
 }
 
-bool schema_put(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+bool schema_put(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		struct mysql_schema_table *block, bool *ret_same)
 {
 	bool lost;
@@ -400,7 +400,7 @@ bool schema_put(struct mysql_schema *sc, const struct schema_key *k, uint64_t pl
 	return true;
 }
 
-static struct mysql_schema_table *empty_block(struct mysql_schema *sc, const struct schema_key *k)
+static struct mysql_schema_table *empty_block(struct mysql_schema *sc, const struct table_key *k)
 {
 	struct mysql_schema_table *t = schema_take(sc, sizeof(*t) + k->db.len + k->name.len);
 	if (!t)
@@ -416,17 +416,17 @@ static struct mysql_schema_table *empty_block(struct mysql_schema *sc, const str
 }
 
 /* No room even for a marker: what is known of the key, of any place, is given up. */
-static void give_up(struct mysql_schema *sc, const struct schema_key *k)
+static void give_up(struct mysql_schema *sc, const struct table_key *k)
 {
 	sc->stats.no_room++;
 	for (uint32_t v = newest(sc, k); v != SCHEMA_NONE; v = sc->versions[v].older)
 		make_unknown(sc, v);
-	struct schema_key dump = schema_key(sc, 0, k->db, k->name);
+	struct table_key dump = schema_key(sc, 0, k->db, k->name);
 	if (k->log && newest(sc, &dump) != SCHEMA_NONE)
 		sc->dump_off = true;
 }
 
-bool schema_mark(struct mysql_schema *sc, const struct schema_key *k, uint64_t place, uint8_t flags)
+bool schema_mark(struct mysql_schema *sc, const struct table_key *k, uint64_t place, uint8_t flags)
 {
 	uint32_t v = schema_at(sc, k, place);
 	if (v == SCHEMA_NONE)
@@ -444,7 +444,7 @@ bool schema_mark(struct mysql_schema *sc, const struct schema_key *k, uint64_t p
 	return !same;
 }
 
-bool schema_put_empty(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+bool schema_put_empty(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		      uint8_t flags, bool truncated)
 {
 	struct mysql_schema_table *t = empty_block(sc, k);
@@ -461,7 +461,7 @@ bool schema_put_empty(struct mysql_schema *sc, const struct schema_key *k, uint6
 }
 
 /* A drop that could not be noted would leave the tables as they were. */
-static void forget_db(struct mysql_schema *sc, const struct schema_key *k)
+static void forget_db(struct mysql_schema *sc, const struct table_key *k)
 {
 	sc->dump_off = true;
 	for (uint32_t v = 0; v < sc->n_versions; v++) {
@@ -473,7 +473,7 @@ static void forget_db(struct mysql_schema *sc, const struct schema_key *k)
 	}
 }
 
-void schema_put_db(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+void schema_put_db(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		   enum mysql_charset cs, uint8_t char_bytes_max, bool dropped)
 {
 	bool lost, same;

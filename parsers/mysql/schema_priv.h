@@ -33,7 +33,7 @@ enum {
 	SCHEMA_MAYBE = 32, /* of CREATE ... IF NOT EXISTS: it may have been there before */
 };
 
-struct schema_key {
+struct table_key {
 	uint64_t log, hash;
 	struct slice db, name; /* name is empty: the database itself */
 };
@@ -71,11 +71,11 @@ static inline struct mysql_schema_table *schema_block(const struct mysql_schema 
 	return (struct mysql_schema_table *)(sc->heap + sc->versions[v].block);
 }
 
-struct schema_key schema_key(const struct mysql_schema *sc, uint64_t log, struct slice db,
-			     struct slice name);
+struct table_key schema_key(const struct mysql_schema *sc, uint64_t log, struct slice db,
+			    struct slice name);
 
 /* The version that holds at @place, also of the dump, whatever its state; or SCHEMA_NONE. */
-uint32_t schema_at(const struct mysql_schema *sc, const struct schema_key *k, uint64_t place);
+uint32_t schema_at(const struct mysql_schema *sc, const struct table_key *k, uint64_t place);
 
 /* A block of @bytes, zeroed, its key set, that no version owns yet. NULL: no room. Moves others. */
 struct mysql_schema_table *schema_take(struct mysql_schema *sc, size_t bytes);
@@ -85,23 +85,22 @@ struct mysql_schema_table *schema_take(struct mysql_schema *sc, size_t bytes);
  * same place and other content is replaced, and then all later ones of the key are unknown, since
  * they were made without it.
  */
-bool schema_put(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+bool schema_put(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		struct mysql_schema_table *block, bool *ret_same);
 
 /* Writes "unknown" or (SCHEMA_GONE) "gone" from @place on; nothing where nothing is known anyway.
  * Never fails: without room for it, more becomes unknown than had to.
  */
-bool schema_mark(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
-		 uint8_t flags);
+bool schema_mark(struct mysql_schema *sc, const struct table_key *k, uint64_t place, uint8_t flags);
 
 /* Makes "unknown" or "gone" a version, also where nothing is known: what mysql_schema_read finds.
  * False: no room.
  */
-bool schema_put_empty(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+bool schema_put_empty(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		      uint8_t flags, bool truncated);
 
 /* Databases: their default charset (by its block) and when they were dropped. */
-void schema_put_db(struct mysql_schema *sc, const struct schema_key *k, uint64_t place,
+void schema_put_db(struct mysql_schema *sc, const struct table_key *k, uint64_t place,
 		   enum mysql_charset cs, uint8_t char_bytes_max, bool dropped);
 
 /* The charset of a collation as the servers number them, and the bytes of its longest character. */

@@ -217,7 +217,7 @@ static int read_table(struct reader *r, struct slice sql)
 		return bad(r, why ? why : "@table: expected CREATE TABLE `database`.`table` (...)");
 	begin(r, &d, &q);
 	names_table(&d, "create", &n);
-	struct schema_key k = schema_key(r->sc, r->log, n.db, n.table);
+	struct table_key k = schema_key(r->sc, r->log, n.db, n.table);
 	uint32_t v = schema_at(r->sc, &k, r->place);
 	if (v == SCHEMA_NONE || r->sc->versions[v].from != r->place)
 		return bad(r, "@table: a statement that makes no table of this place");
@@ -232,7 +232,7 @@ static int read_mark(struct reader *r, struct slice sql, uint8_t flags)
 	begin(r, &d, &q);
 	if (!names_table(&d, "drop", &n) || d.s.kind != SQL_END)
 		return bad(r, "expected DROP TABLE `database`.`table`");
-	struct schema_key k = schema_key(r->sc, r->log, n.db, n.table);
+	struct table_key k = schema_key(r->sc, r->log, n.db, n.table);
 	if (!schema_put_empty(r->sc, &k, r->place, flags, accept(r, "truncated")))
 		return bad(r, "more tables than there is room for");
 	return 0;
@@ -259,7 +259,7 @@ static int read_database(struct reader *r, struct slice sql)
 	ddl_charset(&d, &cs, &bytes, &told);
 	if (d.s.kind != SQL_END)
 		return bad(r, "@database: expected DEFAULT CHARACTER SET, and nothing else");
-	struct schema_key k = schema_key(r->sc, r->log, name, slice_of(NULL, 0));
+	struct table_key k = schema_key(r->sc, r->log, name, slice_of(NULL, 0));
 	schema_put_db(r->sc, &k, r->place, cs, bytes, drops);
 	uint32_t v = schema_at(r->sc, &k, r->place);
 	if (v == SCHEMA_NONE || r->sc->versions[v].from != r->place)

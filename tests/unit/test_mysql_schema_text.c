@@ -72,8 +72,8 @@ static void reads_back(void)
 			continue;
 		const struct mysql_schema_table *t = schema_block(rig.sc, v);
 		const uint8_t *key = (const uint8_t *)t + t->key_off;
-		struct schema_key k = schema_key(again.sc, ver->log, slice_of(key, t->db_len),
-						 slice_of(key + t->db_len, t->name_len));
+		struct table_key k = schema_key(again.sc, ver->log, slice_of(key, t->db_len),
+						slice_of(key + t->db_len, t->name_len));
 		uint32_t w = SCHEMA_NONE;
 		for (uint32_t i = 0; i < again.sc->n_versions; i++)
 			if (again.sc->versions[i].block && again.sc->versions[i].log == k.log &&
@@ -198,7 +198,7 @@ static void what_made_room_stays_unknown(void **state)
 		rig_ok(&rig, i % 2 ? "ALTER TABLE t DROP b" : "ALTER TABLE t ADD b INT");
 	assert_true(mysql_schema_stats(rig.sc)->forgotten > 0);
 	reads_back();
-	struct schema_key k = schema_key(again.sc, 1, SLICE_LIT("d"), SLICE_LIT("t"));
+	struct table_key k = schema_key(again.sc, 1, SLICE_LIT("d"), SLICE_LIT("t"));
 	assert_true(schema_at(again.sc, &k, 1100) == SCHEMA_NONE);
 }
 
