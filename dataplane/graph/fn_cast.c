@@ -316,14 +316,20 @@ static uint8_t fit_numeric(struct call *c, const union cell *in, union cell *ret
 	return digits > in[1].i ? VEC_OUT_OF_RANGE : VEC_VALUE;
 }
 
-/* timestamp(p), time(p) */
+/* Nanoseconds from 1970 to 2000, where PostgreSQL counts from. */
+#define EPOCH_2000 (10957 * NS_PER_DAY)
+
+/* timestamp(p), time(p). Halves are rounded away from PostgreSQL's zero, so down before 2000. */
 static uint8_t round_time(struct call *c, const union cell *in, union cell *ret)
 {
-	int64_t unit = 1, v = in[0].i;
+	int64_t unit = 1, v = in[0].i, zero = c->fn->ret == SQL_TIME ? 0 : EPOCH_2000;
 	for (int64_t p = in[1].i; p < 9; p++)
 		unit *= 10;
 	int64_t rest = (v % unit + unit) % unit;
-	if (__builtin_add_overflow(v - rest, rest * 2 >= unit ? unit : 0, &ret->i))
+	bool up = v >= zero ? rest * 2 >= unit : rest * 2 > unit;
+	int64_t low;
+	if (__builtin_sub_overflow(v, rest, &low) ||
+	    __builtin_add_overflow(low, up ? unit : 0, &ret->i))
 		return VEC_OUT_OF_RANGE;
 	return VEC_VALUE;
 }

@@ -47,13 +47,14 @@ static bool add_interval(enum sql_type t, const struct zone *z, int64_t ns, stru
 
 static bool negated(struct interval v, struct interval *ret_v)
 {
-	*ret_v = (struct interval){.months = -v.months, .days = -v.days, .ns = -v.ns};
-	return v.months != INT32_MIN && v.days != INT32_MIN && v.ns != INT64_MIN;
+	return !__builtin_sub_overflow(0, v.months, &ret_v->months) &&
+	       !__builtin_sub_overflow(0, v.days, &ret_v->days) &&
+	       !__builtin_sub_overflow((int64_t)0, v.ns, &ret_v->ns);
 }
 
 enum { ADD, SUB };
 
-/* date, timestamp or timestamptz, and an interval; ADD_FLIPPED: in the other order. */
+/* date, timestamp or timestamptz and an interval, in either order. */
 static uint8_t moment_interval(struct call *c, const union cell *in, union cell *ret)
 {
 	bool flipped = c->fn->args[0] == SQL_INTERVAL;
@@ -79,7 +80,7 @@ static uint8_t moment_difference(struct call *c, const union cell *in, union cel
 	return VEC_VALUE;
 }
 
-/* date and integer; param: the sign, or 0: two dates. */
+/* A date and an integer in either order, or two dates. */
 static uint8_t date_days(struct call *c, const union cell *in, union cell *ret)
 {
 	bool flipped = c->fn->args[0] == SQL_INT4;

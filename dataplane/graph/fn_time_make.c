@@ -234,6 +234,15 @@ static struct numeric moment_field(struct call *c, enum time_field f, int64_t ns
 	return numeric_of(date_field(f, days));
 }
 
+/* date_part adds up doubles, and its last digits show it. */
+static double epoch_of(struct interval v)
+{
+	double s = (double)(v.ns / 1000) / 1e6;
+	s += 365.25 * 86400 * (v.months / 12);
+	s += 30.0 * 86400 * (v.months % 12);
+	return s + 86400.0 * v.days;
+}
+
 static uint8_t extract(struct call *c, const union cell *in, union cell *ret)
 {
 	enum time_field f = *(const enum time_field *)c->aux;
@@ -253,6 +262,8 @@ static uint8_t extract(struct call *c, const union cell *in, union cell *ret)
 	}
 	if (c->fn->ret == SQL_NUMERIC)
 		ret->n = n;
+	else if (c->fn->args[1] == SQL_INTERVAL && f == FIELD_EPOCH)
+		ret->f = epoch_of(in[1].v);
 	else
 		ret->f = numeric_to_f64(n);
 	return VEC_VALUE;
@@ -269,9 +280,16 @@ static bool seconds_to_ns(double s, int64_t *ret_ns)
 	return true;
 }
 
+/* Seconds from 1970 to 2000, where PostgreSQL counts from: it subtracts them before it rounds. */
+#define EPOCH_2000_S 946684800
+
 static uint8_t to_timestamp(struct call *c, const union cell *in, union cell *ret)
 {
-	return seconds_to_ns(in[0].f, &ret->i) ? VEC_VALUE : VEC_OUT_OF_RANGE;
+	int64_t ns;
+	if (!seconds_to_ns(in[0].f - EPOCH_2000_S, &ns) ||
+	    __builtin_add_overflow(ns, EPOCH_2000_S * NS_PER_S, &ret->i))
+		return VEC_OUT_OF_RANGE;
+	return VEC_VALUE;
 }
 
 static uint8_t days_of(const union cell *in, int64_t *ret_days)

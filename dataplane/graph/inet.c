@@ -9,28 +9,50 @@ static unsigned bytes_of(const struct inet *in)
 	return in->family == 4 ? 4 : 16;
 }
 
-/* inet_pton takes what PostgreSQL takes, but for octets with zeros in front. */
-static bool parse_address(const char *text, struct inet *in)
+/* One to four decimal numbers between dots, with zeros in front or without; the rest is zero. */
+static bool parse_ipv4(struct slice s, struct inet *in, unsigned *ret_n)
 {
-	in->family = strchr(text, ':') ? 6 : 4;
-	return inet_pton(in->family == 6 ? AF_INET6 : AF_INET, text, in->addr) == 1;
+	unsigned n = 0;
+	for (size_t i = 0, from = 0; i <= s.len; i++) {
+		uint64_t octet;
+		if (i < s.len && s.ptr[i] != '.')
+			continue;
+		if (n == 4 || !text_u64(slice_of(s.ptr + from, i - from), &octet) || octet > 255)
+			return false;
+		in->addr[n++] = (uint8_t)octet;
+		from = i + 1;
+	}
+	in->family = 4;
+	*ret_n = n;
+	return true;
+}
+
+static bool parse_ipv6(struct slice s, struct inet *in)
+{
+	char text[INET6_ADDRSTRLEN + 1];
+	if (s.len >= sizeof(text) || memchr(s.ptr, 0, s.len))
+		return false;
+	memcpy(text, s.ptr, s.len);
+	text[s.len] = '\0';
+	in->family = 6;
+	return inet_pton(AF_INET6, text, in->addr) == 1;
 }
 
 bool inet_parse(struct slice s, struct inet *ret_in)
 {
 	struct inet in = {0};
-	char text[INET6_ADDRSTRLEN + 1];
+	unsigned n_octets = 4;
 	const uint8_t *slash = s.len ? memchr(s.ptr, '/', s.len) : NULL;
-	size_t len = slash ? (size_t)(slash - s.ptr) : s.len;
-	if (len == 0 || len >= sizeof(text) || memchr(s.ptr, 0, len))
+	struct slice addr = slice_of(s.ptr, slash ? (size_t)(slash - s.ptr) : s.len);
+	if (addr.len == 0)
 		return false;
-	memcpy(text, s.ptr, len);
-	text[len] = '\0';
-	if (!parse_address(text, &in))
+	bool ok = memchr(addr.ptr, ':', addr.len) ? parse_ipv6(addr, &in)
+						  : parse_ipv4(addr, &in, &n_octets);
+	if (!ok || (n_octets < 4 && !slash)) /* 10.1/16 has a mask that says how much is meant */
 		return false;
 	uint64_t bits = bytes_of(&in) * 8;
 	if (slash) {
-		struct slice mask = slice_from(s, len + 1);
+		struct slice mask = slice_from(s, addr.len + 1);
 		if (mask.len > 3 || !text_u64(mask, &bits) || bits > bytes_of(&in) * 8)
 			return false;
 	}

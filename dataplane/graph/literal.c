@@ -1,6 +1,7 @@
 #include "dataplane/graph/literal.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,13 +123,31 @@ uint8_t literal_read(enum sql_type t, struct slice s, const struct zone *z, unio
 	}
 }
 
+/* Does @text, which reads back as @v, lie right between @v and a neighbour? Such a text is the
+ * number's only by the rule for halves, and PostgreSQL does not print it.
+ */
+static bool between_two(const char *text, double v, bool is_float4)
+{
+	for (int up = 0; up < 2; up++) {
+		double to = up ? HUGE_VAL : -HUGE_VAL;
+		double next =
+			is_float4 ? (double)nextafterf((float)v, (float)to) : nextafter(v, to);
+		if (strtold(text, NULL) == ((long double)v + next) / 2)
+			return true;
+	}
+	return false;
+}
+
 /* The fewest digits that read back as the same number, as d.ddde+xx. */
 static void shortest(char *text, size_t size, double v, bool is_float4)
 {
 	int from = is_float4 ? 6 : 15, to = is_float4 ? 9 : 17;
+	if (fabs(v) < (is_float4 ? (double)FLT_MIN : DBL_MIN)) /* these have fewer digits to give */
+		from = 1;
 	for (int digits = from; digits <= to; digits++) {
 		snprintf(text, size, "%.*e", digits - 1, v);
-		if (is_float4 ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
+		bool same = is_float4 ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
+		if (same && !between_two(text, v, is_float4))
 			return;
 	}
 }

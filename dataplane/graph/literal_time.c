@@ -80,22 +80,39 @@ static uint8_t read_date_at(struct slice s, size_t *io_i, int64_t *ret_days)
 	return VEC_VALUE;
 }
 
-/* hh:mm[:ss[.fraction]] */
+/* .fraction, of which nine digits count. */
+static int64_t read_fraction_at(struct slice s, size_t *io_i)
+{
+	if (!take_byte(s, io_i, '.'))
+		return 0;
+	size_t from = *io_i;
+	int64_t frac = digits_at(s, io_i, 0, 9);
+	for (size_t n = *io_i - from; n < 9; n++)
+		frac *= 10;
+	while (*io_i < s.len && text_is_digit(s.ptr[*io_i]))
+		++*io_i;
+	return frac;
+}
+
+/* hh:mm[:ss[.fraction]], or hhmm[ss[.fraction]] */
 static uint8_t read_time_at(struct slice s, size_t *io_i, int64_t *ret_ns)
 {
-	int64_t h = digits_at(s, io_i, 1, 2), m, sec = 0, frac = 0;
-	if (h < 0 || !take_byte(s, io_i, ':'))
+	size_t from = *io_i;
+	int64_t h = digits_at(s, io_i, 1, 6), m = 0, sec = 0, frac = 0;
+	size_t n = *io_i - from;
+	if (n == 4 || n == 6) {
+		sec = n == 6 ? h % 100 : 0;
+		h = n == 6 ? h / 100 : h;
+		m = h % 100;
+		h /= 100;
+		frac = n == 6 ? read_fraction_at(s, io_i) : 0;
+	} else if (n < 1 || n > 2 || !take_byte(s, io_i, ':')) {
 		return VEC_BAD_INPUT;
-	m = digits_at(s, io_i, 1, 2);
-	if (m >= 0 && take_byte(s, io_i, ':')) {
-		sec = digits_at(s, io_i, 1, 2);
-		if (sec >= 0 && take_byte(s, io_i, '.')) {
-			size_t from = *io_i;
-			frac = digits_at(s, io_i, 0, 9);
-			for (size_t n = *io_i - from; n < 9; n++)
-				frac *= 10;
-			while (*io_i < s.len && text_is_digit(s.ptr[*io_i]))
-				++*io_i;
+	} else {
+		m = digits_at(s, io_i, 1, 2);
+		if (m >= 0 && take_byte(s, io_i, ':')) {
+			sec = digits_at(s, io_i, 1, 2);
+			frac = sec >= 0 ? read_fraction_at(s, io_i) : 0;
 		}
 	}
 	if (m < 0 || sec < 0)
@@ -132,13 +149,13 @@ static bool read_zone_at(struct slice s, size_t *io_i, int64_t *ret_s)
 	return h >= 0 && h <= 15 && m >= 0 && m <= 59;
 }
 
-/* A date, with a time and a zone or without. */
+/* A date, with a time and a zone or without. Without a time *ret_ns is -1. */
 static uint8_t read_moment(struct slice s, int64_t *ret_days, int64_t *ret_ns, bool *ret_zone,
 			   int64_t *ret_zone_s)
 {
 	size_t i = 0;
 	s = literal_trim(s);
-	*ret_ns = 0;
+	*ret_ns = -1;
 	*ret_zone = false;
 	uint8_t state = read_date_at(s, &i, ret_days);
 	if (state != VEC_VALUE || i == s.len)
@@ -172,9 +189,11 @@ uint8_t literal_read_time(struct slice s, int64_t *ret_ns)
 	int64_t days, zone_s;
 	bool zone;
 	s = literal_trim(s);
-	uint8_t state = read_time_at(s, &i, ret_ns);
-	if (state == VEC_BAD_INPUT) /* with a date, which is left out */
-		return read_moment(s, &days, ret_ns, &zone, &zone_s);
+	/* With a date, which is left out. */
+	uint8_t state = read_moment(s, &days, ret_ns, &zone, &zone_s);
+	if (state != VEC_BAD_INPUT)
+		return state == VEC_VALUE && *ret_ns < 0 ? VEC_BAD_INPUT : state;
+	state = read_time_at(s, &i, ret_ns);
 	if (state != VEC_VALUE || i == s.len)
 		return state;
 	while (take_byte(s, &i, ' '))
@@ -190,7 +209,7 @@ uint8_t literal_read_timestamp(struct slice s, bool with_zone, const struct zone
 	uint8_t state = read_moment(s, &days, &ns, &zone, &zone_s);
 	if (state != VEC_VALUE)
 		return state;
-	if (!literal_join(days, ns, &ns))
+	if (!literal_join(days, ns < 0 ? 0 : ns, &ns))
 		return VEC_OUT_OF_RANGE;
 	if (with_zone && zone)
 		return __builtin_sub_overflow(ns, zone_s * NS_PER_S, ret_ns) ? VEC_OUT_OF_RANGE
@@ -385,7 +404,8 @@ static uint8_t read_part(struct slice s, size_t *io_i, struct interval *v)
 	if (n.frac == 0 && *io_i < s.len && s.ptr[*io_i] == '-' && *io_i + 1 < s.len &&
 	    text_is_digit(s.ptr[*io_i + 1])) {
 		++*io_i;
-		if (!read_number(s, io_i, &months) || months.frac)
+		if (!read_number(s, io_i, &months) || months.frac ||
+		    (*io_i < s.len && s.ptr[*io_i] != ' '))
 			return VEC_BAD_INPUT;
 		if (months.whole > 11)
 			return VEC_OUT_OF_RANGE;
@@ -426,6 +446,8 @@ uint8_t literal_read_interval(struct slice s, struct interval *ret_v)
 		if (take_byte(s, &i, ' ') || (!parts && take_byte(s, &i, '@')))
 			continue;
 		if (parts && text_ieq(slice_from(s, i), SLICE_LIT("ago"))) {
+			if (v.months == INT32_MIN || v.days == INT32_MIN || v.ns == INT64_MIN)
+				return VEC_OUT_OF_RANGE;
 			v = (struct interval){-v.months, -v.days, -v.ns};
 			break;
 		}
