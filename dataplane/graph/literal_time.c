@@ -12,9 +12,10 @@
 
 bool literal_join(int64_t days, int64_t ns_of_day, int64_t *ret_ns)
 {
-	int64_t ns;
-	return !__builtin_mul_overflow(days, NS_PER_DAY, &ns) &&
-	       !__builtin_add_overflow(ns, ns_of_day, ret_ns);
+	/* In 128 bits, since the first day that has a nanosecond begins before the first one. */
+	__int128 ns = (__int128)days * NS_PER_DAY + ns_of_day;
+	*ret_ns = (int64_t)ns;
+	return ns == *ret_ns;
 }
 
 int64_t literal_days(int64_t ns)

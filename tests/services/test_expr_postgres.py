@@ -10,6 +10,7 @@ rare.
 import os
 import random
 import re
+import re
 import shutil
 import signal
 import subprocess
@@ -18,11 +19,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from expr_doc import ask_sluice, documented, escape, example_row, unescape  # noqa: E402
 from expr_generate import COLUMNS, Generator, rows  # noqa: E402
 from sluice import SKIP, Checks  # noqa: E402
 
 BIN = "/usr/lib/postgresql/15/bin"
-DOC = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "expressions.md")
 TYPES = {"timestamp without time zone": "timestamp", "timestamp with time zone": "timestamptz",
          "time without time zone": "time", "jsonb": "json", "cidr": "inet", "character varying": "text"}
 FUNCTIONS = """
@@ -82,18 +83,6 @@ class Postgres:
         shutil.rmtree(self.dir)
 
 
-def escape(v):
-    if v is None:
-        return "\\N"
-    return v.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def unescape(v):
-    if v == "\\N":
-        return None
-    return re.sub(r"\\(.)", lambda m: {"t": "\t", "n": "\n", "r": "\r"}.get(m.group(1), m.group(1)), v)
-
-
 def ask_postgres(pg, zone, columns, table, expressions):
     """(type, [result of each row]) for each expression; None is NULL, an error begins with '!'."""
     script = ["drop table if exists rows, ex;", f"set timezone = '{zone}';", "set client_min_messages = error;",
@@ -115,28 +104,6 @@ def ask_postgres(pg, zone, columns, table, expressions):
         k, _, v = line.split("\t")
         v = unescape(v)
         out[int(k)][1].append(None if v == "V@NULL" else v if v[0] == "!" else v[1:])
-    return out
-
-
-def ask_sluice(binary, zone, columns, table, expressions, group):
-    lines = ["Z\t" + zone, "\t".join(["C"] + [x for c in columns for x in c])]
-    lines += ["\t".join(["R"] + [escape(v) for v in row]) for row in table]
-    lines += ["E\t" + escape(e) for e in expressions]
-    r = subprocess.run([binary, str(group)], input="\n".join(lines) + "\n", capture_output=True, text=True,
-                       check=False, timeout=240)
-    if r.returncode:
-        raise RuntimeError(f"expr_run: {r.returncode}: {r.stderr[-3000:]}")
-    out = []
-    for line in r.stdout.rstrip("\n").split("\n"):
-        kind, _, rest = line.partition("\t")
-        if kind == "X":
-            out.append(("!" + rest, None))
-        elif kind == "T":
-            out.append((rest, []))
-        elif kind == "!":
-            out[-1][1].append("!" + rest)
-        else:
-            out[-1][1].append(unescape(rest))
     return out
 
 
@@ -185,52 +152,19 @@ def compare(checks, expressions, ours, theirs, limits):
     return n
 
 
-def documented():
-    """(heading, expression, result) of each example in the tables of the document."""
-    heading, out = "", []
-    with open(DOC, encoding="utf-8") as f:
-        for line in f:
-            if line.startswith("#"):
-                heading = line.strip("# \n")
-            cells = re.split(r"(?<!\\)\|", line.strip())
-            if len(cells) < 4 or not cells[-3].strip().startswith("`"):
-                continue
-            cells = [c.strip().replace("\\|", "|") for c in cells]
-            out.append((heading, cells[-3].strip("`"), cells[-2].strip("`")))
-    return out
-
-
-def example_row():
-    """The columns and the row that the examples are over, from the document's first table."""
-    columns, row = [], []
-    with open(DOC, encoding="utf-8") as f:
-        for line in f:
-            m = re.match(r"\| `(\w+)` \| (\w+) \| `?([^`]*)`? \|$", line)
-            if m:
-                columns.append((m.group(1), m.group(2)))
-                row.append(None if m.group(3) == "NULL" else m.group(3))
-            elif columns:
-                return columns, row
-    raise RuntimeError("no columns in the document")
-
-
-def test_examples(checks, binary, pg):
+def test_examples(checks, pg):
+    """That they give here what the document says is looked at by tests/golden/test_expressions.py."""
     columns, row = example_row()
     examples = documented()
-    texts = [e for _, e, _ in examples]
-    ours = ask_sluice(binary, "UTC", columns, [row], texts, 1)
-    theirs = ask_postgres(pg, "UTC", columns, [row], texts)
-    checks.check(len(examples) > 150, "the document has too few examples")
-    for (heading, e, result), (type_a, a), (_, b) in zip(examples, ours, theirs):
-        got = "error" if a is None or (a[0] and a[0][0] == "!") else "NULL" if a[0] is None else a[0]
-        checks.equal(got, result, f"{heading}: {e}" + (f" ({type_a})" if a is None else ""))
+    for (heading, e, result), (_, b) in zip(examples, ask_postgres(pg, "UTC", columns, [row],
+                                                                   [e for _, e, _ in examples])):
         if heading.startswith("Not in PostgreSQL"):
             continue
-        pgs = "NULL" if b[0] is None else "error" if b[0][0] == "!" else b[0]
+        got = "NULL" if b[0] is None else "error" if b[0][0] == "!" else b[0]
         if heading.startswith("Differences"):
-            checks.check(pgs != result, f"{heading}: {e}: PostgreSQL gives {pgs} too")
+            checks.check(got != result, f"{heading}: {e}: PostgreSQL gives {got} too")
         else:
-            checks.equal(pgs, result, f"PostgreSQL: {e}")
+            checks.equal(got, result, f"{heading}: {e}")
 
 
 def test_generated(checks, binary, pg, seed, n):
@@ -261,7 +195,7 @@ def main():
     pg = Postgres()
     try:
         pg.sql(FUNCTIONS)
-        test_examples(checks, binary, pg)
+        test_examples(checks, pg)
         test_generated(checks, binary, pg, seed, n)
     finally:
         pg.close()
