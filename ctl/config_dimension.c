@@ -27,6 +27,15 @@ const struct opt config_dimension_opts[] = {
 	 .max = 32ll << 30,
 	 .def = "1GiB",
 	 .help = "Memory of the rows at most; it is taken as they come."},
+	{.name = "every",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct dimension_conf, spec.every_ns),
+	 .min = 10000000,
+	 .max = 86400000000000,
+	 .def = "1s",
+	 .help = "While sluice runs on ports: how often it is looked whether the rows have "
+		 "changed, "
+		 "and after a failure tried again. A replay loads them once."},
 	OPT_END,
 };
 

@@ -16,6 +16,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/port.h"
+#include "dataplane/dim/dim_watch.h"
 #include "dataplane/sink/handoff.h"
 #include "dataplane/sink/shipper.h"
 #include "dataplane/worker.h"
@@ -50,6 +51,7 @@ struct topology {
 	struct sink_side *sinks;
 	struct worker **workers;
 	unsigned n_workers;
+	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
 	struct queue_form *forms;
 	int stdin_copy; /* -1: none */
 	char stdin_path[32];
@@ -285,22 +287,50 @@ static int build_ports(struct topology *t, struct err *e)
 	return 0;
 }
 
+/* ---- dimensions ---- */
+
 /* What a dimension could not take from its rows. */
 static void tell_dimensions(const struct topology *t)
 {
 	for (size_t i = 0; i < t->conf->n_dimensions; i++) {
-		struct dim_stats st = dim_stats_of(t->pipeline->dims[i]);
+		uint64_t row[DIM_N_COLS];
 		const char *name = t->conf->dimensions[i].spec.name;
-		if (st.n_bad)
+		dim_row(t->pipeline->dims[i], row);
+		if (row[DIM_bad_values])
 			fprintf(stderr,
 				"sluiced: dimension %s: %" PRIu64
 				" values that their types do not take are null\n",
-				name, st.n_bad);
-		if (st.n_no_room)
+				name, row[DIM_bad_values]);
+		if (row[DIM_no_room])
 			fprintf(stderr,
 				"sluiced: dimension %s: %" PRIu64
 				" rows beyond keys_max or bytes_max are left out\n",
-				name, st.n_no_room);
+				name, row[DIM_no_room]);
+	}
+}
+
+static void tell_dimension(void *arg, const char *text)
+{
+	fprintf(arg, "sluiced: %s\n", text);
+}
+
+/* A replay's dimensions stay as they were loaded. */
+static int watch_dimensions(struct topology *t, FILE *out)
+{
+	struct err e;
+	if (!t->ports || dim_watch_start(t->pipeline->dims, (unsigned)t->conf->n_dimensions,
+					 tell_dimension, out, &t->watch, &e) == 0)
+		return 0;
+	fprintf(out, "sluiced: %s\n", e.text);
+	return -EIO;
+}
+
+static void report_dimensions(const struct topology *t, struct report *r)
+{
+	for (size_t i = 0; i < t->conf->n_dimensions; i++) {
+		uint64_t row[DIM_N_COLS];
+		dim_row(t->pipeline->dims[i], row);
+		report_add(r, &dim_ledger, t->conf->dimensions[i].spec.name, row);
 	}
 }
 
@@ -530,6 +560,8 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			fprintf(out, "sluiced: %s\n", e.text);
 			return -EIO;
 		}
+	if (watch_dimensions(t, out) < 0)
+		return -EIO;
 	atomic_store(&t->n_running, t->n_workers);
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
@@ -537,6 +569,8 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			rte_eal_remote_launch(run_worker, t, lcore);
 	}
 	wait_for_workers(t, progress, out);
+	dim_watch_stop(t->watch);
+	t->watch = NULL;
 	if (run_keepers(t, true, out) < 0)
 		rc = -EIO;
 	wait_for_sinks(t, out);
@@ -643,6 +677,7 @@ void topology_report(const struct topology *t, struct report *r)
 		report_sources(t, t->workers[i], r);
 	for (unsigned s = 0; s < t->conf->n_sources; s++)
 		report_told(t, s, r);
+	report_dimensions(t, r);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		report_nodes(t, worker_graph(t->workers[i]), r);
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {

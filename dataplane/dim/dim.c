@@ -1,17 +1,24 @@
 #include "dataplane/dim/dim.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
+LEDGER_DEFINE(dim, "dimension", "rows", DIM_COLS);
+
 struct dim {
 	const struct dim_spec *spec;
 	struct readers readers;
 	struct dim_table *_Atomic table;
-	uint64_t stamp;
-	/* written by who loads, read by any */
-	atomic_uint_fast64_t version, loaded_ns, n_failed, n_keys, bytes, n_bad, n_no_room;
+	atomic_uint_fast64_t version;
+	uint64_t stamp, bad_stamp; /* of the table, and of what was found broken */
+	void *live;                /* what the kind has open */
+
+	pthread_mutex_t lock; /* of the rest, for those who ask */
+	uint64_t row[DIM_N_COLS];
+	uint64_t changed_ns;
 };
 
 struct dim_load {
@@ -20,7 +27,9 @@ struct dim_load {
 	struct dim_value *values;
 	struct batch *batch; /* where texts become values */
 	struct rec_builder *rb;
-	uint64_t n_bad, n_no_room;
+	bool in_place; /* workers read the table */
+	bool changed;
+	uint64_t row[DIM_N_COLS];
 };
 
 const struct dim_field *dim_load_fields(const struct dim_load *l, unsigned *ret_n)
@@ -60,18 +69,46 @@ void dim_load_row(struct dim_load *l, struct slice key, const struct slice *valu
 		struct dim_value *v = &l->values[i];
 		if (values[i].ptr && read_value(l, &l->spec->fields[i].type, values[i], v))
 			continue;
-		l->n_bad += values[i].ptr != NULL;
+		l->row[DIM_bad_values] += values[i].ptr != NULL;
 		*v = (struct dim_value){.type = VAL_NULL};
 	}
-	if (dim_table_put(l->table, key, l->values) < 0)
-		l->n_no_room++;
+	uint64_t n_keys = dim_table_n_keys(l->table);
+	int rc = dim_table_put(l->table, key, l->values);
+	if (rc == 1 && l->in_place)
+		return;
+	l->row[DIM_rows_in]++;
+	if (rc < 0)
+		l->row[DIM_no_room]++;
+	else if (dim_table_n_keys(l->table) == n_keys)
+		l->row[DIM_replaced]++;
+	l->changed |= rc == 0;
+}
+
+void dim_load_del(struct dim_load *l, struct slice key)
+{
+	bool was_there = dim_table_del(l->table, key);
+	l->row[DIM_deleted] += was_there;
+	l->changed |= was_there;
+}
+
+int dim_load_sweep(struct dim_load *l, struct err *e)
+{
+	int rc = dim_table_mark(l->table);
+	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
+}
+
+void dim_load_sweep_end(struct dim_load *l)
+{
+	uint64_t n = dim_table_sweep(l->table);
+	l->row[DIM_deleted] += n;
+	l->row[DIM_loads]++;
+	l->changed |= n > 0;
 }
 
 /* ---- loading ---- */
 
-static int load_init(struct dim_load *l, struct dim *d, struct err *e)
+static int load_init(struct dim_load *l, const struct dim_spec *s, struct err *e)
 {
-	const struct dim_spec *s = d->spec;
 	l->spec = s;
 	l->values = mem_alloc((s->n_fields + 1) * sizeof(*l->values));
 	l->batch = mem_alloc(sizeof(*l->batch));
@@ -79,7 +116,7 @@ static int load_init(struct dim_load *l, struct dim *d, struct err *e)
 	if (!l->values || !l->batch || !l->rb ||
 	    arena_init(&l->batch->arena, DIM_ROW_BYTES_MAX) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
-	return dim_table_create(s->keys_max, s->bytes_max, s->n_fields, &d->readers, &l->table, e);
+	return 0;
 }
 
 static void load_fini(struct dim_load *l)
@@ -91,31 +128,58 @@ static void load_fini(struct dim_load *l)
 	mem_free(l->values);
 }
 
+/* What a load counted becomes what is told. */
+static void publish(struct dim *d, const struct dim_load *l)
+{
+	pthread_mutex_lock(&d->lock);
+	uint64_t loads_failed = d->row[DIM_loads_failed];
+	memcpy(d->row, l->row, sizeof(d->row));
+	d->row[DIM_loads_failed] = loads_failed;
+	d->row[DIM_keys] = dim_table_n_keys(l->table);
+	d->row[DIM_bytes] = dim_table_bytes(l->table);
+	if (l->changed) {
+		d->changed_ns = clock_wall_ns();
+		atomic_fetch_add(&d->version, 1);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+static int count_failure(struct dim *d, int rc, struct err *e)
+{
+	pthread_mutex_lock(&d->lock);
+	d->row[DIM_loads_failed]++;
+	pthread_mutex_unlock(&d->lock);
+	return err_prefix(e, rc, "dimension %s: ", d->spec->name);
+}
+
+/* Into a new table, which takes the place of the old one. */
 static int load(struct dim *d, struct err *e)
 {
 	const struct dim_spec *s = d->spec;
-	uint64_t stamp = s->kind->stamp(s->conf);
-	struct dim_load l = {0};
-	int rc = load_init(&l, d, e);
+	struct dim_load l = {.changed = true};
+	int rc = load_init(&l, s, e);
+	if (rc == 0)
+		rc = dim_table_create(s->keys_max, s->bytes_max, s->n_fields, &d->readers, &l.table,
+				      e);
 	if (rc == 0)
 		rc = s->kind->load(s->conf, &l, e);
 	load_fini(&l);
 	if (rc < 0) {
 		dim_table_destroy(l.table);
-		atomic_fetch_add(&d->n_failed, 1);
-		return err_prefix(e, rc, "dimension %s: ", s->name);
+		return count_failure(d, rc, e);
 	}
 	struct dim_table *old = atomic_exchange(&d->table, l.table);
 	readers_wait(&d->readers, readers_next(&d->readers));
 	dim_table_destroy(old);
-	d->stamp = stamp;
-	atomic_store(&d->n_keys, dim_table_n_keys(l.table));
-	atomic_store(&d->bytes, dim_table_bytes(l.table));
-	atomic_store(&d->n_bad, l.n_bad);
-	atomic_store(&d->n_no_room, l.n_no_room);
-	atomic_store(&d->loaded_ns, clock_wall_ns());
-	atomic_fetch_add(&d->version, 1);
+	l.row[DIM_loads] = d->row[DIM_loads] + 1;
+	publish(d, &l);
 	return 0;
+}
+
+static uint64_t stamp_of(const struct dim *d)
+{
+	const struct dim_kind *k = d->spec->kind;
+	return k->stamp ? k->stamp(d->spec->conf) : 0;
 }
 
 int dim_create(const struct dim_spec *spec, struct dim **ret_d, struct err *e)
@@ -123,7 +187,9 @@ int dim_create(const struct dim_spec *spec, struct dim **ret_d, struct err *e)
 	struct dim *d = mem_alloc(sizeof(*d));
 	if (!d)
 		return err_set(e, -ENOMEM, "no memory for dimension %s", spec->name);
+	pthread_mutex_init(&d->lock, NULL);
 	d->spec = spec;
+	d->stamp = stamp_of(d); /* before the rows: a change between the two is seen later */
 	int rc = load(d, e);
 	if (rc < 0)
 		dim_destroy(d);
@@ -136,17 +202,52 @@ void dim_destroy(struct dim *d)
 {
 	if (!d)
 		return;
+	if (d->live)
+		d->spec->kind->close(d->live);
 	dim_table_destroy(d->table);
+	pthread_mutex_destroy(&d->lock);
 	mem_free(d);
+}
+
+bool dim_is_told(const struct dim *d)
+{
+	return d->spec->kind->poll != NULL;
+}
+
+static int refresh_told(struct dim *d, struct err *e)
+{
+	const struct dim_kind *k = d->spec->kind;
+	struct dim_load l = {.table = d->table, .in_place = true};
+	memcpy(l.row, d->row, sizeof(l.row));
+	int rc = load_init(&l, d->spec, e);
+	if (rc == 0 && !d->live)
+		rc = k->open(d->spec->conf, &d->live, e);
+	if (rc == 0)
+		rc = k->poll(d->live, &l, e);
+	load_fini(&l);
+	publish(d, &l);
+	if (rc == 0)
+		return l.changed;
+	if (d->live)
+		k->close(d->live);
+	d->live = NULL;
+	return count_failure(d, rc, e);
 }
 
 int dim_refresh(struct dim *d, struct err *e)
 {
-	uint64_t stamp = d->spec->kind->stamp(d->spec->conf);
-	if (stamp == d->stamp)
+	if (dim_is_told(d))
+		return refresh_told(d, e);
+	uint64_t stamp = stamp_of(d);
+	if (stamp && (stamp == d->stamp || stamp == d->bad_stamp))
 		return 0;
 	int rc = load(d, e);
-	return rc < 0 ? rc : 1;
+	if (rc == -EINVAL)
+		d->bad_stamp = stamp;
+	if (rc < 0)
+		return rc;
+	d->stamp = stamp;
+	return 1;
 }
 
 const struct dim_spec *dim_spec_of(const struct dim *d)
@@ -154,17 +255,18 @@ const struct dim_spec *dim_spec_of(const struct dim *d)
 	return d->spec;
 }
 
-struct dim_stats dim_stats_of(struct dim *d)
+void dim_row(struct dim *d, uint64_t *ret_row)
 {
-	return (struct dim_stats){
-		.version = atomic_load(&d->version),
-		.loaded_ns = atomic_load(&d->loaded_ns),
-		.n_failed = atomic_load(&d->n_failed),
-		.n_keys = atomic_load(&d->n_keys),
-		.bytes = atomic_load(&d->bytes),
-		.n_bad = atomic_load(&d->n_bad),
-		.n_no_room = atomic_load(&d->n_no_room),
-	};
+	pthread_mutex_lock(&d->lock);
+	memcpy(ret_row, d->row, sizeof(d->row));
+	ret_row[DIM_version] = atomic_load(&d->version);
+	ret_row[DIM_age_s] = (clock_wall_ns() - d->changed_ns) / 1000000000u;
+	pthread_mutex_unlock(&d->lock);
+}
+
+uint64_t dim_version(struct dim *d)
+{
+	return atomic_load(&d->version);
 }
 
 /* ---- readers ---- */

@@ -3,12 +3,14 @@
  * In:     a place that has all rows: a kind (dim_file.c, ...), with its options.
  * Out:    a table (dim_table.h) for the workers, exchanged while they read.
  * Owns:   the table, and the one that takes its place.
- * Runs:   create, load, destroy: main, or who keeps dimensions. enter, leave: workers.
+ * Runs:   create, destroy: main. refresh: one thread at a time (dim_watch.h). enter, find, leave:
+ *         workers. The others: any thread.
  * Limits: keys_max, bytes_max of each; READERS_MAX workers.
  */
 #ifndef SL_DIM_DIM_H
 #define SL_DIM_DIM_H
 
+#include "dataplane/base/ledger.h"
 #include "dataplane/base/option.h"
 #include "dataplane/dim/dim_table.h"
 #include "dataplane/extract/types.h"
@@ -28,6 +30,13 @@ struct dim_load;
  */
 void dim_load_row(struct dim_load *l, struct slice key, const struct slice *values);
 
+/* For poll: the key is gone. Or: all rows come again, and keys that do not come until the end are
+ * gone; one that comes as it was costs the readers nothing.
+ */
+void dim_load_del(struct dim_load *l, struct slice key);
+int dim_load_sweep(struct dim_load *l, struct err *e);
+void dim_load_sweep_end(struct dim_load *l);
+
 /* The fields that are wanted, in this order, and the key. */
 const struct dim_field *dim_load_fields(const struct dim_load *l, unsigned *ret_n);
 const char *dim_load_key(const struct dim_load *l);
@@ -42,6 +51,16 @@ struct dim_kind {
 	int (*load)(const void *conf, struct dim_load *l, struct err *e);
 	/* A number that changes when load would give something else; 0: it cannot be told. */
 	uint64_t (*stamp)(const void *conf);
+
+	/* A kind that is told of each change has these in place of stamp. What open made is closed
+	 * when poll fails, and opened again later; the first poll gives all rows.
+	 */
+	int (*open)(const void *conf, void **ret_live, struct err *e);
+	void (*close)(void *live);
+	/* Waits a tenth of a second for changes at most, and gives them. 0, or -errno with a text.
+	 * A note for people, once, may be in @e beside 0.
+	 */
+	int (*poll)(void *live, struct dim_load *l, struct err *e);
 };
 
 extern const struct dim_kind *const dim_kinds[]; /* dims.c, closed by NULL */
@@ -54,6 +73,7 @@ struct dim_spec {
 	const struct dim_field *fields;
 	unsigned n_fields;
 	uint64_t keys_max, bytes_max;
+	uint64_t every_ns; /* between two looks at whether it has changed */
 };
 
 struct dim;
@@ -63,21 +83,36 @@ int dim_create(const struct dim_spec *spec, struct dim **ret_d, struct err *e);
 void dim_destroy(struct dim *d);
 const struct dim_spec *dim_spec_of(const struct dim *d);
 
-/* Loads it again when its stamp has changed. Returns 1: exchanged; 0: as it was; -errno with a
- * text: it could not be read, and the last good table stays.
+/* Loads it again when its stamp has changed, or takes in what has changed. Returns 1: it was
+ * exchanged or changed; 0: as it was; -errno with a text: it could not be read, and the last good
+ * table stays. A file that was found broken is read again when it has changed.
  */
 int dim_refresh(struct dim *d, struct err *e);
 
-struct dim_stats {
-	uint64_t version;   /* how often it was loaded */
-	uint64_t loaded_ns; /* when, wall clock */
-	uint64_t n_failed;  /* loads that failed */
-	uint64_t n_keys, bytes;
-	uint64_t n_bad;     /* values of the last load that are null because their type did not take
-			       them */
-	uint64_t n_no_room; /* rows of the last load beyond keys_max or bytes_max */
-};
-struct dim_stats dim_stats_of(struct dim *d);
+/* Does it wait for changes by itself? */
+bool dim_is_told(const struct dim *d);
+
+#define DIM_COLS(X)                                                                       \
+	X(IN, rows_in, "rows of the last whole load, and since")                          \
+	X(OUT, keys, "keys that can be looked up")                                        \
+	X(MERGED, replaced, "rows of a key that had one already: the last row counts")    \
+	X(POLICY, deleted, "keys that were taken out again")                              \
+	X(LOSS, no_room, "rows beyond keys_max or bytes_max")                             \
+	X(INFO, bytes, "memory of the rows")                                              \
+	X(INFO, bad_values, "values that are null because their type does not take them") \
+	X(INFO, loads, "whole loads")                                                     \
+	X(INFO, loads_failed, "loads that failed: the last good rows stayed")             \
+	X(INFO, version, "how often the rows have changed, the first load included")      \
+	X(INFO, age_s, "seconds since they did")
+
+#define DIM_COL(kind, name, help) DIM_##name,
+enum { DIM_COLS(DIM_COL) DIM_N_COLS };
+extern const struct ledger_table dim_ledger;
+
+void dim_row(struct dim *d, uint64_t *ret_row); /* DIM_N_COLS */
+
+/* Another number when its rows may be others. */
+uint64_t dim_version(struct dim *d);
 
 /* ---- readers ---- */
 

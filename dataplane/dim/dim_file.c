@@ -221,6 +221,13 @@ static int json_row(struct reading *r, const char *line, size_t len, struct err 
 	return rc;
 }
 
+static bool is_blank(const char *s, size_t len)
+{
+	while (len && (s[len - 1] == ' ' || s[len - 1] == '\t' || s[len - 1] == '\r'))
+		len--;
+	return len == 0;
+}
+
 static int load_ndjson(struct reading *r, struct err *e)
 {
 	r->spelled = mem_map(DIM_ROW_BYTES_MAX);
@@ -230,7 +237,7 @@ static int load_ndjson(struct reading *r, struct err *e)
 		const char *end = memchr(line, '\n', r->len - r->at);
 		size_t len = end ? (size_t)(end - line) : r->len - r->at;
 		r->at += len + (end != NULL);
-		if (len)
+		if (!is_blank(line, len))
 			rc = json_row(r, line, len, e);
 	}
 	if (r->spelled)

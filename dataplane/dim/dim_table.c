@@ -17,7 +17,6 @@
 #define PARKED_MAX 4096 /* rows that wait for the readers; beyond it the writer waits */
 
 #define ABSENT     UINT64_MAX
-#define OUTSIDE    UINT64_MAX /* a reader that is not looking anything up */
 #define PREFETCHED 16
 
 struct parked {
@@ -38,6 +37,7 @@ struct dim_table {
 	uint32_t free[N_CLASSES]; /* heads of lists; the next one is in the first word of a row */
 	struct parked *parked;    /* a ring */
 	unsigned parked_first, n_parked;
+	uint64_t *marks; /* a bit by row; NULL: never marked */
 	struct readers *readers;
 };
 
@@ -158,7 +158,7 @@ static void park(struct dim_table *t, uint32_t row)
 }
 
 /* Deleted slots make every search longer: the others are laid down anew, beside the readers. */
-static void sweep(struct dim_table *t)
+static void lay_anew(struct dim_table *t)
 {
 	const uint64_t *old = t->slots;
 	uint64_t *new = t->spare;
@@ -216,12 +216,23 @@ static void write_row(const struct dim_table *t, struct dim_row *r, struct slice
 	}
 }
 
+static size_t marks_bytes(const struct dim_table *t)
+{
+	return t->rows_bytes / UNIT / 8 + sizeof(uint64_t);
+}
+
+static void mark(struct dim_table *t, uint32_t row)
+{
+	if (t->marks)
+		t->marks[row / 64] |= 1ull << (row % 64);
+}
+
 int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value *values)
 {
 	uint64_t hash = hash_key(key), free_at;
 	uint32_t old;
 	if (t->n_taken > t->mask - t->mask / 4)
-		sweep(t);
+		lay_anew(t);
 	uint64_t at = find_slot(t, t->slots, key, hash, &old, &free_at);
 	uint64_t bytes = row_bytes(t, key, values);
 	if (at == ABSENT && t->n_keys == t->keys_max)
@@ -230,6 +241,13 @@ int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value 
 	if (!row)
 		return -ENOSPC;
 	write_row(t, row_at(t, row), key, values, (uint32_t)bytes);
+	if (at != ABSENT && row_at(t, old)->bytes == bytes &&
+	    memcmp(row_at(t, old), row_at(t, row), bytes) == 0) {
+		give_back(t, row);
+		mark(t, old);
+		return 1;
+	}
+	mark(t, row);
 	if (at != ABSENT) {
 		store_slot(t->slots, at, hash, row);
 		park(t, old);
@@ -241,6 +259,13 @@ int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value 
 	return 0;
 }
 
+static void take_out(struct dim_table *t, uint64_t at, uint32_t row)
+{
+	store_slot(t->slots, at, 0, DELETED);
+	t->n_keys--;
+	park(t, row);
+}
+
 bool dim_table_del(struct dim_table *t, struct slice key)
 {
 	uint64_t hash = hash_key(key), unused;
@@ -248,10 +273,30 @@ bool dim_table_del(struct dim_table *t, struct slice key)
 	uint64_t at = find_slot(t, t->slots, key, hash, &old, &unused);
 	if (at == ABSENT)
 		return false;
-	store_slot(t->slots, at, 0, DELETED);
-	t->n_keys--;
-	park(t, old);
+	take_out(t, at, old);
 	return true;
+}
+
+int dim_table_mark(struct dim_table *t)
+{
+	if (t->marks)
+		memset(t->marks, 0, (t->used / 64 + 1) * sizeof(uint64_t));
+	else
+		t->marks = mem_map(marks_bytes(t));
+	return t->marks ? 0 : -ENOMEM;
+}
+
+uint64_t dim_table_sweep(struct dim_table *t)
+{
+	uint64_t n = 0;
+	for (uint64_t at = 0; at <= t->mask; at++) {
+		uint32_t row = (uint32_t)t->slots[at];
+		if (row < FIRST_ROW || (t->marks[row / 64] >> (row % 64) & 1))
+			continue;
+		take_out(t, at, row);
+		n++;
+	}
+	return n;
 }
 
 uint64_t dim_table_n_keys(const struct dim_table *t)
@@ -338,6 +383,7 @@ void dim_table_destroy(struct dim_table *t)
 	mem_unmap(t->slots, slots_bytes);
 	mem_unmap(t->spare, slots_bytes);
 	mem_unmap(t->rows, t->rows_bytes + SL_PAD);
+	mem_unmap(t->marks, marks_bytes(t));
 	mem_free(t->parked);
 	mem_free(t);
 }

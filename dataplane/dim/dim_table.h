@@ -51,11 +51,19 @@ struct dim_value {
 	};
 };
 
-/* Sets the row of @key. 0; -ENOSPC: keys_max or bytes_max is reached, and the old row stays. */
+/* Sets the row of @key. 0; 1: it was so already; -ENOSPC: keys_max or bytes_max is reached, and the
+ * old row stays.
+ */
 int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value *values);
 
 /* False: there was none. */
 bool dim_table_del(struct dim_table *t, struct slice key);
+
+/* From mark to sweep, keys that are put are marked; sweep takes out the others and returns how many
+ * they were. mark: 0 or -ENOMEM.
+ */
+int dim_table_mark(struct dim_table *t);
+uint64_t dim_table_sweep(struct dim_table *t);
 
 uint64_t dim_table_n_keys(const struct dim_table *t);
 uint64_t dim_table_bytes(const struct dim_table *t); /* of rows, free ones included */

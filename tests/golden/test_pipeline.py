@@ -67,6 +67,7 @@ queues:
     checks.equal(first.count("filter", "play", "filtered"), 1, "the filter counts what it leaves out")
     checks.equal(first.count("enrich", "rich", "hits"), 1, "hits are counted")
     checks.equal(first.count("enrich", "rich", "misses"), 1, "misses are counted")
+    checks.equal(first.count("dimension", "video", "keys"), 2, "so are the keys of a dimension")
     checks.equal(first.count("graph", "split.vip", "records_out"), 1, "branches are counted")
     checks.equal(first.count("graph", "log", "no_queue"), 4, "what nobody takes is counted")
     for workers in (2, 4):
