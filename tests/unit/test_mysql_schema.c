@@ -269,7 +269,7 @@ static void mysql_the_dump_of_the_shared_data_is_read_whole(void **state)
 	(void)state;
 	struct mysql_schema_loaded l;
 	struct err e;
-	size_t len;
+	size_t len = 0;
 	uint8_t *text =
 		walk_read(pairs_open_shared("data/oracle/binlog-files/zal-schema.sql"), &len);
 	if (!text)
