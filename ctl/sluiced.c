@@ -229,6 +229,29 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 		       : usage_error("%s", "replay: which capture file? (- is standard input)");
 }
 
+/* A node that must see all records of a source, whatever worker they come to; NULL: none. */
+static const struct node_conf *alone_node(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_nodes; i++)
+		if (c->nodes[i].op->alone)
+			return &c->nodes[i];
+	return NULL;
+}
+
+/* The same input gives the same output with any number of workers: such a node gets one. */
+static unsigned replay_workers(const struct config *c, int64_t wanted)
+{
+	const struct node_conf *node = alone_node(c);
+	unsigned n = (unsigned)(wanted ? wanted : c->workers);
+	if (n < 2 || !node)
+		return n;
+	fprintf(stderr,
+		"sluiced: one worker and not %u: pipeline.%s (%s) must see all records in their "
+		"order\n",
+		n, node->name, node->op->name);
+	return 1;
+}
+
 static int cmd_replay(int argc, char **argv)
 {
 	struct replay_args a = {.replay.loop = 1};
@@ -238,8 +261,7 @@ static int cmd_replay(int argc, char **argv)
 	struct config *c = load_config(a.config);
 	if (!c)
 		return EXIT_USAGE;
-	struct topology_input in = {.replay = &a.replay,
-				    .n_workers = (unsigned)(a.workers ? a.workers : c->workers)};
+	struct topology_input in = {.replay = &a.replay, .n_workers = replay_workers(c, a.workers)};
 	rc = build_and_run(c, &in, a.ledger, a.quiet);
 	config_free(c);
 	return rc;
@@ -268,6 +290,17 @@ static int parse_config_args(int argc, char **argv, const char **ret_config,
 	return *ret_config ? 0 : usage_error("%s: -c FILE is missing", argv[0]);
 }
 
+/* A card gives each worker the sessions of its queue, and workers share nothing. */
+static void tell_alone(const struct config *c, unsigned n_workers)
+{
+	const struct node_conf *node = alone_node(c);
+	if (n_workers > 1 && node)
+		fprintf(stderr,
+			"sluiced: pipeline.%s (%s) works in each of the %u workers by itself, on "
+			"the sessions of that worker; one queue in all makes it one\n",
+			node->name, node->op->name, n_workers);
+}
+
 static int cmd_run(int argc, char **argv)
 {
 	const char *path, *ledger = NULL;
@@ -288,6 +321,7 @@ static int cmd_run(int argc, char **argv)
 		unsigned n_workers = 0;
 		for (size_t i = 0; i < c->capture.n_ports; i++)
 			n_workers += (unsigned)c->capture.ports[i].queues;
+		tell_alone(c, n_workers);
 		struct topology_input in = {.n_workers = n_workers};
 		rc = build_and_run(c, &in, ledger, false);
 	}

@@ -3,9 +3,9 @@
 #define BLOCK 64
 
 /* Runs @block over the whole blocks of @s, and over the rest with a one bit, zeros and the length
- * in bits behind it: what both digests do.
+ * in bits behind it: what both digests do. @before: bytes that @h has seen already, whole blocks.
  */
-static void run_blocks(struct slice s, bool big_endian, uint32_t *h,
+static void run_blocks(struct slice s, size_t before, bool big_endian, uint32_t *h,
 		       void (*block)(uint32_t *h, const uint8_t *p))
 {
 	uint8_t tail[2 * BLOCK] = {0};
@@ -16,7 +16,7 @@ static void run_blocks(struct slice s, bool big_endian, uint32_t *h,
 	if (rest)
 		memcpy(tail, s.ptr + i, rest);
 	tail[rest] = 0x80;
-	uint64_t bits = (uint64_t)s.len * 8;
+	uint64_t bits = (uint64_t)(before + s.len) * 8;
 	for (int k = 0; k < 8; k++)
 		tail[total - 8 + (size_t)k] = (uint8_t)(bits >> (big_endian ? 56 - 8 * k : 8 * k));
 	for (i = 0; i < total; i += BLOCK)
@@ -83,7 +83,7 @@ static void md5_block(uint32_t *h, const uint8_t *p)
 void digest_md5(struct slice s, uint8_t out[DIGEST_MD5_BYTES])
 {
 	uint32_t h[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
-	run_blocks(s, false, h, md5_block);
+	run_blocks(s, 0, false, h, md5_block);
 	memcpy(out, h, DIGEST_MD5_BYTES);
 }
 
@@ -126,11 +126,54 @@ static void sha_block(uint32_t *h, const uint8_t *p)
 		h[i] += v[i];
 }
 
-void digest_sha256(struct slice s, uint8_t out[DIGEST_SHA256_BYTES])
+static const uint32_t sha_start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+				      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+static void sha_put(const uint32_t *h, uint8_t *out)
 {
-	uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-			 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-	run_blocks(s, true, h, sha_block);
 	for (unsigned i = 0; i < DIGEST_SHA256_BYTES; i++)
 		out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void digest_sha256(struct slice s, uint8_t out[DIGEST_SHA256_BYTES])
+{
+	uint32_t h[8];
+	memcpy(h, sha_start, sizeof(h));
+	run_blocks(s, 0, true, h, sha_block);
+	sha_put(h, out);
+}
+
+/* ---- HMAC ---- */
+
+static void hmac_pad(const uint8_t *key, uint8_t with, uint32_t *h)
+{
+	uint8_t pad[BLOCK];
+	for (unsigned i = 0; i < BLOCK; i++)
+		pad[i] = key[i] ^ with;
+	memcpy(h, sha_start, sizeof(sha_start));
+	sha_block(h, pad);
+}
+
+void digest_hmac_init(struct digest_hmac *h, struct slice key)
+{
+	uint8_t block[BLOCK] = {0};
+	if (key.len > BLOCK)
+		digest_sha256(key, block);
+	else if (key.len)
+		memcpy(block, key.ptr, key.len);
+	hmac_pad(block, 0x36, h->inner);
+	hmac_pad(block, 0x5c, h->outer);
+}
+
+void digest_hmac_sha256(const struct digest_hmac *h, struct slice s,
+			uint8_t out[DIGEST_SHA256_BYTES])
+{
+	uint32_t state[8];
+	uint8_t inner[DIGEST_SHA256_BYTES];
+	memcpy(state, h->inner, sizeof(state));
+	run_blocks(s, BLOCK, true, state, sha_block);
+	sha_put(state, inner);
+	memcpy(state, h->outer, sizeof(state));
+	run_blocks(slice_of(inner, sizeof(inner)), BLOCK, true, state, sha_block);
+	sha_put(state, out);
 }

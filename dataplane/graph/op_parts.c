@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/graph/key.h"
 
 /* ---- ports ---- */
 
@@ -165,6 +166,20 @@ int op_exprs_add_condition(struct op_exprs *x, const struct op_env *env, const c
 	if (t == SQL_BOOL)
 		return rc;
 	err_set(e, -EINVAL, "this is of type %s; expected a condition, of type boolean",
+		sql_type_name(t));
+	return env->wrong(env->arg, key, 0, -EINVAL, e);
+}
+
+int op_exprs_add_key(struct op_exprs *x, const struct op_env *env, const char *key,
+		     const char *text, struct err *e)
+{
+	int rc = op_exprs_add(x, env, key, text, e);
+	if (rc < 0)
+		return rc;
+	enum sql_type t = expr_set_type(x->set, (unsigned)rc);
+	if (key_can(t))
+		return rc;
+	err_set(e, -EINVAL, "a key of type %s; expected another type: x::text is one",
 		sql_type_name(t));
 	return env->wrong(env->arg, key, 0, -EINVAL, e);
 }

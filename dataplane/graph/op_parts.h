@@ -78,6 +78,10 @@ int op_exprs_add_list(struct op_exprs *x, const struct op_env *env, const char *
 int op_exprs_add_condition(struct op_exprs *x, const struct op_env *env, const char *key,
 			   const char *text, struct err *e);
 
+/* And for one whose values are told apart by struct key (key.h). */
+int op_exprs_add_key(struct op_exprs *x, const struct op_env *env, const char *key,
+		     const char *text, struct err *e);
+
 int op_exprs_create(const struct op_exprs *x, struct op_exprs_state *s, struct err *e);
 void op_exprs_discard(struct op_exprs_state *s);
 

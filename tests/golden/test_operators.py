@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Operators of the pipeline on records that the test makes: sample, mask, dedup.
+
+    test_operators.py SLUICED
+"""
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
+from sluice import Checks, replay  # noqa: E402
+
+BASE = """
+sources:
+  app: { match: { udp: 5170 }, parser: lines }
+  log: { match: { udp: 514 }, parser: syslog }
+"""
+SECOND = 1_000_000_000
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        f.write(text)
+    return path
+
+
+def capture(folder, name, events):
+    """Each event: seconds, JSON object, and the client's port."""
+    out = []
+    for i, (at, event, port) in enumerate(events):
+        line = event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode()
+        to = 514 if line.startswith(b"<") else 5170
+        out.append((BASE_NS + int(at * SECOND),
+                    ethernet(udp("10.0.0.2", port, "10.0.0.9", to, line, ident=i % 65536))))
+    path = os.path.join(folder, name)
+    write_pcap(path, out)
+    return path
+
+
+def run(binary, folder, pcap, text, *args, **kw):
+    return replay(binary, pcap, "-c", write(folder, "c.yaml", BASE + text), *args, **kw)
+
+
+def user(record):
+    return {k: v for k, v in record.items() if not k.startswith("_")}
+
+
+def check_error(checks, binary, folder, text, want, line=None):
+    path = write(folder, "c.yaml", BASE + text)
+    p = subprocess.run([binary, "check", "-c", path], capture_output=True, text=True, timeout=60)
+    checks.equal(p.returncode, 2, f"exit status of {text!r}")
+    checks.check(want in p.stderr, f"{text!r}: expected {want!r} in {p.stderr!r}")
+
+
+# ---- sample ----
+
+def samples(checks, binary, folder):
+    pcap = capture(folder, "many.pcap", [(i / 100, {"uid": f"u{i % 200}", "n": i}, 20000 + i % 97)
+                                         for i in range(4000)])
+    text = "pipeline:\n  s: { op: sample, from: app, one_in: 10 }\n"
+    first = run(binary, folder, pcap, text)
+    checks.healthy(first, "sample")
+    got = first.count("sample", "s", "records_out")
+    checks.check(300 < got < 500, f"one in ten of 4000 records: {got}")
+    checks.equal(first.count("sample", "s", "not_sampled"), 4000 - got, "the others are left out by name")
+    checks.equal(first.status, 0, "a sample loses nothing")
+    for workers in (2, 4):
+        again = run(binary, folder, pcap, text, "--workers", str(workers))
+        checks.equal(sorted(again.out.splitlines()), sorted(first.out.splitlines()),
+                     f"{workers} workers sample the same records")
+    rate = run(binary, folder, pcap, 'pipeline:\n  s: { op: sample, from: app, rate: 0.1 }\n')
+    checks.equal(rate.out, first.out, "rate 0.1 is one in 10")
+    whole = run(binary, folder, pcap, "pipeline:\n  s: { op: sample, from: app, rate: 1 }\n")
+    checks.equal(whole.count("sample", "s", "records_out"), 4000, "rate 1 is all")
+    keyed = run(binary, folder, pcap, "pipeline:\n  s: { op: sample, from: app, one_in: 4, key: uid }\n")
+    counts = {}
+    for r in keyed.records:
+        counts[r["uid"]] = counts.get(r["uid"], 0) + 1
+    checks.equal(set(counts.values()), {20}, "all records of a key, or none")
+    checks.check(25 < len(counts) < 80, f"a fourth of the keys: {len(counts)}")
+    for text, want in [
+        ("pipeline:\n  s: { op: sample, from: app }\n", "expected one of rate and one_in"),
+        ("pipeline:\n  s: { op: sample, from: app, rate: 0.1, one_in: 2 }\n", "expected one of rate and one_in"),
+        ("pipeline:\n  s: { op: sample, from: app, rate: 1.5 }\n", "c.yaml:6:37"),
+        ("pipeline:\n  s: { op: sample, from: app, rate: x }\n", "no part of a whole"),
+        ("pipeline:\n  s: { op: sample, from: app, rate: 1, key: 'uid::json' }\n", "a key of type json"),
+    ]:
+        check_error(checks, binary, folder, text, want)
+
+
+# ---- mask ----
+
+def masks(checks, binary, folder):
+    secret = "correct horse"
+    events = [
+        (0, {"uid": "u1", "mail": "a@b.c", "phone": "+49\u00e9301234", "ip": "10.1.2.3", "ip6": "2001:db8:1:2::7",
+             "n": 5, "obj": {"k": [1]}, "odd": "here"}, 1000),
+        (1, {"uid": 17, "mail": None, "ip": "no address"}, 1000),
+        (2, {"other": True}, 1000),
+    ]
+    pcap = capture(folder, "mask.pcap", events)
+    text = f"""
+pipeline:
+  m:
+    op: mask
+    from: app
+    secret: {secret}
+    fields: {{ uid: hash 16, mail: redact, phone: truncate 4, ip: ip, ip6: ip 24 32, n: hash, obj: redact gone }}
+"""
+    r = run(binary, folder, pcap, text)
+    checks.healthy(r, "mask")
+    checks.equal(r.status, 0, "mask: exit status")
+
+    def mac(value):
+        return hmac.new(secret.encode(), value.encode(), hashlib.sha256).hexdigest()
+
+    checks.equal([user(x) for x in r.records], [
+        {"uid": mac("u1")[:16], "mail": "***", "phone": "+49\u00e9", "ip": "10.1.2.0", "ip6": "2001:db8::",
+         "n": mac("5"), "obj": "gone", "odd": "here"},
+        {"uid": mac("17")[:16], "mail": None, "ip": "***"},
+        {"other": True},
+    ], "masked records")
+    checks.equal(r.count("mask", "m", "masked"), 9, "masked values are counted")
+    checks.equal(r.count("mask", "m", "no_address"), 1, "text that is no address is counted, and does not leak")
+    checks.equal(r.count("mask", "m", "absent"), 5 + 7, "fields that are not there are counted")
+    write(folder, "key.txt", secret + "\n")
+    from_file = run(binary, folder, pcap, text.replace(f"secret: {secret}", "secret_file: key.txt"))
+    checks.equal(from_file.out, r.out, "a secret from a file")
+    os.environ["SLUICE_TEST_SECRET"] = secret
+    from_env = run(binary, folder, pcap, text.replace(f"secret: {secret}", "secret_env: SLUICE_TEST_SECRET"))
+    checks.equal(from_env.out, r.out, "a secret from the environment")
+    long = "k" * 100
+    r = run(binary, folder, pcap, text.replace(secret, long))
+    checks.equal(r.records[0]["n"], hmac.new(long.encode(), b"5", hashlib.sha256).hexdigest(),
+                 "a secret longer than a block")
+    for args in (["check"], ["config", "effective"]):
+        path = write(folder, "c.yaml", BASE + text)
+        p = subprocess.run([binary, *args, "-c", path], capture_output=True, text=True, timeout=60)
+        checks.equal(p.returncode, 0, f"{args}: exit status: {p.stderr}")
+        checks.check("horse" not in p.stdout + p.stderr, f"{args} does not print the secret")
+    for text, want in [
+        ("pipeline:\n  m: { op: mask, from: app, fields: { uid: hash } }\n", "hash wants a secret"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { uid: hush } }\n", "one of hash, truncate, redact, ip"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { uid: hash 4 }, secret: x }\n", "8 to 64 digits"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { _src: ip } }\n", "is the identity of a record"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: {} }\n", "expected a field"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { a: hash }, secret: horse, secret_env: X }\n",
+         "there is secret already"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { a: hash }, secret_env: SLUICE_NOT_SET }\n", "not set"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { a: hash }, secret_file: none.txt }\n", "none.txt: No such"),
+        ("pipeline:\n  p: { op: project, from: app, select: 'uid' }\n"
+         "  m: { op: mask, from: p, fields: { uidd: redact } }\n", "no field is named uidd"),
+    ]:
+        check_error(checks, binary, folder, text, want)
+
+
+def masks_do_not_leak(checks, binary, folder):
+    pcap = capture(folder, "leak.pcap", [(0, b'{"u\\u0069d":"secret1","uid2":"x"}', 1),
+                                         (1, b'<13>1 2025-11-25T04:43:16Z secret2 a - - [x hostname="secret3"] hi', 2)])
+    r = run(binary, folder, pcap, """
+pipeline:
+  m: { op: mask, from: [app, log], fields: { uid: redact, hostname: redact } }
+queues: { q/m: { from: m, sink: out } }
+sinks: { out: { stdout: {} } }
+""")
+    checks.equal(len(r.records), 2, "both records")
+    checks.check(b"secret1" not in r.out, f"a key with escapes is the same key: {r.out}")
+    checks.check(b"secret2" not in r.out, f"a fixed field: {r.out}")
+
+
+# ---- dedup ----
+
+def dedups(checks, binary, folder):
+    events = [(0, {"k": "a", "n": 0}, 1), (1, {"k": "a", "n": 1}, 2), (5, {"k": "b", "n": 2}, 3),
+              (9.9, {"k": "a", "n": 3}, 4), (10, {"k": "a", "n": 4}, 5), (11, {"k": None, "n": 5}, 6),
+              (12, {"n": 6}, 7), (19, {"k": "a", "n": 7}, 8), (15.5, {"k": "b", "n": 8}, 9)]
+    pcap = capture(folder, "dedup.pcap", events)
+    text = "pipeline:\n  d: { op: dedup, from: app, key: k, window: 10s }\n"
+    r = run(binary, folder, pcap, text)
+    checks.healthy(r, "dedup")
+    checks.equal([x["n"] for x in r.records], [0, 2, 4, 5, 6, 8], "the first of each key within its window")
+    checks.equal(r.count("dedup", "d", "duplicates"), 3, "duplicates are counted")
+    checks.equal(r.count("dedup", "d", "no_key"), 2, "records without a key go on")
+    four = run(binary, folder, pcap, text, "--workers", "4")
+    checks.equal(four.out, r.out, "four workers give the same")
+    checks.check("pipeline.d" in four.err and "one worker" in four.err, f"and say that one does it: {four.err!r}")
+    many = capture(folder, "dedup2.pcap", [(i / 1000, {"k": i % 500, "n": i}, 1) for i in range(3000)])
+    r = run(binary, folder, many, text.replace("10s", "10s, entries_max: 1000"))
+    checks.equal(r.count("dedup", "d", "records_out"), 500, "as many keys as fit")
+    checks.equal(r.count("dedup", "d", "evicted"), 0, "none is forgotten")
+    r = run(binary, folder, many, text.replace("10s", "10s, entries_max: 100"))
+    checks.equal(r.count("dedup", "d", "records_out"), 3000, "more keys than fit: all go on")
+    checks.equal(r.count("dedup", "d", "evicted"), 2900, "and it is counted")
+    checks.healthy(r, "dedup with few entries")
+
+
+def main():
+    binary = os.path.abspath(sys.argv[1])
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as folder:
+        samples(checks, binary, folder)
+        masks(checks, binary, folder)
+        masks_do_not_leak(checks, binary, folder)
+        dedups(checks, binary, folder)
+    checks.done()
+
+
+main()
