@@ -302,21 +302,23 @@ static int check_choice(struct check *c, const struct sql_node *n, const struct 
 	return ret < 0 ? ret : check_step(c, f, t, n->off, args, n->n_args, ret_t);
 }
 
-/* NULLIF(a, b): CASE WHEN a = b THEN NULL ELSE a END. */
+/* NULLIF(a, b): CASE WHEN a = b THEN NULL ELSE a END, of the type that the comparison has for a. */
 static int check_nullif(struct check *c, const struct sql_node *n, struct typed *args,
 			struct typed *ret_t)
 {
 	struct typed steps[3] = {0};
+	const uint8_t types[2] = {args[0].type, args[1].type};
+	enum resolve_fault fault;
 	union cell none;
 	memset(&none, 0, sizeof(none));
 	int ret = check_call(c, "=", n->off, args, 2, &steps[0]);
-	if (ret == 0 && args[0].type == SQL_UNKNOWN)
-		ret = check_coerce(c, &args[0], SQL_TEXT, false, &args[0]);
-	if (ret < 0)
+	const struct fn *equal = resolve("=", types, 2, &fault);
+	if (ret < 0 || !equal)
 		return ret;
-	enum sql_type t = (enum sql_type)args[0].type;
-	ret = check_constant(c, t, VEC_NULL, &none, n->off, &steps[1]);
-	steps[2] = args[0];
+	enum sql_type t = (enum sql_type)equal->args[0];
+	ret = check_coerce(c, &args[0], t, false, &steps[2]);
+	if (ret == 0)
+		ret = check_constant(c, t, VEC_NULL, &none, n->off, &steps[1]);
 	return ret < 0 ? ret : check_step(c, &fn_case, t, n->off, steps, 3, ret_t);
 }
 

@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "dataplane/graph/bytes.h"
 #include "dataplane/graph/fn.h"
 #include "dataplane/graph/inet.h"
 
@@ -91,7 +92,22 @@ static void compare_floats(struct call *c, unsigned n)
 	}
 }
 
-/* Equality of text, most often with a constant: lengths first, then the bytes. */
+/* Equality with a constant of up to eight bytes, which is what filters mostly ask for. */
+static void equal_short(struct call *c, unsigned n, struct slice b)
+{
+	const struct slice *a = c->in[0]->s;
+	const uint8_t *state = c->out->state;
+	int64_t *out = c->out->i;
+	int64_t differs = c->fn->param == CMP_NE;
+	uint64_t want = bytes_pack(b.ptr, b.len);
+	size_t len = b.len;
+	for (unsigned i = 0; i < n; i++) {
+		bool equal = state[i] == VEC_VALUE && a[i].len == len &&
+			     bytes_pack(a[i].ptr, len) == want;
+		out[i] = equal ^ differs;
+	}
+}
+
 static void equal_texts(struct call *c, unsigned n)
 {
 	const struct slice *a = c->in[0]->s, *b = c->in[1]->s;
@@ -99,8 +115,12 @@ static void equal_texts(struct call *c, unsigned n)
 	int64_t differs = c->fn->param == CMP_NE;
 	fn_join_states(c, n);
 	const uint8_t *state = c->out->state;
+	if (n > 0 && (c->constants & 2) && c->in[1]->state[0] == VEC_VALUE && b[0].len <= 8) {
+		equal_short(c, n, b[0]);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
-		bool equal = state[i] == VEC_VALUE && slice_eq(a[i], b[i]);
+		bool equal = state[i] == VEC_VALUE && bytes_same(a[i], b[i]);
 		out[i] = equal ^ differs;
 	}
 }
@@ -141,26 +161,6 @@ struct set {
 	};
 };
 
-static uint64_t mix(uint64_t x)
-{
-	x *= 0x9e3779b97f4a7c15ull;
-	return x ^ x >> 29;
-}
-
-static uint64_t hash_text(struct slice s)
-{
-	uint64_t h = s.len, w = 0;
-	size_t i = 0;
-	for (; i + 8 <= s.len; i += 8) {
-		memcpy(&w, s.ptr + i, 8);
-		h = mix(h ^ w);
-	}
-	w = 0;
-	if (i < s.len)
-		memcpy(&w, s.ptr + i, s.len - i);
-	return mix(h ^ w);
-}
-
 static void set_add(struct set *s, const struct vec *v)
 {
 	if (v->state[0] == VEC_NULL) {
@@ -168,7 +168,7 @@ static void set_add(struct set *s, const struct vec *v)
 		return;
 	}
 	bool text = cell_kind_of(v->type) == CELL_S;
-	uint64_t at = text ? hash_text(v->s[0]) : mix((uint64_t)v->i[0]);
+	uint64_t at = text ? bytes_hash(v->s[0]) : bytes_mix((uint64_t)v->i[0]);
 	while (s->used[at & s->mask])
 		at++;
 	at &= s->mask;
@@ -200,18 +200,18 @@ static int prepare_in(struct fn_prep *p, const void **ret_aux)
 
 static bool set_has_text(const struct set *s, struct slice x)
 {
-	for (uint64_t at = hash_text(x);; at++) {
+	for (uint64_t at = bytes_hash(x);; at++) {
 		at &= s->mask;
 		if (!s->used[at])
 			return false;
-		if (slice_eq(s->s[at], x))
+		if (bytes_same(s->s[at], x))
 			return true;
 	}
 }
 
 static bool set_has_int(const struct set *s, int64_t x)
 {
-	for (uint64_t at = mix((uint64_t)x);; at++) {
+	for (uint64_t at = bytes_mix((uint64_t)x);; at++) {
 		at &= s->mask;
 		if (!s->used[at])
 			return false;

@@ -128,26 +128,52 @@ static void copy_picked(struct call *c, unsigned n, const uint16_t *from, const 
 	}
 }
 
-/* (when, then) .., and an else when the number of arguments is odd. */
-static void run_case(struct call *c, unsigned n)
+/* All rows of @v, NULL: of NULLs. */
+static void copy_all(struct vec *out, const struct vec *v, unsigned n)
 {
-	uint16_t from[VEC_ROWS_MAX];
-	uint8_t states[VEC_ROWS_MAX];
+	static const uint8_t bytes[] = {[CELL_I] = sizeof(int64_t),
+					[CELL_F] = sizeof(double),
+					[CELL_S] = sizeof(struct slice),
+					[CELL_N] = sizeof(struct numeric),
+					[CELL_V] = sizeof(struct interval)};
+	if (!v) {
+		memset(out->state, VEC_NULL, n);
+		return;
+	}
+	memcpy(out->state, v->state, n);
+	memcpy(out->i, v->i, n * bytes[cell_kind_of(out->type)]);
+}
+
+/* Rows of @v where @when is true; where it is an error, that. */
+static void copy_where(struct vec *out, const struct vec *when, const struct vec *v, unsigned n)
+{
+	enum cell_kind kind = cell_kind_of(out->type);
 	for (unsigned i = 0; i < n; i++) {
-		unsigned k = 0;
-		for (; k + 1 < c->n_in; k += 2) {
-			const struct vec *when = c->in[k];
-			if (when->state[i] >= VEC_ERROR ||
-			    (when->state[i] == VEC_VALUE && when->i[i]))
-				break;
-		}
-		from[i] = k < c->n_in ? (uint16_t)k : FROM_NONE;
-		if (k + 1 < c->n_in) {
-			states[i] = c->in[k]->state[i];
-			from[i] = states[i] == VEC_VALUE ? (uint16_t)(k + 1) : FROM_STATE;
+		if (when->state[i] >= VEC_ERROR)
+			out->state[i] = when->state[i];
+		if (when->state[i] != VEC_VALUE || !when->i[i])
+			continue;
+		out->state[i] = v->state[i];
+		if (kind == CELL_S) {
+			out->s[i] = v->s[i];
+		} else if (kind == CELL_I || kind == CELL_F) { /* eight bytes */
+			out->i[i] = v->i[i];
+		} else if (v->state[i] == VEC_VALUE) {
+			union cell x;
+			cell_load(v, i, &x);
+			cell_store(out, i, &x);
 		}
 	}
-	copy_picked(c, n, from, states);
+}
+
+/* (when, then) .., and an else when the number of arguments is odd. From the last to the first, so
+ * that the first that holds stands.
+ */
+static void run_case(struct call *c, unsigned n)
+{
+	copy_all(c->out, c->n_in % 2 ? c->in[c->n_in - 1] : NULL, n);
+	for (unsigned k = c->n_in / 2; k-- > 0;)
+		copy_where(c->out, c->in[2 * k], c->in[2 * k + 1], n);
 }
 
 static void run_coalesce(struct call *c, unsigned n)

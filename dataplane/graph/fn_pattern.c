@@ -1,5 +1,6 @@
 /* LIKE, ILIKE and the regular expressions of ~. */
 #include "dataplane/base/text.h"
+#include "dataplane/graph/bytes.h"
 #include "dataplane/graph/fn.h"
 #include "dataplane/graph/pattern.h"
 #include "dataplane/graph/utf8.h"
@@ -72,25 +73,20 @@ static uint8_t like(struct call *c, const union cell *in, union cell *ret)
 	return like_match(in[0].s, in[1].s, escape_of(c, in), c->fn->param, &ret->i);
 }
 
-static bool contains(struct slice s, struct slice part)
-{
-	if (part.len == 0)
-		return true;
-	return s.len >= part.len && memmem(s.ptr, s.len, part.ptr, part.len);
-}
-
 static bool like_shape_holds(const struct like *l, struct slice s)
 {
+	size_t len = l->literal.len;
+	if (s.len < len)
+		return false;
 	switch (l->shape) {
 	case LIKE_EXACT:
-		return slice_eq(s, l->literal);
+		return bytes_same(s, l->literal);
 	case LIKE_PREFIX:
-		return slice_starts(s, l->literal);
+		return bytes_same(slice_of(s.ptr, len), l->literal);
 	case LIKE_SUFFIX:
-		return s.len >= l->literal.len &&
-		       slice_eq(slice_from(s, s.len - l->literal.len), l->literal);
+		return bytes_same(slice_of(s.ptr + s.len - len, len), l->literal);
 	default:
-		return contains(s, l->literal);
+		return len == 0 || memmem(s.ptr, s.len, l->literal.ptr, len);
 	}
 }
 

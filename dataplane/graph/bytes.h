@@ -1,0 +1,77 @@
+/* bytes.h - short texts compared and hashed without a call.
+ *
+ * In:     bytes.
+ * Out:    whether they are the same; 64 bits.
+ * Owns:   nothing.
+ * Runs:   any thread.
+ * Limits: nothing is read outside of what is given.
+ */
+#ifndef SL_GRAPH_BYTES_H
+#define SL_GRAPH_BYTES_H
+
+#include "dataplane/base/slice.h"
+
+static inline uint64_t bytes_load8(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint32_t bytes_load4(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint32_t bytes_load2(const uint8_t *p)
+{
+	uint16_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Up to 8 bytes as a number, by two loads that may overlap: with the length it is theirs alone. */
+static inline uint64_t bytes_pack(const uint8_t *p, size_t len)
+{
+	if (len >= 8)
+		return bytes_load8(p);
+	if (len >= 4)
+		return bytes_load4(p) | (uint64_t)bytes_load4(p + len - 4) << 32;
+	if (len >= 2)
+		return bytes_load2(p) | bytes_load2(p + len - 2) << 16;
+	return len ? *p : 0;
+}
+
+static inline bool bytes_same(struct slice a, struct slice b)
+{
+	if (a.len != b.len)
+		return false;
+	if (a.len <= 8)
+		return bytes_pack(a.ptr, a.len) == bytes_pack(b.ptr, a.len);
+	if (a.len > 64)
+		return memcmp(a.ptr, b.ptr, a.len) == 0;
+	uint64_t differ = bytes_load8(a.ptr + a.len - 8) ^ bytes_load8(b.ptr + a.len - 8);
+	for (size_t i = 0; i + 8 < a.len; i += 8)
+		differ |= bytes_load8(a.ptr + i) ^ bytes_load8(b.ptr + i);
+	return differ == 0;
+}
+
+static inline uint64_t bytes_mix(uint64_t x)
+{
+	x *= 0x9e3779b97f4a7c15ull;
+	return x ^ x >> 29;
+}
+
+static inline uint64_t bytes_hash(struct slice s)
+{
+	uint64_t h = s.len;
+	if (s.len <= 8)
+		return bytes_mix(bytes_pack(s.ptr, s.len) ^ h << 56);
+	for (size_t i = 0; i + 8 < s.len; i += 8)
+		h = bytes_mix(h ^ bytes_load8(s.ptr + i));
+	return bytes_mix(h ^ bytes_load8(s.ptr + s.len - 8));
+}
+
+#endif
