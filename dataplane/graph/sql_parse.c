@@ -9,13 +9,13 @@
 #include "dataplane/graph/expr.h"
 
 /* What is put before the user's text to make a statement of it. */
-#define SELECT_WORD "SELECT "
+#define SELECT_WORD     "SELECT "
 
-/* libpg_query and protobuf-c walk the tree by calling themselves, some 5 KiB a level, and 64 KiB of
- * text make up to 32,768 levels: they get a stack of their own, which takes memory only where it is
- * used.
+/* libpg_query and protobuf-c walk the tree by calling themselves, some 5 KiB a level, and a level
+ * takes two bytes of text at least: they get a stack of their own, by the length of the text.
  */
-#define STACK_BYTES (256u << 20)
+#define STACK_BYTES_MIN (1u << 20)
+#define STACK_PER_BYTE  (4u << 10)
 
 typedef const PgQuery__Node *pg_node;
 
@@ -612,12 +612,12 @@ static void *parse_thread(void *arg)
 	return NULL; /* the library lets go of the thread's memory when it ends */
 }
 
-static int on_a_large_stack(void *(*f)(void *), void *arg)
+static int on_a_large_stack(void *(*f)(void *), void *arg, size_t bytes)
 {
 	pthread_attr_t attr;
 	pthread_t t;
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setstacksize(&attr, bytes);
 	int ret = pthread_create(&t, &attr, f, arg);
 	pthread_attr_destroy(&attr);
 	if (ret == 0)
@@ -645,7 +645,7 @@ int sql_parse_list(struct slice text, struct arena *a, struct sql_item **ret_ite
 	memcpy(statement, SELECT_WORD, strlen(SELECT_WORD));
 	memcpy(statement + strlen(SELECT_WORD), text.ptr, text.len);
 	p.statement = statement;
-	int ret = on_a_large_stack(parse_thread, &p);
+	int ret = on_a_large_stack(parse_thread, &p, STACK_BYTES_MIN + text.len * STACK_PER_BYTE);
 	mem_free(statement);
 	if (ret < 0)
 		return err_set(e, ret, "no thread to read an expression on: %s", strerror(-ret));

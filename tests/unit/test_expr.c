@@ -96,6 +96,12 @@ static void deep_and_long_texts_are_refused_without_harm(void **state)
 	for (unsigned i = 0; i + 2 < 60000; i += 2)
 		memcpy(text + i, "i+", 3);
 	expr_refused(text, 59998, "syntax error");
+	text[59997] = '\0'; /* 29,999 levels */
+	expr_refused(text, 0, "levels");
+	for (unsigned i = 0; i < 18000; i += 2) /* the deepest for its length */
+		memcpy(text + i, "- ", 3);
+	memcpy(text + 18000, "i", 2);
+	expr_refused(text, 0, "levels");
 	memset(text, ' ', EXPR_TEXT_BYTES_MAX + 1);
 	expr_refused(text, 0, "bytes");
 }
