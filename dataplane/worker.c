@@ -240,9 +240,13 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	}
 	if (conf->share)
 		decode_share(w->decode, conf->index, conf->n_workers);
-	for (unsigned i = 0; i < conf->n_sources; i++)
-		if (conf->frame_sources[i].parser->together)
-			decode_share_together(w->decode, &conf->frame_sources[i].tcp);
+	for (unsigned i = 0; i < conf->n_sources; i++) {
+		const struct frame_source *s = &conf->frame_sources[i];
+		if (s->parser->together)
+			decode_share_together(w->decode, &s->tcp);
+		if (s->parser->acked)
+			flow_tell_acks(w->flow, &s->tcp);
+	}
 	*ret_w = w;
 	return 0;
 fail:

@@ -155,7 +155,21 @@ void flow_destroy(struct flow *f)
 	mem_free(f);
 }
 
+void flow_tell_acks(struct flow *f, const struct opt_ports *ports)
+{
+	if (f->n_ack_ports < FLOW_ACK_PORTS_MAX)
+		f->ack_ports[f->n_ack_ports++] = ports;
+}
+
 /* ---- sessions ---- */
+
+bool flow_wants_acks(const struct flow *f, const struct flow_session *s)
+{
+	for (uint32_t i = 0; i < f->n_ack_ports; i++)
+		if (opt_ports_have(f->ack_ports[i], s->port[1]))
+			return true;
+	return false;
+}
 
 uint64_t flow_session_id(const struct flow_session *s, uint64_t start)
 {

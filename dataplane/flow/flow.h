@@ -32,6 +32,8 @@ enum flow_event_kind {
 	FLOW_DATA, /* data at stream_off */
 	FLOW_GAP,  /* gap_bytes bytes are missing at stream_off */
 	FLOW_END,  /* the session is over: both directions, for the reason given */
+	FLOW_ACK, /* the other side has said that it has all bytes before stream_off: flow_tell_acks
+		   */
 };
 
 enum flow_end { FLOW_END_FIN, FLOW_END_RST, FLOW_END_IDLE, FLOW_END_EVICTED, FLOW_END_CAPTURE };
@@ -64,6 +66,7 @@ struct flow_session {
 	bool seen[2];          /* packets of this direction have been seen */
 	bool from_start : 1;   /* TCP: the SYN, or the SYN-ACK to it, was seen */
 	bool swapped_late : 1; /* joined in mid-stream: client and server are a guess by port */
+	bool tells_acks : 1;   /* TCP: acknowledgements are events */
 	uint64_t id; /* hash of addresses, ports, protocol and start (the SYN's sequence number,
 		      * else the second of the first packet, exact where sessions make room or
 		      * end sooner): the same in every replay */
@@ -75,6 +78,14 @@ struct flow;
 /* Nothing in flow reads a clock. Returns 0, -ENOMEM, or -EINVAL with a text. */
 int flow_create(const struct flow_conf *conf, struct flow **ret_f, struct err *e);
 void flow_destroy(struct flow *f);
+
+/* Acknowledgements are told of the TCP sessions whose server has one of these ports, which are
+ * borrowed for as long as @f lives; in the order of the packets, each that is farther on than the
+ * ones before. They may be of bytes that were not seen (yet), and none is told while it is not
+ * known where the stream begins. Before the first packet; of FLOW_ACK_PORTS_MAX such lists.
+ */
+#define FLOW_ACK_PORTS_MAX 16
+void flow_tell_acks(struct flow *f, const struct opt_ports *ports);
 
 /* Takes a burst. Events stand in *ret_ev until the next call; their data is borrowed from the
  * packets and from the pools, and stays until flow_release.

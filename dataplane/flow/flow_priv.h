@@ -18,9 +18,9 @@
  */
 #define TIME_SLACK_NS     1000000000u
 
-/* Beside two for each run that it sets free: its own bytes around one (4), ends of up to three
- * sessions with what is missing behind (9), and holes given up in part, of two directions by up to
- * three waits that ended (12); rounded up.
+/* Beside two for each run that it sets free: its own bytes around one (4), its acknowledgement,
+ * ends of up to three sessions with what is missing behind (9), and holes given up in part, of two
+ * directions by up to three waits that ended (12); rounded up.
  */
 #define EVENTS_PER_PACKET 32
 
@@ -62,6 +62,9 @@ struct flow {
 	struct flow_event *ev;
 	uint32_t n_ev, ev_max;
 	uint32_t packets_left; /* of the burst */
+
+	const struct opt_ports *ack_ports[FLOW_ACK_PORTS_MAX];
+	uint32_t n_ack_ports;
 
 	uint64_t now_ns;
 	uint64_t timeout_ns[N_LISTS];
@@ -120,6 +123,9 @@ bool flow_expire(struct flow *f, uint32_t idx, uint64_t now_ns);
 
 /* A new session for @p, making room where there is none. 0: no_session was counted. */
 uint32_t flow_begin_session(struct flow *f, const struct pkt *p, uint64_t hash, bool reversed);
+
+/* By the server's port, which is known for good when the session gets its id. */
+bool flow_wants_acks(const struct flow *f, const struct flow_session *s);
 
 /* Makes the id of what stands in the session; @start is the SYN's sequence number, or the start of
  * one whose SYN was not seen.

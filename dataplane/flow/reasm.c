@@ -454,28 +454,42 @@ void reasm_add(struct flow *f, uint32_t idx, unsigned dir, struct reasm_segment 
 		d->flags &= (uint8_t)~DIR_ORIGIN;
 }
 
-static void take_ack(struct flow_dir *d, uint32_t ack)
+/* True when it is farther on than all before. */
+static bool take_ack(struct flow_dir *d, uint32_t ack)
 {
 	uint32_t known = d->end_seq; /* sent, or acknowledged */
 	if (d->flags & DIR_ACKED) {
 		if (seq_diff(ack, d->ack_max) <= 0)
-			return;
+			return false;
 		if (seq_diff(d->ack_max, known) > 0)
 			known = d->ack_max;
 	}
 	uint32_t beyond = ack - known;
 	if (beyond > LEAP_BYTES && known - ack > WINDOW_BYTES)
-		return;
+		return false;
 	d->ack_max = ack;
 	d->flags |= DIR_ACKED;
+	return true;
+}
+
+/* Not of bytes before the first one of a stream that was joined late. */
+static void tell_ack(struct flow *f, uint32_t idx, unsigned dir, uint64_t time_ns)
+{
+	const struct session *s = &f->table.s[idx];
+	const struct flow_dir *d = &s->dir[dir];
+	struct flow_cause cause = {.time_ns = time_ns, .number = s->number};
+	int64_t off = (int64_t)(d->pos - d->base) + seq_diff(d->ack_max, d->next_seq);
+	if (off >= 0 && s->list != LIST_TAIL)
+		flow_emit(f, idx, dir, FLOW_ACK, &cause)->stream_off = (uint64_t)off;
 }
 
 void reasm_peer(struct flow *f, uint32_t idx, unsigned dir, bool has_ack, uint32_t ack,
 		uint64_t time_ns)
 {
-	struct flow_dir *d = &f->table.s[idx].dir[dir];
-	if (has_ack && d->flags & DIR_KNOWN)
-		take_ack(d, ack);
+	struct session *s = &f->table.s[idx];
+	struct flow_dir *d = &s->dir[dir];
+	if (has_ack && d->flags & DIR_KNOWN && take_ack(d, ack) && s->pub.tells_acks)
+		tell_ack(f, idx, dir, time_ns);
 	if (!d->wait)
 		return;
 	struct flow_wait *x = &f->waits[d->wait];

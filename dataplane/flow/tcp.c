@@ -54,6 +54,7 @@ static void identify(const struct flow *f, struct session *s, const struct pkt *
 	uint32_t isn = p->tcp_flags & TCP_ACK ? p->ack - 1 : p->seq;
 	s->pub.from_start = syn;
 	s->pub.swapped_late = !syn;
+	s->pub.tells_acks = flow_wants_acks(f, &s->pub);
 	s->pub.id = flow_session_id(&s->pub, syn ? isn : flow_late_start(f, p));
 }
 

@@ -669,6 +669,18 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 	return true;
 }
 
+static void on_ack(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
+		   const struct flow_event *ev)
+{
+	struct parse_in in;
+	if (fs->claim != CLAIM_TAKEN || !f->sources[fs->source].parser->acked)
+		return;
+	fill_in(s, fs, ev, &in);
+	in.stream_off = ev->stream_off;
+	in.pool = f->parser_pools[fs->source];
+	f->sources[fs->source].parser->acked(fs->state, &in);
+}
+
 static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
 		   const struct flow_event *ev)
 {
@@ -704,14 +716,14 @@ static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cu
 	f->out.session = ev->session;
 	f->out.session_id = s->id;
 	f->out.cut = cut;
-	switch (ev->kind) {
-	case FLOW_DATA:
+	if (ev->kind == FLOW_DATA)
 		return on_data(f, fs, s, ev);
-	case FLOW_GAP:
+	if (ev->kind == FLOW_GAP)
 		return on_gap(f, fs, s, ev);
-	default:
+	if (ev->kind == FLOW_END)
 		return on_end(f, fs, s, ev);
-	}
+	on_ack(f, fs, s, ev);
+	return true;
 }
 
 /* A datagram that the snap length cut: flow tells so right behind its data. */

@@ -160,6 +160,11 @@ struct parser {
 	enum probe (*probe)(const void *conf, const struct parse_in *first);
 	struct parse_result (*parse)(void *state, const void *conf, const struct parse_in *in,
 				     struct frame_out *out);
+	/* The other side has all bytes of direction in->dir before in->stream_off, TCP says: at
+	 * in->time_ns, in order with the calls of parse, and with nothing in in->data. They may be
+	 * bytes that were never seen. Only in sessions on the source's ports. May be NULL.
+	 */
+	void (*acked)(void *state, const struct parse_in *in);
 	/* Fills the fixed fields and pairs of @rb from frame->body. Returns NULL, or a static text
 	 * that says why the frame is not what it should be: then what was set so far is thrown away
 	 * and extract makes a record with `message` = body and `_error`. Only with BODY_PARSER.

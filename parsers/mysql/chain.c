@@ -251,28 +251,63 @@ static void note_delay(struct mysql_delay *d, uint64_t from_ns, uint64_t to_ns)
 	d->steps[step]++;
 }
 
+static const struct mysql_pending *first_pending(const struct mysql_chain *c)
+{
+	return &c->pending[(c->next_pending - c->n_pending) % MYSQL_CHAIN_ACKS];
+}
+
+static void skip_pending(struct mysql_chain *c)
+{
+	struct mysql_delay *d = first_pending(c)->file ? &c->ack : &c->tcp_ack;
+	d->skipped++;
+	c->n_pending--;
+}
+
 void mysql_chain_commit(struct mysql_chain *c, const struct mysql_link *l, uint64_t commit_ns,
 			bool fine)
 {
 	c->fine = fine;
 	note_delay(&c->wire, commit_ns, l->time_ns);
-	struct mysql_pending *p = &c->pending[c->next_pending++ % MYSQL_CHAIN_ACKS];
-	*p = (struct mysql_pending){
-		.commit_ns = commit_ns, .pos = l->end, .file = hash_of(l->file)};
-	if (c->n_pending < MYSQL_CHAIN_ACKS)
-		c->n_pending++;
+	struct mysql_pending p = {.commit_ns = commit_ns, .owner = l->owner};
+	p.pos = l->end_off ? l->end_off : l->end;
+	p.file = l->end_off ? 0 : hash_of(l->file);
+	if (l->end_off && (!l->acked || l->acked - 1 >= l->end_off)) {
+		c->tcp_ack.skipped++; /* behind a hole, say: it was not seen when that came */
+		return;
+	}
+	if (c->n_pending == MYSQL_CHAIN_ACKS)
+		skip_pending(c);
+	c->pending[c->next_pending++ % MYSQL_CHAIN_ACKS] = p;
+	c->n_pending++;
+}
+
+void mysql_chain_tcp_ack(struct mysql_chain *c, uint32_t owner, uint64_t off, uint64_t time_ns)
+{
+	while (c->n_pending) {
+		const struct mysql_pending *p = first_pending(c);
+		if (p->owner != owner) {
+			skip_pending(c);
+			continue;
+		}
+		if (p->file || p->pos > off)
+			return;
+		note_delay(&c->tcp_ack, p->commit_ns, time_ns);
+		c->n_pending--;
+	}
 }
 
 void mysql_chain_ack(struct mysql_chain *c, struct slice file, uint64_t pos, uint64_t time_ns)
 {
 	uint64_t name = hash_of(file);
 	while (c->n_pending) {
-		unsigned first = (c->next_pending - c->n_pending) % MYSQL_CHAIN_ACKS;
-		const struct mysql_pending *p = &c->pending[first];
-		if (p->file == name && p->pos > pos)
+		const struct mysql_pending *p = first_pending(c);
+		if (p->file != name) {
+			skip_pending(c);
+			continue;
+		}
+		if (p->pos > pos)
 			return;
-		if (p->file == name)
-			note_delay(&c->ack, p->commit_ns, time_ns);
+		note_delay(&c->ack, p->commit_ns, time_ns);
 		c->n_pending--;
 	}
 }

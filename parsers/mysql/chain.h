@@ -20,8 +20,8 @@
 
 #define MYSQL_CHAINS      64
 #define MYSQL_BREAKS      64
-#define MYSQL_CHAIN_GTIDS 16 /* domains or uuids of one chain whose numbers are followed */
-#define MYSQL_CHAIN_ACKS  64 /* commits that wait for the replica's acknowledgement */
+#define MYSQL_CHAIN_GTIDS 16   /* domains or uuids of one chain whose numbers are followed */
+#define MYSQL_CHAIN_ACKS  1024 /* commits that wait for the replica's acknowledgement */
 #define MYSQL_DELAY_STEPS 8
 #define MYSQL_CHAIN_FILE  255
 
@@ -74,6 +74,8 @@ struct mysql_break {
 };
 
 struct mysql_delay {
+	uint64_t skipped; /* commits whose acknowledgement cannot be told, or is waited for too long
+			   */
 	uint64_t n, early, min_ns, max_ns, sum_ns; /* early: the stamp lies behind the packet */
 	uint64_t steps[MYSQL_DELAY_STEPS];         /* below 100 us, 1 ms, 10 ms, ... 100 s, all */
 };
@@ -83,9 +85,14 @@ struct mysql_count {
 	uint64_t last;
 };
 
+/* A commit whose acknowledgement is waited for: the replica's own, of a place in the log, or that
+ * of TCP, of a place in the session.
+ */
 struct mysql_pending {
-	uint64_t commit_ns, pos;
-	uint64_t file; /* hash of its name */
+	uint64_t commit_ns;
+	uint64_t pos;   /* in the file, or in the session */
+	uint64_t file;  /* hash of its name; of TCP: 0 */
+	uint32_t owner; /* of the session */
 };
 
 struct mysql_chain {
@@ -105,7 +112,7 @@ struct mysql_chain {
 	unsigned n_counts, n_pending, next_pending;
 	struct mysql_count counts[MYSQL_CHAIN_GTIDS];
 	struct mysql_pending pending[MYSQL_CHAIN_ACKS];
-	struct mysql_delay wire, ack;
+	struct mysql_delay wire, ack, tcp_ack;
 };
 
 struct mysql_chains {
@@ -130,6 +137,7 @@ struct mysql_link {
 	uint8_t type;
 	bool mariadb;
 	bool sum_wrong;
+	uint64_t end_off, acked; /* of struct mysql_seen */
 };
 
 void mysql_chain_event(struct mysql_chains *cs, struct mysql_chain *c, const struct mysql_link *l);
@@ -144,6 +152,9 @@ void mysql_chain_gtid(struct mysql_chains *cs, struct mysql_chain *c, const stru
 /* A transaction ended with @l; it was committed at @commit_ns. @fine: exact, not to the second. */
 void mysql_chain_commit(struct mysql_chain *c, const struct mysql_link *l, uint64_t commit_ns,
 			bool fine);
+
+/* The replica's host has the bytes of session @owner before @off. */
+void mysql_chain_tcp_ack(struct mysql_chain *c, uint32_t owner, uint64_t off, uint64_t time_ns);
 
 /* The replica has everything up to there. */
 void mysql_chain_ack(struct mysql_chain *c, struct slice file, uint64_t pos, uint64_t time_ns);

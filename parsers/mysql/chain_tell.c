@@ -130,6 +130,7 @@ static void put_delay(struct text *t, const char *key, const struct mysql_delay 
 					    "1s",    "10s", "100s", "more"};
 	put_u64(t, key, d->n);
 	put_u64(t, ",\"early\":", d->early);
+	put_u64(t, ",\"skipped\":", d->skipped);
 	put_u64(t, ",\"min_ns\":", d->min_ns);
 	put_u64(t, ",\"mean_ns\":", d->n ? d->sum_ns / d->n : 0);
 	put_u64(t, ",\"max_ns\":", d->max_ns);
@@ -173,6 +174,7 @@ size_t mysql_chains_tell(const struct mysql_chains *const *all, unsigned n, char
 		put(&t, c->fine ? ",\"stamp\":\"us\"" : ",\"stamp\":\"s\"");
 		put_delay(&t, ",\"wire\":{\"transactions\":", &c->wire);
 		put_delay(&t, ",\"ack\":{\"transactions\":", &c->ack);
+		put_delay(&t, ",\"tcp_ack\":{\"transactions\":", &c->tcp_ack);
 		put(&t, "}");
 	}
 	put(&t, "]}");

@@ -99,7 +99,12 @@ static enum mysql_outcome read_event(struct work *w, struct slice event, uint64_
 {
 	struct mysql_state *st = w->st;
 	struct mysql_seen seen = {
-		.off = off, .time_ns = st->held_ns ? st->held_ns : w->in->time_ns, .ahead = ahead};
+		.off = off,
+		.time_ns = st->held_ns ? st->held_ns : w->in->time_ns,
+		.end_off = w->end_off,
+		.acked = st->acked,
+		.ahead = ahead,
+	};
 	struct mysql_log *log = mysql_session_log(w);
 	if (!log->paired)
 		set_pair(w, log);
@@ -107,6 +112,23 @@ static enum mysql_outcome read_event(struct work *w, struct slice event, uint64_
 	if (o != MYSQL_FULL)
 		st->held_ns = 0;
 	return o;
+}
+
+/* Bytes of the packet, or compressed packet, that begins here: those of its header, if it is cut.
+ */
+static size_t unit_bytes(const struct work *w, struct slice s)
+{
+	size_t head = w->st->squeeze != MYSQL_PLAIN ? MYSQL_SQUEEZED_HEADER : MYSQL_PACKET_HEADER;
+	return s.len < head ? head : head + wire_le24(s.ptr);
+}
+
+/* Behind the packet that brings an event to its end. Where the replica itself acknowledges (in
+ * semi-synchronous replication, whose packets are told by their form), TCP does not count.
+ */
+static uint64_t end_of_packet(const struct work *w, struct slice payload, struct slice event)
+{
+	bool semi_sync = event.ptr - payload.ptr > 1;
+	return semi_sync ? 0 : w->in->stream_off + w->r.consumed + unit_bytes(w, rest_of(w));
 }
 
 /* Reads the payload of a packet of the dump. @n: the bytes it stands for, 0 in the stream. What is
@@ -133,6 +155,7 @@ static enum step on_payload(struct work *w, struct slice payload, size_t n, enum
 	}
 	st->had_event = true;
 	uint64_t off = n ? w->in->stream_off + w->r.consumed : 0;
+	w->end_off = end_of_packet(w, payload, event);
 	switch (read_event(w, event, off, ahead, &why)) {
 	case MYSQL_FULL:
 		*ret_done = false;
@@ -201,14 +224,6 @@ static enum step drain(struct work *w, struct mysql_stream *stream, bool *ret_wa
 			return STEP_ON;
 		mysql_stream_drop(stream);
 	}
-}
-
-/* Bytes of the packet, or compressed packet, that begins here: those of its header, if it is cut.
- */
-static size_t unit_bytes(const struct work *w, struct slice s)
-{
-	size_t head = w->st->squeeze != MYSQL_PLAIN ? MYSQL_SQUEEZED_HEADER : MYSQL_PACKET_HEADER;
-	return s.len < head ? head : head + wire_le24(s.ptr);
 }
 
 /* Puts the unit at the front into the stream, once. NULL, or why not. */

@@ -650,6 +650,8 @@ static void join_chain(struct reading *r, const struct mysql_event *ev, bool aga
 		.type = ev->type,
 		.mariadb = log->format.mariadb,
 		.sum_wrong = !sum_ok,
+		.end_off = r->seen->end_off,
+		.acked = r->seen->acked,
 	};
 	if (!again)
 		mysql_chain_event(cs, r->chain, &r->link);

@@ -116,6 +116,9 @@ struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner, uint16_t *i
  */
 void mysql_log_hole(struct mysql_pool *p, uint32_t owner, uint32_t next);
 
+/* The same log when it is there still, else NULL. */
+struct mysql_log *mysql_log_peek(struct mysql_pool *p, uint32_t owner, uint16_t slot);
+
 /* The file and position that the replica asks for. */
 void mysql_log_at(struct mysql_log *log, struct slice file, uint64_t pos);
 
@@ -131,6 +134,8 @@ enum mysql_outcome {
 struct mysql_seen {
 	uint64_t off; /* where it (or its packet) begins in the session; 0: not to be compared */
 	uint64_t time_ns;       /* when it was there to its end */
+	uint64_t end_off;       /* TCP's acknowledgement of the bytes before counts; 0: none does */
+	uint64_t acked;         /* as in the session: up to there it has come already */
 	enum mysql_ahead ahead; /* what is behind it; asked for when mysql_log_waits */
 };
 

@@ -399,6 +399,19 @@ static struct parse_result mysql_parse(void *state, const void *conf, const stru
 	return w.r;
 }
 
+static void mysql_acked(void *state, const struct parse_in *in)
+{
+	struct mysql_state *st = state;
+	struct mysql_pool *p = in->pool;
+	if (in->dir != 1)
+		return;
+	st->acked = in->stream_off + 1;
+	struct mysql_log *log = st->owner ? mysql_log_peek(p, st->owner, st->log_slot) : NULL;
+	if (log && log->paired)
+		mysql_chain_tcp_ack(mysql_chain_of(&p->chains, &log->pair, &log->chain), st->owner,
+				    in->stream_off, in->time_ns);
+}
+
 const struct parser parser_mysql = {
 	.name = "mysql",
 	.summary = "row changes from the replication of MySQL and MariaDB",
@@ -414,6 +427,7 @@ const struct parser parser_mysql = {
 	.check = mysql_check,
 	.probe = mysql_probe,
 	.parse = mysql_parse,
+	.acked = mysql_acked,
 	.extract = mysql_extract,
 	.dead = mysql_dead,
 	.pool_create = mysql_pool_create,

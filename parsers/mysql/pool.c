@@ -99,6 +99,11 @@ struct mysql_log *mysql_log_of(struct mysql_pool *p, uint32_t owner, uint16_t *i
 	return oldest;
 }
 
+struct mysql_log *mysql_log_peek(struct mysql_pool *p, uint32_t owner, uint16_t slot)
+{
+	return p->logs[slot].owner == owner ? &p->logs[slot] : NULL;
+}
+
 void mysql_log_hole(struct mysql_pool *p, uint32_t owner, uint32_t next)
 {
 	for (unsigned i = 0; i < MYSQL_LOGS; i++) {

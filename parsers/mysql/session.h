@@ -36,6 +36,7 @@ struct mysql_state {
 	bool fed; /* the unit at the front of the server's bytes stands in the stream already */
 	const char *unit_lost; /* not NULL: something of that unit is lost, and why */
 	uint64_t held_ns;      /* not 0: the event at the front waits for the next one since then */
+	uint64_t acked;        /* so many of the server's bytes, and 1; 0: no acknowledgement yet */
 	size_t budget;
 	size_t pass[2]; /* bytes of the packet at hand that are still to be passed over */
 	uint64_t
@@ -51,6 +52,7 @@ struct work {
 	const struct parse_in *in;
 	struct frame_out *out;
 	struct parse_result r;
+	uint64_t end_off; /* struct mysql_seen's, of the event at hand */
 };
 
 enum step { STEP_ON, STEP_STOP };

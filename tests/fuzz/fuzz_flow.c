@@ -3,12 +3,10 @@
  * In:     byte 0 chooses limits (bit 0: small ones) and whether time may jump (bit 1: calm).
  *         Then operations of 8 bytes: kind, session and direction, offset (2), length (2), time,
  *         variant of the bytes.
- * Out:    aborts when a ledger does not balance, a stream_off goes back, bytes come twice, an
- *         ended session goes on, or, in calm runs, the streams are not those of a plain model:
- *         each position has the byte that came first.
- * Owns:   -
- * Runs:   libFuzzer, or once a file of the corpus.
- * Limits: MODEL_BYTES of stream a direction.
+ * Out:    aborts when a ledger does not balance, a stream_off or acknowledgement goes back, bytes
+ * come twice, an ended session goes on, or, in calm runs, the streams are not those of a plain
+ * model: each position has the byte that came first. Owns:   - Runs:   libFuzzer, or once a file of
+ * the corpus. Limits: MODEL_BYTES of stream a direction.
  */
 #include <stdio.h>
 
@@ -35,6 +33,7 @@ struct model_dir {
 /* What came out of one session index; begun anew when it ends. */
 struct seen_dir {
 	uint64_t next_off;
+	uint64_t acked; /* so many bytes, and 1 */
 };
 
 struct fuzz {
@@ -88,6 +87,11 @@ static void take_events(struct fuzz *z, const struct flow_event *ev, unsigned n)
 			z->ended[e->session] = true;
 			z->seen[e->session * 2] = z->seen[e->session * 2 + 1] =
 				(struct seen_dir){0};
+			continue;
+		}
+		if (e->kind == FLOW_ACK) {
+			require(e->stream_off + 1 > d->acked, "an acknowledgement goes back");
+			d->acked = e->stream_off + 1;
 			continue;
 		}
 		require(e->stream_off == d->next_off, "stream_off");
@@ -257,6 +261,9 @@ static bool start(struct fuzz *z, uint8_t how)
 	};
 	if (flow_create(&conf, &z->flow, NULL) != 0)
 		return false;
+	static struct opt_port_range all = {0, 65535};
+	static const struct opt_ports ports = {&all, 1};
+	flow_tell_acks(z->flow, &ports);
 	uint32_t n = flow_sessions_max(z->flow);
 	z->seen = calloc(2 * (size_t)n, sizeof(*z->seen));
 	z->ended = calloc(n, sizeof(*z->ended));

@@ -186,6 +186,85 @@ def no_breaks(checks, what, run):
     checks.check(ends > 0 and len(told(run)["delays"]) == 1, f"{what}: delays {told(run)['delays']}")
 
 
+def packets_of(path):
+    """TCP over IPv4 or IPv6 over Ethernet: (ns, (address, port) of both ends, seq, ack, flags, payload)."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at, unit = 24, {0xa1b2c3d4: 1000, 0xa1b23c4d: 1}[struct.unpack_from("<I", data)[0]]
+    while at < len(data):
+        s, part, n = struct.unpack_from("<III", data, at)
+        frame, at = data[at + 16:at + 16 + n], at + 16 + n
+        if frame[12:14] == b"\x08\0" and frame[23] == 6:
+            ip, head = frame[14:14 + struct.unpack_from("!H", frame, 16)[0]], 4 * (frame[14] & 15)
+            ends = ip[12:16], ip[16:20]
+        elif frame[12:14] == b"\x86\xdd" and frame[20] == 6:
+            ip, head = frame[14:54 + struct.unpack_from("!H", frame, 18)[0]], 40
+            ends = ip[8:24], ip[24:40]
+        else:
+            continue
+        tcp = ip[head:]
+        sport, dport, seq, ack, off, flags = struct.unpack_from("!HHIIBB", tcp)
+        yield s * 10**9 + part * unit, (ends[0], sport), (ends[1], dport), seq, ack, flags, tcp[4 * (off >> 4):]
+
+
+def acknowledged(path):
+    """From the commits of a plain session to TCP's acknowledgement, in ns: computed here, for MariaDB.
+
+    A GTID event begins a transaction, and the last event before the next one ends it.
+    """
+    packets = list(packets_of(path))
+    dump = next(p for p in packets if p[2][1] == 3306 and p[6][3:5] == b"\0\x12")
+    start = dump[4]  # what the server says next
+    stream, acks = {}, []
+    for ns, src, dst, seq, ack, flags, payload in packets:
+        if (src, dst) == (dump[2], dump[1]) and payload and (seq - start) % 2**32 < 2**31:
+            for i, byte in enumerate(payload):
+                stream.setdefault((seq - start) % 2**32 + i, byte)
+        elif (src, dst) == (dump[1], dump[2]) and flags & 16:
+            acks.append((ns, (ack - start) % 2**32))
+    said, at, ended, delays = bytes(stream[i] for i in range(len(stream))), 0, None, []
+
+    def end():
+        if ended:
+            stamp, behind = ended
+            ns = next((ns for ns, ack in acks if behind <= ack < 2**31), None)
+            delays.append(ns - stamp * 10**9)
+
+    begun = False
+    while at + 4 <= len(said):
+        size = int.from_bytes(said[at:at + 3], "little")
+        stamp, kind = struct.unpack_from("<IB", said, at + 5)
+        if kind == 162 or kind in (4, 27):  # a GTID; a rotation or heartbeat
+            end()
+            begun, ended = kind == 162, None
+        elif begun:
+            ended = stamp, at + 4 + size
+        at += 4 + size
+    end()
+    return delays
+
+
+def delays_of_acknowledgements(checks, binary, data):
+    path = os.path.join(data, "pcap", "binlog", "types-full-gtid.pcap")
+    want, run = acknowledged(path), replay(binary, path)
+    d = told(run)["delays"][0]
+    got, limits = d["tcp_ack"], [10**n for n in range(5, 12)]
+    checks.check(len(want) > 30, f"acknowledgements: {len(want)} in the packets")
+    checks.equal((got["transactions"], got["skipped"]), (len(want), 0), "acknowledgements")
+    checks.equal((got["min_ns"], got["max_ns"], got["mean_ns"]),
+                 (min(want), max(want), sum(want) // len(want)), "delays of acknowledgements")
+    below = [sum(ns < limit for ns in want) for limit in limits] + [len(want)]
+    checks.equal(list(got["below"].values()), [n - m for n, m in zip(below, [0] + below)],
+                 "delays of acknowledgements, by size")
+    for name in ("types-full-gtid", "lossy-mtu-primary", "capture-gap-cut"):
+        path = os.path.join(data, "pcap", "binlog", f"{name}.pcap")
+        one = told(replay(binary, path))
+        for more in (["--workers", "2"], ["--workers", "4"], ["--read-size", "997"]):
+            checks.equal(told(replay(binary, path, *more)), one, f"{name}: what is told with {more}")
+    semi = told(replay(binary, os.path.join(data, "pcap", "binlog", "semisync.pcap")))["delays"][0]
+    checks.equal((semi["ack"]["transactions"], semi["tcp_ack"]["transactions"]), (14, 0), "semisync: acknowledgements")
+
+
 def of_the_log_file(checks, binary, data, name, run):
     """The server's own log file gives the records of the wire, down to their ids."""
     def lines(run):
@@ -326,6 +405,7 @@ def main():
         whole(checks, binary, data, name, f"{name}.pcap")
     for side in ("replica", "primary"):
         whole(checks, binary, data, "lossy-mtu", f"lossy-mtu-{side}.pcap")
+    delays_of_acknowledgements(checks, binary, data)
     with_a_hole(checks, binary, data)
     joined_late(checks, binary, data)
     encrypted(checks, binary, data)

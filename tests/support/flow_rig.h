@@ -65,6 +65,10 @@ static inline void rig_init_conf(struct rig *r, const struct flow_conf *conf)
 	assert_int_equal(flow_create(conf, &r->f, &e), 0);
 }
 
+/* The server's. */
+static struct opt_port_range rig_port_range = {514, 514};
+static const struct opt_ports rig_port = {&rig_port_range, 1};
+
 static inline void rig_init(struct rig *r)
 {
 	struct flow_conf conf = rig_conf();
@@ -108,6 +112,8 @@ static inline void rig_log_event(struct rig *r, const struct flow_event *e)
 	else if (e->kind == FLOW_GAP)
 		rig_say(r, "%c[%llu %s]@%llu", side, (unsigned long long)e->gap_bytes,
 			gaps[e->reason], (unsigned long long)e->stream_off);
+	else if (e->kind == FLOW_ACK)
+		rig_say(r, "%c-ack@%llu", side, (unsigned long long)e->stream_off);
 	else
 		rig_say(r, "end(%s)", ends[e->reason]);
 	if (n > 1)

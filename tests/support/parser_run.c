@@ -375,6 +375,14 @@ void parser_run_end(struct parser_run *run)
 	}
 }
 
+void parser_run_ack(struct parser_run *run, unsigned dir, uint64_t n)
+{
+	struct parse_in in;
+	fill_in(run, dir, &in);
+	in.stream_off = n;
+	run->parser->acked(run->state, &in);
+}
+
 enum probe parser_run_probe(struct parser_run *run, unsigned dir, bool datagram, const void *bytes,
 			    size_t len)
 {

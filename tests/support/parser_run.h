@@ -78,6 +78,9 @@ void parser_run_datagram(struct parser_run *run, unsigned dir, const void *bytes
 void parser_run_gap(struct parser_run *run, unsigned dir, size_t len);
 void parser_run_end(struct parser_run *run);
 
+/* TCP acknowledges the first @n bytes of a direction. */
+void parser_run_ack(struct parser_run *run, unsigned dir, uint64_t n);
+
 /* The same bytes, places, kinds and texts. */
 bool run_frame_same(const struct run_frame *a, const struct run_frame *b);
 

@@ -394,6 +394,7 @@ static void play(const struct script *sc, unsigned n_workers, unsigned burst, st
 	for (unsigned w = 0; w < n_workers; w++) {
 		struct rig r;
 		rig_init(&r);
+		flow_tell_acks(r.f, &rig_port);
 		const struct flow_event *ev;
 		for (unsigned i = 0; i < PACKETS;) {
 			struct pkt mine[PKT_BURST];

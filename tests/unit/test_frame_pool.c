@@ -74,11 +74,19 @@ static struct parse_result count_parse(void *state, const void *conf, const stru
 	return r;
 }
 
+static struct parse_in acked;
+
+static void count_acked(void *state, const struct parse_in *in)
+{
+	acked = *in;
+}
+
 static const struct parser counter = {.name = "count",
 				      .transports = PARSER_TCP,
 				      .bytes_max = 4096,
 				      .probe = count_probe,
 				      .parse = count_parse,
+				      .acked = count_acked,
 				      .pool_create = count_create,
 				      .pool_destroy = count_destroy};
 
@@ -181,6 +189,23 @@ static void a_parser_may_ask_for_longer_frames_than_others(void **state)
 	end();
 }
 
+static void acknowledgements_reach_the_parser_of_the_session(void **state)
+{
+	struct flow_event ev = {.kind = FLOW_ACK, .dir = 1, .stream_off = 70, .time_ns = 9};
+	acked = (struct parse_in){0};
+	open_session(1, 1);
+	assert_int_equal(frame_parse(f, &ev, 1, &b, frames, &n_frames), 1);
+	assert_int_equal(acked.time_ns, 0); /* it is nobody's yet */
+	send("a", 1);
+	assert_int_equal(frame_parse(f, &ev, 1, &b, frames, &n_frames), 1);
+	assert_int_equal(acked.stream_off, 70);
+	assert_int_equal(acked.time_ns, 9);
+	assert_int_equal(acked.dir, 1);
+	assert_int_equal(acked.data.len, 0);
+	assert_ptr_equal(acked.pool, frame_pool(f, 0));
+	end();
+}
+
 static void what_a_pool_lacks_ends_the_start(void **state)
 {
 	struct frame_stage *none = NULL;
@@ -200,6 +225,7 @@ int main(void)
 		TEST(sessions_of_a_source_share_its_pool),
 		TEST(an_identity_takes_the_place_of_session_and_direction),
 		TEST(a_parser_may_ask_for_longer_frames_than_others),
+		TEST(acknowledgements_reach_the_parser_of_the_session),
 		TEST(what_a_pool_lacks_ends_the_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

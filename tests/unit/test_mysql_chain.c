@@ -265,6 +265,83 @@ static void a_semi_sync_acknowledgement_ends_the_wait_of_its_commits(void **stat
 	assert_int_equal(c->ack.n, 2);
 }
 
+/* All that the server has said, so far. */
+static uint64_t said(void)
+{
+	return w.run.dirs[1].off + w.run.dirs[1].len;
+}
+
+static void tcp_acknowledges_what_a_plain_session_carried(void **state)
+{
+	const struct mysql_chain *c = &chains()->items[0];
+	wire_begin(&w);
+	parser_run_ack(&w.run, 1, said());
+	w.run.time_ns = 1764045796000000000ull;
+	transaction(1, 1);
+	uint64_t first = said();
+	transaction(2, 2);
+	parser_run_ack(&w.run, 0, 1000000); /* what the client has said */
+	w.run.time_ns += 3000000;
+	parser_run_ack(&w.run, 1, first - 1); /* all but the last byte */
+	assert_int_equal(c->tcp_ack.n, 0);
+	parser_run_ack(&w.run, 1, first);
+	assert_int_equal(c->tcp_ack.n, 1);
+	assert_int_equal(c->tcp_ack.max_ns, 3000000);
+	w.run.time_ns += 40000000;
+	parser_run_ack(&w.run, 1, said());
+	assert_int_equal(c->tcp_ack.n, 2);
+	assert_int_equal(c->tcp_ack.max_ns, 43000000);
+	assert_int_equal(c->tcp_ack.steps[2], 1); /* below 10 ms */
+	assert_int_equal(c->tcp_ack.steps[3], 1); /* below 100 ms */
+	assert_int_equal(c->tcp_ack.skipped, 0);
+	assert_int_equal(c->ack.n, 0);
+}
+
+static void tcp_does_not_count_where_the_replica_itself_acknowledges(void **state)
+{
+	const struct mysql_chain *c = &chains()->items[0];
+	w.semi_sync = true;
+	wire_begin(&w);
+	parser_run_ack(&w.run, 1, said());
+	transaction(1, 1);
+	parser_run_ack(&w.run, 1, said());
+	assert_int_equal(c->tcp_ack.n + c->tcp_ack.skipped, 0);
+	assert_int_equal(c->n_pending, 1);
+}
+
+/* A hole that was waited for: what stands behind it was acknowledged meanwhile. Or a capture that
+ * began late, where it is not known since when it is acknowledged.
+ */
+static void a_commit_that_was_acknowledged_before_it_was_seen_is_skipped(void **state)
+{
+	const struct mysql_chain *c = &chains()->items[0];
+	wire_begin(&w);
+	transaction(1, 1);
+	assert_int_equal(c->tcp_ack.skipped, 1);
+	parser_run_ack(&w.run, 1, said() + 100000);
+	transaction(2, 2);
+	assert_int_equal(c->tcp_ack.skipped, 2);
+	parser_run_ack(&w.run, 1, said() + 200000);
+	assert_int_equal(c->tcp_ack.n, 0);
+}
+
+static void commits_that_wait_too_long_or_whose_session_is_gone_are_skipped(void **state)
+{
+	const struct mysql_chain *c = &chains()->items[0];
+	wire_begin(&w);
+	parser_run_ack(&w.run, 1, 1);
+	for (unsigned i = 0; i < MYSQL_CHAIN_ACKS + 5; i++)
+		transaction(1 + i, 1);
+	assert_int_equal(c->tcp_ack.skipped, 5);
+	reconnect(w.pos);
+	parser_run_ack(&w.run, 1, said());
+	assert_int_equal(c->tcp_ack.skipped, 5 + MYSQL_CHAIN_ACKS);
+	transaction(5000, 1);
+	parser_run_ack(&w.run, 1, said());
+	assert_int_equal(c->tcp_ack.n, 1);
+	assert_int_equal(c->tcp_ack.n + c->tcp_ack.skipped, c->wire.n);
+}
+
 /* --- Telling ---------------------------------------------------------------------------------- */
 
 static void what_is_told_is_json_and_alike_however_it_is_split(void **state)
@@ -340,6 +417,10 @@ int main(void)
 		TEST(the_delay_is_from_the_commit_to_the_packet),
 		TEST(a_gtid_with_a_commit_time_gives_microseconds),
 		TEST(a_semi_sync_acknowledgement_ends_the_wait_of_its_commits),
+		TEST(tcp_acknowledges_what_a_plain_session_carried),
+		TEST(tcp_does_not_count_where_the_replica_itself_acknowledges),
+		TEST(a_commit_that_was_acknowledged_before_it_was_seen_is_skipped),
+		TEST(commits_that_wait_too_long_or_whose_session_is_gone_are_skipped),
 		TEST(what_is_told_is_json_and_alike_however_it_is_split),
 		TEST(pairs_beyond_the_table_forget_the_one_that_was_quiet_longest),
 	};

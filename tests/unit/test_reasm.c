@@ -623,6 +623,65 @@ static void without_any_room_to_hold_bytes_nothing_is_lost_but_the_hole(void **s
 	flow_destroy(r.f);
 }
 
+/* ---- acknowledgements ---- */
+
+static void acknowledgements_are_told_once_each_in_the_order_of_the_packets(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	flow_tell_acks(r.f, &rig_port);
+	rig_handshake(&r);
+	rig_expect(&r, "c-ack@0 s-ack@0");
+	rig_s(&r, 1, 1, "hello");
+	rig_tcp(&r, 0, 0, 1, 4, ""); /* a part of it */
+	rig_tcp(&r, 0, 0, 1, 4, ""); /* again */
+	rig_tcp(&r, 0, 0, 1, 6, "");
+	rig_tcp(&r, 0, 0, 1, 3, ""); /* an older one, overtaken */
+	rig_expect(&r, "s\"hello\"@0 s-ack@3 s-ack@5");
+	rig_tcp(&r, 0, 0, 1, 11, ""); /* before its data, in the capture */
+	rig_s(&r, 6, 1, "world");
+	rig_tcp(&r, 0, 0, 1, 11, "x");
+	rig_expect(&r, "s-ack@10 s\"world\"@5 c\"x\"@0");
+	rig_tcp(&r, 0, TCP_FIN, 2, 11, "");
+	rig_tcp(&r, 1, TCP_FIN, 11, 3, "");
+	rig_expect(&r, "c-ack@2 end(fin)");
+	rig_tcp(&r, 0, 0, 3, 12, ""); /* of the FIN, behind the end */
+	rig_expect(&r, "");
+	rig_fini(&r);
+}
+
+static void acknowledgements_of_other_ports_are_not_told(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	flow_tell_acks(r.f, &rig_port);
+	r.port[1] = 515;
+	rig_handshake(&r);
+	rig_s(&r, 1, 1, "hello");
+	rig_tcp(&r, 0, 0, 1, 6, "");
+	rig_expect(&r, "s\"hello\"@0");
+	rig_fini(&r);
+}
+
+static void a_late_joiner_is_told_no_acknowledgement_before_its_first_byte_is_settled(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	flow_tell_acks(r.f, &rig_port);
+	rig_s(&r, 101, 1, "hello");
+	rig_tcp(&r, 0, 0, 1, 106, "");
+	rig_expect(&r, "");
+	rig_wait(&r, 4 * SECOND);
+	rig_expect(&r, "s\"hello\"@0");
+	rig_tcp(&r, 0, 0, 1, 100, "");
+	rig_expect(&r, "");
+	rig_s(&r, 106, 1, "world");
+	rig_tcp(&r, 0, 0, 1, 111, "");
+	rig_expect(&r, "s\"world\"@5 s-ack@10");
+	r.quiet = true;
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -664,6 +723,10 @@ int main(void)
 		cmocka_unit_test(bytes_before_the_start_of_the_stream_are_left_out),
 		cmocka_unit_test(beyond_segment_bytes_max_the_first_hole_is_given_up),
 		cmocka_unit_test(without_any_room_to_hold_bytes_nothing_is_lost_but_the_hole),
+		cmocka_unit_test(acknowledgements_are_told_once_each_in_the_order_of_the_packets),
+		cmocka_unit_test(acknowledgements_of_other_ports_are_not_told),
+		cmocka_unit_test(
+			a_late_joiner_is_told_no_acknowledgement_before_its_first_byte_is_settled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
