@@ -4,8 +4,8 @@ const struct opt config_dimension_opts[] = {
 	{.name = "key",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct dimension_conf, spec.key),
-	 .required = true,
-	 .help = "The name of the key where the rows come from: a column, a member of an object."},
+	 .help = "The name of the key where the rows come from: a column, a member of an object. "
+		 "Redis has its own."},
 	{.name = "fields",
 	 .type = OPT_MAP,
 	 .off = offsetof(struct dimension_conf, fields),
@@ -41,7 +41,7 @@ const struct opt config_dimension_opts[] = {
 
 static const struct dim_kind *find_kind(const struct config_loader *l, const struct yaml_val *v)
 {
-	static const char *const later[] = {"redis", "binlog", NULL};
+	static const char *const later[] = {"binlog", NULL};
 	const char *meant = NULL;
 	char list[256];
 	size_t n = 0;

@@ -84,6 +84,11 @@ void dim_load_row(struct dim_load *l, struct slice key, const struct slice *valu
 	l->changed |= rc == 0;
 }
 
+void dim_load_bad(struct dim_load *l)
+{
+	l->row[DIM_bad_rows]++;
+}
+
 void dim_load_del(struct dim_load *l, struct slice key)
 {
 	bool was_there = dim_table_del(l->table, key);

@@ -30,6 +30,9 @@ struct dim_load;
  */
 void dim_load_row(struct dim_load *l, struct slice key, const struct slice *values);
 
+/* Counts a row that could not be read and is left out. */
+void dim_load_bad(struct dim_load *l);
+
 /* For poll: the key is gone. Or: all rows come again, and keys that do not come until the end are
  * gone; one that comes as it was costs the readers nothing.
  */
@@ -69,7 +72,7 @@ struct dim_spec {
 	const char *name;
 	const struct dim_kind *kind;
 	const void *conf;
-	const char *key; /* the name of the key, where rows come from */
+	const char *key; /* the name of the key, where rows come from; NULL: not given */
 	const struct dim_field *fields;
 	unsigned n_fields;
 	uint64_t keys_max, bytes_max;
@@ -100,6 +103,7 @@ bool dim_is_told(const struct dim *d);
 	X(LOSS, no_room, "rows beyond keys_max or bytes_max")                             \
 	X(INFO, bytes, "memory of the rows")                                              \
 	X(INFO, bad_values, "values that are null because their type does not take them") \
+	X(INFO, bad_rows, "rows that could not be read and are left out")                 \
 	X(INFO, loads, "whole loads")                                                     \
 	X(INFO, loads_failed, "loads that failed: the last good rows stayed")             \
 	X(INFO, version, "how often the rows have changed, the first load included")      \

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +6,7 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/dim/dim.h"
+#include "dataplane/dim/dim_json.h"
 
 /* A file of all rows: CSV with the names of its columns in the first line (RFC 4180), or a JSON
  * object a line. Whoever changes it renames a new one into its place.
@@ -55,8 +55,7 @@ struct reading {
 	unsigned n_fields;
 	const char *key;
 	struct slice *values; /* by field */
-	uint8_t *spelled;     /* JSON of the row at hand: DIM_ROW_BYTES_MAX */
-	size_t n_spelled;
+	struct dim_json json;
 };
 
 /* ---- csv ---- */
@@ -176,49 +175,16 @@ static int load_csv(struct reading *r, uint8_t sep, struct err *e)
 
 /* ---- ndjson ---- */
 
-/* The text of a value; what is no text itself is spelled behind what r->spelled has. Empty with
- * *io_rc set when it has no room.
- */
-static struct slice json_text(struct reading *r, const json_t *v, int *io_rc)
+static int json_row(struct reading *r, struct slice line, struct err *e)
 {
-	if (!v || json_is_null(v))
-		return (struct slice){0};
-	if (json_is_string(v))
-		return slice_of(json_string_value(v), json_string_length(v));
-	char *to = (char *)r->spelled + r->n_spelled;
-	size_t left = DIM_ROW_BYTES_MAX - r->n_spelled;
-	size_t len = json_dumpb(v, to, left, JSON_ENCODE_ANY | JSON_COMPACT);
-	if (len == 0 || len > left) {
-		*io_rc = -EMSGSIZE;
-		return (struct slice){0};
-	}
-	r->n_spelled += len;
-	return slice_of(to, len);
-}
-
-static int json_row(struct reading *r, const char *line, size_t len, struct err *e)
-{
-	json_error_t at;
-	json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, &at);
-	if (!o)
-		return err_set(e, -EINVAL, "%s:%u:%d: %s", r->path, r->line, at.column, at.text);
-	int rc = 0;
-	r->n_spelled = 0;
-	if (!json_is_object(o))
-		rc = err_set(e, -EINVAL, "%s:%u: expected a JSON object", r->path, r->line);
-	struct slice key = json_text(r, json_object_get(o, r->key), &rc);
-	for (unsigned i = 0; i < r->n_fields; i++)
-		r->values[i] = json_text(r, json_object_get(o, r->fields[i].name), &rc);
-	if (rc == -EMSGSIZE)
-		err_set(e, rc, "%s:%u: the values of a row are longer than %u bytes", r->path,
-			r->line, DIM_ROW_BYTES_MAX);
-	else if (rc == 0 && !key.ptr)
-		rc = err_set(e, -EINVAL, "%s:%u: no %s, which is the key", r->path, r->line,
-			     r->key);
-	if (rc == 0)
-		dim_load_row(r->load, key, r->values);
-	json_decref(o);
-	return rc;
+	struct slice key;
+	int rc = dim_json_read(&r->json, line, r->key, &key, r->values, e);
+	if (rc == 0 && !key.ptr)
+		rc = err_set(e, -EINVAL, ": no %s, which is the key", r->key);
+	if (rc < 0)
+		return err_prefix(e, rc, "%s:%u", r->path, r->line);
+	dim_load_row(r->load, key, r->values);
+	return 0;
 }
 
 static bool is_blank(const char *s, size_t len)
@@ -230,18 +196,16 @@ static bool is_blank(const char *s, size_t len)
 
 static int load_ndjson(struct reading *r, struct err *e)
 {
-	r->spelled = mem_map(DIM_ROW_BYTES_MAX);
-	int rc = r->spelled ? 0 : err_set(e, -ENOMEM, "out of memory");
+	int rc = dim_json_init(&r->json, r->load, e);
 	for (; rc == 0 && r->at < r->len; r->line++) {
 		const char *line = (const char *)r->text + r->at;
 		const char *end = memchr(line, '\n', r->len - r->at);
 		size_t len = end ? (size_t)(end - line) : r->len - r->at;
 		r->at += len + (end != NULL);
 		if (!is_blank(line, len))
-			rc = json_row(r, line, len, e);
+			rc = json_row(r, slice_of(line, len), e);
 	}
-	if (r->spelled)
-		mem_unmap(r->spelled, DIM_ROW_BYTES_MAX);
+	dim_json_fini(&r->json);
 	return rc;
 }
 
@@ -287,6 +251,8 @@ static int file_load(const void *conf, struct dim_load *l, struct err *e)
 	const struct file_conf *c = conf;
 	struct reading r = {.load = l, .path = c->path, .line = 1, .key = dim_load_key(l)};
 	r.fields = dim_load_fields(l, &r.n_fields);
+	if (!r.key)
+		return err_set(e, -EINVAL, "key is missing: which column is the key?");
 	if (strlen(c->separator) != 1)
 		return err_set(e, -EINVAL, "separator \"%s\"; expected one byte", c->separator);
 	r.values = mem_alloc((r.n_fields + 1) * sizeof(*r.values));

@@ -44,12 +44,14 @@ static bool wait_for(struct dim_watch *w, uint64_t ns)
 
 static void tell(struct side *s, int rc, const struct err *e)
 {
-	char text[sizeof(e->text) + 64];
+	char text[sizeof(e->text) + 128];
 	if (rc < 0 && rc != s->told) {
 		snprintf(text, sizeof(text), "%s; the rows stay as they were", e->text);
 		s->w->tell(s->w->arg, text);
 	} else if (rc >= 0 && e->text[0]) {
-		s->w->tell(s->w->arg, e->text);
+		snprintf(text, sizeof(text), "dimension %s: %s", dim_spec_of(s->dim)->name,
+			 e->text);
+		s->w->tell(s->w->arg, text);
 	} else if (rc > 0 && s->told) {
 		snprintf(text, sizeof(text), "dimension %s: read again", dim_spec_of(s->dim)->name);
 		s->w->tell(s->w->arg, text);

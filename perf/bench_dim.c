@@ -1,0 +1,117 @@
+/* bench_dim.c - how fast is a dimension of a million keys loaded, how large is it, what is a
+ * lookup?
+ *
+ * In:     KEYS (1,000,000), and the URL of a Redis that has big:0 .. big:KEYS-1 (hashes of name and
+ *         n), or nothing: then a CSV of such rows, 100 bytes each, is made.
+ * Out:    seconds of the load, resident memory of the process before and behind it, the same after
+ * a sweep in place; ns a lookup in bursts of 64, all hits in random order, median of 9 rounds.
+ * Owns:   its file.
+ * Runs:   main.
+ * Limits: -
+ */
+#include <unistd.h>
+
+#include "perf/bench.h"
+#include "tests/support/dim_make.h"
+
+#define BURST    64
+#define N_BURSTS 20000
+#define N_ROUNDS 9
+
+static double resident_mib(void)
+{
+	unsigned long pages = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	bench_must(f && fscanf(f, "%lu %lu", &pages, &resident) == 2, "/proc/self/statm");
+	fclose(f);
+	return (double)resident * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+}
+
+static void make_file(const char *path, unsigned n)
+{
+	FILE *f = fopen(path, "w");
+	bench_must(f != NULL, path);
+	fputs("k,name,n\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "%u,%088u,%u\n", i, i, i);
+	fclose(f);
+}
+
+/* Seconds of N_BURSTS. */
+static double look_up(struct dim *d, int reader, unsigned n_keys, uint64_t *io_hits)
+{
+	static char texts[BURST][16];
+	struct slice keys[BURST];
+	const struct dim_row *rows[BURST];
+	uint32_t r = 1;
+	uint64_t ns = 0;
+	for (unsigned b = 0; b < N_BURSTS; b++) {
+		for (unsigned i = 0; i < BURST; i++) {
+			r = r * 1664525 + 1013904223;
+			unsigned key = (unsigned)((uint64_t)r * n_keys >> 32);
+			int len = snprintf(texts[i], sizeof(texts[i]), "%u", key);
+			keys[i] = slice_of(texts[i], (size_t)len);
+		}
+		uint64_t begin = clock_mono_ns();
+		dim_table_find(dim_enter(d, reader), keys, BURST, rows);
+		for (unsigned i = 0; i < BURST; i++)
+			*io_hits += rows[i] != NULL && rows[i]->vals[0].len > 0;
+		dim_leave(d, reader);
+		ns += clock_mono_ns() - begin;
+	}
+	return (double)ns / 1e9;
+}
+
+static struct dim_spec make_spec(const char *url, const char *path, unsigned n)
+{
+	struct dim_spec s = dim_make(url ? "redis" : "file");
+	s.keys_max = n;
+	s.bytes_max = 4ull << 30;
+	if (url) {
+		s.key = NULL;
+		dim_make_set(&s, "url", url);
+		dim_make_set(&s, "keys", "big:*");
+	} else {
+		make_file(path, n);
+		dim_make_set(&s, "path", path);
+		dim_make_set(&s, "separator", ",");
+	}
+	return s;
+}
+
+int main(int argc, char **argv)
+{
+	static const char path[] = "/tmp/sluice-bench-dim.csv";
+	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000000;
+	const char *url = argc > 2 ? argv[2] : NULL;
+	bench_about(
+		argc, argv, 2,
+		"bench_dim [KEYS [URL of a Redis with hashes big:0 .. of name and n]]: loading, "
+		"memory and lookups of a dimension");
+	struct dim_spec s = make_spec(url, path, n);
+	struct dim *d;
+	struct err e = {0};
+	double before = resident_mib(), rounds[N_ROUNDS + 1];
+	uint64_t begin = clock_mono_ns(), hits = 0;
+	bench_must(dim_create(&s, &d, &e) == 0, e.text);
+	printf("load: %.2f s; resident: %.0f MiB before, %.0f behind it\n",
+	       (double)(clock_mono_ns() - begin) / 1e9, before, resident_mib());
+	begin = clock_mono_ns();
+	if (dim_is_told(d) && dim_refresh(d, &e) >= 0)
+		printf("sweep in place: %.2f s; resident: %.0f MiB\n",
+		       (double)(clock_mono_ns() - begin) / 1e9, resident_mib());
+	int reader = dim_join(d);
+	for (unsigned i = 0; i <= N_ROUNDS; i++)
+		rounds[i] = look_up(d, reader, n, &hits);
+	bench_print("lookup", rounds + 1, N_ROUNDS, (double)N_BURSTS * BURST);
+	uint64_t row[DIM_N_COLS];
+	dim_row(d, row);
+	printf("keys %llu, bytes of rows %llu, hits %.3f\n", (unsigned long long)row[DIM_keys],
+	       (unsigned long long)row[DIM_bytes],
+	       (double)hits / ((N_ROUNDS + 1.0) * N_BURSTS * BURST));
+	dim_destroy(d);
+	dim_make_free(&s);
+	if (!url)
+		unlink(path);
+	return 0;
+}
