@@ -149,20 +149,36 @@ static int prepare_like(struct fn_prep *p, const void **ret_aux)
 
 enum { REGEX_IGNORE_CASE = 1, REGEX_NOT = 2 };
 
+/* The third argument of regexp_like: letters, of which the last about case counts. */
+static int read_flags(struct fn_prep *p, bool *ret_ignore_case)
+{
+	const struct vec *v = p->constants[2];
+	for (size_t i = 0; v->state[0] == VEC_VALUE && i < v->s[0].len; i++) {
+		if (v->s[0].ptr[i] != 'i' && v->s[0].ptr[i] != 'c')
+			return err_set(p->e, -EINVAL,
+				       "of the flags of %s only i and c are supported",
+				       p->fn->name);
+		*ret_ignore_case = v->s[0].ptr[i] == 'i';
+	}
+	return 0;
+}
+
 static int prepare_regex(struct fn_prep *p, const void **ret_aux)
 {
 	const struct vec *v = p->constants[1];
-	if (!v)
+	bool ignore_case = p->fn->param & REGEX_IGNORE_CASE;
+	if (!v || (p->n_args > 2 && !p->constants[2]))
 		return err_set(p->e, -EINVAL, "the pattern of %s must be a constant", p->fn->name);
-	if (v->state[0] != VEC_VALUE)
+	if (v->state[0] != VEC_VALUE || (p->n_args > 2 && p->constants[2]->state[0] != VEC_VALUE))
 		return 0;
+	if (p->n_args > 2 && read_flags(p, &ignore_case) < 0)
+		return -EINVAL;
 	uint32_t at = arena_take8(p->a, sizeof(struct pattern_ref));
 	if (!at)
 		return err_set(p->e, -ENOSPC, "the expressions are too large");
 	struct pattern_ref *ref = (struct pattern_ref *)(p->a->base + at);
 	*ret_aux = ref;
-	return patterns_add(p->patterns, p->subject, v->s[0], p->fn->param & REGEX_IGNORE_CASE, ref,
-			    p->e);
+	return patterns_add(p->patterns, p->subject, v->s[0], ignore_case, ref, p->e);
 }
 
 static void run_regex(struct call *c, unsigned n)
@@ -179,6 +195,14 @@ static void run_regex(struct call *c, unsigned n)
 	memcpy(c->out->state, v->state, n);
 	for (unsigned i = 0; i < n; i++)
 		c->out->i[i] = hits[i] ^ not ;
+}
+
+static int refuse_substring(struct fn_prep *p, const void **ret_aux)
+{
+	return err_set(p->e, -EINVAL,
+		       "substring by a pattern is not supported; split_part takes a part of a "
+		       "text, a format "
+		       "with a grok pattern many, and ~ says whether there is a match");
 }
 
 #define LIKE(name, ignore_case)                                                          \
@@ -201,9 +225,28 @@ static void run_regex(struct call *c, unsigned n)
 	}
 
 static const struct fn fns[] = {
-	LIKE("~~", 0),          LIKE("~~*", 1),
-	REGEX("~", 0),          REGEX("~*", REGEX_IGNORE_CASE),
-	REGEX("!~", REGEX_NOT), REGEX("!~*", REGEX_NOT | REGEX_IGNORE_CASE),
+	LIKE("~~", 0),
+	LIKE("~~*", 1),
+	REGEX("~", 0),
+	REGEX("~*", REGEX_IGNORE_CASE),
+	REGEX("!~", REGEX_NOT),
+	REGEX("!~*", REGEX_NOT | REGEX_IGNORE_CASE),
+	REGEX("regexp_like", 0),
+	{"regexp_like",
+	 SQL_BOOL,
+	 3,
+	 {SQL_TEXT, SQL_TEXT, SQL_TEXT},
+	 FN_NO_FOLD,
+	 .n_run = 1,
+	 .vec = run_regex,
+	 .prepare = prepare_regex},
+	{"substring", SQL_TEXT, 2, {SQL_TEXT, SQL_TEXT}, FN_HIDDEN, .prepare = refuse_substring},
+	{"substring",
+	 SQL_TEXT,
+	 3,
+	 {SQL_TEXT, SQL_TEXT, SQL_TEXT},
+	 FN_HIDDEN,
+	 .prepare = refuse_substring},
 };
 
 const struct fn_table fns_pattern = FN_TABLE(fns);

@@ -124,7 +124,7 @@ TEMPLATES = {
              "{int4}::bool", "{text} like {text}", "{text} like 'a#%%' escape '#'", "{bool} and {!int4} / {int4} > 1",
              "{int4} = 0 or 10 / {!int4} > 2", "{int2} = {int8}", "{float4} < {float8}", "{int4} > {numeric}",
              "{date} < {timestamp}", "{timestamp} >= {timestamptz}", "{int4} <> {float8}", "{bool} is not unknown",
-             "{text} !~* {=regex}", "{numeric} in (1, 12.5, null)", "{text} = any (array['a', {text}])"],
+             "{text} !~* {=regex}", "regexp_like({text}, {=regex})", "regexp_like({text}, {=regex}, 'i')", "{numeric} in (1, 12.5, null)", "{text} = any (array['a', {text}])"],
     "date": ["{date} + {small}", "{date} - {small}", "{timestamp}::date", "{timestamptz}::date", "{text}::date",
              "make_date(2020 + {small}, s, {small} + k % 9)", "{small} + {date}"],
     "time": ["{timestamp}::time", "{time} + {interval}", "{time} - {interval}", "{interval}::time", "{text}::time",

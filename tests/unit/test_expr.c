@@ -71,6 +71,9 @@ static void what_is_refused_is_named_with_its_place_and_what_there_is_instead(vo
 	expr_refused("i AS x", 0, "no meaning");
 	expr_refused("t ~ nothing", 2, "constant");
 	expr_refused("t ~ 'a(?=b)'", 2, "look-around");
+	expr_refused("substring(t from 'l+')", 0, "split_part");
+	expr_refused("regexp_like(t, 'l', 'x')", 0, "i and c");
+	expr_refused("regexp_replace(t, 'l', 'x')", 0, "replace");
 	expr_refused("random()", 0, "the same each time");
 	expr_refused("j = j", 2, "->>");
 	expr_refused("sqrt(n)", 0, "float8");
