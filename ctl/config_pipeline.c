@@ -118,7 +118,7 @@ int config_resolve_from(const struct config_loader *l, const struct yaml_val *fr
 
 static const struct op *find_op(const struct config_loader *l, const struct yaml_val *v)
 {
-	static const char *const later[] = {"aggregate", "sql", NULL};
+	static const char *const later[] = {"sql", NULL};
 	const char *meant = NULL;
 	char list[512];
 	size_t n = 0;

@@ -1,5 +1,5 @@
 #include "dataplane/base/mem.h"
-#include "dataplane/graph/key.h"
+#include "dataplane/graph/keymap.h"
 #include "dataplane/graph/op_parts.h"
 
 #define DEDUP_COLS(X)                                                                 \
@@ -44,7 +44,8 @@ static const struct opt dedup_opts[] = {
 	 .max = 1 << 28,
 	 .def = "1000000",
 	 .live = true,
-	 .help = "Keys that are remembered, in each worker; each takes 40 bytes. Beyond it the "
+	 .help = "Keys that are remembered, in each worker; each takes 48 bytes or less. Beyond it "
+		 "the "
 		 "oldest "
 		 "is forgotten, and counted as evicted when its window has not ended."},
 	OPT_END,
@@ -59,20 +60,16 @@ struct dedup_plan {
 };
 
 struct entry {
-	struct key key;
+	struct key key; /* first: keymap.h */
 	uint64_t time_ns;
-	uint32_t slot; /* where it stands in the index, if it does */
-	bool live;     /* its key has not come again, behind its window */
+	bool live; /* its key has not come again, behind its window */
 };
 
-/*    entries: a ring in the order of coming           index: open addressing, by key
- *    [ . . head e e e e e tail . . ]                  [ 0 0 17 0 3 4 0 .. ]  entry + 1; 0: empty
- */
 struct dedup {
 	struct op_exprs_state x;
-	struct entry *entries;
-	uint32_t *index;
-	uint32_t cap, mask, head, n;
+	struct entry *entries; /* a ring in the order of coming: n of them from head on */
+	struct keymap map;     /* of those that live */
+	uint32_t cap, head, n;
 	uint64_t now_ns; /* the latest time of a record */
 	struct rec *out[BATCH_RECS_MAX];
 };
@@ -117,41 +114,6 @@ static size_t entries_bytes(const struct dedup *s)
 	return s->cap * sizeof(*s->entries);
 }
 
-static size_t index_bytes(const struct dedup *s)
-{
-	return ((size_t)s->mask + 1) * sizeof(*s->index);
-}
-
-/* The slot of @key, or the empty one where it would stand. */
-static uint32_t find(const struct dedup *s, struct key key)
-{
-	uint32_t i = (uint32_t)key.lo & s->mask;
-	while (s->index[i] && !key_eq(s->entries[s->index[i] - 1].key, key))
-		i = (i + 1) & s->mask;
-	return i;
-}
-
-/* Takes an entry out of the index; those that it stood in the way of move up. */
-static void forget(struct dedup *s, struct entry *en)
-{
-	uint32_t hole = en->slot;
-	en->live = false;
-	for (uint32_t i = hole;;) {
-		i = (i + 1) & s->mask;
-		if (!s->index[i])
-			break;
-		struct entry *other = &s->entries[s->index[i] - 1];
-		uint32_t home = (uint32_t)other->key.lo & s->mask;
-		/* Does its way from home come by the hole? */
-		if (((i - home) & s->mask) >= ((i - hole) & s->mask)) {
-			s->index[hole] = s->index[i];
-			other->slot = hole;
-			hole = i;
-		}
-	}
-	s->index[hole] = 0;
-}
-
 static bool within(uint64_t window_ns, uint64_t from_ns, uint64_t time_ns)
 {
 	/* Records of several sessions are not in the order of time. */
@@ -168,7 +130,7 @@ static void make_room(const struct dedup_plan *d, struct dedup *s, uint64_t *row
 			return;
 		row[DEDUP_evicted] += !ended;
 		if (en->live)
-			forget(s, en);
+			keymap_del(&s->map, s->head);
 		s->head = s->head + 1 == s->cap ? 0 : s->head + 1;
 		s->n--;
 	}
@@ -180,17 +142,17 @@ static bool seen(const struct dedup_plan *d, struct dedup *s, struct key key, ui
 {
 	s->now_ns = time_ns > s->now_ns ? time_ns : s->now_ns;
 	make_room(d, s, row);
-	uint32_t slot = find(s, key);
-	if (s->index[slot]) {
-		struct entry *en = &s->entries[s->index[slot] - 1];
+	uint32_t old = keymap_find(&s->map, key);
+	if (old != KEYMAP_NONE) {
+		struct entry *en = &s->entries[old];
 		if (within(d->window_ns, en->time_ns, time_ns))
 			return true;
-		forget(s, en);
-		slot = find(s, key);
+		keymap_del(&s->map, old);
+		en->live = false;
 	}
 	uint32_t at = s->head + s->n < s->cap ? s->head + s->n : s->head + s->n - s->cap;
-	s->entries[at] = (struct entry){.key = key, .time_ns = time_ns, .slot = slot, .live = true};
-	s->index[slot] = at + 1;
+	s->entries[at] = (struct entry){.key = key, .time_ns = time_ns, .live = true};
+	keymap_put(&s->map, at);
 	s->n++;
 	return false;
 }
@@ -203,8 +165,7 @@ static void dedup_discard(void *state)
 	op_exprs_discard(&s->x);
 	if (s->entries)
 		mem_unmap(s->entries, entries_bytes(s));
-	if (s->index)
-		mem_unmap(s->index, index_bytes(s));
+	keymap_fini(&s->map);
 	mem_free(s);
 }
 
@@ -215,14 +176,13 @@ static int dedup_create(const struct op_plan *p, void **ret_state, struct err *e
 	if (!s)
 		return err_set(e, -ENOMEM, "no memory for a dedup");
 	s->cap = d->entries_max;
-	s->mask = 1;
-	while (s->mask < 2 * (uint64_t)s->cap)
-		s->mask *= 2;
-	s->mask--;
 	s->entries = mem_map(entries_bytes(s));
-	s->index = mem_map(index_bytes(s));
-	int rc = s->entries && s->index ? op_exprs_create(&d->x, &s->x, e)
-					: err_set(e, -ENOMEM, "no memory for %u keys", s->cap);
+	int rc = s->entries ? keymap_init(&s->map, s->entries, sizeof(*s->entries), s->cap)
+			    : -ENOMEM;
+	if (rc < 0)
+		err_set(e, rc, "no memory for %u keys", s->cap);
+	else
+		rc = op_exprs_create(&d->x, &s->x, e);
 	if (rc < 0)
 		dedup_discard(s);
 	else

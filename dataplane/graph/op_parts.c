@@ -75,6 +75,54 @@ void op_plan_free(struct op_plan *p)
 	mem_free(p);
 }
 
+/* ---- parts of values ---- */
+
+static int part_wrong(void *arg, const char *key, size_t off, int code, struct err *e)
+{
+	const struct op_env_part *p = arg;
+	const struct op_env *w = p->whole;
+	return w->wrong(w->arg, p->key ? p->key : key, p->off + off, code, e);
+}
+
+static struct dim *part_dim(void *arg, const char *name)
+{
+	const struct op_env_part *p = arg;
+	return p->whole->dim(p->whole->arg, name);
+}
+
+void op_env_part(struct op_env_part *p, const struct op_env *whole, const char *key, size_t off)
+{
+	*p = (struct op_env_part){.env = *whole, .whole = whole, .key = key, .off = off};
+	p->env.dim = part_dim;
+	p->env.wrong = part_wrong;
+	p->env.arg = p;
+}
+
+enum val_type op_val_type(enum sql_type t)
+{
+	switch (t) {
+	case SQL_BOOL:
+		return VAL_TRUE;
+	case SQL_INT2:
+	case SQL_INT4:
+	case SQL_INT8:
+		return VAL_I64;
+	case SQL_FLOAT4:
+	case SQL_FLOAT8:
+		return VAL_F64;
+	case SQL_NUMERIC:
+		return VAL_NUM;
+	case SQL_TIMESTAMPTZ:
+		return VAL_TIME;
+	case SQL_JSON:
+		return VAL_JSON;
+	case SQL_BYTEA:
+		return VAL_BYTES;
+	default:
+		return VAL_STR;
+	}
+}
+
 /* ---- records ---- */
 
 struct rec *op_rec(struct batch *b, const struct rec *from, const struct schema *schema,

@@ -29,6 +29,21 @@ int op_schema_extend(struct op_plan *p, unsigned port, const struct op_schema *f
 void op_ports_fini(struct op_plan *p);
 void op_plan_free(struct op_plan *p);
 
+/* A part of a value, at @off bytes of it: faults are told at their place in the whole. @key: the
+ * value's; NULL: whatever the part is built as.
+ */
+struct op_env_part {
+	struct op_env env; /* for the part */
+	const struct op_env *whole;
+	const char *key;
+	size_t off;
+};
+
+void op_env_part(struct op_env_part *p, const struct op_env *whole, const char *key, size_t off);
+
+/* The type that a field of a record has for a type of SQL, for a table of fields. */
+enum val_type op_val_type(enum sql_type t);
+
 /* ---- records ---- */
 
 /* A record of @schema with the identity of @from and room for @n_pairs pairs; the values are the

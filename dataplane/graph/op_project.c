@@ -61,31 +61,6 @@ struct project {
 	uint16_t row[BATCH_RECS_MAX]; /* of in[i] in the vectors */
 };
 
-static enum val_type val_type_of(enum sql_type t)
-{
-	switch (t) {
-	case SQL_BOOL:
-		return VAL_TRUE;
-	case SQL_INT2:
-	case SQL_INT4:
-	case SQL_INT8:
-		return VAL_I64;
-	case SQL_FLOAT4:
-	case SQL_FLOAT8:
-		return VAL_F64;
-	case SQL_NUMERIC:
-		return VAL_NUM;
-	case SQL_TIMESTAMPTZ:
-		return VAL_TIME;
-	case SQL_JSON:
-		return VAL_JSON;
-	case SQL_BYTEA:
-		return VAL_BYTES;
-	default:
-		return VAL_STR;
-	}
-}
-
 static void project_destroy(struct op_plan *p)
 {
 	struct project_plan *j = (struct project_plan *)p;
@@ -139,7 +114,7 @@ static int add_items(struct project_plan *j, const struct op_env *env, struct er
 		unsigned expr = (unsigned)it->expr;
 		j->exprs[j->n_fields] = expr;
 		j->fields[j->n_fields++] = (struct field_def){
-			.name = it->name, .type = val_type_of(expr_set_type(j->x.set, expr))};
+			.name = it->name, .type = op_val_type(expr_set_type(j->x.set, expr))};
 	}
 	return 0;
 }

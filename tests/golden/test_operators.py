@@ -3,13 +3,16 @@
 
     test_operators.py SLUICED
 """
+import decimal
 import hashlib
 import hmac
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
@@ -50,6 +53,10 @@ def run(binary, folder, pcap, text, *args, **kw):
 
 def user(record):
     return {k: v for k, v in record.items() if not k.startswith("_")}
+
+
+def at_unix(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def check_error(checks, binary, folder, text, want, line=None):
@@ -201,6 +208,147 @@ def dedups(checks, binary, folder):
     checks.healthy(r, "dedup with few entries")
 
 
+# ---- aggregate ----
+
+def at(seconds):
+    return at_unix(BASE_NS // SECOND + seconds)
+
+
+def aggregates(checks, binary, folder):
+    start = -(BASE_NS // SECOND) % 10  # the first whole window of ten seconds
+    off = start - BASE_NS % SECOND / SECOND
+    events = []
+    for i in range(300):
+        events.append((off + i / 10, {"u": f"u{i % 3}", "d": i % 7, "f": [1e16, 1.0, -1e16][i % 3] if i % 2 else 0.1,
+                                      "price": f"{i}.10", "id": f"x{i % 50}"}, 1000 + i % 5))
+    pcap = capture(folder, "agg.pcap", events)
+    text = """
+pipeline:
+  a:
+    op: aggregate
+    from: app
+    window: 10s
+    group_by: { u: u }
+    aggregates:
+      n: count(*)
+      some: count(nullif(d, '3'))
+      total: sum(d::int)
+      low: min(d::int)
+      high: MAX( d::float8 )
+      mean: avg(d::int)
+      ids: approx_distinct(id)
+      money: sum(price::numeric)
+      float: sum(f::float8)
+"""
+    r = run(binary, folder, pcap, text)
+    checks.healthy(r, "aggregate")
+    checks.equal(r.status, 0, "aggregate: exit status")
+    want = []
+    for w in range(3):
+        for u in range(3):
+            rows = [e[1] for i, e in enumerate(events) if i // 100 == w and i % 3 == u]
+            first = next(i for i in range(300) if i // 100 == w and i % 3 == u)
+            want.append((first, {
+                "window_start": at(start + 10 * w), "window_end": at(start + 10 * w + 10), "u": f"u{u}",
+                "n": len(rows), "some": sum(x["d"] != 3 for x in rows), "total": sum(x["d"] for x in rows),
+                "low": 0, "high": 6, "ids": len({x["id"] for x in rows}),
+                "money": sum(decimal.Decimal(x["price"]) for x in rows),
+                "float": math.fsum(x["f"] for x in rows)}))
+    want = [w for _, w in sorted(want, key=lambda x: x[0])]
+    got = [json.loads(line, parse_float=decimal.Decimal) for line in r.out.splitlines()]
+    for g, w in zip(got, want):
+        g = user(g)
+        mean = g.pop("mean")
+        checks.equal(mean, decimal.Decimal(w["total"]) / w["n"] // 1 if mean == mean // 1 else
+                     (decimal.Decimal(w["total"]) / w["n"]).quantize(mean), f"avg of {w}")
+        g["float"] = float(g["float"])
+        g["high"] = float(g["high"])
+        checks.check(abs(g.pop("ids") - w.pop("ids")) <= 1, "approx_distinct of a few is close")
+        checks.equal(g, w, "a window's group")
+    checks.equal(len(got), len(want), "a record for each group of each window")
+    checks.equal(len({g["_id"] for g in got}), 9, "each has its own _id")
+    checks.equal({(g["_stream"], g["_source"]) for g in got}, {("a", "app")}, "and the node's name for its stream")
+    checks.equal(got[0]["_time"], at(start + 9)[:-1] + ".999999999Z", "its time is the last of the window")
+    checks.equal(r.count("aggregate", "a", "merged"), 300, "all records are in it")
+    four = run(binary, folder, pcap, text, "--workers", "4")
+    checks.equal(four.out, r.out, "four workers give the same")
+    turned = [(off + i // 100 * 10 + i % 100 / 11, events[i // 100 * 100 + (37 * i + 5) % 100][1], 1)
+              for i in range(300)]
+    other = run(binary, folder, capture(folder, "agg2.pcap", turned), text)
+    checks.equal(sorted(other.out.splitlines()), sorted(r.out.splitlines()), "no result depends on the order")
+
+
+def windows_close_on_packet_time(checks, binary, folder):
+    base = -(-BASE_NS // SECOND // 60) * 60  # a whole minute
+    off = base - BASE_NS / SECOND
+    few = [(off + 0.5, {"t": at_unix(base), "n": 1}), (off + 30, {"t": at_unix(base + 20), "n": 2}),
+           (off + 61, {"t": at_unix(base + 59), "n": 3}),    # behind its window, but within lateness
+           (off + 68, {"t": at_unix(base + 61), "n": 4}),
+           (off + 75, {"t": at_unix(base + 58), "n": 5}),    # too late
+           (off + 76, {"t": at_unix(base + 7200), "n": 6}),  # too far ahead
+           (off + 77, {"n": 7}),                             # no time
+           (off + 78, {"t": "yesterday", "n": 8})]
+    # Bursts are of 64 packets: the clock goes on between them.
+    events = []
+    for when, event in few:
+        events += [(when, {"fill": 1}, 9)] * 64 + [(when, event, 1)] + [(when, {"fill": 1}, 9)] * 63
+    pcap = capture(folder, "late.pcap", events)
+    text = """
+pipeline:
+  real: { op: filter, from: app, where: fill IS NULL }
+  a: { op: aggregate, from: real, window: 1m, lateness: 5s, time: "t::timestamptz", LATE
+       aggregates: { n: count(*), sum: "sum(n::int)", all: "max(n::int)" } }
+queues: { q/a: { from: a, sink: out } }
+sinks: { out: { stdout: {} } }
+"""
+    r = run(binary, folder, pcap, text.replace("LATE", ""))
+    checks.healthy(r, "late records")
+    checks.equal([(x["n"], x["sum"]) for x in r.records], [(3, 6), (1, 4)], "windows wait for lateness, not longer")
+    checks.equal(r.count("aggregate", "a", "late_lost"), 1, "what is too late is lost by name")
+    checks.equal(r.count("aggregate", "a", "ahead"), 1, "so is what is too far ahead")
+    checks.equal(r.count("aggregate", "a", "no_time"), 1, "and what has no time")
+    checks.equal(r.count("aggregate", "a", "bad_input"), 1, "and what has none that can be read")
+    checks.equal(r.status, 1, "losses show in the exit status")
+    r = run(binary, folder, pcap, text.replace("LATE", "late: drop,"))
+    checks.equal((r.count("aggregate", "a", "late"), r.count("aggregate", "a", "late_lost")), (1, 0), "late: drop")
+    r = run(binary, folder, pcap, """
+pipeline:
+  a: { op: aggregate, from: app, window: 1s, aggregates: { n: count(*) } }
+  b: { op: aggregate, from: a, window: 1m, aggregates: { n: sum(n), windows: count(*) } }
+""")
+    checks.healthy(r, "an aggregate of an aggregate")
+    checks.equal([x["n"] for x in r.records], [256, 768], "all records are in the coarse windows")
+
+
+def groups_are_bounded(checks, binary, folder):
+    pcap = capture(folder, "bound.pcap", [(0, {"k": "x" * (i % 40), "n": i}, 1) for i in range(200)])
+    text = """
+pipeline:
+  a: { op: aggregate, from: app, window: 1m, group_by: { k: k }, MORE aggregates: { n: count(*) } }
+"""
+    r = run(binary, folder, pcap, text.replace("MORE", "groups_max: 10,"))
+    checks.healthy(r, "groups_max")
+    checks.equal((len(r.records), r.count("aggregate", "a", "no_group")), (10, 150), "groups_max")
+    checks.equal(r.status, 1, "what does not fit is a loss")
+    r = run(binary, folder, pcap, text.replace("MORE", "key_bytes_max: 19,"))
+    checks.healthy(r, "key_bytes_max")
+    checks.equal((len(r.records), r.count("aggregate", "a", "key_too_long")), (20, 100), "key_bytes_max")
+    head = "pipeline:\n  a: { op: aggregate, from: app, window: 1m, "
+    for text, want in [
+        ("aggregates: { n: count } }\n", "approx_distinct(x)"),
+        ("aggregates: { n: median(x) } }\n", "expected one of"),
+        ("aggregates: { n: sum(k) } }\n", "c.yaml:6:67"),
+        ("aggregates: { n: 'sum(k::intt)' } }\n", "integer"),
+        ("aggregates: { n: sum(1) + 2 } }\n", "no aggregate"),
+        ("aggregates: { n: min(k) } }\n", "a date or a time"),
+        ("aggregates: {} }\n", "at least one"),
+        ("time: k, aggregates: { n: count(*) } }\n", "expected timestamptz"),
+        ("group_by: { n: k }, aggregates: { n: count(*) } }\n", "there is a field n already"),
+        ("aggregates: { window_end: count(*) } }\n", "there is a field window_end already"),
+    ]:
+        check_error(checks, binary, folder, head + text, want)
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     checks = Checks()
@@ -209,6 +357,9 @@ def main():
         masks(checks, binary, folder)
         masks_do_not_leak(checks, binary, folder)
         dedups(checks, binary, folder)
+        aggregates(checks, binary, folder)
+        windows_close_on_packet_time(checks, binary, folder)
+        groups_are_bounded(checks, binary, folder)
     checks.done()
 
 
