@@ -2,7 +2,6 @@
 
 #include <pg_query.h>
 #include <pg_query/pg_query.pb-c.h>
-#include <pthread.h>
 
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
@@ -11,11 +10,12 @@
 /* What is put before the user's text to make a statement of it. */
 #define SELECT_WORD     "SELECT "
 
-/* libpg_query and protobuf-c walk the tree by calling themselves, some 5 KiB a level, and a level
- * takes two bytes of text at least: they get a stack of their own, by the length of the text.
+/* libpg_query and protobuf-c walk the tree by calling themselves, some 5 KiB a level, and measure
+ * it in time that grows with the square of its depth. So what could become deeper than this is
+ * refused while it is only a row of tokens.
  */
-#define STACK_BYTES_MIN (1u << 20)
-#define STACK_PER_BYTE  (4u << 10)
+#define ROUGH_DEPTH_MAX (4 * EXPR_DEPTH_MAX)
+#define DEPTH_TEXT      "more than %d levels, one inside the other"
 
 typedef const PgQuery__Node *pg_node;
 
@@ -28,7 +28,6 @@ struct parse {
 	size_t off;
 	unsigned depth;
 	struct err *e;
-	const char *statement;
 };
 
 static size_t off_of(const struct parse *p, int location)
@@ -526,8 +525,7 @@ static struct sql_node *convert(struct parse *p, pg_node n)
 		return NULL;
 	if (++p->depth > EXPR_DEPTH_MAX) {
 		if (p->ret == 0)
-			p->ret = err_set(p->e, -EINVAL, "more than %d levels, one inside the other",
-					 EXPR_DEPTH_MAX);
+			p->ret = err_set(p->e, -EINVAL, DEPTH_TEXT, EXPR_DEPTH_MAX);
 		return NULL;
 	}
 	struct sql_node *r = convert_one(p, n);
@@ -593,10 +591,116 @@ static void report(struct parse *p, const PgQueryError *error)
 	p->ret = err_set(p->e, -EINVAL, "%s", error->message);
 }
 
-static void *parse_thread(void *arg)
+/* ---- depth, roughly ---- */
+
+enum token_kind {
+	TOKEN_OPERAND,
+	TOKEN_OPERATOR,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_NEXT,
+	TOKEN_CLAUSE
+};
+
+static enum token_kind token_kind_of(const PgQuery__ScanToken *t)
 {
-	struct parse *p = arg;
-	PgQueryProtobufParseResult r = pg_query_parse_protobuf(p->statement);
+	switch (t->token) {
+	case PG_QUERY__TOKEN__IDENT:
+	case PG_QUERY__TOKEN__UIDENT:
+	case PG_QUERY__TOKEN__FCONST:
+	case PG_QUERY__TOKEN__ICONST:
+	case PG_QUERY__TOKEN__SCONST:
+	case PG_QUERY__TOKEN__USCONST:
+	case PG_QUERY__TOKEN__BCONST:
+	case PG_QUERY__TOKEN__XCONST:
+	case PG_QUERY__TOKEN__SQL_COMMENT:
+	case PG_QUERY__TOKEN__C_COMMENT:
+	case '.':
+		return TOKEN_OPERAND;
+	case '(':
+	case '[':
+	case PG_QUERY__TOKEN__CASE:
+		return TOKEN_OPEN;
+	case ')':
+	case ']':
+	case PG_QUERY__TOKEN__END_P:
+		return TOKEN_CLOSE;
+	/* What stands on either side of these is not one inside the other. */
+	case ',':
+	case PG_QUERY__TOKEN__AND:
+	case PG_QUERY__TOKEN__OR:
+	case PG_QUERY__TOKEN__WHEN:
+	case PG_QUERY__TOKEN__THEN:
+	case PG_QUERY__TOKEN__ELSE:
+		return TOKEN_NEXT;
+	/* Parts of statements nest in ways of their own; none has a place here. */
+	case PG_QUERY__TOKEN__SELECT:
+	case PG_QUERY__TOKEN__FROM:
+	case PG_QUERY__TOKEN__JOIN:
+	case PG_QUERY__TOKEN__UNION:
+	case PG_QUERY__TOKEN__INTERSECT:
+	case PG_QUERY__TOKEN__EXCEPT:
+		return TOKEN_CLAUSE;
+	default:
+		return TOKEN_OPERATOR;
+	}
+}
+
+/* Operators since the last comma or the like, for each open bracket: the most levels that they
+ * make. */
+static bool too_deep(const PgQuery__ScanResult *r)
+{
+	unsigned here[ROUGH_DEPTH_MAX + 1] = {0}, level = 0, sum = 0, n_clauses = 0;
+	for (size_t i = 0; i < r->n_tokens; i++) {
+		switch (token_kind_of(r->tokens[i])) {
+		case TOKEN_OPERAND:
+			break;
+		case TOKEN_OPERATOR:
+			here[level]++;
+			sum++;
+			break;
+		case TOKEN_OPEN:
+			here[++level] = 1;
+			sum++;
+			break;
+		case TOKEN_CLOSE:
+			if (level > 0)
+				sum -= here[level--];
+			break;
+		case TOKEN_NEXT:
+			sum -= here[level] - (level > 0);
+			here[level] = level > 0;
+			break;
+		case TOKEN_CLAUSE:
+			n_clauses++;
+			break;
+		}
+		if (sum + n_clauses >= ROUGH_DEPTH_MAX)
+			return true;
+	}
+	return false;
+}
+
+static int check_depth(const struct parse *p, const char *statement)
+{
+	PgQueryScanResult r = pg_query_scan(statement);
+	int ret = 0;
+	if (!r.error) { /* else parsing finds it too, and says it better */
+		PgQuery__ScanResult *tokens = pg_query__scan_result__unpack(
+			NULL, r.pbuf.len, (const uint8_t *)r.pbuf.data);
+		if (!tokens)
+			ret = err_set(p->e, -ENOMEM, "out of memory for an expression");
+		else if (too_deep(tokens))
+			ret = err_set(p->e, -EINVAL, DEPTH_TEXT, EXPR_DEPTH_MAX);
+		pg_query__scan_result__free_unpacked(tokens, NULL);
+	}
+	pg_query_free_scan_result(r);
+	return ret;
+}
+
+static void parse_statement(struct parse *p, const char *statement)
+{
+	PgQueryProtobufParseResult r = pg_query_parse_protobuf(statement);
 	if (r.error) {
 		report(p, r.error);
 	} else {
@@ -609,20 +713,6 @@ static void *parse_thread(void *arg)
 		pg_query__parse_result__free_unpacked(tree, NULL);
 	}
 	pg_query_free_protobuf_parse_result(r);
-	return NULL; /* the library lets go of the thread's memory when it ends */
-}
-
-static int on_a_large_stack(void *(*f)(void *), void *arg, size_t bytes)
-{
-	pthread_attr_t attr;
-	pthread_t t;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, bytes);
-	int ret = pthread_create(&t, &attr, f, arg);
-	pthread_attr_destroy(&attr);
-	if (ret == 0)
-		pthread_join(t, NULL);
-	return -ret;
 }
 
 int sql_parse_list(struct slice text, struct arena *a, struct sql_item **ret_items, unsigned *ret_n,
@@ -644,11 +734,10 @@ int sql_parse_list(struct slice text, struct arena *a, struct sql_item **ret_ite
 		return err_set(e, -ENOMEM, "out of memory for an expression");
 	memcpy(statement, SELECT_WORD, strlen(SELECT_WORD));
 	memcpy(statement + strlen(SELECT_WORD), text.ptr, text.len);
-	p.statement = statement;
-	int ret = on_a_large_stack(parse_thread, &p, STACK_BYTES_MIN + text.len * STACK_PER_BYTE);
+	p.ret = check_depth(&p, statement);
+	if (p.ret == 0)
+		parse_statement(&p, statement);
 	mem_free(statement);
-	if (ret < 0)
-		return err_set(e, ret, "no thread to read an expression on: %s", strerror(-ret));
 	if (p.ret < 0) {
 		*ret_off = p.off;
 		return p.ret;

@@ -95,10 +95,10 @@ static void deep_and_long_texts_are_refused_without_harm(void **state)
 	expr_refused(text, 0, "levels");
 	memset(text, '(', 50000);
 	text[50000] = '\0';
-	expr_refused(text, 9996, "memory exhausted");
+	expr_refused(text, 0, "levels");
 	for (unsigned i = 0; i + 2 < 60000; i += 2)
 		memcpy(text + i, "i+", 3);
-	expr_refused(text, 59998, "syntax error");
+	expr_refused(text, 0, "levels");
 	text[59997] = '\0'; /* 29,999 levels */
 	expr_refused(text, 0, "levels");
 	for (unsigned i = 0; i < 18000; i += 2) /* the deepest for its length */
@@ -107,6 +107,32 @@ static void deep_and_long_texts_are_refused_without_harm(void **state)
 	expr_refused(text, 0, "levels");
 	memset(text, ' ', EXPR_TEXT_BYTES_MAX + 1);
 	expr_refused(text, 0, "bytes");
+}
+
+/* @head, then @part so often, then @tail. */
+static const char *many(const char *head, const char *part, unsigned n, const char *tail)
+{
+	static char text[EXPR_TEXT_BYTES_MAX];
+	size_t at = (size_t)snprintf(text, sizeof(text), "%s", head);
+	for (unsigned i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s", part);
+	snprintf(text + at, sizeof(text) - at, "%s", tail);
+	return text;
+}
+
+static void wide_texts_are_not_deep(void **state)
+{
+	expr_is(many("i IN (1", ", 2 + 3", 3000, ", 7)"), "true");
+	expr_is(many("i = 7", " AND NOT i * 2 + 1 > 16", 2000, ""), "true");
+	expr_is(many("CASE", " WHEN i = 1 THEN i + 1", 1000, " ELSE 5 END"), "5");
+	expr_is(many("length(concat(t", ", t || i", 90, "))"), "1182");
+	expr_is(many("i", " + 1", 90, ""), "97");
+	expr_refused(many("i", " + 1", 110, ""), 0, "levels");
+	expr_refused(many("", "CASE WHEN yes THEN ", 3000, "i"), 0, "levels");
+	expr_refused(many("", "ARRAY[1, ", 5000, "i"), 0, "levels");
+	expr_refused(many("i FROM a", " JOIN b ON x AND y", 3000, ""), 0, "levels");
+	expr_refused(many("i", " UNION SELECT i", 3000, ""), 0, "levels");
+	expr_refused(many("i", "::int", 3000, ""), 0, "levels");
 }
 
 static void items_of_a_list_have_the_names_that_sql_gives_them(void **state)
@@ -228,6 +254,7 @@ int main(void)
 		cmocka_unit_test(an_error_counts_only_where_it_would_be_evaluated),
 		cmocka_unit_test(what_is_refused_is_named_with_its_place_and_what_there_is_instead),
 		cmocka_unit_test(deep_and_long_texts_are_refused_without_harm),
+		cmocka_unit_test(wide_texts_are_not_deep),
 		cmocka_unit_test(items_of_a_list_have_the_names_that_sql_gives_them),
 		cmocka_unit_test(an_open_scope_makes_columns_of_names_once),
 		cmocka_unit_test(expressions_of_one_set_do_not_disturb_each_other),
