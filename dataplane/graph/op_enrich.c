@@ -4,6 +4,8 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/dim/dim.h"
+#include "dataplane/graph/graph.h"
+#include "dataplane/graph/held.h"
 #include "dataplane/graph/op_parts.h"
 
 #define ENRICH_COLS(X)                                                                  \
@@ -12,20 +14,26 @@
 	X(POLICY, dropped, "records whose key is not in the dimension (missing: drop)") \
 	X(LOSS, missing, "records whose key is not in the dimension (missing: lose)")   \
 	OP_ERROR_COLS(X)                                                                \
+	X(HELD, held, "records that wait for their key (missing: hold)")                \
 	X(INFO, hits, "keys that the dimension has")                                    \
 	X(INFO, misses, "keys that it does not have")                                   \
-	X(INFO, no_key, "records without a key, which count as misses")
+	X(INFO, no_key, "records without a key, which count as misses")                 \
+	X(INFO, late_hits, "keys that came while their record was held")                \
+	X(INFO, hold_full, "records that found no room to wait in")
 #define ENRICH_COL(kind, name, help) ENRICH_##name,
 enum { ENRICH_COLS(ENRICH_COL) ENRICH_N_COLS };
 LEDGER_DEFINE(enrich, "enrich", "records", ENRICH_COLS);
 
-enum missing { MISSING_NULL, MISSING_DROP, MISSING_LOSE };
-static const char *const missings[] = {"null", "drop", "lose", NULL};
+enum missing { MISSING_NULL, MISSING_DROP, MISSING_LOSE, MISSING_HOLD };
+static const char *const missings[] = {"null", "drop", "lose", "hold", NULL};
+static const char *const thens[] = {"null", "drop", "lose", NULL};
 
 struct enrich_conf {
 	const char *dimension, *key, *prefix;
 	struct opt_strings fields;
-	int missing; /* enum missing */
+	int missing, then; /* enum missing */
+	uint64_t hold_ns, hold_bytes_max;
+	int64_t hold_recs_max;
 };
 
 static const struct opt enrich_opts[] = {
@@ -61,8 +69,40 @@ static const struct opt enrich_opts[] = {
 	 .def = "\"null\"",
 	 .live = true,
 	 .help = "A key that the dimension does not have: the fields are null, or the record is "
-		 "left "
-		 "out on purpose (drop), or it is left out and counts as lost (lose)."},
+		 "left out on purpose (drop), or it is left out and counts as lost (lose), or it "
+		 "waits for its key (hold)."},
+	{.name = "hold",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct enrich_conf, hold_ns),
+	 .min = 1000000,
+	 .max = 3600000000000,
+	 .def = "5s",
+	 .live = true,
+	 .help = "missing: hold: how long a record waits, in packet time."},
+	{.name = "then",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct enrich_conf, then),
+	 .choices = thens,
+	 .def = "\"null\"",
+	 .live = true,
+	 .help = "missing: hold: what becomes of a record whose key did not come, or that finds no "
+		 "room to wait in; as under missing."},
+	{.name = "hold_recs_max",
+	 .type = OPT_INT,
+	 .off = offsetof(struct enrich_conf, hold_recs_max),
+	 .min = 1,
+	 .max = 10000000,
+	 .def = "10000",
+	 .live = true,
+	 .help = "missing: hold: records that wait at most, of each worker."},
+	{.name = "hold_bytes_max",
+	 .type = OPT_BYTES,
+	 .off = offsetof(struct enrich_conf, hold_bytes_max),
+	 .min = 1 << 16,
+	 .max = 4ll << 30,
+	 .def = "16MiB",
+	 .live = true,
+	 .help = "missing: hold: memory of those records at most, of each worker."},
 	OPT_END,
 };
 
@@ -71,10 +111,12 @@ struct enrich_plan {
 	struct op_exprs x;
 	unsigned key;
 	struct dim *dim;
-	int missing;
-	unsigned n_dim_fields; /* of its rows */
-	unsigned n_fields;     /* of these, taken */
-	unsigned *from;        /* index in the row, by field taken */
+	int missing, then; /* the second never hold */
+	uint64_t hold_ns;
+	unsigned hold_recs_max;
+	size_t hold_bytes_max;
+	unsigned n_fields; /* of these, taken */
+	unsigned *from;    /* index in the row, by field taken */
 	struct column *columns;
 	char **names; /* with the prefix */
 };
@@ -86,6 +128,9 @@ struct enrich {
 	struct slice keys[BATCH_RECS_MAX];
 	const struct dim_row *rows[BATCH_RECS_MAX];
 	struct rec *out[BATCH_RECS_MAX];
+	struct held *held;     /* NULL: nothing waits */
+	uint64_t seen_version; /* of the dimension, when the keys of those were looked up */
+	uint64_t until_ns;     /* of the last that was held: times do not go back */
 };
 
 static void enrich_destroy(struct op_plan *p)
@@ -138,7 +183,6 @@ static int take_fields(struct enrich_plan *r, const struct enrich_conf *c, const
 {
 	const struct dim_spec *s = dim_spec_of(r->dim);
 	unsigned n = c->fields.n ? (unsigned)c->fields.n : s->n_fields;
-	r->n_dim_fields = s->n_fields;
 	r->from = mem_alloc(n * sizeof(*r->from));
 	r->names = mem_alloc(n * sizeof(*r->names));
 	r->columns = mem_alloc(n * sizeof(*r->columns));
@@ -199,6 +243,10 @@ static int enrich_build(const void *conf, const struct op_env *env, struct op_pl
 		return err_set(e, -ENOMEM, "no memory for %s", env->name);
 	int rc = 0;
 	r->missing = c->missing;
+	r->then = c->missing == MISSING_HOLD ? c->then : c->missing;
+	r->hold_ns = c->hold_ns;
+	r->hold_recs_max = (unsigned)c->hold_recs_max;
+	r->hold_bytes_max = c->hold_bytes_max;
 	r->dim = env->dim(env->arg, c->dimension);
 	if (!r->dim) {
 		rc = err_set(e, -EINVAL, "no dimension is named \"%s\"", c->dimension);
@@ -226,6 +274,7 @@ static void enrich_discard(void *state)
 {
 	struct enrich *s = state;
 	op_exprs_discard(&s->x);
+	held_destroy(s->held);
 	mem_free(s->columns);
 	mem_free(s);
 }
@@ -239,6 +288,9 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 	s->columns = mem_alloc(r->n_fields * sizeof(*s->columns));
 	int rc = s->columns ? op_exprs_create(&r->x, &s->x, e)
 			    : err_set(e, -ENOMEM, "no memory for an enrichment");
+	if (rc == 0 && r->missing == MISSING_HOLD &&
+	    !(s->held = held_create(r->hold_recs_max, r->hold_bytes_max)))
+		rc = err_set(e, -ENOMEM, "no memory for records that wait");
 	if (rc == 0 && (s->reader = dim_join(r->dim)) < 0)
 		rc = err_set(e, s->reader, "more than %d nodes and workers read dimension %s",
 			     READERS_MAX, dim_spec_of(r->dim)->name);
@@ -293,6 +345,29 @@ static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struc
 	return r;
 }
 
+/* What becomes of a record whose key is not there. True: it goes on, with nulls. */
+static bool goes_on(const struct enrich_plan *p, uint64_t *row)
+{
+	if (p->then == MISSING_NULL)
+		return true;
+	row[p->then == MISSING_DROP ? ENRICH_dropped : ENRICH_missing]++;
+	return false;
+}
+
+/* A record without a key would wait for nothing. */
+static bool hold(const struct enrich_plan *p, struct enrich *s, const struct batch *b,
+		 const struct rec *r, struct slice key, uint64_t *row)
+{
+	if (!s->held || !key.ptr)
+		return false;
+	uint64_t until_ns = r->time_ns + p->hold_ns;
+	if (until_ns > s->until_ns)
+		s->until_ns = until_ns;
+	bool done = held_put(s->held, b, r, key, s->until_ns);
+	row[done ? ENRICH_held : ENRICH_hold_full]++;
+	return done;
+}
+
 static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x,
 		       struct rec *const *recs, unsigned n)
 {
@@ -314,10 +389,8 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 			continue;
 		row[hit ? ENRICH_hits : ENRICH_misses]++;
 		row[ENRICH_no_key] += !s->keys[i].ptr;
-		if (!hit && p->missing != MISSING_NULL) {
-			row[p->missing == MISSING_DROP ? ENRICH_dropped : ENRICH_missing]++;
+		if (!hit && (hold(p, s, b, recs[i], s->keys[i], row) || !goes_on(p, row)))
 			continue;
-		}
 		s->out[n_out] = enriched(p, s, b, recs[i], s->rows[i]);
 		row[ENRICH_no_room] += !s->out[n_out];
 		n_out += s->out[n_out] != NULL;
@@ -325,6 +398,78 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 	dim_leave(p->dim, s->reader);
 	row[ENRICH_records_out] += n_out;
 	op_emit(x, 0, s->out, n_out);
+}
+
+/* ---- those that wait ---- */
+
+/* Records of @held from *io_at on, of which the keys are there or the time is over, as many as the
+ * arena has room for. Returns how many go on.
+ */
+static unsigned release_some(const struct enrich_plan *p, struct enrich *s, struct op_run *x,
+			     uint64_t now_ns, unsigned *io_at)
+{
+	struct held *h = s->held;
+	struct batch *b = op_batch(x);
+	uint64_t *row = op_row(x);
+	unsigned first = *io_at, n = held_n(h) - first, n_out = 0;
+	size_t bytes = 0, room = arena_left(&b->arena) / GRAPH_GROWTH;
+	n = n < BATCH_RECS_MAX ? n : BATCH_RECS_MAX;
+	for (unsigned i = 0; i < n; i++) {
+		bytes += held_bytes(h, first + i);
+		if (i && bytes > room)
+			n = i;
+		else
+			s->keys[i] = held_is_taken(h, first + i) ? (struct slice){0}
+								 : held_key(h, first + i);
+	}
+	dim_table_find(dim_enter(p->dim, s->reader), s->keys, n, s->rows);
+	for (unsigned i = 0; i < n; i++) {
+		bool hit = s->rows[i] != NULL;
+		if (!s->keys[i].ptr || (!hit && held_until_ns(h, first + i) > now_ns))
+			continue;
+		struct rec *r = held_take(h, first + i, b);
+		row[ENRICH_held]--;
+		row[ENRICH_late_hits] += hit;
+		if (!hit && !goes_on(p, row))
+			continue;
+		s->out[n_out] = r ? enriched(p, s, b, r, s->rows[i]) : NULL;
+		row[ENRICH_no_room] += !s->out[n_out];
+		n_out += s->out[n_out] != NULL;
+	}
+	dim_leave(p->dim, s->reader);
+	*io_at += n;
+	return n_out;
+}
+
+/* All of them are looked up again when the dimension has changed; otherwise only those are, whose
+ * time is over.
+ */
+static void enrich_advance(const struct op_plan *plan, void *state, struct op_run *x,
+			   uint64_t now_ns)
+{
+	const struct enrich_plan *p = (const struct enrich_plan *)plan;
+	struct enrich *s = state;
+	struct batch *b = op_batch(x);
+	if (!s->held)
+		return;
+	uint64_t version = dim_version(p->dim);
+	bool all = version != s->seen_version;
+	s->seen_version = version;
+	for (unsigned at = 0; at < held_n(s->held);) {
+		if (!all && held_until_ns(s->held, at) > now_ns)
+			break;
+		size_t mark = b->arena.used;
+		unsigned n = release_some(p, s, x, now_ns, &at);
+		op_row(x)[ENRICH_records_out] += n;
+		op_emit(x, 0, s->out, n);
+		b->arena.used = mark;
+	}
+	held_trim(s->held);
+}
+
+static void enrich_finish(const struct op_plan *plan, void *state, struct op_run *x)
+{
+	enrich_advance(plan, state, x, UINT64_MAX);
 }
 
 const struct op op_enrich = {
@@ -338,4 +483,6 @@ const struct op op_enrich = {
 	.create = enrich_create,
 	.discard = enrich_discard,
 	.run = enrich_run,
+	.advance = enrich_advance,
+	.finish = enrich_finish,
 };

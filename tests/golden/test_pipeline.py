@@ -146,6 +146,29 @@ pipeline:
                  "a dimension of JSON lines")
 
 
+def held(checks, binary, folder, pcap):
+    """Nothing comes while a replay reads files: what is held goes as `then` says, when its time is over or at the end."""
+    write(folder, "videos.csv", VIDEOS)
+    text = """
+dimensions: { video: { from: { file: { path: videos.csv } }, key: vid, fields: { title: string } } }
+pipeline: { rich: { op: enrich, from: web, dimension: video, key: vid, fields: [title], %s } }
+"""
+    plain = run(binary, folder, pcap, text % "missing: \"null\"")
+    missed = plain.count("enrich", "rich", "misses") - plain.count("enrich", "rich", "no_key")
+    checks.check(missed > 0, "some keys are missing")
+    for more in ("hold: 1ms", "hold: 1h", "hold_recs_max: 1", "hold: 1h, hold_recs_max: 1"):
+        r = run(binary, folder, pcap, text % ("missing: hold, " + more))
+        checks.healthy(r, more)
+        checks.equal(r.status, 0, f"{more}: exit status")
+        checks.equal(sorted(r.out.splitlines()), sorted(plain.out.splitlines()), f"{more}: the same records")
+        checks.equal(r.count("enrich", "rich", "late_hits"), 0, f"{more}: nothing comes late")
+    for then, column, status in (("drop", "dropped", 0), ("lose", "missing", 1)):
+        r = run(binary, folder, pcap, text % f"missing: hold, then: {then}")
+        checks.healthy(r, then)
+        checks.equal(r.status, status, f"then: {then}: exit status")
+        checks.equal(r.count("enrich", "rich", column), r.count("enrich", "rich", "misses"), f"then: {then}: counted")
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     checks = Checks()
@@ -155,6 +178,7 @@ def main():
         whole_path(checks, binary, folder, pcap)
         stars_and_errors(checks, binary, folder, pcap)
         ndjson_dimension(checks, binary, folder, pcap)
+        held(checks, binary, folder, pcap)
         mistakes(checks, binary, folder)
     checks.done()
 

@@ -29,7 +29,7 @@ dimensions:
     from: {{ redis: {{ {redis} }} }}
     fields: {{ name: string, n: int }}
     every: 100ms
-pipeline: {{ rich: {{ op: enrich, from: app, dimension: video, key: k }} }}
+pipeline: {{ rich: {{ op: enrich, from: app, dimension: video, key: k{more} }} }}
 sinks: {{ out: {{ stdout: {{}} }} }}
 queues: {{ lab/rich: {{ from: rich, sink: out }} }}
 """
@@ -112,11 +112,11 @@ class Redis:
 class Running:
     """sluiced run; asks are records, answered by the fields that they come out with."""
 
-    def __init__(self, lab, redis_options):
+    def __init__(self, lab, redis_options, more=""):
         self.n, self.folder = 0, lab.folder
         self.conf, self.ledger = (os.path.join(lab.folder, n) for n in ("run.yaml", "run.json"))
         with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(redis=redis_options))
+            f.write(CONFIG.format(redis=redis_options, more=more))
         self.out, self.err = (open(os.path.join(lab.folder, n), "w+b") for n in ("run.out", "run.err"))
         self.p = subprocess.Popen(in_ns(lab.binary, "run", "-c", self.conf, "--ledger", self.ledger),
                                   stdout=self.out, stderr=self.err)
@@ -130,10 +130,13 @@ class Running:
         self.err.seek(0)
         return self.err.read()
 
-    def ask(self, key):
+    def ask(self, key, meanwhile=None):
         self.n += 1
         text = json.dumps({"ask": self.n, "k": key}).encode() + b"\n"
         sh(*in_ns(sys.executable, "-c", SENDER.format(text=text)))
+        if meanwhile:
+            time.sleep(0.5)
+            meanwhile()
         for _ in range(200):
             self.out.seek(0)
             for line in self.out.read().splitlines(keepends=True):
@@ -178,7 +181,7 @@ class Lab:
     def replay(self, redis_options, *keys):
         conf, pcap = os.path.join(self.folder, "replay.yaml"), os.path.join(self.folder, "in.pcap")
         with open(conf, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(redis=redis_options))
+            f.write(CONFIG.format(redis=redis_options, more=""))
         write_pcap(pcap, [(BASE_NS + i, ethernet(udp("10.0.0.1", 999, "10.0.0.2", 5140,
                                                      json.dumps({"k": k}).encode() + b"\n")))
                           for i, k in enumerate(keys)])
@@ -238,6 +241,21 @@ def swept(lab):
     c.equal(run.becomes("1", (None, None)), (None, None), "and keys that are gone")
     c.healthy(run.end(), "swept")
     redis.ask("CONFIG", "SET", "notify-keyspace-events", "KA")
+
+
+def held(lab):
+    """A fact that comes before its key waits for it."""
+    c, redis = lab.checks, lab.redis
+    redis.ask("HSET", "video:a", "name", "first")
+    run = Running(lab, 'keys: "video:*"', ", missing: hold, hold: 2s, then: \"null\"")
+    c.equal(run.ask("late", lambda: redis.ask("HSET", "video:late", "name", "just now")), ("just now", None),
+            "a record gets the key that comes after it")
+    begin = time.monotonic()
+    c.equal(run.ask("never"), (None, None), "a record whose key does not come goes on without")
+    c.check(1.5 < time.monotonic() - begin < 3.9, f"after its time: {time.monotonic() - begin:.1f} s")
+    r = run.end()
+    c.healthy(r, "held")
+    c.equal(r.count("enrich", "rich", "late_hits"), 1, "late hits are counted")
 
 
 def refused(lab):
@@ -303,6 +321,7 @@ def main():
             lab.redis.start("--notify-keyspace-events", "KA")
             told_of_changes(lab)
             swept(lab)
+            held(lab)
             refused(lab)
             million(lab)
         finally:
