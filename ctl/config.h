@@ -116,6 +116,11 @@ struct queue_conf {
 	/* as written */
 	struct opt_strings from;
 	const char *sink_name;
+	/* of a sink that has topics */
+	const char *topic; /* where nothing is written: the name with "." for "/" */
+	const char *key;   /* NULL: none */
+	int64_t partitions, pack;
+	bool headers;
 };
 
 enum test_transport { TEST_AUTO, TEST_UDP, TEST_TCP };

@@ -26,12 +26,42 @@ const struct opt config_queue_opts[] = {
 	 .def = "false",
 	 .help = "Of a format that is for changes of rows: also statements that change tables, "
 		 "which most readers of such a format take for an error. json has them always."},
+	{.name = "topic",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct queue_conf, topic),
+	 .help = "Of a sink that has topics, such as kafka: the topic. Not set: the name of the "
+		 "queue, with \".\" in place of \"/\"."},
+	{.name = "key",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct queue_conf, key),
+	 .help = "Of a sink that has topics: the field whose value is the key of a message, which "
+		 "decides its partition. For changes of rows: a column. A record without it has no "
+		 "key."},
+	{.name = "partitions",
+	 .type = OPT_INT,
+	 .off = offsetof(struct queue_conf, partitions),
+	 .max = 100000,
+	 .def = "0",
+	 .help = "Partitions of a topic that the sink makes. 0: as the brokers have it."},
+	{.name = "pack",
+	 .type = OPT_INT,
+	 .off = offsetof(struct queue_conf, pack),
+	 .min = 1,
+	 .max = 4096,
+	 .def = "1",
+	 .help = "Of a sink that has topics: so many records at most in one message, one a line. "
+		 "More than 1 needs a queue without key and headers."},
+	{.name = "headers",
+	 .type = OPT_BOOL,
+	 .off = offsetof(struct queue_conf, headers),
+	 .def = "false",
+	 .help = "Of a sink that has topics: messages have the headers sluice-id (the record's "
+		 "_id) and sluice-hop."},
 	OPT_END,
 };
 
-static const char *const later_queue_keys[] = {"topic", "key",    "backup", "pack", "partitions",
-					       "spool", "schema", "owner",  NULL};
-static const char *const later_sinks[] = {"kafka", "redis", "clickhouse", NULL};
+static const char *const later_queue_keys[] = {"backup", "spool", "schema", "owner", NULL};
+static const char *const later_sinks[] = {"redis", "clickhouse", NULL};
 
 /* ---- sinks ---- */
 
@@ -158,6 +188,60 @@ static void check_format(const struct config_loader *l, const struct yaml_val *i
 			   encoders[q->format]->name, s->name, s->parser->name);
 }
 
+#define TOPIC_BYTES_MAX 249
+
+static void check_topic(const struct config_loader *l, const struct yaml_val *v, const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				  "._-");
+	if (name[len] || len == 0 || len > TOPIC_BYTES_MAX || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		option_err(&l->r, v,
+			   "\"%s\" is no name of a topic; expected letters, digits, \".\", \"_\" "
+			   "and \"-\", at most %d",
+			   name, TOPIC_BYTES_MAX);
+}
+
+/* The keys that only a sink with topics understands. Sets the topic that the name stands for. */
+static int check_topics(const struct config_loader *l, const struct yaml_val *v,
+			struct queue_conf *q, const struct sink_ops *sink)
+{
+	const struct {
+		const char *key;
+		bool is_set;
+	} keys[] = {{"topic", q->topic},
+		    {"key", q->key},
+		    {"partitions", q->partitions != 0},
+		    {"pack", q->pack != 1},
+		    {"headers", q->headers}};
+	for (size_t i = 0; !sink->queue && i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].is_set)
+			option_key_err(&l->r, yaml_val_get(v, keys[i].key),
+				       "sink %s (%s) has no topics; expected a sink such as kafka, "
+				       "or no such key",
+				       q->sink_name, sink->name);
+	if (!sink->queue)
+		return 0;
+	if (q->pack > 1 && (q->key || q->headers))
+		option_err(
+			&l->r, yaml_val_get(v, "pack"),
+			"%lld records in a message do not go with a key or headers of one record; "
+			"expected 1",
+			(long long)q->pack);
+	if (q->topic) {
+		check_topic(l, yaml_val_get(v, "topic"), q->topic);
+		return 0;
+	}
+	char *topic = memlist_text(&l->c->mem, q->name, strlen(q->name));
+	if (!topic)
+		return -ENOMEM;
+	for (char *c = topic; *c; c++)
+		if (*c == '/')
+			*c = '.';
+	q->topic = topic;
+	return 0;
+}
+
 static int read_queue(const struct config_loader *l, const struct yaml_val *v, struct queue_conf *q,
 		      bool *sink_used)
 {
@@ -176,6 +260,8 @@ static int read_queue(const struct config_loader *l, const struct yaml_val *v, s
 		} else {
 			q->sink = (unsigned)s;
 			sink_used[s] = true;
+			if (l->c->sinks[s].ops && check_topics(l, v, q, l->c->sinks[s].ops) < 0)
+				return -ENOMEM;
 		}
 	}
 	int rc = config_resolve_from(l, yaml_val_get(v, "from"), &q->from, &q->origins,

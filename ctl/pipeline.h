@@ -30,7 +30,8 @@ struct pipeline {
 	struct dim **dims; /* by index of conf->dimensions */
 	struct graph_plan graph;
 	struct graph_plan trial_graph; /* the same nodes; its queues are the origins, by index */
-	struct pipeline_graph *built;  /* what the two point to */
+	const struct slice *source_names;
+	struct pipeline_graph *built; /* what these three point to */
 };
 
 /* 0, -ENOMEM, or -EINVAL with a text that names the file and the place. */

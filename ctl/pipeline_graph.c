@@ -269,6 +269,7 @@ int pipeline_graph_build(struct pipeline *p, struct err *e)
 				       .origins = g->origins,
 				       .n_origins = (unsigned)c->n_origins,
 				       .n_sources = (unsigned)c->n_sources};
+	p->source_names = g->source_names;
 	p->trial_graph = p->graph;
 	p->trial_graph.origins = g->trial_origins;
 	return 0;

@@ -41,6 +41,8 @@ struct sink_side {
 	struct topology *t;
 	unsigned index;
 	struct shipper *shipper;
+	uint64_t n_settled, n_now; /* records that it was done with, a millisecond ago and now */
+	unsigned still_ms;         /* in trouble, and for so long that has not grown */
 };
 
 struct topology {
@@ -49,6 +51,7 @@ struct topology {
 	struct port **ports;
 	struct handoff *handoff;
 	struct sink_side *sinks;
+	struct sink_queue *queues;
 	struct worker **workers;
 	unsigned n_workers;
 	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
@@ -58,9 +61,6 @@ struct topology {
 	const char **paths;
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
 	atomic_uint n_running;
-	uint64_t n_settled; /* records that the sinks were done with, when they were last looked at
-			     */
-	unsigned still_ms;  /* for so long it has not grown */
 	struct err keep_trouble; /* what a parser's keeper said last: told once */
 };
 
@@ -73,6 +73,9 @@ static int build_forms(struct topology *t, struct err *e)
 	for (size_t q = 0; q < c->n_queues; q++) {
 		t->forms[q].encoder = encoders[c->queues[q].format];
 		t->forms[q].ddl = c->queues[q].ddl;
+		t->forms[q].key = c->queues[q].key;
+		t->forms[q].ids = c->queues[q].headers;
+		t->forms[q].marks = c->queues[q].key || c->queues[q].headers;
 	}
 	return 0;
 }
@@ -90,7 +93,28 @@ static int build_handoff(struct topology *t, bool wait, struct err *e)
 	int rc = handoff_create(t->n_workers, (unsigned)c->n_queues, sink_of, (unsigned)c->n_sinks,
 				BATCH_CAP(frame_max), wait, &t->handoff, e);
 	mem_free(sink_of);
+	for (size_t q = 0; rc == 0 && q < c->n_queues; q++)
+		if (t->forms[q].marks)
+			rc = handoff_mark_queue(t->handoff, (unsigned)q, e);
 	return rc;
+}
+
+static int build_queues(struct topology *t, struct err *e)
+{
+	const struct config *c = t->conf;
+	t->queues = mem_alloc((c->n_queues + 1) * sizeof(*t->queues));
+	if (!t->queues)
+		return err_set(e, -ENOMEM, "no memory for queues");
+	for (size_t q = 0; q < c->n_queues; q++) {
+		const struct queue_conf *qc = &c->queues[q];
+		t->queues[q] = (struct sink_queue){.name = qc->name,
+						   .sink = qc->sink,
+						   .topic = qc->topic,
+						   .partitions = (unsigned)qc->partitions,
+						   .pack = (unsigned)qc->pack,
+						   .headers = qc->headers};
+	}
+	return 0;
 }
 
 static struct out_batch *take_batch(void *arg)
@@ -111,7 +135,8 @@ static int build_sinks(struct topology *t, struct err *e)
 	t->sinks = mem_alloc((c->n_sinks + 1) * sizeof(*t->sinks));
 	if (!t->sinks)
 		return err_set(e, -ENOMEM, "no memory for sinks");
-	for (unsigned i = 0; i < c->n_sinks; i++) {
+	int rc = build_queues(t, e);
+	for (unsigned i = 0; rc == 0 && i < c->n_sinks; i++) {
 		struct sink_side *s = &t->sinks[i];
 		s->t = t;
 		s->index = i;
@@ -119,16 +144,17 @@ static int build_sinks(struct topology *t, struct err *e)
 					    .ops = c->sinks[i].ops,
 					    .conf = c->sinks[i].conf,
 					    .n_queues = (unsigned)c->n_queues,
+					    .queues = t->queues,
+					    .index = i,
+					    .reopen = t->ports != NULL,
 					    .take = take_batch,
 					    .give_back = give_batch_back,
 					    .ctx = s};
-		int rc = shipper_create(&spec, &s->shipper, e);
-		if (rc < 0)
-			return rc;
-		if (e->text[0])
+		rc = shipper_create(&spec, &s->shipper, e);
+		if (rc == 0 && e->text[0])
 			fprintf(stderr, "sluiced: %s\n", e->text);
 	}
-	return 0;
+	return rc;
 }
 
 /* ---- a worker's way out: its queues in the hand-off ---- */
@@ -141,6 +167,11 @@ static uint8_t *out_room(void *arg, unsigned worker, unsigned queue, size_t len)
 static void out_commit(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
 {
 	handoff_commit(arg, worker, queue, len, time_ns);
+}
+
+static void out_mark(void *arg, unsigned worker, unsigned queue, struct slice key, struct slice id)
+{
+	handoff_mark(arg, worker, queue, key, id);
 }
 
 static void out_flush(void *arg, unsigned worker, bool last)
@@ -174,10 +205,12 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.rules = p->rules,
 		.graph = &p->graph,
 		.forms = t->forms,
+		.n_queues = (unsigned)t->conf->n_queues,
+		.source_names = p->source_names,
 		.n_sources = (unsigned)t->conf->n_sources,
 		.names = p->names,
 		.encode = p->encode,
-		.out = {out_room, out_commit, out_flush, out_leave_out, t->handoff},
+		.out = {out_room, out_mark, out_commit, out_flush, out_leave_out, t->handoff},
 		.stop = &t->stop,
 	};
 	return worker_create(&wc, &t->workers[i], e);
@@ -383,6 +416,7 @@ void topology_destroy(struct topology *t)
 	mem_free(t->paths);
 	mem_free(t->ports);
 	mem_free(t->sinks);
+	mem_free(t->queues);
 	mem_free(t->workers);
 	mem_free(t->forms);
 	mem_free(t);
@@ -437,13 +471,17 @@ static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out
 
 /* What the sinks have written or lost; and what the workers have handed over, once they are done.
  */
-static uint64_t count_settled(const struct topology *t)
+static uint64_t count_settled(struct topology *t)
 {
 	uint64_t n = 0;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		t->sinks[i].n_now = 0;
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {
 		uint64_t row[SHIPPER_N_COLS];
-		shipper_row(t->sinks[t->conf->queues[q].sink].shipper, q, row);
-		n += row[SHIPPER_written] + row[SHIPPER_rejected] + row[SHIPPER_failed];
+		struct sink_side *s = &t->sinks[t->conf->queues[q].sink];
+		shipper_row(s->shipper, q, row);
+		s->n_now += row[SHIPPER_records_in] - row[SHIPPER_held];
+		n += row[SHIPPER_records_in] - row[SHIPPER_held];
 	}
 	return n;
 }
@@ -463,23 +501,21 @@ static uint64_t count_handed_over(const struct topology *t)
 static void watch_sinks(struct topology *t, FILE *out)
 {
 	struct err e;
-	bool any = false;
-	uint64_t n = count_settled(t);
-	t->still_ms = n == t->n_settled ? t->still_ms + 1 : 0;
-	t->n_settled = n;
+	count_settled(t);
 	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
-		if (shipper_failed(t->sinks[i].shipper) ||
-		    !shipper_trouble(t->sinks[i].shipper, &e))
-			continue;
-		any = true;
-		if (t->still_ms == TROUBLE_AFTER_MS)
+		struct sink_side *s = &t->sinks[i];
+		while (shipper_notice(s->shipper, &e))
+			fprintf(out, "sluiced: %s\n", e.text);
+		bool stuck = !shipper_failed(s->shipper) && shipper_trouble(s->shipper, &e) &&
+			     s->n_now == s->n_settled;
+		s->n_settled = s->n_now;
+		s->still_ms = stuck ? s->still_ms + 1 : 0;
+		if (s->still_ms == TROUBLE_AFTER_MS)
 			fprintf(out, "sluiced: sink %s: %s; waiting for it\n",
 				t->conf->sinks[i].name, e.text);
+		if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
+			atomic_store(&t->give_up, true);
 	}
-	if (!any)
-		t->still_ms = 0;
-	if (t->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
-		atomic_store(&t->give_up, true);
 	if (atomic_load(&t->give_up))
 		handoff_stop_waiting(t->handoff);
 }
@@ -506,7 +542,8 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
-		if (any_sink_failed(t)) {
+		/* A live port goes on: the sinks that failed are tried again. */
+		if (!t->ports && any_sink_failed(t)) {
 			atomic_store(&t->stop, true);
 			handoff_stop_waiting(t->handoff);
 		}
@@ -577,6 +614,9 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	bool drain = !atomic_load(&t->give_up);
 	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
 		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
+		struct err notice;
+		while (shipper_notice(t->sinks[i].shipper, &notice))
+			fprintf(out, "sluiced: %s\n", notice.text);
 		if (failed < 0) {
 			fprintf(out, "sluiced: %s\n", e.text);
 			rc = -EIO;

@@ -83,7 +83,11 @@ int trial_create(const struct pipeline *p, struct trial **ret_t, struct err *e)
 		.n_sources = (unsigned)c->n_sources,
 		.names = p->names,
 		.encode = p->encode,
-		.out = {take_room, keep_record, nothing_open, nothing_left_out, t},
+		.out = {.room = take_room,
+			.commit = keep_record,
+			.flush = nothing_open,
+			.leave_out = nothing_left_out,
+			.arg = t},
 		.stop = &t->stop,
 	};
 	int rc = worker_create(&wc, &t->worker, e);

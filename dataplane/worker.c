@@ -10,6 +10,8 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/sink/out_batch.h"
+#include "dataplane/sink/out_key.h"
 
 /* A port that is silent must not keep records back: they leave after this many empty turns, and
  * those of a rare queue beside a busy one after this many of any kind.
@@ -34,6 +36,7 @@ struct worker {
 	struct extract *extract;
 	struct graph *graph;
 	struct encode_ctx encode;
+	struct out_key **keys;         /* by queue; NULL: it has none */
 	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
 	unsigned idle_turns, turns, late_receives, n_empty;
 	struct err errors[WORKER_ERRORS_MAX];
@@ -45,8 +48,21 @@ struct worker {
 	struct batch batch;
 };
 
+/* What goes beside a record, for a sink that has messages with keys. */
+static void queue_mark(struct worker *w, unsigned queue, struct batch *b, struct rec *r)
+{
+	uint8_t text[OUT_ID_MAX];
+	const struct worker_out *out = &w->conf.out;
+	struct slice key = {0}, id = {0};
+	if (w->keys[queue])
+		key = out_key_of(w->keys[queue], b, r);
+	if (w->conf.forms[queue].ids)
+		id = slice_of(text, encode_id(r, text));
+	out->mark(out->arg, w->conf.index, queue, key, id);
+}
+
 /* Puts one record into one queue, in that queue's format. */
-static void queue_put(struct worker *w, unsigned queue, const struct batch *b, const struct rec *r)
+static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct rec *r)
 {
 	const struct worker_out *out = &w->conf.out;
 	const struct queue_form *form = &w->conf.forms[queue];
@@ -60,6 +76,8 @@ static void queue_put(struct worker *w, unsigned queue, const struct batch *b, c
 	if (!room)
 		return;
 	size_t len = form->encoder->put(&w->encode, b, r, room);
+	if (form->marks)
+		queue_mark(w, queue, b, r);
 	out->commit(out->arg, w->conf.index, queue, len, r->time_ns);
 }
 
@@ -207,6 +225,20 @@ int worker_run(struct worker *w)
 	return w->n_errors ? -EIO : 0;
 }
 
+static int create_keys(struct worker *w, struct err *e)
+{
+	const struct worker_conf *c = &w->conf;
+	int rc = 0;
+	w->keys = mem_alloc((c->n_queues + 1) * sizeof(struct out_key *));
+	if (!w->keys)
+		return err_set(e, -ENOMEM, "no memory for the keys of queues");
+	for (unsigned q = 0; rc == 0 && q < c->n_queues; q++)
+		if (c->forms[q].key)
+			rc = out_key_create(c->forms[q].key, c->names, c->source_names,
+					    &w->keys[q]);
+	return rc < 0 ? err_set(e, rc, "the key of a queue: %s", strerror(-rc)) : 0;
+}
+
 int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct err *e)
 {
 	int rc = -ENOMEM;
@@ -232,7 +264,8 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 			       &w->frame, e)) < 0 ||
 	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
 				 conf->names, &w->extract, e)) < 0 ||
-	    (rc = graph_create(conf->graph, queue_put_all, w, &w->graph, e)) < 0)
+	    (rc = graph_create(conf->graph, queue_put_all, w, &w->graph, e)) < 0 ||
+	    (rc = create_keys(w, e)) < 0)
 		goto fail;
 	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
 		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
@@ -258,6 +291,9 @@ void worker_destroy(struct worker *w)
 {
 	if (!w)
 		return;
+	for (unsigned q = 0; w->keys && q < w->conf.n_queues; q++)
+		out_key_destroy(w->keys[q]);
+	mem_free(w->keys);
 	graph_destroy(w->graph);
 	extract_destroy(w->extract);
 	rules_scratch_destroy(w->rules);

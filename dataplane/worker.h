@@ -29,6 +29,8 @@
  */
 struct worker_out {
 	uint8_t *(*room)(void *arg, unsigned worker, unsigned queue, size_t len);
+	/* Before commit, where the queue's form has marks: the record's key and id, or ptr NULL. */
+	void (*mark)(void *arg, unsigned worker, unsigned queue, struct slice key, struct slice id);
 	void (*commit)(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns);
 	void (*flush)(void *arg, unsigned worker, bool last);
 	/* A record that the queue's format does not hold. */
@@ -39,7 +41,10 @@ struct worker_out {
 /* How a queue wants its records. */
 struct queue_form {
 	const struct encoder *encoder;
-	bool ddl; /* also changes of tables, of an encoder that holds changes only */
+	bool ddl;   /* also changes of tables, of an encoder that holds changes only */
+	bool marks; /* records go with a key or an id */
+	bool ids;
+	const char *key; /* the field, or the column; NULL: none */
 };
 
 struct worker_conf {
@@ -55,6 +60,8 @@ struct worker_conf {
 	const struct rules *rules; /* of all sources; NULL: none */
 	const struct graph_plan *graph;
 	const struct queue_form *forms; /* by queue */
+	unsigned n_queues;              /* of these, the ones that may have keys */
+	const struct slice *source_names;
 	unsigned n_sources;
 	struct names *names;
 	struct encode_ctx encode;

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <rte_config.h>
@@ -115,6 +116,17 @@ void handoff_destroy(struct handoff *h)
 	mem_free(h);
 }
 
+int handoff_mark_queue(struct handoff *h, unsigned queue, struct err *e)
+{
+	for (unsigned w = 0; w < h->n_workers; w++) {
+		struct lane *l = &h->lanes[w * h->n_queues + queue];
+		for (unsigned i = 0; i < HANDOFF_BATCHES + (h->wait ? 0 : HANDOFF_SPARES); i++)
+			if (out_batch_init_marks(&l->batches[i]) < 0)
+				return err_set(e, -ENOMEM, "no memory for the keys of records");
+	}
+	return 0;
+}
+
 static struct lane *lane_of(const struct handoff *h, unsigned worker, unsigned queue)
 {
 	return &h->lanes[worker * h->n_queues + queue];
@@ -150,7 +162,8 @@ uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t
 {
 	struct lane *l = lane_of(h, worker, queue);
 	struct out_batch *b = l->open;
-	if (b && (b->n_recs == OUT_BATCH_RECS_MAX || len > b->cap - b->len)) {
+	if (b && (b->n_recs == OUT_BATCH_RECS_MAX || len > b->cap - b->len ||
+		  b->mark_len > OUT_MARK_BYTES - OUT_MARK_MAX)) {
 		hand_over(l);
 		b = NULL;
 	}
@@ -168,9 +181,25 @@ uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t
 		}
 		b->len = 0;
 		b->n_recs = 0;
+		b->mark_len = 0;
 		l->open = b;
 	}
 	return b->buf + b->len;
+}
+
+void handoff_mark(struct handoff *h, unsigned worker, unsigned queue, struct slice key,
+		  struct slice id)
+{
+	struct out_batch *b = lane_of(h, worker, queue)->open;
+	struct out_mark *m = &b->marks[b->n_recs];
+	*m = (struct out_mark){.off = b->mark_len,
+			       .key_len = key.len < OUT_KEY_MAX ? (uint16_t)key.len : OUT_KEY_MAX,
+			       .id_len = id.len < OUT_ID_MAX ? (uint8_t)id.len : OUT_ID_MAX};
+	if (m->key_len)
+		memcpy(b->mark_buf + m->off, key.ptr, m->key_len);
+	if (m->id_len)
+		memcpy(b->mark_buf + m->off + m->key_len, id.ptr, m->id_len);
+	b->mark_len += m->key_len + m->id_len;
 }
 
 void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,

@@ -31,10 +31,19 @@ int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_o
 		   struct err *e);
 void handoff_destroy(struct handoff *h);
 
+/* @queue's records have marks; before its first record. 0 or -ENOMEM. */
+int handoff_mark_queue(struct handoff *h, unsigned queue, struct err *e);
+
 /* @len writable bytes in the open batch of @queue; the batch is handed over first when they do not
  * fit. NULL: shed (live), or larger than a batch can be: counted here, as one record lost.
  */
 uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t len);
+
+/* Of a queue with marks, between room and commit: the record's key (cut at OUT_KEY_MAX) and id (at
+ * most 64 bytes), both copied; ptr NULL: it has none.
+ */
+void handoff_mark(struct handoff *h, unsigned worker, unsigned queue, struct slice key,
+		  struct slice id);
 
 /* The record that was written into the room: @len bytes, of packet time @time_ns. */
 void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,

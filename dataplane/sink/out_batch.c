@@ -10,8 +10,17 @@ int out_batch_init(struct out_batch *b, size_t cap)
 	return b->buf ? 0 : -ENOMEM;
 }
 
+int out_batch_init_marks(struct out_batch *b)
+{
+	b->marks = mem_alloc(OUT_BATCH_RECS_MAX * sizeof(*b->marks));
+	b->mark_buf = mem_alloc(OUT_MARK_BYTES);
+	return b->marks && b->mark_buf ? 0 : -ENOMEM;
+}
+
 void out_batch_fini(struct out_batch *b)
 {
+	mem_free(b->marks);
+	mem_free(b->mark_buf);
 	mem_unmap(b->buf, b->cap);
 	*b = (struct out_batch){0};
 }

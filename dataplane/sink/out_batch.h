@@ -15,6 +15,18 @@
 #define OUT_BATCH_BYTES    (256u << 10) /* handed over when it reaches this: stay inside L2 */
 #define OUT_BATCH_RECS_MAX 4096
 
+#define OUT_KEY_MAX        1024 /* bytes of a record's key; what is longer is cut */
+#define OUT_ID_MAX         64
+#define OUT_MARK_MAX       (OUT_KEY_MAX + OUT_ID_MAX)
+#define OUT_MARK_BYTES     (64u << 10) /* of the keys and ids of a batch */
+
+/* What goes beside a record: `key` and `id` stand in out_batch.mark_buf, one behind the other. */
+struct out_mark {
+	uint32_t off;     /* of the key */
+	uint16_t key_len; /* 0: it has none */
+	uint8_t id_len;   /* behind the key; 0: not wanted */
+};
+
 struct out_batch {
 	uint8_t *buf;
 	size_t cap;
@@ -24,12 +36,17 @@ struct out_batch {
 	uint16_t worker;                   /* who gets it back */
 	uint64_t first_ns, last_ns;        /* packet times of the first and last record */
 	uint32_t ends[OUT_BATCH_RECS_MAX]; /* end of each record in buf (its newline included) */
+	struct out_mark *marks; /* OUT_BATCH_RECS_MAX, of a queue with keys or ids; else NULL */
+	uint8_t *mark_buf;
+	uint32_t mark_len;
 };
 
 /* The buffer takes memory only where it is written to. @cap: OUT_BATCH_BYTES and the largest record
  * that can be, by encode_json_max(), so that a record is never cut. 0 or -ENOMEM.
  */
 int out_batch_init(struct out_batch *b, size_t cap);
+/* Gives it room for marks; main, once, after init. 0 or -ENOMEM. */
+int out_batch_init_marks(struct out_batch *b);
 void out_batch_fini(struct out_batch *b);
 
 #endif

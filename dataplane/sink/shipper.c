@@ -1,9 +1,11 @@
 #include "dataplane/sink/shipper.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "dataplane/base/clock.h"
@@ -16,6 +18,9 @@
 #define IDLE_NS_MAX    NS_PER_MS        /* or this long after a pause */
 #define BACKOFF_NS_MIN NS_PER_MS
 #define BACKOFF_NS_MAX (100 * NS_PER_MS)
+#define REOPEN_NS_MIN  (1000 * NS_PER_MS)
+#define REOPEN_NS_MAX  (60000 * NS_PER_MS)
+#define NOTICES_MAX    8
 
 LEDGER_DEFINE(shipper, "sink", "records", SHIPPER_COLS);
 
@@ -24,22 +29,27 @@ enum stop { STOP_NO, STOP_DRAIN, STOP_NOW };
 struct shipper {
 	struct shipper_spec spec;
 	char *name;
-	void *state; /* the sink's */
-	bool is_open, started;
+	void *state;  /* the sink's */
+	bool is_open; /* or half open */
+	bool started;
 	pthread_t thread;
 	atomic_int stop; /* enum stop */
 	atomic_bool failed;
 
 	/* Of the sink's thread, until it is joined. */
 	uint64_t now_ns, polled_ns, stop_seen_ns;
+	unsigned n_queued; /* batches that the sink has taken and not reported */
+	uint64_t reopen_at_ns, reopen_wait_ns;
 	int rc; /* the first that cost records, or may have */
 	struct err result;
 
 	/* Told to other threads. */
-	pthread_mutex_t lock; /* of trouble */
+	pthread_mutex_t lock; /* of the next three */
 	struct err trouble;   /* empty: none */
-	atomic_uint version;  /* of rows; odd while they change */
-	uint64_t *rows;       /* SHIPPER_N_COLS for each queue */
+	struct err notices[NOTICES_MAX];
+	unsigned n_notices;
+	atomic_uint version; /* of rows; odd while they change */
+	uint64_t *rows;      /* SHIPPER_N_COLS for each queue */
 };
 
 static void sleep_ns(uint64_t ns)
@@ -101,6 +111,28 @@ bool shipper_trouble(struct shipper *s, struct err *e)
 	return any;
 }
 
+/* The last place is taken over by what comes later. */
+static void add_notice(struct shipper *s, const struct err *e)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->n_notices < NOTICES_MAX)
+		s->n_notices++;
+	s->notices[s->n_notices - 1] = *e;
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool shipper_notice(struct shipper *s, struct err *e)
+{
+	pthread_mutex_lock(&s->lock);
+	bool any = s->n_notices > 0;
+	if (any) {
+		*e = s->notices[0];
+		memmove(s->notices, s->notices + 1, --s->n_notices * sizeof(*e));
+	}
+	pthread_mutex_unlock(&s->lock);
+	return any;
+}
+
 bool shipper_failed(const struct shipper *s)
 {
 	return atomic_load_explicit(&s->failed, memory_order_acquire);
@@ -117,8 +149,10 @@ static void remember(struct shipper *s, int rc, const struct err *e)
 
 static void fail(struct shipper *s, int rc, const struct err *e)
 {
+	struct err text = *e;
 	remember(s, rc, e);
-	set_trouble(s, s->result.text);
+	err_prefix(&text, rc, "sink %s: ", s->name);
+	set_trouble(s, text.text);
 	atomic_store_explicit(&s->failed, true, memory_order_release);
 }
 
@@ -137,6 +171,40 @@ static void settle(struct shipper *s, struct out_batch *b, unsigned col)
 	s->spec.give_back(s->spec.ctx, b);
 }
 
+static void settle_report(struct shipper *s, const struct sink_report *r)
+{
+	static const uint8_t cols[SINK_N_FATES] = {
+		[SINK_WRITTEN] = SHIPPER_written,     [SINK_TOO_LARGE] = SHIPPER_too_large,
+		[SINK_REJECTED] = SHIPPER_rejected,   [SINK_NO_TOPIC] = SHIPPER_no_topic,
+		[SINK_TIMED_OUT] = SHIPPER_timed_out, [SINK_FAILED] = SHIPPER_failed,
+	};
+	unsigned queue = r->b->queue;
+	rows_begin(s);
+	add(s, queue, SHIPPER_held, 0 - (uint64_t)r->b->n_recs);
+	for (unsigned i = 0; i < SINK_N_FATES; i++)
+		add(s, queue, cols[i], r->recs[i]);
+	add(s, queue, SHIPPER_bytes_written, r->bytes_written);
+	add(s, queue, SHIPPER_batches_written, r->recs[SINK_WRITTEN] > 0);
+	rows_end(s);
+	if (r->recs[SINK_WRITTEN] < r->b->n_recs)
+		remember(s, -EIO, &r->why);
+	s->n_queued--;
+	s->spec.give_back(s->spec.ctx, r->b);
+}
+
+static void take_reports(struct shipper *s)
+{
+	struct sink_report r;
+	while (s->spec.ops->report && s->spec.ops->report(s->state, &r)) {
+		if (r.b)
+			settle_report(s, &r);
+		else {
+			err_prefix(&r.why, 0, "sink %s: ", s->name);
+			add_notice(s, &r.why);
+		}
+	}
+}
+
 static void poll_sink(struct shipper *s)
 {
 	struct err e = {0};
@@ -151,6 +219,16 @@ static void poll_sink(struct shipper *s)
 	default:
 		fail(s, -EIO, &e);
 	}
+	take_reports(s);
+}
+
+/* What the sink has taken comes back, written or not. */
+static void give_up_queued(struct shipper *s)
+{
+	if (s->n_queued)
+		s->spec.ops->give_up(s->state);
+	take_reports(s);
+	assert(s->n_queued == 0);
 }
 
 /* Has the batch at hand to be given up? */
@@ -199,11 +277,18 @@ static void write_batch(struct shipper *s, struct out_batch *b)
 			sleep_ns(backoff_ns);
 			if (backoff_ns < BACKOFF_NS_MAX)
 				backoff_ns *= 2;
+			if (s->n_queued) /* its reports may make it room */
+				poll_sink(s);
 			break;
 		case SINK_QUEUED:
-			err_set(&e, -EIO, "it answered QUEUED, and acks are not followed yet");
-			fail(s, -EIO, &e);
-			break;
+			if (!s->spec.ops->report) {
+				err_set(&e, -EIO, "it answered QUEUED, and reports nothing");
+				fail(s, -EIO, &e);
+				break;
+			}
+			s->n_queued++;
+			take_reports(s);
+			return;
 		case SINK_FATAL:
 			fail(s, -EIO, &e);
 			break;
@@ -227,17 +312,117 @@ static void ship(struct shipper *s, struct out_batch *b)
 	settle(s, b, SHIPPER_failed);
 }
 
-static void close_sink(struct shipper *s)
+/* Opens the sink, and tells it of its queues; a text is a notice when 0 is returned. */
+static int open_sink(struct shipper *s, struct err *e)
+{
+	const struct shipper_spec *spec = &s->spec;
+	s->is_open = true; /* close accepts what is half open */
+	int rc = spec->ops->open(s->state, spec->conf, e);
+	for (unsigned q = 0; rc == 0 && spec->ops->queue && spec->queues && q < spec->n_queues; q++)
+		if (spec->queues[q].sink == spec->index)
+			rc = spec->ops->queue(s->state, q, &spec->queues[q], e);
+	if (rc < 0 || e->text[0])
+		err_prefix(e, rc, "sink %s: ", s->name);
+	return rc;
+}
+
+static void close_failed(struct shipper *s)
+{
+	struct err e = {0};
+	give_up_queued(s);
+	if (s->spec.ops->close(s->state, &e) < 0)
+		remember(s, -EIO, &e);
+	s->is_open = false;
+	memset(s->state, 0, s->spec.ops->state_size);
+}
+
+/* Doubles the time to the next try. A part of it comes from the clock: sinks of many hosts that
+ * failed together do not come back together.
+ */
+static void plan_reopen(struct shipper *s)
+{
+	uint64_t wait = s->reopen_wait_ns * 2;
+	wait = wait < REOPEN_NS_MIN ? REOPEN_NS_MIN : wait > REOPEN_NS_MAX ? REOPEN_NS_MAX : wait;
+	s->reopen_wait_ns = wait;
+	s->reopen_at_ns = s->now_ns + wait / 2 + s->now_ns / 1000 % (wait / 2);
+}
+
+static void try_reopen(struct shipper *s)
+{
+	struct err e = {0};
+	if (s->is_open) {
+		struct err why;
+		if (shipper_trouble(s, &why))
+			add_notice(s, &why);
+		close_failed(s);
+		plan_reopen(s);
+		return;
+	}
+	if (s->now_ns < s->reopen_at_ns)
+		return;
+	if (open_sink(s, &e) < 0) {
+		set_trouble(s, e.text);
+		close_failed(s);
+		plan_reopen(s);
+		return;
+	}
+	set_trouble(s, "");
+	atomic_store_explicit(&s->failed, false, memory_order_release);
+	err_set(&e, 0, "sink %s: was opened again, and takes records", s->name);
+	add_notice(s, &e);
+}
+
+static void flush_sink(struct shipper *s)
 {
 	struct err e = {0};
 	int rc = shipper_failed(s) ? 0 : s->spec.ops->flush(s->state, &e);
 	if (rc < 0)
 		fail(s, rc, &e);
-	e.text[0] = '\0';
-	rc = s->spec.ops->close(s->state, &e);
+}
+
+/* Waits, at a stop, for what the sink has taken. */
+static void drain_queued(struct shipper *s)
+{
+	while (s->n_queued && !shipper_failed(s)) {
+		struct err busy = {.text = "it has not acknowledged all of its records"};
+		s->now_ns = clock_mono_ns();
+		poll_sink(s);
+		shipper_trouble(s, &busy);
+		if (s->n_queued && gives_up(s, &busy))
+			break;
+		sleep_ns(IDLE_NS_MAX);
+	}
+	give_up_queued(s);
+}
+
+static void close_sink(struct shipper *s)
+{
+	struct err e = {0};
+	if (!s->is_open)
+		return;
+	drain_queued(s);
+	flush_sink(s);
+	int rc = s->spec.ops->close(s->state, &e);
 	if (rc < 0)
 		fail(s, rc, &e);
 	s->is_open = false;
+}
+
+/* Between batches. @idle: there was none. */
+static void look_after(struct shipper *s, bool idle)
+{
+	s->now_ns = clock_mono_ns();
+	bool due = idle || s->n_queued || s->now_ns - s->polled_ns >= POLL_EVERY_NS;
+	if (!shipper_failed(s) && due)
+		poll_sink(s);
+	if (!shipper_failed(s) && s->reopen_wait_ns && s->now_ns - s->reopen_at_ns > REOPEN_NS_MAX)
+		s->reopen_wait_ns = 0; /* it holds: the next failure is a new one */
+	if (!shipper_failed(s))
+		return;
+	if (s->spec.reopen)
+		try_reopen(s);
+	else if (s->is_open)
+		give_up_queued(s);
 }
 
 static void *run(void *arg)
@@ -258,9 +443,7 @@ static void *run(void *arg)
 			if (idle_ns < IDLE_NS_MAX)
 				idle_ns *= 2;
 		}
-		s->now_ns = clock_mono_ns();
-		if (!shipper_failed(s) && (!b || s->now_ns - s->polled_ns >= POLL_EVERY_NS))
-			poll_sink(s);
+		look_after(s, !b);
 	}
 	close_sink(s);
 	return NULL;
@@ -283,11 +466,8 @@ int shipper_create(const struct shipper_spec *spec, struct shipper **ret_s, stru
 		err_set(e, rc, "sink %s: out of memory", spec->name);
 		goto fail;
 	}
-	s->is_open = true; /* close accepts what is half open */
 	struct err text = {0};
-	rc = spec->ops->open(s->state, spec->conf, &text);
-	if (rc < 0 || text.text[0])
-		err_prefix(&text, rc, "sink %s: ", spec->name);
+	rc = open_sink(s, &text);
 	if (e)
 		*e = text;
 	if (rc < 0)

@@ -5,7 +5,7 @@
  * Owns:   the sink's state; a batch from take until give_back.
  * Runs:   create, start, stop, destroy: main. Counters and trouble: any thread. What is called
  *         from here (take, give_back and the sink): its own thread.
- * Limits: one batch at a time. QUEUED is taken as failed: nothing here follows acks.
+ * Limits: batches are offered one at a time; how many are QUEUED is the sink's limit.
  */
 #ifndef SL_SINK_SHIPPER_H
 #define SL_SINK_SHIPPER_H
@@ -17,8 +17,11 @@
 	X(IN, records_in, "records taken over from the workers")                     \
 	X(OUT, written, "written")                                                   \
 	X(LOSS, rejected, "refused by the sink for good")                            \
+	X(LOSS, too_large, "larger than the sink takes")                             \
+	X(LOSS, no_topic, "their topic does not exist, or must not be written to")   \
+	X(LOSS, timed_out, "not acknowledged within the time that the sink has")     \
 	X(LOSS, failed, "the sink failed, or was stopped, before they were written") \
-	X(HELD, held, "in the batch that is being written")                          \
+	X(HELD, held, "in batches that are being written")                           \
 	X(INFO, bytes_written, "bytes of the records that were written")             \
 	X(INFO, batches_written, "batches that were written")                        \
 	X(INFO, busy, "times that the sink was busy and a batch was offered again")
@@ -34,12 +37,18 @@ struct shipper_spec {
 	const struct sink_ops *ops;
 	const void *conf;                     /* ops->conf_size bytes, borrowed until destroy */
 	unsigned n_queues;                    /* out_batch.queue is below */
+	const struct sink_queue *queues;      /* by queue; NULL when ops has no use for them */
+	unsigned index;                       /* of the sink, for sink_queue.sink */
 	struct out_batch *(*take)(void *ctx); /* NULL: there is none now */
 	void (*give_back)(void *ctx, struct out_batch *b);
 	void *ctx;
 	/* A stop that drains gives up after this time with a sink that is busy; 0: it waits for
 	 * ever. */
 	uint64_t drain_ns_max;
+	/* A sink that fails is closed, and opened again after a second, two, four ... up to a
+	 * minute; meanwhile what comes is counted as failed. Else it stays failed.
+	 */
+	bool reopen;
 };
 
 /* Opens the sink in the calling thread, so that what is wrong with it is known at the start. On
@@ -61,11 +70,15 @@ int shipper_start(struct shipper *s, struct err *e);
  */
 int shipper_stop(struct shipper *s, bool drain, struct err *e);
 
-/* The sink cannot be used any more: all that comes is counted as failed, and given back. */
+/* The sink cannot be used, for now or for good: all that comes is counted as failed, and given
+ * back. */
 bool shipper_failed(const struct shipper *s);
 
 /* True, with its text, while the sink is busy or after it failed. @e may be NULL. */
 bool shipper_trouble(struct shipper *s, struct err *e);
+
+/* Something that its user should know, once: true, with its text. */
+bool shipper_notice(struct shipper *s, struct err *e);
 
 /* One consistent copy of a queue's row. */
 void shipper_row(const struct shipper *s, unsigned queue, uint64_t ret_row[SHIPPER_N_COLS]);

@@ -2,12 +2,15 @@
  *
  * In:     struct out_batch: whole records, encoded, of one queue.
  * Out:    acknowledged, to be sent again, or rejected.
- * Owns:   a batch is borrowed by write() until it answers DONE, or until its ack.
- * Runs:   one sink thread per sink, with all signals blocked; open: main, before the thread starts.
+ * Owns:   a batch is borrowed by write() until it answers DONE, or until its report.
+ * Runs:   one sink thread per sink, with all signals blocked; the first open, and its queues: main,
+ *         before the thread starts.
  * Limits: named by each sink.
  */
 #ifndef SL_SINK_SINK_H
 #define SL_SINK_SINK_H
+
+#include <stdbool.h>
 
 #include "dataplane/base/err.h"
 #include "dataplane/base/option.h"
@@ -16,10 +19,41 @@
 
 enum sink_answer {
 	SINK_DONE,   /* written: the records are the sink's now */
-	SINK_QUEUED, /* taken; poll() will acknowledge */
+	SINK_QUEUED, /* taken; report() will say what became of it */
 	SINK_BUSY,   /* not now: err says why; the same batch is offered again, or none any more */
 	SINK_REJECT, /* this batch can never be written: dead letter */
 	SINK_FATAL,  /* the sink cannot be used any more: err has the text */
+};
+
+/* What became of a record of a batch that was QUEUED. */
+enum sink_fate {
+	SINK_WRITTEN,
+	SINK_TOO_LARGE, /* the store takes none of this size */
+	SINK_REJECTED,  /* the store refuses this record */
+	SINK_NO_TOPIC,  /* where it should go does not exist, or must not be written to */
+	SINK_TIMED_OUT, /* not acknowledged within the time that the user set */
+	SINK_FAILED,    /* given up */
+	SINK_N_FATES,
+};
+
+/* A batch is settled, and the sink does not look at it any more; or, with @b NULL, something that
+ * the user should know.
+ */
+struct sink_report {
+	struct out_batch *b;
+	uint32_t recs[SINK_N_FATES]; /* n_recs of the batch, in all */
+	uint64_t bytes_written;
+	struct err why; /* of the first that was not written; else empty */
+};
+
+/* A queue that leads to the sink. Borrowed until close. */
+struct sink_queue {
+	const char *name;    /* project/name */
+	unsigned sink;       /* which one it leads to: shipper_spec.index */
+	const char *topic;   /* where its records go */
+	unsigned partitions; /* of a topic that is made; 0: as the store has it */
+	unsigned pack;       /* records in one message, at most */
+	bool headers;        /* messages carry the id of the record */
 };
 
 struct sink_ops {
@@ -30,7 +64,15 @@ struct sink_ops {
 	/* 0, with a notice for the user in e->text or nothing; or -errno. @state is zeroed, @conf
 	 * lives until close. */
 	int (*open)(void *state, const void *conf, struct err *e);
+	/* NULL: the sink has no topics. Called once for each queue that leads here, after open; as
+	 * open. */
+	int (*queue)(void *state, unsigned queue, const struct sink_queue *q, struct err *e);
 	enum sink_answer (*write)(void *state, const struct out_batch *b, struct err *e);
+	/* NULL: the sink never answers QUEUED. What happened since the last call; false: nothing
+	 * more. */
+	bool (*report)(void *state, struct sink_report *ret);
+	/* Of a sink with reports: what is not written yet is given up at once; reports follow. */
+	void (*give_up)(void *state);
 	/* Called between batches, when idle and at least every 100 ms: rotation by time, acks. */
 	enum sink_answer (*poll)(void *state, struct err *e);
 	int (*flush)(void *state, struct err *e); /* everything written reaches its place */

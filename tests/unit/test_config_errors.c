@@ -492,8 +492,8 @@ static const struct bad bad_sinks[] = {
 	 "x.yaml:3:8: sinks.o.stdot: no such kind of sink; expected one of stdout, file; "
 	 "did you mean \"stdout\"?\n"},
 	{BASE "sinks:\n"
-	      "  o: { kafka: { brokers: a } }\n",
-	 "x.yaml:3:8: sinks.o.kafka: not in this version of sluice\n"},
+	      "  o: { redis: { url: a } }\n",
+	 "x.yaml:3:8: sinks.o.redis: not in this version of sluice\n"},
 	{BASE "sinks:\n"
 	      "  o: { stdout: { x: 1 } }\n",
 	 "x.yaml:3:18: sinks.o.stdout.x: unknown key; expected none here\n"},
@@ -583,8 +583,14 @@ static const struct bad bad_queues[] = {
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: s, sink: o, topic: a, key: b }\n",
-	 "x.yaml:4:28: queues.p/n.topic: not in this version of sluice\n"
-	 "x.yaml:4:38: queues.p/n.key: not in this version of sluice\n"},
+	 "x.yaml:4:28: queues.p/n.topic: sink o (stdout) has no topics; expected a sink such as "
+	 "kafka, or no such key\n"
+	 "x.yaml:4:38: queues.p/n.key: sink o (stdout) has no topics; expected a sink such as "
+	 "kafka, or no such key\n"},
+	{BASE "sinks: { o: { stdout: {} } }\n"
+	      "queues:\n"
+	      "  p/n: { from: s, sink: o, spool: a }\n",
+	 "x.yaml:4:28: queues.p/n.spool: not in this version of sluice\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: s\n",

@@ -1,0 +1,29 @@
+/* kafka_topic.h - is a topic there, and making it.
+ *
+ * In:     a producer, the name of a topic.
+ * Out:    what the brokers say of it.
+ * Owns:   nothing.
+ * Runs:   main, sink thread: each call waits for the brokers, for its timeout at most.
+ * Limits: -
+ */
+#ifndef SL_SINK_KAFKA_TOPIC_H
+#define SL_SINK_KAFKA_TOPIC_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "dataplane/base/err.h"
+
+#define KAFKA_TOPIC_BYTES_MAX 249
+
+/* 0: it is there. -ENOENT: it is not. -EACCES: it must not be seen or written to. -EINVAL: it can
+ * have no such name. -EAGAIN: no broker has answered. All but 0 with a text that names the topic.
+ */
+int kafka_topic_look(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int timeout_ms, struct err *e);
+
+/* 0 when it was made, or was there; -EAGAIN when it can be tried again, else -EINVAL, with a text.
+ * @partitions, @replication 0: as the brokers have it.
+ */
+int kafka_topic_make(rd_kafka_t *rk, const char *topic, unsigned partitions, unsigned replication,
+		     int timeout_ms, struct err *e);
+
+#endif
