@@ -301,6 +301,8 @@ enum walk_next l2_link(struct walk *k, unsigned link)
 	case LINK_ETHERNET:
 		return NEXT_ETHER;
 	case LINK_RAW:
+	case LINK_RAW_BSD:
+	case LINK_RAW_OPENBSD:
 		return NEXT_IP;
 	case LINK_IPV4:
 		return NEXT_IPV4;
@@ -314,6 +316,7 @@ enum walk_next l2_link(struct walk *k, unsigned link)
 	case LINK_LINUX_SLL2:
 		return l2_cooked(k, 20, 8, 0);
 	case LINK_PPP:
+	case LINK_PPP_HDLC:
 		return NEXT_PPP;
 	case LINK_NFLOG:
 		return l2_nflog(k);

@@ -464,8 +464,8 @@ static const char *read_pairs(struct json *j, struct slice text, struct rec_buil
 	return err ? err : w.i == w.n ? NULL : err_behind;
 }
 
-/* A copy in which bytes that are not UTF-8, and escapes of half a surrogate pair, are U+FFFD. An
- * ill-formed byte takes the continuation bytes behind it along.
+/* A copy in which bytes that are not UTF-8, and escapes of half a surrogate pair, are U+FFFD: as
+ * many of them as text outside of JSON would have.
  */
 static struct slice repaired(struct rec_builder *rb, struct slice text)
 {
@@ -482,8 +482,9 @@ static struct slice repaired(struct rec_builder *rb, struct slice text)
 			valid = p + text_utf8_valid(p, (size_t)(end - p));
 		int unit = unit_at(p, end);
 		if (p == valid) {
-			for (p++; p < end && (*p & 0xc0) == 0x80;)
-				p++;
+			size_t n;
+			json_text_wide(p, (size_t)(end - p), &n);
+			p += n;
 			memcpy(o, "\xef\xbf\xbd", 3);
 			o += 3;
 		} else if (is_low(unit) || (is_high(unit) && !is_low(unit_at(p + 6, end)))) {

@@ -18,11 +18,7 @@ static uint8_t *put_escape(uint8_t *o, uint8_t c)
 	return o + 6;
 }
 
-/* Looks at the sequence that the byte @p[0] >= 0x80 begins. Returns true when it is well-formed
- * (Unicode, table 3-7); *ret_len is its length, or else the length of its maximal subpart: the
- * bytes that could still have begun a character, and at least one.
- */
-static bool utf8_look(const uint8_t *p, size_t len, size_t *ret_len)
+bool json_text_wide(const uint8_t *p, size_t len, size_t *ret_len)
 {
 	uint8_t c = p[0];
 	*ret_len = 1;
@@ -48,7 +44,7 @@ static size_t put_wide(uint8_t **io_o, const uint8_t *p, size_t len, bool *io_in
 	size_t i = 0;
 	while (i < len && p[i] >= 0x80) {
 		size_t n;
-		if (utf8_look(p + i, len - i, &n)) {
+		if (json_text_wide(p + i, len - i, &n)) {
 			for (size_t k = 0; k < n; k++)
 				o[k] = p[i + k];
 			o += n;

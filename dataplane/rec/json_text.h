@@ -24,6 +24,12 @@
  */
 size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid);
 
+/* Looks at the sequence that the byte @p[0] >= 0x80 begins. Returns true when it is well-formed
+ * (Unicode, table 3-7); *ret_len is its length, or else the length of its maximal subpart: the
+ * bytes that could still have begun a character, and at least one.
+ */
+bool json_text_wide(const uint8_t *p, size_t len, size_t *ret_len);
+
 /* The bytes of @v that JSON cannot take as they are, or that need a look at their neighbours: below
  * 0x20, above 0x7f (below it too, where bytes are signed), quotes, backslashes; each becomes 0xff.
  * The table has at each low nibble the one of the last two that ends so, else what ends otherwise.

@@ -85,6 +85,8 @@ static void every_link_type_gives_the_same_packet(void **state)
 		const char *ip4, *ip6; /* the header in front */
 	} links[] = {
 		{LINK_RAW, "", ""},
+		{LINK_RAW_BSD, "", ""},
+		{LINK_RAW_OPENBSD, "", ""},
 		{LINK_NULL, "02000000", "1e000000"},
 		{LINK_NULL, "00000002", "0000001c"},
 		{LINK_NULL, "02000000", "18000000"},
@@ -94,6 +96,7 @@ static void every_link_type_gives_the_same_packet(void **state)
 		{LINK_LINUX_SLL2, "0800 0000 00000002 0001 00 06 0200000000010000",
 		 "86dd 0000 00000002 0001 00 06 0200000000010000"},
 		{LINK_PPP, "ff03 0021", "ff03 0057"},
+		{LINK_PPP_HDLC, "ff03 0021", "ff03 0057"},
 		{LINK_PPP, "21", "57"},
 		{LINK_PPP, "0021", "0057"},
 		{LINK_NFLOG, "02 00 0000 0500 0a00 78000000 2500 0900",

@@ -132,6 +132,19 @@ static void bytes_that_are_not_utf8_become_the_replacement_character(void **stat
 	pairs_destroy(p);
 }
 
+static void replacements_are_as_many_as_in_text_outside_of_json(void **state)
+{
+	struct pairs *p = pairs_create(1 << 20);
+	static const char text[] = "{\"a\":\"\xed\xa0\x80 \xf0\x9f\x98 \xc0\xaf \xe2\x82\xc3\"}";
+	bool repaired = false;
+	assert_null(json_pairs(*state, pairs_copy(p, text, sizeof(text) - 1), &p->rb, &repaired));
+	assert_true(repaired);
+	assert_string_equal(pairs_built(p), "\"a\"=\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+					    "\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd "
+					    "\xef\xbf\xbd\xef\xbf\xbd\"");
+	pairs_destroy(p);
+}
+
 static void bytes_outside_of_strings_that_are_not_utf8_stay_an_error(void **state)
 {
 	struct pairs *p = pairs_create(1 << 20);
@@ -260,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_byte_order_mark_in_front_is_passed_over),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(bytes_that_are_not_utf8_become_the_replacement_character),
+		cmocka_unit_test(replacements_are_as_many_as_in_text_outside_of_json),
 		cmocka_unit_test(bytes_outside_of_strings_that_are_not_utf8_stay_an_error),
 		cmocka_unit_test(nesting_has_a_limit),
 		cmocka_unit_test(longer_than_the_limit_is_refused),
