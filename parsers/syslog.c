@@ -149,12 +149,9 @@ static enum probe probe_pri(const uint8_t *p, const uint8_t *end)
 	return n > 0 && n != SYSLOG_PRI_RANGE ? PROBE_YES : PROBE_MAYBE;
 }
 
-static enum probe syslog_probe(const void *conf, const struct parse_in *first)
+/* How the first bytes look; text is the caller's to tell. */
+static enum probe probe_start(const struct parse_in *first)
 {
-	if (first->dir != 0 && !first->datagram)
-		return PROBE_NO;
-	if (!is_text(first->data, first->datagram))
-		return PROBE_NO;
 	const uint8_t *p = first->data.ptr, *end = p + first->data.len;
 	while (p < end && (*p == '\n' || *p == '\r' || *p == ' '))
 		p++;
@@ -172,6 +169,15 @@ static enum probe syslog_probe(const void *conf, const struct parse_in *first)
 			answer = probe_pri(p + 1, end);
 	}
 	return answer == PROBE_MORE && first->datagram ? PROBE_MAYBE : answer;
+}
+
+/* A priority is proof enough: what the message holds, or what ends it, need not be text. */
+static enum probe syslog_probe(const void *conf, const struct parse_in *first)
+{
+	if (first->dir != 0 && !first->datagram)
+		return PROBE_NO;
+	enum probe answer = probe_start(first);
+	return answer == PROBE_YES || is_text(first->data, first->datagram) ? answer : PROBE_NO;
 }
 
 /* --- Records -----------------------------------------------------------------------------------

@@ -151,6 +151,42 @@ static enum found judge_next(const uint8_t *p, const struct parse_in *in)
 	}
 }
 
+/* Which of the digits at @longest are the count? The message in front may end in digits, and
+ * nothing then stands between. FOUND: *ret_at is where it begins: as few digits as end their
+ * message where another frame begins, or all of them. MAYBE: more bytes are needed to say.
+ */
+static enum found judge_count(const uint8_t *longest, const struct parse_in *in,
+			      const uint8_t **ret_at)
+{
+	const uint8_t *end = in->data.ptr + in->data.len, *blank = longest;
+	*ret_at = longest;
+	if (longest > in->data.ptr && is_delimiter(longest[-1]))
+		return FOUND;
+	while (*blank != ' ')
+		blank++;
+	const uint8_t *pri = blank + 1;
+	uint64_t count = 0, unit = 1;
+	for (const uint8_t *q = blank - 1; q > longest; q--, unit *= 10) {
+		count += unit * (uint64_t)(*q - '0');
+		if (*q == '0')
+			continue;
+		if (count > FIRST_COUNT_MAX)
+			break;
+		enum found f = FOUND_MAYBE;
+		if (count <= (uint64_t)(end - pri))
+			f = judge_next(pri + count, in);
+		else if (in->end || in->before_gap)
+			break;
+		if (f == FOUND_MAYBE && in->before_gap)
+			f = FOUND;
+		if (f == FOUND)
+			*ret_at = q;
+		if (f != FOUND_NOT)
+			return f;
+	}
+	return FOUND;
+}
+
 /* A line right behind a gap, on a connection that may as well be octet-counted: then the gap has
  * taken the count, and another message begins inside the line, or the line is one of many in the
  * message.
@@ -237,12 +273,12 @@ static enum found find_start(struct syslog_state *st, const uint8_t *p, const ui
 			bool whole =
 				h && in->stream_off + (uint64_t)(h - in->data.ptr) != st->gap_end;
 			enum start s = whole ? strong_pri(q, end) : START_NO;
+			if (h)
+				*ret_at = h;
 			if (s == START_LINE)
-				f = FOUND;
+				f = judge_count(h, in, ret_at);
 			else if (s == START_MORE && !in->end)
 				f = FOUND_MAYBE;
-			if (f != FOUND_NOT)
-				*ret_at = h;
 		}
 		if (f != FOUND_NOT)
 			return f;
@@ -365,6 +401,11 @@ static enum step read_counted(struct run *run, const struct header *h)
 		return need(run, h->len + h->count);
 	}
 	const uint8_t *end = body + h->count, *next = overrun(body, end);
+	if (next && judge_count(next, run->in, &next) == FOUND_MAYBE &&
+	    (size_t)(run->end - run->p) < frame_bytes_max(run->out)) {
+		st->frame_end = offset_of(run, end);
+		return need(run, 0);
+	}
 	if (!put(run, run->p, trim_end(body, next ? next : end), next != NULL))
 		return STEP_FULL;
 	st->frame_end = 0;

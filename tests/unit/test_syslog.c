@@ -564,6 +564,33 @@ static void a_count_smaller_than_its_message_is_skipped_to_the_next_frame(void *
 	assert_string_equal(run.why, "octet count is smaller than its message");
 }
 
+/* [10] The digits that end a message are none of the count behind it. */
+static void a_count_behind_digits_is_told_from_them(void **state)
+{
+	stream("70 <13>1 - cut - - - - 1224 <14>1 - second - - - - 231 <15>1 - third- - - - - "
+	       "longer 3");
+	parser_run_end(&run);
+	frames_are(3);
+	frame_is(0, "<13>1 - cut - - - - 12");
+	assert_true(run.frames[0].cut);
+	frame_is(1, "<14>1 - second - - - - 2");
+	assert_false(run.frames[1].cut);
+	frame_is(2, "<15>1 - third- - - - - longer 3");
+}
+
+static void a_count_behind_digits_is_found_after_a_gap(void **state)
+{
+	stream("23 <14>1 - first - - - - 1");
+	parser_run_gap(&run, 0, 100);
+	stream(" - - - 11");
+	for (unsigned i = 0; i < 20; i++)
+		stream("23 <14>1 - again - - - - 2");
+	parser_run_end(&run);
+	frames_are(21);
+	for (size_t i = 1; i < 21; i++)
+		frame_is(i, "<14>1 - again - - - - 2");
+}
+
 /* [12] */
 static void the_tail_of_an_oversize_frame_is_no_frame(void **state)
 {
@@ -681,12 +708,14 @@ static void probe_refuses_binary_bytes(void **state)
 {
 	static const char rsh[] = "1022\0user\0user\0ls\0";
 	static const char tls[] = "\x16\x03\x01\x02\x00\x01";
+	static const char nul_ends[] = "<13>1 - - a - - - one\0<13>1 - - a - - - two\0";
 	static const char nul_at_end[] = "<133>Apr  5 12:56:51 robin: Hello\0";
 	assert_int_equal(parser_run_probe(&run, 0, false, rsh, sizeof(rsh)), PROBE_NO);
 	assert_int_equal(parser_run_probe(&run, 0, false, rsh, 5), PROBE_NO);
 	assert_int_equal(parser_run_probe(&run, 0, false, tls, sizeof(tls)), PROBE_NO);
 	assert_int_equal(parser_run_probe(&run, 0, true, nul_at_end, sizeof(nul_at_end)),
 			 PROBE_YES);
+	assert_int_equal(parser_run_probe(&run, 0, false, nul_ends, sizeof(nul_ends)), PROBE_YES);
 	assert_int_equal(parser_run_probe(&run, 1, false, "<34>1 - ", 8), PROBE_NO);
 }
 
@@ -751,6 +780,8 @@ int main(void)
 		TEST(a_line_is_not_searched_twice),
 		TEST(a_count_larger_than_its_message_costs_no_other_message),
 		TEST(a_count_smaller_than_its_message_is_skipped_to_the_next_frame),
+		TEST(a_count_behind_digits_is_told_from_them),
+		TEST(a_count_behind_digits_is_found_after_a_gap),
 		TEST(the_tail_of_an_oversize_frame_is_no_frame),
 		TEST(an_absurd_count_is_left_at_the_next_counted_frame),
 		TEST(a_gap_in_a_counted_frame_ends_with_it),
