@@ -99,9 +99,12 @@ static const uint8_t *header_before(const uint8_t *begin, const uint8_t *p)
 	const uint8_t *q = p;
 	if (q == begin || *--q != ' ')
 		return NULL;
+	const uint8_t *blank = q;
 	while (q > begin && text_is_digit(q[-1]) && p - q <= COUNT_DIGITS_MAX)
 		q--;
-	return *q >= '1' && *q <= '9' ? q : NULL;
+	while (*q == '0')
+		q++;
+	return q < blank ? q : NULL;
 }
 
 static bool is_delimiter(uint8_t c)
@@ -152,13 +155,14 @@ static enum found judge_next(const uint8_t *p, const struct parse_in *in)
 }
 
 /* Which of the digits at @longest are the count? The message in front may end in digits, and
- * nothing then stands between. FOUND: *ret_at is where it begins: as few digits as end their
- * message where another frame begins, or all of them. MAYBE: more bytes are needed to say.
+ * nothing then stands between. FOUND: *ret_at is where it begins, with as few digits as end their
+ * message where another frame begins. MAYBE: more bytes are needed to say.
  */
 static enum found judge_count(const uint8_t *longest, const struct parse_in *in,
 			      const uint8_t **ret_at)
 {
 	const uint8_t *end = in->data.ptr + in->data.len, *blank = longest;
+	bool last = in->end || in->before_gap;
 	*ret_at = longest;
 	if (longest > in->data.ptr && is_delimiter(longest[-1]))
 		return FOUND;
@@ -166,25 +170,22 @@ static enum found judge_count(const uint8_t *longest, const struct parse_in *in,
 		blank++;
 	const uint8_t *pri = blank + 1;
 	uint64_t count = 0, unit = 1;
-	for (const uint8_t *q = blank - 1; q > longest; q--, unit *= 10) {
+	for (const uint8_t *q = blank; q-- > longest; unit *= 10) {
 		count += unit * (uint64_t)(*q - '0');
 		if (*q == '0')
 			continue;
-		if (count > FIRST_COUNT_MAX)
+		bool whole = count <= (uint64_t)(end - pri);
+		if (count > FIRST_COUNT_MAX || (!whole && last))
 			break;
-		enum found f = FOUND_MAYBE;
-		if (count <= (uint64_t)(end - pri))
-			f = judge_next(pri + count, in);
-		else if (in->end || in->before_gap)
-			break;
-		if (f == FOUND_MAYBE && in->before_gap)
+		enum found f = whole ? judge_next(pri + count, in) : FOUND_MAYBE;
+		if (f == FOUND_MAYBE && last)
 			f = FOUND;
 		if (f == FOUND)
 			*ret_at = q;
 		if (f != FOUND_NOT)
 			return f;
 	}
-	return FOUND;
+	return FOUND_NOT;
 }
 
 /* A line right behind a gap, on a connection that may as well be octet-counted: then the gap has

@@ -591,6 +591,19 @@ static void a_count_behind_digits_is_found_after_a_gap(void **state)
 		frame_is(i, "<14>1 - again - - - - 2");
 }
 
+static void a_count_behind_digits_that_nothing_proves_is_none(void **state)
+{
+	parser_run_gap(&run, 0, 1);
+	stream(" - - - 623 <14>1 - agai");
+	parser_run_gap(&run, 0, 100);
+	stream(" - - 000000000023 <14>1 - again - - - - 723 <14>1 - again - - - - 7\n23 <14>1 - "
+	       "again - - - - 7");
+	parser_run_gap(&run, 0, 100);
+	parser_run_end(&run);
+	frames_are(3);
+	frame_is(2, "<14>1 - again - - - - 7");
+}
+
 /* [12] */
 static void the_tail_of_an_oversize_frame_is_no_frame(void **state)
 {
@@ -782,6 +795,7 @@ int main(void)
 		TEST(a_count_smaller_than_its_message_is_skipped_to_the_next_frame),
 		TEST(a_count_behind_digits_is_told_from_them),
 		TEST(a_count_behind_digits_is_found_after_a_gap),
+		TEST(a_count_behind_digits_that_nothing_proves_is_none),
 		TEST(the_tail_of_an_oversize_frame_is_no_frame),
 		TEST(an_absurd_count_is_left_at_the_next_counted_frame),
 		TEST(a_gap_in_a_counted_frame_ends_with_it),
