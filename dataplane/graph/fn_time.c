@@ -136,10 +136,17 @@ static double rounded(double seconds)
 	return rint(seconds * 1e6) / 1e6;
 }
 
-/* What is left of months goes on as days of 30, what is left of days as time. */
-static uint8_t scale_interval(struct interval v, double by, struct interval *ret_v)
+enum { MULTIPLY, DIVIDE };
+
+static double scaled(int how, double v, double by)
 {
-	double months = v.months * by, days = v.days * by;
+	return how == DIVIDE ? v / by : v * by;
+}
+
+/* What is left of months goes on as days of 30, what is left of days as time. */
+static uint8_t scale_interval(struct interval v, int how, double by, struct interval *ret_v)
+{
+	double months = scaled(how, v.months, by), days = scaled(how, v.days, by);
 	if (!fits32(months) || !fits32(days))
 		return VEC_OUT_OF_RANGE;
 	int32_t m = (int32_t)months, d = (int32_t)days;
@@ -151,23 +158,20 @@ static uint8_t scale_interval(struct interval v, double by, struct interval *ret
 	}
 	if (__builtin_add_overflow(d, (int32_t)rest_days, &d))
 		return VEC_OUT_OF_RANGE;
-	double us = rint((double)v.ns / 1000 * by + rest_s * 1e6);
+	double us = rint(scaled(how, (double)v.ns / 1000, by) + rest_s * 1e6);
 	if (!(us > -9.2e15 && us < 9.2e15))
 		return VEC_OUT_OF_RANGE;
 	*ret_v = (struct interval){.months = m, .days = d, .ns = (int64_t)us * 1000};
 	return VEC_VALUE;
 }
 
-enum { MULTIPLY, DIVIDE };
-
 static uint8_t interval_float(struct call *c, const union cell *in, union cell *ret)
 {
 	bool flipped = c->fn->args[0] == SQL_FLOAT8;
 	double by = in[flipped ? 0 : 1].f;
-	struct interval v = in[flipped ? 1 : 0].v;
 	if (c->fn->param == DIVIDE && by == 0)
 		return VEC_DIVISION_BY_ZERO;
-	return scale_interval(v, c->fn->param == DIVIDE ? 1 / by : by, &ret->v);
+	return scale_interval(in[flipped ? 1 : 0].v, c->fn->param, by, &ret->v);
 }
 
 /* ---- date_trunc ---- */

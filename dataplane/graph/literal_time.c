@@ -415,6 +415,7 @@ static uint8_t read_part(struct slice s, size_t *io_i, struct interval *v)
 		return add_named(v, "year", n) && add_named(v, "month", months) ? VEC_VALUE
 										: VEC_OUT_OF_RANGE;
 	}
+	bool apart = *io_i == s.len || s.ptr[*io_i] == ' ';
 	while (take_byte(s, io_i, ' '))
 		;
 	const struct unit *u = NULL;
@@ -424,7 +425,7 @@ static uint8_t read_part(struct slice s, size_t *io_i, struct interval *v)
 			return VEC_BAD_INPUT;
 	} else {
 		u = unit_named(*io_i < s.len ? SLICE_LIT("day") : SLICE_LIT("second"));
-		if (*io_i < s.len && !memchr(s.ptr + *io_i, ':', s.len - *io_i))
+		if (!apart || (*io_i < s.len && !memchr(s.ptr + *io_i, ':', s.len - *io_i)))
 			return VEC_BAD_INPUT;
 	}
 	return add_unit(v, u, n) ? VEC_VALUE : VEC_OUT_OF_RANGE;
@@ -456,7 +457,7 @@ uint8_t literal_read_interval(struct slice s, struct interval *ret_v)
 		parts = true;
 	}
 	*ret_v = v;
-	return state;
+	return state == VEC_VALUE && !parts && s.ptr[0] != 'P' ? VEC_BAD_INPUT : state;
 }
 
 /* ---- printing ---- */

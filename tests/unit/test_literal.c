@@ -86,6 +86,10 @@ static void intervals_are_words_clocks_or_iso_8601(void **state)
 	assert_string_equal(again(SQL_INTERVAL, "2026-11-25"), "bad");
 	assert_string_equal(again(SQL_INTERVAL, "1 fortnight"), "bad");
 	assert_string_equal(again(SQL_INTERVAL, ""), "bad");
+	assert_string_equal(again(SQL_INTERVAL, "@"), "bad");
+	assert_string_equal(again(SQL_INTERVAL, "@ 1 minute"), "00:01:00");
+	assert_string_equal(again(SQL_INTERVAL, "1.2.3"), "bad");
+	assert_string_equal(again(SQL_INTERVAL, "1-1 days"), "bad");
 	assert_string_equal(again(SQL_INTERVAL, "-2147483648 months ago"), "range");
 	assert_string_equal(again(SQL_INTERVAL, "99999999999 years"), "range");
 }
