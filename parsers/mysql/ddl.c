@@ -386,13 +386,16 @@ static bool alter(struct ddl *d)
 static bool drop(struct ddl *d)
 {
 	struct sql *s = &d->s;
+	bool was_index = sql_is(s, "index");
 	if (accept_database(s))
 		database(d, DB_DROP);
 	else if (accept_table(s) || sql_accept(s, "sequence"))
 		drop_tables(d);
+	else if (sql_accept(s, "index"))
+		ddl_drop_index(d);
 	else
 		return false;
-	return true;
+	return d->changed || d->repeated || !was_index;
 }
 
 /* MariaDB: SET STATEMENT x=y FOR the statement itself. */

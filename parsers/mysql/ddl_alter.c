@@ -106,6 +106,30 @@ static bool add(struct ddl *d)
 	return sql_accept_punct(s, ')') || ddl_fail(d, "a list of columns that does not end");
 }
 
+/* Is the token the name of the primary key, as an index? */
+static bool names_primary(struct ddl *d)
+{
+	uint8_t name[16];
+	size_t len;
+	return sql_names(&d->s) && ddl_utf8(d, name, sizeof(name), &len) &&
+	       text_ieq(slice_of(name, len), SLICE_LIT("primary"));
+}
+
+/* PRIMARY KEY; INDEX, KEY or CONSTRAINT `PRIMARY`; or another one. */
+static void drop_key(struct ddl *d)
+{
+	struct sql *s = &d->s;
+	bool primary = sql_is(s, "primary");
+	if (!primary) {
+		sql_next(s);
+		accept_exists(s, false);
+		primary = names_primary(d);
+	}
+	if (primary)
+		build_drop_key(d->b);
+	sql_skip_item(s);
+}
+
 static bool drop(struct ddl *d)
 {
 	struct sql *s = &d->s;
@@ -120,7 +144,7 @@ static bool drop(struct ddl *d)
 		return true;
 	}
 	if (ddl_is_key(d)) {
-		sql_skip_item(s);
+		drop_key(d);
 		return true;
 	}
 	sql_accept(s, "column");
@@ -175,6 +199,7 @@ static bool rename_column(struct ddl *d)
 	if (!def)
 		return ddl_fail(d, "more columns than a table can have");
 	def->col = b->defs[at].col;
+	def->col.flags &= (uint8_t)~MYSQL_COL_KEY; /* build_order knows whether it stays */
 	def->col.name_off = (uint32_t)(to.ptr - b->text);
 	def->col.name_len = (uint16_t)to.len;
 	b->defs[at].becomes = (uint16_t)(def - b->defs);
@@ -357,6 +382,25 @@ static void convert_partition(struct ddl *d, uint32_t before)
 		ddl_mark_unknown(d, &k);
 out:
 	d->s = start;
+}
+
+void ddl_drop_index(struct ddl *d)
+{
+	struct ddl_name n;
+	struct table_key k;
+	accept_exists(&d->s, false);
+	if (d->q->error || !names_primary(d))
+		return;
+	sql_next(&d->s);
+	if (!sql_accept(&d->s, "on") || !ddl_table_name(d, &n))
+		return;
+	uint32_t before = ddl_before(d, &n, &k);
+	build_reset(d->b);
+	if (!ddl_known(d, before) || !build_load(d->b, schema_block(d->sc, before)))
+		return;
+	build_drop_key(d->b);
+	if (!build_order(d->b))
+		ddl_commit(d, &k);
 }
 
 void ddl_alter_table(struct ddl *d)

@@ -14,6 +14,7 @@ void build_reset(struct ddl_build *b)
 	b->flags = 0;
 	b->row_columns = b->beyond_ascii = b->conditional = false;
 	b->converts = b->charset_told = false;
+	b->n_key = 0;
 }
 
 struct build_def *build_def(struct ddl_build *b)
@@ -306,13 +307,43 @@ static const char *new_in_place(struct ddl_build *b)
 	return NULL;
 }
 
+void build_drop_key(struct ddl_build *b)
+{
+	for (uint32_t i = 0; i < b->n_old; i++)
+		b->defs[i].col.flags &= (uint8_t)~MYSQL_COL_KEY;
+	b->flags &= (uint8_t)~SCHEMA_KEY_UNKNOWN;
+}
+
+/* A column that is changed stays in the primary key. */
+static void keep_key(struct ddl_build *b)
+{
+	for (uint32_t i = 0; i < b->n_old; i++)
+		if (b->defs[i].becomes != BUILD_NONE)
+			b->defs[b->defs[i].becomes].col.flags |=
+				b->defs[i].col.flags & MYSQL_COL_KEY;
+}
+
+/* By the names that columns have at the end. */
+static void key_in_place(struct ddl_build *b)
+{
+	for (unsigned i = 0; i < b->n_key; i++) {
+		uint16_t at = build_find(b, b->key[i]);
+		if (at == BUILD_NONE)
+			b->flags |= SCHEMA_KEY_UNKNOWN;
+		else
+			b->defs[at].col.flags |= MYSQL_COL_KEY;
+	}
+}
+
 const char *build_order(struct ddl_build *b)
 {
 	b->first = b->last = BUILD_NONE;
 	build_index_clear(b);
+	keep_key(b);
 	if (!old_in_place(b))
 		return "a column is there twice";
 	const char *why = new_in_place(b);
+	key_in_place(b);
 	if (why || !(b->flags & SCHEMA_SYSTEM_VERSIONED))
 		return why;
 	for (int i = 0; i < 2; i++) {

@@ -23,6 +23,7 @@
 #define BUILD_LABEL_BYTES    4096 /* 255 characters in the servers */
 #define BUILD_NAMES_BYTES    (256u << 10)
 #define BUILD_PAIRS_MAX      1024
+#define BUILD_KEY_MAX        32 /* columns of a primary key: 16 in MySQL */
 #define BUILD_NONE           UINT16_MAX
 
 /* Inside of a build only: the charset is the default of the table, which stands behind its columns.
@@ -66,6 +67,8 @@ struct ddl_build {
 	bool converts;     /* CONVERT TO the table's default charset */
 	bool charset_told; /* the statement has an option for the default */
 	bool conditional;  /* IF EXISTS or IF NOT EXISTS of a column */
+	struct slice key[BUILD_KEY_MAX]; /* PRIMARY KEY (...), in text */
+	unsigned n_key;
 };
 
 /* Before each table. Names and pairs stay: they are the statement's. */
@@ -87,6 +90,9 @@ bool build_index(struct ddl_build *b, uint16_t def); /* false: the name is there
 uint16_t build_find(const struct ddl_build *b, struct slice name);
 
 struct slice build_name(const struct ddl_build *b, uint16_t def);
+
+/* The columns that were there are in no primary key any more. */
+void build_drop_key(struct ddl_build *b);
 
 /* Puts old columns, changes and additions in the order that the servers give them. Returns NULL, or
  * what does not fit.

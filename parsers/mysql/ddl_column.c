@@ -396,8 +396,12 @@ static void attribute(struct ddl *d, struct mysql_schema_col *c)
 		fixed_charset(c, MYSQL_CS_BINARY, 1);
 	else if (sql_is(s, "compressed"))
 		c->flags |= MYSQL_COL_COMPRESSED;
-	else if (sql_is(s, "unique"))
+	else if (sql_is(s, "unique")) {
 		d->b->flags |= SCHEMA_UNIQUE;
+		if (sql_next_is(s, "key"))
+			sql_next(s);
+	} else if (sql_is(s, "key")) /* PRIMARY KEY, or KEY for short */
+		c->flags |= MYSQL_COL_KEY;
 	else if (sql_is(s, "default") || sql_is(s, "comment") || sql_is(s, "column_format"))
 		sql_next(s); /* the value is a token that says nothing of names and types */
 	if (s->kind == SQL_PUNCT && (s->punct == ',' || s->punct == ')' || s->punct == ';'))

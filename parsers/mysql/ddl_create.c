@@ -18,6 +18,35 @@ bool ddl_is_key(const struct ddl *d)
 	       (sql_is(s, "vector") && (sql_next_is(s, "key") || sql_next_is(s, "index")));
 }
 
+/* PRIMARY KEY [USING x] (a, b(10) DESC, period WITHOUT OVERLAPS). What cannot be read leaves the
+ * key unknown, and the columns as they are.
+ */
+static void primary_key(struct ddl *d)
+{
+	struct sql *s = &d->s;
+	struct ddl_build *b = d->b;
+	const char *why = d->why;
+	bool ok = true;
+	b->flags &= (uint8_t)~SCHEMA_KEY_UNKNOWN; /* a table has one */
+	sql_next(s);
+	while (s->kind != SQL_END && s->kind != SQL_BAD && !s->punct)
+		sql_next(s);
+	if (!sql_accept_punct(s, '(')) {
+		b->flags |= SCHEMA_KEY_UNKNOWN;
+		return;
+	}
+	do {
+		struct slice name;
+		ok = ok && b->n_key < BUILD_KEY_MAX && ddl_column_name(d, &name);
+		if (ok && !sql_is(s, "without"))
+			b->key[b->n_key++] = name;
+		sql_skip_item(s);
+	} while (sql_accept_punct(s, ','));
+	d->why = why;
+	if (!ok || !sql_accept_punct(s, ')'))
+		b->flags |= SCHEMA_KEY_UNKNOWN;
+}
+
 void ddl_key(struct ddl *d)
 {
 	if (sql_is(&d->s, "period"))
@@ -26,7 +55,10 @@ void ddl_key(struct ddl *d)
 	       d->s.punct != ')' && d->s.punct != ';') {
 		if (sql_is(&d->s, "unique"))
 			d->b->flags |= SCHEMA_UNIQUE;
-		sql_skip(&d->s);
+		if (sql_is(&d->s, "primary") && sql_next_is(&d->s, "key"))
+			primary_key(d);
+		else
+			sql_skip(&d->s);
 	}
 }
 

@@ -76,6 +76,9 @@ void ddl_create_table(struct ddl *d, bool or_replace);
 void ddl_alter_table(struct ddl *d);
 void ddl_rename_tables(struct ddl *d);
 
+/* Behind DROP INDEX: of the primary key, which has that name; others are none of ours. */
+void ddl_drop_index(struct ddl *d);
+
 /* What is known of a table before this statement: SCHEMA_NONE or a version. */
 uint32_t ddl_before(struct ddl *d, const struct ddl_name *n, struct table_key *ret_k);
 /* Is that version one with columns? */

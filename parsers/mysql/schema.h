@@ -62,6 +62,7 @@ enum {
 	MYSQL_COL_WIDENED = 8,         /* CONVERT TO may have made the TEXT type larger */
 	MYSQL_COL_COMPRESSED = 16,     /* MariaDB: types 140 and 141 on the wire */
 	MYSQL_COL_GENERATED = 32,
+	MYSQL_COL_KEY = 64, /* of the primary key */
 };
 
 struct mysql_schema_col {

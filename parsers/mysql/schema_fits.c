@@ -368,7 +368,8 @@ uint32_t mysql_schema_defs(const struct mysql_schema_table *t, const struct mysq
 		struct wire_col w;
 		if (!next_col(seen, i, &at, &w))
 			return 0;
-		*d = (struct mysql_column_def){.type = w.type};
+		*d = (struct mysql_column_def){.type = w.type,
+					       .key_known = !(t->flags & SCHEMA_KEY_UNKNOWN)};
 		if (i >= t->n_cols) {
 			d->name = hidden_name(i - t->n_cols);
 			d->is_unsigned = true;
@@ -378,6 +379,7 @@ uint32_t mysql_schema_defs(const struct mysql_schema_table *t, const struct mysq
 		d->name = mysql_schema_name(t, i);
 		d->kind = kind_of(c->decl);
 		d->is_unsigned = c->flags & MYSQL_COL_UNSIGNED;
+		d->in_key = c->flags & MYSQL_COL_KEY;
 		d->charset = charset_of(c, &w);
 		d->char_bytes = c->char_bytes_max;
 		if (c->n_labels == 0 || c->n_labels > labels_cap - n_labels)

@@ -30,7 +30,8 @@ enum {
 	SCHEMA_CHARSET_GUESSED = 4,   /* of the table's default */
 	SCHEMA_UNIQUE = 8,            /* has had a UNIQUE key: MariaDB may hide a column for it */
 	SCHEMA_SYSTEM_VERSIONED = 16, /* row_start and row_end stand at the end, undeclared */
-	SCHEMA_MAYBE = 32, /* of CREATE ... IF NOT EXISTS: it may have been there before */
+	SCHEMA_MAYBE = 32,       /* of CREATE ... IF NOT EXISTS: it may have been there before */
+	SCHEMA_KEY_UNKNOWN = 64, /* its primary key could not be read */
 };
 
 struct table_key {

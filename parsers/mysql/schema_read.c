@@ -6,7 +6,7 @@
 
 #define UTF8MB4  45 /* a collation of it */
 /* Flags of tables that SQL does not tell. */
-#define NOTED    (SCHEMA_CHARSET_GUESSED | SCHEMA_UNIQUE | SCHEMA_MAYBE)
+#define NOTED    (SCHEMA_CHARSET_GUESSED | SCHEMA_UNIQUE | SCHEMA_MAYBE | SCHEMA_KEY_UNKNOWN)
 #define TABLE_OF (SCHEMA_KNOWN | SCHEMA_SYSTEM_VERSIONED)
 #define COL_ALL  63
 
@@ -169,7 +169,7 @@ static int read_columns(struct reader *r, struct mysql_schema_table *t)
 		if (v[0] == 0 || v[0] > t->n_cols || v[1] > COL_ALL || v[2] > 8)
 			return bad(r, "columns: a number that is too large");
 		struct mysql_schema_col *c = &t->cols[v[0] - 1];
-		c->flags = (uint8_t)v[1];
+		c->flags = (uint8_t)v[1] | (c->flags & MYSQL_COL_KEY);
 		c->char_bytes_max = (uint8_t)v[2];
 		if (s.len && s.ptr[0] == '?') {
 			c->charset = MYSQL_CS_UNKNOWN;

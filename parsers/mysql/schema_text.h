@@ -14,7 +14,8 @@
  *     -- @table 1:1234 flags 1
  *     CREATE TABLE `shop`.`orders` (
  *       `id` int(11),
- *       `name` varchar(64) CHARACTER SET utf8mb4
+ *       `name` varchar(64) CHARACTER SET utf8mb4,
+ *       PRIMARY KEY (`id`)
  *     ) DEFAULT CHARSET=utf8mb4;
  *     -- @gone 2:99
  *     DROP TABLE `shop`.`orders`;

@@ -134,7 +134,7 @@ static bool needs_note(const struct mysql_schema_col *c)
 {
 	enum mysql_charset cs;
 	uint8_t bytes;
-	if (c->flags & ~MYSQL_COL_UNSIGNED)
+	if (c->flags & ~(MYSQL_COL_UNSIGNED | MYSQL_COL_KEY))
 		return true;
 	if (c->charset == MYSQL_CS_UNKNOWN)
 		return c->decl == MYSQL_DECL_CHAR || c->decl == MYSQL_DECL_JSON ||
@@ -165,7 +165,7 @@ static void notes(struct mysql_schema_text *o, const struct mysql_schema_table *
 		any = true;
 		number(o, i + 1);
 		lit(o, "=");
-		number(o, c->flags);
+		number(o, c->flags & ~(uint64_t)MYSQL_COL_KEY);
 		lit(o, ":");
 		number(o, c->char_bytes_max);
 		lit(o, c->charset == MYSQL_CS_UNKNOWN ? "?" : "");
@@ -184,6 +184,19 @@ static void table_name(struct mysql_schema_text *o, const struct mysql_schema_ta
 	quoted(o, slice_of(key + t->db_len, t->name_len), '`');
 }
 
+static void primary_key(struct mysql_schema_text *o, const struct mysql_schema_table *t)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < columns_told(t); i++) {
+		if (!(t->cols[i].flags & MYSQL_COL_KEY))
+			continue;
+		lit(o, any ? "," : ",\n  PRIMARY KEY (");
+		quoted(o, mysql_schema_name(t, i), '`');
+		any = true;
+	}
+	lit(o, any ? ")" : "");
+}
+
 static void create_table(struct mysql_schema_text *o, const struct mysql_schema_table *t)
 {
 	lit(o, "CREATE TABLE ");
@@ -191,6 +204,7 @@ static void create_table(struct mysql_schema_text *o, const struct mysql_schema_
 	lit(o, " (");
 	for (uint32_t i = 0; i < columns_told(t); i++)
 		column(o, t, i);
+	primary_key(o, t);
 	lit(o, "\n)");
 	if (t->charset != MYSQL_CS_UNKNOWN) {
 		lit(o, " DEFAULT CHARSET=");

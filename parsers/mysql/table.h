@@ -76,6 +76,7 @@ struct mysql_column_def {
 	uint8_t type;      /* enum mysql_type: ENUM, SET, BLOB, ... the real one */
 	uint8_t kind;      /* enum mysql_kind */
 	bool is_unsigned;
+	bool key_known, in_key;     /* of the primary key */
 	uint8_t charset;            /* enum mysql_charset; of text, ENUM and SET */
 	uint8_t char_bytes;         /* of the longest character of it; 0: not known */
 	const struct slice *labels; /* ENUM and SET, UTF-8 */

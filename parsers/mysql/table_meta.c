@@ -339,6 +339,7 @@ static void def_apply(struct mysql_column *c, const struct mysql_column_def *d, 
 enum mysql_fault table_meta_defs(struct mysql_table *t, const struct mysql_column_def *defs,
 				 unsigned n_defs, struct block *b)
 {
+	bool known = true;
 	if (n_defs != t->n_columns)
 		return MYSQL_F_COLUMNS;
 	for (unsigned i = 0; i < n_defs; i++) {
@@ -351,7 +352,11 @@ enum mysql_fault table_meta_defs(struct mysql_table *t, const struct mysql_colum
 		if (!t->named && !name_set(c, d->name, b))
 			return MYSQL_F_TABLE;
 		def_apply(c, d, t->typed, b);
+		known = known && d->key_known;
+		if (!t->has_key)
+			c->in_key = d->in_key;
 	}
+	t->has_key = t->has_key || known;
 	t->named = t->typed = true;
 	return MYSQL_F_OK;
 }

@@ -156,6 +156,28 @@ def restart(checks, binary, folder):
     damaged(checks, binary, folder, state, conf, second)
 
 
+def keyed(checks, binary, folder):
+    """Row events do not tell the primary key with binlog_row_metadata=MINIMAL; the DDL did, before a restart."""
+    state = os.path.join(folder, "keyed.state.sql")
+
+    def create(s):
+        s.dump("bin.000001")
+        s.query("CREATE TABLE orders (id INT UNSIGNED, note VARCHAR(64), PRIMARY KEY (id))")
+        s.query("CREATE TABLE logs (id INT UNSIGNED, note VARCHAR(64))")
+    first, pos = pcap(folder, "keyed1.pcap", create)
+    second, _ = pcap(folder, "keyed2.pcap",
+                     lambda s: (s.dump("bin.000001", pos), s.insert("orders", 5), s.insert("logs", 6)), sport=40001)
+    conf = config(folder, [f"state: {state}"])
+    with open(conf) as f:
+        text = f.read()
+    checks.healthy(replay(binary, first, "-c", conf), "the capture with the keys")
+    for form, key, none in (("canal-json", "pkNames", None), ("maxwell-json", "primary_key_columns", None)):
+        with open(conf, "w") as f:
+            f.write(text.replace("sink: out", f"sink: out, format: {form}"))
+        got = [r.get(key) for r in replay(binary, second, "-c", conf).records]
+        checks.equal(got, [["id"], none], f"{form}: {key} of two tables")
+
+
 def damaged(checks, binary, folder, state, conf, capture):
     with open(state) as f:
         lines = f.read().splitlines(True)
@@ -247,6 +269,7 @@ def main():
     binary, checks = sys.argv[1], Checks()
     with tempfile.TemporaryDirectory() as folder:
         restart(checks, binary, folder)
+        keyed(checks, binary, folder)
         compressed(checks, binary, folder)
         long_commands(checks, binary, folder)
         tls(checks, binary, folder)

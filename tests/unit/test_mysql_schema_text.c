@@ -170,6 +170,9 @@ static void every_type_and_flag_reads_back(void **state)
 		"CREATE TABLE IF NOT EXISTS maybe (a INT)",
 		"CREATE TABLE `sp ace;--` (`back``tick` INT, `new\nline` INT, `c'` "
 		"SET('\\\\','''',';'))",
+		"CREATE TABLE keyed (a INT UNSIGNED, `b``,)` VARCHAR(9), c TEXT COMPRESSED, "
+		"PRIMARY KEY (c(9), `b``,)`))",
+		"CREATE TABLE keyed_somehow (a INT, PRIMARY KEY (nothing))",
 		"CREATE SEQUENCE seq",
 		"DROP TABLE types",
 		"ALTER TABLE texts DROP zzz",
