@@ -66,9 +66,9 @@ static bool read_digits(struct slice s, size_t *io_i, __int128 *ret_coef, int *r
 		if (!text_is_digit(s.ptr[i]))
 			break;
 		n_digits++;
-		*ret_coef = *ret_coef * 10 + (s.ptr[i] - '0');
 		*ret_scale += point;
-		if (!fits(*ret_coef)) {
+		if (__builtin_mul_overflow(*ret_coef, 10, ret_coef) ||
+		    !fits(*ret_coef += s.ptr[i] - '0')) {
 			*ret_long = true;
 			*ret_coef = 0;
 		}
@@ -194,7 +194,10 @@ static bool aligned(struct numeric *a, struct numeric *b)
 
 uint8_t numeric_add(struct numeric a, struct numeric b, struct numeric *ret_n)
 {
-	return aligned(&a, &b) ? made(a.coef + b.coef, a.scale, ret_n) : VEC_OUT_OF_RANGE;
+	__int128 sum; /* of two numbers of 38 digits: it may not fit */
+	if (!aligned(&a, &b) || __builtin_add_overflow(a.coef, b.coef, &sum))
+		return VEC_OUT_OF_RANGE;
+	return made(sum, a.scale, ret_n);
 }
 
 uint8_t numeric_sub(struct numeric a, struct numeric b, struct numeric *ret_n)

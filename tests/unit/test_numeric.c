@@ -44,6 +44,8 @@ static void what_is_no_number_or_too_long_is_told_apart(void **state)
 		assert_int_equal(numeric_parse(slice_str(bad[i]), &n), VEC_BAD_INPUT);
 	assert_int_equal(numeric_parse(SLICE_LIT("1e38"), &n), VEC_OUT_OF_RANGE);
 	assert_int_equal(numeric_parse(SLICE_LIT("1e-39"), &n), VEC_OUT_OF_RANGE);
+	assert_int_equal(numeric_parse(SLICE_LIT("301278172389471623894716238947162389471"), &n),
+			 VEC_OUT_OF_RANGE);
 	assert_int_equal(numeric_parse(SLICE_LIT("100000000000000000000000000000000000000"), &n),
 			 VEC_OUT_OF_RANGE);
 }
@@ -65,6 +67,8 @@ static void arithmetic_has_the_scales_of_postgresql(void **state)
 	assert_string_equal(text(n), "-1.5");
 	assert_int_equal(numeric_div(num("1"), num("0.0"), &n), VEC_DIVISION_BY_ZERO);
 	assert_int_equal(numeric_mul(num("1e30"), num("1e30"), &n), VEC_OUT_OF_RANGE);
+	assert_int_equal(numeric_add(num("9e37"), num("9e37"), &n), VEC_OUT_OF_RANGE);
+	assert_int_equal(numeric_sub(num("-9e37"), num("9e37"), &n), VEC_OUT_OF_RANGE);
 }
 
 static void divisors_of_38_digits_do_not_overflow(void **state)
