@@ -118,7 +118,6 @@ int config_resolve_from(const struct config_loader *l, const struct yaml_val *fr
 
 static const struct op *find_op(const struct config_loader *l, const struct yaml_val *v)
 {
-	static const char *const later[] = {"sql", NULL};
 	const char *meant = NULL;
 	char list[512];
 	size_t n = 0;
@@ -132,11 +131,6 @@ static const struct op *find_op(const struct config_loader *l, const struct yaml
 			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
 					      ops[i]->name);
 	}
-	for (size_t i = 0; later[i]; i++)
-		if (strcmp(later[i], v->text) == 0) {
-			option_err(&l->r, v, "not in this version of sluice");
-			return NULL;
-		}
 	char show[YAML_SHOW_MAX];
 	option_err(&l->r, v, "no operator is named %s; expected one of %s%s%s%s",
 		   yaml_val_show(v, show, sizeof(show)), n ? list : "",

@@ -232,9 +232,11 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 /* A node that must see all records of a source, whatever worker they come to; NULL: none. */
 static const struct node_conf *alone_node(const struct config *c)
 {
-	for (size_t i = 0; i < c->n_nodes; i++)
-		if (c->nodes[i].op->alone)
+	for (size_t i = 0; i < c->n_nodes; i++) {
+		const struct op *op = c->nodes[i].op;
+		if (op->alone && (!op->alone_if || op->alone_if(c->nodes[i].conf)))
 			return &c->nodes[i];
+	}
 	return NULL;
 }
 

@@ -14,29 +14,33 @@ struct graph {
 	struct rec *list[BATCH_RECS_MAX]; /* records of one source */
 };
 
-struct op_run {
+/* A call of a node. */
+struct node_run {
+	struct op_run x; /* first: operators know no more of it */
 	struct graph *g;
 	const struct graph_node *node;
-	struct batch *b;
+	void *state;
 };
 
-struct batch *op_batch(const struct op_run *x)
+static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *const *recs,
+		 unsigned n);
+
+static void emit_port(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n)
 {
-	return x->b;
+	const struct node_run *r = (const struct node_run *)x;
+	emit(r->g, r->node->first_origin + port, x->b, recs, n);
 }
 
-uint64_t *op_row(const struct op_run *x)
+static struct node_run in_node(struct graph *g, unsigned node, struct batch *b)
 {
-	return x->g->node_rows[x->node - x->g->plan->nodes];
+	return (struct node_run){.x = {.b = b, .row = g->node_rows[node], .emit = emit_port},
+				 .g = g,
+				 .node = &g->plan->nodes[node],
+				 .state = g->states[node]};
 }
 
-static struct op_run in_node(struct graph *g, unsigned node, struct batch *b)
-{
-	return (struct op_run){.g = g, .node = &g->plan->nodes[node], .b = b};
-}
-
-/* Depth first: an operator's records are through when it goes on. Nodes stand behind those that
- * they take from, so this ends.
+/* Depth first: an operator's records are through when it goes on, and what was made of them in the
+ * arena goes. Nodes stand behind those that they take from, so this ends.
  */
 static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *const *recs,
 		 unsigned n)
@@ -48,16 +52,12 @@ static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *
 	row[GRAPH_copies] += (uint64_t)o->n_queues * n;
 	for (unsigned i = 0; i < o->n_queues; i++)
 		g->put(g->arg, o->queues[i], b, recs, n);
+	size_t mark = b->arena.used;
 	for (unsigned i = 0; i < o->n_nodes; i++) {
-		struct op_run x = in_node(g, o->nodes[i], b);
-		x.node->op->run(x.node->plan, g->states[o->nodes[i]], &x, recs, n);
+		struct node_run r = in_node(g, o->nodes[i], b);
+		r.node->op->run(r.node->plan, r.state, &r.x, recs, n);
+		b->arena.used = mark;
 	}
-}
-
-void op_emit(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n)
-{
-	if (n)
-		emit(x->g, x->node->first_origin + port, x->b, recs, n);
 }
 
 /* ---- a burst ---- */
@@ -116,22 +116,22 @@ void graph_push(struct graph *g, struct batch *b)
 void graph_advance(struct graph *g, uint64_t now_ns, struct batch *b)
 {
 	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
-		struct op_run x = in_node(g, i, b);
-		if (!x.node->op->advance)
+		struct node_run r = in_node(g, i, b);
+		if (!r.node->op->advance)
 			continue;
 		arena_reset(&b->arena);
-		x.node->op->advance(x.node->plan, g->states[i], &x, now_ns);
+		r.node->op->advance(r.node->plan, r.state, &r.x, now_ns);
 	}
 }
 
 void graph_finish(struct graph *g, struct batch *b)
 {
 	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
-		struct op_run x = in_node(g, i, b);
-		if (!x.node->op->finish)
+		struct node_run r = in_node(g, i, b);
+		if (!r.node->op->finish)
 			continue;
 		arena_reset(&b->arena);
-		x.node->op->finish(x.node->plan, g->states[i], &x);
+		r.node->op->finish(r.node->plan, r.state, &r.x);
 	}
 }
 

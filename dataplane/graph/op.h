@@ -56,7 +56,12 @@ struct op_plan {
 	unsigned n_ports;
 };
 
-struct op_run; /* the call that an operator is in */
+/* The call that an operator is in. */
+struct op_run {
+	struct batch *b;
+	uint64_t *row; /* its ledger */
+	void (*emit)(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
+};
 
 struct op {
 	const char *name, *summary;
@@ -66,6 +71,7 @@ struct op {
 	/* Sees all records of a source, whatever worker its sessions belong to: a replay uses one.
 	 */
 	bool alone;
+	bool (*alone_if)(const void *conf); /* and only then; NULL: always */
 
 	/* The name of port @i: NODE.NAME in `from`; NULL behind the last one. Without this function
 	 * there is one, NODE itself.
@@ -93,8 +99,20 @@ struct op {
 extern const struct op *const ops[];
 
 /* For an operator, in a call. */
-void op_emit(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
-struct batch *op_batch(const struct op_run *x);
-uint64_t *op_row(const struct op_run *x); /* its ledger */
+static inline void op_emit(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n)
+{
+	if (n)
+		x->emit(x, port, recs, n);
+}
+
+static inline struct batch *op_batch(const struct op_run *x)
+{
+	return x->b;
+}
+
+static inline uint64_t *op_row(const struct op_run *x)
+{
+	return x->row;
+}
 
 #endif

@@ -21,7 +21,10 @@ typedef const PgQuery__Node *pg_node;
 
 struct parse {
 	struct slice text; /* the user's */
+	size_t skip;       /* bytes of the statement in front of it */
 	struct arena *a;
+	struct sql_token *tokens; /* of a whole SELECT */
+	unsigned n_tokens;
 	struct sql_item *items;
 	unsigned n_items;
 	int ret;
@@ -32,8 +35,7 @@ struct parse {
 
 static size_t off_of(const struct parse *p, int location)
 {
-	size_t off =
-		location >= (int)strlen(SELECT_WORD) ? (size_t)location - strlen(SELECT_WORD) : 0;
+	size_t off = location >= (int)p->skip ? (size_t)location - p->skip : 0;
 	return off <= p->text.len ? off : p->text.len;
 }
 
@@ -581,10 +583,9 @@ static void convert_list(struct parse *p, const PgQuery__ParseResult *r)
 /* "syntax error at or near ..." is PostgreSQL's; its cursor counts characters from 1. */
 static void report(struct parse *p, const PgQueryError *error)
 {
-	size_t skip = strlen(SELECT_WORD),
-	       chars = error->cursorpos > 0 ? (size_t)error->cursorpos - 1 : 0;
+	size_t chars = error->cursorpos > 0 ? (size_t)error->cursorpos - 1 : 0;
 	size_t off = 0;
-	for (chars = chars > skip ? chars - skip : 0; chars > 0 && off < p->text.len; chars--)
+	for (chars = chars > p->skip ? chars - p->skip : 0; chars > 0 && off < p->text.len; chars--)
 		for (off++; off < p->text.len && (p->text.ptr[off] & 0xc0) == 0x80; off++)
 			;
 	p->off = off;
@@ -681,21 +682,43 @@ static bool too_deep(const PgQuery__ScanResult *r)
 	return false;
 }
 
-static int check_depth(const struct parse *p, const char *statement)
+static void keep_tokens(struct parse *p, const PgQuery__ScanResult *r)
+{
+	p->tokens = take(p, (r->n_tokens + 1) * sizeof(*p->tokens));
+	for (size_t i = 0; p->tokens && i < r->n_tokens; i++) {
+		const PgQuery__ScanToken *t = r->tokens[i];
+		if (t->token != PG_QUERY__TOKEN__SQL_COMMENT &&
+		    t->token != PG_QUERY__TOKEN__C_COMMENT)
+			p->tokens[p->n_tokens++] = (struct sql_token){
+				(uint32_t)t->start, (uint32_t)(t->end - t->start)};
+	}
+}
+
+/* Whether it is too deep to be parsed; keeps the tokens of a whole statement. */
+static void scan(struct parse *p, const char *statement)
 {
 	PgQueryScanResult r = pg_query_scan(statement);
-	int ret = 0;
 	if (!r.error) { /* else parsing finds it too, and says it better */
 		PgQuery__ScanResult *tokens = pg_query__scan_result__unpack(
 			NULL, r.pbuf.len, (const uint8_t *)r.pbuf.data);
 		if (!tokens)
-			ret = err_set(p->e, -ENOMEM, "out of memory for an expression");
+			p->ret = err_set(p->e, -ENOMEM, "out of memory for an expression");
 		else if (too_deep(tokens))
-			ret = err_set(p->e, -EINVAL, DEPTH_TEXT, EXPR_DEPTH_MAX);
+			p->ret = err_set(p->e, -EINVAL, DEPTH_TEXT, EXPR_DEPTH_MAX);
+		else if (p->skip == 0)
+			keep_tokens(p, tokens);
 		pg_query__scan_result__free_unpacked(tokens, NULL);
 	}
 	pg_query_free_scan_result(r);
-	return ret;
+}
+
+static void check_select(struct parse *p, const PgQuery__ParseResult *r)
+{
+	if (r->n_stmts != 1)
+		refuse(p, r->n_stmts ? r->stmts[1]->stmt_location : 0,
+		       "expected one SELECT and nothing behind it");
+	else if (r->stmts[0]->stmt->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+		refuse(p, 0, "expected a SELECT");
 }
 
 static void parse_statement(struct parse *p, const char *statement)
@@ -706,43 +729,64 @@ static void parse_statement(struct parse *p, const char *statement)
 	} else {
 		PgQuery__ParseResult *tree = pg_query__parse_result__unpack(
 			NULL, r.parse_tree.len, (const uint8_t *)r.parse_tree.data);
-		if (tree)
-			convert_list(p, tree);
-		else
+		if (!tree)
 			p->ret = err_set(p->e, -ENOMEM, "out of memory for an expression");
+		else if (p->skip == 0)
+			check_select(p, tree);
+		else
+			convert_list(p, tree);
 		pg_query__parse_result__free_unpacked(tree, NULL);
 	}
 	pg_query_free_protobuf_parse_result(r);
+}
+
+/* The statement that @word and the text make; no word: it is a whole one. */
+static int parse(struct parse *p, const char *word)
+{
+	struct slice text = p->text;
+	if (text.len > EXPR_TEXT_BYTES_MAX)
+		return err_set(p->e, -EINVAL, "more than %u bytes", EXPR_TEXT_BYTES_MAX);
+	size_t valid = text_utf8_valid(text.ptr, text.len);
+	const uint8_t *nul = memchr(text.ptr, 0, text.len);
+	if (valid < text.len || nul) {
+		p->off = nul && (size_t)(nul - text.ptr) < valid ? (size_t)(nul - text.ptr) : valid;
+		return err_set(p->e, -EINVAL, "a byte that is not UTF-8 text");
+	}
+	p->skip = strlen(word);
+	char *statement = mem_alloc(p->skip + text.len + 1);
+	if (!statement)
+		return err_set(p->e, -ENOMEM, "out of memory for an expression");
+	memcpy(statement, word, p->skip);
+	memcpy(statement + p->skip, text.ptr, text.len);
+	scan(p, statement);
+	if (p->ret == 0)
+		parse_statement(p, statement);
+	mem_free(statement);
+	return p->ret;
 }
 
 int sql_parse_list(struct slice text, struct arena *a, struct sql_item **ret_items, unsigned *ret_n,
 		   size_t *ret_off, struct err *e)
 {
 	struct parse p = {.text = text, .a = a, .e = e};
-	*ret_off = 0;
-	if (text.len > EXPR_TEXT_BYTES_MAX)
-		return err_set(e, -EINVAL, "more than %u bytes", EXPR_TEXT_BYTES_MAX);
-	size_t valid = text_utf8_valid(text.ptr, text.len);
-	const uint8_t *nul = memchr(text.ptr, 0, text.len);
-	if (valid < text.len || nul) {
-		*ret_off =
-			nul && (size_t)(nul - text.ptr) < valid ? (size_t)(nul - text.ptr) : valid;
-		return err_set(e, -EINVAL, "a byte that is not UTF-8 text");
-	}
-	char *statement = mem_alloc(sizeof(SELECT_WORD) + text.len);
-	if (!statement)
-		return err_set(e, -ENOMEM, "out of memory for an expression");
-	memcpy(statement, SELECT_WORD, strlen(SELECT_WORD));
-	memcpy(statement + strlen(SELECT_WORD), text.ptr, text.len);
-	p.ret = check_depth(&p, statement);
-	if (p.ret == 0)
-		parse_statement(&p, statement);
-	mem_free(statement);
-	if (p.ret < 0) {
-		*ret_off = p.off;
-		return p.ret;
-	}
+	int ret = parse(&p, SELECT_WORD);
+	*ret_off = p.off;
+	if (ret < 0)
+		return ret;
 	*ret_items = p.items;
 	*ret_n = p.n_items;
+	return 0;
+}
+
+int sql_parse_select(struct slice text, struct arena *a, struct sql_token **ret_tokens,
+		     unsigned *ret_n, size_t *ret_off, struct err *e)
+{
+	struct parse p = {.text = text, .a = a, .e = e};
+	int ret = parse(&p, "");
+	*ret_off = p.off;
+	if (ret < 0)
+		return ret;
+	*ret_tokens = p.tokens;
+	*ret_n = p.n_tokens;
 	return 0;
 }

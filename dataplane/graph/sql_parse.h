@@ -1,7 +1,7 @@
 /* sql_parse.h - the text of an expression to a tree of ours: PostgreSQL's grammar by libpg_query.
  *
- * In:     an expression, or a SELECT list.
- * Out:    struct sql_node, with the place of each in the text.
+ * In:     an expression, or a SELECT list; a whole SELECT.
+ * Out:    struct sql_node, with the place of each in the text; of a SELECT its tokens.
  * Owns:   nothing: nodes and their text lie in an arena of the caller's.
  * Runs:   main.
  * Limits: EXPR_TEXT_BYTES_MAX of text, EXPR_DEPTH_MAX levels.
@@ -65,5 +65,14 @@ struct sql_item {
 /* -EINVAL with a text and the place; -ENOMEM; -ENOSPC when @a is full. */
 int sql_parse_list(struct slice text, struct arena *a, struct sql_item **ret_items, unsigned *ret_n,
 		   size_t *ret_off, struct err *e);
+
+/* A word, a number, a text in quotes, a sign, as it stands in the text. Comments are none. */
+struct sql_token {
+	uint32_t off, len;
+};
+
+/* The tokens of one whole SELECT statement that PostgreSQL's grammar takes. The same errors. */
+int sql_parse_select(struct slice text, struct arena *a, struct sql_token **ret_tokens,
+		     unsigned *ret_n, size_t *ret_off, struct err *e);
 
 #endif

@@ -349,6 +349,112 @@ pipeline:
         check_error(checks, binary, folder, head + text, want)
 
 
+# ---- sql ----
+
+VIDEOS = "vid,title,channel\n1,One,vip\n2,Two,free\n"
+
+
+def queries(checks, binary, folder):
+    write(folder, "videos.csv", VIDEOS)
+    start = -(BASE_NS // SECOND) % 60
+    off = start - BASE_NS % SECOND / SECOND
+    pcap = capture(folder, "sql.pcap", [
+        (off + i, {"uid": f"u{i % 4}", "vid": i % 3, "region": "CN" if i % 2 else "de", "dur": i, "t": i % 10}, 1)
+        for i in range(120)])
+    dims = """
+dimensions:
+  video: { from: { file: { path: videos.csv } }, key: vid, fields: { title: string, channel: string } }
+"""
+
+    def sql(query, more="", *args):
+        text = dims + f'pipeline:\n  q: {{ op: sql, from: app, query: "{query}"{more} }}\n'
+        r = run(binary, folder, pcap, text, *args)
+        checks.healthy(r, query)
+        return r, [user(x) for x in r.records]
+
+    r, got = sql("SELECT uid, p.dur::int AS seconds, upper(region) FROM app p WHERE p.t = '3' AND dur::int < 50")
+    checks.equal(got, [{"uid": f"u{i % 4}", "seconds": i, "upper": "CN"} for i in (3, 13, 23, 33, 43)], "a plain query")
+    checks.equal(r.count("sql", "q", "filtered"), 115, "WHERE counts")
+    r, got = sql("SELECT uid, v.title, v.channel AS ch FROM app JOIN video AS v ON app.vid = v.vid WHERE uid = 'u1'")
+    checks.equal(got[:2], [{"uid": "u1", "title": "One", "ch": "vip"}, {"uid": "u1", "title": "Two", "ch": "free"}],
+                 "JOIN gives fields of the dimension")
+    checks.equal(r.count("sql", "q", "dropped"), 10, "JOIN leaves out what has no row")
+    r, got = sql("SELECT uid, video.title FROM app LEFT JOIN video ON video.vid = app.vid WHERE video.title IS NULL")
+    checks.equal(len(got), 40, "LEFT JOIN keeps it")
+    r, got = sql(
+        "select window_start as at, p.region, v.channel, upper(p.uid) AS who, count(*), "
+        "sum(dur::int) / count(*) as mean, max(dur::int) - min(dur::int) as spread "
+        "from app as p left join video v on p.vid = v.vid where dur::int < 100 "
+        "group by tumble(_time, '1 minute'), p.region, v.channel, upper(p.uid) having count(*) > 3")
+    want = []
+    for minute in range(2):
+        groups = {}
+        for i in range(60 * minute, min(60 * minute + 60, 100)):
+            channel = {0: None, 1: "vip", 2: "free"}[i % 3]
+            groups.setdefault(("CN" if i % 2 else "de", channel, f"U{i % 4}"), []).append(i)
+        for (region, channel, who), durs in groups.items():
+            if len(durs) > 3:
+                want.append({"at": at(start + 60 * minute), "region": region, "channel": channel, "who": who,
+                             "count": len(durs), "mean": sum(durs) // len(durs), "spread": max(durs) - min(durs)})
+    checks.equal(got, want, "a query with groups")
+    checks.equal(r.count("sql", "q", "groups_out"), len(want), "groups are counted")
+    checks.check(r.count("sql", "q", "groups_filtered") > 0, "and those that HAVING leaves out")
+    checks.equal(r.status, 0, "a query with groups: exit status")
+    r, _ = sql("SELECT uid FROM app", "", "--workers", "4")
+    checks.check("one worker" not in r.err, "a query without groups may have many workers")
+    r, _ = sql("SELECT uid FROM app GROUP BY tumble(_time, '1 h'), uid", "", "--workers", "4")
+    checks.equal(len(r.records), 4 * (1 + (start + 120 > 3600)), "GROUP BY alone gives each group once")
+    checks.check("one worker" in r.err, "groups want one worker")
+    r, got = sql("SELECT count(*) AS n FROM app GROUP BY tumble(t::timestamptz, '1 day')", ", late: drop")
+    checks.equal(r.count("sql", "q", "bad_input"), 120, "errors are counted by name")
+
+
+def queries_that_are_refused(checks, binary, folder):
+    write(folder, "videos.csv", VIDEOS)
+    head = """
+dimensions:
+  video: { from: { file: { path: videos.csv } }, key: vid, fields: { title: string, channel: string } }
+"""
+    for query, place, want in [
+        ("SELECT a FROM", 14, "syntax error"),
+        ("SELECT a FROM app; SELECT b FROM app", 19, "one SELECT"),
+        ("DELETE FROM app", 1, "expected a SELECT"),
+        ("SELECT a", 9, "expected FROM"),
+        ("SELECT a FROM app ORDER BY a", 19, "no end"),
+        ("SELECT a FROM app LIMIT 3", 19, "op: sample"),
+        ("SELECT DISTINCT a FROM app", 8, "op: dedup"),
+        ("SELECT a FROM app UNION SELECT b FROM app", 19, "op: union"),
+        ("SELECT a FROM (SELECT 1) x", 16, "a SELECT inside"),
+        ("SELECT a FROM app, video", 18, "not a second input"),
+        ("SELECT a FROM app CROSS JOIN video", 19, "JOIN"),
+        ("SELECT a FROM app RIGHT JOIN video v ON a = v.vid", 19, "LEFT JOIN"),
+        ("SELECT a FROM app JOIN video USING (vid)", 30, "expected ON"),
+        ("SELECT a FROM app JOIN video v ON a > v.vid", 35, "v.key"),
+        ("SELECT a FROM app JOIN video v ON a = v.title", 24, "v.vid"),
+        ("SELECT a FROM app JOIN vdeo v ON a = v.vid", 24, "no dimension"),
+        ("SELECT title FROM app JOIN video v ON a = v.vid", 8, "v.title"),
+        ("SELECT a + FROM app", 12, "syntax error"),
+        ("SELECT lowr(a) FROM app", 8, "did you mean lower"),
+        ("SELECT a FROM app WHERE a", 25, "condition"),
+        ("SELECT count(*) FROM app", 8, "GROUP BY"),
+        ("SELECT a FROM app GROUP BY a", 28, "tumble"),
+        ("SELECT a FROM app GROUP BY tumble(_time, 'a minute'), a", 28, "tumble"),
+        ("SELECT a FROM app GROUP BY tumble(_time, '1 month'), a", 28, "tumble"),
+        ("SELECT b FROM app GROUP BY tumble(_time, '1 minute'), a", 8, "no column b"),
+        ("SELECT a || 'x' FROM app GROUP BY tumble(_time, '1 minute'), a || 'x'", 8, "expected AS"),
+        ("SELECT count(DISTINCT a) FROM app GROUP BY tumble(_time, '1 minute')", 14, "approx_distinct"),
+        ("SELECT sum(a) FROM app GROUP BY tumble(_time, '1 minute')", 12, "a number"),
+        ("SELECT sum(a::int) OVER () FROM app GROUP BY tumble(_time, '1 minute')", 20, "tumble"),
+        ("SELECT tumble(_time, '1 minute') FROM app GROUP BY tumble(_time, '1 minute')", 8, "window_start"),
+        ("SELECT a FROM app HAVING a > 1", 19, "HAVING without"),
+    ]:
+        text = head + f"pipeline:\n  q:\n    op: sql\n    from: app\n    query: {query}\n"
+        path = write(folder, "c.yaml", BASE + text)
+        p = subprocess.run([binary, "check", "-c", path], capture_output=True, text=True, timeout=60)
+        checks.check(p.returncode == 2 and want in p.stderr and f"c.yaml:12:{place + 11}: " in p.stderr,
+                     f"{query}: expected {place + 11} {want!r}, got {p.stderr!r}")
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     checks = Checks()
@@ -360,6 +466,8 @@ def main():
         aggregates(checks, binary, folder)
         windows_close_on_packet_time(checks, binary, folder)
         groups_are_bounded(checks, binary, folder)
+        queries(checks, binary, folder)
+        queries_that_are_refused(checks, binary, folder)
     checks.done()
 
 
