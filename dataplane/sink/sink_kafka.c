@@ -29,7 +29,7 @@
 #define FLIGHTS         1024
 #define NOTICES_MAX     8
 #define SEND_MAX        128 /* messages in one call of the client */
-#define TRIES_MAX       20
+#define TRIES_MAX       8
 #define AGAIN_NS_MIN    (100 * NS_PER_MS)
 #define AGAIN_NS_MAX    (5000 * NS_PER_MS)
 #define STALLED_NS      (1000 * NS_PER_MS)

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""The Kafka sink and a real Apache Kafka 4 broker: what was read from a capture is in the topic, once and in order,
+whatever the broker does meanwhile; and where it cannot be, the ledger says how much and why.
+"""
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from kafka_broker import Broker, missing  # noqa: E402
+from sluice import SKIP, Checks, replay  # noqa: E402
+
+N_LARGE, KEYS = 320_000, 97
+HEAD = """
+sources:
+  lines: {{ match: {{ udp: 5170 }}, parser: lines }}
+sinks:
+  k: {{ kafka: {{ brokers: "{broker}", {options} }} }}
+queues:
+"""
+
+
+def make_capture(path, n, seconds, pad=lambda i: 110):
+    """n records in UDP datagrams of about eight, spread over so many seconds."""
+    per = 8
+    step = seconds * 1e6 / max(1, n / per)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for k, first in enumerate(range(0, n, per)):
+            data = b"".join(b'{"n":%d,"k":"key-%d","pad":"%s"}\n' % (i, i % KEYS, b"x" * pad(i))
+                            for i in range(first, min(n, first + per)))
+            udp = struct.pack(">HHHH", 40000, 5170, 8 + len(data), 0) + data
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), k & 0xFFFF, 0, 64, 17, 0, b"\x0a\0\0\1", b"\x0a\0\0\2")
+            total = sum(struct.unpack(">10H", ip))
+            total = (total >> 16) + (total & 0xFFFF)
+            ip = ip[:10] + struct.pack(">H", ~(total + (total >> 16)) & 0xFFFF) + ip[12:]
+            packet = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + udp
+            at = int(k * step)
+            f.write(struct.pack("<IIII", 1795581796 + at // 1000000, at % 1000000, len(packet), len(packet)) + packet)
+
+
+class Lab:
+    def __init__(self, binary, directory, port):
+        self.binary, self.dir, self.t = binary, directory, Checks()
+        self.broker = Broker(directory, port)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def replay(self, capture, queues, *args, options="linger: 5ms", broker=None):
+        config = self.path("sluice.yaml")
+        with open(config, "w") as f:
+            f.write(HEAD.format(broker=broker or self.broker.address, options=options) + queues)
+        return replay(self.binary, capture, "-c", config, *args, timeout=120)
+
+    def expect_all(self, topic, n, what):
+        """Records 0 to n - 1 are in the topic, each once; those of a key in order, in one partition."""
+        last, where, seen = {}, {}, set()
+        ordered = True
+        lines = self.broker.read(topic)
+        for line in lines:
+            partition, key, value = line.split(b" ", 2)
+            i = int(re.search(rb'"n":(\d+)', value)[1])
+            ordered &= i > last.get(key, -1) and where.setdefault(key, partition) == partition
+            ordered &= key == b"key-%d" % (i % KEYS)
+            last[key] = i
+            seen.add(i)
+        self.t.equal(len(lines), n, f"{what}: messages in the topic (duplicates count)")
+        self.t.equal(len(seen), n, f"{what}: different records in the topic")
+        self.t.check(ordered, f"{what}: records of a key are in one partition and in order")
+        self.t.equal(len({*where.values()}) > 1, n > 1000, f"{what}: keys are spread over partitions")
+
+    def expect_written(self, run, queue, n, what):
+        self.t.healthy(run, what)
+        self.t.equal(run.count("sink", queue, "written"), n, f"{what}: written in the ledger: {run.err[-400:]}")
+
+    # -- what is tested --
+
+    def many(self):
+        capture = self.path("large.pcap")
+        make_capture(capture, N_LARGE, 1)
+        run = self.replay(capture, "  lab/many: { from: lines, sink: k, key: k, partitions: 4 }\n",
+                          options="create: true, compression: lz4")
+        self.expect_written(run, "lab/many", N_LARGE, "many records")
+        self.t.equal(run.status, 0, "many records: exit status")
+        self.expect_all("lab.many", N_LARGE, "many records")
+
+    def packed(self):
+        capture = self.path("large.pcap")
+        run = self.replay(capture, "  lab/packed: { from: lines, sink: k, topic: packed, pack: 100, partitions: 1 }\n",
+                          options="create: true, compression: zstd")
+        self.expect_written(run, "lab/packed", N_LARGE, "packed")
+        lines = self.broker.read("packed", "%s\\n")
+        numbers = [int(re.search(rb'"n":(\d+)', line)[1]) for line in lines]
+        self.t.check(numbers == list(range(N_LARGE)), "packed: every record once, in order")
+        offsets = self.broker.read("packed", "%o\\n")
+        self.t.check(len(offsets) < N_LARGE / 50, f"packed: {len(offsets)} messages")
+
+    def with_headers(self):
+        capture = self.path("few.pcap")
+        make_capture(capture, 20, 0)
+        run = self.replay(capture, "  lab/headed: { from: lines, sink: k, headers: true }\n", options="create: true")
+        self.expect_written(run, "lab/headed", 20, "headers")
+        for line in self.broker.read("lab.headed", "%h %s\\n"):
+            found = re.match(rb'sluice-id=([^,]+),sluice-hop=1 \{"_id":"([^"]+)"', line)
+            self.t.check(found and found[1] == found[2], f"headers: {line[:120]}")
+
+    def while_it_runs(self, name, meddle, seconds=5, n=40_000):
+        capture = self.path("slow.pcap")
+        make_capture(capture, n, seconds)
+        self.broker.create(name, 4)
+        failed = []
+
+        def run_meddle():
+            time.sleep(1.5)
+            try:
+                meddle()
+            except Exception as e:  # noqa: BLE001 - told below, the replay has to end first
+                failed.append(e)
+        thread = threading.Thread(target=run_meddle)
+        thread.start()
+        run = self.replay(capture, f"  lab/{name}: {{ from: lines, sink: k, key: k, topic: {name} }}\n", "--speed", "real")
+        thread.join()
+        self.t.check(not failed, f"{name}: {failed}")
+        self.expect_written(run, f"lab/{name}", n, name)
+        self.t.equal(run.status, 0, f"{name}: exit status")
+        self.t.equal(run.err.count("waiting for it"), 1, f"{name}: told once that it waits: {run.err[-600:]}")
+        self.expect_all(name, n, name)
+
+    def stopped_for_20_s(self):
+        def meddle():
+            self.broker.stop()
+            time.sleep(20)
+            self.broker.start()
+        self.while_it_runs("stopped", meddle)
+
+    def frozen(self):
+        def meddle():  # for longer than the client waits for an answer
+            self.broker.signal(signal.SIGSTOP)
+            time.sleep(14)
+            self.broker.signal(signal.SIGCONT)
+        self.while_it_runs("frozen", meddle)
+
+    def too_large(self):
+        """apache/kafka and every client: one oversize record fails its neighbours."""
+        large = {777, 778, 1500}
+        capture = self.path("sizes.pcap")
+        make_capture(capture, 2000, 0, lambda i: 7000 if i in large else 110)
+        self.broker.create("small", 1, max_message_bytes=6000)
+        run = self.replay(capture, "  lab/small: { from: lines, sink: k, topic: small }\n")
+        self.t.healthy(run, "too large")
+        self.t.equal(run.status, 1, "too large: exit status")
+        self.t.equal(run.count("sink", "lab/small", "too_large"), 3, f"too large: counted: {run.err[-600:]}")
+        self.t.equal(run.count("sink", "lab/small", "written"), 1997, "too large: the others are written")
+        self.t.check(re.search(r'topic "small": a record of 7\d\d\d bytes, _id \S+ is not written', run.err),
+                     f"too large: told with its id: {run.err[-600:]}")
+        numbers = [int(re.search(rb'"n":(\d+)', line)[1]) for line in self.broker.read("small", "%s\\n")]
+        self.t.check(numbers == [i for i in range(2000) if i not in large], "too large: the others are there, in order")
+
+    def wrong_topic(self):
+        run = self.replay(self.path("few.pcap"), "  lab/none: { from: lines, sink: k, topic: nosuch }\n")
+        self.t.equal(run.status, 2, "wrong topic: exit status")
+        self.t.check('queue lab/none: topic "nosuch" does not exist; expected it to be made before, or create: true' in run.err,
+                     f"wrong topic: named: {run.err}")
+        run = self.replay(self.path("few.pcap"), "  lab/none: { from: lines, sink: k, topic: a/b }\n")
+        self.t.equal(run.status, 2, "bad name: exit status")
+        self.t.check('"a/b" is no name of a topic' in run.err, f"bad name: {run.err}")
+        run = self.replay(self.path("few.pcap"), "  lab/none: { from: lines, sink: k, key: k, pack: 2 }\n")
+        self.t.check("2 records in a message do not go with a key" in run.err, f"pack and key: {run.err}")
+
+    def deleted_topic(self):
+        capture = self.path("slow.pcap")
+        make_capture(capture, 8000, 12)
+        self.broker.create("kept", 4)
+        self.broker.create("deleted", 1)
+        timer = threading.Timer(2, self.broker.delete, ["deleted"])
+        timer.start()
+        run = self.replay(capture, "  lab/kept: { from: lines, sink: k, key: k, topic: kept }\n"
+                          "  lab/deleted: { from: lines, sink: k, topic: deleted }\n", "--speed", "real")
+        timer.join()
+        self.expect_written(run, "lab/kept", 8000, "the other topic")
+        self.expect_all("kept", 8000, "the other topic")
+        written, lost = (run.count("sink", "lab/deleted", c) for c in ("written", "no_topic"))
+        self.t.equal(run.status, 1, "deleted topic: exit status")
+        self.t.check(lost > 0 and written + lost == 8000, f"deleted topic: {written} written, {lost} no_topic")
+        self.t.check('topic "deleted": a record of' in run.err, f"deleted topic: named: {run.err[-600:]}")
+
+    def nobody_there(self):
+        """A replay waits; when it is told to stop it ends within its bound, and says what was lost."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        config = self.path("sluice.yaml")
+        with open(config, "w") as f:
+            f.write(HEAD.format(broker=f"127.0.0.1:{port}", options="linger: 5ms") +
+                    "  lab/few: { from: lines, sink: k }\n")
+        p = subprocess.Popen([self.binary, "replay", "-c", config, self.path("few.pcap")], stderr=subprocess.PIPE, text=True)
+        time.sleep(6)
+        p.send_signal(signal.SIGTERM)
+        at = time.monotonic()
+        _, err = p.communicate(timeout=30)
+        self.t.check(time.monotonic() - at < 15, "nobody there: the stop is bounded")
+        self.t.equal(p.returncode, 1, "nobody there: exit status")
+        self.t.check("Connection refused" in err and "20 records failed" in err, f"nobody there: {err[-600:]}")
+
+
+def main():
+    why = missing()
+    if why:
+        must = os.environ.get("CI") == "true"
+        print(f"{'FAIL' if must else 'skipped'}: {why}")
+        sys.exit(1 if must else SKIP)
+    directory = tempfile.mkdtemp(prefix="sluice-kafka-")
+    lab = Lab(os.path.abspath(sys.argv[1]), directory, 20000 + os.getpid() % 20000)
+    try:
+        lab.broker.start()
+        for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.deleted_topic,
+                         lab.frozen, lab.stopped_for_20_s, lab.nobody_there):
+            at = time.monotonic()
+            scenario()
+            print(f"{scenario.__name__}: {time.monotonic() - at:.1f} s", flush=True)
+    finally:
+        lab.broker.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+    lab.t.done()
+
+
+main()
