@@ -41,6 +41,7 @@ struct frame_session {
 	uint8_t reason; /* CLAIM_NONE: the place of what follows */
 	uint8_t origin_len[2];
 	uint16_t source;
+	uint64_t gaps, gap_bytes; /* before the claim: of the source that takes it */
 	struct direction dirs[2];
 	char origin[2][ORIGIN_LEN_MAX];
 	uint64_t state[];
@@ -80,8 +81,7 @@ const struct opt frame_opts[] = {
 	 .max = 1ll << 40,
 	 .def = "256MiB",
 	 .help = "Unread bytes of all sessions of one worker: halves of frames, requests that wait "
-		 "for "
-		 "their answers."},
+		 "for their answers."},
 	{.name = "probe_bytes_max",
 	 .type = OPT_INT,
 	 .off = offsetof(struct frame_conf, probe_bytes_max),
@@ -250,6 +250,8 @@ static void claim_take(struct frame_stage *f, struct frame_session *fs,
 	f->out.origin = (struct slice){0}; /* maybe of the session that was here before */
 	move_in(f, source, fs->dirs[0].unread.len + fs->dirs[1].unread.len);
 	f->rows[source][FRAME_sessions]++;
+	f->rows[source][FRAME_gaps] += fs->gaps;
+	f->rows[source][FRAME_gap_bytes] += fs->gap_bytes;
 	fs->dirs[0].wake = fs->dirs[0].unread.len > 0;
 	fs->dirs[1].wake = fs->dirs[1].unread.len > 0;
 }
@@ -498,8 +500,7 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 	size_t n = dir->needed > *io_piece ? dir->needed : *io_piece;
 	if (n > left)
 		n = left;
-	/* A frame may be as long as bytes_max: only what is needed must fit, the piece is a guess.
-	 */
+	/* Only what is needed must fit into bytes_max, the piece is a guess. */
 	size_t bytes_max = frame_limit(&f->conf, f->sources[fs->source].parser);
 	size_t room = bytes_max > old ? bytes_max - old : 0;
 	if (n > room && room && dir->needed <= room)
@@ -657,10 +658,11 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 			return false;
 		f->rows[fs->source][FRAME_gaps]++;
 		f->rows[fs->source][FRAME_gap_bytes] += ev->gap_bytes;
-	} else if (fs->claim != CLAIM_TAKEN) {
-		if (fs->dirs[ev->dir].unread.len)
-			drop_unclaimed(f, fs, ev->dir,
-				       refuse(f, "first bytes with a hole in them"));
+	} else if (fs->claim == CLAIM_OPEN) {
+		fs->gaps++;
+		fs->gap_bytes += ev->gap_bytes;
+		if (dir->unread.len)
+			drop_unclaimed(f, fs, ev->dir, refuse(f, "first bytes with a hole"));
 	}
 	if (!ev->datagram) {
 		dir->after_gap = true;
@@ -684,8 +686,7 @@ static void on_ack(struct frame_stage *f, struct frame_session *fs, const struct
 static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
 		   const struct flow_event *ev)
 {
-	/* A session without data has touched no memory here, and a flood of them must not either.
-	 */
+	/* A session without data has touched no memory here, nor must a flood of them. */
 	if (!fs->dirs[0].seen && !fs->dirs[1].seen)
 		return true;
 	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_OPEN; d++) {

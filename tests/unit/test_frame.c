@@ -372,6 +372,19 @@ static void halves_around_a_gap_are_never_joined(void **st)
 	rig_free(r);
 }
 
+static void a_gap_before_the_first_bytes_is_one_of_the_source_that_claims(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
+	(void)st;
+	rig_gap(r, 100);
+	assert_int_equal(cell(r, NOBODY, FRAME_gap_bytes), 0);
+	rig_text(r, 0, "half\nwhole\n");
+	rig_end(r);
+	assert_int_equal(cell(r, 0, FRAME_gaps), 1);
+	assert_int_equal(cell(r, 0, FRAME_gap_bytes), 100);
+	rig_free(r);
+}
+
 static void a_line_without_end_is_given_up_and_the_next_one_found(void **st)
 {
 	struct rig *r = rig_new(514, 4096, 1 << 22);
@@ -644,6 +657,7 @@ int main(void)
 		cmocka_unit_test(lines_are_the_same_however_they_are_cut),
 		cmocka_unit_test(a_frame_that_the_burst_refused_leaves_with_its_own_event),
 		cmocka_unit_test(halves_around_a_gap_are_never_joined),
+		cmocka_unit_test(a_gap_before_the_first_bytes_is_one_of_the_source_that_claims),
 		cmocka_unit_test(a_line_without_end_is_given_up_and_the_next_one_found),
 		cmocka_unit_test(a_session_on_its_port_is_claimed_once_the_first_bytes_agree),
 		cmocka_unit_test(other_ports_are_claimed_only_when_the_probe_is_sure),
