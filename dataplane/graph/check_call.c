@@ -42,12 +42,8 @@ static bool is_print_function(const char *name)
 /* To text as PostgreSQL prints it, which for some types is not what a cast makes. */
 static int print(struct check *c, struct typed *x)
 {
-	static const struct fn *const none = NULL;
-	enum resolve_fault fault;
-	if (x->type == SQL_BOOL || x->type == SQL_INET) {
-		const struct fn *f = resolve("print", &x->type, 1, &fault);
-		return f == none ? -EINVAL : check_step(c, f, SQL_TEXT, x->off, x, 1, x);
-	}
+	if (x->type == SQL_BOOL || x->type == SQL_INET)
+		return check_call(c, "print()", x->off, x, 1, x);
 	return check_coerce(c, x, SQL_TEXT, true, x);
 }
 

@@ -68,10 +68,9 @@ enum fn_flag {
 	FN_NULLS = 1,    /* the row function is called for NULL arguments too */
 	FN_VARIADIC = 2, /* the last argument may come again, as often as one likes */
 	FN_IMPLICIT = 4, /* casts: by itself */
-	FN_ASSIGN = 8,   /* casts: PostgreSQL's "assignment"; for us the same as explicit */
-	FN_EXTRA = 16,   /* not in PostgreSQL */
-	FN_HIDDEN = 32,  /* not to be called by its name: the checker does */
-	FN_NO_FOLD = 64, /* not before all is built */
+	FN_HIDDEN =
+		8, /* no name to suggest: the checker calls it, or it says what there is instead */
+	FN_NO_FOLD = 16, /* not before all is built */
 };
 
 struct fn {
