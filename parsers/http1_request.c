@@ -14,6 +14,14 @@ static const char no_request_text[] = "no request begins here";
 
 /* --- Out -------------------------------------------------------------------------------------- */
 
+/* Unread bytes have a bound: what only waits goes before something behind it is refused. */
+static bool is_in_the_way(const struct http1_call *c, const struct queued *q)
+{
+	size_t unread = c->in->data.len;
+	return unread > frame_bytes_max(c->out) / 2 &&
+	       (q != queue_last(c->st) || call_pos(c, q->start + q->len) < unread);
+}
+
 /* Must its answer not be waited for any longer? */
 static bool is_due(const struct http1_call *c, const struct queued *q)
 {
@@ -25,8 +33,7 @@ static bool is_due(const struct http1_call *c, const struct queued *q)
 	/* The client goes on and no packet of the server was ever seen: there will be none. */
 	if (in->one_sided && (q != queue_last(c->st) || c->st->now_ns > q->time_ns))
 		return true;
-	/* Unread bytes have a bound: what only waits goes before something is refused. */
-	return c->st->now_ns >= queued_due(c, q) || in->data.len > frame_bytes_max(c->out) / 2;
+	return c->st->now_ns >= queued_due(c, q) || is_in_the_way(c, q);
 }
 
 static void take_scratch(struct http1_call *c)

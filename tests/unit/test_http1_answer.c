@@ -150,6 +150,23 @@ static void many_unread_requests_do_not_wait_until_frame_refuses_them(void **sta
 	check_frames(20);
 }
 
+static void a_large_request_with_none_behind_it_waits_for_its_answer(void **state)
+{
+	static char body[900001];
+	both_seen();
+	x.out.bytes_max = 1 << 20;
+	memset(body, ' ', 900000);
+	for (unsigned i = 0; i < 2; i++) {
+		client("POST /large HTTP/1.1\r\nContent-Type: application/json\r\n"
+		       "Content-Length: 900000\r\n\r\n");
+		client(body);
+		check_frames(i);
+		server(NO_204);
+	}
+	check_frames(2);
+	check_status(1, "/large", "204");
+}
+
 /* --- What an answer is like --------------------------------------------------------------------
  */
 
@@ -442,6 +459,7 @@ int main(void)
 		T(one_sided_traffic_does_not_wait),
 		T(the_end_of_the_session_ends_the_wait),
 		T(many_unread_requests_do_not_wait_until_frame_refuses_them),
+		T(a_large_request_with_none_behind_it_waits_for_its_answer),
 		T(interim_answers_are_no_answers),
 		T(a_body_refused_after_expect_is_not_awaited),
 		T(an_answer_before_the_end_of_the_request_is_its_answer),
