@@ -41,7 +41,6 @@ const struct opt config_dimension_opts[] = {
 
 static const struct dim_kind *find_kind(const struct config_loader *l, const struct yaml_val *v)
 {
-	static const char *const later[] = {"binlog", NULL};
 	const char *meant = NULL;
 	char list[256];
 	size_t n = 0;
@@ -53,11 +52,6 @@ static const struct dim_kind *find_kind(const struct config_loader *l, const str
 			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
 					      dim_kinds[i]->name);
 	}
-	for (size_t i = 0; later[i]; i++)
-		if (strcmp(later[i], v->key) == 0) {
-			option_key_err(&l->r, v, "not in this version of sluice");
-			return NULL;
-		}
 	option_key_err(&l->r, v, "no such kind of dimension; expected one of %s%s%s%s",
 		       n ? list : "", meant ? "; did you mean \"" : "", meant ? meant : "",
 		       meant ? "\"?" : "");

@@ -3,9 +3,11 @@
 
 #include "ctl/pipeline.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/graph/op_feed.h"
 
 struct pipeline_graph {
-	struct graph_node *nodes;
+	struct graph_node *nodes; /* the configuration's, then those that feed dimensions */
+	unsigned n_feeds;
 	struct graph_origin *origins, *trial_origins;
 	uint16_t *takers;          /* the memory of the origins' lists */
 	uint16_t *selves;          /* 0, 1, 2, ... */
@@ -180,12 +182,63 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 	return 0;
 }
 
+/* ---- dimensions that follow a source ---- */
+
+/* The index of the source; -1: the dimension follows none. */
+static int fed_by(const struct config *c, const struct dimension_conf *d)
+{
+	const char *table;
+	const char *name = d->spec.kind->source ? d->spec.kind->source(d->spec.conf, &table) : NULL;
+	for (size_t i = 0; name && i < c->n_sources; i++)
+		if (strcmp(c->sources[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int build_feed(struct pipeline *p, size_t i, struct err *e)
+{
+	struct pipeline_graph *g = p->built;
+	const struct dimension_conf *d = &p->conf->dimensions[i];
+	const char *table, *name = d->spec.kind->source(d->spec.conf, &table);
+	int source = fed_by(p->conf, d);
+	struct op_plan *plan = NULL;
+	int rc;
+	if (source < 0)
+		rc = err_set(e, -EINVAL, "no source is named \"%s\"", name);
+	else if (!p->conf->sources[source].parser->changes)
+		rc = err_set(e, -EINVAL, "source %s has no changes of tables", name);
+	else
+		rc = op_feed_build(p->dims[i], &plan, e);
+	if (rc < 0)
+		return err_prefix(e, rc, "%s:%d:%d: dimensions.%s: ", d->at.file, d->at.line,
+				  d->at.col, d->spec.name);
+	g->nodes[p->conf->n_nodes + g->n_feeds++] =
+		(struct graph_node){.name = d->spec.name, .op = &op_feed, .plan = plan};
+	g->origins[source].is_fed = true;
+	return 0;
+}
+
+static int build_feeds(struct pipeline *p, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < p->conf->n_dimensions; i++)
+		if (p->conf->dimensions[i].spec.kind->source)
+			rc = build_feed(p, i, e);
+	return rc;
+}
+
 /* ---- who takes from where ---- */
 
-/* Every list of origins that takes from them, nodes in the order of the graph, then queues. */
+/* Every list of origins that takes from them: what feeds dimensions, nodes in the order of the
+ * graph, then queues.
+ */
 static void each_taker(const struct config *c, struct pipeline_graph *g,
 		       void (*see)(struct graph_origin *o, uint16_t taker, bool is_queue))
 {
+	unsigned feed = (unsigned)c->n_nodes;
+	for (size_t i = 0; i < c->n_dimensions; i++)
+		if (c->dimensions[i].spec.kind->source)
+			see(&g->origins[fed_by(c, &c->dimensions[i])], (uint16_t)feed++, false);
 	for (unsigned i = 0; i < c->n_nodes; i++) {
 		const struct node_conf *node = &c->nodes[c->node_order[i]];
 		for (size_t k = 0; k < node->n_origins; k++)
@@ -245,7 +298,7 @@ int pipeline_graph_build(struct pipeline *p, struct err *e)
 	struct pipeline_graph *g = p->built = mem_alloc(sizeof(*g));
 	if (!g)
 		return err_set(e, -ENOMEM, "no memory for the graph");
-	g->nodes = mem_alloc((c->n_nodes + 1) * sizeof(*g->nodes));
+	g->nodes = mem_alloc((c->n_nodes + c->n_dimensions + 1) * sizeof(*g->nodes));
 	g->origins = mem_alloc(n * sizeof(*g->origins));
 	g->trial_origins = mem_alloc(n * sizeof(*g->trial_origins));
 	g->selves = mem_alloc(n * sizeof(*g->selves));
@@ -261,11 +314,14 @@ int pipeline_graph_build(struct pipeline *p, struct err *e)
 	for (unsigned i = 0; rc == 0 && i < c->n_nodes; i++)
 		rc = build_node(p, i, e);
 	if (rc == 0)
+		rc = build_feeds(p, e);
+	if (rc == 0)
 		rc = connect_takers(p, e);
 	if (rc < 0)
 		return rc;
 	p->graph = (struct graph_plan){.nodes = g->nodes,
-				       .n_nodes = (unsigned)c->n_nodes,
+				       .n_nodes = (unsigned)c->n_nodes + g->n_feeds,
+				       .in_order = g->n_feeds > 0,
 				       .origins = g->origins,
 				       .n_origins = (unsigned)c->n_origins,
 				       .n_sources = (unsigned)c->n_sources};
@@ -280,7 +336,7 @@ void pipeline_graph_destroy(struct pipeline *p)
 	struct pipeline_graph *g = p->built;
 	if (!g)
 		return;
-	for (size_t i = 0; g->nodes && i < p->conf->n_nodes; i++)
+	for (size_t i = 0; g->nodes && i < p->conf->n_nodes + p->conf->n_dimensions; i++)
 		if (g->nodes[i].op)
 			g->nodes[i].op->destroy((struct op_plan *)g->nodes[i].plan);
 	mem_free(g->nodes);

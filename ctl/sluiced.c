@@ -240,17 +240,35 @@ static const struct node_conf *alone_node(const struct config *c)
 	return NULL;
 }
 
-/* The same input gives the same output with any number of workers: such a node gets one. */
-static unsigned replay_workers(const struct config *c, int64_t wanted)
+/* A replay's part that wants all records in their order: such a node, or a dimension that follows
+ * the changes of a source. NULL: none.
+ */
+static const char *alone_part(const struct config *c, char *text, size_t cap)
 {
 	const struct node_conf *node = alone_node(c);
+	if (node) {
+		snprintf(text, cap, "pipeline.%s (%s)", node->name, node->op->name);
+		return text;
+	}
+	for (size_t i = 0; i < c->n_dimensions; i++)
+		if (c->dimensions[i].spec.kind->source) {
+			snprintf(text, cap, "dimensions.%s (%s)", c->dimensions[i].spec.name,
+				 c->dimensions[i].spec.kind->name);
+			return text;
+		}
+	return NULL;
+}
+
+/* The same input gives the same output with any number of workers: such a part gets one. */
+static unsigned replay_workers(const struct config *c, int64_t wanted)
+{
+	char text[256];
+	const char *part = alone_part(c, text, sizeof(text));
 	unsigned n = (unsigned)(wanted ? wanted : c->workers);
-	if (n < 2 || !node)
+	if (n < 2 || !part)
 		return n;
-	fprintf(stderr,
-		"sluiced: one worker and not %u: pipeline.%s (%s) must see all records in their "
-		"order\n",
-		n, node->name, node->op->name);
+	fprintf(stderr, "sluiced: one worker and not %u: %s must see all records in their order\n",
+		n, part);
 	return 1;
 }
 

@@ -16,7 +16,8 @@ struct dim {
 	uint64_t stamp, bad_stamp; /* of the table, and of what was found broken */
 	void *live;                /* what the kind has open */
 
-	pthread_mutex_t lock; /* of the rest, for those who ask */
+	pthread_mutex_t writer; /* of workers that change it */
+	pthread_mutex_t lock;   /* of the rest, for those who ask */
 	uint64_t row[DIM_N_COLS];
 	uint64_t changed_ns;
 };
@@ -60,18 +61,19 @@ static bool read_value(struct dim_load *l, const struct type *type, struct slice
 	return failed == 0 && val.type != VAL_ABSENT;
 }
 
-void dim_load_row(struct dim_load *l, struct slice key, const struct slice *values)
+/* Borrowed from the row, which stays until it has been replaced. */
+static struct dim_value value_of_row(const struct dim_row *row, unsigned i)
 {
-	static const struct schema no_fields;
-	arena_reset(&l->batch->arena);
-	rec_begin(l->rb, l->batch, &no_fields);
-	for (unsigned i = 0; i < l->spec->n_fields; i++) {
-		struct dim_value *v = &l->values[i];
-		if (values[i].ptr && read_value(l, &l->spec->fields[i].type, values[i], v))
-			continue;
-		l->row[DIM_bad_values] += values[i].ptr != NULL;
-		*v = (struct dim_value){.type = VAL_NULL};
-	}
+	struct val v = row->vals[i];
+	struct dim_value value = {.type = v.type,
+				  .text = slice_of((const uint8_t *)row + v.off, v.len)};
+	if (v.len == sizeof(value.i))
+		memcpy(&value.i, value.text.ptr, sizeof(value.i));
+	return value;
+}
+
+static void put_row(struct dim_load *l, struct slice key)
+{
 	uint64_t n_keys = dim_table_n_keys(l->table);
 	int rc = dim_table_put(l->table, key, l->values);
 	if (rc == 1 && l->in_place)
@@ -82,6 +84,34 @@ void dim_load_row(struct dim_load *l, struct slice key, const struct slice *valu
 	else if (dim_table_n_keys(l->table) == n_keys)
 		l->row[DIM_replaced]++;
 	l->changed |= rc == 0;
+}
+
+void dim_load_merge(struct dim_load *l, struct slice key, const struct slice *values,
+		    const bool *given)
+{
+	static const struct schema no_fields;
+	const struct dim_row *old = NULL;
+	if (given)
+		dim_table_find(l->table, &key, 1, &old);
+	arena_reset(&l->batch->arena);
+	rec_begin(l->rb, l->batch, &no_fields);
+	for (unsigned i = 0; i < l->spec->n_fields; i++) {
+		struct dim_value *v = &l->values[i];
+		if (given && !given[i] && old) {
+			*v = value_of_row(old, i);
+			continue;
+		}
+		if (values[i].ptr && read_value(l, &l->spec->fields[i].type, values[i], v))
+			continue;
+		l->row[DIM_bad_values] += values[i].ptr != NULL;
+		*v = (struct dim_value){.type = VAL_NULL};
+	}
+	put_row(l, key);
+}
+
+void dim_load_row(struct dim_load *l, struct slice key, const struct slice *values)
+{
+	dim_load_merge(l, key, values, NULL);
 }
 
 void dim_load_bad(struct dim_load *l)
@@ -192,6 +222,7 @@ int dim_create(const struct dim_spec *spec, struct dim **ret_d, struct err *e)
 	struct dim *d = mem_alloc(sizeof(*d));
 	if (!d)
 		return err_set(e, -ENOMEM, "no memory for dimension %s", spec->name);
+	pthread_mutex_init(&d->writer, NULL);
 	pthread_mutex_init(&d->lock, NULL);
 	d->spec = spec;
 	d->stamp = stamp_of(d); /* before the rows: a change between the two is seen later */
@@ -210,6 +241,7 @@ void dim_destroy(struct dim *d)
 	if (d->live)
 		d->spec->kind->close(d->live);
 	dim_table_destroy(d->table);
+	pthread_mutex_destroy(&d->writer);
 	pthread_mutex_destroy(&d->lock);
 	mem_free(d);
 }
@@ -243,6 +275,8 @@ int dim_refresh(struct dim *d, struct err *e)
 {
 	if (dim_is_told(d))
 		return refresh_told(d, e);
+	if (!d->spec->kind->stamp)
+		return 0;
 	uint64_t stamp = stamp_of(d);
 	if (stamp && (stamp == d->stamp || stamp == d->bad_stamp))
 		return 0;
@@ -272,6 +306,51 @@ void dim_row(struct dim *d, uint64_t *ret_row)
 uint64_t dim_version(struct dim *d)
 {
 	return atomic_load(&d->version);
+}
+
+/* ---- changes by workers ---- */
+
+struct dim_change {
+	struct dim *d;
+	struct dim_load load;
+};
+
+int dim_change_create(struct dim *d, struct dim_change **ret_c, struct err *e)
+{
+	struct dim_change *c = mem_alloc(sizeof(*c));
+	if (!c)
+		return err_set(e, -ENOMEM, "out of memory");
+	c->d = d;
+	int rc = load_init(&c->load, d->spec, e);
+	if (rc < 0)
+		dim_change_destroy(c);
+	else
+		*ret_c = c;
+	return rc;
+}
+
+void dim_change_destroy(struct dim_change *c)
+{
+	if (!c)
+		return;
+	load_fini(&c->load);
+	mem_free(c);
+}
+
+struct dim_load *dim_change_begin(struct dim_change *c)
+{
+	pthread_mutex_lock(&c->d->writer);
+	c->load.table = c->d->table;
+	c->load.in_place = true;
+	c->load.changed = false;
+	memcpy(c->load.row, c->d->row, sizeof(c->load.row));
+	return &c->load;
+}
+
+void dim_change_end(struct dim_change *c)
+{
+	publish(c->d, &c->load);
+	pthread_mutex_unlock(&c->d->writer);
 }
 
 /* ---- readers ---- */

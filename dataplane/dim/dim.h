@@ -30,6 +30,10 @@ struct dim_load;
  */
 void dim_load_row(struct dim_load *l, struct slice key, const struct slice *values);
 
+/* Sets those values only that are @given: the others stay as they are in the row that @key has. */
+void dim_load_merge(struct dim_load *l, struct slice key, const struct slice *values,
+		    const bool *given);
+
 /* Counts a row that could not be read and is left out. */
 void dim_load_bad(struct dim_load *l);
 
@@ -64,6 +68,11 @@ struct dim_kind {
 	 * A note for people, once, may be in @e beside 0.
 	 */
 	int (*poll)(void *live, struct dim_load *l, struct err *e);
+
+	/* A kind whose rows follow the changes of a source's table has this in place of both:
+	 * "db.table" in *ret_table, and the name of the source.
+	 */
+	const char *(*source)(const void *conf, const char **ret_table);
 };
 
 extern const struct dim_kind *const dim_kinds[]; /* dims.c, closed by NULL */
@@ -117,6 +126,19 @@ void dim_row(struct dim *d, uint64_t *ret_row); /* DIM_N_COLS */
 
 /* Another number when its rows may be others. */
 uint64_t dim_version(struct dim *d);
+
+/* ---- changes by workers ---- */
+
+/* Between begin and end a worker is the only one that changes the rows; it is not inside as a
+ * reader then. It waits for another one that does, and, when many rows have been replaced, for
+ * readers. Nothing is allocated.
+ */
+struct dim_change;
+
+int dim_change_create(struct dim *d, struct dim_change **ret_c, struct err *e); /* main */
+void dim_change_destroy(struct dim_change *c);
+struct dim_load *dim_change_begin(struct dim_change *c);
+void dim_change_end(struct dim_change *c);
 
 /* ---- readers ---- */
 

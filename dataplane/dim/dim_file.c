@@ -6,6 +6,7 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/dim/dim.h"
+#include "dataplane/dim/dim_file.h"
 #include "dataplane/dim/dim_json.h"
 
 /* A file of all rows: CSV with the names of its columns in the first line (RFC 4180), or a JSON
@@ -246,9 +247,8 @@ static int open_file(const struct file_conf *c, struct reading *r, struct err *e
 	return rc;
 }
 
-static int file_load(const void *conf, struct dim_load *l, struct err *e)
+static int load_file(const struct file_conf *c, struct dim_load *l, struct err *e)
 {
-	const struct file_conf *c = conf;
 	struct reading r = {.load = l, .path = c->path, .line = 1, .key = dim_load_key(l)};
 	r.fields = dim_load_fields(l, &r.n_fields);
 	if (!r.key)
@@ -266,6 +266,16 @@ static int file_load(const void *conf, struct dim_load *l, struct err *e)
 		mem_unmap(r.text, r.len + 1);
 	mem_free(r.values);
 	return rc;
+}
+
+static int file_load(const void *conf, struct dim_load *l, struct err *e)
+{
+	return load_file(conf, l, e);
+}
+
+int dim_file_load(const char *path, struct dim_load *l, struct err *e)
+{
+	return load_file(&(struct file_conf){.path = path, .separator = ","}, l, e);
 }
 
 /* Which file it is, how long, and when it was changed. */

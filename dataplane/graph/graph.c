@@ -85,14 +85,15 @@ static void push_list(struct graph *g, unsigned source, struct batch *b, unsigne
 
 /* Moves records of one source from the batch to the list, recs[first] at least. Operators like long
  * vectors and get all of the burst. Straight to queues it is the next ones only, so that a queue
- * has its records in the order of their packets.
+ * has its records in the order of their packets. Where a change of one source is to be seen by what
+ * comes behind it, and by nothing before it, each goes by itself.
  */
 static unsigned take_source(struct graph *g, struct batch *b, unsigned first)
 {
 	uint16_t source = b->recs[first]->source;
-	bool all = g->plan->origins[source].n_nodes > 0;
-	unsigned n = 0;
-	for (unsigned i = first; i < b->n_recs; i++) {
+	bool all = g->plan->origins[source].n_nodes > 0 && !g->plan->in_order;
+	unsigned n = 0, end = g->plan->origins[source].is_fed ? first + 1 : b->n_recs;
+	for (unsigned i = first; i < end; i++) {
 		if (b->recs[i] && b->recs[i]->source == source) {
 			g->list[n++] = b->recs[i];
 			b->recs[i] = NULL;
@@ -103,25 +104,36 @@ static unsigned take_source(struct graph *g, struct batch *b, unsigned first)
 	return n;
 }
 
+static void advance_nodes(struct graph *g, uint64_t now_ns, struct batch *b)
+{
+	size_t mark = b->arena.used;
+	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
+		struct node_run r = in_node(g, i, b);
+		if (!r.node->op->advance)
+			continue;
+		r.node->op->advance(r.node->plan, r.state, &r.x, now_ns);
+		b->arena.used = mark;
+	}
+}
+
 void graph_push(struct graph *g, struct batch *b)
 {
-	for (unsigned first = 0; first < b->n_recs; first++)
-		if (b->recs[first]) {
-			uint16_t source = b->recs[first]->source;
-			push_list(g, source, b, take_source(g, b, first));
-		}
+	for (unsigned first = 0; first < b->n_recs; first++) {
+		const struct rec *r = b->recs[first];
+		if (!r)
+			continue;
+		uint16_t source = r->source;
+		if (g->plan->origins[source].is_fed) /* what waits is over before the change */
+			advance_nodes(g, r->time_ns, b);
+		push_list(g, source, b, take_source(g, b, first));
+	}
 	b->n_recs = 0;
 }
 
 void graph_advance(struct graph *g, uint64_t now_ns, struct batch *b)
 {
-	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
-		struct node_run r = in_node(g, i, b);
-		if (!r.node->op->advance)
-			continue;
-		arena_reset(&b->arena);
-		r.node->op->advance(r.node->plan, r.state, &r.x, now_ns);
-	}
+	arena_reset(&b->arena);
+	advance_nodes(g, now_ns, b);
 }
 
 void graph_finish(struct graph *g, struct batch *b)

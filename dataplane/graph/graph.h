@@ -27,6 +27,7 @@ struct graph_origin {
 	unsigned n_nodes;
 	const uint16_t *queues;
 	unsigned n_queues;
+	bool is_fed; /* a source with a node that changes what other nodes see */
 };
 
 struct graph_node {
@@ -41,6 +42,7 @@ struct graph_plan {
 	unsigned n_nodes;
 	const struct graph_origin *origins;
 	unsigned n_origins, n_sources;
+	bool in_order; /* records of several sources go one after the other, as they came */
 };
 
 /* Takes the records that come to @queue; borrowed until it returns. */
