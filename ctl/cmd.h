@@ -10,8 +10,15 @@
 #define SL_CTL_CMD_H
 
 #include "ctl/config.h"
+#include "dataplane/capture/replay.h"
 
 int cmd_check(const struct config *c);
+int cmd_check_dot(const struct config *c); /* the graph, in the words of Graphviz */
+
+/* A line of JSON for each record that comes to node @name, or goes from it. Nothing comes to the
+ * queues.
+ */
+int cmd_tap(const struct config *c, const struct replay_conf *rc, const char *name);
 int cmd_test(const struct config *c);
 int cmd_devices(void);
 

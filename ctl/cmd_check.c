@@ -2,6 +2,7 @@
 #include "ctl/base_patterns.h"
 #include "ctl/cmd.h"
 #include "ctl/config_read.h"
+#include "ctl/graph_print.h"
 #include "ctl/trial.h"
 #include "dataplane/base/mem.h"
 
@@ -122,6 +123,7 @@ static void print_summary(const struct config *c, const struct pipeline *p)
 		print_source(p, i, first_rule);
 		first_rule += (unsigned)c->sources[i].rules.n;
 	}
+	graph_print(p, stdout);
 	for (size_t i = 0; i < c->n_sinks; i++)
 		printf("sink %s: %s\n", c->sinks[i].name, c->sinks[i].ops->name);
 	for (size_t i = 0; i < c->n_queues; i++) {
@@ -157,4 +159,17 @@ int cmd_check(const struct config *c)
 	pipeline_destroy(p);
 	err_list_fini(&errs);
 	return code;
+}
+
+int cmd_check_dot(const struct config *c)
+{
+	struct err e;
+	struct pipeline *p;
+	if (pipeline_build(c, &p, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+		return 2;
+	}
+	graph_print_dot(p, stdout);
+	pipeline_destroy(p);
+	return 0;
 }

@@ -131,7 +131,8 @@ struct test_expect {
 };
 
 struct test_conf {
-	unsigned source;   /* index in config.sources */
+	unsigned source; /* index in config.sources */
+	int origin;      /* where records are looked at: index in config.origins; -1: all sources */
 	const char *input; /* one datagram, or the bytes of one stream */
 	int transport;     /* TEST_UDP or TEST_TCP once loaded */
 	int64_t time_ns;   /* packet time */
@@ -139,7 +140,7 @@ struct test_conf {
 	size_t n_expect; /* as many records must come out */
 	struct err_place at;
 	/* as written */
-	const char *source_name, *time;
+	const char *source_name, *node, *time;
 };
 
 struct config {

@@ -14,6 +14,11 @@ const struct opt config_test_opts[] = {
 	 .off = offsetof(struct test_conf, source_name),
 	 .required = true,
 	 .help = "The source that the input is given to."},
+	{.name = "node",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct test_conf, node),
+	 .help = "The node, or NODE.BRANCH, whose records are expected. Not set: those of the "
+		 "source, before any node."},
 	{.name = "input",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct test_conf, input),
@@ -143,17 +148,29 @@ static void resolve_source(const struct config_loader *l, const struct yaml_val 
 	}
 }
 
+static void resolve_node(const struct config_loader *l, const struct yaml_val *v,
+			 struct test_conf *t)
+{
+	long i = lookup_find(&l->origins, t->node);
+	if (i < 0)
+		config_unknown_name(l, yaml_val_get(v, "node"), "node", &l->origins);
+	t->origin = (int)i;
+}
+
 static int read_test(const struct config_loader *l, const struct yaml_val *v, struct test_conf *t)
 {
 	static const char *const others[] = {"expect", NULL};
 	struct options_part part = {config_test_opts, t};
 	struct options_shape shape = {.parts = &part, .n_parts = 1, .others = others};
 	t->at = option_place(&l->r, v);
+	t->origin = -1;
 	options_read(&l->r, &shape, v);
 	if (v->kind != YAML_MAP)
 		return 0;
 	if (t->source_name)
 		resolve_source(l, v, t);
+	if (t->node)
+		resolve_node(l, v, t);
 	size_t len = strlen(t->time);
 	if (civil_read_rfc3339(slice_of(t->time, len), &t->time_ns) != len || t->time_ns < 0)
 		option_err(&l->r, yaml_val_get(v, "time"),

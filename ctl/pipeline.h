@@ -42,4 +42,7 @@ void pipeline_destroy(struct pipeline *p);
 int pipeline_graph_build(struct pipeline *p, struct err *e);
 void pipeline_graph_destroy(struct pipeline *p);
 
+/* What is known of the records of an origin, by index of conf->origins. */
+const struct op_schema *pipeline_schema(const struct pipeline *p, unsigned origin);
+
 #endif

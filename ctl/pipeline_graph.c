@@ -350,3 +350,8 @@ void pipeline_graph_destroy(struct pipeline *p)
 	mem_free(g);
 	p->built = NULL;
 }
+
+const struct op_schema *pipeline_schema(const struct pipeline *p, unsigned origin)
+{
+	return &p->built->schemas[origin];
+}

@@ -57,7 +57,7 @@ static struct config *load_config(const char *path)
 }
 
 struct replay_args {
-	const char *config, *ledger;
+	const char *config, *ledger, *tap;
 	struct replay_conf replay;
 	int64_t workers;
 	bool quiet;
@@ -190,6 +190,7 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 		{"ledger", required_argument, NULL, 'L'},
 		{"read-size", required_argument, NULL, 'r'},
 		{"quiet", no_argument, NULL, 'q'},
+		{"tap", required_argument, NULL, 't'},
 		{0},
 	};
 	int64_t n;
@@ -198,6 +199,8 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 			a->config = optarg;
 		else if (o == 'L')
 			a->ledger = optarg;
+		else if (o == 't')
+			a->tap = optarg;
 		else if (o == 'q')
 			a->quiet = true;
 		else if (o == 'w') {
@@ -281,6 +284,11 @@ static int cmd_replay(int argc, char **argv)
 	struct config *c = load_config(a.config);
 	if (!c)
 		return EXIT_USAGE;
+	if (a.tap) {
+		rc = cmd_tap(c, &a.replay, a.tap);
+		config_free(c);
+		return rc;
+	}
 	struct topology_input in = {.replay = &a.replay, .n_workers = replay_workers(c, a.workers)};
 	rc = build_and_run(c, &in, a.ledger, a.quiet);
 	config_free(c);
@@ -365,7 +373,16 @@ static int with_config(int argc, char **argv, int (*run)(const struct config *))
 
 static int run_check(int argc, char **argv)
 {
-	return with_config(argc, argv, cmd_check);
+	int (*run)(const struct config *) = cmd_check;
+	int n = 1;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--dot") == 0)
+			run = cmd_check_dot;
+		else
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	return with_config(n, argv, run);
 }
 
 static int run_test(int argc, char **argv)
@@ -414,10 +431,10 @@ static int run_help(int argc, char **argv);
 static const struct command commands[] = {
 	{"replay",
 	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--read-size BYTES] "
-	 "[--ledger FILE] [--quiet] PCAP...",
+	 "[--ledger FILE] [--quiet] [--tap NODE] PCAP...",
 	 "read capture files; without -c print every event as JSON", cmd_replay},
 	{"run", "-c FILE [--ledger FILE]", "read the configured ports until told to stop", cmd_run},
-	{"check", "-c FILE", "build everything that the configuration names, start nothing",
+	{"check", "[--dot] -c FILE", "build everything that the configuration names, start nothing",
 	 run_check},
 	{"test", "-c FILE", "run the configuration's own tests", run_test},
 	{"config", "sample | reference | effective -c FILE",

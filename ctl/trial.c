@@ -11,6 +11,7 @@
 
 struct trial {
 	const struct pipeline *p;
+	const struct test_conf *test; /* that runs */
 	struct worker *worker;
 	struct queue_form *forms; /* by queue: all JSON */
 	atomic_bool stop;
@@ -42,6 +43,11 @@ static uint8_t *take_room(void *arg, unsigned worker, unsigned queue, size_t len
 static void keep_record(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
 {
 	struct trial *t = arg;
+	int origin = t->test->origin;
+	if (origin < 0 ? queue >= t->p->conf->n_sources : queue != (unsigned)origin) {
+		free(t->room);
+		return;
+	}
 	while (len && t->room[len - 1] == '\n')
 		len--;
 	t->room[len] = '\0';
@@ -189,6 +195,7 @@ static void send_stream(struct trial *t, const struct test_conf *test, struct sl
 int trial_run(struct trial *t, const struct test_conf *test, struct err *e)
 {
 	size_t len = strlen(test->input);
+	t->test = test;
 	if (test->transport == TEST_UDP && len > DATAGRAM_BYTES)
 		return err_set(e, -EMSGSIZE, "%zu bytes; a datagram holds at most %d", len,
 			       DATAGRAM_BYTES);

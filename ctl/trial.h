@@ -26,6 +26,7 @@ void trial_destroy(struct trial *t);
  */
 int trial_run(struct trial *t, const struct test_conf *test, struct err *e);
 
+/* Of the test's node; without one, of all sources. */
 const struct trial_record *trial_records(const struct trial *t, size_t *ret_n);
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Operators of the pipeline on records that the test makes: sample, mask, dedup.
+"""Operators of the pipeline on records that the test makes; looking into a pipeline.
 
     test_operators.py SLUICED
 """
@@ -9,6 +9,7 @@ import hmac
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -455,6 +456,82 @@ dimensions:
                      f"{query}: expected {place + 11} {want!r}, got {p.stderr!r}")
 
 
+# ---- looking into it ----
+
+PATH = """
+pipeline:
+  split: { op: route, from: slim, branches: { big: "n > 5" } }
+  slim: { op: project, from: app, select: "n::int AS n, upper(u) AS who" }
+queues:
+  q/big: { from: split.big, sink: out }
+  q/rest: { from: split.rest, sink: out }
+sinks: { out: { stdout: {} } }
+"""
+
+
+def graph_is_printed(checks, binary, folder):
+    path = write(folder, "c.yaml", BASE + PATH)
+    p = subprocess.run([binary, "check", "-c", path], capture_output=True, text=True, timeout=60)
+    checks.equal(p.returncode, 0, f"check: {p.stderr}")
+    checks.check("node slim: project from app\n  slim: n integer, who text\nnode split: route from slim\n"
+                 "  split.big: n integer, who text\n  split.rest: n integer, who text\n" in p.stdout,
+                 f"nodes in their order, with the schema at every edge: {p.stdout}")
+    checks.check("records of source app\n  app:" in p.stdout and "what senders name" in p.stdout,
+                 f"sources have open schemas: {p.stdout}")
+    for args in (["--dot", "-c", path], ["-c", path, "--dot"]):
+        p = subprocess.run([binary, "check", *args], capture_output=True, text=True, timeout=60)
+        checks.equal(p.returncode, 0, f"check --dot: {p.stderr}")
+        for line in ('"source app" -> "node slim" [label="app\\l', '"node slim" -> "node split"',
+                     '"node split" -> "queue q/big" [label="split.big\\ln integer\\lwho text\\l"]'):
+            checks.check(line in p.stdout, f"check --dot: expected {line} in {p.stdout}")
+    dot = shutil.which("dot")
+    if dot:
+        drawn = subprocess.run([dot, "-Tsvg"], input=p.stdout, capture_output=True, text=True, timeout=60)
+        checks.equal((drawn.returncode, drawn.stderr), (0, ""), "Graphviz draws it")
+
+
+def taps(checks, binary, folder):
+    pcap = capture(folder, "tap.pcap", [(i, {"n": i, "u": f"u{i}"}, 1) for i in range(8)] + [(9, {"n": "x"}, 1)])
+    path = write(folder, "c.yaml", BASE + PATH)
+
+    def tap(node):
+        p = subprocess.run([binary, "replay", "-c", path, "--tap", node, pcap], capture_output=True, text=True,
+                           timeout=60)
+        return p, [json.loads(line) for line in p.stdout.splitlines()]
+
+    p, got = tap("split")
+    checks.equal(p.returncode, 0, f"tap: {p.stderr}")
+    checks.equal({r["tap"] for r in got}, {"split"}, "each line names the node")
+    for side, want in (("in", list(range(8))), ("big", [6, 7]), ("rest", list(range(6)))):
+        checks.equal([r["record"]["n"] for r in got if r["side"] == side], want, f"tap: {side}")
+    p, got = tap("slim")
+    checks.equal([sum(r["side"] == s for r in got) for s in ("in", "out")], [9, 8], "before and after")
+    checks.check("slim: bad_input 1" in p.stderr, f"what stayed in the node is told: {p.stderr}")
+    p, got = tap("app")
+    checks.equal([r["side"] for r in got], ["out"] * 9, "a source can be tapped")
+    p, got = tap("splat")
+    checks.equal(p.returncode, 2, "no such node")
+    checks.check("there are: split slim app" in p.stderr, p.stderr)
+
+
+def tests_run_at_any_node(checks, binary, folder):
+    tests = """
+tests:
+  - { source: app, input: '{"n":7,"u":"a"}', expect: [{ n: 7, u: a }] }
+  - { source: app, node: slim, input: '{"n":7,"u":"a"}', expect: [{ n: 7, who: A }] }
+  - { source: app, node: split.big, input: '{"n":7}', expect: [{ n: 7, who: null }] }
+  - { source: app, node: split.rest, input: '{"n":7}', expect: [] }
+  - { source: app, node: split.rest, input: '{"n":7}', expect: [{ n: 7 }] }
+"""
+    path = write(folder, "c.yaml", BASE + PATH + tests)
+    p = subprocess.run([binary, "test", "-c", path], capture_output=True, text=True, timeout=60)
+    checks.equal([line.split()[0] for line in p.stdout.splitlines() if "ok" in line],
+                 ["ok", "ok", "ok", "ok", "not"], f"tests at nodes: {p.stdout} {p.stderr}")
+    checks.equal(p.returncode, 1, "one of them fails")
+    check_error(checks, binary, folder, PATH + "tests: [{ source: app, node: slam, input: x, expect: [] }]\n",
+                'did you mean "slim"')
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     checks = Checks()
@@ -468,6 +545,9 @@ def main():
         groups_are_bounded(checks, binary, folder)
         queries(checks, binary, folder)
         queries_that_are_refused(checks, binary, folder)
+        graph_is_printed(checks, binary, folder)
+        taps(checks, binary, folder)
+        tests_run_at_any_node(checks, binary, folder)
     checks.done()
 
 
