@@ -39,7 +39,7 @@ static void print_break(const json_t *b, FILE *out)
 static void print_delay(const json_t *d, const char *key, const char *what, FILE *out)
 {
 	const json_t *m = json_object_get(d, key);
-	if (int_of(m, "transactions") == 0)
+	if (int_of(m, "transactions") + int_of(m, "skipped") == 0)
 		return;
 	fprintf(out,
 		"    delay     %s to %s, %s: %" PRId64 " transactions, %.3f %.3f %.3f ms (min, "
@@ -50,6 +50,8 @@ static void print_delay(const json_t *d, const char *key, const char *what, FILE
 		text_of(d, "stamp")[0] == 'u' ? "microsecond" : "second");
 	if (int_of(m, "early"))
 		fprintf(out, ", %" PRId64 " before their stamp", (int64_t)int_of(m, "early"));
+	if (int_of(m, "skipped"))
+		fprintf(out, ", %" PRId64 " not measured", (int64_t)int_of(m, "skipped"));
 	fputc('\n', out);
 }
 
@@ -69,6 +71,7 @@ void report_told_print(const json_t *told, FILE *out)
 		{
 			print_delay(one, "wire", "commit to wire", out);
 			print_delay(one, "ack", "commit to acknowledgement", out);
+			print_delay(one, "tcp_ack", "commit to acknowledgement by TCP", out);
 		}
 	}
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/report_told.h"
+
 static int usage(FILE *out)
 {
 	fputs("sluicectl " SL_VERSION "\n\n"
@@ -109,6 +111,8 @@ static int show_ledger(const char *path, bool only_losses)
 			print_row(row);
 		}
 	}
+	if (!only_losses)
+		report_told_print(json_object_get(o, "told"), stdout);
 	bool balanced = json_is_true(json_object_get(o, "balanced"));
 	json_int_t lost = json_integer_value(json_object_get(o, "lost"));
 	if (!only_losses)

@@ -2,7 +2,7 @@
  * one behind the last, and how old is it?
  *
  * In:     events that have a place in their log, holes, GTIDs, acknowledgements.
- * Out:    counters, breaks with both their ends, delays.
+ * Out:    counters, also of events by their type; breaks with both their ends, delays.
  * Owns:   struct mysql_chains, a part of the pool.
  * Runs:   worker; telling: main, when the workers have ended.
  * Limits: MYSQL_CHAINS pairs of server and replica (the one quiet for longest is forgotten),
@@ -37,7 +37,8 @@
 	X(INFO, jumps, "breaks where none are: the server has sent it so")                     \
 	X(INFO, left_out, "places where a MariaDB server left events out (annotations)")       \
 	X(INFO, gtid_gaps, "GTIDs whose number is not the next of their domain or server")     \
-	X(INFO, checksums, "events whose checksum is wrong")
+	X(INFO, checksums, "events whose checksum is wrong")                                   \
+	X(INFO, not_kept, "DDL that found no room on its way to the file of option state")
 
 #define MYSQL_CHAIN_COL(kind, name, help) MYSQL_CHAIN_##name,
 enum { MYSQL_CHAIN_COLS(MYSQL_CHAIN_COL) MYSQL_CHAIN_N_COLS };
@@ -117,6 +118,7 @@ struct mysql_chain {
 
 struct mysql_chains {
 	uint64_t row[MYSQL_CHAIN_N_COLS];
+	uint64_t types[256]; /* events of each type, also those inside of others */
 	uint64_t calls;
 	unsigned n_breaks;
 	struct mysql_break breaks[MYSQL_BREAKS];

@@ -161,10 +161,34 @@ static const struct mysql_chain *next_chain(const struct mysql_chains *const *al
 	return next;
 }
 
+/* By name; those that are not known by number. */
+static void put_types(struct text *t, const struct mysql_chains *const *all, unsigned n)
+{
+	const char *comma = "";
+	put(t, "\"events\":{");
+	for (unsigned type = 0; type < 256; type++) {
+		const char *name = mysql_event_name((uint8_t)type);
+		uint64_t events = 0;
+		for (unsigned i = 0; i < n; i++)
+			events += all[i]->types[type];
+		if (!events)
+			continue;
+		put(t, comma);
+		if (name)
+			put_name(t, "", name, strlen(name));
+		else
+			put_u64(t, "\"type ", type);
+		put_u64(t, name ? ":" : "\":", events);
+		comma = ",";
+	}
+	put(t, "},");
+}
+
 size_t mysql_chains_tell(const struct mysql_chains *const *all, unsigned n, char *out, size_t cap)
 {
 	struct text t = {.at = out, .end = out + cap};
 	put(&t, "{");
+	put_types(&t, all, n);
 	put_breaks(&t, all, n);
 	put(&t, ",\"delays\":[");
 	const struct mysql_chain *c = NULL, *first = next_chain(all, n, NULL);

@@ -74,6 +74,24 @@ const char *mysql_event_name(uint8_t type)
 	return names[type];
 }
 
+#define UNKNOWN(n) "event type " #n ", which is not known"
+#define UNKNOWN_TEN(n)                                                                            \
+	UNKNOWN(n##0), UNKNOWN(n##1), UNKNOWN(n##2), UNKNOWN(n##3), UNKNOWN(n##4), UNKNOWN(n##5), \
+		UNKNOWN(n##6), UNKNOWN(n##7), UNKNOWN(n##8), UNKNOWN(n##9)
+
+const char *mysql_event_unknown(uint8_t type)
+{
+	static const char *const texts[260] = {
+		UNKNOWN_TEN(),   UNKNOWN_TEN(1),  UNKNOWN_TEN(2),  UNKNOWN_TEN(3),  UNKNOWN_TEN(4),
+		UNKNOWN_TEN(5),  UNKNOWN_TEN(6),  UNKNOWN_TEN(7),  UNKNOWN_TEN(8),  UNKNOWN_TEN(9),
+		UNKNOWN_TEN(10), UNKNOWN_TEN(11), UNKNOWN_TEN(12), UNKNOWN_TEN(13), UNKNOWN_TEN(14),
+		UNKNOWN_TEN(15), UNKNOWN_TEN(16), UNKNOWN_TEN(17), UNKNOWN_TEN(18), UNKNOWN_TEN(19),
+		UNKNOWN_TEN(20), UNKNOWN_TEN(21), UNKNOWN_TEN(22), UNKNOWN_TEN(23), UNKNOWN_TEN(24),
+		UNKNOWN_TEN(25),
+	};
+	return texts[type];
+}
+
 void mysql_format_init(struct mysql_format *f)
 {
 	static const uint8_t lens[] = {56, 13, 0,  8,  0,  18, 0, 4,  4,  4, 4,  18, 0, 0,

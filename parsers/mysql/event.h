@@ -137,6 +137,9 @@ void mysql_format_init(struct mysql_format *f);
 /* The name of a type, "WRITE_ROWS_V2"; NULL for one that is not known. */
 const char *mysql_event_name(uint8_t type);
 
+/* Static text that says that this type is not known. */
+const char *mysql_event_unknown(uint8_t type);
+
 /* Reads one event at the start of @s. MORE: ret_ev->size (0: unknown) bytes are needed. The format
  * description itself always finds its own checksum. A type that is not known is no fault here.
  */

@@ -40,7 +40,7 @@ void mysql_keep_apply(struct mysql_pool *p, const struct mysql_log *log, struct 
 	}
 	enum mysql_ddl_result result = mysql_ddl_apply(p->schema, q, NULL);
 	if (p->feed && placed && (result == MYSQL_DDL_APPLIED || result == MYSQL_DDL_UNKNOWN))
-		mysql_feed_statement(p->feed, q);
+		p->chains.row[MYSQL_CHAIN_not_kept] += !mysql_feed_statement(p->feed, q);
 }
 
 /* At the first place that is known: were statements missed since the log was left? From then on it

@@ -6,7 +6,6 @@
 
 static const char no_map[] = "rows whose table map was not seen";
 const char mysql_row_too_long[] = "a row longer than the memory for it";
-static const char unknown_type[] = "an event type that is not known";
 static const char incident[] = "the server says that changes are missing from its log (incident)";
 /* Each half of the name of an XA transaction. */
 #define XID_PART_MAX 64
@@ -527,7 +526,7 @@ static enum mysql_outcome read_map(struct reading *r, const struct mysql_event *
 
 static enum mysql_outcome read_payload(struct reading *r, const struct mysql_event *ev);
 
-static enum mysql_outcome read_event(struct reading *r, const struct mysql_event *ev)
+static enum mysql_outcome read_one(struct reading *r, const struct mysql_event *ev)
 {
 	if (mysql_event_op(ev->type) != MYSQL_OP_NONE)
 		return mysql_read_rows(r, ev);
@@ -568,8 +567,15 @@ static enum mysql_outcome read_event(struct reading *r, const struct mysql_event
 	default:
 		return mysql_event_name(ev->type) || (ev->flags & MYSQL_FLAG_IGNORABLE)
 			       ? MYSQL_READ
-			       : lost(r, unknown_type);
+			       : lost(r, mysql_event_unknown(ev->type));
 	}
+}
+
+static enum mysql_outcome read_event(struct reading *r, const struct mysql_event *ev)
+{
+	enum mysql_outcome o = read_one(r, ev);
+	r->p->chains.types[ev->type] += o != MYSQL_FULL;
+	return o;
 }
 
 /* A whole transaction in one event: the ones inside have no checksums of their own. */
@@ -713,6 +719,8 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 		log->unsure = true; /* it may have been a statement that changes a table */
 	if (torn && !mysql_event_op(event.ptr[4]))
 		mysql_txn_lost(&log->txn); /* or the boundary of a transaction */
+	if (torn)
+		p->chains.types[event.ptr[4]]++;
 	o = torn ? lost(&r, mysql_fault_text(torn)) : read_event(&r, &ev);
 	*ret_why = r.why;
 	if (o == MYSQL_FULL)

@@ -283,14 +283,14 @@ static void ring_put(struct mysql_feed *f, uint64_t *io_at, const void *bytes, s
 	*io_at += len;
 }
 
-void mysql_feed_statement(struct mysql_feed *f, const struct mysql_ddl *q)
+bool mysql_feed_statement(struct mysql_feed *f, const struct mysql_ddl *q)
 {
 	uint64_t at = atomic_load_explicit(&f->put, memory_order_relaxed);
 	uint64_t used = at - atomic_load_explicit(&f->taken, memory_order_acquire);
 	uint64_t bytes = (sizeof(struct entry) + q->db.len + q->sql.len + 7) & ~(uint64_t)7;
 	if (bytes > MYSQL_FEED_BYTES - used) {
 		atomic_store_explicit(&f->lost, true, memory_order_relaxed);
-		return;
+		return false;
 	}
 	struct entry en = {
 		.bytes = (uint32_t)bytes,
@@ -309,6 +309,7 @@ void mysql_feed_statement(struct mysql_feed *f, const struct mysql_ddl *q)
 	ring_put(f, &at, q->db.ptr, q->db.len);
 	ring_put(f, &at, q->sql.ptr, q->sql.len);
 	atomic_store_explicit(&f->put, end, memory_order_release);
+	return true;
 }
 
 int mysql_feed_log(struct mysql_feed *f, const struct mysql_schema_log *l, bool *ret_known,

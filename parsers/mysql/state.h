@@ -37,8 +37,8 @@ void mysql_state_destroy(void *keep);
 int mysql_state_join(struct mysql_state *s, const struct mysql_conf *conf, struct mysql_schema *sc,
 		     struct mysql_feed **ret_feed, struct err *e);
 
-/* A statement that has changed the worker's schema. */
-void mysql_feed_statement(struct mysql_feed *f, const struct mysql_ddl *q);
+/* A statement that has changed the worker's schema. False: no room; it is lost to the file. */
+bool mysql_feed_statement(struct mysql_feed *f, const struct mysql_ddl *q);
 
 /* The log as a small number, or -1: too many. @ret_known: it was known before; then *ret_followed
  * is the place up to which nothing was missed.

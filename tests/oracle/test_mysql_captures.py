@@ -12,6 +12,7 @@ import json
 import os
 import re
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -261,6 +262,13 @@ def delays_of_acknowledgements(checks, binary, data):
         one = told(replay(binary, path))
         for more in (["--workers", "2"], ["--workers", "4"], ["--read-size", "997"]):
             checks.equal(told(replay(binary, path, *more)), one, f"{name}: what is told with {more}")
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+        json.dump(run.ledger, f)
+        f.flush()
+        p = subprocess.run([os.path.join(os.path.dirname(binary), "sluicectl"), "ledger", f.name],
+                           capture_output=True, timeout=60)
+    checks.check(b"commit to acknowledgement by TCP: %d transactions" % len(want) in p.stdout,
+                 f"sluicectl ledger: {p.stdout[-500:]}")
     semi = told(replay(binary, os.path.join(data, "pcap", "binlog", "semisync.pcap")))["delays"][0]
     checks.equal((semi["ack"]["transactions"], semi["tcp_ack"]["transactions"]), (14, 0), "semisync: acknowledgements")
 

@@ -158,7 +158,7 @@ static void an_unknown_event_type_is_lost_and_told(void **state)
 	wire_begin(&w);
 	wire_event(&w, 99, 0, "abc", 3);
 	wire_send(&w);
-	assert_string_equal(w.run.why, "an event type that is not known");
+	assert_string_equal(w.run.why, "event type 99, which is not known");
 	wire_insert(&w, 9, "orders", 1, 1);
 	wire_records_are(&w, 1);
 }

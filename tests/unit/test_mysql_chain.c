@@ -342,6 +342,57 @@ static void commits_that_wait_too_long_or_whose_session_is_gone_are_skipped(void
 	assert_int_equal(c->tcp_ack.n + c->tcp_ack.skipped, c->wire.n);
 }
 
+/* --- Types of events ---------------------------------------------------------------------------
+ */
+
+/* Of all numbers that a type can have: read, or passed over, and counted under its name; or lost
+ * for a reason that names it, and counted under its number.
+ */
+static void each_of_256_event_types_is_told_by_name_or_number(void **state)
+{
+	static const uint8_t body[48];
+	static char text[1 << 16];
+	const void *pool = w.run.pool;
+	for (unsigned type = 0; type < 256; type++) {
+		const char *name = mysql_event_name((uint8_t)type);
+		char want[64];
+		parser_run_reset(&w.run);
+		wire_begin(&w);
+		size_t consumed = w.run.consumed;
+		uint64_t before = chains()->types[type];
+		wire_event(&w, (uint8_t)type, 0, body, sizeof(body));
+		wire_send(&w);
+		assert_int_equal(w.run.consumed, consumed + w.len + 5);
+		assert_int_equal(chains()->types[type], before + 1);
+		if (!name) {
+			snprintf(want, sizeof(want), "event type %u, which is not known", type);
+			assert_string_equal(w.run.why,
+					    type ? want : mysql_fault_text(MYSQL_F_HEADER));
+			assert_int_equal(w.run.skipped, w.len + 5);
+		}
+		size_t len = mysql_pool_tell(&pool, 1, text, sizeof(text) - 1);
+		text[len] = 0;
+		if (name)
+			snprintf(want, sizeof(want), "\"%s\":", name);
+		else
+			snprintf(want, sizeof(want), "\"type %u\":", type);
+		assert_non_null(strstr(text, want));
+	}
+}
+
+/* A server to come may send what old readers may leave away: it says so. */
+static void an_event_that_may_be_ignored_is_counted(void **state)
+{
+	static const uint8_t body[8];
+	wire_begin(&w);
+	wire_event(&w, 200, MYSQL_FLAG_IGNORABLE, body, sizeof(body));
+	wire_send(&w);
+	assert_int_equal(w.run.skipped, 0);
+	assert_int_equal(chains()->types[200], 1);
+	transaction(1, 1);
+	assert_int_equal(chains()->types[MYSQL_EV_XID], 1);
+}
+
 /* --- Telling ---------------------------------------------------------------------------------- */
 
 static void what_is_told_is_json_and_alike_however_it_is_split(void **state)
@@ -356,6 +407,7 @@ static void what_is_told_is_json_and_alike_however_it_is_split(void **state)
 	parts[0] = parts[1] = *chains();
 	parts[0].n_breaks = 1;
 	parts[1].n_breaks = 1;
+	memset(parts[0].types, 0, sizeof(parts[0].types));
 	parts[1].breaks[0] = chains()->breaks[1];
 	memset(parts[0].items, 0, sizeof(parts[0].items));
 	size_t n = mysql_chains_tell(one, 1, text[0], sizeof(text[0]));
@@ -421,6 +473,8 @@ int main(void)
 		TEST(tcp_does_not_count_where_the_replica_itself_acknowledges),
 		TEST(a_commit_that_was_acknowledged_before_it_was_seen_is_skipped),
 		TEST(commits_that_wait_too_long_or_whose_session_is_gone_are_skipped),
+		TEST(each_of_256_event_types_is_told_by_name_or_number),
+		TEST(an_event_that_may_be_ignored_is_counted),
 		TEST(what_is_told_is_json_and_alike_however_it_is_split),
 		TEST(pairs_beyond_the_table_forget_the_one_that_was_quiet_longest),
 	};

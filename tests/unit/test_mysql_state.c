@@ -277,6 +277,8 @@ static void statements_that_find_no_room_are_told_and_not_claimed(void **state)
 	pos = w.pos;
 	insert_unnamed("t");
 	last_has("\"after\":{\"a\":5,\"b\":\"v\"}"); /* the worker itself knows all */
+	const struct mysql_pool *p = w.run.pool;
+	assert_true(p->chains.row[MYSQL_CHAIN_not_kept] > 1000);
 	assert_int_equal(mysql_state_run(keep, false, &e), -ENOBUFS);
 	assert_non_null(strstr(e.text, "faster than they could be kept"));
 	assert_int_equal(mysql_state_run(keep, true, &e), 0); /* told once */
