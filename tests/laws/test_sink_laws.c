@@ -13,7 +13,9 @@
 #include <sys/mount.h>
 #include <time.h>
 
+#include "dataplane/sink/kafka_conf.h"
 #include "dataplane/sink/sinks.h"
+#include "tests/support/kafka_mock.h"
 #include "tests/support/sink_peer.h"
 
 #define N_BATCHES 120
@@ -39,6 +41,7 @@ static void give_back(void *ctx, struct out_batch *b)
 
 static char *dir;
 static void *conf;
+static const struct sink_queue queue = {.name = "law/queue", .topic = "law", .pack = 1};
 static struct shipper *s;
 static struct err error;
 static int saved_stdout;
@@ -88,6 +91,7 @@ static void start(const struct sink_ops *ops)
 					  .ops = ops,
 					  .conf = conf,
 					  .n_queues = 1,
+					  .queues = &queue,
 					  .take = take,
 					  .give_back = give_back};
 	if (shipper_create(&spec, &s, &error) < 0 || shipper_start(s, &error) < 0)
@@ -400,6 +404,78 @@ static void a_directory_without_permission_fails_before_anything_starts(void **u
 	assert_non_null(strstr(error.text, dir));
 }
 
+/* Kafka: the peer is librdkafka's mock cluster. */
+
+static struct mock mock;
+
+static void start_kafka(void)
+{
+	static const char *brokers[1];
+	mock_init(&mock, 2);
+	assert_int_equal(rd_kafka_mock_topic_create(mock.cluster, "law", 1, 1), 0);
+	brokers[0] = mock.brokers;
+	*(struct kafka_conf *)conf = (struct kafka_conf){.brokers = {brokers, 1},
+							 .client_id = "law",
+							 .idempotence = true,
+							 .linger_ns = 5000000,
+							 .message_bytes_max = 1000000};
+	start(&sink_kafka);
+}
+
+static void expect_topic_is_the_input(void)
+{
+	unsigned n;
+	struct text got = mock_read(&mock, "law", 0, &n), want = text_of(0, first_rec[N_BATCHES]);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(got.p);
+	free(want.p);
+	mock_fini(&mock);
+}
+
+static void a_topic_is_the_input_in_order(void **unused)
+{
+	start_kafka();
+	n_ready = N_BATCHES;
+	expect_all_written();
+	expect_topic_is_the_input();
+}
+
+static void a_topic_whose_brokers_stall_drop_and_refuse_is_the_input_in_order(void **unused)
+{
+	start_kafka();
+	for (unsigned i = 0; i < N_BATCHES; i += 10) {
+		int32_t broker = 1 + (int32_t)(i / 10 % 2);
+		rd_kafka_mock_broker_set_rtt(mock.cluster, 3 - broker, (int)i);
+		rd_kafka_mock_push_request_errors(mock.cluster, MOCK_PRODUCE, 1,
+						  RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+		rd_kafka_mock_broker_set_down(mock.cluster, broker);
+		n_ready = i + 10;
+		pause_ms(30);
+		rd_kafka_mock_broker_set_up(mock.cluster, broker);
+		rd_kafka_mock_partition_set_leader(mock.cluster, "law", 0, broker);
+		count(SHIPPER_held); /* balances */
+		pause_ms(20);
+	}
+	expect_all_written();
+	expect_topic_is_the_input();
+}
+
+static void a_topic_whose_brokers_stall_can_be_stopped(void **unused)
+{
+	start_kafka();
+	rd_kafka_mock_broker_set_rtt(mock.cluster, 1, 60000);
+	rd_kafka_mock_broker_set_rtt(mock.cluster, 2, 60000);
+	n_ready = N_BATCHES;
+	WAIT_FOR(shipper_trouble(s, NULL));
+	assert_int_equal(shipper_stop(s, false, &error), -ECANCELED);
+	assert_true(error.text[0]);
+	assert_int_equal(count(SHIPPER_failed), first_rec[N_BATCHES]);
+	assert_int_equal(count(SHIPPER_held), 0);
+	assert_int_equal(n_back, N_BATCHES);
+	mock_fini(&mock);
+}
+
 #define LAW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -421,6 +497,9 @@ int main(void)
 		LAW(a_full_disk_delays_zstd_files_and_loses_nothing),
 		LAW(a_disk_that_stays_full_ends_a_stop_with_an_error_and_a_count),
 		LAW(a_directory_without_permission_fails_before_anything_starts),
+		LAW(a_topic_is_the_input_in_order),
+		LAW(a_topic_whose_brokers_stall_drop_and_refuse_is_the_input_in_order),
+		LAW(a_topic_whose_brokers_stall_can_be_stopped),
 	};
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
 }

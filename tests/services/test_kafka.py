@@ -2,6 +2,7 @@
 """The Kafka sink and a real Apache Kafka 4 broker: what was read from a capture is in the topic, once and in order,
 whatever the broker does meanwhile; and where it cannot be, the ledger says how much and why.
 """
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from kafka_broker import Broker, missing  # noqa: E402
-from sluice import SKIP, Checks, replay  # noqa: E402
+from sluice import SKIP, Checks, Run, replay  # noqa: E402
 
 N_LARGE, KEYS = 320_000, 97
 HEAD = """
@@ -211,6 +212,44 @@ class Lab:
         self.t.equal(p.returncode, 1, "nobody there: exit status")
         self.t.check("Connection refused" in err and "20 records failed" in err, f"nobody there: {err[-600:]}")
 
+    def a_live_port_goes_on(self):
+        """One sink whose reader went away, one whose broker never was: the third gets everything."""
+        config, out = self.path("live.yaml"), self.path("out.ndjson")
+        with open(config, "w") as f:
+            f.write(f"""
+capture: {{ ports: [{{ device: "net_pcap0,rx_pcap={self.path('large.pcap')}" }}] }}
+sources: {{ lines: {{ match: {{ udp: 5170 }}, parser: lines }} }}
+sinks:
+  gone: {{ stdout: {{}} }}
+  away: {{ kafka: {{ brokers: "127.0.0.1:1" }} }}
+  here: {{ file: {{ path: {out} }} }}
+queues:
+  lab/gone: {{ from: lines, sink: gone }}
+  lab/away: {{ from: lines, sink: away }}
+  lab/here: {{ from: lines, sink: here }}
+""")
+        p = subprocess.Popen([self.binary, "run", "-c", config, "--ledger", self.path("live.json")],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        p.stdout.read(10)
+        p.stdout.close()
+        time.sleep(5)
+        self.t.check(p.poll() is None, "live: it runs on")
+        p.send_signal(signal.SIGTERM)
+        err = p.stderr.read().decode()
+        self.t.equal(p.wait(30), 1, f"live: exit status: {err[-400:]}")
+        with open(self.path("live.json")) as f:
+            run = Run(1, b"", err, json.load(f))
+        self.t.healthy(run, "live")
+        n = run.count("queue", "lab/here", "records_in")
+        self.t.check(n > 0, "live: records")
+        self.expect_written(run, "lab/here", run.count("queue", "lab/here", "records_out"), "live")
+        for queue in ("lab/gone", "lab/away"):
+            lost = run.count("queue", queue, "shed") + run.count("sink", queue, "failed")
+            self.t.equal(lost + run.count("sink", queue, "written"), n, f"live: {queue} is accounted for")
+        self.t.check("sink gone: the reader of standard output went away" in err and "sink gone: was opened again" in err,
+                     f"live: tried again: {err[:1500]}")
+        self.t.check("sink away: 127.0.0.1:1" in err, f"live: told of: {err[:1500]}")
+
 
 def main():
     why = missing()
@@ -223,7 +262,7 @@ def main():
     try:
         lab.broker.start()
         for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.deleted_topic,
-                         lab.frozen, lab.stopped_for_20_s, lab.nobody_there):
+                         lab.frozen, lab.stopped_for_20_s, lab.nobody_there, lab.a_live_port_goes_on):
             at = time.monotonic()
             scenario()
             print(f"{scenario.__name__}: {time.monotonic() - at:.1f} s", flush=True)

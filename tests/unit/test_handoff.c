@@ -90,6 +90,32 @@ static void records_that_trickle_in_wait_for_a_late_sink_in_one_batch(void **sta
 	handoff_destroy(h);
 }
 
+static void keys_and_ids_stand_beside_the_records_of_a_queue_that_wants_them(void **state)
+{
+	static char long_key[2 * OUT_KEY_MAX];
+	struct handoff *h = make(1, false);
+	assert_int_equal(handoff_mark_queue(h, 1, NULL), 0);
+	for (unsigned i = 0; i < 200; i++) { /* more than the room for keys of a batch */
+		assert_non_null(handoff_room(h, 0, 1, 10));
+		struct slice key = i % 3 ? slice_of(long_key, sizeof(long_key)) : SLICE_LIT("k");
+		handoff_mark(h, 0, 1, i % 5 ? key : (struct slice){0}, SLICE_LIT("id"));
+		handoff_commit(h, 0, 1, 10, 1);
+	}
+	handoff_flush(h, 0, true);
+	unsigned n = 0;
+	for (struct out_batch *b; (b = handoff_take(h, 1)); handoff_give_back(h, b)) {
+		for (unsigned i = 0; i < b->n_recs; i++, n++) {
+			const struct out_mark *m = &b->marks[i];
+			assert_int_equal(m->key_len, n % 5 == 0 ? 0 : n % 3 ? OUT_KEY_MAX : 1);
+			assert_memory_equal(b->mark_buf + m->off + m->key_len, "id", 2);
+			assert_true(m->off + m->key_len + m->id_len <= OUT_MARK_BYTES);
+		}
+	}
+	assert_int_equal(n, 200);
+	assert_balanced(h, 0, 1);
+	handoff_destroy(h);
+}
+
 static void a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit(void **state)
 {
 	struct handoff *h = make(1, false);
@@ -188,6 +214,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_out_is_counted_and_balances),
 		cmocka_unit_test(records_that_trickle_in_wait_for_a_late_sink_in_one_batch),
 		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
+		cmocka_unit_test(keys_and_ids_stand_beside_the_records_of_a_queue_that_wants_them),
 		cmocka_unit_test(a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit),
 		cmocka_unit_test(a_live_worker_sheds_when_the_sink_gives_nothing_back),
 		cmocka_unit_test(spare_batches_are_used_only_while_the_others_are_out),

@@ -35,7 +35,7 @@ struct script_state {
 static int script_open(void *state, const void *conf, struct err *e)
 {
 	struct script_state *st = state;
-	st->at = script.answers;
+	st->at = script.answers + (seen.n_closes ? strlen(script.answers) - 1 : 0);
 	if (script.open_rc < 0)
 		return err_set(e, script.open_rc, "cannot open");
 	if (script.notice)
@@ -86,6 +86,51 @@ static int script_close(void *state, struct err *e)
 	return script.close_rc < 0 ? err_set(e, script.close_rc, "cannot close") : 0;
 }
 
+/* With reports: Q keeps the batch, and @release says how many of those have come back as what. */
+static struct out_batch *queued[N_BATCHES];
+static unsigned n_queued, n_reported;
+static atomic_uint n_released;
+static enum sink_fate fate;
+static bool gives_up;
+
+static enum sink_answer keep_write(void *state, const struct out_batch *b, struct err *e)
+{
+	enum sink_answer answer = script_write(state, b, e);
+	if (answer == SINK_QUEUED)
+		queued[n_queued++] = (struct out_batch *)(uintptr_t)b;
+	return answer;
+}
+
+static bool keep_report(void *state, struct sink_report *ret)
+{
+	if (n_reported == n_queued || (n_reported >= n_released && !gives_up))
+		return false;
+	*ret = (struct sink_report){.b = queued[n_reported++]};
+	/* One record of each is lost to @fate. */
+	ret->recs[SINK_WRITTEN] = gives_up ? 0 : ret->b->n_recs - 1;
+	ret->recs[gives_up ? SINK_FAILED : fate] += gives_up ? ret->b->n_recs : 1;
+	ret->bytes_written = 10;
+	err_set(&ret->why, 0, "why");
+	return true;
+}
+
+static void keep_give_up(void *state)
+{
+	gives_up = true;
+}
+
+static const struct sink_ops keeping_ops = {
+	.name = "keeping",
+	.state_size = sizeof(struct script_state),
+	.open = script_open,
+	.write = keep_write,
+	.report = keep_report,
+	.give_up = keep_give_up,
+	.poll = script_poll,
+	.flush = script_flush,
+	.close = script_close,
+};
+
 static const struct sink_ops script_ops = {
 	.name = "script",
 	.state_size = sizeof(struct script_state),
@@ -95,6 +140,8 @@ static const struct sink_ops script_ops = {
 	.flush = script_flush,
 	.close = script_close,
 };
+
+static const struct sink_ops *ops;
 
 /* The workers' side: batch i is of queue i % 2 and has i + 1 records. */
 static struct out_batch batches[N_BATCHES];
@@ -111,11 +158,13 @@ static struct out_batch *take(void *ctx)
 
 static void give_back(void *ctx, struct out_batch *b)
 {
-	assert_ptr_equal(b, &batches[n_back]); /* each once, in order */
+	if (ops == &script_ops)
+		assert_ptr_equal(b, &batches[n_back]); /* each once, in order */
 	n_back++;
 }
 
 static struct shipper *s;
+static bool reopen;
 static struct err error;
 
 static int set_up(void **unused)
@@ -123,6 +172,11 @@ static int set_up(void **unused)
 	script = (struct script){.answers = "D"};
 	memset(&seen, 0, sizeof(seen));
 	n_ready = n_taken = n_back = 0;
+	n_queued = n_reported = n_released = 0;
+	fate = SINK_WRITTEN;
+	gives_up = false;
+	ops = &script_ops;
+	reopen = false;
 	for (unsigned i = 0; i < N_BATCHES; i++) {
 		batches[i].queue = i % N_QUEUES;
 		batches[i].n_recs = i + 1;
@@ -142,7 +196,8 @@ static int tear_down(void **unused)
 static int create(uint64_t drain_ns_max)
 {
 	const struct shipper_spec spec = {.name = "test",
-					  .ops = &script_ops,
+					  .ops = ops,
+					  .reopen = reopen,
 					  .n_queues = N_QUEUES,
 					  .take = take,
 					  .give_back = give_back,
@@ -282,6 +337,94 @@ static void an_answer_that_nobody_follows_is_a_failure_and_not_a_success(void **
 	assert_int_equal(shipper_stop(s, true, &error), -EIO);
 	assert_non_null(strstr(error.text, "QUEUED"));
 	assert_int_equal(sum(SHIPPER_failed), 1);
+}
+
+static void a_batch_that_is_queued_is_held_until_its_report(void **unused)
+{
+	ops = &keeping_ops;
+	script.answers = "Q";
+	start(0);
+	n_ready = 4;
+	WAIT_FOR(seen.n_writes == 4); /* the next is offered before the first is acknowledged */
+	assert_int_equal(n_back, 0);
+	assert_int_equal(sum(SHIPPER_held), recs_of(4));
+	n_released = 2;
+	WAIT_FOR(n_back == 2);
+	assert_int_equal(sum(SHIPPER_written), recs_of(2));
+	assert_int_equal(sum(SHIPPER_held), recs_of(4) - recs_of(2));
+	n_released = 4;
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	assert_int_equal(sum(SHIPPER_written), recs_of(4));
+	assert_int_equal(n_back, 4);
+}
+
+static void a_report_counts_what_became_of_each_record(void **unused)
+{
+	static const unsigned cols[] = {[SINK_TOO_LARGE] = SHIPPER_too_large,
+					[SINK_REJECTED] = SHIPPER_rejected,
+					[SINK_NO_TOPIC] = SHIPPER_no_topic,
+					[SINK_TIMED_OUT] = SHIPPER_timed_out,
+					[SINK_FAILED] = SHIPPER_failed};
+	for (fate = SINK_TOO_LARGE; fate < SINK_N_FATES; fate++) {
+		enum sink_fate this_one = fate;
+		set_up(NULL);
+		fate = this_one;
+		ops = &keeping_ops;
+		script.answers = "Q";
+		start(0);
+		n_ready = n_released = 3;
+		assert_int_equal(shipper_stop(s, true, &error), -EIO);
+		assert_string_equal(error.text, "sink test: why");
+		assert_int_equal(sum(SHIPPER_written), recs_of(3) - 3);
+		assert_int_equal(sum(cols[fate]), 3);
+		shipper_destroy(s);
+		s = NULL;
+	}
+}
+
+static void what_is_queued_when_a_stop_gives_up_is_failed_and_given_back(void **unused)
+{
+	ops = &keeping_ops;
+	script.answers = "Q";
+	start(20 * 1000000);
+	n_ready = 5;
+	assert_int_equal(shipper_stop(s, true, &error), -ETIMEDOUT);
+	assert_int_equal(sum(SHIPPER_failed), recs_of(5));
+	assert_int_equal(n_back, 5);
+}
+
+static void what_is_queued_when_the_sink_fails_is_failed_and_given_back(void **unused)
+{
+	ops = &keeping_ops;
+	script.answers = "QQF";
+	start(0);
+	n_ready = 3;
+	WAIT_FOR(n_back == 3);
+	assert_int_equal(sum(SHIPPER_failed), recs_of(3));
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+}
+
+static void a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counted(void **unused)
+{
+	struct err e;
+	reopen = true;
+	script.answers = "DFD";
+	start(0);
+	n_ready = 2;
+	WAIT_FOR(n_back == 2);
+	n_ready = 3;
+	WAIT_FOR(n_back == 3); /* while it is closed */
+	WAIT_FOR(shipper_notice(s, &e));
+	assert_string_equal(e.text, "sink test: answer F");
+	WAIT_FOR(shipper_notice(s, &e));
+	assert_string_equal(e.text, "sink test: was opened again, and takes records");
+	assert_false(shipper_failed(s));
+	n_ready = 4;
+	WAIT_FOR(n_back == 4);
+	assert_int_equal(sum(SHIPPER_written), 1 + 4);
+	assert_int_equal(sum(SHIPPER_failed), 2 + 3);
+	assert_int_equal(shipper_stop(s, true, &error), -EIO); /* it cost records */
+	assert_int_equal(seen.n_closes, 2);
 }
 
 static void a_stop_that_does_not_drain_counts_what_it_gives_up(void **unused)
@@ -427,6 +570,11 @@ int main(void)
 		TEST(a_rejected_batch_is_counted_as_loss_and_the_next_is_written),
 		TEST(after_a_fatal_answer_all_is_counted_as_failed_and_given_back),
 		TEST(an_answer_that_nobody_follows_is_a_failure_and_not_a_success),
+		TEST(a_batch_that_is_queued_is_held_until_its_report),
+		TEST(a_report_counts_what_became_of_each_record),
+		TEST(what_is_queued_when_a_stop_gives_up_is_failed_and_given_back),
+		TEST(what_is_queued_when_the_sink_fails_is_failed_and_given_back),
+		TEST(a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counted),
 		TEST(a_stop_that_does_not_drain_counts_what_it_gives_up),
 		TEST(a_stop_that_does_not_drain_loses_nothing_when_there_is_nothing),
 		TEST(a_drain_that_takes_too_long_ends_with_an_error),
