@@ -21,5 +21,7 @@ int cmd_check_dot(const struct config *c); /* the graph, in the words of Graphvi
 int cmd_tap(const struct config *c, const struct replay_conf *rc, const char *name);
 int cmd_test(const struct config *c);
 int cmd_devices(void);
+int cmd_schema_write(const struct config *c);
+int cmd_schema_proto(const struct config *c, const char *queue);
 
 #endif

@@ -3,6 +3,7 @@
 #include "ctl/cmd.h"
 #include "ctl/config_read.h"
 #include "ctl/graph_print.h"
+#include "ctl/queue_schema.h"
 #include "ctl/trial.h"
 #include "dataplane/base/mem.h"
 
@@ -143,9 +144,13 @@ int cmd_check(const struct config *c)
 	struct err_list errs = {0};
 	struct pipeline *p = NULL;
 	struct trial *t = NULL;
+	struct queue_schemas *schemas = NULL;
 	check_all_formats(c, &errs);
 	if (errs.n_errors == 0 && (pipeline_build(c, &p, &e) < 0 || trial_create(p, &t, &e) < 0))
 		err_list_text(&errs, e.text);
+	if (p && errs.n_errors == 0 &&
+	    queue_schemas_create(p, &config_disk, false, &schemas, &errs) == -ENOMEM)
+		err_list_text(&errs, "sluiced: no memory for schemas");
 	for (size_t i = 0; i < c->n_sinks; i++)
 		check_sink(&c->sinks[i], &errs);
 	if (errs.n_errors == 0) {
@@ -155,6 +160,7 @@ int cmd_check(const struct config *c)
 	}
 	err_list_print(&errs, stderr);
 	int code = errs.n_errors ? 2 : 0;
+	queue_schemas_destroy(schemas);
 	trial_destroy(t);
 	pipeline_destroy(p);
 	err_list_fini(&errs);

@@ -20,6 +20,13 @@ const struct opt config_top_opts[] = {
 	 .live = true,
 	 .help = "Files of grok patterns of your own, a line each: NAME and its expression. They "
 		 "come on top of the patterns that are built in."},
+	{.name = "schema_dir",
+	 .type = OPT_PATH,
+	 .off = offsetof(struct config, schema_dir),
+	 .live = true,
+	 .help = "A folder with the schema of each queue, PROJECT.NAME.schema.yaml, which `sluiced "
+		 "schema write` makes. A start and `sluiced check` compare them with what the "
+		 "configuration amounts to (docs/pipeline.md)."},
 	OPT_END,
 };
 

@@ -109,9 +109,10 @@ struct queue_conf {
 	const char *name;  /* project/name */
 	unsigned *origins; /* indexes in config.origins */
 	size_t n_origins;
-	unsigned sink; /* index in config.sinks */
-	int format;    /* index in encoders */
-	bool ddl;      /* changes of tables, too, of a format that is for rows */
+	unsigned sink;     /* index in config.sinks */
+	int format;        /* index in encoders */
+	int compatibility; /* enum compatibility: queue_schema.h */
+	bool ddl;          /* changes of tables, too, of a format that is for rows */
 	struct err_place at;
 	/* as written */
 	struct opt_strings from;
@@ -147,6 +148,7 @@ struct config {
 	const char *path; /* of the file; "default" for config_default */
 	const char *dir;  /* of the file; "" is the working directory */
 	int64_t workers;
+	const char *schema_dir; /* NULL: schemas are not kept */
 	struct capture_conf capture;
 	struct decode_conf decode;
 	struct flow_conf flow;

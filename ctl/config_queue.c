@@ -1,4 +1,5 @@
 #include "ctl/config_read.h"
+#include "ctl/queue_schema.h"
 
 const struct opt config_queue_opts[] = {
 	{.name = "from",
@@ -17,9 +18,20 @@ const struct opt config_queue_opts[] = {
 	 .off = offsetof(struct queue_conf, format),
 	 .choices = encoder_names,
 	 .def = "json",
-	 .help = "How a record is written: json is one object a line; the others hold the changes "
-		 "of "
-		 "rows, as Debezium, canal and Maxwell write them (docs/output.md)."},
+	 .help = "How a record is written: json is one object a line; protobuf is one message of "
+		 "the queue's schema; the others hold the changes of rows, as Debezium, canal and "
+		 "Maxwell write them (docs/output.md)."},
+	{.name = "compatibility",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct queue_conf, compatibility),
+	 .choices = compatibility_names,
+	 .def = "backward",
+	 .live = true,
+	 .help = "With schema_dir: how the schema may change. backward: who knows the new one "
+		 "reads "
+		 "the old records; forward: who knows the old one reads the new records; full: "
+		 "both; "
+		 "none: it may change in any way."},
 	{.name = "ddl",
 	 .type = OPT_BOOL,
 	 .off = offsetof(struct queue_conf, ddl),
@@ -228,6 +240,10 @@ static int check_topics(const struct config_loader *l, const struct yaml_val *v,
 			"%lld records in a message do not go with a key or headers of one record; "
 			"expected 1",
 			(long long)q->pack);
+	if (q->pack > 1 && encoders[q->format]->binary)
+		option_err(&l->r, yaml_val_get(v, "pack"),
+			   "%lld records in a message: those of format %s are no lines; expected 1",
+			   (long long)q->pack, encoders[q->format]->name);
 	if (q->topic) {
 		check_topic(l, yaml_val_get(v, "topic"), q->topic);
 		return 0;

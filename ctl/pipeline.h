@@ -40,6 +40,8 @@ void pipeline_destroy(struct pipeline *p);
 
 /* The part of it that makes p->graph, of the sources' schemas and the configuration's nodes. */
 int pipeline_graph_build(struct pipeline *p, struct err *e);
+/* What is known of the records of queue @q. */
+const struct op_schema *pipeline_queue_schema(const struct pipeline *p, unsigned q);
 void pipeline_graph_destroy(struct pipeline *p);
 
 /* What is known of the records of an origin, by index of conf->origins. */

@@ -12,6 +12,7 @@ struct pipeline_graph {
 	uint16_t *takers;          /* the memory of the origins' lists */
 	uint16_t *selves;          /* 0, 1, 2, ... */
 	struct op_schema *schemas; /* by origin */
+	struct op_schema *queues;  /* by queue */
 	struct slice *source_names;
 	struct op_field *fields; /* the memory of the sources' schemas */
 };
@@ -92,18 +93,18 @@ static const struct op_field *find(const struct op_schema *s, const char *name)
 /* What is known of records that come from several places: a field that not all of them have is null
  * in the others; one that has two types is text.
  */
-static int merge(const struct pipeline_graph *g, const struct node_conf *node,
+static int merge(const struct pipeline_graph *g, const unsigned *origins, size_t n_origins,
 		 struct op_field **ret_fields, struct op_schema *ret_s)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < node->n_origins; i++)
-		n += g->schemas[node->origins[i]].n_fields;
+	for (size_t i = 0; i < n_origins; i++)
+		n += g->schemas[origins[i]].n_fields;
 	struct op_field *fields = mem_alloc((n + 1) * sizeof(*fields));
 	if (!fields)
 		return -ENOMEM;
 	*ret_s = (struct op_schema){.fields = fields};
-	for (size_t i = 0; i < node->n_origins; i++) {
-		const struct op_schema *s = &g->schemas[node->origins[i]];
+	for (size_t i = 0; i < n_origins; i++) {
+		const struct op_schema *s = &g->schemas[origins[i]];
 		ret_s->open |= s->open;
 		for (unsigned k = 0; k < s->n_fields; k++) {
 			struct op_field *known = (struct op_field *)find(ret_s, s->fields[k].name);
@@ -159,7 +160,7 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 	struct place place = {p, node};
 	struct op_field *fields;
 	struct op_schema in;
-	if (merge(g, node, &fields, &in) < 0)
+	if (merge(g, node->origins, node->n_origins, &fields, &in) < 0)
 		return err_set(e, -ENOMEM, "no memory for the schema of %s", node->name);
 	struct op_env env = {.name = node->name,
 			     .in = &in,
@@ -180,6 +181,23 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 	for (unsigned k = 0; k < plan->n_ports; k++)
 		g->schemas[node->first_origin + k] = plan->ports[k];
 	return 0;
+}
+
+static int queue_schemas(struct pipeline *p, struct err *e)
+{
+	struct pipeline_graph *g = p->built;
+	for (size_t q = 0; q < p->conf->n_queues; q++) {
+		const struct queue_conf *queue = &p->conf->queues[q];
+		struct op_field *fields;
+		if (merge(g, queue->origins, queue->n_origins, &fields, &g->queues[q]) < 0)
+			return err_set(e, -ENOMEM, "no memory for the schema of %s", queue->name);
+	}
+	return 0;
+}
+
+const struct op_schema *pipeline_queue_schema(const struct pipeline *p, unsigned q)
+{
+	return &p->built->queues[q];
 }
 
 /* ---- dimensions that follow a source ---- */
@@ -303,10 +321,11 @@ int pipeline_graph_build(struct pipeline *p, struct err *e)
 	g->trial_origins = mem_alloc(n * sizeof(*g->trial_origins));
 	g->selves = mem_alloc(n * sizeof(*g->selves));
 	g->schemas = mem_alloc(n * sizeof(*g->schemas));
+	g->queues = mem_alloc((c->n_queues + 1) * sizeof(*g->queues));
 	g->source_names = mem_alloc((c->n_sources + 1) * sizeof(*g->source_names));
 	int rc = 0;
 	if (!g->nodes || !g->origins || !g->trial_origins || !g->selves || !g->schemas ||
-	    !g->source_names)
+	    !g->queues || !g->source_names)
 		return err_set(e, -ENOMEM, "no memory for the graph");
 	for (size_t i = 0; i < c->n_sources; i++)
 		g->source_names[i] = slice_str(c->sources[i].name);
@@ -315,6 +334,8 @@ int pipeline_graph_build(struct pipeline *p, struct err *e)
 		rc = build_node(p, i, e);
 	if (rc == 0)
 		rc = build_feeds(p, e);
+	if (rc == 0)
+		rc = queue_schemas(p, e);
 	if (rc == 0)
 		rc = connect_takers(p, e);
 	if (rc < 0)
@@ -345,6 +366,9 @@ void pipeline_graph_destroy(struct pipeline *p)
 	mem_free(g->takers);
 	mem_free(g->selves);
 	mem_free(g->schemas);
+	for (size_t q = 0; g->queues && q < p->conf->n_queues; q++)
+		mem_free((void *)g->queues[q].fields);
+	mem_free(g->queues);
 	mem_free(g->source_names);
 	mem_free(g->fields);
 	mem_free(g);

@@ -390,6 +390,35 @@ static int run_test(int argc, char **argv)
 	return with_config(argc, argv, cmd_test);
 }
 
+static int run_schema(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	bool proto = strcmp(what, "proto") == 0;
+	if (!proto && strcmp(what, "write") != 0)
+		return usage_error("schema: expected write or proto%s", "");
+	/* The queue may stand before the option or behind it: getopt moves it to the end. */
+	const char *path = NULL;
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'}, {0}};
+	for (int o; (o = getopt_long(argc - 1, argv + 1, ":c:", longs, NULL)) != -1;) {
+		if (o != 'c')
+			return option_error(o, argv + 1);
+		path = optarg;
+	}
+	int rest = argc - 1 - optind;
+	if (!path)
+		return usage_error("schema %s: -c FILE is missing", what);
+	if (rest > proto)
+		return usage_error("%s: not expected here", argv[argc - 1]);
+	if (rest < proto)
+		return usage_error("%s: which queue?", "schema proto");
+	struct config *c = load_config(path);
+	if (!c)
+		return EXIT_USAGE;
+	int code = proto ? cmd_schema_proto(c, argv[argc - 1]) : cmd_schema_write(c);
+	config_free(c);
+	return code;
+}
+
 static int run_config(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -439,6 +468,9 @@ static const struct command commands[] = {
 	{"test", "-c FILE", "run the configuration's own tests", run_test},
 	{"config", "sample | reference | effective -c FILE",
 	 "print every option, their reference, or what a file amounts to", run_config},
+	{"schema", "write -c FILE | proto -c FILE QUEUE",
+	 "keep the schemas of all queues in their files, or print one as a .proto file",
+	 run_schema},
 	{"devices", "", "list what could be captured from on this machine", run_devices},
 	{"help", "[COMMAND]", "this list", run_help},
 };

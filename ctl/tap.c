@@ -180,7 +180,12 @@ static int build_worker(struct tap *t, const struct replay_conf *rc, struct err 
 		.n_sources = (unsigned)c->n_sources,
 		.names = p->names,
 		.encode = p->encode,
-		.out = {take_room, no_mark, write_line, nothing_open, nothing_left_out, t},
+		.out = {.room = take_room,
+			.mark = no_mark,
+			.commit = write_line,
+			.flush = nothing_open,
+			.leave_out = nothing_left_out,
+			.arg = t},
 		.stop = &t->stop,
 	};
 	int ret = replay_open(rc, &wc.capture, e);

@@ -12,7 +12,9 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "ctl/config_read.h"
 #include "ctl/pipeline.h"
+#include "ctl/queue_schema.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/port.h"
@@ -55,6 +57,8 @@ struct topology {
 	struct worker **workers;
 	unsigned n_workers;
 	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
+	struct queue_schemas *schemas;
+	struct proto_shape **shapes; /* by queue; NULL: of another format */
 	struct queue_form *forms;
 	int stdin_copy; /* -1: none */
 	char stdin_path[32];
@@ -64,11 +68,27 @@ struct topology {
 	struct err keep_trouble; /* what a parser's keeper said last: told once */
 };
 
+/* The schemas of the queues beside their files: what may not change keeps sluice from starting. */
+static int build_schemas(struct topology *t, struct err *e)
+{
+	struct err_list errs = {0};
+	int rc = queue_schemas_create(t->pipeline, &config_disk, false, &t->schemas, &errs);
+	err_list_print(&errs, stderr);
+	err_list_fini(&errs);
+	return rc < 0 ? err_set(e, rc, "%s: the schemas of queues: %s", t->conf->path,
+				rc == -ENOMEM ? "no memory" : "see above")
+		      : 0;
+}
+
 static int build_forms(struct topology *t, struct err *e)
 {
 	const struct config *c = t->conf;
+	int rc = build_schemas(t, e);
+	if (rc < 0)
+		return rc;
 	t->forms = mem_alloc((c->n_queues + 1) * sizeof(*t->forms));
-	if (!t->forms)
+	t->shapes = mem_alloc((c->n_queues + 1) * sizeof(*t->shapes));
+	if (!t->forms || !t->shapes)
 		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++) {
 		t->forms[q].encoder = encoders[c->queues[q].format];
@@ -76,6 +96,11 @@ static int build_forms(struct topology *t, struct err *e)
 		t->forms[q].key = c->queues[q].key;
 		t->forms[q].ids = c->queues[q].headers;
 		t->forms[q].marks = c->queues[q].key || c->queues[q].headers;
+		if (t->forms[q].encoder == &encoder_protobuf &&
+		    (rc = queue_schema_shape(t->schemas, t->pipeline, (unsigned)q, &t->shapes[q],
+					     e)) < 0)
+			return rc;
+		t->forms[q].shape = t->shapes[q];
 	}
 	return 0;
 }
@@ -112,7 +137,8 @@ static int build_queues(struct topology *t, struct err *e)
 						   .topic = qc->topic,
 						   .partitions = (unsigned)qc->partitions,
 						   .pack = (unsigned)qc->pack,
-						   .headers = qc->headers};
+						   .headers = qc->headers,
+						   .binary = encoders[qc->format]->binary};
 	}
 	return 0;
 }
@@ -187,6 +213,11 @@ static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encod
 	handoff_leave_out(arg, worker, queue, cols[why]);
 }
 
+static void out_narrowed(void *arg, unsigned worker, unsigned queue, bool more, bool misfit)
+{
+	handoff_narrowed(arg, worker, queue, more, misfit);
+}
+
 static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
 			struct err *e)
 {
@@ -210,7 +241,8 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.n_sources = (unsigned)t->conf->n_sources,
 		.names = p->names,
 		.encode = p->encode,
-		.out = {out_room, out_mark, out_commit, out_flush, out_leave_out, t->handoff},
+		.out = {out_room, out_mark, out_commit, out_flush, out_leave_out, out_narrowed,
+			t->handoff},
 		.stop = &t->stop,
 	};
 	return worker_create(&wc, &t->workers[i], e);
@@ -410,6 +442,10 @@ void topology_destroy(struct topology *t)
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
 	handoff_destroy(t->handoff);
+	for (size_t q = 0; t->shapes && q < t->conf->n_queues; q++)
+		proto_shape_destroy(t->shapes[q]);
+	mem_free(t->shapes);
+	queue_schemas_destroy(t->schemas);
 	pipeline_destroy(t->pipeline);
 	if (t->stdin_copy >= 0)
 		close(t->stdin_copy);

@@ -71,6 +71,7 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 		out->leave_out(out->arg, w->conf.index, queue, fit);
 		return;
 	}
+	w->encode.shape = form->shape;
 	size_t max = form->encoder->max(&w->encode, b, r);
 	uint8_t *room = out->room(out->arg, w->conf.index, queue, max);
 	if (!room)
@@ -79,6 +80,9 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 	if (form->marks)
 		queue_mark(w, queue, b, r);
 	out->commit(out->arg, w->conf.index, queue, len, r->time_ns);
+	const struct proto_scratch *x = w->encode.proto;
+	if (form->shape && (x->more || x->misfit))
+		out->narrowed(out->arg, w->conf.index, queue, x->more, x->misfit);
 }
 
 /* The end of the graph. */
@@ -258,6 +262,11 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 		goto fail;
 	}
 	w->batch.arena.cap = w->extract_cap;
+	w->encode.proto = mem_alloc(sizeof(*w->encode.proto));
+	if (!w->encode.proto) {
+		err_set(e, -ENOMEM, "no memory for a worker");
+		goto fail;
+	}
 	if ((rc = decode_create(conf->decode, &w->decode, e)) < 0 ||
 	    (rc = flow_create(conf->flow, &w->flow, e)) < 0 ||
 	    (rc = frame_create(conf->frame, conf->frame_sources, conf->n_sources, w->flow,
@@ -300,6 +309,7 @@ void worker_destroy(struct worker *w)
 	frame_destroy(w->frame);
 	flow_destroy(w->flow);
 	decode_destroy(w->decode);
+	mem_free(w->encode.proto);
 	w->batch.arena.cap = w->graph_cap;
 	arena_fini(&w->batch.arena);
 	if (w->conf.capture)

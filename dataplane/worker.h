@@ -19,6 +19,7 @@
 #include "dataplane/graph/graph.h"
 #include "dataplane/match/rules.h"
 #include "dataplane/sink/encode.h"
+#include "dataplane/sink/proto_shape.h"
 
 /* Bursts of frames and their records stay far below; a single huge frame may need all of it: its
  * own bytes, and copies of its values with every byte escaped.
@@ -35,6 +36,8 @@ struct worker_out {
 	void (*flush)(void *arg, unsigned worker, bool last);
 	/* A record that the queue's format does not hold. */
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
+	/* A record that was written without some of its fields, where the form has a shape. */
+	void (*narrowed)(void *arg, unsigned worker, unsigned queue, bool more, bool misfit);
 	void *arg;
 };
 
@@ -44,7 +47,8 @@ struct queue_form {
 	bool ddl;   /* also changes of tables, of an encoder that holds changes only */
 	bool marks; /* records go with a key or an id */
 	bool ids;
-	const char *key; /* the field, or the column; NULL: none */
+	const char *key;                 /* the field, or the column; NULL: none */
+	const struct proto_shape *shape; /* of encoder_protobuf */
 };
 
 struct worker_conf {

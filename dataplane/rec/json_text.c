@@ -112,6 +112,18 @@ size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invali
 	return (size_t)(o - out);
 }
 
+size_t json_text_repair(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid)
+{
+	uint8_t *o = out;
+	for (size_t i = 0; i < len;) {
+		if (p[i] < 0x80)
+			*o++ = p[i++];
+		else
+			i += put_wide(&o, p + i, len - i, io_invalid);
+	}
+	return (size_t)(o - out);
+}
+
 /* Twelve of the sixteen bytes at @p as sixteen digits. */
 static inline __m128i base64_12(const uint8_t *p)
 {

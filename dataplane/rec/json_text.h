@@ -30,6 +30,12 @@ size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invali
  */
 bool json_text_wide(const uint8_t *p, size_t len, size_t *ret_len);
 
+/* The same text without escapes: nothing but what is not UTF-8 changes. @out holds
+ * JSON_TEXT_REPAIR_FACTOR * len bytes.
+ */
+#define JSON_TEXT_REPAIR_FACTOR 3
+size_t json_text_repair(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid);
+
 /* The bytes of @v that JSON cannot take as they are, or that need a look at their neighbours: below
  * 0x20, above 0x7f (below it too, where bytes are signed), quotes, backslashes; each becomes 0xff.
  * The table has at each low nibble the one of the last two that ends so, else what ends otherwise.

@@ -90,6 +90,11 @@ int names_add(struct names *n, struct slice name, uint32_t *ret_id)
 	return 0;
 }
 
+uint32_t names_count(const struct names *n)
+{
+	return n->n;
+}
+
 struct slice names_text(const struct names *n, uint32_t id)
 {
 	return slice_of(n->items[id].text, n->items[id].len);

@@ -23,6 +23,8 @@ void names_destroy(struct names *n);
  */
 int names_add(struct names *n, struct slice name, uint32_t *ret_id);
 
+uint32_t names_count(const struct names *n); /* numbers are below it */
+
 struct slice names_text(const struct names *n, uint32_t id); /* bare */
 struct slice names_json(const struct names *n,
 			uint32_t id); /* "name": with quotes, colon, escapes */

@@ -1,7 +1,7 @@
 /* encode.h - records to bytes, in the format of a queue.
  *
  * In:     struct rec with its batch's arena and the names of the pipeline, all in padded buffers.
- * Out:    one line, newline included, in a buffer of the caller's.
+ * Out:    one line, newline included, or one message, in a buffer of the caller's.
  * Owns:   nothing.
  * Runs:   worker.
  * Limits: encoder.max() bytes a record.
@@ -14,6 +14,9 @@
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/rec.h"
 
+struct proto_shape;
+struct proto_scratch;
+
 /* One for each worker: it remembers the text of the last second and minute. Zeroed but for these
  * three. */
 struct encode_ctx {
@@ -25,6 +28,11 @@ struct encode_ctx {
 	uint64_t second; /* since 1970, and 1: of which `second_text` is the text */
 	char second_text[32];
 	struct civil_minute minute; /* of the last time that a record had as a value */
+
+	/* Of encoder_protobuf alone: the shape of the queue that is written to, and what is filled
+	 * and remembered. */
+	const struct proto_shape *shape;
+	struct proto_scratch *proto;
 };
 
 /* A format that a queue can have. */
@@ -34,6 +42,8 @@ struct encoder {
 	/* Holds the changes of rows and tables, and nothing else: of other records it has no form.
 	 */
 	bool changes_only;
+	/* Its records are no lines of text: nothing stands behind one, and any byte inside. */
+	bool binary;
 	/* An upper bound of what put() writes for this record; cheap. */
 	size_t (*max)(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r);
 	/* Writes the record and returns the bytes written. @out holds max() bytes, of which those
@@ -43,7 +53,8 @@ struct encoder {
 		      uint8_t *out);
 };
 
-extern const struct encoder encoder_json, encoder_debezium, encoder_canal, encoder_maxwell;
+extern const struct encoder encoder_json, encoder_debezium, encoder_canal, encoder_maxwell,
+	encoder_protobuf;
 
 /* encoders.c: all of them, and their names in the same order, both closed by NULL. */
 extern const struct encoder *const encoders[];

@@ -225,6 +225,13 @@ void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsig
 	l->row[col]++;
 }
 
+void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool more, bool misfit)
+{
+	struct lane *l = lane_of(h, worker, queue);
+	l->row[HANDOFF_narrowed] += more;
+	l->row[HANDOFF_misfits] += misfit;
+}
+
 void handoff_flush(struct handoff *h, unsigned worker, bool last)
 {
 	for (unsigned q = 0; q < h->n_queues; q++) {

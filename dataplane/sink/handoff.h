@@ -52,6 +52,10 @@ void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t l
 /* A record for @queue that is not put: @col says why: HANDOFF_no_form, _ddl or _ends. */
 void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsigned col);
 
+/* The record put last had fields that the queue's schema does not have; values that it does not
+ * take. */
+void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool more, bool misfit);
+
 /* Hands over every open batch that holds a record: nothing to do, or @last: end of input. A lane
  * whose other batches are all with a late sink keeps its open one, which has room for thousands of
  * records yet; else a few that trickle in would use up all batches.
@@ -65,16 +69,19 @@ void handoff_stop_waiting(struct handoff *h);
 struct out_batch *handoff_take(struct handoff *h, unsigned sink);
 void handoff_give_back(struct handoff *h, struct out_batch *b);
 
-#define HANDOFF_COLS(X)                                               \
-	X(IN, records_in, "records for this queue")                   \
-	X(OUT, records_out, "handed to the sink")                     \
-	X(LOSS, shed, "no free batch: the sink is slow or away")      \
-	X(LOSS, too_large, "larger than a batch can be")              \
-	X(LOSS, no_form, "the queue's format has no form of it")      \
-	X(POLICY, ddl, "changes of tables: the queue wants rows")     \
-	X(POLICY, ends, "ends of transactions: the queue wants rows") \
-	X(HELD, held, "in open batches")                              \
-	X(INFO, batches, "batches handed over")                       \
+#define HANDOFF_COLS(X)                                                                           \
+	X(IN, records_in, "records for this queue")                                               \
+	X(OUT, records_out, "handed to the sink")                                                 \
+	X(LOSS, shed, "no free batch: the sink is slow or away")                                  \
+	X(LOSS, too_large, "larger than a batch can be")                                          \
+	X(LOSS, no_form, "the queue's format has no form of it")                                  \
+	X(POLICY, ddl, "changes of tables: the queue wants rows")                                 \
+	X(POLICY, ends, "ends of transactions: the queue wants rows")                             \
+	X(HELD, held, "in open batches")                                                          \
+	X(INFO, narrowed, "records written without fields that the queue's schema does not have") \
+	X(INFO, misfits,                                                                          \
+	  "records written without a value that the type of its field does not take")             \
+	X(INFO, batches, "batches handed over")                                                   \
 	X(INFO, waits, "times that a worker waited for a free batch")
 
 #define HANDOFF_COL(kind, name, help) HANDOFF_##name,

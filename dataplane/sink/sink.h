@@ -54,6 +54,7 @@ struct sink_queue {
 	unsigned partitions; /* of a topic that is made; 0: as the store has it */
 	unsigned pack;       /* records in one message, at most */
 	bool headers;        /* messages carry the id of the record */
+	bool binary;         /* records are no lines: nothing stands behind one */
 };
 
 struct sink_ops {

@@ -319,11 +319,12 @@ static uint16_t make_up(const struct kafka_state *st, const struct topic *t,
 	return (uint16_t)n;
 }
 
-static void fill(struct kafka_state *st, struct flight *f, uint32_t rec, rd_kafka_message_t *out)
+static void fill(struct kafka_state *st, struct flight *f, uint32_t rec, bool binary,
+		 rd_kafka_message_t *out)
 {
 	const struct out_batch *b = f->report.b;
 	uint32_t from = rec ? b->ends[rec - 1] : 0, to = b->ends[rec + f->msgs[rec].n - 1];
-	if (to > from && b->buf[to - 1] == '\n')
+	if (!binary && to > from && b->buf[to - 1] == '\n')
 		to--;
 	*out = (rd_kafka_message_t){
 		.payload = b->buf + from,
@@ -388,7 +389,7 @@ static unsigned collect(struct kafka_state *st, struct topic *t, rd_kafka_messag
 		if (m->n == 0)
 			m->n = make_up(st, t, f->report.b, rec);
 		if (m->state == MSG_NEW)
-			fill(st, f, rec, &msgs[n++]);
+			fill(st, f, rec, t->queue->binary, &msgs[n++]);
 		rec += m->n;
 	}
 	t->rec = rec;

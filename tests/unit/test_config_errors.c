@@ -122,15 +122,15 @@ static const struct bad unknown_keys[] = {
 	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of capture, "
 			     "decode, flow, frame, formats, sources, dimensions, "
 			     "pipeline, sinks, queues, tests, "
-			     "workers, patterns; did you mean \"workers\"?\n"},
+			     "workers, patterns, schema_dir; did you mean \"workers\"?\n"},
 	{"Workers: 2\n" BASE, "x.yaml:1:1: Workers: unknown key; expected one of capture, "
 			      "decode, flow, frame, formats, sources, dimensions, "
 			      "pipeline, sinks, queues, "
-			      "tests, workers, patterns; did you mean \"workers\"?\n"},
+			      "tests, workers, patterns, schema_dir; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE,
 	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of capture, decode, flow, "
 	 "frame, formats, sources, dimensions, "
-	 "pipeline, sinks, queues, tests, workers, patterns\n"},
+	 "pipeline, sinks, queues, tests, workers, patterns, schema_dir\n"},
 	{"spool: {}\n"
 	 "api: {}\n" BASE,
 	 "x.yaml:1:1: spool: not in this version of sluice\n"
@@ -261,7 +261,8 @@ static const struct bad bad_sources[] = {
 			 "sources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"},
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
 	 "x.yaml:1:1: sourcez: unknown key; expected one of capture, decode, flow, frame, formats, "
-	 "sources, dimensions, pipeline, sinks, queues, tests, workers, patterns; did you mean "
+	 "sources, dimensions, pipeline, sinks, queues, tests, workers, patterns, schema_dir; did "
+	 "you mean "
 	 "\"sources\"?\n"},
 	{"sources: {}\n", "x.yaml:1:10: sources: 0 sources; expected 1 to 16384\n"},
 	{"sources: [a]\n", "x.yaml:1:10: sources: a list does not fit here; expected a map "
@@ -574,7 +575,7 @@ static const struct bad bad_queues[] = {
 	      "queues:\n"
 	      "  p/n: { from: s, sink: o, format: xml }\n",
 	 "x.yaml:4:36: queues.p/n.format: \"xml\" is not known here; expected one of json, "
-	 "debezium-json, canal-json, maxwell-json\n"},
+	 "debezium-json, canal-json, maxwell-json, protobuf\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: { from: s, sink: o, format: canal-json }\n",

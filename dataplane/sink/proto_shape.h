@@ -1,0 +1,121 @@
+/* proto_shape.h - the message that the records of a queue become: which field has which number.
+ *
+ * In:     the fields of the queue's schema with their numbers and kinds.
+ * Out:    a shape, which encode_protobuf.c writes by.
+ * Owns:   itself; names are copied.
+ * Runs:   create, destroy: main. Every worker reads it.
+ * Limits: PROTO_FIELDS_MAX fields; numbers of the event's own from PROTO_FIRST on.
+ *
+ * What every record has stands first, under numbers that take one byte; all of it is optional in
+ * the sense of proto3, so a field is there or is not:
+ *
+ *      1 _id   2 _time   3 _source   4 _stream   5 _src   6 _dst   7 _error   8 _cut
+ *      9 _invalid_utf8   10 _format   11 _rules   12 _http   13-15 kept free
+ */
+#ifndef SL_SINK_PROTO_SHAPE_H
+#define SL_SINK_PROTO_SHAPE_H
+
+#include "dataplane/base/err.h"
+#include "dataplane/rec/names.h"
+#include "dataplane/rec/rec.h"
+
+#define PROTO_FIRST         16
+#define PROTO_NUMBER_MAX    536870911 /* of Protocol Buffers */
+#define PROTO_RESERVED_FROM 19000     /* theirs, to 19999 */
+#define PROTO_RESERVED_TO   19999
+#define PROTO_FIELDS_MAX    4096 /* without those of every record */
+
+enum proto_meta {
+	PROTO_ID = 1,
+	PROTO_TIME,
+	PROTO_SOURCE,
+	PROTO_STREAM,
+	PROTO_SRC,
+	PROTO_DST,
+	PROTO_ERROR,
+	PROTO_CUT,
+	PROTO_INVALID_UTF8,
+	PROTO_FORMAT,
+	PROTO_RULES,
+	PROTO_HTTP,
+	PROTO_N_META,
+};
+
+/* What a field is in the message, and what of a record's values it takes. */
+enum proto_kind {
+	PROTO_K_BOOL,   /* bool */
+	PROTO_K_INT64,  /* int64: whole numbers in its range */
+	PROTO_K_DOUBLE, /* double: all numbers */
+	PROTO_K_NUMBER, /* string: all numbers, as they are printed */
+	PROTO_K_TEXT,   /* string: every value, as it is printed */
+	PROTO_K_JSON,   /* string: every value, as JSON */
+	PROTO_K_BYTES,  /* bytes: binary values */
+	PROTO_K_TIME,   /* google.protobuf.Timestamp: times */
+};
+
+struct proto_field {
+	const char *name; /* the record's */
+	uint32_t number;
+	enum proto_kind kind;
+};
+
+/* The fields of every record, by their numbers; [0] is none. */
+extern const struct proto_field proto_meta[PROTO_N_META];
+
+const char *proto_kind_type(enum proto_kind k); /* as a .proto file spells it */
+
+/* The place of a field in the message. */
+struct proto_place {
+	uint8_t key[5];
+	uint8_t key_len;
+	uint8_t kind; /* enum proto_kind */
+};
+
+#define PROTO_NONE 0xffff
+
+struct proto_shape {
+	struct proto_place
+		*places; /* in the order of numbers; the first are _format, _rules, _http */
+	unsigned n;
+	char **names;      /* by place */
+	uint16_t *table;   /* places by the hash of their names; PROTO_NONE: empty */
+	uint32_t mask;     /* of it */
+	uint16_t *by_name; /* places by number of the pipeline's names, or PROTO_NONE */
+	uint32_t n_names;
+	struct slice *sources; /* by rec->source: fields 3 and 4 */
+	size_t *source_only;   /* bytes of the first of them */
+	unsigned n_sources;
+	bool delimited; /* each message behind its length, as a varint */
+};
+
+/* @fields in the order of their numbers. @names: of the pipeline, all of them. @sources: names, by
+ * rec->source. 0, or -ENOMEM with a text.
+ */
+int proto_shape_create(const struct proto_field *fields, unsigned n, const struct names *names,
+		       const struct slice *sources, unsigned n_sources, bool delimited,
+		       struct proto_shape **ret_s, struct err *e);
+void proto_shape_destroy(struct proto_shape *s); /* accepts NULL */
+
+/* The place of the field that is named so, or PROTO_NONE. */
+unsigned proto_shape_find(const struct proto_shape *s, struct slice name);
+
+/* What a worker remembers and fills while it writes; zeroed, one for each worker. */
+#define PROTO_MAPS       16
+#define PROTO_MAP_FIELDS 64
+
+struct proto_map {
+	const struct schema *schema;
+	const struct proto_shape *shape;
+	uint16_t to[PROTO_MAP_FIELDS]; /* places of the schema's fields */
+};
+
+struct proto_scratch {
+	struct proto_map maps[PROTO_MAPS];
+	struct val vals[PROTO_FIELDS_MAX + PROTO_N_META]; /* by place, where `set` has a bit */
+	uint64_t set[(PROTO_FIELDS_MAX + PROTO_N_META) / 64 + 1];
+	/* Of the last record: it had a field that the shape does not; a value that its field does
+	 * not take. */
+	bool more, misfit;
+};
+
+#endif
