@@ -154,6 +154,7 @@ int cmd_check(const struct config *c)
 	for (size_t i = 0; i < c->n_sinks; i++)
 		check_sink(&c->sinks[i], &errs);
 	if (errs.n_errors == 0) {
+		err_list_print(&p->notes, stderr);
 		print_summary(c, p);
 		printf("%s: good: %zu sources, %zu formats, %zu sinks, %zu queues, %zu tests\n",
 		       c->path, c->n_sources, c->n_formats, c->n_sinks, c->n_queues, c->n_tests);

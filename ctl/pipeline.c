@@ -196,6 +196,7 @@ void pipeline_destroy(struct pipeline *p)
 	if (!p)
 		return;
 	pipeline_graph_destroy(p);
+	err_list_fini(&p->notes);
 	for (size_t i = 0; p->dims && i < p->conf->n_dimensions; i++)
 		dim_destroy(p->dims[i]);
 	mem_free(p->dims);

@@ -30,6 +30,7 @@ struct pipeline {
 	struct dim **dims; /* by index of conf->dimensions */
 	struct graph_plan graph;
 	struct graph_plan trial_graph; /* the same nodes; its queues are the origins, by index */
+	struct err_list notes;         /* what is not wrong, but worth to be known */
 	const struct slice *source_names;
 	struct pipeline_graph *built; /* what these three point to */
 };

@@ -122,7 +122,7 @@ static int merge(const struct pipeline_graph *g, const unsigned *origins, size_t
 
 /* What operators ask while they are built. */
 struct place {
-	const struct pipeline *p;
+	struct pipeline *p;
 	const struct node_conf *node;
 };
 
@@ -142,6 +142,17 @@ static int wrong(void *arg, const char *key, size_t off, int code, struct err *e
 		}
 	return err_prefix(e, code, "%s:%d:%d: pipeline.%s.%s: ", at.file, at.line, at.col,
 			  node->name, key);
+}
+
+static void take_note(void *arg, const char *key, const char *text)
+{
+	const struct place *place = arg;
+	const struct node_conf *node = place->node;
+	struct err_place at = node->at;
+	for (size_t i = 0; i < node->n_keys; i++)
+		if (strcmp(node->keys[i].key, key) == 0)
+			at = node->keys[i].at;
+	err_list_warn(&place->p->notes, at, "pipeline.%s.%s: %s", node->name, key, text);
 }
 
 static struct dim *find_dim(void *arg, const char *name)
@@ -168,6 +179,7 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 			     .source_names = g->source_names,
 			     .dim = find_dim,
 			     .wrong = wrong,
+			     .note = take_note,
 			     .arg = &place};
 	struct op_plan *plan = NULL;
 	int rc = node->op->build(node->conf, &env, &plan, e);

@@ -47,6 +47,8 @@ struct op_env {
 	 * @key stands; @off: bytes into the value. Returns @code.
 	 */
 	int (*wrong)(void *arg, const char *key, size_t off, int code, struct err *e);
+	/* What is not wrong, but worth to be known: `check` tells it. NULL: nobody wants it. */
+	void (*note)(void *arg, const char *key, const char *text);
 	void *arg;
 };
 

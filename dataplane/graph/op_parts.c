@@ -95,6 +95,7 @@ void op_env_part(struct op_env_part *p, const struct op_env *whole, const char *
 	*p = (struct op_env_part){.env = *whole, .whole = whole, .key = key, .off = off};
 	p->env.dim = part_dim;
 	p->env.wrong = part_wrong;
+	p->env.note = NULL;
 	p->env.arg = p;
 }
 

@@ -3,6 +3,7 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/graph/op_parts.h"
+#include "dataplane/graph/route_check.h"
 
 #define ROUTE_COLS(X)                                          \
 	X(IN, records_in, "records of the inputs")             \
@@ -85,6 +86,36 @@ static int add_branches(struct route_plan *r, const struct route_conf *c, const 
 	return rc < 0 ? rc : op_exprs_finish(&r->x, e);
 }
 
+struct noter {
+	const struct route_conf *c;
+	const struct op_env *env;
+};
+
+static void note(void *arg, unsigned branch, const char *text)
+{
+	const struct noter *n = arg;
+	char key[128];
+	snprintf(key, sizeof(key), "branches.%s", n->c->branches.items[branch].key);
+	n->env->note(n->env->arg, key, text);
+}
+
+/* What is known of the branches before a record is seen. */
+static void note_branches(const struct route_plan *r, const struct route_conf *c,
+			  const struct op_env *env)
+{
+	struct noter n = {c, env};
+	const struct vec *v;
+	for (unsigned i = 0; i < r->n_branches; i++) {
+		if (!expr_set_constant(r->x.set, r->exprs[i], &v))
+			continue;
+		note(&n, i,
+		     v->state[0] == VEC_VALUE && v->i[0]
+			     ? "holds for every record: branches behind it and the rest get none"
+			     : "can never hold: it is the same for every record");
+	}
+	route_check(&c->branches, note, &n);
+}
+
 static int route_build(const void *conf, const struct op_env *env, struct op_plan **ret_p,
 		       struct err *e)
 {
@@ -107,6 +138,8 @@ static int route_build(const void *conf, const struct op_env *env, struct op_pla
 		err_set(e, rc, "no memory for %s", env->name);
 	if (rc == 0 && (rc = op_exprs_init(&r->x, env, e)) == 0)
 		rc = add_branches(r, c, env, e);
+	if (rc == 0 && env->note)
+		note_branches(r, c, env);
 	if (rc < 0) {
 		route_destroy(r ? &r->base : NULL);
 		return rc;

@@ -260,6 +260,7 @@ static int add_stage(struct builder *b, const struct op *op, const void *conf)
 	struct op_env env = *b->env;
 	env.in = p->n_stages ? &st[-1].plan->ports[0] : b->env->in;
 	env.wrong = stage_wrong;
+	env.note = NULL;
 	env.dim = stage_dim;
 	env.arg = b;
 	int rc = op->build(conf, &env, &st->plan, b->e);

@@ -9,6 +9,7 @@ import hmac
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -532,6 +533,56 @@ tests:
                 'did you mean "slim"')
 
 
+# ---- branches ----
+
+def branches_are_looked_at(checks, binary, folder):
+    def notes(*conditions):
+        text = "pipeline:\n  r:\n    op: route\n    from: app\n    branches:\n"
+        text += "".join(f"      b{i}: {json.dumps(c)}\n" for i, c in enumerate(conditions))
+        p = subprocess.run([binary, "check", "-c", write(folder, "c.yaml", BASE + text)], capture_output=True,
+                           text=True, timeout=60)
+        checks.equal(p.returncode, 0, f"{conditions}: exit status: {p.stderr}")
+        said = []
+        for line in p.stderr.splitlines():
+            if "pipeline.r.branches.b" in line:
+                name, what = line.split("pipeline.r.branches.", 1)[1].split(": ", 1)
+                other = re.search(r"(overlaps with|would,) (b\d)", what)
+                kind = "covered" if "would," in what else what.split()[0]
+                said.append((name, kind) + ((other.group(2),) if other else ()))
+        return said
+
+    for conditions, want in [
+        (("a = 'x'", "a = 'y'"), []),
+        (("1 = 2", "a = 'x'"), [("b0", "can")]),
+        (("NULL::boolean",), [("b0", "can")]),
+        (("true", "a = 'x'"), [("b0", "holds")]),
+        (("a = 'x'", "a = 'x'"), [("b1", "covered", "b0")]),
+        (("upper(a) = 'x'", " upper( a )='x' "), [("b1", "covered", "b0")]),
+        (("upper(a) = 'x'", "lower(a) = 'x'"), []),
+        (("a IN ('x', 'y')", "a = 'y'"), [("b1", "covered", "b0")]),
+        (("a = 'y'", "a IN ('x', 'y')"), [("b1", "overlaps", "b0")]),
+        (("a = 'x'", "a = 'y'", "a IN ('x', 'y')"), [("b2", "overlaps", "b0"), ("b2", "overlaps", "b1")]),
+        (("a = 'x'", "a = 'y'", "a = 'x' OR a = 'y'"), [("b2", "covered", "b1")]),
+        (("n::int > 5", "n::int >= 6"), [("b1", "covered", "b0")]),
+        (("n::int >= 6", "n::int > 5"), [("b1", "overlaps", "b0")]),
+        (("n::int > 5", "5 < n::int"), [("b1", "covered", "b0")]),
+        (("n::int < 5", "n::int > 5"), []),
+        (("n::int <= 5", "n::int >= 5"), [("b1", "overlaps", "b0")]),
+        (("n::float8 > 5", "n::float8 > 5 AND a = 'x'"), [("b1", "covered", "b0")]),
+        (("n::float8 > 5 AND a = 'x'", "n::float8 > 5"), []),
+        (("n::int BETWEEN 1 AND 9", "n::int IN (3, 4)"), [("b1", "covered", "b0")]),
+        (("n::int BETWEEN 1 AND 9", "n::int IN (3, 40)"), []),
+        (("n::int > 5 AND n::int < 5",), [("b0", "can")]),
+        (("n::float8 > 5 AND n::float8 < 6",), []),
+        (("n::float4 > 0.1", "n::float4 > 0.10000000001"), []),
+        (("length(a) > 5", "length(a) < 9"), []),
+        (("n::int > 5 OR a = 'x'", "a = 'x'"), [("b1", "covered", "b0")]),
+        (("a LIKE 'x%'", "a LIKE 'x%' AND n IS NULL"), [("b1", "covered", "b0")]),
+        (("NOT a = 'x'", "a <> 'x'"), []),
+    ]:
+        checks.equal(notes(*conditions), want, f"branches {conditions}")
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     checks = Checks()
@@ -545,6 +596,7 @@ def main():
         groups_are_bounded(checks, binary, folder)
         queries(checks, binary, folder)
         queries_that_are_refused(checks, binary, folder)
+        branches_are_looked_at(checks, binary, folder)
         graph_is_printed(checks, binary, folder)
         taps(checks, binary, folder)
         tests_run_at_any_node(checks, binary, folder)
