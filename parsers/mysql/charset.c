@@ -51,7 +51,40 @@ static const uint16_t keybcs2_letters[48] = {
 	0x10c, 0xfc,  0xe9,  0x10f, 0xe4,  0x10e, 0x164, 0x10d, 0x11b, 0x11a, 0x139, 0xcd,
 	0x13e, 0x13a, 0xc4,  0xc1,  0xc9,  0x17e, 0x17d, 0xf4,  0xf6,  0xd3,  0x16f, 0xda,
 	0xfd,  0xd6,  0xdc,  0x160, 0x13d, 0xdd,  0x158, 0x165, 0xe1,  0xed,  0xf3,  0xfa,
-	0x148, 0x147, 0x16e, 0xd4,  0x161, 0x159, 0x155, 0x154, 0xbc,  0xa7,  0xbb,  0xab,
+	0x148, 0x147, 0x16e, 0xd4,  0x161, 0x159, 0x155, 0x154, 0xbc,  0xa1,  0xab,  0xbb,
+};
+
+/* Where the tables of the servers are not those of iconv: @n characters from @from on, in the order
+ * of the set, behind 0x8f if @third.
+ */
+static const struct own {
+	uint8_t cs;
+	bool third;
+	uint16_t from, n, unicode;
+} owns[] = {
+	{MYSQL_CS_CP866, false, 0xfc, 1, 0x207f},    {MYSQL_CS_CP866, false, 0xfd, 1, 0xb2},
+	{MYSQL_CS_DEC8, false, 0xa0, 1, 0xa0},       {MYSQL_CS_KOI8U, false, 0x95, 1, 0x2022},
+	{MYSQL_CS_SWE7, false, 0x24, 1, 0x24},       {MYSQL_CS_HEBREW, false, 0xaf, 1, 0x203e},
+	{MYSQL_CS_GREEK, false, 0xa1, 1, 0x2bd},     {MYSQL_CS_GREEK, false, 0xa2, 1, 0x2bc},
+	{MYSQL_CS_TIS620, false, 0x80, 32, 0x80},    {MYSQL_CS_ARMSCII8, false, 0xa1, 1, 0x2741},
+	{MYSQL_CS_ARMSCII8, false, 0xa2, 1, 0xa7},   {MYSQL_CS_ARMSCII8, false, 0xad, 1, 0x55f},
+	{MYSQL_CS_ARMSCII8, false, 0xfe, 1, 0x2019}, {MYSQL_CS_ARMSCII8, false, 0xff, 1, 0x27},
+	{MYSQL_CS_GEOSTD8, false, 0x80, 1, 0x20ac},  {MYSQL_CS_GEOSTD8, false, 0xfd, 1, 0x2116},
+	{MYSQL_CS_MACROMAN, false, 0xc6, 1, 0x2206}, {MYSQL_CS_MACROMAN, false, 0xf0, 1, 0xf8ff},
+	{MYSQL_CS_BIG5, false, 0xa145, 1, 0x2022},   {MYSQL_CS_BIG5, false, 0xa14e, 1, 0xff64},
+	{MYSQL_CS_BIG5, false, 0xa1c2, 1, 0x203e},   {MYSQL_CS_BIG5, false, 0xa1e3, 1, 0x223c},
+	{MYSQL_CS_BIG5, false, 0xa1f2, 1, 0x2641},   {MYSQL_CS_BIG5, false, 0xa1f3, 1, 0x2609},
+	{MYSQL_CS_BIG5, false, 0xa241, 1, 0xff0f},   {MYSQL_CS_BIG5, false, 0xa242, 1, 0xff3c},
+	{MYSQL_CS_BIG5, false, 0xa244, 1, 0xa5},     {MYSQL_CS_BIG5, false, 0xa246, 2, 0xa2},
+	{MYSQL_CS_BIG5, false, 0xc6a1, 1, 0x30fe},   {MYSQL_CS_BIG5, false, 0xc6a2, 2, 0x309d},
+	{MYSQL_CS_BIG5, false, 0xc6a4, 1, 0x3005},   {MYSQL_CS_BIG5, false, 0xc6a5, 83, 0x3041},
+	{MYSQL_CS_BIG5, false, 0xc6f8, 86, 0x30a1},  {MYSQL_CS_BIG5, false, 0xc7b1, 2, 0x414},
+	{MYSQL_CS_BIG5, false, 0xc7b3, 1, 0x401},    {MYSQL_CS_BIG5, false, 0xc7b4, 7, 0x416},
+	{MYSQL_CS_BIG5, false, 0xc7bb, 19, 0x423},   {MYSQL_CS_BIG5, false, 0xc7ce, 1, 0x451},
+	{MYSQL_CS_BIG5, false, 0xc7cf, 26, 0x436},   {MYSQL_CS_BIG5, false, 0xc7e9, 10, 0x2460},
+	{MYSQL_CS_BIG5, false, 0xc7f3, 10, 0x2474},  {MYSQL_CS_SJIS, false, 0x815f, 1, 0x5c},
+	{MYSQL_CS_UJIS, false, 0xa1c0, 1, 0x5c},     {MYSQL_CS_UJIS, false, 0xf5a1, 940, 0xe000},
+	{MYSQL_CS_UJIS, true, 0xa2b7, 1, 0x7e},      {MYSQL_CS_UJIS, true, 0xf5a1, 940, 0xe3ac},
 };
 
 /* One character of @n bytes as a UTF-16 unit, or 0 when it is none or not just one. */
@@ -135,6 +168,31 @@ static void wide_keybcs2(struct wide *w, iconv_t cp437)
 	w->ascii = true;
 }
 
+/* The character behind @at in the order of @cs. */
+static uint16_t next_in_order(enum mysql_charset cs, unsigned at)
+{
+	bool big5 = cs == MYSQL_CS_BIG5;
+	at++;
+	if (big5 && (at & 0xff) == 0x7f)
+		at += 0xa1 - 0x7f;
+	if (at > 0xff && (at & 0xff) == 0xff)
+		at += big5 ? 0x41 : 0xa2;
+	return (uint16_t)at;
+}
+
+static void put_owns(struct mysql_charsets *c)
+{
+	for (const struct own *own = owns; own < owns + sizeof(owns) / sizeof(owns[0]); own++) {
+		struct wide *w = &c->set[own->cs];
+		uint16_t *to = own->third ? w->extra : own->from > 0xff ? w->two : w->one;
+		uint16_t at = own->from;
+		for (unsigned i = 0; i < own->n; i++) {
+			to[at] = (uint16_t)(own->unicode + i);
+			at = next_in_order((enum mysql_charset)own->cs, at);
+		}
+	}
+}
+
 static int open_and_build(struct mysql_charsets *c, enum mysql_charset cs, const char *name,
 			  struct err *e)
 {
@@ -162,6 +220,7 @@ int mysql_charsets_create(struct mysql_charsets **ret_c, struct err *e)
 		mysql_charsets_destroy(c);
 		return r;
 	}
+	put_owns(c);
 	/* MySQL's latin1 is CP1252 whose holes are the control characters of ISO 8859-1. */
 	for (unsigned i = 0x80; i < 0xa0; i++)
 		if (!c->set[MYSQL_CS_LATIN1].one[i])
