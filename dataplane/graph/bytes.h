@@ -58,6 +58,25 @@ static inline bool bytes_same(struct slice a, struct slice b)
 	return differ == 0;
 }
 
+/* Of 8 bytes, is none beyond ASCII and none a backslash? */
+static inline bool bytes_plain8(uint64_t x)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+	uint64_t y = x ^ ones * '\\';
+	return ((x | (y - ones)) & high) == 0;
+}
+
+/* The same of a text: it stands for itself, in JSON and as UTF-8. */
+static inline bool bytes_plain(struct slice s)
+{
+	if (s.len < 8)
+		return bytes_plain8(bytes_pack(s.ptr, s.len));
+	for (size_t i = 0; i + 8 < s.len; i += 8)
+		if (!bytes_plain8(bytes_load8(s.ptr + i)))
+			return false;
+	return bytes_plain8(bytes_load8(s.ptr + s.len - 8));
+}
+
 static inline uint64_t bytes_mix(uint64_t x)
 {
 	x *= 0x9e3779b97f4a7c15ull;

@@ -2,11 +2,15 @@
 
 #include <string.h>
 
+#include "dataplane/graph/bytes.h"
+
 const struct op_field column_meta[] = {
 	{"_time", SQL_TIMESTAMPTZ}, {"_source", SQL_TEXT}, {"_stream", SQL_TEXT},
 	{"_src", SQL_TEXT},         {"_dst", SQL_TEXT},    {"_error", SQL_TEXT},
 };
 const unsigned column_n_meta = sizeof(column_meta) / sizeof(column_meta[0]);
+
+#define AHEAD 8 /* records that are asked for early */
 
 static_assert(COLUMN_ERROR == sizeof(column_meta) / sizeof(column_meta[0]), "kinds in this order");
 
@@ -32,14 +36,13 @@ static bool key_is(const struct column *c, const struct batch *b, struct val key
 {
 	if (key.type == VAL_NAME)
 		return key.off == c->name_id;
-	return key.len == c->name.len && memcmp(b->arena.base + key.off, c->name.ptr, key.len) == 0;
+	return bytes_same(arena_slice(&b->arena, key.off, key.len), c->name);
 }
 
+/* Not where the last record had it. */
 static struct val *find_pair(struct column *c, const struct batch *b, struct rec *r)
 {
 	struct val *pairs = rec_pairs(r);
-	if (c->pair < r->n_pairs && key_is(c, b, pairs[2 * c->pair]))
-		return &pairs[2 * c->pair + 1];
 	for (unsigned i = 0; i < r->n_pairs; i++)
 		if (key_is(c, b, pairs[2 * i])) {
 			c->pair = i;
@@ -62,13 +65,23 @@ static struct slice origin_part(const struct batch *b, const struct rec *r, bool
 	return slice_of(from, (size_t)(to - from));
 }
 
-struct val *column_slot(struct column *c, const struct batch *b, struct rec *r)
+static inline struct val *find_slot(struct column *c, const struct batch *b, struct rec *r)
 {
 	if (r->schema != c->schema) {
 		c->schema = r->schema;
 		c->fixed = find_fixed(r->schema, c->name);
 	}
-	return c->fixed >= 0 ? &r->vals[c->fixed] : find_pair(c, b, r);
+	if (c->fixed >= 0)
+		return &r->vals[c->fixed];
+	struct val *pairs = rec_pairs(r);
+	if (c->pair < r->n_pairs && key_is(c, b, pairs[2 * c->pair]))
+		return &pairs[2 * c->pair + 1];
+	return find_pair(c, b, r);
+}
+
+struct val *column_slot(struct column *c, const struct batch *b, struct rec *r)
+{
+	return find_slot(c, b, r);
 }
 
 static struct slice meta_text(const struct column *c, const struct batch *b, const struct rec *r)
@@ -82,12 +95,36 @@ static struct slice meta_text(const struct column *c, const struct batch *b, con
 	return c->source_names[r->source];
 }
 
+/* Most texts stand in the arena as they are read. */
+static void fill_text(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
+		      struct vec *v)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			__builtin_prefetch(recs[i + AHEAD]->vals);
+		const struct val *slot = find_slot(c, b, recs[i]);
+		struct val val = slot ? *slot : (struct val){0};
+		struct slice s = arena_slice(&b->arena, val.off, val.len);
+		bool is_text = val.type == VAL_JSTR || val.type == VAL_STR;
+		if (is_text && bytes_plain(s)) {
+			v->state[i] = VEC_VALUE;
+			v->s[i] = s;
+		} else {
+			vec_put(v, i, val, &b->arena);
+		}
+	}
+}
+
 void column_fill(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
 		 struct vec *v)
 {
+	if (c->kind == COLUMN_FIELD && v->type == SQL_TEXT) {
+		fill_text(c, b, recs, n, v);
+		return;
+	}
 	if (c->kind == COLUMN_FIELD) {
 		for (unsigned i = 0; i < n; i++) {
-			const struct val *slot = column_slot(c, b, recs[i]);
+			const struct val *slot = find_slot(c, b, recs[i]);
 			vec_put(v, i, slot ? *slot : (struct val){0}, &b->arena);
 		}
 		return;

@@ -124,6 +124,8 @@ struct enrich_plan {
 struct enrich {
 	struct op_exprs_state x;
 	struct column *columns;
+	const struct schema *schema; /* of the last record */
+	bool apart;                  /* and it has none of the new fields */
 	int reader;
 	struct slice keys[BATCH_RECS_MAX];
 	const struct dim_row *rows[BATCH_RECS_MAX];
@@ -322,25 +324,42 @@ static void spell_keys(struct enrich *s, const struct vec *v, unsigned n, struct
 	}
 }
 
+/* Does no record of this schema have a new field already, but as a pair? */
+static bool is_apart(const struct enrich_plan *p, struct enrich *s, const struct schema *schema)
+{
+	if (schema == s->schema)
+		return s->apart;
+	s->schema = schema;
+	s->apart = true;
+	for (unsigned i = 0; i < schema->n_fields; i++)
+		for (unsigned k = 0; k < p->n_fields; k++)
+			s->apart &= strcmp(schema->fields[i].name, p->names[k]) != 0;
+	return s->apart;
+}
+
 /* The values of @row, or nulls, as fields of a copy of @from. NULL: no room. */
 static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struct batch *b,
 			    const struct rec *from, const struct dim_row *row)
 {
 	struct rec *r = op_rec_copy(b, from, p->n_fields);
-	uint32_t base = 0;
-	if (r && row) {
-		uint32_t copy = arena_copy(&b->arena, row, row->bytes);
-		if (!copy)
-			return NULL;
-		base = copy;
-	}
-	for (unsigned k = 0; r && k < p->n_fields; k++) {
+	uint32_t base = row ? arena_copy(&b->arena, row, row->bytes) : 0;
+	if (!r || (row && !base))
+		return NULL;
+	bool appended = r->n_pairs == 0 && is_apart(p, s, r->schema);
+	struct val *pairs = rec_pairs(r);
+	for (unsigned k = 0; k < p->n_fields; k++) {
 		struct val v = val_of(VAL_NULL, 0, 0);
 		if (row) {
 			v = row->vals[p->from[k]];
 			v.off += base;
 		}
-		op_rec_put(&s->columns[k], b, r, v);
+		if (!appended) {
+			op_rec_put(&s->columns[k], b, r, v);
+			continue;
+		}
+		pairs[2 * k] = val_of(VAL_NAME, s->columns[k].name_id, 0);
+		pairs[2 * k + 1] = v;
+		r->n_pairs++;
 	}
 	return r;
 }

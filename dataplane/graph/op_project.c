@@ -189,14 +189,25 @@ static int project_create(const struct op_plan *p, void **ret_state, struct err 
 	return 0;
 }
 
+static bool any_error(const struct project_plan *j, const struct project *s, unsigned n)
+{
+	uint8_t worst = 0;
+	for (unsigned k = 0; k < j->n_fields; k++) {
+		const uint8_t *state = expr_run_result(s->x.run, j->exprs[k])->state;
+		for (unsigned i = 0; i < n; i++)
+			worst = state[i] > worst ? state[i] : worst;
+	}
+	return worst >= VEC_ERROR;
+}
+
 /* A record is dropped with the first of its errors; else each of them is a null. */
 static unsigned drop_errors(const struct project_plan *j, struct project *s,
 			    struct rec *const *recs, unsigned n, uint64_t *row)
 {
-	unsigned n_in = 0;
+	unsigned n_in = 0, n_checked = any_error(j, s, n) ? j->n_fields : 0;
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t worst = VEC_VALUE;
-		for (unsigned k = 0; k < j->n_fields; k++) {
+		for (unsigned k = 0; k < n_checked; k++) {
 			uint8_t state = expr_run_result(s->x.run, j->exprs[k])->state[i];
 			if (state < VEC_ERROR)
 				continue;
@@ -214,22 +225,43 @@ static unsigned drop_errors(const struct project_plan *j, struct project *s,
 	return n_in;
 }
 
-static bool fill_rec(const struct project_plan *j, struct project *s, struct batch *b,
-		     struct rec *r, unsigned i)
+/* A text that stands in the arena already is only named. */
+static struct val get_val(const struct vec *v, unsigned i, struct arena *a)
 {
-	for (unsigned k = 0; k < j->n_fields; k++) {
-		const struct vec *v = expr_run_result(s->x.run, j->exprs[k]);
-		struct val val = val_of(VAL_NULL, 0, 0);
-		if (v->state[i] == VEC_VALUE)
-			val = vec_get(v, i, &b->arena);
-		if (val.type == VAL_ABSENT)
-			return false;
-		if (j->keeps)
-			op_rec_put(&s->columns[k], b, r, val);
-		else
-			r->vals[k] = val;
+	if (v->type == SQL_TEXT && v->state[i] == VEC_VALUE) {
+		struct slice s = v->s[i];
+		if (s.ptr > a->base && s.ptr + s.len <= a->base + a->used && s.len <= VAL_LEN_MAX)
+			return val_of(VAL_STR, (uint32_t)(s.ptr - a->base), s.len);
 	}
-	return true;
+	return v->state[i] == VEC_VALUE ? vec_get(v, i, a) : val_of(VAL_NULL, 0, 0);
+}
+
+/* Field @k of all records; those that find no room for it are no more. */
+static void fill_field(const struct project_plan *j, struct project *s, struct batch *b, unsigned k,
+		       unsigned n)
+{
+	const struct vec *v = expr_run_result(s->x.run, j->exprs[k]);
+	for (unsigned i = 0; i < n; i++) {
+		if (!s->out[i])
+			continue;
+		struct val val = get_val(v, s->row[i], &b->arena);
+		if (val.type == VAL_ABSENT)
+			s->out[i] = NULL;
+		else if (j->keeps)
+			op_rec_put(&s->columns[k], b, s->out[i], val);
+		else
+			s->out[i]->vals[k] = val;
+	}
+}
+
+static struct rec *make_rec(const struct project_plan *j, struct batch *b, const struct rec *from)
+{
+	if (j->keeps)
+		return op_rec_copy(b, from, j->n_fields);
+	struct rec *r = op_rec(b, from, &j->schema, 0);
+	if (r)
+		r->change = NULL; /* before and after are not what they were */
+	return r;
 }
 
 static void project_run(const struct op_plan *p, void *state, struct op_run *x,
@@ -241,16 +273,15 @@ static void project_run(const struct op_plan *p, void *state, struct op_run *x,
 	uint64_t *row = op_row(x);
 	op_exprs_run(&s->x, b, recs, n);
 	unsigned n_in = drop_errors(j, s, recs, n, row), n_out = 0;
+	for (unsigned i = 0; i < n_in; i++)
+		s->out[i] = make_rec(j, b, s->in[i]);
+	for (unsigned k = 0; k < j->n_fields; k++)
+		fill_field(j, s, b, k, n_in);
 	for (unsigned i = 0; i < n_in; i++) {
-		struct rec *r = j->keeps ? op_rec_copy(b, s->in[i], j->n_fields)
-					 : op_rec(b, s->in[i], &j->schema, 0);
-		if (r && !j->keeps)
-			r->change = NULL; /* before and after are not what they were */
-		if (r && fill_rec(j, s, b, r, s->row[i]))
-			s->out[n_out++] = r;
-		else
-			row[PROJECT_no_room]++;
+		s->out[n_out] = s->out[i];
+		n_out += s->out[i] != NULL;
 	}
+	row[PROJECT_no_room] += n_in - n_out;
 	row[PROJECT_records_in] += n;
 	row[PROJECT_records_out] += n_out;
 	op_emit(x, 0, s->out, n_out);

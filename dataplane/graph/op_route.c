@@ -200,16 +200,22 @@ static void route_run(const struct op_plan *p, void *state, struct op_run *x,
 	op_exprs_run(&s->x, op_batch(x), recs, n);
 	choose(r, s, n, row);
 	row[ROUTE_records_in] += n;
+	unsigned ends[OP_PORTS_MAX + 1] = {0}, n_out = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (s->branch[i] <= r->n_branches)
+			ends[s->branch[i]]++;
+	row[ROUTE_rest] += ends[r->n_branches];
 	for (unsigned k = 0; k <= r->n_branches; k++) {
-		unsigned n_out = 0;
-		for (unsigned i = 0; i < n; i++) {
-			s->out[n_out] = recs[i];
-			n_out += s->branch[i] == k;
-		}
-		row[ROUTE_records_out] += n_out;
-		row[ROUTE_rest] += k == r->n_branches ? n_out : 0;
-		op_emit(x, k, s->out, n_out);
+		unsigned first = n_out;
+		n_out += ends[k];
+		ends[k] = first;
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (s->branch[i] <= r->n_branches)
+			s->out[ends[s->branch[i]]++] = recs[i];
+	row[ROUTE_records_out] += n_out;
+	for (unsigned k = 0, first = 0; k <= r->n_branches; first = ends[k++])
+		op_emit(x, k, s->out + first, ends[k] - first);
 }
 
 const struct op op_route = {
