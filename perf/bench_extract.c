@@ -153,16 +153,16 @@ static void bench_ways(const struct grok *lib, const char *name, put_fn *put, co
 	unsigned n = 0;
 	check_ways(&w);
 	for (unsigned r = 0; r < N_ROUNDS; r++) {
-		double from = bench_now();
+		double from = bench_cpu();
 		for (unsigned k = 0; k < N_PASSES; k++)
 			for (unsigned i = 0; i < N_LINES; i++)
 				n += plan_match(w.plan, lines[i], parts);
-		plan[r] = bench_now() - from;
-		from = bench_now();
+		plan[r] = bench_cpu() - from;
+		from = bench_cpu();
 		for (unsigned k = 0; k < N_PASSES; k++)
 			for (unsigned i = 0; i < N_LINES; i++)
 				n += regex_match(w.regex, w.scratch, lines[i]);
-		pcre[r] = bench_now() - from;
+		pcre[r] = bench_cpu() - from;
 	}
 	bench_must(n == 2u * N_ROUNDS * N_PASSES * N_LINES, "a line did not match");
 	snprintf(what, sizeof(what), "%s, %.0f B, %u fields: plan", name, len,
@@ -178,7 +178,7 @@ static const struct parser parser_lines = {.name = "lines"};
 
 static double records_round(struct extract *x, const struct frame *frames, size_t used)
 {
-	double from = bench_now();
+	double from = bench_cpu();
 	for (unsigned k = 0; k < N_PASSES; k++) {
 		for (unsigned i = 0; i < N_LINES;) {
 			batch.n_recs = 0;
@@ -188,7 +188,7 @@ static double records_round(struct extract *x, const struct frame *frames, size_
 			bench_must(i == end, "the batch is full");
 		}
 	}
-	return bench_now() - from;
+	return bench_cpu() - from;
 }
 
 static void bench_records(const char *name, put_fn *put, unsigned kind, const struct format_set *fs)
@@ -225,7 +225,7 @@ static void bench_json_alone(void)
 	bool repaired;
 	size_t used = batch.arena.used;
 	for (unsigned r = 0; r < N_ROUNDS; r++) {
-		double from = bench_now();
+		double from = bench_cpu();
 		for (unsigned k = 0; k < N_PASSES; k++)
 			for (unsigned i = 0; i < N_LINES; i++) {
 				batch.arena.used = used;
@@ -233,12 +233,12 @@ static void bench_json_alone(void)
 				bench_must(!json_pairs(j, lines[i], &builder, &repaired),
 					   "bad JSON");
 			}
-		s[r] = bench_now() - from;
-		from = bench_now();
+		s[r] = bench_cpu() - from;
+		from = bench_cpu();
 		for (unsigned k = 0; k < N_PASSES; k++)
 			for (unsigned i = 0; i < N_LINES; i++)
 				bench_must(!json_check(j, lines[i]), "bad JSON");
-		c[r] = bench_now() - from;
+		c[r] = bench_cpu() - from;
 	}
 	snprintf(what, sizeof(what), "JSON beacon, %.0f B, to pairs", len);
 	bench_print(what, s + 1, N_ROUNDS - 1, (double)N_PASSES * N_LINES);

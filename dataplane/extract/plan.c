@@ -101,20 +101,25 @@ static struct plan_op *op_new(struct compiler *c, enum plan_op_kind kind)
 	return op;
 }
 
-/* The set of all bytes but up to two. */
-static bool scan_by_two(struct plan_op *op, const struct byte_set *s)
+static void add_byte(struct plan_op *op, uint8_t byte)
 {
-	unsigned n = 0;
+	op->lit_bits |= (uint16_t)(1u << op->n_lit);
+	op->lit[op->n_lit++] = byte;
+}
+
+static bool scan_by_stops(struct plan_op *op, const struct byte_set *s)
+{
+	uint8_t stops[16];
+	memset(stops, 0x80, sizeof(stops));
 	for (unsigned b = 0; b < 256; b++) {
 		if (byte_set_has(s, (uint8_t)b))
 			continue;
-		if (n == 2)
+		if (b >= 0x80 || stops[b & 15] != 0x80)
 			return false;
-		op->scan_b = (uint8_t)b;
-		if (n++ == 0)
-			op->scan_a = (uint8_t)b;
+		stops[b & 15] = (uint8_t)b;
 	}
-	return n > 0;
+	memcpy(op->rows[0], stops, sizeof(stops));
+	return true;
 }
 
 static bool scan_by_range(struct plan_op *op, const struct byte_set *s)
@@ -124,36 +129,32 @@ static bool scan_by_range(struct plan_op *op, const struct byte_set *s)
 		lo++;
 	while (hi > lo && !byte_set_has(s, (uint8_t)hi))
 		hi--;
-	op->scan_a = (uint8_t)lo;
-	op->scan_b = (uint8_t)hi;
-	return lo < 256 && byte_set_count(s) == hi - lo + 1;
+	if (lo == 256 || byte_set_count(s) != hi - lo + 1)
+		return false;
+	memset(op->rows[0], (int)lo, sizeof(op->rows[0]));
+	memset(op->rows[1], (int)(hi - lo + 1), sizeof(op->rows[1]));
+	return true;
 }
 
-static bool stops_at_blanks_only(const struct byte_set *s)
+static void set_table(struct plan_op *op, const struct byte_set *s)
 {
-	for (unsigned b = 0x21; b < 256; b++) {
-		if (!byte_set_has(s, (uint8_t)b))
-			return false;
+	op->scan = SCAN_TABLE;
+	for (unsigned b = 0; b < 256; b++) {
+		if (byte_set_has(s, (uint8_t)b))
+			op->rows[b >> 7][b & 15] |= (uint8_t)(1 << (b >> 4 & 7));
 	}
-	return true;
 }
 
 static void set_scan(struct plan_op *op, const struct byte_set *s)
 {
-	for (unsigned b = 0; b < 256; b++) {
-		if (byte_set_has(s, (uint8_t)b)) {
-			uint8_t *row = b < 128 ? op->low : op->high;
-			row[b & 15] |= (uint8_t)(1 << (b >> 4 & 7));
-		}
-	}
 	if (is_all(s))
 		op->scan = SCAN_ALL;
-	else if (scan_by_two(op, s))
-		op->scan = SCAN_TWO;
+	else if (scan_by_stops(op, s))
+		op->scan = SCAN_STOPS;
 	else if (scan_by_range(op, s))
 		op->scan = SCAN_RANGE;
 	else
-		op->scan = stops_at_blanks_only(s) ? SCAN_BLANK : SCAN_TABLE;
+		set_table(op, s);
 }
 
 /* A set, or a set repeated: no table is needed to check it. */
@@ -242,7 +243,7 @@ static bool compile_trim(struct compiler *c, const struct node *n, const struct 
 	struct plan_op *op = op_new(c, OP_TRIM);
 	op->min = (uint16_t)n->len_min;
 	op->max = PLAN_NO_MAX;
-	set_scan(op, &f->blanks);
+	set_table(op, &f->blanks);
 	return true;
 }
 
@@ -260,8 +261,8 @@ static bool compile_searched(struct compiler *c, const struct node *n, const str
 		return false;
 	compile_span(c, n, n->lazy ? OP_FIRST : OP_LAST, 0);
 	struct plan_op *op = &c->p->ops[c->p->n_ops - 1];
-	op->n_lit = (uint8_t)f->n_lit;
-	memcpy(op->lit, f->lit, f->n_lit);
+	for (unsigned i = 0; i < f->n_lit; i++)
+		add_byte(op, f->lit[i]);
 	return true;
 }
 
@@ -291,10 +292,10 @@ static const struct node *compile_bytes(struct compiler *c, const struct node *n
 					struct plan_op *span)
 {
 	struct plan_op *op = span && span->n_lit == 0 ? span : op_new(c, OP_LIT);
-	op->lit[op->n_lit++] = node_byte(n);
+	add_byte(op, node_byte(n));
 	while (n->next && node_is_byte(n->next) && op->n_lit < PLAN_LIT_MAX) {
 		n = n->next;
-		op->lit[op->n_lit++] = node_byte(n);
+		add_byte(op, node_byte(n));
 	}
 	return n;
 }
@@ -327,7 +328,7 @@ static bool compile_loop(struct compiler *c, const struct node *n, const struct 
 	struct plan_op *op = op_new(c, OP_LOOP);
 	op->min = (uint16_t)n->min;
 	op->max = n->max == SHAPE_NO_MAX ? PLAN_NO_MAX : (uint16_t)n->max;
-	set_scan(op, &in->head);
+	set_table(op, &in->head);
 	/* Behind one round stands another one, or what follows. */
 	struct follow rest = {.head = byte_set_or(in->head, f->head), .can_end = f->can_end};
 	if (n->max == 1)
@@ -429,7 +430,7 @@ static void compile(struct compiler *c, const struct node *n, const struct follo
 		return;
 	if (node_is_byte(n)) {
 		struct plan_op *op = op_new(c, OP_LIT);
-		op->lit[op->n_lit++] = node_byte(n);
+		add_byte(op, node_byte(n));
 		return;
 	}
 	if (!n->has_groups && !all_bytes(n) &&
@@ -449,6 +450,16 @@ static void compile(struct compiler *c, const struct node *n, const struct follo
 		c->failed = true;
 }
 
+/* Most spans need no more than that. */
+static void name_fields(struct plan *p)
+{
+	for (struct plan_op *op = p->ops; op < p->ops + p->n_ops; op++) {
+		if (op->kind == OP_STOP && op->scan != SCAN_ALL && !op->back && !op->flags &&
+		    !op->dfa && op->max == PLAN_NO_MAX)
+			op->kind = OP_FIELD;
+	}
+}
+
 struct plan *plan_create(const struct node *root)
 {
 	const struct follow end = {.can_end = true, .is_end = true};
@@ -460,6 +471,7 @@ struct plan *plan_create(const struct node *root)
 		plan_destroy(c.p);
 		return NULL;
 	}
+	name_fields(c.p);
 	return c.p;
 }
 

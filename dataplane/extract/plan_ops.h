@@ -23,6 +23,7 @@ enum plan_op_kind {
 	OP_OPEN,  /* group begins */
 	OP_CLOSE, /* group ends */
 	OP_STOP,  /* bytes of the set, to the first one outside of it, less `back` bytes */
+	OP_FIELD, /* the same where that is all: no `back`, `flags`, `dfa` or `max` */
 	OP_FIXED, /* min bytes */
 	OP_REST,  /* to the end of the line */
 	OP_TRIM,  /* to the end, less the last bytes that are in the set */
@@ -36,9 +37,8 @@ enum plan_op_kind {
 /* How the first byte outside of the set is found. */
 enum plan_scan {
 	SCAN_ALL,   /* there is none */
-	SCAN_TWO,   /* all but scan_a and scan_b */
-	SCAN_BLANK, /* all but some bytes up to 0x20: the table says which */
-	SCAN_RANGE, /* scan_a to scan_b */
+	SCAN_STOPS, /* all but a few bytes of ASCII, of which no two have the same low nibble */
+	SCAN_RANGE, /* a range of bytes */
 	SCAN_TABLE,
 };
 
@@ -49,12 +49,15 @@ enum plan_flag {
 };
 
 /* From OP_STOP to OP_LAST: a span, captured by `group` (0: by none), with `lit` right behind it.
- * One cache line. The set is two rows of bits: for each low nibble the high nibbles with which it
- * makes a byte of it, for bytes below 0x80 and from there on.
+ * One cache line. What the rows hold depends on the scan:
+ *
+ *     SCAN_STOPS   for each low nibble the byte with it that is outside, else 0x80
+ *     SCAN_RANGE   16 times the first byte; 16 times how many there are
+ *     SCAN_TABLE   for each low nibble the high nibbles, as bits, with which it makes a byte of the
+ *                  set: for bytes below 0x80; for bytes from there on
  */
 struct plan_op {
 	uint8_t kind, scan;
-	uint8_t scan_a, scan_b;
 	uint8_t n_lit;
 	uint8_t back;
 	uint8_t group;
@@ -62,15 +65,17 @@ struct plan_op {
 	uint16_t end;      /* the step behind it */
 	uint16_t dfa;      /* 0: any bytes of the set; else what table (plus 1) the span must fit */
 	uint16_t min, max; /* bytes, rounds */
+	uint16_t lit_bits; /* one for each byte of `lit` */
 	uint8_t lit[PLAN_LIT_MAX];
-	uint8_t low[16], high[16];
+	uint8_t rows[2][16];
 };
 
 static_assert(sizeof(struct plan_op) == 64, "a step is one cache line");
 
+/* With SCAN_TABLE only. */
 static inline bool plan_op_has(const struct plan_op *op, uint8_t c)
 {
-	return (c < 0x80 ? op->low : op->high)[c & 15] >> (c >> 4 & 7) & 1;
+	return op->rows[c >> 7][c & 15] >> (c >> 4 & 7) & 1;
 }
 
 struct plan {
