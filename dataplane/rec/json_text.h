@@ -54,42 +54,41 @@ static inline unsigned json_text_odd(__m128i v)
 	return (unsigned)_mm_movemask_epi8(json_text_odd_bytes(v));
 }
 
-/* Copies clean text 32 bytes at a time. Returns how much of it: what is left has something odd, or
- * is shorter.
- */
-static inline size_t json_text_copy(uint8_t *out, const uint8_t *p, size_t len)
+/* Copies 16 bytes at @p and 16 at @q to @out + the same offsets. Whether one of them is odd. */
+static inline bool json_text_copy_two(uint8_t *out, const uint8_t *p, size_t a, size_t b)
 {
-	size_t i = 0;
-	for (; i + 32 <= len; i += 32) {
-		__m128i a = _mm_loadu_si128((const __m128i *)(p + i));
-		__m128i b = _mm_loadu_si128((const __m128i *)(p + i + 16));
-		_mm_storeu_si128((__m128i *)(out + i), a);
-		_mm_storeu_si128((__m128i *)(out + i + 16), b);
-		__m128i odd = _mm_or_si128(json_text_odd_bytes(a), json_text_odd_bytes(b));
-		if (_mm_movemask_epi8(odd))
-			break;
-	}
-	return i;
+	__m128i v = _mm_loadu_si128((const __m128i *)(p + a));
+	__m128i w = _mm_loadu_si128((const __m128i *)(p + b));
+	_mm_storeu_si128((__m128i *)(out + a), v);
+	_mm_storeu_si128((__m128i *)(out + b), w);
+	return _mm_movemask_epi8(_mm_or_si128(json_text_odd_bytes(v), json_text_odd_bytes(w)));
 }
 
 /* The same as json_text_put for bytes in a padded buffer (slice.h); @out holds JSON_TEXT_FACTOR *
- * len + JSON_TEXT_SLACK bytes. Short clean text, which is most of it, costs one step.
+ * len + JSON_TEXT_SLACK bytes. Clean text, which most is, costs a step for each 32 bytes. The last
+ * step looks at bytes of the one before again rather than at what is behind the text.
  */
 static inline size_t json_text_put_padded(uint8_t *out, const uint8_t *p, size_t len,
 					  bool *io_invalid)
 {
-	for (size_t i = json_text_copy(out, p, len); i < len; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		_mm_storeu_si128((__m128i *)(out + i), v);
-		unsigned odd = json_text_odd(v);
-		if (len - i < 16)
-			odd &= (1u << (len - i)) - 1;
-		if (odd) {
-			i += (unsigned)__builtin_ctz(odd);
-			return i + json_text_put(out + i, p + i, len - i, io_invalid);
+	bool odd;
+	size_t i = 0;
+	if (len < 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)p);
+		_mm_storeu_si128((__m128i *)out, v);
+		odd = json_text_odd(v) << (16 - len) & 0xffff;
+	} else if (len < 32) {
+		odd = json_text_copy_two(out, p, 0, len - 16);
+	} else {
+		while (i + 32 < len && !json_text_copy_two(out, p, i, i + 16))
+			i += 32;
+		odd = i + 32 < len;
+		if (!odd) {
+			i = len - 32;
+			odd = json_text_copy_two(out, p, i, i + 16);
 		}
 	}
-	return len;
+	return odd ? i + json_text_put(out + i, p + i, len - i, io_invalid) : len;
 }
 
 /* Writes @p as base64 with its '=' at the end, without line breaks: 4 * ((len + 2) / 3) bytes. */

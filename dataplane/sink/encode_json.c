@@ -48,12 +48,10 @@ static uint8_t *put_base64(uint8_t *o, const uint8_t *p, size_t len)
 	return o;
 }
 
-static inline uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, struct val v,
-			       uint8_t *o, bool *io_invalid)
+/* A value that is neither text nor null. */
+static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o)
 {
 	const uint8_t *p = base + v.off;
-	if (__builtin_expect(v.type == VAL_STR, 1))
-		return put_text(o, p, v.len, io_invalid);
 	switch ((enum val_type)v.type) {
 	case VAL_NUM:
 	case VAL_JSON:
@@ -77,17 +75,27 @@ static inline uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, stru
 		return PUT_LIT(o, "true");
 	case VAL_FALSE:
 		return PUT_LIT(o, "false");
-	case VAL_NULL:
-		return PUT_LIT(o, "null");
 	case VAL_NAME: /* a name as a value: a stream that the configuration knows */
 		return put_padded(o, names_json(ctx->names, v.off).ptr,
 				  names_json(ctx->names, v.off).len - 1);
 	case VAL_STR:
+	case VAL_NULL:
 	case VAL_ABSENT:
 		break;
 	}
 	assert(!"a value of a known type");
 	return PUT_LIT(o, "null");
+}
+
+/* In line, since most values are short. */
+static inline __attribute__((always_inline)) uint8_t *
+put_val(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o, bool *io_invalid)
+{
+	if (__builtin_expect(v.type == VAL_STR, 1))
+		return put_text(o, base + v.off, v.len, io_invalid);
+	if (v.type == VAL_NULL)
+		return PUT_LIT(o, "null");
+	return put_other(ctx, base, v, o);
 }
 
 static inline uint8_t *put_key(struct encode_ctx *ctx, const uint8_t *base, struct val key,
@@ -103,16 +111,17 @@ static inline uint8_t *put_key(struct encode_ctx *ctx, const uint8_t *base, stru
 	return o;
 }
 
-/* The comma before fixed field @i, and its name. */
-static inline uint8_t *put_field(uint8_t *o, const struct schema *schema, unsigned i)
+/* The comma before a fixed field, and its name. */
+static inline uint8_t *put_field(uint8_t *o, const struct schema_key *key,
+				 const struct schema *schema)
 {
-	const struct schema_key *key = &schema->keys[i];
-	if (__builtin_expect(key->len == 0, 0)) {
+	size_t len = key->len;
+	if (__builtin_expect(len == 0, 0)) {
 		*o++ = ',';
-		return put_padded(o, schema->json[i].ptr, schema->json[i].len);
+		return put_slice(o, schema->json[key - schema->keys]);
 	}
 	memcpy(o, key, sizeof(*key));
-	return o + key->len;
+	return o + len;
 }
 
 size_t encode_id(const struct rec *r, uint8_t *out)
@@ -124,7 +133,10 @@ size_t encode_id(const struct rec *r, uint8_t *out)
 	*o++ = '-';
 	o += text_put_u64_loose(o, r->stream_off);
 	*o++ = '-';
-	o += text_put_u64_loose(o, r->idx);
+	if (r->idx < 10) /* most frames are one record */
+		*o++ = (char)('0' + r->idx);
+	else
+		o += text_put_u64_loose(o, r->idx);
 	return (size_t)(o - (char *)out);
 }
 
@@ -168,13 +180,15 @@ size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct r
 	const struct schema *schema = r->schema;
 	bool invalid = r->flags & REC_REPAIRED;
 	uint8_t *o = put_head(ctx, base, r, out, &invalid);
-	for (unsigned i = 0; i < schema->n_fields; i++) {
-		if (r->vals[i].type == VAL_ABSENT)
-			continue;
-		o = put_field(o, schema, i);
-		o = put_val(ctx, base, r->vals[i], o, &invalid);
-	}
+	const struct schema_key *key = schema->keys;
 	const struct val *pair = r->vals + schema->n_fields;
+	for (const struct val *p = r->vals; p < pair; p++, key++) {
+		struct val v = *p;
+		if (v.type == VAL_ABSENT)
+			continue;
+		o = put_field(o, key, schema);
+		o = put_val(ctx, base, v, o, &invalid);
+	}
 	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
 		if (pair[1].type == VAL_ABSENT)
 			continue;
