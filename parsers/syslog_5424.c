@@ -78,8 +78,11 @@ static size_t read_version(const uint8_t *p, const uint8_t *end)
 	return 0;
 }
 
-static bool looks_like_time(const uint8_t *p, const uint8_t *end)
+/* @m: the minute of the last time stamp. */
+static bool looks_like_time(const uint8_t *p, const uint8_t *end, const struct rec_minute *m)
 {
+	if (end - p >= 16 && memcmp(p, m->text, sizeof(m->text)) == 0 && p[4] == '-')
+		return true;
 	if (end - p < 2)
 		return false;
 	if (*p == '-' && p[1] == ' ')
@@ -88,10 +91,11 @@ static bool looks_like_time(const uint8_t *p, const uint8_t *end)
 	       text_is_digit(p[3]) && p[4] == '-';
 }
 
-static void set_nilable(struct rec_builder *rb, unsigned i, const uint8_t *p, const uint8_t *end)
+static inline struct val nilable(const uint8_t *base, const uint8_t *p, const uint8_t *end)
 {
 	bool nil = end - p == 1 && *p == '-';
-	rec_set(rb, i, nil ? val_of(VAL_NULL, 0, 0) : rec_ref(rb, VAL_STR, syslog_part(p, end)));
+	return nil ? val_of(VAL_NULL, 0, 0)
+		   : val_of(VAL_STR, (uint32_t)(p - base), (size_t)(end - p));
 }
 
 static const char *read_time(const struct syslog_text *t, const uint8_t **io_p,
@@ -149,12 +153,13 @@ static const char *read_header(const struct syslog_text *t, const uint8_t *p,
 	if (why)
 		return why;
 	struct blanks b = {.end = t->end};
+	const uint8_t *base = rb->b->arena.base;
 	blanks_from(&b, p);
 	for (unsigned i = SYSLOG_HOSTNAME; i <= SYSLOG_MSGID; i++) {
 		const uint8_t *q = blanks_next(&b);
-		if (q >= t->end || *q != ' ' || q == p)
+		if (q >= b.end || *q != ' ' || q == p)
 			return "header ends early";
-		set_nilable(rb, i, p, q);
+		rec_set(rb, i, nilable(base, p, q));
 		p = q + 1;
 	}
 	return read_rest(t, p, rb);
@@ -164,7 +169,7 @@ enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_bui
 				     const char **ret_why)
 {
 	size_t n = read_version(t->p, t->end);
-	if (n == 0 || !looks_like_time(t->p + n, t->end))
+	if (n == 0 || !looks_like_time(t->p + n, t->end, t->minute))
 		return SYSLOG_5424_NOT;
 	const char *why = read_header(t, t->p + n, rb);
 	if (!why)

@@ -134,15 +134,33 @@ static inline bool read_date_and_clock(const uint8_t *p, struct civil *c)
 	return true;
 }
 
-static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
-			      struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
+/* A time stamp of the minute @m, which needs no calendar. Returns the bytes read; 0: it is another
+ * one's, or none.
+ */
+static inline size_t read_in_minute(const uint8_t *p, const uint8_t *end, int zone_s,
+				    const struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
+{
+	unsigned sec = two(p + 17);
+	uint32_t ns;
+	/* The dash, since a minute not yet known is zeros. */
+	if (memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-' || p[16] != ':' || sec > 59)
+		return 0;
+	const uint8_t *q = p + 19;
+	size_t n = read_fraction(q, end, &ns);
+	if (n == 1)
+		return 0;
+	q += n;
+	n = read_zone(q, end, &zone_s);
+	*ret_zoned = n > 0;
+	*ret_ns = (m->s + sec - zone_s) * NS_PER_S + ns;
+	return (size_t)(q + n - p);
+}
+
+static size_t read_any_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,
+			   int64_t *ret_ns, bool *ret_zoned)
 {
 	struct civil c = {.offset_s = zone_s};
-	if (end - p < 19)
-		return 0;
-	unsigned sec = two(p + 17);
-	bool known = memcmp(p, m->text, sizeof(m->text)) == 0 && p[16] == ':' && sec < 60;
-	if (!known && !read_date_and_clock(p, &c))
+	if (!read_date_and_clock(p, &c))
 		return 0;
 	const uint8_t *q = p + 19;
 	size_t n = read_fraction(q, end, &c.ns);
@@ -152,17 +170,22 @@ static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
 	n = read_zone(q, end, &c.offset_s);
 	*ret_zoned = n > 0;
 	q += n;
-	if (known) {
-		*ret_ns = (m->s + sec - c.offset_s) * NS_PER_S + c.ns;
-		return (size_t)(q - p);
-	}
 	if (!to_ns(&c, ret_ns))
 		return 0;
-	if (sec < 60) {
-		m->s = (*ret_ns - c.ns) / NS_PER_S + c.offset_s - sec;
+	if (c.sec < 60) {
+		m->s = (*ret_ns - c.ns) / NS_PER_S + c.offset_s - c.sec;
 		memcpy(m->text, p, sizeof(m->text));
 	}
 	return (size_t)(q - p);
+}
+
+static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
+			      struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
+{
+	if (end - p < 19)
+		return 0;
+	size_t n = read_in_minute(p, end, zone_s, m, ret_ns, ret_zoned);
+	return n ? n : read_any_iso(p, end, zone_s, m, ret_ns, ret_zoned);
 }
 
 size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,

@@ -6,6 +6,7 @@
 #include "dataplane/base/civil.h"
 #include "parsers/parsers.h"
 #include "parsers/syslog.h"
+#include "parsers/syslog_time.h"
 #include "tests/support/parser_run.h"
 #include "tests/support/record_text.h"
 
@@ -112,6 +113,16 @@ static void rfc5424_times_of_one_minute_do_not_colour_each_other(void **state)
 	assert_non_null(rt.error);
 	message("<34>1 2026-11-25T04:43x04Z web-1 su - - - text");
 	assert_non_null(rt.error);
+}
+
+static void nuls_are_no_minute_before_there_was_one(void **state)
+{
+	static const uint8_t text[32 + SL_PAD] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0:16Z";
+	struct rec_minute minute = {{0}};
+	int64_t ns;
+	bool zoned;
+	assert_int_equal(syslog_time_iso(text, text + 20, 0, &minute, &ns), 0);
+	assert_int_equal(syslog_time_any(text, text + 20, 0, 0, &minute, &ns, &zoned), 0);
 }
 
 /* [1] */
@@ -764,6 +775,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(rfc5424_gives_all_fields),
 		TEST(rfc5424_times_of_one_minute_do_not_colour_each_other),
+		TEST(nuls_are_no_minute_before_there_was_one),
 		TEST(rfc5424_takes_nil_for_every_field),
 		TEST(rfc5424_strips_a_byte_order_mark),
 		TEST(rfc5424_keeps_blanks_of_the_message_unless_told),
