@@ -7,6 +7,8 @@
 
 #include "ctl/queue_schema.h"
 
+#define IDENT_MAX 160
+
 /* Names that are taken, lower case and without "_". */
 struct taken {
 	char **items;
@@ -37,7 +39,7 @@ static int take(struct taken *t, const char *ident)
 	return 0;
 }
 
-/* A name of at most 128 bytes made of @name. */
+/* A name made of @name, which is cut where it is very long. */
 static int identify(struct taken *t, const char *name, int64_t number, char *out, size_t cap)
 {
 	size_t n = 0;
@@ -99,9 +101,19 @@ static void put_names(FILE *out, const char *queue)
 	}
 }
 
+/* One that is gone keeps its name from others, but for one that is called just so. */
+static int take_gone(struct taken *t, const struct schema_file *s, const struct schema_field *gone)
+{
+	char ident[IDENT_MAX];
+	for (size_t i = 0; i < s->n_fields; i++)
+		if (strcmp(s->fields[i].name, gone->name) == 0)
+			return 0;
+	return identify(t, gone->name, gone->number, ident, sizeof(ident));
+}
+
 static int put_fields(FILE *out, struct taken *t, const struct schema_file *s)
 {
-	char ident[160];
+	char ident[IDENT_MAX];
 	size_t gone = 0;
 	int rc = 0;
 	/* In the order of numbers, so that a name is the same in every version. */
@@ -109,8 +121,7 @@ static int put_fields(FILE *out, struct taken *t, const struct schema_file *s)
 		const struct schema_field *f = &s->fields[i];
 		for (; rc == 0 && gone < s->n_removed && s->removed[gone].number < f->number;
 		     gone++)
-			rc = identify(t, s->removed[gone].name, s->removed[gone].number, ident,
-				      sizeof(ident));
+			rc = take_gone(t, s, &s->removed[gone]);
 		if (rc == 0)
 			rc = identify(t, f->name, f->number, ident, sizeof(ident));
 		if (rc == 0)
