@@ -529,13 +529,6 @@ static void find_errors(const struct aggregate_plan *a, struct aggregate *s, uns
 	}
 }
 
-/* Rounds down, also before 1970. */
-static int64_t window_of(const struct aggregate_plan *a, int64_t time_ns)
-{
-	int64_t w = (int64_t)a->c.window_ns, r = time_ns % w;
-	return time_ns - (r < 0 ? r + w : r);
-}
-
 static bool is_closed(const struct aggregate_plan *a, const struct aggregate *s, int64_t start_ns)
 {
 	__int128 end = (__int128)start_ns + a->c.window_ns + a->c.lateness_ns;
@@ -563,9 +556,9 @@ static bool find_window(const struct aggregate_plan *a, const struct aggregate *
 		cells[AGGREGATE_ahead]++;
 		return false;
 	}
-	bool before_all = time_ns < INT64_MIN + (int64_t)a->c.window_ns;
-	*ret_start_ns = before_all ? INT64_MIN : window_of(a, time_ns);
-	if (before_all || is_closed(a, s, *ret_start_ns)) {
+	/* Packet time begins in 1970: what was before is behind every window. */
+	*ret_start_ns = time_ns - time_ns % (int64_t)a->c.window_ns;
+	if (time_ns < 0 || is_closed(a, s, *ret_start_ns)) {
 		cells[a->c.late == LATE_LOSE ? AGGREGATE_late_lost : AGGREGATE_late]++;
 		return false;
 	}
@@ -580,6 +573,8 @@ static void aggregate_run(const struct op_plan *p, void *state, struct op_run *x
 	uint64_t *cells = op_row(x);
 	op_exprs_run(&s->x, op_batch(x), recs, n);
 	find_errors(a, s, n);
+	if (s->now_ns == 0)
+		s->now_ns = recs[0]->time_ns; /* what the first burst brings can be late too */
 	cells[AGGREGATE_records_in] += n;
 	for (unsigned i = 0; i < n; i++) {
 		int64_t start_ns;

@@ -311,6 +311,12 @@ sinks: { out: { stdout: {} } }
     checks.equal(r.count("aggregate", "a", "no_time"), 1, "and what has no time")
     checks.equal(r.count("aggregate", "a", "bad_input"), 1, "and what has none that can be read")
     checks.equal(r.status, 1, "losses show in the exit status")
+    old = capture(folder, "old.pcap", [(0, {"t": t, "n": 1}, 1) for t in
+                                       ("1678-01-01", "1969-12-31 23:59:59.9", "2000-01-01", "2261-12-31")])
+    r = run(binary, folder, old, text.replace("LATE", ""))
+    checks.healthy(r, "times of other centuries")
+    checks.equal((r.records, r.count("aggregate", "a", "late_lost"), r.count("aggregate", "a", "ahead")), ([], 3, 1),
+                 "times of other centuries open no window, in the first burst neither")
     r = run(binary, folder, pcap, text.replace("LATE", "late: drop,"))
     checks.equal((r.count("aggregate", "a", "late"), r.count("aggregate", "a", "late_lost")), (1, 0), "late: drop")
     r = run(binary, folder, pcap, """
