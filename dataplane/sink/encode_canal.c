@@ -81,6 +81,8 @@ static uint8_t *put_value(uint8_t *o, const struct cell *c)
 	struct slice v = c->value;
 	if (is_null(v))
 		return put_slice(o, v);
+	if (is_json_null(v))
+		return PUT_LIT(o, "\"null\"");
 	if (is_string(v))
 		return put_text_value(o, c);
 	if (c->col.type == CHANGE_T_GEOMETRY)

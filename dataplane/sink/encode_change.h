@@ -70,6 +70,12 @@ static inline bool is_null(struct slice json)
 	return slice_eq(json, SLICE_LIT("null"));
 }
 
+/* JSON's own null, in a column of type JSON: it has a blank behind it. */
+static inline bool is_json_null(struct slice json)
+{
+	return slice_eq(json, SLICE_LIT("null "));
+}
+
 /* The inside of member wkb of a geometry, and its srid as text; false: @json is none. */
 bool change_geometry(struct slice json, struct slice *ret_wkb, struct slice *ret_srid);
 

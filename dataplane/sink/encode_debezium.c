@@ -38,6 +38,8 @@ static uint8_t *put_value(uint8_t *o, const struct cell *c)
 	struct slice v = c->value;
 	if (is_null(v))
 		return put_slice(o, v);
+	if (is_json_null(v))
+		return PUT_LIT(o, "\"null\"");
 	switch (c->col.type) {
 	case CHANGE_T_JSON:
 		return put_json_string(o, v);

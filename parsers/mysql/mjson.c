@@ -254,6 +254,12 @@ static enum mysql_fault put_value(uint8_t type, struct slice v, unsigned depth,
 	}
 }
 
+enum mysql_fault mjson_mark_null(struct mysql_out *out, size_t from)
+{
+	bool null = out->len - from == 4 && memcmp(out->buf + from, "null", 4) == 0;
+	return null ? OUT_LIT(out, " ") : MYSQL_F_OK;
+}
+
 enum mysql_fault mjson_put(struct slice value, struct mysql_out *out)
 {
 	if (value.len == 0)

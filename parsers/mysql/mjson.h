@@ -19,6 +19,11 @@
 
 #define MJSON_DEPTH_MAX 128
 
+/* JSON's own null in a row's text has a blank behind it: `null `. It is the same value to a reader
+ * of JSON, and encoders tell it from SQL's NULL. @from: where the value's text begins in @out.
+ */
+enum mysql_fault mjson_mark_null(struct mysql_out *out, size_t from);
+
 /* Appends the text of a whole value: type byte, then the value. An empty value is null. */
 enum mysql_fault mjson_put(struct slice value, struct mysql_out *out);
 

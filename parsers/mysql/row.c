@@ -286,6 +286,14 @@ static const struct slice *before_value(struct before *b, unsigned column)
 	return has ? &b->cell.value : NULL;
 }
 
+static enum mysql_fault put_partial(const struct slice *base, struct slice diffs,
+				    struct mysql_out *out)
+{
+	size_t from = out->len;
+	enum mysql_fault fault = mjson_put_diff(base, diffs, out);
+	return fault ? fault : mjson_mark_null(out, from);
+}
+
 /* The columns of an image that has some of them, or a partial update. */
 static enum mysql_fault put_some(const struct mysql_decoder *d, const struct mysql_table *t,
 				 const struct mysql_rows *r, const struct mysql_row *row,
@@ -303,7 +311,7 @@ static enum mysql_fault put_some(const struct mysql_decoder *d, const struct mys
 		if (!fault && cell.null)
 			fault = OUT_LIT(out, "null");
 		else if (!fault && cell.partial)
-			fault = mjson_put_diff(before_value(&before, cell.column), cell.value, out);
+			fault = put_partial(before_value(&before, cell.column), cell.value, out);
 		else if (!fault)
 			fault = value_put(d, c, cell.value, out);
 		if (fault)

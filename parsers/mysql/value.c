@@ -13,6 +13,13 @@ static enum mysql_fault put_compressed(const struct mysql_decoder *d, const stru
 	return fault ? fault : value_put_string(d, c, plain, out);
 }
 
+static enum mysql_fault put_json(struct slice v, struct mysql_out *out)
+{
+	size_t from = out->len;
+	enum mysql_fault fault = mjson_put(v, out);
+	return fault ? fault : mjson_mark_null(out, from);
+}
+
 enum mysql_fault value_put(const struct mysql_decoder *d, const struct mysql_column *c,
 			   struct slice v, struct mysql_out *out)
 {
@@ -41,7 +48,7 @@ enum mysql_fault value_put(const struct mysql_decoder *d, const struct mysql_col
 	case MYSQL_T_SET:
 		return value_put_labels(c, v, out);
 	case MYSQL_T_JSON:
-		return mjson_put(v, out);
+		return put_json(v, out);
 	case MYSQL_T_GEOMETRY:
 		return value_put_geometry(v, out);
 	case MYSQL_T_VECTOR:

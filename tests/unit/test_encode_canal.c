@@ -123,6 +123,7 @@ static void every_value_is_a_string(void **state)
 	assert_string_equal(of(CHANGE_T_ENUM, "3"), "\"3\"");
 	assert_string_equal(of(CHANGE_T_VARCHAR, "null"), "null");
 	assert_string_equal(of(CHANGE_T_JSON, "null"), "null");
+	assert_string_equal(of(CHANGE_T_JSON, "null "), "\"null\"");
 }
 
 static void bytes_are_the_characters_of_the_same_numbers(void **state)

@@ -89,6 +89,7 @@ static void json_is_text_and_stays_what_it_was(void **state)
 	assert_string_equal(of(CHANGE_T_JSON, "1.5"), "\"1.5\"");
 	assert_string_equal(of(CHANGE_T_JSON, "true"), "\"true\"");
 	assert_string_equal(of(CHANGE_T_JSON, "null"), "null");
+	assert_string_equal(of(CHANGE_T_JSON, "null "), "\"null\"");
 }
 
 static void dates_that_no_calendar_has_are_null(void **state)

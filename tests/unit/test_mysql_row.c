@@ -241,6 +241,19 @@ static void partial_updates_without_a_value_before_are_written_as_they_are(void 
 		"{\"j\":{\"_partial\":[{\"op\":\"replace\",\"path\":\"$.ab\",\"value\":2}]}}");
 }
 
+/* JSON has a null of its own, which formats that write JSON as a string tell from SQL's. */
+static void the_null_of_json_has_a_blank_behind_it(void **state)
+{
+	partial_table();
+	assert_string_equal(rig_rows(rig, MYSQL_EV_WRITE_ROWS_V1,
+				     HEAD "02 ff | 00 05000000 02000000 0400 | 02 06000000"),
+			    "null {\"a\":5,\"j\":null };null {\"a\":6,\"j\":null}");
+	assert_string_equal(rig_rows(rig, MYSQL_EV_PARTIAL_UPDATE_ROWS,
+				     HEAD_V2 "02 ff ff | 00 05000000 " JSON_OLD
+					     "| 00 00 05000000 02000000 0400"),
+			    "{\"a\":5,\"j\":{\"ab\":1}} {\"a\":5,\"j\":null }");
+}
+
 static void whole_values_in_a_partial_event_are_whole(void **state)
 {
 	partial_table();
@@ -318,6 +331,7 @@ int main(void)
 			rows_whose_times_have_no_told_width_are_believed_only_when_they_make_sense),
 		cmocka_unit_test(partial_updates_are_applied_to_the_value_before),
 		cmocka_unit_test(partial_updates_without_a_value_before_are_written_as_they_are),
+		cmocka_unit_test(the_null_of_json_has_a_blank_behind_it),
 		cmocka_unit_test(whole_values_in_a_partial_event_are_whole),
 		cmocka_unit_test(the_bits_of_partial_updates_count_json_columns_out_of_the_image),
 		cmocka_unit_test(partial_updates_of_a_server_are_read),

@@ -3,6 +3,8 @@
  */
 #include "mysql_wire.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -290,6 +292,41 @@ static void statements_that_find_no_room_are_told_and_not_claimed(void **state)
 	crash();
 }
 
+static atomic_bool over;
+
+static void *keep_running(void *arg)
+{
+	struct err e;
+	while (!atomic_load(&over))
+		if (mysql_state_run(keep, false, &e) < 0)
+			return keep;
+	return NULL;
+}
+
+/* Main and a worker at once, as they run; a build with ThreadSanitizer watches. */
+static void the_keeper_runs_beside_the_worker(void **state)
+{
+	pthread_t main_thread;
+	void *failed;
+	start();
+	atomic_store(&over, false);
+	assert_int_equal(pthread_create(&main_thread, NULL, keep_running, NULL), 0);
+	dump_from("bin.000001", 4);
+	query("CREATE TABLE t (a INT, b VARCHAR(64))");
+	for (unsigned i = 0; i < 3000; i++)
+		query(i % 2 ? "ALTER TABLE t CHANGE z a INT" : "ALTER TABLE t CHANGE a z INT");
+	uint32_t pos = w.pos;
+	atomic_store(&over, true);
+	assert_int_equal(pthread_join(main_thread, &failed), 0);
+	assert_null(failed);
+	stop();
+	start();
+	dump_from("bin.000001", pos);
+	insert_unnamed("t");
+	last_has("\"after\":{\"a\":5,\"b\":\"v\"}");
+	crash();
+}
+
 static void write_file(const char *text)
 {
 	FILE *f = fopen(path, "w");
@@ -382,6 +419,7 @@ int main(void)
 		TEST(a_crash_loses_no_statement_that_was_written),
 		TEST(tools_of_online_changes_swap_tables_across_a_restart),
 		TEST(statements_that_find_no_room_are_told_and_not_claimed),
+		TEST(the_keeper_runs_beside_the_worker),
 		TEST(a_file_that_is_no_state_is_told_by_file_and_line),
 		TEST(two_sources_do_not_share_a_file),
 		TEST(a_folder_that_is_not_there_is_told),
