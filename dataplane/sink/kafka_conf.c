@@ -228,7 +228,8 @@ static void set_basis(struct making *m)
 	set(m, "socket.keepalive.enable", "true");
 }
 
-int kafka_conf_make(const struct kafka_conf *c, rd_kafka_conf_t **ret_conf, struct err *e)
+int kafka_conf_make(const struct kafka_conf *c, uint32_t batch_bytes_max,
+		    rd_kafka_conf_t **ret_conf, struct err *e)
 {
 	static const char *const acks[] = {"all", "1", "0"};
 	struct making m = {.conf = rd_kafka_conf_new(), .e = e};
@@ -244,6 +245,10 @@ int kafka_conf_make(const struct kafka_conf *c, rd_kafka_conf_t **ret_conf, stru
 	set_number(&m, "linger.ms", c->linger_ns / NS_PER_MS);
 	set_number(&m, "message.max.bytes", c->message_bytes_max);
 	set_number(&m, "message.timeout.ms", c->timeout_ns / NS_PER_MS);
+	if (batch_bytes_max)
+		set_number(&m, "batch.size", batch_bytes_max);
+	if (!c->idempotence) /* or what is sent again would come behind what was not */
+		set(&m, "max.in.flight.requests.per.connection", "1");
 	set_properties(&m, &c->properties);
 	set_secret(&m, "password", "sasl.password", c->password);
 	set_secret(&m, "key_password", "ssl.key.password", c->key_password);

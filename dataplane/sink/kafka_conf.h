@@ -26,7 +26,9 @@ struct kafka_conf {
 
 extern const struct opt kafka_opts[];
 
-/* 0, -EINVAL or -ENOENT with a text. On success the configuration is the caller's to destroy. */
-int kafka_conf_make(const struct kafka_conf *c, rd_kafka_conf_t **ret_conf, struct err *e);
+/* @batch_bytes_max: of what the client sends at once; 0: as it has it. 0, -EINVAL or -ENOENT with a
+ * text. On success the configuration is the caller's to destroy. */
+int kafka_conf_make(const struct kafka_conf *c, uint32_t batch_bytes_max,
+		    rd_kafka_conf_t **ret_conf, struct err *e);
 
 #endif

@@ -1,5 +1,9 @@
 #include "dataplane/sink/kafka_topic.h"
 
+#include <string.h>
+
+#include "dataplane/base/text.h"
+
 static int look_failed(rd_kafka_resp_err_t code, const char *topic, struct err *e)
 {
 	switch (code) {
@@ -32,6 +36,46 @@ int kafka_topic_look(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int timeout_ms, stru
 	code = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 	rd_kafka_metadata_destroy(md);
 	return look_failed(code, topic, e);
+}
+
+static uint32_t limit_of(rd_kafka_event_t *ev)
+{
+	size_t n = 0, n_entries = 0;
+	uint64_t bytes;
+	const rd_kafka_ConfigResource_t **all = rd_kafka_DescribeConfigs_result_resources(
+		rd_kafka_event_DescribeConfigs_result(ev), &n);
+	if (n != 1 || rd_kafka_ConfigResource_error(all[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return 0;
+	const rd_kafka_ConfigEntry_t **entries =
+		rd_kafka_ConfigResource_configs(all[0], &n_entries);
+	for (size_t i = 0; i < n_entries; i++) {
+		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+		if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), "max.message.bytes") == 0 &&
+		    value && text_u64(slice_str(value), &bytes) && bytes <= INT32_MAX)
+			return (uint32_t)bytes;
+	}
+	return 0;
+}
+
+uint32_t kafka_topic_bytes_max(rd_kafka_t *rk, const char *topic, int timeout_ms)
+{
+	rd_kafka_ConfigResource_t *what =
+		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+	rd_kafka_queue_t *answers = rd_kafka_queue_new(rk);
+	rd_kafka_AdminOptions_t *o =
+		rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	rd_kafka_AdminOptions_set_request_timeout(o, timeout_ms, NULL, 0);
+	rd_kafka_DescribeConfigs(rk, &what, 1, o, answers);
+	rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, timeout_ms + 500);
+	uint32_t bytes = 0;
+	if (ev && rd_kafka_event_error(ev) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		bytes = limit_of(ev);
+	if (ev)
+		rd_kafka_event_destroy(ev);
+	rd_kafka_AdminOptions_destroy(o);
+	rd_kafka_queue_destroy(answers);
+	rd_kafka_ConfigResource_destroy(what);
+	return bytes;
 }
 
 static int make_failed(rd_kafka_resp_err_t code, const char *topic, const char *text, struct err *e)

@@ -20,6 +20,9 @@
  */
 int kafka_topic_look(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int timeout_ms, struct err *e);
 
+/* max.message.bytes of the topic: what a batch of the client's may have. 0: not to be learned. */
+uint32_t kafka_topic_bytes_max(rd_kafka_t *rk, const char *topic, int timeout_ms);
+
 /* 0 when it was made, or was there; -EAGAIN when it can be tried again, else -EINVAL, with a text.
  * @partitions, @replication 0: as the brokers have it.
  */

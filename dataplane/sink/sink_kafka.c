@@ -25,21 +25,23 @@
 #include "dataplane/sink/kafka_topic.h"
 #include "dataplane/sink/sinks.h"
 
-#define NS_PER_MS       1000000ull
-#define FLIGHTS         1024
-#define NOTICES_MAX     8
-#define SEND_MAX        128 /* messages in one call of the client */
-#define TRIES_MAX       8
-#define AGAIN_NS_MIN    (100 * NS_PER_MS)
-#define AGAIN_NS_MAX    (5000 * NS_PER_MS)
-#define STALLED_NS      (1000 * NS_PER_MS)
-#define LOOK_MS         3000
-#define MAKE_MS         2000
-#define MAKE_AGAIN_NS   (2000 * NS_PER_MS)
-#define GIVE_UP_NS      (5000 * NS_PER_MS)
-#define NO_WINDOW       UINT32_MAX
+#define NS_PER_MS          1000000ull
+#define FLIGHTS            1024
+#define NOTICES_MAX        8
+#define SEND_MAX           128 /* messages in one call of the client */
+#define TRIES_MAX          8
+#define AGAIN_NS_MIN       (100 * NS_PER_MS)
+#define AGAIN_NS_MAX       (5000 * NS_PER_MS)
+#define STALLED_NS         (1000 * NS_PER_MS)
+#define LOOK_MS            3000
+#define LIMIT_MS           1000
+#define MAKE_MS            2000
+#define MAKE_AGAIN_NS      (2000 * NS_PER_MS)
+#define GIVE_UP_NS         (5000 * NS_PER_MS)
+#define NO_WINDOW          UINT32_MAX
 
-#define PACK_ROOM_BYTES 512 /* of a message, beside its value */
+#define CLIENT_BATCH_BYTES 1000000 /* batch.size, where it is not set */
+#define PACK_ROOM_BYTES    512     /* of a message, beside its value */
 
 enum msg_state { MSG_NEW, MSG_SENT, MSG_DONE };
 
@@ -68,6 +70,11 @@ struct topic {
 	uint32_t n_out;    /* messages that the client has */
 	uint32_t window;   /* so many at most, while one that is refused is looked for */
 	uint32_t n_refused;
+	/* Learned from what was refused: from this size on a message goes alone, so that it harms
+	 * no other; and several records are not put into a message beyond that size.
+	 */
+	uint32_t alone_bytes, pack_bytes_max;
+	bool alone;            /* one of these is out */
 	uint32_t told;         /* fates that were told of, one bit each */
 	bool to_make;          /* to be created first */
 	uint64_t make_next_ns; /* not before */
@@ -78,6 +85,9 @@ struct kafka_state {
 	rd_kafka_t *rk;
 	struct topic *topics; /* by queue */
 	unsigned n_topics;
+	/* What the topic with the lowest limit takes at once; 0: as the client has it. */
+	uint32_t batch_bytes_max;
+	bool limits_untold;
 	struct flight *flights, *free, *settled, **settled_end;
 	uint32_t n_flying, n_out;
 	uint64_t progress_ns; /* when a message was acknowledged last, or the first one sent */
@@ -132,6 +142,11 @@ static int id_of(const struct out_batch *b, uint32_t rec, const char **ret_id)
 	return end && end - p < 64 ? (int)(end - p) : 0;
 }
 
+static uint32_t bytes_of(const struct out_batch *b, uint32_t rec, uint32_t n)
+{
+	return b->ends[rec + n - 1] - (rec ? b->ends[rec - 1] : 0);
+}
+
 static void settle(struct kafka_state *st, struct flight *f, uint32_t rec, enum sink_fate fate)
 {
 	struct msg *m = &f->msgs[rec];
@@ -168,8 +183,7 @@ static void lose(struct kafka_state *st, struct flight *f, uint32_t rec, enum si
 	const struct out_batch *b = f->report.b;
 	int id_len = id_of(b, rec, &id);
 	err_set(&e, 0, "topic \"%s\": a record of %u bytes%s%.*s is not written: %s",
-		t->queue->topic, b->ends[rec] - (rec ? b->ends[rec - 1] : 0),
-		id_len ? ", _id " : "", id_len, id, why);
+		t->queue->topic, bytes_of(b, rec, 1), id_len ? ", _id " : "", id_len, id, why);
 	if (!f->report.why.text[0])
 		f->report.why = e;
 	if (!(t->told & 1u << fate))
@@ -203,12 +217,16 @@ static void refused(struct kafka_state *st, struct flight *f, uint32_t rec, enum
 	struct topic *t = f->topic;
 	struct msg *m = &f->msgs[rec];
 	bool alone = t->window == 1 || (t->n_out == 0 && t->n_refused == 0);
+	uint32_t bytes = bytes_of(f->report.b, rec, m->n);
 	m->state = MSG_NEW;
 	if (alone && m->n == 1) {
+		if (fate == SINK_TOO_LARGE && bytes < t->alone_bytes)
+			t->alone_bytes = bytes;
 		lose(st, f, rec, fate, why);
 		return;
 	}
 	if (alone) {
+		t->pack_bytes_max = bytes / 2;
 		f->msgs[rec + m->n / 2].n = m->n - m->n / 2;
 		m->n /= 2;
 	}
@@ -309,12 +327,11 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 /* ---- sending ---- */
 
 /* The records from @rec on that go into one message. */
-static uint16_t make_up(const struct kafka_state *st, const struct topic *t,
-			const struct out_batch *b, uint32_t rec)
+static uint16_t make_up(const struct topic *t, const struct out_batch *b, uint32_t rec)
 {
-	uint32_t from = rec ? b->ends[rec - 1] : 0, n = 1;
+	uint32_t n = 1;
 	while (n < t->queue->pack && rec + n < b->n_recs &&
-	       b->ends[rec + n] - from + PACK_ROOM_BYTES <= st->conf->message_bytes_max)
+	       bytes_of(b, rec, n + 1) <= t->pack_bytes_max)
 		n++;
 	return (uint16_t)n;
 }
@@ -387,10 +404,17 @@ static unsigned collect(struct kafka_state *st, struct topic *t, rd_kafka_messag
 	while (rec < f->report.b->n_recs && n < SEND_MAX && n < room) {
 		struct msg *m = &f->msgs[rec];
 		if (m->n == 0)
-			m->n = make_up(st, t, f->report.b, rec);
+			m->n = make_up(t, f->report.b, rec);
+		bool alone =
+			m->state == MSG_NEW && bytes_of(f->report.b, rec, m->n) >= t->alone_bytes;
+		if (alone && (n || t->n_out))
+			break;
 		if (m->state == MSG_NEW)
 			fill(st, f, rec, t->queue->binary, &msgs[n++]);
 		rec += m->n;
+		t->alone = alone;
+		if (alone)
+			break;
 	}
 	t->rec = rec;
 	return n;
@@ -401,9 +425,11 @@ static bool pump_step(struct kafka_state *st, struct topic *t)
 {
 	rd_kafka_message_t msgs[SEND_MAX];
 	struct flight *f = t->at;
-	if (st->cut || !f || t->n_out >= t->window)
+	if (st->cut || !f || t->n_out >= t->window || (t->alone && t->n_out))
 		return false;
 	unsigned n = collect(st, t, msgs);
+	if (n == 0 && t->rec < f->report.b->n_recs) /* the next one goes alone */
+		return false;
 	if (t->rec >= f->report.b->n_recs) {
 		t->at = f->next;
 		t->rec = 0;
@@ -434,6 +460,29 @@ static bool pump_step(struct kafka_state *st, struct topic *t)
 	return !full;
 }
 
+/* Batches that a topic does not take would be refused whole. Without an answer the limit is found
+ * when one is.
+ */
+static void learn_limit(struct kafka_state *st, struct topic *t)
+{
+	uint32_t bytes = 0;
+	if (!st->limits_untold)
+		bytes = kafka_topic_bytes_max(st->rk, t->queue->topic, LIMIT_MS);
+	if (bytes <= PACK_ROOM_BYTES) {
+		st->limits_untold =
+			true; /* nor those of other topics: it is not waited for again */
+		return;
+	}
+	t->alone_bytes = bytes - PACK_ROOM_BYTES;
+	if (t->pack_bytes_max > t->alone_bytes)
+		t->pack_bytes_max = t->alone_bytes;
+	if (bytes >= CLIENT_BATCH_BYTES || (st->batch_bytes_max && st->batch_bytes_max <= bytes))
+		return;
+	st->batch_bytes_max = bytes;
+	st->renew = true; /* it is a setting of the client */
+	begin_cut(st);
+}
+
 /* True when the topic may be written to; creates it when that is due. */
 static bool topic_ready(struct kafka_state *st, struct topic *t)
 {
@@ -456,7 +505,9 @@ static bool topic_ready(struct kafka_state *st, struct topic *t)
 	if (rc < 0)
 		st->trouble = e;
 	t->to_make = rc < 0;
-	return rc == 0;
+	if (rc == 0)
+		learn_limit(st, t);
+	return rc == 0 && !st->cut;
 }
 
 static void pump(struct kafka_state *st)
@@ -476,7 +527,7 @@ static int make_client(struct kafka_state *st, struct err *e)
 {
 	rd_kafka_conf_t *conf;
 	char text[400];
-	int rc = kafka_conf_make(st->conf, &conf, e);
+	int rc = kafka_conf_make(st->conf, st->batch_bytes_max, &conf, e);
 	if (rc < 0)
 		return rc;
 	rd_kafka_conf_set_opaque(conf, st);
@@ -580,6 +631,8 @@ static int kafka_queue(void *state, unsigned queue, const struct sink_queue *q, 
 	struct topic *t = &st->topics[queue];
 	t->queue = q;
 	t->window = NO_WINDOW;
+	t->alone_bytes = UINT32_MAX;
+	t->pack_bytes_max = (uint32_t)st->conf->message_bytes_max - PACK_ROOM_BYTES;
 	t->rkt = rd_kafka_topic_new(st->rk, q->topic, NULL);
 	if (!t->rkt)
 		return err_set(e, -EINVAL, "topic \"%s\" of queue %s: %s", q->topic, q->name,
@@ -593,6 +646,8 @@ static int kafka_queue(void *state, unsigned queue, const struct sink_queue *q, 
 			st->trouble = why;
 		err_set(e, 0, "%s; it is tried again when there are records", st->trouble.text);
 	}
+	if (rc == 0)
+		learn_limit(st, t);
 	t->to_make = st->conf->create && (rc == -ENOENT || rc == -EAGAIN);
 	if (rc == 0 || rc == -EAGAIN || t->to_make)
 		return 0;
