@@ -87,7 +87,7 @@ def check_commands(folder):
 
 
 def check_examples(folder):
-    examples = sorted(os.listdir(os.path.join(ROOT, "conf", "examples")))
+    examples = sorted(f for f in os.listdir(os.path.join(ROOT, "conf", "examples")) if f.endswith(".yaml"))
     for name in examples:
         path = shlex.quote(f"conf/examples/{name}")
         for command in ("check", "test", "config effective"):
