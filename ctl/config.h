@@ -109,10 +109,11 @@ struct queue_conf {
 	const char *name;  /* project/name */
 	unsigned *origins; /* indexes in config.origins */
 	size_t n_origins;
-	unsigned sink;     /* index in config.sinks */
-	int format;        /* index in encoders */
-	int compatibility; /* enum compatibility: queue_schema.h */
-	bool ddl;          /* changes of tables, too, of a format that is for rows */
+	unsigned sink;             /* index in config.sinks */
+	int format;                /* index in encoders */
+	int compatibility;         /* enum compatibility: queue_schema.h */
+	struct opt_strings fields; /* what is written; none: all */
+	bool ddl;                  /* changes of tables, too, of a format that is for rows */
 	struct err_place at;
 	/* as written */
 	struct opt_strings from;

@@ -21,6 +21,13 @@ const struct opt config_queue_opts[] = {
 	 .help = "How a record is written: json is one object a line; protobuf is one message of "
 		 "the queue's schema; the others hold the changes of rows, as Debezium, canal and "
 		 "Maxwell write them (docs/output.md)."},
+	{.name = "fields",
+	 .type = OPT_STRINGS,
+	 .off = offsetof(struct queue_conf, fields),
+	 .def = "[]",
+	 .live = true,
+	 .help = "The fields of a record that are written, beside _id, _time, _source, _stream, "
+		 "_src, _dst, _error and _cut; all when none is named."},
 	{.name = "compatibility",
 	 .type = OPT_ENUM,
 	 .off = offsetof(struct queue_conf, compatibility),
@@ -258,6 +265,27 @@ static int check_topics(const struct config_loader *l, const struct yaml_val *v,
 	return 0;
 }
 
+/* Each once, none of a format whose shape is its own, and none of those of every record. */
+static void check_fields(const struct config_loader *l, const struct yaml_val *v,
+			 const struct queue_conf *q)
+{
+	const struct yaml_val *at = yaml_val_get(v, "fields");
+	if (q->fields.n && encoders[q->format]->changes_only)
+		option_err(&l->r, at,
+			   "format %s has all columns of a row; expected format json or protobuf, "
+			   "or no fields",
+			   encoders[q->format]->name);
+	for (size_t i = 0; i < q->fields.n; i++) {
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(q->fields.items[i], q->fields.items[k]) == 0)
+				option_err(&l->r, at, "%s twice", q->fields.items[i]);
+		for (unsigned k = PROTO_ID; k < PROTO_FORMAT; k++)
+			if (strcmp(q->fields.items[i], proto_meta[k].name) == 0)
+				option_err(&l->r, at, "%s is written always; expected other fields",
+					   q->fields.items[i]);
+	}
+}
+
 static int read_queue(const struct config_loader *l, const struct yaml_val *v, struct queue_conf *q,
 		      bool *sink_used)
 {
@@ -269,6 +297,7 @@ static int read_queue(const struct config_loader *l, const struct yaml_val *v, s
 	struct options_part part = {config_queue_opts, q};
 	struct options_shape shape = {.parts = &part, .n_parts = 1, .later = later_queue_keys};
 	options_read(&l->r, &shape, v);
+	check_fields(l, v, q);
 	if (q->sink_name) {
 		long s = lookup_find(&l->sinks, q->sink_name);
 		if (s < 0) {

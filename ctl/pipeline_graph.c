@@ -195,6 +195,29 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 	return 0;
 }
 
+/* Leaves the fields that the queue names, in its order. */
+static int keep_fields(const struct queue_conf *q, struct op_schema *s, struct err *e)
+{
+	struct op_field *fields = mem_alloc(q->fields.n * sizeof(*fields));
+	if (!fields)
+		return err_set(e, -ENOMEM, "no memory for the schema of %s", q->name);
+	for (size_t i = 0; i < q->fields.n; i++) {
+		const char *name = q->fields.items[i];
+		const struct op_field *f = find(s, name);
+		fields[i] = f ? *f : (struct op_field){name, SQL_TEXT};
+		if (f || s->open)
+			continue;
+		mem_free(fields);
+		return err_set(e, -EINVAL,
+			       "%s:%d:%d: queues.%s.fields: the records have no field %s; sluiced "
+			       "check without it prints those that they have",
+			       q->at.file, q->at.line, q->at.col, q->name, name);
+	}
+	mem_free((void *)s->fields);
+	*s = (struct op_schema){.fields = fields, .n_fields = (unsigned)q->fields.n};
+	return 0;
+}
+
 static int queue_schemas(struct pipeline *p, struct err *e)
 {
 	struct pipeline_graph *g = p->built;
@@ -203,6 +226,9 @@ static int queue_schemas(struct pipeline *p, struct err *e)
 		struct op_field *fields;
 		if (merge(g, queue->origins, queue->n_origins, &fields, &g->queues[q]) < 0)
 			return err_set(e, -ENOMEM, "no memory for the schema of %s", queue->name);
+		int rc = queue->fields.n ? keep_fields(queue, &g->queues[q], e) : 0;
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

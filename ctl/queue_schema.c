@@ -376,3 +376,23 @@ int queue_schema_shape(const struct queue_schemas *s, const struct pipeline *p, 
 	mem_free(sources);
 	return rc;
 }
+
+int queue_schema_only(const struct pipeline *p, unsigned q, struct proto_shape **ret_only,
+		      struct err *e)
+{
+	const struct opt_strings *names = &p->conf->queues[q].fields;
+	*ret_only = NULL;
+	if (!names->n)
+		return 0;
+	struct proto_field *fields = mem_alloc(names->n * sizeof(*fields));
+	if (!fields)
+		return err_set(e, -ENOMEM, "no memory for the fields of a queue");
+	for (size_t i = 0; i < names->n; i++)
+		fields[i] = (struct proto_field){.name = names->items[i],
+						 .number = (uint32_t)(PROTO_FIRST + i),
+						 .kind = PROTO_K_TEXT};
+	int rc = proto_shape_create(fields, (unsigned)names->n, p->names, NULL, 0, false, ret_only,
+				    e);
+	mem_free(fields);
+	return rc;
+}

@@ -49,6 +49,10 @@ enum proto_kind queue_schema_kind(enum sql_type t);
 int queue_schema_shape(const struct queue_schemas *s, const struct pipeline *p, unsigned q,
 		       struct proto_shape **ret_shape, struct err *e);
 
+/* The set of the fields that queue @q names; NULL when it names none. 0, or -ENOMEM with a text. */
+int queue_schema_only(const struct pipeline *p, unsigned q, struct proto_shape **ret_only,
+		      struct err *e);
+
 /* The .proto file of a queue. 0 or -ENOMEM. */
 int queue_schema_proto(struct queue_schemas *s, unsigned q, FILE *out);
 

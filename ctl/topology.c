@@ -59,6 +59,7 @@ struct topology {
 	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
 	struct queue_schemas *schemas;
 	struct proto_shape **shapes; /* by queue; NULL: of another format */
+	struct proto_shape **onlys;  /* by queue; NULL: all fields are written */
 	struct queue_form *forms;
 	int stdin_copy; /* -1: none */
 	char stdin_path[32];
@@ -88,7 +89,8 @@ static int build_forms(struct topology *t, struct err *e)
 		return rc;
 	t->forms = mem_alloc((c->n_queues + 1) * sizeof(*t->forms));
 	t->shapes = mem_alloc((c->n_queues + 1) * sizeof(*t->shapes));
-	if (!t->forms || !t->shapes)
+	t->onlys = mem_alloc((c->n_queues + 1) * sizeof(*t->onlys));
+	if (!t->forms || !t->shapes || !t->onlys)
 		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++) {
 		t->forms[q].encoder = encoders[c->queues[q].format];
@@ -101,6 +103,10 @@ static int build_forms(struct topology *t, struct err *e)
 					     e)) < 0)
 			return rc;
 		t->forms[q].shape = t->shapes[q];
+		rc = queue_schema_only(t->pipeline, (unsigned)q, &t->onlys[q], e);
+		if (rc < 0)
+			return rc;
+		t->forms[q].only = t->onlys[q];
 	}
 	return 0;
 }
@@ -442,9 +448,14 @@ void topology_destroy(struct topology *t)
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
 	handoff_destroy(t->handoff);
-	for (size_t q = 0; t->shapes && q < t->conf->n_queues; q++)
-		proto_shape_destroy(t->shapes[q]);
+	for (size_t q = 0; q < t->conf->n_queues; q++) {
+		if (t->shapes)
+			proto_shape_destroy(t->shapes[q]);
+		if (t->onlys)
+			proto_shape_destroy(t->onlys[q]);
+	}
 	mem_free(t->shapes);
+	mem_free(t->onlys);
 	queue_schemas_destroy(t->schemas);
 	pipeline_destroy(t->pipeline);
 	if (t->stdin_copy >= 0)

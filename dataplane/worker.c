@@ -71,12 +71,14 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 		out->leave_out(out->arg, w->conf.index, queue, fit);
 		return;
 	}
+	const struct rec *out_rec =
+		form->only ? proto_shape_keep(form->only, w->encode.proto, b, r) : r;
 	w->encode.shape = form->shape;
-	size_t max = form->encoder->max(&w->encode, b, r);
+	size_t max = form->encoder->max(&w->encode, b, out_rec);
 	uint8_t *room = out->room(out->arg, w->conf.index, queue, max);
 	if (!room)
 		return;
-	size_t len = form->encoder->put(&w->encode, b, r, room);
+	size_t len = form->encoder->put(&w->encode, b, out_rec, room);
 	if (form->marks)
 		queue_mark(w, queue, b, r);
 	out->commit(out->arg, w->conf.index, queue, len, r->time_ns);
@@ -262,7 +264,7 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 		goto fail;
 	}
 	w->batch.arena.cap = w->extract_cap;
-	w->encode.proto = mem_alloc(sizeof(*w->encode.proto));
+	w->encode.proto = proto_scratch_create();
 	if (!w->encode.proto) {
 		err_set(e, -ENOMEM, "no memory for a worker");
 		goto fail;
@@ -309,7 +311,7 @@ void worker_destroy(struct worker *w)
 	frame_destroy(w->frame);
 	flow_destroy(w->flow);
 	decode_destroy(w->decode);
-	mem_free(w->encode.proto);
+	proto_scratch_destroy(w->encode.proto);
 	w->batch.arena.cap = w->graph_cap;
 	arena_fini(&w->batch.arena);
 	if (w->conf.capture)

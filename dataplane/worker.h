@@ -49,6 +49,7 @@ struct queue_form {
 	bool ids;
 	const char *key;                 /* the field, or the column; NULL: none */
 	const struct proto_shape *shape; /* of encoder_protobuf */
+	const struct proto_shape *only;  /* the fields that are written; NULL: all */
 };
 
 struct worker_conf {

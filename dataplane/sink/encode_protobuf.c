@@ -252,23 +252,6 @@ static uint8_t *put_field(struct encode_ctx *ctx, const uint8_t *base,
 
 /* ---- places ---- */
 
-/* Where the fixed fields of records of @schema go. */
-static const uint16_t *map_of(const struct proto_shape *shape, struct proto_scratch *x,
-			      const struct schema *schema)
-{
-	uintptr_t h = ((uintptr_t)schema >> 6) + ((uintptr_t)shape >> 6);
-	struct proto_map *m = &x->maps[(h ^ h >> 4) % PROTO_MAPS];
-	if (m->schema == schema && m->shape == shape)
-		return m->to;
-	if (schema->n_fields > PROTO_MAP_FIELDS)
-		return NULL;
-	for (unsigned i = 0; i < schema->n_fields; i++)
-		m->to[i] = (uint16_t)proto_shape_find(shape, slice_str(schema->fields[i].name));
-	m->schema = schema;
-	m->shape = shape;
-	return m->to;
-}
-
 /* A field is what its last value says, and a null takes it away. */
 static inline void set_place(struct proto_scratch *x, unsigned place, struct val v)
 {
@@ -286,21 +269,14 @@ static void set_places(const struct proto_shape *shape, struct proto_scratch *x,
 		       const struct batch *b, const struct rec *r)
 {
 	const struct schema *schema = r->schema;
-	const uint16_t *to = map_of(shape, x, schema);
+	const uint16_t *to = proto_shape_map(shape, x, schema);
 	for (unsigned i = 0; i < schema->n_fields; i++)
 		set_place(x,
 			  to ? to[i] : proto_shape_find(shape, slice_str(schema->fields[i].name)),
 			  r->vals[i]);
 	const struct val *pair = r->vals + schema->n_fields;
-	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
-		unsigned place;
-		if (pair[0].type == VAL_NAME && pair[0].off < shape->n_names)
-			place = shape->by_name[pair[0].off];
-		else
-			place = proto_shape_find(shape,
-						 arena_slice(&b->arena, pair[0].off, pair[0].len));
-		set_place(x, place, pair[1]);
-	}
+	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2)
+		set_place(x, proto_shape_key(shape, b, pair[0]), pair[1]);
 }
 
 /* ---- the message ---- */

@@ -113,7 +113,7 @@ int proto_shape_create(const struct proto_field *fields, unsigned n, const struc
 	if (!s)
 		return err_set(e, -ENOMEM, "no memory for the fields of a queue");
 	s->delimited = delimited;
-	s->n_sources = n_sources;
+	s->n_sources = sources ? n_sources : 0;
 	s->mask = cap - 1;
 	s->n_names = names_count(names);
 	s->places = mem_alloc((n + N_META_VALS) * sizeof(*s->places));
@@ -127,13 +127,13 @@ int proto_shape_create(const struct proto_field *fields, unsigned n, const struc
 		rc = -ENOMEM;
 	if (rc == 0)
 		memset(s->table, 0xff, cap * sizeof(*s->table));
-	for (unsigned i = PROTO_FORMAT; rc == 0 && i < PROTO_N_META; i++)
+	for (unsigned i = PROTO_FORMAT; rc == 0 && sources && i < PROTO_N_META; i++)
 		rc = add_place(s, &proto_meta[i]);
 	for (unsigned i = 0; rc == 0 && i < n; i++)
 		rc = add_place(s, &fields[i]);
 	for (uint32_t i = 0; rc == 0 && i < s->n_names; i++)
 		s->by_name[i] = (uint16_t)proto_shape_find(s, names_text(names, i));
-	for (unsigned i = 0; rc == 0 && i < n_sources; i++)
+	for (unsigned i = 0; rc == 0 && i < s->n_sources; i++)
 		rc = spell_source(s, i, sources[i]);
 	if (rc < 0) {
 		proto_shape_destroy(s);
@@ -158,4 +158,66 @@ void proto_shape_destroy(struct proto_shape *s)
 	mem_free(s->sources);
 	mem_free(s->source_only);
 	mem_free(s);
+}
+
+/* ---- a worker's ---- */
+
+struct proto_scratch *proto_scratch_create(void)
+{
+	struct proto_scratch *x = mem_alloc(sizeof(*x));
+	if (!x)
+		return NULL;
+	x->kept = mem_map(PROTO_KEPT_BYTES);
+	if (x->kept)
+		return x;
+	mem_free(x);
+	return NULL;
+}
+
+void proto_scratch_destroy(struct proto_scratch *x)
+{
+	if (!x)
+		return;
+	mem_unmap(x->kept, PROTO_KEPT_BYTES);
+	mem_free(x);
+}
+
+const uint16_t *proto_shape_map(const struct proto_shape *s, struct proto_scratch *x,
+				const struct schema *schema)
+{
+	uintptr_t h = ((uintptr_t)schema >> 6) + ((uintptr_t)s >> 6);
+	struct proto_map *m = &x->maps[(h ^ h >> 4) % PROTO_MAPS];
+	if (m->schema == schema && m->shape == s)
+		return m->to;
+	if (schema->n_fields > PROTO_MAP_FIELDS)
+		return NULL;
+	for (unsigned i = 0; i < schema->n_fields; i++)
+		m->to[i] = (uint16_t)proto_shape_find(s, slice_str(schema->fields[i].name));
+	m->schema = schema;
+	m->shape = s;
+	return m->to;
+}
+
+struct rec *proto_shape_keep(const struct proto_shape *s, struct proto_scratch *x,
+			     const struct batch *b, const struct rec *r)
+{
+	const struct schema *schema = r->schema;
+	const uint16_t *to = proto_shape_map(s, x, schema);
+	struct rec *kept = x->kept;
+	*kept = *r;
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		unsigned place =
+			to ? to[i] : proto_shape_find(s, slice_str(schema->fields[i].name));
+		kept->vals[i] = place == PROTO_NONE ? (struct val){0} : r->vals[i];
+	}
+	struct val *out = rec_pairs(kept);
+	const struct val *pair = r->vals + schema->n_fields;
+	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
+		if (proto_shape_key(s, b, pair[0]) == PROTO_NONE)
+			continue;
+		*out++ = pair[0];
+		*out++ = pair[1];
+	}
+	kept->n_pairs = (uint16_t)((out - rec_pairs(kept)) / 2);
+	return kept;
 }

@@ -89,7 +89,8 @@ struct proto_shape {
 };
 
 /* @fields in the order of their numbers. @names: of the pipeline, all of them. @sources: names, by
- * rec->source. 0, or -ENOMEM with a text.
+ * rec->source; NULL: a set of names and no message, for proto_shape_keep. 0, or -ENOMEM with a
+ * text.
  */
 int proto_shape_create(const struct proto_field *fields, unsigned n, const struct names *names,
 		       const struct slice *sources, unsigned n_sources, bool delimited,
@@ -110,6 +111,7 @@ struct proto_map {
 };
 
 struct proto_scratch {
+	struct rec *kept; /* of proto_shape_keep: address space for the largest that can be */
 	struct proto_map maps[PROTO_MAPS];
 	struct val vals[PROTO_FIELDS_MAX + PROTO_N_META]; /* by place, where `set` has a bit */
 	uint64_t set[(PROTO_FIELDS_MAX + PROTO_N_META) / 64 + 1];
@@ -117,5 +119,27 @@ struct proto_scratch {
 	 * not take. */
 	bool more, misfit;
 };
+
+#define PROTO_KEPT_BYTES (sizeof(struct rec) + 3 * 65535 * sizeof(struct val))
+
+struct proto_scratch *proto_scratch_create(void); /* NULL when out of memory */
+void proto_scratch_destroy(struct proto_scratch *x);
+
+/* Where the fixed fields of records of @schema go, or NULL: it has too many to be remembered. */
+const uint16_t *proto_shape_map(const struct proto_shape *s, struct proto_scratch *x,
+				const struct schema *schema);
+
+/* The place of a pair's key, or PROTO_NONE. */
+static inline unsigned proto_shape_key(const struct proto_shape *s, const struct batch *b,
+				       struct val key)
+{
+	if (key.type == VAL_NAME && key.off < s->n_names)
+		return s->by_name[key.off];
+	return proto_shape_find(s, arena_slice(&b->arena, key.off, key.len));
+}
+
+/* The record without the fields that the shape does not have, until the next call. */
+struct rec *proto_shape_keep(const struct proto_shape *s, struct proto_scratch *x,
+			     const struct batch *b, const struct rec *r);
 
 #endif

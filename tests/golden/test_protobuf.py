@@ -353,10 +353,61 @@ def names(checks, binary, folder):
     checks.equal(got, ["id", "userId", "user_id", "a-b", "9", "\u540d\u524d", 'x"y', "message", "sluice_id"], "names in JSON")
 
 
+# ---- fields of a queue ----
+
+FIELDS = """
+sources:
+  app: {{ match: {{ udp: 5170 }}, parser: lines }}
+  web: {{ match: {{ tcp: 80 }}, parser: http1 }}
+pipeline:
+  slim: {{ op: project, from: app, select: "uid, vid" }}
+sinks:
+  out: {{ file: {{ path: {folder}/out }} }}
+queues:
+  shop/some: {{ from: {origin}, sink: out, format: {form}, fields: {fields} }}
+"""
+
+
+def fields_of_queues(checks, binary, folder):
+    os.makedirs(folder)
+    pcap = os.path.join(folder, "f.pcap")
+    lines = [b'{"uid":"u1","n":1.50,"deep":{"a":[1]},"secret":"x"}', b'{"secret":1,"n":null,"n":"two"}', b"text"]
+    write_pcap(pcap, [(BASE_NS + i, ethernet(udp("10.0.0.2", 999, "10.0.0.9", 5170, t, ident=i)))
+                      for i, t in enumerate(lines)])
+
+    def go(fields, form="json", origin="app"):
+        return write(folder, "c.yaml", FIELDS.format(folder=folder, fields=fields, form=form, origin=origin))
+
+    done = replay(binary, pcap, "-c", go("[uid, n, deep]"))
+    checks.healthy(done, "fields")
+    got = [{k: v for k, v in strict(t).items() if k[0] != "_"} for t in read(f"{folder}/out-000000").splitlines()]
+    checks.equal(got, [{"uid": "u1", "n": "1.50", "deep": {"a": ["1"]}}, {"n": "two"}, {}],
+                 "what is named is written as it is, and nothing else")
+    checks.equal(set(strict(read(f"{folder}/out-000000").splitlines()[2])),
+                 {"_id", "_time", "_source", "_stream", "_src", "_dst"}, "the keys of every record stay")
+    os.remove(f"{folder}/out-000000")
+    path = go("[deep, uid]", "protobuf")
+    proto = run(binary, "schema", "proto", "-c", path, "shop/some")
+    _, _, make = message_class(os.path.join(folder, "p"), proto.stdout)
+    done = replay(binary, pcap, "-c", path)
+    first = make()
+    first.ParseFromString(next(split(read(f"{folder}/out-000000"))))
+    checks.equal((first.deep, first.uid), ('{"a":[1]}', "u1"), "fields of a message")
+    checks.equal(done.count("queue", "shop/some", "narrowed"), 0, "what was not asked for is not told")
+    for fields, form, origin, want in [
+        ("[uid, uid]", "json", "app", "uid twice"),
+        ("[_id]", "json", "app", "_id is written always"),
+        ("[uid, nope]", "json", "slim", "the records have no field nope"),
+        ("[uid]", "debezium-json", "app", "has all columns of a row"),
+    ]:
+        bad = run(binary, "check", "-c", go(fields, form, origin))
+        checks.check(bad.returncode == 2 and want in bad.stderr, f"{fields}: {want!r} in {bad.stderr}")
+
+
 def main():
     binary, checks = os.path.abspath(sys.argv[1]), Checks()
     with tempfile.TemporaryDirectory() as folder:
-        for part in (versions, rules, bad_files, names):
+        for part in (versions, rules, bad_files, names, fields_of_queues):
             part(checks, binary, os.path.join(folder, part.__name__))
         found = captures(checks, binary, os.path.join(folder, "captures"))
         if checks.failed:
