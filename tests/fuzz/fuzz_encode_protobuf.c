@@ -1,0 +1,142 @@
+/* fuzz_encode_protobuf.c - whatever stands in a record, the message is one that protobuf-c reads
+ * and packs to the same bytes, its strings are UTF-8, and its bound holds.
+ *
+ * In:     the kinds of five fields, then values as fuzz_encode_json reads them: type, length,
+ * bytes; the first come as fixed fields, the others as pairs with keys from the input. Out: aborts
+ * when protobuf-c disagrees. Owns:   its batch, made once. Runs:   main. Limits: -
+ */
+#include <stdio.h>
+
+#include "dataplane/base/text.h"
+#include "dataplane/sink/encode.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/support/proto_oracle.h"
+
+#define N_SHAPED 5
+
+static const struct field_def fields[] = {
+	{"first", VAL_STR, ""}, {"second", VAL_STR, ""}, {"third", VAL_STR, ""}};
+static const char *const shaped[N_SHAPED] = {"first", "third", "a", "b", "c"};
+
+static struct schema schema;
+static struct batch batch;
+static struct rec_builder rb;
+static struct proto_scratch *scratch;
+static struct names *names;
+
+static void make_once(void)
+{
+	if (names)
+		return;
+	names = names_create();
+	scratch = proto_scratch_create();
+	if (!names || !scratch || schema_init(&schema, fields, 3) < 0 ||
+	    arena_init(&batch.arena, 64u << 20) < 0)
+		abort();
+}
+
+/* Takes one value off the front of the input. What a parser promises to be valid is valid here. */
+static struct val take_val(struct slice *io_s)
+{
+	struct slice s = *io_s;
+	enum val_type type = s.ptr[0] % VAL_NAME;
+	size_t len = s.len > 1 ? s.ptr[1] : 0;
+	struct slice text = slice_from(s, 2);
+	if (text.len > len)
+		text.len = len;
+	*io_s = slice_from(s, 2 + text.len);
+	uint8_t eight[8] = {0};
+	memcpy(eight, text.ptr, text.len < 8 ? text.len : 8);
+	switch (type) {
+	case VAL_I64:
+	case VAL_U64:
+	case VAL_F64:
+	case VAL_TIME:
+		return rec_make8(&rb, type, eight);
+	case VAL_NUM:
+		return rec_make_text(&rb, type,
+				     len % 2 ? SLICE_LIT("-0.5e3")
+					     : SLICE_LIT("-9223372036854775808"));
+	case VAL_JSTR:
+		return rec_make_text(&rb, type, SLICE_LIT("a\\n\\ud83d\\ude00\\u0000"));
+	case VAL_JSON:
+		return rec_make_text(&rb, type, SLICE_LIT("[{}]"));
+	case VAL_STR:
+	case VAL_BYTES:
+		return rec_make_text(&rb, type, text);
+	default:
+		return val_of(type, 0, 0);
+	}
+}
+
+static struct rec *build(struct slice s)
+{
+	arena_reset(&batch.arena);
+	batch.n_recs = 0;
+	rec_begin(&rb, &batch, &schema);
+	for (unsigned n = 0; s.len > 0; n++) {
+		if (n < schema.n_fields) {
+			rec_set(&rb, n, take_val(&s));
+			continue;
+		}
+		const char *key = s.ptr[0] & 64 ? shaped[s.len % N_SHAPED] : "other";
+		struct val k = rec_make_text(&rb, VAL_STR, slice_str(key));
+		rec_pair(&rb, k, take_val(&s));
+	}
+	return rec_end(&rb);
+}
+
+/* All that is a string on the wire is UTF-8. */
+static bool strings_are_good(const ProtobufCMessage *m, const struct proto_field *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(proto_kind_type(f[i].kind), "string") != 0)
+			continue;
+		const ProtobufCBinaryData *d = proto_oracle_get(m, f[i].number);
+		if (d && text_utf8_valid(d->data, d->len) < d->len)
+			return false;
+	}
+	return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
+{
+	struct err e;
+	struct proto_field f[N_SHAPED];
+	const struct slice source = SLICE_LIT("s");
+	struct proto_shape *shape;
+	make_once();
+	if (len < N_SHAPED || len > 1u << 20)
+		return 0;
+	for (unsigned i = 0; i < N_SHAPED; i++)
+		f[i] = (struct proto_field){shaped[i], PROTO_FIRST + i * (1 + p[0]),
+					    (enum proto_kind)(p[i] % (PROTO_K_TIME + 1))};
+	if (proto_shape_create(f, N_SHAPED, names, &source, 1, false, &shape, &e) < 0)
+		abort();
+	memset(scratch->maps, 0, sizeof(scratch->maps));
+	struct rec *r = build(slice_of(p + N_SHAPED, len - N_SHAPED));
+	if (!r)
+		abort();
+	r->flags = len & (REC_UNPARSED | REC_CUT);
+	r->error = "why";
+	struct slice json = SLICE_LIT("\"_source\":\"s\",\"_stream\":\"s\",");
+	struct encode_ctx ctx = {.names = names,
+				 .source_json = &json,
+				 .source_only = &json,
+				 .shape = shape,
+				 .proto = scratch};
+	size_t max = encoder_protobuf.max(&ctx, &batch, r);
+	uint8_t *out = malloc(max);
+	struct slice got = {out, out ? encoder_protobuf.put(&ctx, &batch, r, out) : 0};
+	struct proto_oracle *oracle = proto_oracle_create(f, N_SHAPED);
+	ProtobufCMessage *m = got.len && got.len <= max ? proto_oracle_read(oracle, got) : NULL;
+	if (!m || !proto_oracle_agrees(m, got) || !strings_are_good(m, f, N_SHAPED)) {
+		fprintf(stderr, "protobuf-c does not agree on %zu bytes\n", got.len);
+		abort();
+	}
+	protobuf_c_message_free_unpacked(m, NULL);
+	proto_oracle_destroy(oracle);
+	proto_shape_destroy(shape);
+	free(out);
+	return 0;
+}
