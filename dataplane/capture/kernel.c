@@ -114,15 +114,24 @@ static bool block_take(struct kernel *k)
 	return true;
 }
 
+/* The error of an interface that went down would end every wait at once, until it is asked for. */
+static void wait_for_packets(const struct kernel *k)
+{
+	struct pollfd ready = {.fd = k->fd, .events = POLLIN};
+	int error;
+	socklen_t len = sizeof(error);
+	if (poll(&ready, 1, WAIT_MS) > 0 && ready.revents & POLLERR)
+		getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 static int kernel_receive(struct capture *c, struct pkt_raw *out)
 {
 	struct kernel *k = (struct kernel *)c;
 	if (k->receives++ % STATS_EVERY == 0)
 		read_losses(k);
 	if (k->n_left == 0 && !block_take(k)) {
-		struct pollfd ready = {.fd = k->fd, .events = POLLIN};
 		if (++k->n_empty > EMPTY_MAX)
-			poll(&ready, 1, WAIT_MS);
+			wait_for_packets(k);
 		return 0;
 	}
 	k->n_empty = 0;
@@ -213,7 +222,23 @@ int kernel_open(const char *iface, unsigned index, struct capture **ret_c, struc
 	return 0;
 }
 
-static int start_one(struct kernel *k, const uint32_t *group, struct err *e)
+/* Into the group of the queues before it, whose name is then in @io_group; 0: it makes one. The
+ * kernel gives a number that nobody has: those of processes are the same in several containers.
+ */
+static int join_group(const struct kernel *k, uint32_t *io_group)
+{
+	socklen_t len = sizeof(*io_group);
+	uint32_t group = *io_group;
+	if (group == 0)
+		group = (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG |
+				   PACKET_FANOUT_FLAG_UNIQUEID)
+			<< 16;
+	if (setsockopt(k->fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof(group)) < 0)
+		return -errno;
+	return getsockopt(k->fd, SOL_PACKET, PACKET_FANOUT, io_group, &len) < 0 ? -errno : 0;
+}
+
+static int start_one(struct kernel *k, uint32_t *io_group, struct err *e)
 {
 	struct sockaddr_ll at = {
 		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = k->iface};
@@ -224,21 +249,17 @@ static int start_one(struct kernel *k, const uint32_t *group, struct err *e)
 	if (setsockopt(k->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
 		return err_set(e, -errno, "the interface cannot become promiscuous: %s",
 			       strerror(errno));
-	if (group && setsockopt(k->fd, SOL_PACKET, PACKET_FANOUT, group, sizeof(*group)) < 0)
-		return err_set(e, -errno, "the interface cannot have several queues: %s",
-			       strerror(errno));
-	return 0;
+	int rc = io_group ? join_group(k, io_group) : 0;
+	return rc < 0 ? err_set(e, rc, "the interface cannot have several queues: %s",
+				strerror(-rc))
+		      : 0;
 }
 
 int kernel_start(struct capture *const *queues, unsigned n, struct err *e)
 {
 	int rc = 0;
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		struct kernel *k = (struct kernel *)queues[i];
-		/* Any number will do that no other process has on this machine. */
-		uint32_t group = (((uint32_t)getpid() + k->index) & 0xffff) |
-				 (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
-		rc = start_one(k, n > 1 ? &group : NULL, e);
-	}
+	uint32_t group = 0;
+	for (unsigned i = 0; i < n && rc == 0; i++)
+		rc = start_one((struct kernel *)queues[i], n > 1 ? &group : NULL, e);
 	return rc;
 }

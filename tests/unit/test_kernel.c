@@ -137,6 +137,57 @@ static void what_the_ring_has_no_room_for_is_counted_as_missed(void **state)
 	capture_close(c);
 }
 
+/* Their processes may have the same number, each in its own container. */
+static void two_sets_of_queues_on_one_interface_each_get_every_packet(void **state)
+{
+	static uint8_t f[100];
+	struct capture *of[2][2];
+	struct err e;
+	if (out < 0)
+		skip();
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned q = 0; q < 2; q++)
+			assert_int_equal(kernel_open("lo", 3, &of[i][q], &e), 0);
+		assert_int_equal(kernel_start(of[i], 2, &e), 0);
+	}
+	frame(f, "\x88\xb5", 2, sizeof(f));
+	for (unsigned i = 0; i < 2; i++) {
+		struct pkt_raw p;
+		while (next(of[i][0], &p))
+			;
+		while (next(of[i][1], &p))
+			;
+		assert_int_equal(of[i][0]->stats.packets + of[i][1]->stats.packets, 2);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		capture_close(of[i / 2][i % 2]);
+}
+
+static void set_up(bool up)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = up ? IFF_UP : 0};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(ioctl(s, SIOCSIFFLAGS, &lo), 0);
+	close(s);
+}
+
+static void an_interface_that_went_down_is_waited_for_and_read_again(void **state)
+{
+	static uint8_t f[100];
+	struct capture *c = ring();
+	struct pkt_raw p;
+	set_up(false);
+	set_up(true);
+	assert_false(next(c, &p));
+	uint64_t from_ns = clock_mono_ns();
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(capture_receive(c, &p), 0);
+	assert_true(clock_mono_ns() - from_ns > 100000000);
+	frame(f, "\x88\xb5", 2, sizeof(f));
+	expect_twice(c, f, sizeof(f));
+	capture_close(c);
+}
+
 static void an_interface_that_is_not_there_is_named(void **state)
 {
 	struct capture *c = NULL;
@@ -154,6 +205,8 @@ int main(void)
 		cmocka_unit_test(packets_of_all_lengths_come_whole_and_in_order),
 		cmocka_unit_test(vlan_tags_that_the_kernel_takes_off_are_put_back),
 		cmocka_unit_test(what_the_ring_has_no_room_for_is_counted_as_missed),
+		cmocka_unit_test(two_sets_of_queues_on_one_interface_each_get_every_packet),
+		cmocka_unit_test(an_interface_that_went_down_is_waited_for_and_read_again),
 		cmocka_unit_test(an_interface_that_is_not_there_is_named),
 	};
 	return cmocka_run_group_tests(tests, world, NULL);
