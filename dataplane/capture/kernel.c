@@ -16,6 +16,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -41,7 +43,7 @@
 struct kernel {
 	struct capture c;
 	int fd, iface;
-	uint16_t index;
+	uint16_t index, link;
 	uint8_t *ring;
 	unsigned block;            /* the one that is read, or the next */
 	struct tpacket3_hdr *next; /* in it */
@@ -79,7 +81,7 @@ static struct pkt_raw packet_of(struct kernel *k, struct tpacket3_hdr *h)
 		.wire_len = h->tp_len,
 		.time_ns = h->tp_sec * 1000000000ull + h->tp_nsec,
 		.number = ++k->number,
-		.link = LINK_ETHERNET,
+		.link = k->link,
 		.port = k->index,
 	};
 	if (h->tp_status & TP_STATUS_VLAN_VALID && h->tp_snaplen >= MACS_BYTES) {
@@ -194,6 +196,30 @@ static int ring_map(struct kernel *k)
 	return 0;
 }
 
+/* What packets of the interface begin with. */
+static int link_of(struct kernel *k, const char *iface, struct err *e)
+{
+	struct ifreq req = {0};
+	strncpy(req.ifr_name, iface, sizeof(req.ifr_name) - 1);
+	if (ioctl(k->fd, SIOCGIFHWADDR, &req) < 0)
+		return err_set(e, -errno, "%s: %s", iface, strerror(errno));
+	switch (req.ifr_hwaddr.sa_family) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		k->link = LINK_ETHERNET;
+		return 0;
+	case ARPHRD_NONE: /* tun, WireGuard */
+	case ARPHRD_RAWIP:
+		k->link = LINK_RAW;
+		return 0;
+	default:
+		return err_set(e, -ENOTSUP,
+			       "packets of interface %s are of type %u (if_arp.h), which is not "
+			       "read; expected one of Ethernet, or of IP alone such as tun",
+			       iface, req.ifr_hwaddr.sa_family);
+	}
+}
+
 int kernel_open(const char *iface, unsigned index, struct capture **ret_c, struct err *e)
 {
 	struct kernel *k = mem_alloc(sizeof(*k));
@@ -211,7 +237,7 @@ int kernel_open(const char *iface, unsigned index, struct capture **ret_c, struc
 		rc = err_set(e, -errno, "%s", strerror(errno));
 	else if (!(k->iface = (int)if_nametoindex(iface)))
 		rc = err_set(e, -ENODEV, "the kernel has no interface %s", iface);
-	else if ((rc = ring_map(k)) < 0)
+	else if ((rc = link_of(k, iface, e)) == 0 && (rc = ring_map(k)) < 0)
 		err_set(e, rc, "no receive ring of %u MiB: %s", KERNEL_RING_BYTES >> 20,
 			strerror(-rc));
 	if (rc < 0) {

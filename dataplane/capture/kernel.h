@@ -17,7 +17,9 @@
 
 #define KERNEL_RING_BYTES (64u << 20)
 
-/* -ENODEV: no such interface. -EPERM: not for this user. @index: pkt_raw.port. */
+/* -ENODEV: no such interface. -ENOTSUP: neither of Ethernet nor of IP alone. -EPERM: not for this
+ * user. @index: pkt_raw.port.
+ */
 int kernel_open(const char *iface, unsigned index, struct capture **ret_c, struct err *e);
 
 /* From now on packets come: to @n queues of one interface, both directions of a session to the same

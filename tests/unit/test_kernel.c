@@ -4,13 +4,16 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -188,6 +191,58 @@ static void an_interface_that_went_down_is_waited_for_and_read_again(void **stat
 	capture_close(c);
 }
 
+/* What is written to a tun device comes in through its interface. */
+static int make_tun(const char *name, bool up)
+{
+	struct ifreq req = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	strcpy(req.ifr_name, name);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &req) < 0)
+		skip();
+	req.ifr_flags = up ? IFF_UP : 0;
+	assert_int_equal(ioctl(s, SIOCSIFFLAGS, &req), 0);
+	close(s);
+	return fd;
+}
+
+static void packets_of_an_interface_without_macs_are_taken_for_ip(void **state)
+{
+	static const uint8_t ip[28] = {0x45, 0, 0,  28, 0, 1, 0,  0, 64, 17,
+				       0,    0, 10, 0,  0, 1, 10, 0, 0,  2};
+	struct capture *c = NULL;
+	struct pkt_raw p = {0};
+	struct err e;
+	if (out < 0)
+		skip();
+	int tun = make_tun("tun-ip", true);
+	assert_int_equal(kernel_open("tun-ip", 0, &c, &e), 0);
+	assert_int_equal(kernel_start(&c, 1, &e), 0);
+	assert_int_equal(write(tun, ip, sizeof(ip)), sizeof(ip));
+	do
+		assert_true(next(c, &p)); /* the kernel may announce itself to the neighbours */
+	while (p.ptr[0] >> 4 != 4);
+	assert_int_equal(p.link, LINK_RAW);
+	assert_int_equal(p.cap_len, sizeof(ip));
+	assert_memory_equal(p.ptr, ip, sizeof(ip));
+	capture_close(c);
+	close(tun);
+}
+
+static void an_interface_of_other_packets_is_refused_by_name(void **state)
+{
+	struct capture *c = NULL;
+	struct err e;
+	if (out < 0)
+		skip();
+	int tun = make_tun("tun-x25", false);
+	assert_int_equal(ioctl(tun, TUNSETLINK, ARPHRD_X25), 0);
+	assert_int_equal(kernel_open("tun-x25", 0, &c, &e), -ENOTSUP);
+	assert_non_null(strstr(e.text, "tun-x25 are of type 271"));
+	assert_null(c);
+	close(tun);
+}
+
 static void an_interface_that_is_not_there_is_named(void **state)
 {
 	struct capture *c = NULL;
@@ -207,6 +262,8 @@ int main(void)
 		cmocka_unit_test(what_the_ring_has_no_room_for_is_counted_as_missed),
 		cmocka_unit_test(two_sets_of_queues_on_one_interface_each_get_every_packet),
 		cmocka_unit_test(an_interface_that_went_down_is_waited_for_and_read_again),
+		cmocka_unit_test(packets_of_an_interface_without_macs_are_taken_for_ip),
+		cmocka_unit_test(an_interface_of_other_packets_is_refused_by_name),
 		cmocka_unit_test(an_interface_that_is_not_there_is_named),
 	};
 	return cmocka_run_group_tests(tests, world, NULL);
