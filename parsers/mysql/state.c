@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dataplane/base/clock.h"
@@ -51,6 +52,7 @@ struct mysql_state {
 	bool told_lost;
 	uint64_t written_ns; /* when it was tried last */
 	int lock;            /* -1: not yet */
+	struct stat read;    /* the file, before it was read; zeros: there was none */
 };
 
 /* ---- files ---- */
@@ -126,7 +128,23 @@ static int replace(const char *path, const uint8_t *bytes, size_t len)
 	return r;
 }
 
-/* Two that write the same file would each undo what the other has learnt. */
+static struct stat stat_of(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? st : (struct stat){0};
+}
+
+static bool is_as_read(const struct mysql_state *s)
+{
+	struct stat now = stat_of(s->conf->state);
+	return now.st_ino == s->read.st_ino && now.st_size == s->read.st_size &&
+	       now.st_mtim.tv_sec == s->read.st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == s->read.st_mtim.tv_nsec;
+}
+
+/* Two that write the same file would each undo what the other has learnt: also one that ends while
+ * this one starts.
+ */
 static int take_lock(struct mysql_state *s, struct err *e)
 {
 	char path[PATH_BYTES];
@@ -145,6 +163,13 @@ static int take_lock(struct mysql_state *s, struct err *e)
 					  path, strerror(errno));
 		close(fd);
 		return r;
+	}
+	if (!is_as_read(s)) {
+		close(fd);
+		return err_set(
+			e, -EAGAIN,
+			"state %s was written by another sluiced since it was read; start again",
+			s->conf->state);
 	}
 	s->lock = fd;
 	return 0;
@@ -213,6 +238,7 @@ int mysql_state_create(const void *conf, void **ret_keep, struct err *e)
 	if (r == 0)
 		r = load_dump(c, s->schema, e);
 	if (r == 0) {
+		s->read = stat_of(c->state);
 		r = read_file("state", c->state, s->text, &s->text_len, e);
 		r = r == -ENOENT ? 0 : r;
 	}

@@ -378,6 +378,24 @@ static void two_sources_do_not_share_a_file(void **state)
 	stop();
 }
 
+static void what_the_one_before_wrote_at_its_end_is_not_undone_by_the_next(void **state)
+{
+	void *next;
+	struct err e;
+	struct mysql_conf c = {.state = path};
+	learn();
+	start();
+	assert_int_equal(mysql_state_create(&c, &next, &e), 0);
+	dump_from("bin.000002", 4);
+	query("CREATE TABLE more (a INT)");
+	stop();
+	assert_int_equal(mysql_state_run(next, false, &e), -EAGAIN);
+	assert_non_null(strstr(e.text, "since it was read"));
+	mysql_state_destroy(next);
+	start();
+	stop();
+}
+
 static void a_folder_that_is_not_there_is_told(void **state)
 {
 	struct err e;
@@ -422,6 +440,7 @@ int main(void)
 		TEST(the_keeper_runs_beside_the_worker),
 		TEST(a_file_that_is_no_state_is_told_by_file_and_line),
 		TEST(two_sources_do_not_share_a_file),
+		TEST(what_the_one_before_wrote_at_its_end_is_not_undone_by_the_next),
 		TEST(a_folder_that_is_not_there_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
