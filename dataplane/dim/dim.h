@@ -130,8 +130,8 @@ uint64_t dim_version(struct dim *d);
 /* ---- changes by workers ---- */
 
 /* Between begin and end a worker is the only one that changes the rows; it is not inside as a
- * reader then. It waits for another one that does, and, when many rows have been replaced, for
- * readers. Nothing is allocated.
+ * reader then. It waits for another one that does, and, when many rows have been replaced or
+ * memory is short, for readers. Nothing is allocated.
  */
 struct dim_change;
 

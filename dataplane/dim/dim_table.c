@@ -71,6 +71,11 @@ static void give_back(struct dim_table *t, uint32_t row)
 	t->free[c] = row;
 }
 
+static struct parked *last_parked(struct dim_table *t)
+{
+	return &t->parked[(t->parked_first + t->n_parked - 1) % PARKED_MAX];
+}
+
 static void reclaim(struct dim_table *t)
 {
 	while (t->n_parked && readers_left(t->readers, t->parked[t->parked_first].epoch)) {
@@ -80,7 +85,15 @@ static void reclaim(struct dim_table *t)
 	}
 }
 
-/* 0: full. */
+static uint32_t take_free(struct dim_table *t, unsigned c)
+{
+	uint32_t row = t->free[c];
+	if (row)
+		memcpy(&t->free[c], row_at(t, row), sizeof(uint32_t));
+	return row;
+}
+
+/* 0: full. What only waits for the readers is not lost for that: they leave soon. */
 static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 {
 	uint32_t units;
@@ -89,14 +102,15 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 	unsigned c = class_of((uint32_t)((bytes + UNIT - 1) / UNIT), &units);
 	if (!t->free[c] && t->n_parked)
 		reclaim(t);
-	uint32_t row = t->free[c];
-	if (row) {
-		memcpy(&t->free[c], row_at(t, row), sizeof(uint32_t));
-		return row;
+	if (t->free[c])
+		return take_free(t, c);
+	if ((t->used + units) * UNIT > t->rows_bytes || t->used + units > UINT32_MAX) {
+		if (t->n_parked)
+			readers_wait(t->readers, last_parked(t)->epoch);
+		reclaim(t);
+		return take_free(t, c);
 	}
-	if ((t->used + units) * UNIT > t->rows_bytes || t->used + units > UINT32_MAX)
-		return 0;
-	row = (uint32_t)t->used;
+	uint32_t row = (uint32_t)t->used;
 	t->used += units;
 	return row;
 }
@@ -153,8 +167,8 @@ static void park(struct dim_table *t, uint32_t row)
 		readers_wait(t->readers, t->parked[t->parked_first].epoch);
 		reclaim(t);
 	}
-	unsigned last = (t->parked_first + t->n_parked++) % PARKED_MAX;
-	t->parked[last] = (struct parked){row, epoch};
+	t->n_parked++;
+	*last_parked(t) = (struct parked){row, epoch};
 }
 
 /* Deleted slots make every search longer: the others are laid down anew, beside the readers. */
@@ -190,12 +204,31 @@ static bool is_text(enum val_type t)
 	return t == VAL_STR || t == VAL_JSTR || t == VAL_JSON || t == VAL_NUM || t == VAL_BYTES;
 }
 
+/* As it stands in a row. */
+static struct slice value_bytes(const struct dim_value *v)
+{
+	if (is_text(v->type))
+		return v->text;
+	return slice_of(&v->i, is_number(v->type) ? 8 : 0);
+}
+
 static uint64_t row_bytes(const struct dim_table *t, struct slice key, const struct dim_value *v)
 {
 	uint64_t n = sizeof(struct dim_row) + t->n_fields * sizeof(struct val) + key.len;
 	for (unsigned i = 0; i < t->n_fields; i++)
-		n += is_number(v[i].type) ? 8 : is_text(v[i].type) ? v[i].text.len : 0;
+		n += value_bytes(&v[i]).len;
 	return n;
+}
+
+static bool has_values(const struct dim_table *t, const struct dim_row *r,
+		       const struct dim_value *v)
+{
+	for (unsigned i = 0; i < t->n_fields; i++) {
+		struct slice old = slice_of((const uint8_t *)r + r->vals[i].off, r->vals[i].len);
+		if (r->vals[i].type != v[i].type || !slice_eq(old, value_bytes(&v[i])))
+			return false;
+	}
+	return true;
 }
 
 static void write_row(const struct dim_table *t, struct dim_row *r, struct slice key,
@@ -207,12 +240,11 @@ static void write_row(const struct dim_table *t, struct dim_row *r, struct slice
 	memcpy(at, key.ptr, key.len);
 	at += key.len;
 	for (unsigned i = 0; i < t->n_fields; i++) {
-		size_t len = is_number(v[i].type) ? 8 : is_text(v[i].type) ? v[i].text.len : 0;
-		r->vals[i] = val_of(v[i].type, (uint32_t)(at - (uint8_t *)r), len);
-		if (len)
-			memcpy(at, is_text(v[i].type) ? v[i].text.ptr : (const uint8_t *)&v[i].i,
-			       len);
-		at += len;
+		struct slice from = value_bytes(&v[i]);
+		r->vals[i] = val_of(v[i].type, (uint32_t)(at - (uint8_t *)r), from.len);
+		if (from.len)
+			memcpy(at, from.ptr, from.len);
+		at += from.len;
 	}
 }
 
@@ -234,19 +266,18 @@ int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value 
 	if (t->n_taken > t->mask - t->mask / 4)
 		lay_anew(t);
 	uint64_t at = find_slot(t, t->slots, key, hash, &old, &free_at);
-	uint64_t bytes = row_bytes(t, key, values);
 	if (at == ABSENT && t->n_keys == t->keys_max)
 		return -ENOSPC;
+	if (at != ABSENT) {
+		mark(t, old); /* it stays, unless there is a better one */
+		if (has_values(t, row_at(t, old), values))
+			return 1;
+	}
+	uint64_t bytes = row_bytes(t, key, values);
 	uint32_t row = take_row(t, bytes);
 	if (!row)
 		return -ENOSPC;
 	write_row(t, row_at(t, row), key, values, (uint32_t)bytes);
-	if (at != ABSENT && row_at(t, old)->bytes == bytes &&
-	    memcmp(row_at(t, old), row_at(t, row), bytes) == 0) {
-		give_back(t, row);
-		mark(t, old);
-		return 1;
-	}
 	mark(t, row);
 	if (at != ABSENT) {
 		store_slot(t->slots, at, hash, row);

@@ -59,8 +59,8 @@ int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value 
 /* False: there was none. */
 bool dim_table_del(struct dim_table *t, struct slice key);
 
-/* From mark to sweep, keys that are put are marked; sweep takes out the others and returns how many
- * they were. mark: 0 or -ENOMEM.
+/* From mark to sweep, keys that are put are marked, with or without room for their row; sweep takes
+ * out the others and returns how many they were. mark: 0 or -ENOMEM.
  */
 int dim_table_mark(struct dim_table *t);
 uint64_t dim_table_sweep(struct dim_table *t);

@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "tests/unit/unit.h"
 
@@ -176,6 +177,68 @@ static void a_reader_never_sees_half_a_row(void **state)
 	dim_table_destroy(race.t);
 }
 
+/* As when a store is read anew: what is there already needs no room. */
+static void rows_of_a_full_table_that_come_again_stay(void **state)
+{
+	static char big[5000];
+	struct dim_table *t = make(1000, 4096);
+	char key[16];
+	int n = 0;
+	memset(big, 'x', sizeof(big) - 1);
+	do {
+		snprintf(key, sizeof(key), "k%d", n++);
+	} while (put(t, key, "as it was", n) == 0);
+	assert_int_equal(dim_table_n_keys(t), --n);
+	assert_int_equal(dim_table_mark(t), 0);
+	for (int i = 1; i < n; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		assert_int_equal(put(t, key, i == 1 ? big : "as it was", i + 1),
+				 i == 1 ? -ENOSPC : 1);
+	}
+	assert_int_equal(dim_table_sweep(t), 1);
+	assert_null(find(t, "k0"));
+	assert_int_equal(number(find(t, "k1")), 2); /* the new one found no room */
+	assert_int_equal(dim_table_n_keys(t), n - 1);
+	dim_table_destroy(t);
+}
+
+struct inside {
+	int reader;
+	atomic_bool is_in;
+};
+
+static void *stay_a_while(void *arg)
+{
+	struct inside *in = arg;
+	readers_enter(&readers, in->reader);
+	atomic_store(&in->is_in, true);
+	usleep(20000);
+	readers_leave(&readers, in->reader);
+	return NULL;
+}
+
+static void memory_that_a_reader_may_see_is_waited_for_before_a_row_is_lost(void **state)
+{
+	struct dim_table *t = make(1, 1 << 16);
+	uint64_t none = dim_table_bytes(t);
+	assert_int_equal(put(t, "a", "one", 1), 0);
+	uint64_t one = dim_table_bytes(t) - none;
+	dim_table_destroy(t);
+
+	struct inside in = {.reader = readers_join(&readers)};
+	pthread_t thread;
+	t = make(1, none + 2 * one);
+	assert_int_equal(put(t, "a", "one", 1), 0);
+	assert_int_equal(pthread_create(&thread, NULL, stay_a_while, &in), 0);
+	while (!atomic_load(&in.is_in))
+		usleep(100);
+	assert_int_equal(put(t, "a", "two", 2), 0);
+	assert_int_equal(put(t, "a", "six", 3), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(number(find(t, "a")), 3);
+	dim_table_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +247,8 @@ int main(void)
 		cmocka_unit_test(keys_that_come_and_go_for_ever_find_room),
 		cmocka_unit_test(rows_of_all_sizes_use_their_memory_again),
 		cmocka_unit_test(a_reader_never_sees_half_a_row),
+		cmocka_unit_test(rows_of_a_full_table_that_come_again_stay),
+		cmocka_unit_test(memory_that_a_reader_may_see_is_waited_for_before_a_row_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
