@@ -1,8 +1,10 @@
 #include "dataplane/dim/dim_json.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/base/text.h"
 
 int dim_json_init(struct dim_json *j, const struct dim_load *l, struct err *e)
 {
@@ -17,6 +19,20 @@ void dim_json_fini(struct dim_json *j)
 	mem_unmap(j->spelled, DIM_ROW_BYTES_MAX);
 }
 
+/* As short as reads back the same, where jansson writes 17 digits: 9.99, not 9.9900000000000002. */
+static size_t put_real(char *to, size_t left, double f)
+{
+	char text[40];
+	size_t len = text_put_f64(text, f);
+	if (!memchr(text, '.', len) && !memchr(text, 'e', len)) {
+		text[len++] = '.';
+		text[len++] = '0';
+	}
+	if (len <= left)
+		memcpy(to, text, len);
+	return len;
+}
+
 /* The text of a value; what is no text itself is spelled behind what there is. Empty with *io_rc
  * set when it has no room.
  */
@@ -28,7 +44,8 @@ static struct slice text_of(struct dim_json *j, const json_t *v, int *io_rc)
 		return slice_of(json_string_value(v), json_string_length(v));
 	char *to = (char *)j->spelled + j->n_spelled;
 	size_t left = DIM_ROW_BYTES_MAX - j->n_spelled;
-	size_t len = json_dumpb(v, to, left, JSON_ENCODE_ANY | JSON_COMPACT);
+	size_t len = json_is_real(v) ? put_real(to, left, json_real_value(v))
+				     : json_dumpb(v, to, left, JSON_ENCODE_ANY | JSON_COMPACT);
 	if (len == 0 || len > left) {
 		*io_rc = -EMSGSIZE;
 		return (struct slice){0};

@@ -121,6 +121,17 @@ static void json_lines_may_be_empty_and_values_of_any_kind(void **state)
 	done(&l);
 }
 
+static void a_price_in_json_has_the_digits_that_it_was_written_with(void **state)
+{
+	struct loaded l;
+	assert_int_equal(LOAD(&l, "{\"k\":0.1,\"name\":9.99,\"n\":1}\n"
+				  "{\"k\":1.0,\"name\":12345.678901234567,\"n\":2}"),
+			 0);
+	has(&l, SLICE_LIT("0.1"), "9.99", 1);
+	has(&l, SLICE_LIT("1.0"), "12345.678901234567", 2);
+	done(&l);
+}
+
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
 	static const struct {
@@ -168,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_nul_is_a_byte_like_others),
 		cmocka_unit_test(a_number_of_a_wrong_type_is_null_and_counted),
 		cmocka_unit_test(json_lines_may_be_empty_and_values_of_any_kind),
+		cmocka_unit_test(a_price_in_json_has_the_digits_that_it_was_written_with),
 		cmocka_unit_test(what_is_wrong_is_told_with_its_line),
 		cmocka_unit_test(rows_that_do_not_fit_are_counted),
 	};
