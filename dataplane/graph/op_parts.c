@@ -158,6 +158,8 @@ void op_rec_put(struct column *c, const struct batch *b, struct rec *r, struct v
 		struct val *pair = rec_pairs(r) + 2 * r->n_pairs++;
 		pair[0] = val_of(VAL_NAME, c->name_id, 0);
 		slot = &pair[1];
+	} else if (slot < rec_pairs(r)) {
+		r->change = NULL; /* before and after may not be what they were */
 	}
 	*slot = v;
 }
