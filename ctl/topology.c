@@ -701,7 +701,8 @@ static void report_sources(const struct topology *t, const struct worker *w, str
 	X(OUT, taken, "handed to capture")                                                  \
 	X(MISSED, missed, "lost before us, by the card's or the kernel's own count")        \
 	X(INFO, unstamped, "the card's stamp was missing, or no time: the host's is taken") \
-	X(INFO, clock_steps, "the card's clock, or the host's, was set")
+	X(INFO, clock_steps, "the card's clock, or the host's, was set")                    \
+	X(INFO, link_downs, "times that a queue saw the interface go down, or away")
 #define PORT_COL(kind, name, help) PORT_##name,
 enum { PORT_COLS(PORT_COL) PORT_N_COLS };
 LEDGER_DEFINE(port, "port", "packets", PORT_COLS);
@@ -716,6 +717,7 @@ static void report_port(const struct worker *w, struct report *r)
 		[PORT_missed] = atomic_load(&st->missed),
 		[PORT_unstamped] = atomic_load(&st->unstamped),
 		[PORT_clock_steps] = atomic_load(&st->clock_steps),
+		[PORT_link_downs] = atomic_load(&st->link_downs),
 	};
 	report_add(r, &port_ledger, "", row);
 }

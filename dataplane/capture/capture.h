@@ -22,6 +22,7 @@ struct capture_stats {
 	_Atomic uint64_t missed;      /* lost before us, by the card's or the kernel's own count */
 	_Atomic uint64_t unstamped;   /* of packets: the card's stamp was missing, or no time */
 	_Atomic uint64_t clock_steps; /* the card's clock, or the host's, was set */
+	_Atomic uint64_t link_downs;  /* the interface went down, or away */
 };
 
 struct capture;

@@ -117,13 +117,14 @@ static bool block_take(struct kernel *k)
 }
 
 /* The error of an interface that went down would end every wait at once, until it is asked for. */
-static void wait_for_packets(const struct kernel *k)
+static void wait_for_packets(struct kernel *k)
 {
 	struct pollfd ready = {.fd = k->fd, .events = POLLIN};
 	int error;
 	socklen_t len = sizeof(error);
-	if (poll(&ready, 1, WAIT_MS) > 0 && ready.revents & POLLERR)
-		getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (poll(&ready, 1, WAIT_MS) > 0 && ready.revents & POLLERR &&
+	    getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == ENETDOWN)
+		atomic_fetch_add_explicit(&k->c.stats.link_downs, 1, memory_order_relaxed);
 }
 
 static int kernel_receive(struct capture *c, struct pkt_raw *out)

@@ -186,6 +186,7 @@ static void an_interface_that_went_down_is_waited_for_and_read_again(void **stat
 	for (unsigned i = 0; i < 20; i++)
 		assert_int_equal(capture_receive(c, &p), 0);
 	assert_true(clock_mono_ns() - from_ns > 100000000);
+	assert_int_equal(c->stats.link_downs, 1);
 	frame(f, "\x88\xb5", 2, sizeof(f));
 	expect_twice(c, f, sizeof(f));
 	capture_close(c);
