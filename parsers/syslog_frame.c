@@ -237,6 +237,14 @@ static enum found judge_first(const struct syslog_state *st, const uint8_t *p,
 	return judge_next(p + h.len + h.count, in);
 }
 
+/* A delimiter in front of digits says that all of them are the count: it must not be let go before
+ * they are judged.
+ */
+static const uint8_t *with_delimiter(const uint8_t *begin, const uint8_t *p)
+{
+	return p > begin && is_delimiter(p[-1]) ? p - 1 : p;
+}
+
 /* The run of digits and a blank at the end could become a count with what follows. */
 static const uint8_t *keep_tail(const uint8_t *begin, const uint8_t *end)
 {
@@ -245,7 +253,7 @@ static const uint8_t *keep_tail(const uint8_t *begin, const uint8_t *end)
 		q--;
 	while (q > begin && text_is_digit(q[-1]) && end - q <= COUNT_DIGITS_MAX)
 		q--;
-	return q;
+	return with_delimiter(begin, q);
 }
 
 /* Looks for a start in [@p, @end). FOUND: it is *ret_at. FOUND_MAYBE: the bytes from *ret_at on are
@@ -280,6 +288,8 @@ static enum found find_start(struct syslog_state *st, const uint8_t *p, const ui
 				f = judge_count(h, in, ret_at);
 			else if (s == START_MORE && !in->end)
 				f = FOUND_MAYBE;
+			if (f == FOUND_MAYBE && h)
+				*ret_at = with_delimiter(p, h);
 		}
 		if (f != FOUND_NOT)
 			return f;

@@ -81,8 +81,8 @@ void flow_destroy(struct flow *f);
 
 /* Acknowledgements are told of the TCP sessions whose server has one of these ports, which are
  * borrowed for as long as @f lives; in the order of the packets, each that is farther on than the
- * ones before. They may be of bytes that were not seen (yet), and none is told while it is not
- * known where the stream begins. Before the first packet; of FLOW_ACK_PORTS_MAX such lists.
+ * ones before. They may be of bytes that were not seen (yet), and none is told before
+ * the stream's first byte has come. Before the first packet; of FLOW_ACK_PORTS_MAX such lists.
  */
 #define FLOW_ACK_PORTS_MAX 16
 void flow_tell_acks(struct flow *f, const struct opt_ports *ports);

@@ -472,12 +472,16 @@ static bool take_ack(struct flow_dir *d, uint32_t ack)
 	return true;
 }
 
-/* Not of bytes before the first one of a stream that was joined late. */
+/* Not of bytes before the first one of a stream, and not before that one has come: until then it
+ * may turn out to begin elsewhere, by an earlier byte or by another SYN.
+ */
 static void tell_ack(struct flow *f, uint32_t idx, unsigned dir, uint64_t time_ns)
 {
 	const struct session *s = &f->table.s[idx];
 	const struct flow_dir *d = &s->dir[dir];
 	struct flow_cause cause = {.time_ns = time_ns, .number = s->number};
+	if (d->pos == d->base)
+		return;
 	int64_t off = (int64_t)(d->pos - d->base) + seq_diff(d->ack_max, d->next_seq);
 	if (off >= 0 && s->list != LIST_TAIL)
 		flow_emit(f, idx, dir, FLOW_ACK, &cause)->stream_off = (uint64_t)off;

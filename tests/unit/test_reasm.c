@@ -631,7 +631,7 @@ static void acknowledgements_are_told_once_each_in_the_order_of_the_packets(void
 	rig_init(&r);
 	flow_tell_acks(r.f, &rig_port);
 	rig_handshake(&r);
-	rig_expect(&r, "c-ack@0 s-ack@0");
+	rig_expect(&r, ""); /* of no byte yet */
 	rig_s(&r, 1, 1, "hello");
 	rig_tcp(&r, 0, 0, 1, 4, ""); /* a part of it */
 	rig_tcp(&r, 0, 0, 1, 4, ""); /* again */
