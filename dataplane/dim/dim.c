@@ -360,6 +360,11 @@ int dim_join(struct dim *d)
 	return readers_join(&d->readers);
 }
 
+void dim_quit(struct dim *d, int reader)
+{
+	readers_quit(&d->readers, reader);
+}
+
 const struct dim_table *dim_enter(struct dim *d, int reader)
 {
 	readers_enter(&d->readers, reader);

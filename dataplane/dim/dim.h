@@ -3,8 +3,8 @@
  * In:     a place that has all rows: a kind (dim_file.c, ...), with its options.
  * Out:    a table (dim_table.h) for the workers, exchanged while they read.
  * Owns:   the table, and the one that takes its place.
- * Runs:   create, destroy: main. refresh: one thread at a time (dim_watch.h). enter, find, leave:
- *         workers. The others: any thread.
+ * Runs:   create, destroy, join, quit: main. refresh: one thread at a time (dim_watch.h). enter,
+ *         find, leave: workers. The others: any thread.
  * Limits: keys_max, bytes_max of each; READERS_MAX workers.
  */
 #ifndef SL_DIM_DIM_H
@@ -143,6 +143,7 @@ void dim_change_end(struct dim_change *c);
 /* ---- readers ---- */
 
 int dim_join(struct dim *d); /* the number of a reader, or -ENOSPC */
+void dim_quit(struct dim *d, int reader);
 
 /* Between the two the table and its rows stay. */
 const struct dim_table *dim_enter(struct dim *d, int reader);

@@ -3,7 +3,7 @@
  * In:     readers that come in and leave, around each look-up of a burst.
  * Out:    to the one writer: whether everybody who was inside at an epoch has left since.
  * Owns:   nothing.
- * Runs:   join: main. enter, leave: the reader. The others: the writer.
+ * Runs:   join, quit: main. enter, leave: the reader. The others: the writer.
  * Limits: READERS_MAX readers. A writer may wait for a reader: it stays inside for a burst, no
  * longer.
  */
@@ -23,18 +23,29 @@ struct readers {
 	atomic_int n;
 	struct {
 		_Alignas(64) atomic_uint_fast64_t seen; /* the epoch when it came in */
+		bool joined;
 	} each[READERS_MAX];
 };
 
 /* A zeroed struct readers has none. Returns the number of a new reader, or -ENOSPC. */
 static inline int readers_join(struct readers *r)
 {
-	int n = atomic_load(&r->n);
-	if (n == READERS_MAX)
+	int i = 0;
+	while (i < READERS_MAX && r->each[i].joined)
+		i++;
+	if (i == READERS_MAX)
 		return -ENOSPC;
-	atomic_store(&r->each[n].seen, READER_OUTSIDE);
-	atomic_store(&r->n, n + 1);
-	return n;
+	r->each[i].joined = true;
+	atomic_store(&r->each[i].seen, READER_OUTSIDE);
+	if (i == atomic_load(&r->n))
+		atomic_store(&r->n, i + 1);
+	return i;
+}
+
+/* @reader comes no more: its number is free. It is outside. */
+static inline void readers_quit(struct readers *r, int reader)
+{
+	r->each[reader].joined = false;
 }
 
 /* Sequentially consistent: the writer sees that we are inside before we see anything of his. */

@@ -126,7 +126,8 @@ struct enrich {
 	struct column *columns;
 	const struct schema *schema; /* of the last record */
 	bool apart;                  /* and it has none of the new fields */
-	int reader;
+	struct dim *dim;             /* the plan's, of which this is a */
+	int reader;                  /* -1: not yet */
 	struct slice keys[BATCH_RECS_MAX];
 	const struct dim_row *rows[BATCH_RECS_MAX];
 	struct rec *out[BATCH_RECS_MAX];
@@ -277,6 +278,8 @@ static void enrich_discard(void *state)
 	struct enrich *s = state;
 	op_exprs_discard(&s->x);
 	held_destroy(s->held);
+	if (s->reader >= 0)
+		dim_quit(s->dim, s->reader);
 	mem_free(s->columns);
 	mem_free(s);
 }
@@ -287,6 +290,8 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 	struct enrich *s = mem_alloc(sizeof(*s));
 	if (!s)
 		return err_set(e, -ENOMEM, "no memory for an enrichment");
+	s->dim = r->dim;
+	s->reader = -1;
 	s->columns = mem_alloc(r->n_fields * sizeof(*s->columns));
 	int rc = s->columns ? op_exprs_create(&r->x, &s->x, e)
 			    : err_set(e, -ENOMEM, "no memory for an enrichment");

@@ -539,6 +539,18 @@ tests:
                 'did you mean "slim"')
 
 
+def as_many_tests_as_one_likes_read_a_dimension(checks, binary, folder):
+    keys = write(folder, "keys.csv", "k,name\na,x\n")
+    text = f"""
+dimensions: {{ d: {{ from: {{ file: {{ path: {keys} }} }}, key: k, fields: {{ name: string }} }} }}
+pipeline: {{ e: {{ op: enrich, from: app, dimension: d, key: k }} }}
+tests:
+""" + "  - { source: app, node: e, input: '{\"k\":\"a\"}', expect: [{ name: x }] }\n" * 70
+    p = subprocess.run([binary, "test", "-c", write(folder, "c.yaml", BASE + text)], capture_output=True, text=True,
+                       timeout=60)
+    checks.equal(p.returncode, 0, f"70 tests of one dimension: {p.stdout[-200:]} {p.stderr}")
+
+
 # ---- branches ----
 
 def branches_are_looked_at(checks, binary, folder):
@@ -606,6 +618,7 @@ def main():
         graph_is_printed(checks, binary, folder)
         taps(checks, binary, folder)
         tests_run_at_any_node(checks, binary, folder)
+        as_many_tests_as_one_likes_read_a_dimension(checks, binary, folder)
     checks.done()
 
 

@@ -202,6 +202,23 @@ static void rows_of_a_full_table_that_come_again_stay(void **state)
 	dim_table_destroy(t);
 }
 
+/* Each of many tests of a configuration has a worker of its own. */
+static void a_reader_that_is_gone_leaves_its_number_to_another(void **state)
+{
+	static struct readers r;
+	for (int i = 0; i < READERS_MAX; i++)
+		assert_int_equal(readers_join(&r), i);
+	assert_int_equal(readers_join(&r), -ENOSPC);
+	readers_quit(&r, 7);
+	assert_int_equal(readers_join(&r), 7);
+	assert_int_equal(readers_join(&r), -ENOSPC);
+	readers_enter(&r, 7);
+	uint64_t epoch = readers_next(&r);
+	assert_false(readers_left(&r, epoch));
+	readers_leave(&r, 7);
+	assert_true(readers_left(&r, epoch));
+}
+
 struct inside {
 	int reader;
 	atomic_bool is_in;
@@ -248,6 +265,7 @@ int main(void)
 		cmocka_unit_test(rows_of_all_sizes_use_their_memory_again),
 		cmocka_unit_test(a_reader_never_sees_half_a_row),
 		cmocka_unit_test(rows_of_a_full_table_that_come_again_stay),
+		cmocka_unit_test(a_reader_that_is_gone_leaves_its_number_to_another),
 		cmocka_unit_test(memory_that_a_reader_may_see_is_waited_for_before_a_row_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
