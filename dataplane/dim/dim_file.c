@@ -244,6 +244,9 @@ static int open_file(const struct file_conf *c, struct reading *r, struct err *e
 	else
 		rc = read_all(fd, r, e);
 	close(fd);
+	/* Spreadsheets put a mark in front, which is of no column's name. */
+	if (rc == 0 && slice_starts(slice_of(r->text, r->len), SLICE_LIT("\xef\xbb\xbf")))
+		r->at = 3;
 	return rc;
 }
 
@@ -259,7 +262,7 @@ static int load_file(const struct file_conf *c, struct dim_load *l, struct err *
 	int rc = r.values ? open_file(c, &r, e) : err_set(e, -ENOMEM, "out of memory");
 	if (rc == 0) {
 		bool json = c->format == FILE_NDJSON ||
-			    (c->format == FILE_AUTO && r.len && r.text[0] == '{');
+			    (c->format == FILE_AUTO && r.at < r.len && r.text[r.at] == '{');
 		rc = json ? load_ndjson(&r, e) : load_csv(&r, (uint8_t)c->separator[0], e);
 	}
 	if (r.text)

@@ -77,6 +77,17 @@ static void a_csv_has_quotes_with_separators_lines_and_quotes(void **state)
 	done(&l);
 }
 
+static void a_file_of_a_spreadsheet_begins_with_a_mark(void **state)
+{
+	struct loaded l;
+	assert_int_equal(LOAD(&l, "\xef\xbb\xbfk,name,n\r\na,x,1\r\n"), 0);
+	has(&l, SLICE_LIT("a"), "x", 1);
+	done(&l);
+	assert_int_equal(LOAD(&l, "\xef\xbb\xbf{\"k\":\"a\",\"name\":\"x\",\"n\":2}"), 0);
+	has(&l, SLICE_LIT("a"), "x", 2);
+	done(&l);
+}
+
 static void the_last_row_of_a_key_counts(void **state)
 {
 	struct loaded l;
@@ -175,6 +186,7 @@ int main(void)
 	int fd = mkstemp(path);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_csv_has_quotes_with_separators_lines_and_quotes),
+		cmocka_unit_test(a_file_of_a_spreadsheet_begins_with_a_mark),
 		cmocka_unit_test(the_last_row_of_a_key_counts),
 		cmocka_unit_test(a_nul_is_a_byte_like_others),
 		cmocka_unit_test(a_number_of_a_wrong_type_is_null_and_counted),
