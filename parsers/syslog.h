@@ -31,8 +31,10 @@ struct syslog_state {
 	uint64_t gap_end;   /* of the last gap; a count right there may have lost digits */
 	uint64_t no_lf;     /* bytes before this offset that are unread hold no LF, */
 	uint64_t no_nul;    /* and no NUL: they need no second look */
-	uint8_t mode;       /* enum syslog_mode */
-	uint8_t framing;    /* enum syslog_framing: of the last frame */
+	uint64_t line_refused; /* where the last line began that is no frame: bytes in front of it
+				  may be seen twice */
+	uint8_t mode;          /* enum syslog_mode */
+	uint8_t framing;       /* enum syslog_framing: of the last frame */
 	uint8_t lines_skipped; /* in this resync: after some the sender is taken to send plain text
 				*/
 	bool counted_seen, lines_seen;

@@ -131,8 +131,12 @@ static enum found judge_line(struct syslog_state *st, const uint8_t *p, const st
 	default:
 		break;
 	}
+	uint64_t off = in->stream_off + (uint64_t)(p - in->data.ptr);
+	if (off <= st->line_refused) /* bytes from before it were kept: it is seen again */
+		return FOUND_NOT;
 	if ((st->plain_seen && !st->counted_seen) || st->lines_skipped >= PLAIN_LINES_MAX)
 		return FOUND;
+	st->line_refused = off;
 	st->lines_skipped++;
 	return FOUND_NOT;
 }
