@@ -181,6 +181,22 @@ static char *join(const char *prefix, const char *name)
 	return s;
 }
 
+/* Refuses the name of the last field taken, as project does. */
+static int check_name(const struct enrich_plan *r, const struct op_env *env, struct err *e)
+{
+	const char *name = r->names[r->n_fields - 1];
+	int rc = 0;
+	if (name[0] == '_')
+		rc = err_set(e, -EINVAL,
+			     "the name %s: names that begin with \"_\" are sluice's own; expected "
+			     "another prefix",
+			     name);
+	for (unsigned i = 0; rc == 0 && i + 1 < r->n_fields; i++)
+		if (strcmp(r->names[i], name) == 0)
+			rc = err_set(e, -EINVAL, "two fields named %s", name);
+	return rc < 0 ? env->wrong(env->arg, name[0] == '_' ? "prefix" : "fields", 0, rc, e) : 0;
+}
+
 static int take_fields(struct enrich_plan *r, const struct enrich_conf *c, const struct op_env *env,
 		       struct err *e)
 {
@@ -206,6 +222,9 @@ static int take_fields(struct enrich_plan *r, const struct enrich_conf *c, const
 				     : -ENOMEM;
 		if (rc < 0)
 			return err_set(e, rc, "no memory for the fields of %s", env->name);
+		rc = check_name(r, env, e);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

@@ -106,6 +106,10 @@ MISTAKES = [
     ('pipeline:\n  a: { op: union, from: [app, app] }\n', "in this list already"),
     ('pipeline:\n  a: { op: route, from: app, branches: { x: "true" }, rest: x }\n', "the name of the rest"),
     ('pipeline:\n  a: { op: enrich, from: app, dimension: d, key: n }\n', 'no dimension is named "d"'),
+    ('dimensions:\n  d: { from: { file: { path: one.csv } }, key: k, fields: { a: int } }\n'
+     'pipeline:\n  p: { op: enrich, from: app, dimension: d, key: n, prefix: _ }\n', "sluice's own"),
+    ('dimensions:\n  d: { from: { file: { path: one.csv } }, key: k, fields: { a: int } }\n'
+     'pipeline:\n  p: { op: enrich, from: app, dimension: d, key: n, fields: [a, a] }\n', "two fields named a"),
     ('pipeline:\n  a: { op: project, from: app, select: "n AS _id" }\n', "sluice's own"),
     ('pipeline:\n  a: { op: project, from: app, select: "n, level AS n" }\n', "two fields named n"),
     ("dimensions:\n  d: { from: { file: { path: none.csv } }, key: k, fields: { a: int } }\n", "none.csv: No such"),
@@ -120,6 +124,7 @@ MISTAKES = [
 
 
 def mistakes(checks, binary, folder):
+    write(folder, "one.csv", "k,a\n1,2\n")
     write(folder, "cut.csv", 'k,a\n1,2\n2,"x\n')
     write(folder, "odd.csv", "k,a\n1\n")
     write(folder, "bad.ndjson", '{"k":"1","a":2}\n{"k":\n')
