@@ -31,25 +31,6 @@ struct field_text {
 	int type;
 };
 
-static const char *const type_names[SQL_N_TYPES + 1] = {
-	[SQL_BOOL] = "boolean",
-	[SQL_INT2] = "smallint",
-	[SQL_INT4] = "integer",
-	[SQL_INT8] = "bigint",
-	[SQL_FLOAT4] = "real",
-	[SQL_FLOAT8] = "double precision",
-	[SQL_NUMERIC] = "numeric",
-	[SQL_TEXT] = "text",
-	[SQL_BYTEA] = "bytea",
-	[SQL_DATE] = "date",
-	[SQL_TIME] = "time",
-	[SQL_TIMESTAMP] = "timestamp",
-	[SQL_TIMESTAMPTZ] = "timestamptz",
-	[SQL_INTERVAL] = "interval",
-	[SQL_JSON] = "json",
-	[SQL_INET] = "inet",
-};
-
 static const struct opt field_opts[] = {
 	{.name = "number",
 	 .type = OPT_INT,
@@ -66,7 +47,7 @@ static const struct opt field_opts[] = {
 	{.name = "type",
 	 .type = OPT_ENUM,
 	 .off = offsetof(struct field_text, type),
-	 .choices = type_names,
+	 .choices = sql_type_names,
 	 .required = true,
 	 .help = "In SQL."},
 	OPT_END,
@@ -216,7 +197,7 @@ static void print_list(FILE *out, const char *name, const struct schema_field *f
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "  - { number: %lld, name: ", (long long)f[i].number);
 		option_text_write(out, f[i].name);
-		fprintf(out, ", type: %s }\n", type_names[f[i].type]);
+		fprintf(out, ", type: %s }\n", sql_type_names[f[i].type]);
 	}
 }
 

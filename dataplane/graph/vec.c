@@ -7,27 +7,28 @@
 #include "dataplane/graph/literal.h"
 #include "dataplane/rec/json_text.h"
 
+const char *const sql_type_names[SQL_N_TYPES + 1] = {
+	[SQL_BOOL] = "boolean",
+	[SQL_INT2] = "smallint",
+	[SQL_INT4] = "integer",
+	[SQL_INT8] = "bigint",
+	[SQL_FLOAT4] = "real",
+	[SQL_FLOAT8] = "double precision",
+	[SQL_NUMERIC] = "numeric",
+	[SQL_TEXT] = "text",
+	[SQL_BYTEA] = "bytea",
+	[SQL_DATE] = "date",
+	[SQL_TIME] = "time",
+	[SQL_TIMESTAMP] = "timestamp",
+	[SQL_TIMESTAMPTZ] = "timestamptz",
+	[SQL_INTERVAL] = "interval",
+	[SQL_JSON] = "json",
+	[SQL_INET] = "inet",
+};
+
 const char *sql_type_name(enum sql_type t)
 {
-	static const char *const names[SQL_N_TYPES] = {
-		[SQL_BOOL] = "boolean",
-		[SQL_INT2] = "smallint",
-		[SQL_INT4] = "integer",
-		[SQL_INT8] = "bigint",
-		[SQL_FLOAT4] = "real",
-		[SQL_FLOAT8] = "double precision",
-		[SQL_NUMERIC] = "numeric",
-		[SQL_TEXT] = "text",
-		[SQL_BYTEA] = "bytea",
-		[SQL_DATE] = "date",
-		[SQL_TIME] = "time",
-		[SQL_TIMESTAMP] = "timestamp",
-		[SQL_TIMESTAMPTZ] = "timestamptz",
-		[SQL_INTERVAL] = "interval",
-		[SQL_JSON] = "json",
-		[SQL_INET] = "inet",
-	};
-	return names[t];
+	return sql_type_names[t];
 }
 
 const char *vec_error_name(uint8_t state)

@@ -39,6 +39,7 @@ enum sql_type {
 };
 
 /* As SQL spells it: "boolean", "integer", "double precision". */
+extern const char *const sql_type_names[SQL_N_TYPES + 1]; /* by type, closed by NULL */
 const char *sql_type_name(enum sql_type t);
 
 /* What a row of a vector is. From VEC_ERROR on: which error (enum vec_error). */
