@@ -1,0 +1,59 @@
+/* topology_parts.h - what a topology is made of, for the files topology*.c alone.
+ *
+ * In:     as topology.h.
+ * Out:    as topology.h.
+ * Owns:   what topology_destroy frees.
+ * Runs:   main, but for what says otherwise.
+ * Limits: as topology.h.
+ */
+#ifndef SL_CTL_TOPOLOGY_PARTS_H
+#define SL_CTL_TOPOLOGY_PARTS_H
+
+#include <stdatomic.h>
+
+#include "ctl/pipeline.h"
+#include "ctl/queue_schema.h"
+#include "ctl/topology.h"
+#include "dataplane/sink/handoff.h"
+#include "dataplane/sink/shipper.h"
+#include "dataplane/worker.h"
+
+struct topology;
+
+/* What the callbacks of one sink's thread need. */
+struct sink_side {
+	struct topology *t;
+	unsigned index;
+	struct shipper *shipper;
+	uint64_t n_settled, n_now; /* records that it was done with, a millisecond ago and now */
+	unsigned still_ms;         /* in trouble, and for so long that has not grown */
+};
+
+struct topology {
+	const struct config *conf;
+	struct pipeline *pipeline;
+	struct port **ports;
+	struct handoff *handoff;
+	struct sink_side *sinks;
+	struct sink_queue *queues;
+	struct worker **workers;
+	unsigned n_workers;
+	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
+	struct queue_schemas *schemas;
+	struct proto_shape **shapes; /* by queue; NULL: of another format */
+	struct proto_shape **onlys;  /* by queue; NULL: all fields are written */
+	struct queue_form *forms;
+	int stdin_copy; /* -1: none */
+	char stdin_path[32];
+	const char **paths;
+	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
+	atomic_uint n_running;
+	struct err keep_trouble; /* what a parser's keeper said last: told once */
+};
+
+/* topology_sinks.c, in the order of building. 0 or -errno with a text. */
+int topology_build_forms(struct topology *t, struct err *e);
+int topology_build_handoff(struct topology *t, bool wait, struct err *e);
+int topology_build_sinks(struct topology *t, struct err *e);
+
+#endif

@@ -1,0 +1,230 @@
+/* The running of a topology: workers and sinks are started, watched and ended. */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_config.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "ctl/topology_parts.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/dim/dim_watch.h"
+
+#define PROGRESS_EVERY_MS 500
+
+/* A sink that takes nothing is told of after so long; once a stop was asked for it is given up
+ * after the other.
+ */
+#define TROUBLE_AFTER_MS  1000
+#define GIVE_UP_AFTER_MS  10000
+
+static void tell_dimension(void *arg, const char *text)
+{
+	fprintf(arg, "sluiced: %s\n", text);
+}
+
+/* A replay's dimensions stay as they were loaded. */
+static int watch_dimensions(struct topology *t, FILE *out)
+{
+	struct err e;
+	if (!t->ports || dim_watch_start(t->pipeline->dims, (unsigned)t->conf->n_dimensions,
+					 tell_dimension, out, &t->watch, &e) == 0)
+		return 0;
+	fprintf(out, "sluiced: %s\n", e.text);
+	return -EIO;
+}
+
+void topology_stop(struct topology *t)
+{
+	if (atomic_exchange(&t->stop, true))
+		atomic_store(&t->give_up, true);
+}
+
+static int run_worker(void *arg)
+{
+	struct topology *t = arg;
+	unsigned i = rte_lcore_index((int)rte_lcore_id()) - 1;
+	int rc = worker_run(t->workers[i]);
+	atomic_fetch_sub(&t->n_running, 1);
+	return rc;
+}
+
+static bool any_sink_failed(const struct topology *t)
+{
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		if (shipper_failed(t->sinks[i].shipper))
+			return true;
+	return false;
+}
+
+/* One line, drawn over itself: how far, how many, how fast. */
+static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out)
+{
+	double s = (double)(clock_mono_ns() - since_ns) / 1e9;
+	const struct capture_stats *st = worker_capture_stats(t->workers[0]);
+	uint64_t packets = atomic_load(&st->packets), bytes = atomic_load(&st->bytes);
+	uint64_t total = atomic_load(&st->bytes_total);
+	fprintf(out, "\r");
+	if (total)
+		fprintf(out, "%3.0f %%  ", 100.0 * (double)bytes / (double)total);
+	fprintf(out, "%" PRIu64 " packets  %.1f MB  %.2f Mpps\033[K", packets, (double)bytes / 1e6,
+		(double)packets / s / 1e6);
+	fflush(out);
+}
+
+/* What the sinks have written or lost; and what the workers have handed over, once they are done.
+ */
+static uint64_t count_settled(struct topology *t)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		t->sinks[i].n_now = 0;
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		uint64_t row[SHIPPER_N_COLS];
+		struct sink_side *s = &t->sinks[t->conf->queues[q].sink];
+		shipper_row(s->shipper, q, row);
+		s->n_now += row[SHIPPER_records_in] - row[SHIPPER_held];
+		n += row[SHIPPER_records_in] - row[SHIPPER_held];
+	}
+	return n;
+}
+
+static uint64_t count_handed_over(const struct topology *t)
+{
+	uint64_t n = 0;
+	for (unsigned q = 0; q < t->conf->n_queues; q++)
+		for (unsigned i = 0; i < t->n_workers; i++)
+			n += handoff_row(t->handoff, i, q)[HANDOFF_records_out];
+	return n;
+}
+
+/* Called each millisecond while anything runs: a sink that is busy for long is told of once, and
+ * does not keep a process from stopping.
+ */
+static void watch_sinks(struct topology *t, FILE *out)
+{
+	struct err e;
+	count_settled(t);
+	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
+		struct sink_side *s = &t->sinks[i];
+		while (shipper_notice(s->shipper, &e))
+			fprintf(out, "sluiced: %s\n", e.text);
+		bool stuck = !shipper_failed(s->shipper) && shipper_trouble(s->shipper, &e) &&
+			     s->n_now == s->n_settled;
+		s->n_settled = s->n_now;
+		s->still_ms = stuck ? s->still_ms + 1 : 0;
+		if (s->still_ms == TROUBLE_AFTER_MS)
+			fprintf(out, "sluiced: sink %s: %s; waiting for it\n",
+				t->conf->sinks[i].name, e.text);
+		if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
+			atomic_store(&t->give_up, true);
+	}
+	if (atomic_load(&t->give_up))
+		handoff_stop_waiting(t->handoff);
+}
+
+/* What parsers keep across restarts; struct parser's keep_run. */
+static int run_keepers(struct topology *t, bool last, FILE *out)
+{
+	int rc = 0;
+	for (size_t i = 0; i < t->conf->n_sources; i++) {
+		const struct frame_source *s = &t->pipeline->frame_sources[i];
+		struct err e;
+		if (!s->keep || s->parser->keep_run(s->keep, last, &e) == 0)
+			continue;
+		rc = -EIO;
+		if (last || strcmp(e.text, t->keep_trouble.text) != 0)
+			fprintf(out, "sluiced: source %s: %s\n", s->name, e.text);
+		t->keep_trouble = e;
+	}
+	return rc;
+}
+
+static void wait_for_workers(struct topology *t, bool progress, FILE *out)
+{
+	uint64_t since_ns = clock_mono_ns();
+	bool drawn = false;
+	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
+		/* A live port goes on: the sinks that failed are tried again. */
+		if (!t->ports && any_sink_failed(t)) {
+			atomic_store(&t->stop, true);
+			handoff_stop_waiting(t->handoff);
+		}
+		watch_sinks(t, out);
+		run_keepers(t, false, out);
+		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
+			draw_progress(t, since_ns, out);
+			drawn = true;
+		}
+		usleep(1000);
+	}
+	if (drawn)
+		fprintf(out, "\r\033[K");
+	rte_eal_mp_wait_lcore();
+}
+
+/* Until the sinks are done with all that was handed over, or are given up. */
+static void wait_for_sinks(struct topology *t, FILE *out)
+{
+	uint64_t n = count_handed_over(t);
+	while (count_settled(t) < n && !atomic_load(&t->give_up)) {
+		watch_sinks(t, out);
+		usleep(1000);
+	}
+}
+
+static int tell_errors(const struct topology *t, FILE *out)
+{
+	int rc = 0;
+	/* All workers of a replay read the same files and meet the same faults. */
+	unsigned n = t->ports ? t->n_workers : 1;
+	for (unsigned w = 0; w < n; w++) {
+		const char *text;
+		for (unsigned i = 0; (text = worker_error(t->workers[w], i)); i++) {
+			fprintf(out, "sluiced: %s\n", text);
+			rc = -EIO;
+		}
+	}
+	return rc;
+}
+
+int topology_run(struct topology *t, bool progress, FILE *out)
+{
+	int rc = 0;
+	unsigned lcore, n = 0;
+	struct err e;
+	if (run_keepers(t, false, out) < 0)
+		return -EIO;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		if (shipper_start(t->sinks[i].shipper, &e) < 0) {
+			fprintf(out, "sluiced: %s\n", e.text);
+			return -EIO;
+		}
+	if (watch_dimensions(t, out) < 0)
+		return -EIO;
+	atomic_store(&t->n_running, t->n_workers);
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (n++ < t->n_workers)
+			rte_eal_remote_launch(run_worker, t, lcore);
+	}
+	wait_for_workers(t, progress, out);
+	dim_watch_stop(t->watch);
+	t->watch = NULL;
+	if (run_keepers(t, true, out) < 0)
+		rc = -EIO;
+	wait_for_sinks(t, out);
+	bool drain = !atomic_load(&t->give_up);
+	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
+		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
+		struct err notice;
+		while (shipper_notice(t->sinks[i].shipper, &notice))
+			fprintf(out, "sluiced: %s\n", notice.text);
+		if (failed < 0) {
+			fprintf(out, "sluiced: %s\n", e.text);
+			rc = -EIO;
+		}
+	}
+	return tell_errors(t, out) < 0 ? -EIO : rc;
+}

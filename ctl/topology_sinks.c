@@ -1,0 +1,132 @@
+/* From the graph's end to the threads of the sinks. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/config_read.h"
+#include "ctl/topology_parts.h"
+#include "dataplane/base/mem.h"
+
+/* A record is at most its frame with every byte escaped, and its keys. A body that was compressed
+ * may be four times frame.bytes_max (frame_scratch_max).
+ */
+#define BATCH_CAP(frame_bytes_max) (OUT_BATCH_BYTES + 32 * (frame_bytes_max) + (16u << 20))
+
+/* The schemas of the queues beside their files: what may not change keeps sluice from starting. */
+static int build_schemas(struct topology *t, struct err *e)
+{
+	struct err_list errs = {0};
+	int rc = queue_schemas_create(t->pipeline, &config_disk, false, &t->schemas, &errs);
+	err_list_print(&errs, stderr);
+	err_list_fini(&errs);
+	return rc < 0 ? err_set(e, rc, "%s: the schemas of queues: %s", t->conf->path,
+				rc == -ENOMEM ? "no memory" : "see above")
+		      : 0;
+}
+
+int topology_build_forms(struct topology *t, struct err *e)
+{
+	const struct config *c = t->conf;
+	int rc = build_schemas(t, e);
+	if (rc < 0)
+		return rc;
+	t->forms = mem_alloc((c->n_queues + 1) * sizeof(*t->forms));
+	t->shapes = mem_alloc((c->n_queues + 1) * sizeof(*t->shapes));
+	t->onlys = mem_alloc((c->n_queues + 1) * sizeof(*t->onlys));
+	if (!t->forms || !t->shapes || !t->onlys)
+		return err_set(e, -ENOMEM, "no memory for queues");
+	for (size_t q = 0; q < c->n_queues; q++) {
+		t->forms[q].encoder = encoders[c->queues[q].format];
+		t->forms[q].ddl = c->queues[q].ddl;
+		t->forms[q].key = c->queues[q].key;
+		t->forms[q].ids = c->queues[q].headers;
+		t->forms[q].marks = c->queues[q].key || c->queues[q].headers;
+		if (t->forms[q].encoder == &encoder_protobuf &&
+		    (rc = queue_schema_shape(t->schemas, t->pipeline, (unsigned)q, &t->shapes[q],
+					     e)) < 0)
+			return rc;
+		t->forms[q].shape = t->shapes[q];
+		rc = queue_schema_only(t->pipeline, (unsigned)q, &t->onlys[q], e);
+		if (rc < 0)
+			return rc;
+		t->forms[q].only = t->onlys[q];
+	}
+	return 0;
+}
+
+int topology_build_handoff(struct topology *t, bool wait, struct err *e)
+{
+	const struct config *c = t->conf;
+	uint16_t *sink_of = mem_alloc((c->n_queues + 1) * sizeof(*sink_of));
+	if (!sink_of)
+		return err_set(e, -ENOMEM, "no memory for queues");
+	for (size_t q = 0; q < c->n_queues; q++)
+		sink_of[q] = (uint16_t)c->queues[q].sink;
+	size_t frame_max =
+		frame_limit_max(&c->frame, t->pipeline->frame_sources, (unsigned)c->n_sources);
+	int rc = handoff_create(t->n_workers, (unsigned)c->n_queues, sink_of, (unsigned)c->n_sinks,
+				BATCH_CAP(frame_max), wait, &t->handoff, e);
+	mem_free(sink_of);
+	for (size_t q = 0; rc == 0 && q < c->n_queues; q++)
+		if (t->forms[q].marks)
+			rc = handoff_mark_queue(t->handoff, (unsigned)q, e);
+	return rc;
+}
+
+static int build_queues(struct topology *t, struct err *e)
+{
+	const struct config *c = t->conf;
+	t->queues = mem_alloc((c->n_queues + 1) * sizeof(*t->queues));
+	if (!t->queues)
+		return err_set(e, -ENOMEM, "no memory for queues");
+	for (size_t q = 0; q < c->n_queues; q++) {
+		const struct queue_conf *qc = &c->queues[q];
+		t->queues[q] = (struct sink_queue){.name = qc->name,
+						   .sink = qc->sink,
+						   .topic = qc->topic,
+						   .partitions = (unsigned)qc->partitions,
+						   .pack = (unsigned)qc->pack,
+						   .headers = qc->headers,
+						   .binary = encoders[qc->format]->binary};
+	}
+	return 0;
+}
+
+static struct out_batch *take_batch(void *arg)
+{
+	struct sink_side *s = arg;
+	return handoff_take(s->t->handoff, s->index);
+}
+
+static void give_batch_back(void *arg, struct out_batch *b)
+{
+	struct sink_side *s = arg;
+	handoff_give_back(s->t->handoff, b);
+}
+
+int topology_build_sinks(struct topology *t, struct err *e)
+{
+	const struct config *c = t->conf;
+	t->sinks = mem_alloc((c->n_sinks + 1) * sizeof(*t->sinks));
+	if (!t->sinks)
+		return err_set(e, -ENOMEM, "no memory for sinks");
+	int rc = build_queues(t, e);
+	for (unsigned i = 0; rc == 0 && i < c->n_sinks; i++) {
+		struct sink_side *s = &t->sinks[i];
+		s->t = t;
+		s->index = i;
+		struct shipper_spec spec = {.name = c->sinks[i].name,
+					    .ops = c->sinks[i].ops,
+					    .conf = c->sinks[i].conf,
+					    .n_queues = (unsigned)c->n_queues,
+					    .queues = t->queues,
+					    .index = i,
+					    .reopen = t->ports != NULL,
+					    .take = take_batch,
+					    .give_back = give_batch_back,
+					    .ctx = s};
+		rc = shipper_create(&spec, &s->shipper, e);
+		if (rc == 0 && e->text[0])
+			fprintf(stderr, "sluiced: %s\n", e->text);
+	}
+	return rc;
+}
