@@ -24,7 +24,8 @@ struct row {
 
 struct report {
 	struct row *first, **end;
-	json_t *told; /* an array, or NULL */
+	struct row *last; /* that was added to: rows of several workers come in the same order */
+	json_t *told;     /* an array, or NULL */
 };
 
 struct report *report_create(void)
@@ -52,10 +53,19 @@ void report_destroy(struct report *r)
 	mem_free(r);
 }
 
+static bool is_row(const struct row *row, const struct ledger_table *t, const char *scope)
+{
+	return row->table == t && strcmp(row->scope, scope) == 0;
+}
+
 static struct row *find_row(const struct report *r, const struct ledger_table *t, const char *scope)
 {
-	struct row *row = r->first;
-	while (row && (row->table != t || strcmp(row->scope, scope) != 0))
+	struct row *row = r->last;
+	if (row && is_row(row, t, scope))
+		return row;
+	if (row && row->next && is_row(row->next, t, scope))
+		return row->next;
+	for (row = r->first; row && !is_row(row, t, scope);)
 		row = row->next;
 	return row;
 }
@@ -73,6 +83,7 @@ void report_add(struct report *r, const struct ledger_table *t, const char *scop
 		*r->end = row;
 		r->end = &row->next;
 	}
+	r->last = row;
 	for (unsigned i = 0; i < t->n_cols; i++)
 		row->cols[i] += cols[i];
 }

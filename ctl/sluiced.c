@@ -76,6 +76,7 @@ static int run_to_end(struct topology *t, const char *ledger, bool quiet)
 	int rc = topology_run(t, progress, stderr);
 	running = NULL;
 	topology_report(t, r);
+	topology_tell(t, r);
 	/* No exit status of 1 without its reason. */
 	if (!quiet)
 		report_print(r, stderr);

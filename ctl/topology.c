@@ -70,6 +70,7 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.out = {out_room, out_mark, out_commit, out_flush, out_leave_out, out_narrowed,
 			t->handoff},
 		.stop = &t->stop,
+		.ask = &t->asks[i],
 	};
 	return worker_create(&wc, &t->workers[i], e);
 }
@@ -221,7 +222,11 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		rc = topology_build_handoff(t, is_file, e);
 	if (rc == 0)
+		rc = topology_build_asks(t, e);
+	if (rc == 0)
 		rc = is_file ? build_replay(t, in, e) : build_ports(t, e);
+	if (rc == 0)
+		rc = topology_build_snapshots(t, e);
 	if (rc == 0)
 		rc = topology_build_sinks(t, e);
 	if (rc < 0) {
@@ -260,6 +265,8 @@ void topology_destroy(struct topology *t)
 	mem_free(t->sinks);
 	mem_free(t->queues);
 	mem_free(t->workers);
+	mem_free(t->asks);
+	mem_free(t->snapshots);
 	mem_free(t->forms);
 	mem_free(t);
 }

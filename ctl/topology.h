@@ -42,6 +42,10 @@ int topology_run(struct topology *t, bool progress, FILE *out);
  */
 void topology_stop(struct topology *t);
 
+/* The rows, as the workers last told them: at their end, all. */
 void topology_report(const struct topology *t, struct report *r);
+
+/* What parsers tell of their sessions; after the end of the workers. */
+void topology_tell(const struct topology *t, struct report *r);
 
 #endif

@@ -38,6 +38,9 @@ struct topology {
 	struct sink_queue *queues;
 	struct worker **workers;
 	unsigned n_workers;
+	struct worker_ask *asks; /* by worker */
+	uint8_t *snapshots;      /* of their counters, two of snapshot_bytes each */
+	size_t snapshot_bytes;
 	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
 	struct queue_schemas *schemas;
 	struct proto_shape **shapes; /* by queue; NULL: of another format */
@@ -55,5 +58,14 @@ struct topology {
 int topology_build_forms(struct topology *t, struct err *e);
 int topology_build_handoff(struct topology *t, bool wait, struct err *e);
 int topology_build_sinks(struct topology *t, struct err *e);
+
+/* topology_report.c. The asks before the workers, the snapshots behind them. */
+int topology_build_asks(struct topology *t, struct err *e);
+int topology_build_snapshots(struct topology *t, struct err *e);
+/* Asks each worker for a snapshot that has none to make yet; it answers between two turns. */
+void topology_ask(struct topology *t);
+bool topology_answered(const struct topology *t);
+/* In place of a worker that does not run (any more), or by itself at its end. */
+void topology_answer_for(struct topology *t, unsigned worker);
 
 #endif

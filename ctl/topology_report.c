@@ -1,41 +1,39 @@
-/* The ledger's rows, read from the parts of a topology. */
+/* The ledger's rows. A worker copies its own between two turns, when they balance, into a snapshot;
+ * reports are made of snapshots.
+ *
+ * Both are one walk over the rows, in the order of the path: the first copies each row to the end
+ * of the snapshot, the second takes each from there.
+ */
 #include <string.h>
+#include <time.h>
 
 #include "ctl/report.h"
 #include "ctl/topology_parts.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
-static void report_dimensions(const struct topology *t, struct report *r)
+struct walk {
+	uint8_t *at;      /* in the snapshot; NULL: only `len` is wanted */
+	size_t len;       /* of what came by */
+	struct report *r; /* NULL: rows are copied into the snapshot */
+};
+
+/* Where in the snapshot @len bytes stand that now are @live. */
+static const void *pass(struct walk *k, const void *live, size_t len)
 {
-	for (size_t i = 0; i < t->conf->n_dimensions; i++) {
-		uint64_t row[DIM_N_COLS];
-		dim_row(t->pipeline->dims[i], row);
-		report_add(r, &dim_ledger, t->conf->dimensions[i].spec.name, row);
-	}
+	uint8_t *here = k->at ? k->at + k->len : NULL;
+	k->len += len;
+	if (here && !k->r)
+		memcpy(here, live, len);
+	return here;
 }
 
-/* The row of source @s; the last one is nobody's. */
-static void report_frame(const struct topology *t, const struct worker *w, unsigned s,
-			 struct report *r)
+static void pass_row(struct walk *k, const struct ledger_table *table, const char *scope,
+		     const uint64_t *live)
 {
-	const char *name = s < t->conf->n_sources ? t->conf->sources[s].name : "(none)";
-	const struct reasons *why = frame_reasons(worker_frame(w), s);
-	report_add(r, &frame_ledger, name, frame_row(worker_frame(w), s));
-	for (unsigned i = 0; i < REASONS_MAX; i++)
-		if (why->of[i].text)
-			report_add_reason(r, &frame_ledger, name, why->of[i].col, why->of[i].text,
-					  why->of[i].bytes, why->of[i].times);
-}
-
-static void report_sources(const struct topology *t, const struct worker *w, struct report *r)
-{
-	for (unsigned s = 0; s < t->conf->n_sources; s++) {
-		const char *name = t->conf->sources[s].name;
-		report_frame(t, w, s, r);
-		report_add(r, &extract_ledger, name, extract_row(worker_extract(w), s));
-		report_add(r, &graph_ledger, name, graph_row(worker_graph(w), s));
-	}
-	report_frame(t, w, (unsigned)t->conf->n_sources, r);
+	const uint64_t *row = pass(k, live, table->n_cols * sizeof(*live));
+	if (k->r)
+		report_add(k->r, table, scope, row);
 }
 
 #define PORT_COLS(X)                                                                        \
@@ -49,7 +47,7 @@ static void report_sources(const struct topology *t, const struct worker *w, str
 enum { PORT_COLS(PORT_COL) PORT_N_COLS };
 LEDGER_DEFINE(port, "port", "packets", PORT_COLS);
 
-static void report_port(const struct worker *w, struct report *r)
+static void walk_port(const struct worker *w, struct walk *k)
 {
 	const struct capture_stats *st = worker_capture_stats(w);
 	uint64_t n = atomic_load(&st->packets);
@@ -61,62 +59,202 @@ static void report_port(const struct worker *w, struct report *r)
 		[PORT_clock_steps] = atomic_load(&st->clock_steps),
 		[PORT_link_downs] = atomic_load(&st->link_downs),
 	};
-	report_add(r, &port_ledger, "", row);
+	pass_row(k, &port_ledger, "", row);
 }
 
-static void report_nodes(const struct topology *t, const struct graph *g, struct report *r)
+static void walk_packets(const struct topology *t, const struct worker *w, struct walk *k)
+{
+	if (t->ports)
+		walk_port(w, k);
+	pass_row(k, &decode_ledger, "", decode_row(worker_decode(w)));
+	pass_row(k, &flow_packet_ledger, "", flow_packet_row(worker_flow(w)));
+	pass_row(k, &flow_byte_ledger, "", flow_byte_row(worker_flow(w)));
+}
+
+/* The row of source @s; the last one is nobody's. */
+static void walk_frame(const struct topology *t, const struct worker *w, unsigned s, struct walk *k)
+{
+	const char *name = s < t->conf->n_sources ? t->conf->sources[s].name : "(none)";
+	pass_row(k, &frame_ledger, name, frame_row(worker_frame(w), s));
+	const struct reasons *why =
+		pass(k, frame_reasons(worker_frame(w), s), sizeof(struct reasons));
+	for (unsigned i = 0; k->r && i < REASONS_MAX; i++)
+		if (why->of[i].text)
+			report_add_reason(k->r, &frame_ledger, name, why->of[i].col,
+					  why->of[i].text, why->of[i].bytes, why->of[i].times);
+}
+
+static void walk_sources(const struct topology *t, const struct worker *w, struct walk *k)
+{
+	for (unsigned s = 0; s < t->conf->n_sources; s++) {
+		const char *name = t->conf->sources[s].name;
+		walk_frame(t, w, s, k);
+		pass_row(k, &extract_ledger, name, extract_row(worker_extract(w), s));
+		pass_row(k, &graph_ledger, name, graph_row(worker_graph(w), s));
+	}
+	walk_frame(t, w, (unsigned)t->conf->n_sources, k);
+}
+
+/* What the parsers count by themselves. */
+static void walk_parsers(const struct topology *t, const struct worker *w, struct walk *k)
+{
+	for (unsigned s = 0; s < t->conf->n_sources; s++) {
+		const struct parser *p = t->pipeline->frame_sources[s].parser;
+		if (p->pool_row)
+			pass_row(k, p->ledger, t->conf->sources[s].name,
+				 p->pool_row(frame_pool(worker_frame(w), s)));
+	}
+}
+
+static void walk_nodes(const struct topology *t, const struct worker *w, struct walk *k)
 {
 	const struct graph_plan *plan = &t->pipeline->graph;
+	const struct graph *g = worker_graph(w);
 	for (unsigned i = 0; i < plan->n_nodes; i++)
-		report_add(r, plan->nodes[i].op->ledger, plan->nodes[i].name, graph_node_row(g, i));
+		pass_row(k, plan->nodes[i].op->ledger, plan->nodes[i].name, graph_node_row(g, i));
 	for (unsigned o = plan->n_sources; o < plan->n_origins; o++)
-		report_add(r, &graph_ledger, t->conf->origins[o].name, graph_row(g, o));
+		pass_row(k, &graph_ledger, t->conf->origins[o].name, graph_row(g, o));
 }
 
-/* Rows appear in the order of the path: stage by stage. */
-/* What the parser of source @s has seen, in all workers together. */
-static void report_told(const struct topology *t, unsigned s, struct report *r)
+static void walk_queue(const struct topology *t, unsigned worker, unsigned q, struct walk *k)
+{
+	pass_row(k, &handoff_ledger, t->conf->queues[q].name, handoff_row(t->handoff, worker, q));
+}
+
+/* All that a worker counts. */
+static void walk_worker(const struct topology *t, unsigned i, struct walk *k)
+{
+	const struct worker *w = t->workers[i];
+	walk_packets(t, w, k);
+	walk_sources(t, w, k);
+	walk_parsers(t, w, k);
+	walk_nodes(t, w, k);
+	for (unsigned q = 0; q < t->conf->n_queues; q++)
+		walk_queue(t, i, q, k);
+}
+
+/* ---- snapshots: two a worker, so that the one that is read is never written to ---- */
+
+static uint8_t *snapshot_of(const struct topology *t, unsigned worker, unsigned asked)
+{
+	return t->snapshots + (2 * (size_t)worker + (asked & 1)) * t->snapshot_bytes;
+}
+
+static void answer(void *arg, unsigned worker, unsigned asked)
+{
+	const struct topology *t = arg;
+	struct walk k = {.at = snapshot_of(t, worker, asked)};
+	walk_worker(t, worker, &k);
+}
+
+int topology_build_snapshots(struct topology *t, struct err *e)
+{
+	struct walk k = {0};
+	walk_worker(t, 0, &k);
+	t->snapshot_bytes = k.len;
+	t->snapshots = mem_alloc(2 * t->n_workers * t->snapshot_bytes);
+	return t->snapshots ? 0 : err_set(e, -ENOMEM, "no memory for the ledger");
+}
+
+int topology_build_asks(struct topology *t, struct err *e)
+{
+	t->asks = mem_alloc(t->n_workers * sizeof(*t->asks));
+	if (!t->asks)
+		return err_set(e, -ENOMEM, "no memory for the ledger");
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		t->asks[i].answer = answer;
+		t->asks[i].arg = t;
+	}
+	return 0;
+}
+
+void topology_ask(struct topology *t)
+{
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		struct worker_ask *a = &t->asks[i];
+		if (atomic_load(&a->asked) == atomic_load(&a->answered))
+			atomic_fetch_add(&a->asked, 1);
+	}
+}
+
+bool topology_answered(const struct topology *t)
+{
+	for (unsigned i = 0; i < t->n_workers; i++)
+		if (atomic_load(&t->asks[i].asked) != atomic_load(&t->asks[i].answered))
+			return false;
+	return true;
+}
+
+void topology_answer_for(struct topology *t, unsigned worker)
+{
+	struct worker_ask *a = &t->asks[worker];
+	unsigned asked = atomic_load(&a->asked);
+	if (asked == atomic_load(&a->answered))
+		asked = atomic_fetch_add(&a->asked, 1) + 1;
+	answer(t, worker, asked);
+	atomic_store(&a->answered, asked);
+}
+
+/* ---- reports ---- */
+
+static void report_dimensions(const struct topology *t, struct report *r)
+{
+	for (size_t i = 0; i < t->conf->n_dimensions; i++) {
+		uint64_t row[DIM_N_COLS];
+		dim_row(t->pipeline->dims[i], row);
+		report_add(r, &dim_ledger, t->conf->dimensions[i].spec.name, row);
+	}
+}
+
+static void report_sink(const struct topology *t, unsigned q, struct report *r)
+{
+	const struct queue_conf *qc = &t->conf->queues[q];
+	uint64_t row[SHIPPER_N_COLS];
+	shipper_row(t->sinks[qc->sink].shipper, q, row);
+	report_add(r, &shipper_ledger, qc->name, row);
+}
+
+void topology_report(const struct topology *t, struct report *r)
+{
+	struct walk at[TOPOLOGY_WORKERS_MAX];
+	for (unsigned i = 0; i < t->n_workers; i++)
+		at[i] = (struct walk){
+			.at = snapshot_of(t, i, atomic_load(&t->asks[i].answered)),
+			.r = r,
+		};
+	for (unsigned i = 0; i < t->n_workers; i++)
+		walk_packets(t, t->workers[i], &at[i]);
+	for (unsigned i = 0; i < t->n_workers; i++)
+		walk_sources(t, t->workers[i], &at[i]);
+	for (unsigned i = 0; i < t->n_workers; i++)
+		walk_parsers(t, t->workers[i], &at[i]);
+	report_dimensions(t, r);
+	for (unsigned i = 0; i < t->n_workers; i++)
+		walk_nodes(t, t->workers[i], &at[i]);
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		for (unsigned i = 0; i < t->n_workers; i++)
+			walk_queue(t, i, q, &at[i]);
+		report_sink(t, q, r);
+	}
+}
+
+/* What the parser of source @s has to tell of its sessions, in all workers together. */
+static void tell_source(const struct topology *t, unsigned s, struct report *r)
 {
 	const struct parser *p = t->pipeline->frame_sources[s].parser;
 	const void *pools[TOPOLOGY_WORKERS_MAX];
-	char *text;
-	if (!p->pool_tell)
+	char *text = p->pool_tell ? mem_alloc(REPORT_TOLD_MAX) : NULL;
+	if (!text)
 		return;
-	for (unsigned i = 0; i < t->n_workers; i++) {
+	for (unsigned i = 0; i < t->n_workers; i++)
 		pools[i] = frame_pool(worker_frame(t->workers[i]), s);
-		report_add(r, p->ledger, t->conf->sources[s].name, p->pool_row(pools[i]));
-	}
-	if (!(text = mem_alloc(REPORT_TOLD_MAX)))
-		return;
 	size_t len = p->pool_tell(pools, t->n_workers, text, REPORT_TOLD_MAX);
 	report_tell(r, t->conf->sources[s].name, text, len);
 	mem_free(text);
 }
 
-void topology_report(const struct topology *t, struct report *r)
+void topology_tell(const struct topology *t, struct report *r)
 {
-	for (unsigned i = 0; t->ports && i < t->n_workers; i++)
-		report_port(t->workers[i], r);
-	for (unsigned i = 0; i < t->n_workers; i++)
-		report_add(r, &decode_ledger, "", decode_row(worker_decode(t->workers[i])));
-	for (unsigned i = 0; i < t->n_workers; i++) {
-		const struct flow *f = worker_flow(t->workers[i]);
-		report_add(r, &flow_packet_ledger, "", flow_packet_row(f));
-		report_add(r, &flow_byte_ledger, "", flow_byte_row(f));
-	}
-	for (unsigned i = 0; i < t->n_workers; i++)
-		report_sources(t, t->workers[i], r);
 	for (unsigned s = 0; s < t->conf->n_sources; s++)
-		report_told(t, s, r);
-	report_dimensions(t, r);
-	for (unsigned i = 0; i < t->n_workers; i++)
-		report_nodes(t, worker_graph(t->workers[i]), r);
-	for (unsigned q = 0; q < t->conf->n_queues; q++) {
-		const struct queue_conf *qc = &t->conf->queues[q];
-		for (unsigned i = 0; i < t->n_workers; i++)
-			report_add(r, &handoff_ledger, qc->name, handoff_row(t->handoff, i, q));
-		uint64_t row[SHIPPER_N_COLS];
-		shipper_row(t->sinks[qc->sink].shipper, q, row);
-		report_add(r, &shipper_ledger, qc->name, row);
-	}
+		tell_source(t, s, r);
 }

@@ -46,6 +46,7 @@ static int run_worker(void *arg)
 	struct topology *t = arg;
 	unsigned i = rte_lcore_index((int)rte_lcore_id()) - 1;
 	int rc = worker_run(t->workers[i]);
+	topology_answer_for(t, i);
 	atomic_fetch_sub(&t->n_running, 1);
 	return rc;
 }

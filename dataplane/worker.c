@@ -198,6 +198,19 @@ static void note_error(struct worker *w)
 		w->errors[w->n_errors++] = w->conf.capture->err;
 }
 
+/* One load a turn, as long as nobody asks. */
+static void answer(struct worker *w)
+{
+	struct worker_ask *ask = w->conf.ask;
+	if (!ask)
+		return;
+	unsigned asked = atomic_load_explicit(&ask->asked, memory_order_acquire);
+	if (asked == atomic_load_explicit(&ask->answered, memory_order_relaxed))
+		return;
+	ask->answer(ask->arg, w->conf.index, asked);
+	atomic_store_explicit(&ask->answered, asked, memory_order_release);
+}
+
 /* As capture_receive; -ENODATA also when it was told to stop and has read what came before. */
 static int receive(struct worker *w)
 {
@@ -214,6 +227,7 @@ int worker_run(struct worker *w)
 	int n;
 	mem_seal(true);
 	while ((n = receive(w)) != -ENODATA) {
+		answer(w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
 			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
 		if (n < 0) {

@@ -52,6 +52,14 @@ struct queue_form {
 	const struct proto_shape *only;  /* the fields that are written; NULL: all */
 };
 
+/* Counters are told between two turns, when everything in them balances, to whoever asks. */
+struct worker_ask {
+	atomic_uint asked;    /* raised by one by who asks */
+	atomic_uint answered; /* what `asked` was at the last answer */
+	void (*answer)(void *arg, unsigned worker, unsigned asked);
+	void *arg;
+};
+
 struct worker_conf {
 	unsigned index, n_workers;
 	bool live;               /* a port: the clock goes on without packets */
@@ -71,7 +79,8 @@ struct worker_conf {
 	struct names *names;
 	struct encode_ctx encode;
 	struct worker_out out;
-	atomic_bool *stop; /* set from outside: finish and return */
+	atomic_bool *stop;      /* set from outside: finish and return */
+	struct worker_ask *ask; /* NULL: nobody asks while it runs */
 };
 
 struct worker;
