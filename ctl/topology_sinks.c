@@ -97,7 +97,7 @@ static struct out_batch *take_batch(void *arg)
 	return handoff_take(s->t->handoff, s->index);
 }
 
-static void give_batch_back(void *arg, struct out_batch *b)
+static void give_batch_back(void *arg, struct out_batch *b, const struct shipper_outcome *o)
 {
 	struct sink_side *s = arg;
 	handoff_give_back(s->t->handoff, b);

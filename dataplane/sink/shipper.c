@@ -35,10 +35,13 @@ struct shipper {
 	pthread_t thread;
 	atomic_int stop; /* enum stop */
 	atomic_bool failed;
+	atomic_bool recall; /* fail on purpose: what is not written is wanted back */
 
 	/* Of the sink's thread, until it is joined. */
 	uint64_t now_ns, polled_ns, stop_seen_ns;
 	unsigned n_queued; /* batches that the sink has taken and not reported */
+	bool giving_up;    /* what is reported as failed is so because the sink is, no record */
+	bool recalled;     /* closed on purpose, and opened again */
 	uint64_t reopen_at_ns, reopen_wait_ns;
 	int rc; /* the first that cost records, or may have */
 	struct err result;
@@ -147,10 +150,12 @@ static void remember(struct shipper *s, int rc, const struct err *e)
 			e->text[0] ? e->text : "failed without saying why");
 }
 
+/* Where all is kept, a sink that fails costs nothing. */
 static void fail(struct shipper *s, int rc, const struct err *e)
 {
 	struct err text = *e;
-	remember(s, rc, e);
+	if (!s->spec.kept)
+		remember(s, rc, e);
 	err_prefix(&text, rc, "sink %s: ", s->name);
 	set_trouble(s, text.text);
 	atomic_store_explicit(&s->failed, true, memory_order_release);
@@ -158,17 +163,12 @@ static void fail(struct shipper *s, int rc, const struct err *e)
 
 /* The sink's thread */
 
-static void settle(struct shipper *s, struct out_batch *b, unsigned col)
+static void tell_dead(struct shipper *s, const struct sink_report *r)
 {
-	rows_begin(s);
-	add(s, b->queue, SHIPPER_held, 0 - (uint64_t)b->n_recs);
-	add(s, b->queue, col, b->n_recs);
-	if (col == SHIPPER_written) {
-		add(s, b->queue, SHIPPER_bytes_written, b->len);
-		add(s, b->queue, SHIPPER_batches_written, 1);
-	}
-	rows_end(s);
-	s->spec.give_back(s->spec.ctx, b);
+	for (uint32_t i = 0; s->spec.dead && r->fates && i < r->b->n_recs; i++)
+		if (r->fates[i] == SINK_TOO_LARGE || r->fates[i] == SINK_REJECTED)
+			s->spec.dead(s->spec.ctx, r->b, i, (enum sink_fate)r->fates[i],
+				     r->why.text);
 }
 
 static void settle_report(struct shipper *s, const struct sink_report *r)
@@ -178,27 +178,49 @@ static void settle_report(struct shipper *s, const struct sink_report *r)
 		[SINK_REJECTED] = SHIPPER_rejected,   [SINK_NO_TOPIC] = SHIPPER_no_topic,
 		[SINK_TIMED_OUT] = SHIPPER_timed_out, [SINK_FAILED] = SHIPPER_failed,
 	};
+	struct shipper_outcome o = {.n_written = r->recs[SINK_WRITTEN]};
 	unsigned queue = r->b->queue;
+	/* An error of one record for good is a loss also where records are kept. */
+	bool returns = s->giving_up && s->spec.kept;
 	rows_begin(s);
 	add(s, queue, SHIPPER_held, 0 - (uint64_t)r->b->n_recs);
-	for (unsigned i = 0; i < SINK_N_FATES; i++)
-		add(s, queue, cols[i], r->recs[i]);
+	for (unsigned i = 0; i < SINK_N_FATES; i++) {
+		unsigned col = returns && i == SINK_FAILED ? SHIPPER_returned : cols[i];
+		add(s, queue, col, r->recs[i]);
+		if (col == SHIPPER_returned)
+			o.n_returned = r->recs[i];
+	}
 	add(s, queue, SHIPPER_bytes_written, r->bytes_written);
-	add(s, queue, SHIPPER_batches_written, r->recs[SINK_WRITTEN] > 0);
+	add(s, queue, SHIPPER_batches_written, o.n_written > 0);
 	rows_end(s);
-	if (r->recs[SINK_WRITTEN] < r->b->n_recs)
+	if (o.n_written + o.n_returned < r->b->n_recs)
 		remember(s, -EIO, &r->why);
-	s->n_queued--;
-	s->spec.give_back(s->spec.ctx, r->b);
+	tell_dead(s, r);
+	s->spec.give_back(s->spec.ctx, r->b, &o);
+}
+
+/* A batch that was not QUEUED: all of its records have one fate. */
+static void settle(struct shipper *s, struct out_batch *b, enum sink_fate fate,
+		   const struct err *why)
+{
+	uint8_t fates[OUT_BATCH_RECS_MAX];
+	struct sink_report r = {.b = b, .fates = fates, .why = *why};
+	memset(fates, fate, b->n_recs);
+	r.recs[fate] = b->n_recs;
+	r.bytes_written = fate == SINK_WRITTEN ? b->len : 0;
+	s->giving_up = fate == SINK_FAILED;
+	settle_report(s, &r);
+	s->giving_up = false;
 }
 
 static void take_reports(struct shipper *s)
 {
 	struct sink_report r;
 	while (s->spec.ops->report && s->spec.ops->report(s->state, &r)) {
-		if (r.b)
+		if (r.b) {
+			s->n_queued--;
 			settle_report(s, &r);
-		else {
+		} else if (!s->giving_up || !s->spec.kept) { /* what is kept was not lost */
 			err_prefix(&r.why, 0, "sink %s: ", s->name);
 			add_notice(s, &r.why);
 		}
@@ -225,10 +247,23 @@ static void poll_sink(struct shipper *s)
 /* What the sink has taken comes back, written or not. */
 static void give_up_queued(struct shipper *s)
 {
+	take_reports(s);
 	if (s->n_queued)
 		s->spec.ops->give_up(s->state);
+	s->giving_up = true;
 	take_reports(s);
+	s->giving_up = false;
 	assert(s->n_queued == 0);
+}
+
+/* Fails the sink when that was asked for. */
+static void heed_recall(struct shipper *s)
+{
+	struct err e;
+	if (!atomic_exchange_explicit(&s->recall, false, memory_order_acquire) || shipper_failed(s))
+		return;
+	s->recalled = true;
+	fail(s, err_set(&e, -ECANCELED, "what it has not written was taken back"), &e);
 }
 
 /* Has the batch at hand to be given up? */
@@ -254,17 +289,17 @@ static bool gives_up(struct shipper *s, const struct err *busy)
 static void write_batch(struct shipper *s, struct out_batch *b)
 {
 	uint64_t backoff_ns = BACKOFF_NS_MIN;
+	struct err e = {0};
 	while (!shipper_failed(s)) {
-		struct err e = {0};
+		e.text[0] = '\0';
 		enum sink_answer answer = s->spec.ops->write(s->state, b, &e);
 		switch (answer) {
 		case SINK_DONE:
 			set_trouble(s, "");
-			settle(s, b, SHIPPER_written);
+			settle(s, b, SINK_WRITTEN, &e);
 			return;
 		case SINK_REJECT:
-			remember(s, -EIO, &e);
-			settle(s, b, SHIPPER_rejected);
+			settle(s, b, SINK_REJECTED, &e);
 			return;
 		case SINK_BUSY:
 			set_trouble(s, e.text);
@@ -279,6 +314,7 @@ static void write_batch(struct shipper *s, struct out_batch *b)
 				backoff_ns *= 2;
 			if (s->n_queued) /* its reports may make it room */
 				poll_sink(s);
+			heed_recall(s);
 			break;
 		case SINK_QUEUED:
 			if (!s->spec.ops->report) {
@@ -294,7 +330,8 @@ static void write_batch(struct shipper *s, struct out_batch *b)
 			break;
 		}
 	}
-	settle(s, b, SHIPPER_failed);
+	shipper_trouble(s, &e);
+	settle(s, b, SINK_FAILED, &e);
 }
 
 static void ship(struct shipper *s, struct out_batch *b)
@@ -308,8 +345,10 @@ static void ship(struct shipper *s, struct out_batch *b)
 		return;
 	}
 	struct err e;
-	remember(s, err_set(&e, -ECANCELED, "stopped before its last records were written"), &e);
-	settle(s, b, SHIPPER_failed);
+	err_set(&e, -ECANCELED, "stopped before its last records were written");
+	if (!s->spec.kept)
+		remember(s, -ECANCELED, &e);
+	settle(s, b, SINK_FAILED, &e);
 }
 
 /* Opens the sink, and tells it of its queues; a text is a notice when 0 is returned. */
@@ -367,6 +406,7 @@ static void try_reopen(struct shipper *s)
 		return;
 	}
 	set_trouble(s, "");
+	s->recalled = false;
 	atomic_store_explicit(&s->failed, false, memory_order_release);
 	err_set(&e, 0, "sink %s: was opened again, and takes records", s->name);
 	add_notice(s, &e);
@@ -376,8 +416,10 @@ static void flush_sink(struct shipper *s)
 {
 	struct err e = {0};
 	int rc = shipper_failed(s) ? 0 : s->spec.ops->flush(s->state, &e);
-	if (rc < 0)
+	if (rc < 0) {
+		remember(s, rc, &e); /* it had answered DONE */
 		fail(s, rc, &e);
+	}
 }
 
 /* Waits, at a stop, for what the sink has taken. */
@@ -403,8 +445,10 @@ static void close_sink(struct shipper *s)
 	drain_queued(s);
 	flush_sink(s);
 	int rc = s->spec.ops->close(s->state, &e);
-	if (rc < 0)
+	if (rc < 0) {
+		remember(s, rc, &e);
 		fail(s, rc, &e);
+	}
 	s->is_open = false;
 }
 
@@ -413,13 +457,14 @@ static void look_after(struct shipper *s, bool idle)
 {
 	s->now_ns = clock_mono_ns();
 	bool due = idle || s->n_queued || s->now_ns - s->polled_ns >= POLL_EVERY_NS;
+	heed_recall(s);
 	if (!shipper_failed(s) && due)
 		poll_sink(s);
 	if (!shipper_failed(s) && s->reopen_wait_ns && s->now_ns - s->reopen_at_ns > REOPEN_NS_MAX)
 		s->reopen_wait_ns = 0; /* it holds: the next failure is a new one */
 	if (!shipper_failed(s))
 		return;
-	if (s->spec.reopen)
+	if (s->spec.reopen || s->recalled)
 		try_reopen(s);
 	else if (s->is_open)
 		give_up_queued(s);
@@ -447,6 +492,11 @@ static void *run(void *arg)
 	}
 	close_sink(s);
 	return NULL;
+}
+
+void shipper_recall(struct shipper *s)
+{
+	atomic_store_explicit(&s->recall, true, memory_order_release);
 }
 
 /* Main */

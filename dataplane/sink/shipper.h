@@ -16,6 +16,7 @@
 #define SHIPPER_COLS(X)                                                              \
 	X(IN, records_in, "records taken over from the workers")                     \
 	X(OUT, written, "written")                                                   \
+	X(OUT, returned, "given back unwritten, to be sent later: the sink failed")  \
 	X(LOSS, rejected, "refused by the sink for good")                            \
 	X(LOSS, too_large, "larger than the sink takes")                             \
 	X(LOSS, no_topic, "their topic does not exist, or must not be written to")   \
@@ -32,6 +33,11 @@ extern const struct ledger_table shipper_ledger;
 
 struct shipper;
 
+/* What became of the records of a batch; those that are neither are lost, by name, in the row. */
+struct shipper_outcome {
+	uint32_t n_written, n_returned;
+};
+
 struct shipper_spec {
 	const char *name; /* of the sink in the configuration; copied */
 	const struct sink_ops *ops;
@@ -40,8 +46,17 @@ struct shipper_spec {
 	const struct sink_queue *queues;      /* by queue; NULL when ops has no use for them */
 	unsigned index;                       /* of the sink, for sink_queue.sink */
 	struct out_batch *(*take)(void *ctx); /* NULL: there is none now */
-	void (*give_back)(void *ctx, struct out_batch *b);
+	void (*give_back)(void *ctx, struct out_batch *b, const struct shipper_outcome *o);
+	/* NULL, or called for each record that the store refuses for good, before its batch is
+	 * given back. @rec: its index in the batch; @why: SINK_TOO_LARGE or SINK_REJECTED.
+	 */
+	void (*dead)(void *ctx, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+		     const char *text);
 	void *ctx;
+	/* Somebody keeps the records until they are written: those of a sink that failed or was
+	 * stopped are `returned`, and not lost.
+	 */
+	bool kept;
 	/* A stop that drains gives up after this time with a sink that is busy; 0: it waits for
 	 * ever. */
 	uint64_t drain_ns_max;
@@ -69,6 +84,11 @@ int shipper_start(struct shipper *s, struct err *e);
  * draining, or what flush and close returned.
  */
 int shipper_stop(struct shipper *s, bool drain, struct err *e);
+
+/* Any thread: what the sink has not written yet is wanted back: it is closed, and opened again as
+ * after a failure. Only where records are kept; else they would be lost.
+ */
+void shipper_recall(struct shipper *s);
 
 /* The sink cannot be used, for now or for good: all that comes is counted as failed, and given
  * back. */

@@ -42,6 +42,7 @@ enum sink_fate {
 struct sink_report {
 	struct out_batch *b;
 	uint32_t recs[SINK_N_FATES]; /* n_recs of the batch, in all */
+	const uint8_t *fates; /* by record, enum sink_fate, until the next report; NULL: not told */
 	uint64_t bytes_written;
 	struct err why; /* of the first that was not written; else empty */
 };

@@ -6,8 +6,7 @@
  *         has to be sent again is sent again in order, before anything newer.
  * Owns:   the client; batches from write until their report: messages point into them.
  * Runs:   sink thread: the client calls back from poll only.
- * Limits: FLIGHTS batches. Tries of a record that the brokers refuse for no known reason:
- * TRIES_MAX.
+ * Limits: FLIGHTS batches; TRIES_MAX tries of a record that is refused for no known reason.
  *
  * A batch is a flight of messages, each NEW, SENT or DONE; a queue's flights are a list, and a
  * cursor goes along it. When something breaks the order of things, such as an error of the whole
@@ -58,6 +57,7 @@ struct flight {
 	uint32_t n_left; /* records */
 	struct sink_report report;
 	struct msg msgs[OUT_BATCH_RECS_MAX];
+	uint8_t fates[OUT_BATCH_RECS_MAX];
 };
 
 /* A queue and its topic. */
@@ -152,6 +152,7 @@ static void settle(struct kafka_state *st, struct flight *f, uint32_t rec, enum 
 	struct msg *m = &f->msgs[rec];
 	m->state = MSG_DONE;
 	f->report.recs[fate] += m->n;
+	memset(f->fates + rec, fate, m->n);
 	f->n_left -= m->n;
 	if (f->n_left > 0)
 		return;
@@ -469,8 +470,7 @@ static void learn_limit(struct kafka_state *st, struct topic *t)
 	if (!st->limits_untold)
 		bytes = kafka_topic_bytes_max(st->rk, t->queue->topic, LIMIT_MS);
 	if (bytes <= PACK_ROOM_BYTES) {
-		st->limits_untold =
-			true; /* nor those of other topics: it is not waited for again */
+		st->limits_untold = true; /* nor of other topics: not waited for again */
 		return;
 	}
 	t->alone_bytes = bytes - PACK_ROOM_BYTES;
@@ -675,7 +675,7 @@ static enum sink_answer kafka_write(void *state, const struct out_batch *b, stru
 	f->topic = t;
 	f->n_left = b->n_recs;
 	/* It is given back by its report, so it is not only looked at. */
-	f->report = (struct sink_report){.b = (struct out_batch *)(uintptr_t)b};
+	f->report = (struct sink_report){.b = (struct out_batch *)(uintptr_t)b, .fates = f->fates};
 	memset(f->msgs, 0, b->n_recs * sizeof(f->msgs[0]));
 	if (t->last)
 		t->last->next = f;

@@ -34,7 +34,7 @@ static struct out_batch *take(void *ctx)
 	return batches[i];
 }
 
-static void give_back(void *ctx, struct out_batch *b)
+static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
 {
 	n_back += b == batches[n_back]; /* each once, in order: else the count stays behind */
 }

@@ -92,6 +92,7 @@ static unsigned n_queued, n_reported;
 static atomic_uint n_released;
 static enum sink_fate fate;
 static bool gives_up;
+static uint8_t fates[OUT_BATCH_RECS_MAX];
 
 static enum sink_answer keep_write(void *state, const struct out_batch *b, struct err *e)
 {
@@ -109,6 +110,10 @@ static bool keep_report(void *state, struct sink_report *ret)
 	/* One record of each is lost to @fate. */
 	ret->recs[SINK_WRITTEN] = gives_up ? 0 : ret->b->n_recs - 1;
 	ret->recs[gives_up ? SINK_FAILED : fate] += gives_up ? ret->b->n_recs : 1;
+	memset(fates, gives_up ? SINK_FAILED : SINK_WRITTEN, ret->b->n_recs);
+	if (!gives_up)
+		fates[ret->b->n_recs - 1] = (uint8_t)fate;
+	ret->fates = fates;
 	ret->bytes_written = 10;
 	err_set(&ret->why, 0, "why");
 	return true;
@@ -156,15 +161,29 @@ static struct out_batch *take(void *ctx)
 	return &batches[i];
 }
 
-static void give_back(void *ctx, struct out_batch *b)
+static uint32_t n_returned, n_written;
+
+static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
 {
+	n_returned += o->n_returned;
+	n_written += o->n_written;
 	if (ops == &script_ops)
 		assert_ptr_equal(b, &batches[n_back]); /* each once, in order */
 	n_back++;
 }
 
+static unsigned dead[8], n_dead; /* batch * 100 + record */
+static enum sink_fate dead_why[8];
+
+static void on_dead(void *ctx, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+		    const char *text)
+{
+	dead_why[n_dead % 8] = text[0] ? why : SINK_WRITTEN;
+	dead[n_dead++ % 8] = (unsigned)(b - batches) * 100 + rec;
+}
+
 static struct shipper *s;
-static bool reopen;
+static bool reopen, kept;
 static struct err error;
 
 static int set_up(void **unused)
@@ -176,7 +195,8 @@ static int set_up(void **unused)
 	fate = SINK_WRITTEN;
 	gives_up = false;
 	ops = &script_ops;
-	reopen = false;
+	reopen = kept = false;
+	n_returned = n_written = n_dead = 0;
 	for (unsigned i = 0; i < N_BATCHES; i++) {
 		batches[i].queue = i % N_QUEUES;
 		batches[i].n_recs = i + 1;
@@ -201,6 +221,8 @@ static int create(uint64_t drain_ns_max)
 					  .n_queues = N_QUEUES,
 					  .take = take,
 					  .give_back = give_back,
+					  .dead = on_dead,
+					  .kept = kept,
 					  .drain_ns_max = drain_ns_max};
 	return shipper_create(&spec, &s, &error);
 }
@@ -427,6 +449,90 @@ static void a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counte
 	assert_int_equal(seen.n_closes, 2);
 }
 
+static void what_is_refused_for_good_is_told_record_by_record(void **unused)
+{
+	script.answers = "R";
+	fate = SINK_REJECTED;
+	start(0);
+	n_ready = 2;
+	shipper_stop(s, true, &error);
+	assert_int_equal(n_dead, 3);
+	assert_int_equal(dead[0], 0);
+	assert_int_equal(dead[2], 101);
+	assert_int_equal(dead_why[2], SINK_REJECTED);
+	shipper_destroy(s);
+
+	set_up(NULL);
+	ops = &keeping_ops;
+	script.answers = "Q";
+	fate = SINK_TOO_LARGE;
+	start(0);
+	n_ready = n_released = 3;
+	shipper_stop(s, true, &error);
+	assert_int_equal(n_dead, 3); /* the last of each batch, and none that was written */
+	assert_int_equal(dead[2], 202);
+	assert_int_equal(dead_why[2], SINK_TOO_LARGE);
+}
+
+static void where_records_are_kept_a_failed_sink_returns_them_and_loses_none(void **unused)
+{
+	reopen = kept = true;
+	ops = &keeping_ops;
+	script.answers = "QQF";
+	start(0);
+	n_ready = 3;
+	WAIT_FOR(n_back == 3);
+	assert_int_equal(n_returned, recs_of(3));
+	assert_int_equal(sum(SHIPPER_returned), recs_of(3));
+	assert_int_equal(sum(SHIPPER_failed), 0);
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+}
+
+static void a_record_that_fails_for_good_is_lost_also_where_records_are_kept(void **unused)
+{
+	kept = true;
+	ops = &keeping_ops;
+	script.answers = "Q";
+	fate = SINK_FAILED;
+	start(0);
+	n_ready = n_released = 3;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	assert_int_equal(n_returned, 0);
+	assert_int_equal(sum(SHIPPER_failed), 3);
+	assert_int_equal(n_written, recs_of(3) - 3);
+}
+
+static void a_recall_returns_what_is_queued_and_offered_and_the_sink_is_opened_again(void **unused)
+{
+	struct err e;
+	kept = true;
+	ops = &keeping_ops;
+	script.answers = "QQB";
+	start(0);
+	n_ready = 3;
+	WAIT_FOR(sum(SHIPPER_busy) > 0);
+	shipper_recall(s);
+	WAIT_FOR(n_back == 3);
+	assert_int_equal(n_returned, recs_of(3));
+	assert_true(shipper_failed(s));
+	WAIT_FOR(!shipper_failed(s)); /* after a second */
+	WAIT_FOR(shipper_notice(s, &e));
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	assert_int_equal(sum(SHIPPER_returned), recs_of(3));
+}
+
+static void where_records_are_kept_a_stop_that_gives_up_loses_none(void **unused)
+{
+	kept = true;
+	script.answers = "B";
+	start(0);
+	n_ready = 5;
+	WAIT_FOR(sum(SHIPPER_busy) > 0);
+	assert_int_equal(shipper_stop(s, false, &error), 0);
+	assert_int_equal(n_returned, recs_of(5));
+	assert_int_equal(sum(SHIPPER_returned), recs_of(5));
+}
+
 static void a_stop_that_does_not_drain_counts_what_it_gives_up(void **unused)
 {
 	script.answers = "DB";
@@ -575,6 +681,11 @@ int main(void)
 		TEST(what_is_queued_when_a_stop_gives_up_is_failed_and_given_back),
 		TEST(what_is_queued_when_the_sink_fails_is_failed_and_given_back),
 		TEST(a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counted),
+		TEST(what_is_refused_for_good_is_told_record_by_record),
+		TEST(where_records_are_kept_a_failed_sink_returns_them_and_loses_none),
+		TEST(a_record_that_fails_for_good_is_lost_also_where_records_are_kept),
+		TEST(a_recall_returns_what_is_queued_and_offered_and_the_sink_is_opened_again),
+		TEST(where_records_are_kept_a_stop_that_gives_up_loses_none),
 		TEST(a_stop_that_does_not_drain_counts_what_it_gives_up),
 		TEST(a_stop_that_does_not_drain_loses_nothing_when_there_is_nothing),
 		TEST(a_drain_that_takes_too_long_ends_with_an_error),
