@@ -186,7 +186,7 @@ static bool image_len(const struct mysql_table *t, const struct mysql_rows *r, e
 	struct image im;
 	struct cell cell;
 	if (r->whole[side])
-		return row_plan_len(t, bytes, ret_len);
+		return row_len(t, bytes, ret_len);
 	if (bytes.len > UINT32_MAX || !image_open(&im, t, r, side, bytes))
 		return false;
 	while (image_next(&im, &cell))

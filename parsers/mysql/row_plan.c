@@ -103,31 +103,6 @@ static inline size_t len_at(const struct mysql_column *c, const uint8_t *p)
 	return c->len_bytes == 1 ? p[0] : wire_le(p, c->len_bytes);
 }
 
-bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
-{
-	const uint8_t *nulls = bytes.ptr;
-	size_t n = t->n_columns, at = (n + 7) / 8;
-	if (at > bytes.len || bytes.len > UINT32_MAX)
-		return false;
-	const struct mysql_column *c = t->columns;
-	for (unsigned i = 0, bits = 0; i < n; i++, c++, bits >>= 1) {
-		if (i % 8 == 0)
-			bits = nulls[i / 8];
-		if (bits & 1)
-			continue;
-		if (c->fixed) {
-			at += c->fixed;
-			continue;
-		}
-		/* Values of fixed length may have gone behind the end. */
-		if (at + c->len_bytes > bytes.len)
-			return false;
-		at += c->len_bytes + len_at(c, bytes.ptr + at);
-	}
-	*ret_len = (uint32_t)at;
-	return at <= bytes.len;
-}
-
 /* --- Values that a plan is there for ---------------------------------------------------------- */
 
 /* Most are short: the first step is made in any case. */

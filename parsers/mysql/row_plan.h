@@ -10,13 +10,17 @@
 #ifndef SL_PARSERS_MYSQL_ROW_PLAN_H
 #define SL_PARSERS_MYSQL_ROW_PLAN_H
 
+#include "parsers/mysql/block.h"
 #include "parsers/mysql/row.h"
 
 /* Works out `op` and `room` of all columns; to be called when all else of them is known. */
 void row_plan_make(struct mysql_table *t);
 
+/* row_len.c: makes the strides of a table; a full block is seen by who gave it. */
+void row_len_make(struct mysql_table *t, struct block *b);
+
 /* The length of the image at the start of @bytes. False: it is cut. */
-bool row_plan_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);
+bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);
 
 /* Appends the columns of @image, which is padded by SL_PAD: `,"a":1,"b":null`. */
 enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,

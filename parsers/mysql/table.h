@@ -109,6 +109,17 @@ struct mysql_column {
 
 static_assert(sizeof(struct mysql_column) == 48, "tables are sized by this");
 
+/* The way over an image to the next value with a length in front of it: columns of fixed size, all
+ * at once, then that column. row_len.c
+ */
+struct mysql_stride {
+	uint64_t fixed_mask; /* columns of fixed size that are passed over */
+	uint32_t fixed;      /* bytes of them when none is NULL */
+	uint32_t len_mask;   /* of the length in a little-endian u32; 0: the image ends here */
+	uint16_t column;     /* whose length it is */
+	uint8_t len_bytes;
+};
+
 struct mysql_table {
 	uint64_t id;
 	struct slice db, name; /* as in the event: UTF-8 */
@@ -121,6 +132,7 @@ struct mysql_table {
 	bool old_temporal; /* MariaDB: columns whose width has to be guessed */
 	size_t room;       /* for a row but for its bytes; 0: some column has no plan */
 	size_t bytes;      /* of the block, all in all */
+	const struct mysql_stride *strides; /* NULL: it has too many columns for them */
 	struct mysql_column columns[];
 };
 

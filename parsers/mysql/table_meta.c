@@ -370,5 +370,6 @@ enum mysql_fault table_meta_finish(struct mysql_table *t, struct block *b)
 			return MYSQL_F_TABLE;
 	}
 	row_plan_make(t);
+	row_len_make(t, b);
 	return MYSQL_F_OK;
 }

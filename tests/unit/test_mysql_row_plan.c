@@ -151,10 +151,43 @@ static void a_cut_image_has_no_length(void **state)
 		uint32_t got = 0;
 		assert_non_null(copy);
 		memcpy(copy + 1, bytes, len);
-		assert_int_equal(row_plan_len(rig->table, slice_of(copy + 1, len), &got), len == n);
+		assert_int_equal(row_len(rig->table, slice_of(copy + 1, len), &got), len == n);
 		if (len == n)
 			assert_int_equal(got, n);
 		free(copy);
+	}
+}
+
+/* Fixed and variable columns in turns, NULL or not: up to 64 columns the way goes in strides. */
+static void an_image_is_as_long_as_its_values_whatever_is_null(void **state)
+{
+	for (unsigned n = 1; n <= 80; n++) {
+		char types[3 * 80 + 1] = "", meta[6 * 80 + 1] = "";
+		for (unsigned i = 0; i < n; i++) {
+			strcat(types, i % 3 == 1 ? "0f " : "08 ");
+			strcat(meta, i % 3 == 1 ? (i % 2 ? "2800 " : "0004 ") : "");
+		}
+		rig_table(rig, types, meta, "");
+		for (unsigned round = 0; round < 50; round++) {
+			uint8_t image[80 * 16 + 80 * 10 + SL_PAD] = {0};
+			size_t at = (n + 7) / 8;
+			for (unsigned i = 0; i < n; i++) {
+				unsigned len = random_byte() % 11;
+				if (random_byte() % 4 == 0) {
+					image[i / 8] |= (uint8_t)(1 << i % 8);
+					continue;
+				}
+				if (i % 3 == 1)
+					image[at] = (uint8_t)len;
+				at += i % 3 == 1 ? (i % 2 ? 1 : 2) + len : 8;
+			}
+			uint32_t got = 0;
+			assert_true(row_len(rig->table, slice_of(image, sizeof(image)), &got));
+			assert_int_equal(got, at);
+			assert_true(row_len(rig->table, slice_of(image, at), &got));
+			assert_int_equal(got, at);
+			assert_false(row_len(rig->table, slice_of(image, at - 1), &got));
+		}
 	}
 }
 
@@ -177,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_planned_value_is_what_value_put_writes),
 		cmocka_unit_test(text_that_just_fits_is_written_and_one_byte_less_is_no_room),
 		cmocka_unit_test(a_cut_image_has_no_length),
+		cmocka_unit_test(an_image_is_as_long_as_its_values_whatever_is_null),
 		cmocka_unit_test(nulls_of_more_than_eight_columns_are_in_their_places),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

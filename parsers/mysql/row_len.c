@@ -1,0 +1,96 @@
+/* How long an image with all columns is. Contract: row_plan.h.
+ *
+ *     | nulls | id u64, user u32 | n, sku | n, title | state u8, price 5 bytes | n, note |
+ *               `--- fixed ----'            nothing   `------- fixed ---------'
+ *
+ * Columns of fixed size between two that have a length are one addition, less what is NULL of them.
+ */
+#include "parsers/mysql/row_plan.h"
+#include "parsers/mysql/wire.h"
+
+#define STRIDE_COLUMNS_MAX 64 /* bits of a mask */
+
+void row_len_make(struct mysql_table *t, struct block *b)
+{
+	unsigned n = 0;
+	t->strides = NULL;
+	if (t->n_columns > STRIDE_COLUMNS_MAX)
+		return;
+	for (unsigned i = 0; i < t->n_columns; i++)
+		n += t->columns[i].len_bytes > 0;
+	struct mysql_stride *s = block_take(b, (n + 1) * sizeof(*s), 8);
+	if (!s)
+		return;
+	t->strides = s;
+	*s = (struct mysql_stride){0};
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		const struct mysql_column *c = &t->columns[i];
+		if (!c->len_bytes) {
+			s->fixed_mask |= 1ull << i;
+			s->fixed += c->fixed;
+			continue;
+		}
+		s->column = (uint16_t)i;
+		s->len_bytes = c->len_bytes;
+		s->len_mask = UINT32_MAX >> (32 - 8 * c->len_bytes);
+		*++s = (struct mysql_stride){0};
+	}
+}
+
+/* Bytes of the fixed columns of @s. */
+static inline size_t fixed_of(const struct mysql_table *t, const struct mysql_stride *s,
+			      uint64_t nulls)
+{
+	size_t n = s->fixed;
+	for (uint64_t rest = nulls & s->fixed_mask; rest; rest &= rest - 1)
+		n -= t->columns[__builtin_ctzll(rest)].fixed;
+	return n;
+}
+
+/* In strides. @at: behind the bits. */
+static bool len_by_strides(const struct mysql_table *t, struct slice bytes, size_t at,
+			   uint32_t *ret_len)
+{
+	uint64_t nulls = bytes.len >= 8 ? wire_le64(bytes.ptr) : wire_le(bytes.ptr, (unsigned)at);
+	const struct mysql_stride *s = t->strides;
+	for (; s->len_mask; s++) {
+		at += fixed_of(t, s, nulls);
+		if (nulls >> s->column & 1)
+			continue;
+		/* Values of fixed length may have gone behind the end. */
+		if (at + 4 <= bytes.len)
+			at += s->len_bytes + (size_t)(wire_le32(bytes.ptr + at) & s->len_mask);
+		else if (at + s->len_bytes <= bytes.len)
+			at += s->len_bytes + wire_le(bytes.ptr + at, s->len_bytes);
+		else
+			return false;
+	}
+	at += fixed_of(t, s, nulls);
+	*ret_len = (uint32_t)at;
+	return at <= bytes.len;
+}
+
+bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
+{
+	const uint8_t *nulls = bytes.ptr;
+	size_t n = t->n_columns, at = (n + 7) / 8;
+	if (at > bytes.len || bytes.len > UINT32_MAX)
+		return false;
+	if (t->strides)
+		return len_by_strides(t, bytes, at, ret_len);
+	const struct mysql_column *c = t->columns;
+	for (unsigned i = 0, bits = 0; i < n; i++, c++, bits >>= 1) {
+		if (i % 8 == 0)
+			bits = nulls[i / 8];
+		if (bits & 1)
+			continue;
+		at += c->fixed;
+		if (!c->len_bytes)
+			continue;
+		if (at + c->len_bytes > bytes.len)
+			return false;
+		at += c->len_bytes + wire_le(bytes.ptr + at, c->len_bytes);
+	}
+	*ret_len = (uint32_t)at;
+	return at <= bytes.len;
+}
