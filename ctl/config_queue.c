@@ -80,7 +80,7 @@ const struct opt config_queue_opts[] = {
 };
 
 static const char *const later_queue_keys[] = {"backup", "spool", "schema", "owner", NULL};
-static const char *const later_sinks[] = {"redis", "clickhouse", NULL};
+static const char *const later_sinks[] = {"clickhouse", NULL};
 
 /* ---- sinks ---- */
 
@@ -209,36 +209,61 @@ static void check_format(const struct config_loader *l, const struct yaml_val *i
 
 #define TOPIC_BYTES_MAX 249
 
-static void check_topic(const struct config_loader *l, const struct yaml_val *v, const char *name)
+/* @also: what the sink's topics may have beside letters, digits and "._-"; or NULL. */
+static void check_topic(const struct config_loader *l, const struct yaml_val *v, const char *name,
+			const char *also)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				  "._-");
+	char set[128];
+	snprintf(set, sizeof(set),
+		 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%s",
+		 also ? also : "");
+	size_t len = strspn(name, set);
 	if (name[len] || len == 0 || len > TOPIC_BYTES_MAX || strcmp(name, ".") == 0 ||
 	    strcmp(name, "..") == 0)
 		option_err(&l->r, v,
 			   "\"%s\" is no name of a topic; expected letters, digits, \".\", \"_\" "
-			   "and \"-\", at most %d",
-			   name, TOPIC_BYTES_MAX);
+			   "and \"-\"%s%s, at most %d",
+			   name, also ? ", and " : "", also ? also : "", TOPIC_BYTES_MAX);
 }
 
-/* The keys that only a sink with topics understands. Sets the topic that the name stands for. */
-static int check_topics(const struct config_loader *l, const struct yaml_val *v,
-			struct queue_conf *q, const struct sink_ops *sink)
+/* The keys that only some sinks understand. */
+static void check_taken(const struct config_loader *l, const struct yaml_val *v,
+			const struct queue_conf *q, const struct sink_ops *sink)
 {
 	const struct {
 		const char *key;
 		bool is_set;
-	} keys[] = {{"topic", q->topic},
-		    {"key", q->key},
-		    {"partitions", q->partitions != 0},
-		    {"pack", q->pack != 1},
-		    {"headers", q->headers}};
-	for (size_t i = 0; !sink->queue && i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (keys[i].is_set)
-			option_key_err(&l->r, yaml_val_get(v, keys[i].key),
+		unsigned needs;
+	} keys[] = {{"topic", q->topic, 0},
+		    {"key", q->key, SINK_TAKES_KEY},
+		    {"partitions", q->partitions != 0, SINK_TAKES_PARTITIONS},
+		    {"pack", q->pack != 1, SINK_TAKES_PACK},
+		    {"headers", q->headers, SINK_TAKES_HEADERS}};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const struct yaml_val *at = yaml_val_get(v, keys[i].key);
+		if (!keys[i].is_set)
+			continue;
+		if (!sink->queue)
+			option_key_err(&l->r, at,
 				       "sink %s (%s) has no topics; expected a sink such as kafka, "
 				       "or no such key",
 				       q->sink_name, sink->name);
+		else if (keys[i].needs & ~sink->takes)
+			option_key_err(&l->r, at,
+				       "sink %s (%s) has no use for it; expected no such key",
+				       q->sink_name, sink->name);
+	}
+	if (sink->queue && encoders[q->format]->binary && !(sink->takes & SINK_TAKES_BINARY))
+		option_err(&l->r, yaml_val_get(v, "format"),
+			   "sink %s (%s) takes lines of JSON, and those of format %s are none",
+			   q->sink_name, sink->name, encoders[q->format]->name);
+}
+
+/* Sets the topic that the name stands for. */
+static int check_topics(const struct config_loader *l, const struct yaml_val *v,
+			struct queue_conf *q, const struct sink_ops *sink)
+{
+	check_taken(l, v, q, sink);
 	if (!sink->queue)
 		return 0;
 	if (q->pack > 1 && (q->key || q->headers))
@@ -252,7 +277,7 @@ static int check_topics(const struct config_loader *l, const struct yaml_val *v,
 			   "%lld records in a message: those of format %s are no lines; expected 1",
 			   (long long)q->pack, encoders[q->format]->name);
 	if (q->topic) {
-		check_topic(l, yaml_val_get(v, "topic"), q->topic);
+		check_topic(l, yaml_val_get(v, "topic"), q->topic, sink->topic_also);
 		return 0;
 	}
 	char *topic = memlist_text(&l->c->mem, q->name, strlen(q->name));

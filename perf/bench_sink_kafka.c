@@ -43,7 +43,7 @@ static struct out_batch *take(void *ctx)
 	return b;
 }
 
-static void give_back(void *ctx, struct out_batch *b)
+static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
 {
 	is_free[b - batches] = true;
 }

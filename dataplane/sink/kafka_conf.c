@@ -1,14 +1,12 @@
 #include "dataplane/sink/kafka_conf.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define NS_PER_MS  1000000u
-#define SECRET_MAX 4096
+#include "dataplane/sink/secret.h"
+
+#define NS_PER_MS 1000000u
 
 static const char *const acks_names[] = {"all", "leader", "none", NULL};
 static const char *const compressions[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
@@ -129,44 +127,16 @@ static void set_brokers(struct making *m, const struct opt_strings *brokers)
 		set(m, "bootstrap.servers", list);
 }
 
-/* The first line of a file. */
-static int read_secret(const char *path, char *ret_text)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, ret_text, SECRET_MAX - 1);
-	int rc = n < 0 ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	if (n >= 0)
-		ret_text[n] = '\0';
-	if (n >= 0)
-		ret_text[strcspn(ret_text, "\r\n")] = '\0';
-	return rc;
-}
-
 /* A text of librdkafka's about a secret may hold it: ours names the option only. */
 static void set_secret(struct making *m, const char *option, const char *name, const char *value)
 {
-	char text[SECRET_MAX];
+	char text[SECRET_BYTES_MAX];
 	if (m->rc < 0 || !value)
 		return;
-	if (strncmp(value, "env:", 4) == 0) {
-		const char *name_of = value + 4;
-		value = getenv(name_of);
-		if (!value) {
-			m->rc = err_set(m->e, -ENOENT, "%s: the environment has no %s", option,
-					name_of);
-			return;
-		}
-	} else if (strncmp(value, "file:", 5) == 0) {
-		int rc = read_secret(value + 5, text);
-		if (rc < 0) {
-			m->rc = err_set(m->e, rc, "%s: %s: %s", option, value + 5, strerror(-rc));
-			return;
-		}
-		value = text;
-	}
-	if (rd_kafka_conf_set(m->conf, name, value, NULL, 0) != RD_KAFKA_CONF_OK)
+	m->rc = secret_read(option, value, text, m->e);
+	if (m->rc < 0)
+		return;
+	if (rd_kafka_conf_set(m->conf, name, text, NULL, 0) != RD_KAFKA_CONF_OK)
 		m->rc = err_set(m->e, -EINVAL, "%s: librdkafka does not take it", option);
 	explicit_bzero(text, sizeof(text));
 }

@@ -58,11 +58,22 @@ struct sink_queue {
 	bool binary;         /* records are no lines: nothing stands behind one */
 };
 
+/* Keys of a queue that mean something to a sink with topics. */
+enum sink_takes {
+	SINK_TAKES_KEY = 1,
+	SINK_TAKES_PARTITIONS = 2,
+	SINK_TAKES_PACK = 4,
+	SINK_TAKES_HEADERS = 8,
+	SINK_TAKES_BINARY = 16, /* formats whose records are no lines */
+};
+
 struct sink_ops {
 	const char *name;
 	const char *summary;
 	const struct opt *opts; /* closed by OPT_END */
 	size_t conf_size, state_size;
+	unsigned takes;         /* enum sink_takes */
+	const char *topic_also; /* in the name of a topic, beside letters, digits, "._-"; or NULL */
 	/* 0, with a notice for the user in e->text or nothing; or -errno. @state is zeroed, @conf
 	 * lives until close. */
 	int (*open)(void *state, const void *conf, struct err *e);

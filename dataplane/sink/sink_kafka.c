@@ -22,6 +22,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/kafka_conf.h"
 #include "dataplane/sink/kafka_topic.h"
+#include "dataplane/sink/kafka_verdict.h"
 #include "dataplane/sink/sinks.h"
 
 #define NS_PER_MS          1000000ull
@@ -108,24 +109,6 @@ static void tell(struct kafka_state *st, const char *text)
 }
 
 /* ---- what becomes of messages ---- */
-
-static const struct {
-	rd_kafka_resp_err_t code;
-	uint8_t fate;
-	bool neighbours; /* all messages of a batch have this error, if one deserves it */
-} verdicts[] = {
-	{RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, SINK_TOO_LARGE, true},
-	{RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, SINK_TOO_LARGE, true},
-	{RD_KAFKA_RESP_ERR_INVALID_RECORD, SINK_REJECTED, true},
-	{RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, SINK_REJECTED, true},
-	{RD_KAFKA_RESP_ERR_INVALID_MSG, SINK_REJECTED, true},
-	{RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, SINK_TIMED_OUT, false},
-	{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, SINK_NO_TOPIC, false},
-	{RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, SINK_NO_TOPIC, false},
-	{RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, SINK_NO_TOPIC, false},
-	{RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, SINK_NO_TOPIC, false},
-	{RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, SINK_NO_TOPIC, false},
-};
 
 /* The _id of a record, when it begins with one. */
 static int id_of(const struct out_batch *b, uint32_t rec, const char **ret_id)
@@ -240,15 +223,13 @@ static void failed(struct kafka_state *st, struct flight *f, uint32_t rec, rd_ka
 {
 	const char *why = rd_kafka_err2str(code);
 	struct msg *m = &f->msgs[rec];
-	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
-		if (verdicts[i].code != code)
-			continue;
-		if (verdicts[i].neighbours)
-			refused(st, f, rec, verdicts[i].fate, why);
-		else
-			lose(st, f, rec, verdicts[i].fate, why);
+	const struct kafka_verdict *v = kafka_verdict(code);
+	if (v && v->neighbours)
+		refused(st, f, rec, v->fate, why);
+	else if (v)
+		lose(st, f, rec, v->fate, why);
+	if (v)
 		return;
-	}
 	m->state = MSG_NEW;
 	if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
 		st->renew = true; /* it counts messages, and some are missing now */
@@ -789,6 +770,8 @@ const struct sink_ops sink_kafka = {
 	.opts = kafka_opts,
 	.conf_size = sizeof(struct kafka_conf),
 	.state_size = sizeof(struct kafka_state),
+	.takes = SINK_TAKES_KEY | SINK_TAKES_PARTITIONS | SINK_TAKES_PACK | SINK_TAKES_HEADERS |
+		 SINK_TAKES_BINARY,
 	.open = kafka_open,
 	.queue = kafka_queue,
 	.write = kafka_write,

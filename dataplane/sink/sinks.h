@@ -14,6 +14,7 @@
 extern const struct sink_ops sink_file;
 extern const struct sink_ops sink_kafka;
 extern const struct sink_ops sink_null;
+extern const struct sink_ops sink_redis;
 extern const struct sink_ops sink_stdout;
 
 #endif

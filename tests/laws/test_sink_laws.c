@@ -16,6 +16,7 @@
 #include "dataplane/sink/kafka_conf.h"
 #include "dataplane/sink/sinks.h"
 #include "tests/support/kafka_mock.h"
+#include "tests/support/redis_fake.h"
 #include "tests/support/sink_peer.h"
 
 #define N_BATCHES 120
@@ -476,6 +477,43 @@ static void a_topic_whose_brokers_stall_can_be_stopped(void **unused)
 	mock_fini(&mock);
 }
 
+/* Redis: the peer is a thread of ours. */
+
+static struct fake_redis redis;
+static char redis_url_text[256];
+
+static void start_redis(void)
+{
+	redis = (struct fake_redis){0};
+	snprintf(redis_url_text, sizeof(redis_url_text), "unix://%s/redis.sock", dir);
+	conf_text(&sink_redis, conf, "url", redis_url_text);
+	conf_text(&sink_redis, conf, "mark", "m:");
+	conf_number(&sink_redis, conf, "timeout", 200000000);
+	fake_start(&redis, dir);
+	start(&sink_redis);
+}
+
+static void a_stream_whose_redis_stalls_and_drops_is_the_input_in_order(void **unused)
+{
+	static const int faults[] = {FAKE_CUT_BEFORE_EXEC, FAKE_CUT_AFTER_EXEC, FAKE_SILENT};
+	unsigned n;
+	start_redis();
+	for (unsigned i = 0; i < N_BATCHES; i += 20) {
+		atomic_store(&redis.fault, faults[i / 20 % 3]);
+		n_ready = i + 20;
+		pause_ms(250);
+		atomic_store(&redis.fault, FAKE_GOOD);
+		count(SHIPPER_held); /* balances */
+	}
+	expect_all_written();
+	fake_stop(&redis);
+	struct text got = fake_text(&redis, "law", &n), want = text_of(0, first_rec[N_BATCHES]);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(want.p);
+	fake_fini(&redis);
+}
+
 #define LAW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -500,6 +538,7 @@ int main(void)
 		LAW(a_topic_is_the_input_in_order),
 		LAW(a_topic_whose_brokers_stall_drop_and_refuse_is_the_input_in_order),
 		LAW(a_topic_whose_brokers_stall_can_be_stopped),
+		LAW(a_stream_whose_redis_stalls_and_drops_is_the_input_in_order),
 	};
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
 }

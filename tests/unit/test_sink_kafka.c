@@ -30,7 +30,7 @@ static struct out_batch *take(void *ctx)
 	return batches[i];
 }
 
-static void give_back(void *ctx, struct out_batch *b)
+static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
 {
 	atomic_fetch_add(&n_back, 1);
 }
