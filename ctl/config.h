@@ -32,6 +32,15 @@
 #define CONFIG_FILES_MAX   1024 /* format files */
 #define CONFIG_WORKERS_MAX 64
 
+/* How a running sluiced is asked; api.h says who may. */
+struct api_conf {
+	const char *socket; /* path; "none" or NULL: no socket */
+	const char *group, *admin_group;
+	const char *listen; /* address:port; NULL: no TCP */
+	const char *token;
+	const char *cert, *key; /* PEM files; NULL: plain HTTP, on loopback only */
+};
+
 struct capture_port_conf {
 	const char *device; /* a PCI address, or a virtual device: net_af_packet0,iface=eth1 */
 	int64_t queues;
@@ -150,6 +159,7 @@ struct config {
 	const char *dir;  /* of the file; "" is the working directory */
 	int64_t workers;
 	const char *schema_dir; /* NULL: schemas are not kept */
+	struct api_conf api;
 	struct capture_conf capture;
 	struct decode_conf decode;
 	struct flow_conf flow;
@@ -209,6 +219,7 @@ void config_print_effective(const struct config *c, FILE *out);
 
 /* The tables of the keys that belong to no stage; the offsets are into the structs above. */
 extern const struct opt config_top_opts[];       /* struct config */
+extern const struct opt config_api_opts[];       /* struct api_conf */
 extern const struct opt config_capture_opts[];   /* struct capture_conf */
 extern const struct opt config_port_opts[];      /* struct capture_port_conf */
 extern const struct opt config_source_opts[];    /* struct source_conf */

@@ -29,6 +29,7 @@ struct config_loader {
 };
 
 /* Each returns 0, or -ENOMEM; what is wrong with the file is a message and no failure. */
+int config_read_api(struct config_loader *l);
 int config_read_capture(struct config_loader *l);
 int config_read_formats(struct config_loader *l);
 int config_read_sources(struct config_loader *l);

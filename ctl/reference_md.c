@@ -171,6 +171,8 @@ void reference_write_md(FILE *out)
 	      "folder of the file that names them.\n",
 	      out);
 	section(out, "Top level", "Beside the sections below:", config_top_opts);
+	section(out, "api", "How `sluicectl` and other programs ask `sluiced run`.",
+		config_api_opts);
 	section(out, "capture", "What `sluiced run` reads; `ports` is a list.",
 		config_capture_opts);
 	section(out, "capture.ports[]", "One for each port or virtual device.", config_port_opts);

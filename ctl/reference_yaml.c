@@ -274,6 +274,7 @@ void reference_write_yaml(FILE *out)
 		"file that names them. What does not take effect on reload needs a restart.");
 	fputc('\n', out);
 	options(&w, config_top_opts);
+	section(&w, "api", config_api_opts);
 	capture(&w);
 	section(&w, "decode", decode_opts);
 	section(&w, "flow", flow_opts);

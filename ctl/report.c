@@ -130,6 +130,12 @@ static uint64_t row_losses(const struct row *row)
 	       ledger_sum(row->table, row->cols, LEDGER_MISSED);
 }
 
+void report_each(const struct report *r, report_row_fn *row, void *arg)
+{
+	for (const struct row *at = r->first; at; at = at->next)
+		row(arg, at->table, at->scope, at->cols);
+}
+
 uint64_t report_losses(const struct report *r)
 {
 	uint64_t n = 0;
@@ -271,7 +277,7 @@ static json_t *row_json(const struct row *row)
 	return o;
 }
 
-int report_write_json(const struct report *r, const char *path, struct err *e)
+json_t *report_json(const struct report *r)
 {
 	json_t *o = json_object(), *rows = json_array();
 	json_object_set_new(o, "balanced", json_boolean(report_imbalances(r) == 0));
@@ -281,6 +287,12 @@ int report_write_json(const struct report *r, const char *path, struct err *e)
 	json_object_set_new(o, "rows", rows);
 	if (r->told)
 		json_object_set(o, "told", r->told);
+	return o;
+}
+
+int report_write_json(const struct report *r, const char *path, struct err *e)
+{
+	json_t *o = report_json(r);
 	int rc = json_dump_file(o, path, JSON_INDENT(1));
 	json_decref(o);
 	return rc < 0 ? err_set(e, -EIO, "%s: cannot write the ledger: %s", path, strerror(errno))

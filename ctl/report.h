@@ -3,12 +3,13 @@
  * In:     rows of the stages (table, scope, counters), summed over workers.
  * Out:    text on a terminal, JSON in a file; whether it balances, and what was lost.
  * Owns:   its rows.
- * Runs:   main.
+ * Runs:   main; a report that is not added to any more, any thread.
  * Limits: -
  */
 #ifndef SL_CTL_REPORT_H
 #define SL_CTL_REPORT_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "dataplane/base/err.h"
@@ -48,5 +49,11 @@ void report_print_losses(const struct report *r, FILE *out);
  * -errno.
  */
 int report_write_json(const struct report *r, const char *path, struct err *e);
+json_t *report_json(const struct report *r); /* the same, owned by the caller */
+
+/* Each row in the order of the path; @scope and @cols are borrowed until @row returns. */
+typedef void report_row_fn(void *arg, const struct ledger_table *t, const char *scope,
+			   const uint64_t *cols);
+void report_each(const struct report *r, report_row_fn *row, void *arg);
 
 #endif

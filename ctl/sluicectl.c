@@ -1,138 +1,384 @@
-/* sluicectl - asks about what sluiced did. It reads ledgers that a replay has written with
- * --ledger. */
+/* sluicectl - asks a running sluiced, and reads what it has left on disk. `sluicectl help` lists
+ * its commands: those of command.c go to sluiced, those below work on files.
+ */
+#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "ctl/report_told.h"
+#include "ctl/client.h"
+#include "ctl/command.h"
+#include "ctl/render.h"
+#include "ctl/top.h"
+#include "dataplane/base/text.h"
 
-static int usage(FILE *out)
+#define SOCKET_DEFAULT "/run/sluice/control.sock"
+#define TOKEN_MAX      1024
+
+/* What a script may rely on. */
+enum { EXIT_DONE = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
+
+struct options {
+	struct client_conf client;
+	bool json;
+	char token[TOKEN_MAX];
+};
+
+struct local_command {
+	const char *name, *args, *help;
+	int (*run)(struct options *o, int argc, char **argv);
+};
+
+static int usage_error(const char *fmt, const char *what)
 {
-	fputs("sluicectl " SL_VERSION "\n\n"
-	      "  sluicectl ledger FILE\n"
-	      "      what a replay did with everything it read (sluiced replay --ledger FILE)\n"
-	      "  sluicectl losses FILE\n"
-	      "      only what was lost or missed, a line each: stage, scope, name, count, unit\n"
-	      "  sluicectl help\n\n"
-	      "exit status: 0 balanced and nothing lost; 1 lost, missed or not balanced; 2 usage\n",
-	      out);
-	return out == stdout ? 0 : 2;
+	fprintf(stderr, "sluicectl: ");
+	fprintf(stderr, fmt, what);
+	fprintf(stderr, "; see `sluicectl help`\n");
+	return EXIT_USAGE;
 }
 
-static const char *text_of(const json_t *row, const char *key)
+static int failed(const struct err *e)
 {
-	const char *s = json_string_value(json_object_get(row, key));
-	return s ? s : "?";
+	fprintf(stderr, "sluicectl: %s\n", e->text);
+	return EXIT_USAGE;
 }
 
-static void print_reasons(const json_t *row, const char *name)
-{
-	json_t *reason;
-	size_t i;
-	json_array_foreach(json_object_get(row, "reasons"), i, reason)
-	{
-		json_int_t times = json_integer_value(json_object_get(reason, "times"));
-		if (strcmp(text_of(reason, "name"), name) != 0)
-			continue;
-		printf("    %-9s   %-18s %14" JSON_INTEGER_FORMAT "  %s", "", "why",
-		       json_integer_value(json_object_get(reason, "bytes")),
-		       text_of(reason, "why"));
-		if (times)
-			printf(" (%" JSON_INTEGER_FORMAT " %s)", times,
-			       times == 1 ? "time" : "times");
-		putchar('\n');
-	}
-}
+/* ---- files ---- */
 
-/* @word: what docs/ledger.md calls @kind. */
-static void print_kind(const json_t *row, const char *kind, const char *word, bool only_losses)
-{
-	const char *name;
-	json_t *value;
-	json_object_foreach(json_object_get(row, kind), name, value)
-	{
-		json_int_t n = json_integer_value(value);
-		if (n == 0 && strcmp(kind, "in") != 0 && strcmp(kind, "out") != 0)
-			continue;
-		if (only_losses)
-			printf("%s\t%s\t%s\t%" JSON_INTEGER_FORMAT "\t%s\n", text_of(row, "stage"),
-			       text_of(row, "scope"), name, n, text_of(row, "unit"));
-		else
-			printf("    %-9s %-20s %14" JSON_INTEGER_FORMAT "\n", word, name, n);
-		if (!only_losses)
-			print_reasons(row, name);
-	}
-}
-
-static bool has_numbers(const json_t *row)
-{
-	const char *key, *name;
-	json_t *kind, *value;
-	json_object_foreach((json_t *)row, key, kind)
-		json_object_foreach(kind, name, value) if (json_integer_value(value)) return true;
-	return false;
-}
-
-static void print_row(const json_t *row)
-{
-	static const struct {
-		const char *kind, *word;
-	} kinds[] = {{"in", "in"},           {"out", "out"},       {"loss", "lost"},
-		     {"policy", "left out"}, {"merged", "merged"}, {"held", "held"},
-		     {"missed", "missed"},   {"info", "note"}};
-	json_int_t off = json_integer_value(json_object_get(row, "imbalance"));
-	const char *scope = text_of(row, "scope");
-	printf("  %s%s%s, %s%s\n", text_of(row, "stage"), *scope ? " " : "", scope,
-	       text_of(row, "unit"), off ? "   DOES NOT BALANCE" : "");
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		print_kind(row, kinds[i].kind, kinds[i].word, false);
-}
-
-static int show_ledger(const char *path, bool only_losses)
+static int show_ledger_file(const char *path, bool only_losses)
 {
 	json_error_t e;
 	json_t *o = json_load_file(path, 0, &e);
-	json_t *rows = json_object_get(o, "rows"), *row;
-	size_t i;
-	if (!json_is_array(rows)) {
+	int code = o ? render_ledger(o, only_losses, stdout) : EXIT_USAGE;
+	if (code == EXIT_USAGE)
 		fprintf(stderr, "sluicectl: %s: not a ledger%s%s\n", path, o ? "" : ": ",
 			o ? "" : e.text);
-		json_decref(o);
-		return 2;
+	json_decref(o);
+	return code;
+}
+
+static int run_ledger(struct options *o, int argc, char **argv);
+static int run_losses(struct options *o, int argc, char **argv);
+static int run_metrics(struct options *o, int argc, char **argv);
+static int run_openapi(struct options *o, int argc, char **argv);
+static int run_top(struct options *o, int argc, char **argv);
+static int run_completion(struct options *o, int argc, char **argv);
+static int run_help(struct options *o, int argc, char **argv);
+
+static const struct local_command locals[] = {
+	{"ledger", "FILE",
+	 "the same of a process that has ended (sluiced replay|run --ledger FILE)", run_ledger},
+	{"losses", "FILE", "the same, tabs between stage, scope, name, count and unit", run_losses},
+	{"top", "[--every SECONDS] [--count N]", "rates and losses, drawn anew every second",
+	 run_top},
+	{"metrics", "", "what Prometheus reads at /metrics", run_metrics},
+	{"openapi", "", "the API's description", run_openapi},
+	{"completion", "bash|zsh", "completion for a shell: eval \"$(sluicectl completion bash)\"",
+	 run_completion},
+	{"help", "", "this list", run_help},
+	{0},
+};
+
+/* ---- commands of the running sluiced ---- */
+
+static int connect_to(struct options *o, struct client **ret_c)
+{
+	struct err e;
+	return client_open(&o->client, ret_c, &e) < 0 ? failed(&e) : EXIT_DONE;
+}
+
+/* What the reply means for the exit status. */
+static int judge(const struct command *c, const json_t *reply)
+{
+	const char *state = json_string_value(json_object_get(reply, "state"));
+	if (strcmp(c->path, "status") == 0)
+		return state && strcmp(state, "ok") == 0 ? EXIT_DONE : EXIT_WRONG;
+	return EXIT_DONE;
+}
+
+static int print_reply(const struct options *o, const struct command *c, const json_t *reply)
+{
+	if (o->json) {
+		json_dumpf(reply, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else if (strcmp(c->path, "ledger") == 0) {
+		return render_ledger(reply, false, stdout);
+	} else {
+		render_reply(reply, c->columns, isatty(STDOUT_FILENO), stdout);
 	}
-	json_array_foreach(rows, i, row)
-	{
-		if (only_losses) {
-			print_kind(row, "loss", "lost", true);
-			print_kind(row, "missed", "missed", true);
-		} else if (has_numbers(row)) {
-			print_row(row);
+	return judge(c, reply);
+}
+
+/* Arguments stand in the order of the table, or as --name=value. */
+static int take_arguments(const struct command *c, int argc, char **argv,
+			  const char *pairs[2 * COMMAND_ARGS_MAX], unsigned *ret_n)
+{
+	unsigned n = command_n_args(c), n_pairs = 0, at = 0;
+	for (int i = 0; i < argc; i++) {
+		const char *value = argv[i];
+		unsigned k = at;
+		if (strncmp(argv[i], "--", 2) == 0) {
+			const char *equals = strchr(argv[i], '=');
+			size_t len = equals ? (size_t)(equals - argv[i] - 2) : 0;
+			for (k = 0; k < n; k++)
+				if (equals && strlen(c->args[k].name) == len &&
+				    strncmp(c->args[k].name, argv[i] + 2, len) == 0)
+					break;
+			value = equals ? equals + 1 : NULL;
+		} else {
+			at++;
+		}
+		if (k >= n || n_pairs == n || !value)
+			return usage_error("%s: not expected here", argv[i]);
+		pairs[2 * n_pairs] = c->args[k].name;
+		pairs[2 * n_pairs++ + 1] = value;
+	}
+	*ret_n = n_pairs;
+	return EXIT_DONE;
+}
+
+static int run_remote(struct options *o, const struct command *c, int argc, char **argv)
+{
+	const char *pairs[2 * COMMAND_ARGS_MAX];
+	unsigned n = 0;
+	struct client *client;
+	struct err e;
+	json_t *reply;
+	int code = take_arguments(c, argc, argv, pairs, &n);
+	if (code || (code = connect_to(o, &client)))
+		return code;
+	if (client_run(client, c->path, c->changes, pairs, n, &reply, &e) < 0) {
+		code = failed(&e);
+	} else {
+		code = print_reply(o, c, reply);
+		json_decref(reply);
+	}
+	client_close(client);
+	return code;
+}
+
+static int run_file_or_remote(struct options *o, const char *name, int argc, char **argv)
+{
+	if (argc == 1)
+		return show_ledger_file(argv[0], strcmp(name, "losses") == 0);
+	return run_remote(o, command_find(name), argc, argv);
+}
+
+static int run_ledger(struct options *o, int argc, char **argv)
+{
+	return run_file_or_remote(o, "ledger", argc, argv);
+}
+
+static int run_losses(struct options *o, int argc, char **argv)
+{
+	return run_file_or_remote(o, "losses", argc, argv);
+}
+
+static int print_path(struct options *o, const char *path)
+{
+	struct client *client;
+	struct err e;
+	char *text;
+	int code = connect_to(o, &client);
+	if (code)
+		return code;
+	if (client_get(client, path, &text, &e) < 0) {
+		code = failed(&e);
+	} else {
+		fputs(text, stdout);
+		free(text);
+	}
+	client_close(client);
+	return code;
+}
+
+static int run_metrics(struct options *o, int argc, char **argv)
+{
+	return argc ? usage_error("%s: not expected here", argv[0]) : print_path(o, "/metrics");
+}
+
+static int run_openapi(struct options *o, int argc, char **argv)
+{
+	(void)o;
+	if (argc)
+		return usage_error("%s: not expected here", argv[0]);
+	json_t *doc = command_openapi();
+	json_dumpf(doc, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(doc);
+	return EXIT_DONE;
+}
+
+static int run_top(struct options *o, int argc, char **argv)
+{
+	uint64_t every_s = 1, n = 0;
+	struct client *client;
+	struct err e;
+	for (int i = 0; i < argc; i += 2) {
+		bool every = strcmp(argv[i], "--every") == 0;
+		if (!every && strcmp(argv[i], "--count") != 0)
+			return usage_error("%s: not expected here", argv[i]);
+		if (i + 1 == argc || !text_u64(slice_str(argv[i + 1]), every ? &every_s : &n) ||
+		    every_s < 1 || every_s > 3600 || n > UINT32_MAX)
+			return usage_error("%s: expected a number from 1", argv[i]);
+	}
+	int code = connect_to(o, &client);
+	if (code)
+		return code;
+	if (top_run(client, (unsigned)every_s, (unsigned)n, isatty(STDOUT_FILENO), &e) < 0)
+		code = failed(&e);
+	client_close(client);
+	return code;
+}
+
+/* ---- help ---- */
+
+static void print_words(void)
+{
+	for (const struct command *c = commands; c->path; c++)
+		printf("%s%.*s", c == commands ? "" : " ", (int)strcspn(c->path, " "), c->path);
+	for (const struct local_command *l = locals; l->name; l++)
+		if (!command_find(l->name))
+			printf(" %s", l->name);
+}
+
+static int run_completion(struct options *o, int argc, char **argv)
+{
+	(void)o;
+	const char *shell = argc == 1 ? argv[0] : "";
+	bool zsh = strcmp(shell, "zsh") == 0;
+	if (!zsh && strcmp(shell, "bash") != 0)
+		return usage_error("completion: expected bash or zsh%s", "");
+	if (zsh)
+		fputs("autoload -Uz bashcompinit && bashcompinit\n", stdout);
+	fputs("complete -o default -W \"", stdout);
+	print_words();
+	fputs("\" sluicectl\n", stdout);
+	return EXIT_DONE;
+}
+
+static void print_command(const struct command *c)
+{
+	printf("  sluicectl %s", c->path);
+	for (unsigned i = 0; i < command_n_args(c); i++) {
+		char name[32];
+		size_t n = 0;
+		for (; c->args[i].name[n] && n < sizeof(name) - 1; n++)
+			name[n] = (char)toupper((unsigned char)c->args[i].name[n]);
+		name[n] = '\0';
+		printf(c->args[i].optional ? " [%s]" : " %s", name);
+	}
+	printf("\n      %s\n", c->help);
+}
+
+static int run_help(struct options *o, int argc, char **argv)
+{
+	(void)o;
+	(void)argc;
+	(void)argv;
+	puts("sluicectl " SL_VERSION " - asks sluiced\n\nof the `sluiced run` that is up:\n");
+	for (const struct command *c = commands; c->path; c++)
+		print_command(c);
+	puts("\nhere:\n");
+	for (const struct local_command *l = locals; l->name; l++)
+		printf("  sluicectl %s%s%s\n      %s\n", l->name, *l->args ? " " : "", l->args,
+		       l->help);
+	puts("\noptions, before the command:\n\n"
+	     "  --json             the reply as JSON\n"
+	     "  --socket PATH      the Unix socket (api.socket); default " SOCKET_DEFAULT "\n"
+	     "  --url URL          over TCP instead (api.listen): http://127.0.0.1:8686\n"
+	     "  --token-file FILE  the token for it\n"
+	     "  --ca FILE          who signs its certificate\n\n"
+	     "exit status: 0 done, and all is well; 1 `status` is not ok, or a ledger has losses "
+	     "or does not balance; 2 usage, or sluiced does not answer or refuses");
+	return EXIT_DONE;
+}
+
+/* ---- options ---- */
+
+static int read_token(struct options *o, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	if (!f || !fgets(o->token, sizeof(o->token), f)) {
+		fprintf(stderr, "sluicectl: %s: %s\n", path, f ? "is empty" : strerror(errno));
+		if (f)
+			fclose(f);
+		return EXIT_USAGE;
+	}
+	fclose(f);
+	o->token[strcspn(o->token, "\r\n")] = '\0';
+	o->client.token = o->token;
+	return EXIT_DONE;
+}
+
+/* Takes the options in front of the command; *io_at is the command's place then. */
+static int take_options(struct options *o, int argc, char **argv, int *io_at)
+{
+	int i = *io_at, code = EXIT_DONE;
+	for (; i < argc && strncmp(argv[i], "--", 2) == 0 && !code; i++) {
+		const char **value = strcmp(argv[i], "--socket") == 0 ? &o->client.socket
+				     : strcmp(argv[i], "--url") == 0  ? &o->client.url
+				     : strcmp(argv[i], "--ca") == 0   ? &o->client.ca
+								      : NULL;
+		bool token = strcmp(argv[i], "--token-file") == 0;
+		if (strcmp(argv[i], "--json") == 0)
+			o->json = true;
+		else if (strcmp(argv[i], "--help") == 0)
+			break;
+		else if (!value && !token)
+			return usage_error("%s: no such option", argv[i]);
+		else if (++i == argc)
+			return usage_error("%s: its value is missing", argv[i - 1]);
+		else if (token)
+			code = read_token(o, argv[i]);
+		else
+			*value = argv[i];
+	}
+	*io_at = i;
+	return code;
+}
+
+/* The command that is as many of the words as one has. */
+static const struct command *find_words(int argc, char **argv, int *ret_n)
+{
+	char path[128] = "";
+	const struct command *found = NULL;
+	for (int i = 0; i < argc && strlen(path) + strlen(argv[i]) + 2 < sizeof(path); i++) {
+		size_t n = strlen(path);
+		snprintf(path + n, sizeof(path) - n, "%s%s", i ? " " : "", argv[i]);
+		const struct command *c = command_find(path);
+		if (c) {
+			found = c;
+			*ret_n = i + 1;
 		}
 	}
-	if (!only_losses)
-		report_told_print(json_object_get(o, "told"), stdout);
-	bool balanced = json_is_true(json_object_get(o, "balanced"));
-	json_int_t lost = json_integer_value(json_object_get(o, "lost"));
-	if (!only_losses)
-		printf("  balanced: %s; %s\n", balanced ? "yes" : "NO",
-		       lost ? "lost or missed: see `sluicectl losses`" : "nothing lost");
-	json_decref(o);
-	return balanced && lost == 0 ? 0 : 1;
+	return found;
 }
 
 int main(int argc, char **argv)
 {
+	struct options o = {.client.socket = SOCKET_DEFAULT};
+	int at = 1, n = 0;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("sluicectl " SL_VERSION);
-		return 0;
+		return EXIT_DONE;
 	}
-	if (argc == 2 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0))
-		return usage(stdout);
-	if (argc == 3 && strcmp(argv[1], "ledger") == 0)
-		return show_ledger(argv[2], false);
-	if (argc == 3 && strcmp(argv[1], "losses") == 0)
-		return show_ledger(argv[2], true);
-	return usage(stderr);
+	int code = take_options(&o, argc, argv, &at);
+	if (code)
+		return code;
+	if (at == argc)
+		return usage_error("%s", "which command?");
+	if (strcmp(argv[at], "--help") == 0)
+		return run_help(&o, 0, NULL);
+	for (const struct local_command *l = locals; l->name; l++)
+		if (strcmp(l->name, argv[at]) == 0)
+			return l->run(&o, argc - at - 1, argv + at + 1);
+	const struct command *c = find_words(argc - at, argv + at, &n);
+	if (!c)
+		return usage_error("%s: no such command", argv[at]);
+	return run_remote(&o, c, argc - at - n, argv + at + n);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/api.h"
 #include "ctl/cmd.h"
 #include "ctl/config.h"
 #include "ctl/eal.h"
@@ -63,18 +64,40 @@ struct replay_args {
 	bool quiet;
 };
 
+/* What answers while it runs. A socket that another process serves, or that cannot be made, is
+ * no reason not to capture. NULL: nobody can ask.
+ */
+static struct api *start_api(const struct config *c, struct topology *t, struct control **ret_c)
+{
+	struct api *api = NULL;
+	struct err e = {0};
+	*ret_c = control_create(c, &topology_control_ops, t);
+	if (!*ret_c)
+		return NULL;
+	topology_control(t, *ret_c);
+	if (api_start(&c->api, *ret_c, &api, &e) < 0)
+		fprintf(stderr, "sluiced: %s; sluicectl cannot ask this process\n", e.text);
+	return api;
+}
+
 /* Runs a built topology to its end and tells what became of everything. */
-static int run_to_end(struct topology *t, const char *ledger, bool quiet)
+static int run_to_end(const struct config *c, struct topology *t, bool live, const char *ledger,
+		      bool quiet)
 {
 	struct err e;
 	int code = EXIT_DONE;
 	struct report *r = report_create();
+	struct control *control = NULL;
+	struct api *api = live ? start_api(c, t, &control) : NULL;
 	running = t;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	bool progress = !quiet && isatty(STDERR_FILENO);
 	int rc = topology_run(t, progress, stderr);
 	running = NULL;
+	api_stop(api);
+	topology_control(t, NULL);
+	control_destroy(control);
 	topology_report(t, r);
 	topology_tell(t, r);
 	/* No exit status of 1 without its reason. */
@@ -139,7 +162,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 		fprintf(stderr, "sluiced: %s\n", e.text);
 	} else {
 		topology_describe(t, stderr);
-		code = run_to_end(t, ledger, quiet);
+		code = run_to_end(c, t, !in->replay, ledger, quiet);
 	}
 	topology_destroy(t);
 	eal_stop();

@@ -10,6 +10,7 @@
 #define SL_CTL_TOPOLOGY_H
 
 #include "ctl/config.h"
+#include "ctl/control.h"
 #include "ctl/report.h"
 #include "dataplane/capture/replay.h"
 
@@ -47,5 +48,9 @@ void topology_report(const struct topology *t, struct report *r);
 
 /* What parsers tell of their sessions; after the end of the workers. */
 void topology_tell(const struct topology *t, struct report *r);
+
+/* Answers about struct topology; @c gets a report twice a second while it runs. */
+extern const struct control_ops topology_control_ops;
+void topology_control(struct topology *t, struct control *c);
 
 #endif

@@ -51,6 +51,8 @@ struct topology {
 	const char **paths;
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
 	atomic_uint n_running;
+	struct control *control; /* NULL: nobody asks while it runs */
+	unsigned control_ms;     /* since the last report to it */
 	struct err keep_trouble; /* what a parser's keeper said last: told once */
 };
 
@@ -67,5 +69,8 @@ void topology_ask(struct topology *t);
 bool topology_answered(const struct topology *t);
 /* In place of a worker that does not run (any more), or by itself at its end. */
 void topology_answer_for(struct topology *t, unsigned worker);
+
+/* topology_control.c */
+void topology_publish(struct topology *t);
 
 #endif

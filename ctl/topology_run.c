@@ -154,6 +154,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 		}
 		watch_sinks(t, out);
 		run_keepers(t, false, out);
+		topology_publish(t);
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
 			draw_progress(t, since_ns, out);
 			drawn = true;

@@ -119,22 +119,22 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 }
 
 static const struct bad unknown_keys[] = {
-	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of capture, "
+	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of api, capture, "
 			     "decode, flow, frame, formats, sources, dimensions, "
 			     "pipeline, sinks, queues, tests, "
 			     "workers, patterns, schema_dir; did you mean \"workers\"?\n"},
-	{"Workers: 2\n" BASE, "x.yaml:1:1: Workers: unknown key; expected one of capture, "
+	{"Workers: 2\n" BASE, "x.yaml:1:1: Workers: unknown key; expected one of api, capture, "
 			      "decode, flow, frame, formats, sources, dimensions, "
 			      "pipeline, sinks, queues, "
 			      "tests, workers, patterns, schema_dir; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE,
-	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of capture, decode, flow, "
+	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of api, capture, decode, flow, "
 	 "frame, formats, sources, dimensions, "
 	 "pipeline, sinks, queues, tests, workers, patterns, schema_dir\n"},
 	{"spool: {}\n"
-	 "api: {}\n" BASE,
+	 "log: {}\n" BASE,
 	 "x.yaml:1:1: spool: not in this version of sluice\n"
-	 "x.yaml:2:1: api: not in this version of sluice\n"},
+	 "x.yaml:2:1: log: not in this version of sluice\n"},
 	{"flow: { tcp_ilde: 1h }\n" BASE,
 	 "x.yaml:1:9: flow.tcp_ilde: unknown key; expected one of tcp_idle, "
 	 "memory_bytes_max; did you mean \"tcp_idle\"?\n"},
@@ -260,7 +260,8 @@ static const struct bad bad_sources[] = {
 	{"workers: 1\n", "x.yaml:1:1: sources is missing; expected at least one, such as "
 			 "sources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"},
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
-	 "x.yaml:1:1: sourcez: unknown key; expected one of capture, decode, flow, frame, formats, "
+	 "x.yaml:1:1: sourcez: unknown key; expected one of api, capture, decode, flow, frame, "
+	 "formats, "
 	 "sources, dimensions, pipeline, sinks, queues, tests, workers, patterns, schema_dir; did "
 	 "you mean "
 	 "\"sources\"?\n"},

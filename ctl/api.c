@@ -1,0 +1,354 @@
+#include "ctl/api.h"
+
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/metrics.h"
+#include "dataplane/base/mem.h"
+
+#define PATH_PREFIX "/v1/"
+#define FILE_MAX    (1u << 20) /* of a certificate */
+
+struct api {
+	const struct api_conf *conf;
+	struct control *control;
+	struct MHD_Daemon *unix_daemon, *tcp_daemon;
+	const char *socket; /* that is ours to remove */
+	char *cert, *key;
+};
+
+/* ---- answers ---- */
+
+static enum MHD_Result send_text(struct MHD_Connection *conn, unsigned status, char *text,
+				 size_t len, const char *type)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	if (!r) {
+		free(text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(r, "Content-Type", type);
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
+	enum MHD_Result sent = MHD_queue_response(conn, status, r);
+	MHD_destroy_response(r);
+	return sent;
+}
+
+/* @o is moved. */
+static enum MHD_Result send_json(struct MHD_Connection *conn, unsigned status, json_t *o)
+{
+	char *text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (!text)
+		return MHD_NO;
+	return send_text(conn, status, text, strlen(text), "application/json");
+}
+
+static enum MHD_Result send_error(struct MHD_Connection *conn, unsigned status, const char *text)
+{
+	json_t *o = json_object();
+	json_t *s = json_string(text); /* NULL when the client's part of it is no UTF-8 */
+	json_object_set_new(o, "error", s ? s : json_string("not UTF-8"));
+	return send_json(conn, status, o);
+}
+
+static enum MHD_Result send_metrics(struct api *api, struct MHD_Connection *conn)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	if (!f)
+		return MHD_NO;
+	metrics_write(api->control, f);
+	fclose(f);
+	return send_text(conn, MHD_HTTP_OK, text, len, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+/* ---- one request ---- */
+
+struct values {
+	const struct command *command;
+	const char *of[COMMAND_ARGS_MAX];
+	struct err wrong; /* text empty: nothing is */
+};
+
+static enum MHD_Result take_value(void *arg, enum MHD_ValueKind kind, const char *key,
+				  const char *value)
+{
+	struct values *v = arg;
+	unsigned n = command_n_args(v->command), i = 0;
+	(void)kind;
+	while (i < n && strcmp(v->command->args[i].name, key) != 0)
+		i++;
+	if (i == n)
+		err_set(&v->wrong, 0, "%.64s: %s takes no such argument", key, v->command->path);
+	else if (v->of[i])
+		err_set(&v->wrong, 0, "%s: given twice", key);
+	else if (!value || strlen(value) > COMMAND_VALUE_MAX)
+		err_set(&v->wrong, 0, "%s: expected a value of at most %d bytes", key,
+			COMMAND_VALUE_MAX);
+	else
+		v->of[i] = value;
+	return MHD_YES;
+}
+
+static void check_values(struct values *v)
+{
+	for (unsigned i = 0; i < command_n_args(v->command); i++)
+		if (!v->of[i] && !v->command->args[i].optional && !v->wrong.text[0])
+			err_set(&v->wrong, 0, "%s is missing: %s", v->command->args[i].name,
+				v->command->args[i].help);
+}
+
+static unsigned status_of(int rc)
+{
+	return rc == 0                      ? MHD_HTTP_OK
+	       : rc == COMMAND_BAD_ARGUMENT ? MHD_HTTP_BAD_REQUEST
+	       : rc == COMMAND_NOT_FOUND    ? MHD_HTTP_NOT_FOUND
+					    : MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
+				   const struct command *c)
+{
+	struct values v = {.command = c};
+	struct err e = {0};
+	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_value, &v);
+	check_values(&v);
+	if (v.wrong.text[0])
+		return send_error(conn, MHD_HTTP_BAD_REQUEST, v.wrong.text);
+	json_t *reply = json_object();
+	int rc = c->run(api->control, v.of, reply, &e);
+	if (rc == 0)
+		return send_json(conn, MHD_HTTP_OK, reply);
+	json_decref(reply);
+	return send_error(conn, status_of(rc), e.text);
+}
+
+static enum api_access access_of(const struct api *api, struct MHD_Connection *conn, bool is_tcp)
+{
+	if (is_tcp) {
+		const char *header = MHD_lookup_connection_value(conn, MHD_HEADER_KIND,
+								 MHD_HTTP_HEADER_AUTHORIZATION);
+		return api_token_is(header, api->conf->token) ? API_CHANGE : API_NOTHING;
+	}
+	const union MHD_ConnectionInfo *fd =
+		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	return fd ? api_peer_access(fd->connect_fd, api->conf) : API_NOTHING;
+}
+
+static enum MHD_Result refuse(const struct api *api, struct MHD_Connection *conn, bool is_tcp,
+			      bool changes)
+{
+	struct err e;
+	if (is_tcp)
+		return send_error(conn, MHD_HTTP_UNAUTHORIZED,
+				  "expected the header `Authorization: Bearer TOKEN` with the "
+				  "token of api.token");
+	err_set(&e, 0,
+		changes ? "this changes something: for root, sluiced's user and members of group %s"
+			: "for root, sluiced's user and members of the groups %s and %s",
+		changes ? api->conf->admin_group : api->conf->group, api->conf->admin_group);
+	return send_error(conn, MHD_HTTP_FORBIDDEN, e.text);
+}
+
+static enum MHD_Result answer(struct api *api, struct MHD_Connection *conn, const char *url,
+			      const char *method, bool is_tcp)
+{
+	enum api_access access = access_of(api, conn, is_tcp);
+	bool is_get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
+	if (access == API_NOTHING)
+		return refuse(api, conn, is_tcp, false);
+	if (strcmp(url, "/metrics") == 0 && is_get)
+		return send_metrics(api, conn);
+	if (strcmp(url, PATH_PREFIX "openapi.json") == 0 && is_get)
+		return send_json(conn, MHD_HTTP_OK, command_openapi());
+	const struct command *c = strncmp(url, PATH_PREFIX, strlen(PATH_PREFIX)) == 0
+					  ? command_find(url + strlen(PATH_PREFIX))
+					  : NULL;
+	if (!c)
+		return send_error(conn, MHD_HTTP_NOT_FOUND,
+				  "no such command; see /v1/openapi.json, or `sluicectl help`");
+	if (is_get == c->changes || (!is_get && strcmp(method, MHD_HTTP_METHOD_POST) != 0))
+		return send_error(conn, MHD_HTTP_METHOD_NOT_ALLOWED,
+				  c->changes ? "expected POST: it changes something"
+					     : "expected GET");
+	if (c->changes && access != API_CHANGE)
+		return refuse(api, conn, is_tcp, true);
+	return run_command(api, conn, c);
+}
+
+/* A body that nobody reads is refused before it is sent. */
+static bool has_body(struct MHD_Connection *conn)
+{
+	const char *len =
+		MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	return (len && strcmp(len, "0") != 0) ||
+	       MHD_lookup_connection_value(conn, MHD_HEADER_KIND,
+					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
+				  const char *method, const char *version, const char *body,
+				  size_t *body_len, void **io_seen, bool is_tcp)
+{
+	static int seen;
+	(void)version;
+	(void)body;
+	/* The first call is for the head alone. */
+	if (!*io_seen) {
+		*io_seen = &seen;
+		return has_body(conn) ? send_error(conn, MHD_HTTP_CONTENT_TOO_LARGE,
+						   "no command has a body: arguments stand behind "
+						   "the ? of the address")
+				      : MHD_YES;
+	}
+	if (*body_len)
+		return MHD_NO;
+	return answer(arg, conn, url, method, is_tcp);
+}
+
+static enum MHD_Result on_unix(void *arg, struct MHD_Connection *conn, const char *url,
+			       const char *method, const char *version, const char *body,
+			       size_t *body_len, void **io_seen)
+{
+	return on_request(arg, conn, url, method, version, body, body_len, io_seen, false);
+}
+
+static enum MHD_Result on_tcp(void *arg, struct MHD_Connection *conn, const char *url,
+			      const char *method, const char *version, const char *body,
+			      size_t *body_len, void **io_seen)
+{
+	return on_request(arg, conn, url, method, version, body, body_len, io_seen, true);
+}
+
+/* ---- start and stop ---- */
+
+static void raise_files_limit(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < 2 * API_CLIENTS_MAX) {
+		l.rlim_cur = l.rlim_max < 2 * API_CLIENTS_MAX ? l.rlim_max : 2 * API_CLIENTS_MAX;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+/* The library's own lines about clients that break off are of no use. */
+static void say_nothing(void *arg, const char *fmt, va_list ap)
+{
+	(void)arg;
+	(void)fmt;
+	(void)ap;
+}
+
+/* @fd is moved. NULL: it could not be started. */
+static struct MHD_Daemon *serve(struct api *api, int fd, bool is_tcp)
+{
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, api->cert},
+				       {MHD_OPTION_HTTPS_MEM_KEY, 0, api->key},
+				       {MHD_OPTION_END, 0, NULL}};
+	bool is_tls = is_tcp && api->cert;
+	sigset_t all, before;
+	if (is_tls)
+		flags |= MHD_USE_TLS;
+	/* Signals are main's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	struct MHD_Daemon *d = MHD_start_daemon(
+		flags, 0, NULL, NULL, is_tcp ? on_tcp : on_unix, api, MHD_OPTION_EXTERNAL_LOGGER,
+		say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)API_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_REQUEST_MAX, MHD_OPTION_ARRAY,
+		is_tls ? tls : &tls[2], MHD_OPTION_END);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!d)
+		close(fd);
+	return d;
+}
+
+static int read_pem(const char *path, const char *key, char **ret_text, struct err *e)
+{
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return err_set(e, -errno, "api.%s: %s: %s", key, path, strerror(errno));
+	char *text = mem_alloc(FILE_MAX);
+	size_t n = text ? fread(text, 1, FILE_MAX - 1, f) : 0;
+	fclose(f);
+	*ret_text = text;
+	return n ? 0 : err_set(e, -EIO, "api.%s: %s: is empty, or cannot be read", key, path);
+}
+
+static int start_tcp(struct api *api, struct err *e)
+{
+	const struct api_conf *conf = api->conf;
+	int rc = 0;
+	if (conf->cert) {
+		rc = read_pem(conf->cert, "cert", &api->cert, e);
+		if (rc == 0)
+			rc = read_pem(conf->key, "key", &api->key, e);
+	}
+	int fd = rc < 0 ? rc : api_listen_tcp(conf->listen, e);
+	if (fd < 0)
+		return fd;
+	api->tcp_daemon = serve(api, fd, true);
+	return api->tcp_daemon
+		       ? 0
+		       : err_set(e, -EIO, "api.listen: %s: cannot be served%s", conf->listen,
+				 conf->cert ? ": are cert and key good?" : "");
+}
+
+static int start_unix(struct api *api, struct err *e)
+{
+	const char *path = api->conf->socket;
+	int fd = api_listen_unix(path, e);
+	if (fd < 0)
+		return fd;
+	api->socket = path;
+	api->unix_daemon = serve(api, fd, false);
+	return api->unix_daemon ? 0 : err_set(e, -EIO, "api.socket: %s: cannot be served", path);
+}
+
+int api_start(const struct api_conf *conf, struct control *c, struct api **ret_api, struct err *e)
+{
+	struct api *api = mem_alloc(sizeof(*api));
+	int rc = 0;
+	if (!api)
+		return err_set(e, -ENOMEM, "no memory");
+	api->conf = conf;
+	api->control = c;
+	raise_files_limit();
+	if (conf->socket && strcmp(conf->socket, "none") != 0)
+		rc = start_unix(api, e);
+	if (rc == 0 && conf->listen)
+		rc = start_tcp(api, e);
+	if (rc < 0) {
+		api_stop(api);
+		return rc;
+	}
+	*ret_api = api;
+	return 0;
+}
+
+void api_stop(struct api *api)
+{
+	if (!api)
+		return;
+	if (api->unix_daemon)
+		MHD_stop_daemon(api->unix_daemon);
+	if (api->tcp_daemon)
+		MHD_stop_daemon(api->tcp_daemon);
+	if (api->socket)
+		unlink(api->socket);
+	mem_free(api->cert);
+	mem_free(api->key);
+	mem_free(api);
+}

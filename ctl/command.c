@@ -1,0 +1,276 @@
+#include "ctl/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int show_status(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	(void)values;
+	(void)e;
+	json_t *o = control_status(c);
+	json_object_update(reply, o);
+	json_decref(o);
+	return 0;
+}
+
+static int show_ledger(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	uint64_t age_ns;
+	(void)values;
+	(void)e;
+	struct report *r = control_report_get(c, &age_ns);
+	json_t *o = report_json(r);
+	control_report_put(c, r);
+	json_object_update(reply, o);
+	json_object_set_new(reply, "age_ms", json_integer((json_int_t)(age_ns / 1000000)));
+	json_decref(o);
+	return 0;
+}
+
+static void add_losses(void *arg, const struct ledger_table *t, const char *scope,
+		       const uint64_t *cols)
+{
+	for (unsigned i = 0; i < t->n_cols; i++) {
+		const struct ledger_col *col = &t->cols[i];
+		if (!cols[i] || (col->kind != LEDGER_LOSS && col->kind != LEDGER_MISSED))
+			continue;
+		json_array_append_new(arg, json_pack("{s:s,s:s,s:s,s:I,s:s,s:s}", "stage", t->stage,
+						     "scope", scope, "name", col->name, "count",
+						     (json_int_t)cols[i], "unit", t->unit, "help",
+						     col->help));
+	}
+}
+
+static int show_losses(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	json_t *rows = json_array();
+	(void)values;
+	(void)e;
+	struct report *r = control_report_get(c, NULL);
+	report_each(r, add_losses, rows);
+	control_report_put(c, r);
+	json_object_set_new(reply, "rows", rows);
+	return 0;
+}
+
+/* ---- what the rows of one scope amount to ---- */
+
+struct scoped {
+	const char *scope, *stage;
+	uint64_t in, out, lost, held;
+};
+
+static void add_scope(void *arg, const struct ledger_table *t, const char *scope,
+		      const uint64_t *cols)
+{
+	struct scoped *s = arg;
+	if (strcmp(t->stage, s->stage) != 0 || strcmp(scope, s->scope) != 0)
+		return;
+	s->in += ledger_sum(t, cols, LEDGER_IN);
+	s->out += ledger_sum(t, cols, LEDGER_OUT);
+	s->lost += ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED);
+	s->held += ledger_sum(t, cols, LEDGER_HELD);
+}
+
+static struct scoped scope_sum(const struct report *r, const char *stage, const char *scope)
+{
+	struct scoped s = {.scope = scope, .stage = stage};
+	report_each(r, add_scope, &s);
+	return s;
+}
+
+static int show_streams(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	const struct config *conf = control_config(c);
+	struct report *r = control_report_get(c, NULL);
+	json_t *rows = json_array();
+	(void)values;
+	(void)e;
+	for (size_t i = 0; i < conf->n_sources; i++) {
+		const struct source_conf *s = &conf->sources[i];
+		struct scoped frame = scope_sum(r, "frame", s->name);
+		struct scoped extract = scope_sum(r, "extract", s->name);
+		json_array_append_new(rows, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "stream",
+						      s->name, "parser", s->parser->name, "bytes",
+						      (json_int_t)frame.in, "records",
+						      (json_int_t)extract.out, "bytes_lost",
+						      (json_int_t)frame.lost, "records_lost",
+						      (json_int_t)extract.lost));
+	}
+	control_report_put(c, r);
+	json_object_set_new(reply, "rows", rows);
+	return 0;
+}
+
+static int show_queues(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	const struct config *conf = control_config(c);
+	struct report *r = control_report_get(c, NULL);
+	json_t *rows = json_array();
+	(void)values;
+	(void)e;
+	for (size_t i = 0; i < conf->n_queues; i++) {
+		const struct queue_conf *q = &conf->queues[i];
+		struct scoped queue = scope_sum(r, "queue", q->name);
+		struct scoped sink = scope_sum(r, "sink", q->name);
+		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "queue",
+						      q->name, "sink", conf->sinks[q->sink].name,
+						      "format", encoders[q->format]->name,
+						      "records", (json_int_t)queue.in, "written",
+						      (json_int_t)sink.out, "held",
+						      (json_int_t)(queue.held + sink.held), "lost",
+						      (json_int_t)(queue.lost + sink.lost)));
+	}
+	control_report_put(c, r);
+	json_object_set_new(reply, "rows", rows);
+	return 0;
+}
+
+/* ---- what the topology's parts answer ---- */
+
+static int show_part(struct control *c, void (*part)(void *arg, json_t *rows), json_t *reply)
+{
+	void *arg;
+	json_t *rows = json_array();
+	control_parts(c, &arg);
+	part(arg, rows);
+	json_object_set_new(reply, "rows", rows);
+	return 0;
+}
+
+#define SHOW_PART(name)                                                                     \
+	static int show_##name(struct control *c, const char *const *values, json_t *reply, \
+			       struct err *e)                                               \
+	{                                                                                   \
+		void *arg;                                                                  \
+		(void)values;                                                               \
+		(void)e;                                                                    \
+		return show_part(c, control_parts(c, &arg)->name, reply);                   \
+	}
+
+SHOW_PART(workers)
+SHOW_PART(ports)
+SHOW_PART(sinks)
+SHOW_PART(dims)
+
+static int show_config(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	char *text = NULL;
+	size_t len;
+	(void)values;
+	FILE *f = open_memstream(&text, &len);
+	if (!f)
+		return err_set(e, COMMAND_FAILED, "no memory");
+	config_print_effective(control_config(c), f);
+	fclose(f);
+	json_object_set_new(reply, "config", json_stringn(text, len));
+	free(text);
+	return 0;
+}
+
+const struct command commands[] = {
+	{.path = "status",
+	 .help = "is all well, and if not, what is wrong; totals and rates",
+	 .run = show_status},
+	{.path = "ledger",
+	 .help = "every row: what came in, and what became of it",
+	 .run = show_ledger},
+	{.path = "losses",
+	 .help = "what was lost or missed, a line each",
+	 .columns = "stage scope name count unit help",
+	 .run = show_losses},
+	{.path = "streams",
+	 .help = "the sources: bytes in, records out, losses",
+	 .columns = "stream parser bytes records bytes_lost records_lost",
+	 .run = show_streams},
+	{.path = "queues",
+	 .help = "the queues: records in, written, held and lost",
+	 .columns = "queue sink format records written held lost",
+	 .run = show_queues},
+	{.path = "sinks",
+	 .help = "the sinks: records taken, written, held and lost; what troubles them",
+	 .columns = "sink type records written held lost trouble",
+	 .run = show_sinks},
+	{.path = "workers",
+	 .help = "the workers: packets and bytes, and what the card lost before them",
+	 .columns = "worker port queue packets bytes missed",
+	 .run = show_workers},
+	{.path = "ports",
+	 .help = "the ports that are read",
+	 .columns = "port device queues packets missed",
+	 .run = show_ports},
+	{.path = "dims",
+	 .help = "the dimensions: keys, loads, how old the rows are",
+	 .columns = "dimension from keys bytes loads loads_failed version age_s",
+	 .run = show_dims},
+	{.path = "config",
+	 .help = "the configuration that runs, every option, secrets left out",
+	 .run = show_config},
+	{0},
+};
+
+unsigned command_n_args(const struct command *c)
+{
+	unsigned n = 0;
+	while (n < COMMAND_ARGS_MAX && c->args[n].name)
+		n++;
+	return n;
+}
+
+static bool same_path(const char *words, const char *path)
+{
+	for (; *words && *path; words++, path++)
+		if (*words != *path && !(*words == ' ' && *path == '/'))
+			return false;
+	return *words == *path;
+}
+
+const struct command *command_find(const char *path)
+{
+	for (const struct command *c = commands; c->path; c++)
+		if (same_path(c->path, path))
+			return c;
+	return NULL;
+}
+
+/* ---- OpenAPI ---- */
+
+static json_t *parameters(const struct command *c)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < command_n_args(c); i++) {
+		const struct command_arg *a = &c->args[i];
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:b,s:s,s:{s:s}}", "name", a->name, "in",
+						"query", "required", !a->optional, "description",
+						a->help, "schema", "type", "string"));
+	}
+	return list;
+}
+
+static json_t *answer_of(const char *text)
+{
+	return json_pack("{s:s,s:{s:{s:{s:s}}}}", "description", text, "content",
+			 "application/json", "schema", "type", "object");
+}
+
+json_t *command_openapi(void)
+{
+	json_t *paths = json_object();
+	for (const struct command *c = commands; c->path; c++) {
+		char path[64] = "/v1/";
+		snprintf(path + 4, sizeof(path) - 4, "%s", c->path);
+		for (char *p = path; *p; p++)
+			if (*p == ' ')
+				*p = '/';
+		json_t *op = json_pack("{s:s,s:s,s:o,s:{s:o,s:o,s:o}}", "operationId", c->path,
+				       "summary", c->help, "parameters", parameters(c), "responses",
+				       "200", answer_of("the reply"), "400",
+				       answer_of("an argument is wrong: `error` says which"), "403",
+				       answer_of("not allowed to this user, or with this token"));
+		json_object_set_new(paths, path,
+				    json_pack("{s:o}", c->changes ? "post" : "get", op));
+	}
+	return json_pack("{s:s,s:{s:s,s:s},s:o}", "openapi", "3.0.3", "info", "title", "sluice",
+			 "version", SL_VERSION, "paths", paths);
+}

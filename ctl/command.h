@@ -1,0 +1,48 @@
+/* command.h - the commands of a running sluiced: one table for the API and sluicectl.
+ *
+ * In:     a path of words ("queue pause"), arguments by name.
+ * Out:    a reply tree; an error with its HTTP status.
+ * Owns:   nothing.
+ * Runs:   command_find and the table: any thread. run: the API's thread.
+ * Limits: COMMAND_ARGS_MAX arguments, of COMMAND_VALUE_MAX bytes.
+ *
+ * A function fills the reply and formats nothing. A reply with `rows` is a table: its columns are
+ * those of the command, in this order; all else is shown name by name.
+ */
+#ifndef SL_CTL_COMMAND_H
+#define SL_CTL_COMMAND_H
+
+#include "ctl/control.h"
+
+#define COMMAND_ARGS_MAX  4
+#define COMMAND_VALUE_MAX 1024
+
+/* What a command may return, beside 0: each is an HTTP status in api.c. */
+enum { COMMAND_BAD_ARGUMENT = -EINVAL, COMMAND_NOT_FOUND = -ENOENT, COMMAND_FAILED = -EIO };
+
+struct command_arg {
+	const char *name, *help;
+	bool optional;
+};
+
+struct command {
+	const char *path; /* words between single spaces */
+	const char *help; /* one line */
+	bool changes;     /* something: for administrators */
+	struct command_arg args[COMMAND_ARGS_MAX];
+	const char *columns; /* of `rows`, between single spaces; NULL: no table */
+	/* @values in the order of args, NULL where not given. 0, or one of the above with a text.
+	 */
+	int (*run)(struct control *c, const char *const *values, json_t *reply, struct err *e);
+};
+
+extern const struct command commands[]; /* closed by a NULL path */
+
+/* By its words, with spaces or slashes between them; NULL: there is none. */
+const struct command *command_find(const char *path);
+unsigned command_n_args(const struct command *c);
+
+/* The OpenAPI 3.0 document of the table, owned by the caller. */
+json_t *command_openapi(void);
+
+#endif

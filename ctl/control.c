@@ -1,0 +1,259 @@
+#include "ctl/control.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/base/mem.h"
+
+#define TOTALS_MAX  120 /* a minute, at two reports a second */
+#define STALE_AFTER (5 * NS_PER_S)
+
+/* What `status` compares over time. */
+struct totals {
+	uint64_t at_ns;
+	uint64_t packets, records, written, lost;
+};
+
+/* A report, and how many read it. */
+struct shown {
+	struct report *r;
+	uint64_t at_ns;
+	unsigned n_readers;
+	struct shown *next; /* older */
+};
+
+struct control {
+	const struct config *conf;
+	const struct control_ops *ops;
+	void *arg;
+	uint64_t started_ns;
+	pthread_mutex_t lock;
+	struct shown *shown; /* the last, then older ones that somebody still reads */
+	struct totals totals[TOTALS_MAX];
+	unsigned n_totals; /* ever */
+};
+
+struct control *control_create(const struct config *conf, const struct control_ops *parts,
+			       void *arg)
+{
+	struct control *c = mem_alloc(sizeof(*c));
+	struct report *none = report_create();
+	if (!c || !none) {
+		mem_free(c);
+		report_destroy(none);
+		return NULL;
+	}
+	c->conf = conf;
+	c->ops = parts;
+	c->arg = arg;
+	c->started_ns = clock_mono_ns();
+	pthread_mutex_init(&c->lock, NULL);
+	control_publish(c, none);
+	if (c->shown)
+		return c;
+	control_destroy(c);
+	return NULL;
+}
+
+void control_destroy(struct control *c)
+{
+	if (!c)
+		return;
+	for (struct shown *s = c->shown, *next; s; s = next) {
+		next = s->next;
+		report_destroy(s->r);
+		mem_free(s);
+	}
+	pthread_mutex_destroy(&c->lock);
+	mem_free(c);
+}
+
+static void add_row(void *arg, const struct ledger_table *t, const char *scope,
+		    const uint64_t *cols)
+{
+	struct totals *sum = arg;
+	(void)scope;
+	if (strcmp(t->stage, "port") == 0)
+		sum->packets += ledger_sum(t, cols, LEDGER_IN);
+	else if (strcmp(t->stage, "queue") == 0)
+		sum->records += ledger_sum(t, cols, LEDGER_IN);
+	else if (strcmp(t->stage, "sink") == 0)
+		sum->written += ledger_sum(t, cols, LEDGER_OUT);
+}
+
+/* Older reports that nobody reads any more. */
+static void drop_old(struct control *c)
+{
+	for (struct shown **at = &c->shown->next; *at;) {
+		struct shown *s = *at;
+		if (s->n_readers) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		report_destroy(s->r);
+		mem_free(s);
+	}
+}
+
+void control_publish(struct control *c, struct report *r)
+{
+	struct totals sum = {.at_ns = clock_mono_ns(), .lost = report_losses(r)};
+	struct shown *s = mem_alloc(sizeof(*s));
+	if (!s) {
+		report_destroy(r);
+		return;
+	}
+	report_each(r, add_row, &sum);
+	*s = (struct shown){.r = r, .at_ns = sum.at_ns};
+	pthread_mutex_lock(&c->lock);
+	s->next = c->shown;
+	c->shown = s;
+	c->totals[c->n_totals++ % TOTALS_MAX] = sum;
+	drop_old(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+const struct config *control_config(const struct control *c)
+{
+	return c->conf;
+}
+
+const struct control_ops *control_parts(const struct control *c, void **ret_arg)
+{
+	*ret_arg = c->arg;
+	return c->ops;
+}
+
+struct report *control_report_get(struct control *c, uint64_t *ret_age_ns)
+{
+	pthread_mutex_lock(&c->lock);
+	struct shown *s = c->shown;
+	s->n_readers++;
+	if (ret_age_ns)
+		*ret_age_ns = clock_mono_ns() - s->at_ns;
+	pthread_mutex_unlock(&c->lock);
+	return s->r;
+}
+
+void control_report_put(struct control *c, struct report *r)
+{
+	pthread_mutex_lock(&c->lock);
+	for (struct shown *s = c->shown; s; s = s->next)
+		if (s->r == r)
+			s->n_readers--;
+	drop_old(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- status ---- */
+
+/* The last totals, and those of about @ns before. */
+static struct totals totals_now(struct control *c, uint64_t ns, struct totals *ret_before)
+{
+	pthread_mutex_lock(&c->lock);
+	unsigned n = c->n_totals < TOTALS_MAX ? c->n_totals : TOTALS_MAX;
+	struct totals now = c->totals[(c->n_totals - 1) % TOTALS_MAX];
+	*ret_before = now;
+	for (unsigned i = 1; i < n && now.at_ns - ret_before->at_ns < ns; i++)
+		*ret_before = c->totals[(c->n_totals - 1 - i) % TOTALS_MAX];
+	pthread_mutex_unlock(&c->lock);
+	return now;
+}
+
+static uint64_t per_s(uint64_t now, uint64_t before, uint64_t ns)
+{
+	return ns && now > before ? (uint64_t)((double)(now - before) * 1e9 / (double)ns) : 0;
+}
+
+static void set_u64(json_t *o, const char *key, uint64_t v)
+{
+	json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static void add_text(json_t *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_text(json_t *list, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(list, json_string(text));
+}
+
+/* Sinks that take nothing, or do not now. */
+static bool add_trouble(struct control *c, json_t *why)
+{
+	json_t *rows = json_array(), *row;
+	size_t i;
+	bool any = false;
+	c->ops->sinks(c->arg, rows);
+	json_array_foreach(rows, i, row)
+	{
+		const char *text = json_string_value(json_object_get(row, "trouble"));
+		if (!text || !*text)
+			continue;
+		any = true;
+		add_text(why, "sink %s: %s", json_string_value(json_object_get(row, "sink")), text);
+	}
+	json_decref(rows);
+	return any;
+}
+
+/* The worst that is true; every reason is named. */
+static const char *judge(struct control *c, const struct totals *now, const struct totals *before,
+			 json_t *why)
+{
+	uint64_t age_ns;
+	struct report *r = control_report_get(c, &age_ns);
+	uint64_t off = report_imbalances(r);
+	control_report_put(c, r);
+	const char *state = "ok";
+	if (add_trouble(c, why))
+		state = "trouble";
+	if (now->lost > before->lost) {
+		state = "losing";
+		add_text(why, "%" PRIu64 " lost or missed in the last minute: `sluicectl losses`",
+			 now->lost - before->lost);
+	}
+	if (age_ns > STALE_AFTER) {
+		state = "stuck";
+		add_text(why, "a worker has told nothing for %" PRIu64 " s",
+			 (uint64_t)(age_ns / NS_PER_S));
+	}
+	if (off) {
+		state = "unbalanced";
+		add_text(why, "%" PRIu64 " rows of the ledger do not balance: a bug of sluice",
+			 off);
+	}
+	return state;
+}
+
+json_t *control_status(struct control *c)
+{
+	json_t *o = json_object(), *why = json_array(), *rates = json_object();
+	struct totals minute_ago, before, now = totals_now(c, 60 * NS_PER_S, &minute_ago);
+	totals_now(c, 5 * NS_PER_S, &before);
+	uint64_t ns = now.at_ns - before.at_ns;
+	json_object_set_new(o, "state", json_string(judge(c, &now, &minute_ago, why)));
+	json_object_set_new(o, "why", why);
+	json_object_set_new(o, "version", json_string(SL_VERSION));
+	json_object_set_new(o, "config", json_string(c->conf->path));
+	json_object_set_new(o, "pid", json_integer(getpid()));
+	set_u64(o, "uptime_s", (clock_mono_ns() - c->started_ns) / NS_PER_S);
+	set_u64(o, "packets", now.packets);
+	set_u64(o, "records", now.records);
+	set_u64(o, "written", now.written);
+	set_u64(o, "lost", now.lost);
+	set_u64(rates, "packets_per_s", per_s(now.packets, before.packets, ns));
+	set_u64(rates, "records_per_s", per_s(now.records, before.records, ns));
+	set_u64(rates, "written_per_s", per_s(now.written, before.written, ns));
+	json_object_set_new(o, "rates", rates);
+	return o;
+}

@@ -1,0 +1,46 @@
+/* control.h - what a running sluiced shows of itself, and takes as orders.
+ *
+ * In:     reports from main, twice a second; questions to the parts that answer any thread.
+ * Out:    reply trees for the commands (command.h), which neither format nor wait for a worker.
+ * Owns:   the last report, and a minute of totals behind it.
+ * Runs:   create, publish, destroy: main. The rest: any thread.
+ * Limits: an answer is as old as the last report: half a second, or as old as `age` says when a
+ *         worker did not answer.
+ */
+#ifndef SL_CTL_CONTROL_H
+#define SL_CTL_CONTROL_H
+
+#include <jansson.h>
+
+#include "ctl/config.h"
+#include "ctl/report.h"
+
+/* Answers of the topology; each appends objects to @rows. */
+struct control_ops {
+	void (*workers)(void *arg, json_t *rows);
+	void (*ports)(void *arg, json_t *rows);
+	void (*sinks)(void *arg, json_t *rows);
+	void (*dims)(void *arg, json_t *rows);
+};
+
+struct control;
+
+/* @conf is borrowed until destroy, and so is what @parts works on. NULL when out of memory. */
+struct control *control_create(const struct config *conf, const struct control_ops *parts,
+			       void *arg);
+void control_destroy(struct control *c);
+
+/* @r is moved. */
+void control_publish(struct control *c, struct report *r);
+
+const struct config *control_config(const struct control *c);
+const struct control_ops *control_parts(const struct control *c, void **ret_arg);
+
+/* The last report, never NULL, with its age; to be given back. */
+struct report *control_report_get(struct control *c, uint64_t *ret_age_ns);
+void control_report_put(struct control *c, struct report *r);
+
+/* One object: state, what is wrong, totals and rates. */
+json_t *control_status(struct control *c);
+
+#endif

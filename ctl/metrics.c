@@ -1,0 +1,145 @@
+#include "ctl/metrics.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 160
+#define TABLES_MAX     128
+
+/* The tables of a report, each once; several rows stand behind one. */
+struct tables {
+	const struct ledger_table *of[TABLES_MAX];
+	unsigned n;
+};
+
+static void collect(void *arg, const struct ledger_table *t, const char *scope,
+		    const uint64_t *cols)
+{
+	struct tables *all = arg;
+	(void)scope;
+	(void)cols;
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->of[i] == t)
+			return;
+	if (all->n < TABLES_MAX)
+		all->of[all->n++] = t;
+}
+
+/* What Prometheus takes as a name: other bytes become "_". */
+static void put_name(char *at, size_t cap, const struct ledger_table *t, const struct ledger_col *c)
+{
+	bool gauge = c->kind == LEDGER_HELD;
+	snprintf(at, cap, "sluice_%s_%s_%s%s", t->stage, t->unit, c->name, gauge ? "" : "_total");
+	for (; *at; at++)
+		if (!isalnum((unsigned char)*at) && *at != '_')
+			*at = '_';
+}
+
+static void put_label(FILE *out, const char *s)
+{
+	for (; *s; s++)
+		if (*s == '\\' || *s == '"')
+			fprintf(out, "\\%c", *s);
+		else if (*s == '\n')
+			fputs("\\n", out);
+		else
+			fputc(*s, out);
+}
+
+struct series {
+	const struct ledger_table *table;
+	unsigned col;
+	const char *name;
+	FILE *out;
+};
+
+static void put_sample(void *arg, const struct ledger_table *t, const char *scope,
+		       const uint64_t *cols)
+{
+	const struct series *s = arg;
+	if (t != s->table)
+		return;
+	fputs(s->name, s->out);
+	if (*scope) {
+		fputs("{scope=\"", s->out);
+		put_label(s->out, scope);
+		fputs("\"}", s->out);
+	}
+	fprintf(s->out, " %" PRIu64 "\n", cols[s->col]);
+}
+
+static void put_head(FILE *out, const char *name, const char *help, const char *type)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void put_column(const struct report *r, const struct ledger_table *t, unsigned i, FILE *out)
+{
+	static const char *const kinds[] = {"in",     "out",  "lost", "left out",
+					    "merged", "held", "note", "missed"};
+	const struct ledger_col *c = &t->cols[i];
+	char name[NAME_MAX_BYTES], help[512];
+	put_name(name, sizeof(name), t, c);
+	snprintf(help, sizeof(help), "%s (%s; %s)", c->help, kinds[c->kind], t->unit);
+	put_head(out, name, help, c->kind == LEDGER_HELD ? "gauge" : "counter");
+	struct series s = {.table = t, .col = i, .name = name, .out = out};
+	report_each(r, put_sample, &s);
+}
+
+static void put_lost(void *arg, const struct ledger_table *t, const char *scope,
+		     const uint64_t *cols)
+{
+	FILE *out = arg;
+	fprintf(out, "sluice_lost_total{stage=\"%s\",unit=\"%s\",scope=\"", t->stage, t->unit);
+	put_label(out, scope);
+	fprintf(out, "\"} %" PRIu64 "\n",
+		ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED));
+}
+
+static void put_gauge(FILE *out, const char *name, const char *help, double value)
+{
+	put_head(out, name, help, "gauge");
+	fprintf(out, "%s %.15g\n", name, value);
+}
+
+static void put_sinks(struct control *c, FILE *out)
+{
+	void *arg;
+	size_t i;
+	json_t *rows = json_array(), *row;
+	control_parts(c, &arg)->sinks(arg, rows);
+	put_head(out, "sluice_sink_trouble", "1 while the sink does not take what it should",
+		 "gauge");
+	json_array_foreach(rows, i, row)
+	{
+		fputs("sluice_sink_trouble{sink=\"", out);
+		put_label(out, json_string_value(json_object_get(row, "sink")));
+		const char *trouble = json_string_value(json_object_get(row, "trouble"));
+		fprintf(out, "\"} %d\n", trouble && *trouble);
+	}
+	json_decref(rows);
+}
+
+void metrics_write(struct control *c, FILE *out)
+{
+	uint64_t age_ns;
+	struct tables all = {.n = 0};
+	struct report *r = control_report_get(c, &age_ns);
+	put_head(out, "sluice_build_info", "the version that runs", "gauge");
+	fputs("sluice_build_info{version=\"" SL_VERSION "\"} 1\n", out);
+	put_gauge(out, "sluice_report_age_seconds",
+		  "age of the counters below: half a second, or a worker does not answer",
+		  (double)age_ns / 1e9);
+	put_gauge(out, "sluice_unbalanced_rows", "rows of the ledger that do not balance: a bug",
+		  (double)report_imbalances(r));
+	put_sinks(c, out);
+	put_head(out, "sluice_lost_total", "lost or missed, by stage, in the stage's unit",
+		 "counter");
+	report_each(r, put_lost, out);
+	report_each(r, collect, &all);
+	for (unsigned t = 0; t < all.n; t++)
+		for (unsigned i = 0; i < all.of[t]->n_cols; i++)
+			put_column(r, all.of[t], i, out);
+	control_report_put(c, r);
+}

@@ -1,0 +1,19 @@
+/* metrics.h - the ledger as Prometheus reads it (text format 0.0.4).
+ *
+ * In:     the last report.
+ * Out:    a counter for each column of each stage, a gauge for what is held, with help and unit.
+ * Owns:   nothing.
+ * Runs:   any thread.
+ * Limits: one series for each row and column: as many as the configuration has sources, nodes and
+ *         queues; nothing on the wire adds one.
+ */
+#ifndef SL_CTL_METRICS_H
+#define SL_CTL_METRICS_H
+
+#include <stdio.h>
+
+#include "ctl/control.h"
+
+void metrics_write(struct control *c, FILE *out);
+
+#endif

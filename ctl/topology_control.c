@@ -1,0 +1,126 @@
+/* What a running topology answers to commands, and the reports that it publishes for them. */
+#include <string.h>
+
+#include "ctl/topology_parts.h"
+#include "dataplane/capture/port.h"
+
+#define REPORT_EVERY_MS 500
+
+static json_int_t load(const _Atomic uint64_t *n)
+{
+	return (json_int_t)atomic_load_explicit(n, memory_order_relaxed);
+}
+
+/* Worker @w reads queue *ret_queue of the port that is returned. */
+static unsigned port_of(const struct topology *t, unsigned w, unsigned *ret_queue)
+{
+	unsigned p = 0;
+	while (w >= (unsigned)t->conf->capture.ports[p].queues)
+		w -= (unsigned)t->conf->capture.ports[p++].queues;
+	*ret_queue = w;
+	return p;
+}
+
+static void list_workers(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		const struct capture_stats *st = worker_capture_stats(t->workers[i]);
+		unsigned queue = 0;
+		int port = t->ports ? (int)port_of(t, i, &queue) : -1;
+		json_array_append_new(rows, json_pack("{s:i,s:i,s:i,s:I,s:I,s:I}", "worker", (int)i,
+						      "port", port, "queue", (int)queue, "packets",
+						      load(&st->packets), "bytes", load(&st->bytes),
+						      "missed", load(&st->missed)));
+	}
+}
+
+static void list_ports(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	unsigned w = 0;
+	for (unsigned p = 0; t->ports && p < t->conf->capture.n_ports; p++) {
+		const struct capture_port_conf *pc = &t->conf->capture.ports[p];
+		json_int_t packets = 0, missed = 0;
+		for (int64_t q = 0; q < pc->queues; q++, w++) {
+			const struct capture_stats *st = worker_capture_stats(t->workers[w]);
+			packets += load(&st->packets);
+			missed += load(&st->missed);
+		}
+		json_array_append_new(rows,
+				      json_pack("{s:i,s:s,s:I,s:I,s:I}", "port", (int)p, "device",
+						pc->device, "queues", (json_int_t)pc->queues,
+						"packets", packets, "missed", missed));
+	}
+}
+
+static void list_sinks(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
+		struct shipper *s = t->sinks[i].shipper;
+		struct err e = {0};
+		uint64_t sum[SHIPPER_N_COLS] = {0}, row[SHIPPER_N_COLS];
+		for (unsigned q = 0; q < t->conf->n_queues; q++) {
+			shipper_row(s, q, row);
+			for (unsigned k = 0; k < SHIPPER_N_COLS; k++)
+				sum[k] += row[k];
+		}
+		if (!shipper_trouble(s, &e) && shipper_failed(s))
+			err_set(&e, 0, "it has failed");
+		json_array_append_new(
+			rows, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "sink",
+					t->conf->sinks[i].name, "type", t->conf->sinks[i].ops->name,
+					"records", (json_int_t)sum[SHIPPER_records_in], "written",
+					(json_int_t)sum[SHIPPER_written], "held",
+					(json_int_t)sum[SHIPPER_held], "lost",
+					(json_int_t)ledger_sum(&shipper_ledger, sum, LEDGER_LOSS),
+					"trouble", e.text));
+	}
+}
+
+static void list_dims(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	for (size_t i = 0; i < t->conf->n_dimensions; i++) {
+		const struct dim_spec *spec = &t->conf->dimensions[i].spec;
+		uint64_t row[DIM_N_COLS];
+		json_t *o =
+			json_pack("{s:s,s:s}", "dimension", spec->name, "from", spec->kind->name);
+		dim_row(t->pipeline->dims[i], row);
+		for (unsigned k = 0; k < DIM_N_COLS; k++)
+			json_object_set_new(o, dim_ledger.cols[k].name,
+					    json_integer((json_int_t)row[k]));
+		json_array_append_new(rows, o);
+	}
+}
+
+const struct control_ops topology_control_ops = {
+	.workers = list_workers,
+	.ports = list_ports,
+	.sinks = list_sinks,
+	.dims = list_dims,
+};
+
+/* Called each millisecond: asks the workers, and publishes when all have answered. */
+void topology_publish(struct topology *t)
+{
+	if (!t->control)
+		return;
+	if (t->control_ms++ < REPORT_EVERY_MS) {
+		if (t->control_ms == REPORT_EVERY_MS)
+			topology_ask(t);
+		return;
+	}
+	struct report *r = topology_answered(t) ? report_create() : NULL;
+	if (!r)
+		return;
+	topology_report(t, r);
+	control_publish(t->control, r);
+	t->control_ms = 0;
+}
+
+void topology_control(struct topology *t, struct control *c)
+{
+	t->control = c;
+}
