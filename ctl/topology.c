@@ -61,7 +61,7 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.extract_sources = p->extract_sources,
 		.rules = p->rules,
 		.graph = &p->graph,
-		.forms = t->forms,
+		.forms = t->gen->forms,
 		.n_queues = (unsigned)t->conf->n_queues,
 		.source_names = p->source_names,
 		.n_sources = (unsigned)t->conf->n_sources,
@@ -214,11 +214,11 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)
-		rc = pipeline_build(conf, &t->pipeline, e);
+		rc = generation_build(conf, &t->gen, stderr, e);
+	if (rc == 0)
+		t->pipeline = t->gen->pipeline;
 	if (rc == 0)
 		tell_dimensions(t);
-	if (rc == 0)
-		rc = topology_build_forms(t, e);
 	if (rc == 0)
 		rc = topology_build_handoff(t, is_file, e);
 	if (rc == 0)
@@ -248,16 +248,7 @@ void topology_destroy(struct topology *t)
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
 	handoff_destroy(t->handoff);
-	for (size_t q = 0; q < t->conf->n_queues; q++) {
-		if (t->shapes)
-			proto_shape_destroy(t->shapes[q]);
-		if (t->onlys)
-			proto_shape_destroy(t->onlys[q]);
-	}
-	mem_free(t->shapes);
-	mem_free(t->onlys);
-	queue_schemas_destroy(t->schemas);
-	pipeline_destroy(t->pipeline);
+	generation_destroy(t->gen);
 	if (t->stdin_copy >= 0)
 		close(t->stdin_copy);
 	mem_free(t->paths);
@@ -267,7 +258,6 @@ void topology_destroy(struct topology *t)
 	mem_free(t->workers);
 	mem_free(t->asks);
 	mem_free(t->snapshots);
-	mem_free(t->forms);
 	mem_free(t);
 }
 

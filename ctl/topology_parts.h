@@ -11,8 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "ctl/pipeline.h"
-#include "ctl/queue_schema.h"
+#include "ctl/generation.h"
 #include "ctl/topology.h"
 #include "dataplane/sink/handoff.h"
 #include "dataplane/sink/shipper.h"
@@ -30,7 +29,8 @@ struct sink_side {
 };
 
 struct topology {
-	const struct config *conf;
+	struct generation *gen;
+	const struct config *conf; /* its own */
 	struct pipeline *pipeline;
 	struct port **ports;
 	struct handoff *handoff;
@@ -42,11 +42,7 @@ struct topology {
 	uint8_t *snapshots;      /* of their counters, two of snapshot_bytes each */
 	size_t snapshot_bytes;
 	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
-	struct queue_schemas *schemas;
-	struct proto_shape **shapes; /* by queue; NULL: of another format */
-	struct proto_shape **onlys;  /* by queue; NULL: all fields are written */
-	struct queue_form *forms;
-	int stdin_copy; /* -1: none */
+	int stdin_copy;          /* -1: none */
 	char stdin_path[32];
 	const char **paths;
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
@@ -57,7 +53,6 @@ struct topology {
 };
 
 /* topology_sinks.c, in the order of building. 0 or -errno with a text. */
-int topology_build_forms(struct topology *t, struct err *e);
 int topology_build_handoff(struct topology *t, bool wait, struct err *e);
 int topology_build_sinks(struct topology *t, struct err *e);
 

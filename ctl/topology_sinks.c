@@ -11,48 +11,6 @@
  */
 #define BATCH_CAP(frame_bytes_max) (OUT_BATCH_BYTES + 32 * (frame_bytes_max) + (16u << 20))
 
-/* The schemas of the queues beside their files: what may not change keeps sluice from starting. */
-static int build_schemas(struct topology *t, struct err *e)
-{
-	struct err_list errs = {0};
-	int rc = queue_schemas_create(t->pipeline, &config_disk, false, &t->schemas, &errs);
-	err_list_print(&errs, stderr);
-	err_list_fini(&errs);
-	return rc < 0 ? err_set(e, rc, "%s: the schemas of queues: %s", t->conf->path,
-				rc == -ENOMEM ? "no memory" : "see above")
-		      : 0;
-}
-
-int topology_build_forms(struct topology *t, struct err *e)
-{
-	const struct config *c = t->conf;
-	int rc = build_schemas(t, e);
-	if (rc < 0)
-		return rc;
-	t->forms = mem_alloc((c->n_queues + 1) * sizeof(*t->forms));
-	t->shapes = mem_alloc((c->n_queues + 1) * sizeof(*t->shapes));
-	t->onlys = mem_alloc((c->n_queues + 1) * sizeof(*t->onlys));
-	if (!t->forms || !t->shapes || !t->onlys)
-		return err_set(e, -ENOMEM, "no memory for queues");
-	for (size_t q = 0; q < c->n_queues; q++) {
-		t->forms[q].encoder = encoders[c->queues[q].format];
-		t->forms[q].ddl = c->queues[q].ddl;
-		t->forms[q].key = c->queues[q].key;
-		t->forms[q].ids = c->queues[q].headers;
-		t->forms[q].marks = c->queues[q].key || c->queues[q].headers;
-		if (t->forms[q].encoder == &encoder_protobuf &&
-		    (rc = queue_schema_shape(t->schemas, t->pipeline, (unsigned)q, &t->shapes[q],
-					     e)) < 0)
-			return rc;
-		t->forms[q].shape = t->shapes[q];
-		rc = queue_schema_only(t->pipeline, (unsigned)q, &t->onlys[q], e);
-		if (rc < 0)
-			return rc;
-		t->forms[q].only = t->onlys[q];
-	}
-	return 0;
-}
-
 int topology_build_handoff(struct topology *t, bool wait, struct err *e)
 {
 	const struct config *c = t->conf;
@@ -67,7 +25,7 @@ int topology_build_handoff(struct topology *t, bool wait, struct err *e)
 				BATCH_CAP(frame_max), wait, &t->handoff, e);
 	mem_free(sink_of);
 	for (size_t q = 0; rc == 0 && q < c->n_queues; q++)
-		if (t->forms[q].marks)
+		if (t->gen->forms[q].marks)
 			rc = handoff_mark_queue(t->handoff, (unsigned)q, e);
 	return rc;
 }

@@ -1,0 +1,34 @@
+/* generation.h - one configuration, compiled: what a reload exchanges as a whole.
+ *
+ * In:     struct config; at a reload, the generation that runs.
+ * Out:    the pipeline, and the form of each queue's records.
+ * Owns:   all of it, and the configuration too when it came with a reload.
+ * Runs:   build: main, or a reload's thread. Others: main. Workers read what it points to.
+ * Limits: -
+ *
+ * A dimension that a reload does not change goes on with its rows: it belongs to the generation
+ * that made it, which stays for as long as one uses it.
+ */
+#ifndef SL_CTL_GENERATION_H
+#define SL_CTL_GENERATION_H
+
+#include "ctl/pipeline.h"
+#include "ctl/queue_schema.h"
+#include "dataplane/worker.h"
+
+struct generation {
+	struct config *own_conf; /* NULL: borrowed */
+	const struct config *conf;
+	struct pipeline *pipeline;
+	struct queue_schemas *schemas;
+	struct proto_shape **shapes; /* by queue; NULL: of another format */
+	struct proto_shape **onlys;  /* by queue; NULL: all fields are written */
+	struct queue_form *forms;
+};
+
+/* 0, or -errno with a text. What is wrong with schemas goes to @out, a line each. */
+int generation_build(const struct config *conf, struct generation **ret_g, FILE *out,
+		     struct err *e);
+void generation_destroy(struct generation *g); /* accepts NULL */
+
+#endif
