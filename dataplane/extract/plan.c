@@ -325,7 +325,7 @@ static bool compile_loop(struct compiler *c, const struct node *n, const struct 
 	    (n->max >= PLAN_NO_MAX && n->max != SHAPE_NO_MAX) || byte_set_meet(&in->head, &f->head))
 		return false;
 	unsigned at = c->p->n_ops;
-	struct plan_op *op = op_new(c, OP_LOOP);
+	struct plan_op *op = op_new(c, n->min == 0 && n->max == 1 ? OP_MAYBE : OP_LOOP);
 	op->min = (uint16_t)n->min;
 	op->max = n->max == SHAPE_NO_MAX ? PLAN_NO_MAX : (uint16_t)n->max;
 	set_table(op, &in->head);
@@ -358,7 +358,17 @@ static void compile_branch(struct compiler *c, const struct node *n, const struc
 	op->min = UINT16_MAX;
 	groups_of(n, &op->min, &op->max);
 	compile(c, n, f);
+	op_new(c, OP_JOIN)->flags = c->p->ops[at].flags;
 	c->p->ops[at].end = (uint16_t)c->p->n_ops;
+}
+
+/* Behind the branches of the OP_ALT @at. */
+static void join_branches(struct compiler *c, unsigned at)
+{
+	unsigned end = c->p->n_ops;
+	for (unsigned b = at + 1; b < end && !c->failed; b = c->p->ops[b].end)
+		c->p->ops[c->p->ops[b].end - 1].end = (uint16_t)end;
+	c->p->ops[at].end = (uint16_t)end;
 }
 
 /* Whether a text that fits the first may fit the second too, going by the first byte. */
@@ -381,7 +391,7 @@ static void compile_alt(struct compiler *c, const struct node *n, const struct f
 		}
 		compile_branch(c, b, f, ambiguous);
 	}
-	c->p->ops[at].end = (uint16_t)c->p->n_ops;
+	join_branches(c, at);
 }
 
 /* The child or nothing. */
@@ -397,7 +407,7 @@ static void compile_optional(struct compiler *c, const struct node *n, const str
 	compile_branch(c, n->first, f, ambiguous && !n->lazy);
 	if (!n->lazy)
 		compile_branch(c, &nothing, f, false);
-	c->p->ops[at].end = (uint16_t)c->p->n_ops;
+	join_branches(c, at);
 }
 
 static void compile_group(struct compiler *c, const struct node *n, const struct follow *f)
@@ -450,16 +460,6 @@ static void compile(struct compiler *c, const struct node *n, const struct follo
 		c->failed = true;
 }
 
-/* Most spans need no more than that. */
-static void name_fields(struct plan *p)
-{
-	for (struct plan_op *op = p->ops; op < p->ops + p->n_ops; op++) {
-		if (op->kind == OP_STOP && op->scan != SCAN_ALL && !op->back && !op->flags &&
-		    !op->dfa && op->max == PLAN_NO_MAX)
-			op->kind = OP_FIELD;
-	}
-}
-
 struct plan *plan_create(const struct node *root)
 {
 	const struct follow end = {.can_end = true, .is_end = true};
@@ -467,11 +467,12 @@ struct plan *plan_create(const struct node *root)
 	if (!c.p)
 		return NULL;
 	compile(&c, root, &end);
+	op_new(&c, OP_END);
 	if (c.failed) {
 		plan_destroy(c.p);
 		return NULL;
 	}
-	name_fields(c.p);
+	plan_shorten(c.p);
 	return c.p;
 }
 

@@ -1,4 +1,5 @@
-/* plan_ops.h - the steps of a plan: made by plan.c, done by plan_match.c.
+/* plan_ops.h - the steps of a plan: made by plan.c and plan_short.c, done by plan_match.c and
+ *         plan_nested.c.
  *
  * In:     a pattern's shape (shape.h), when a format is compiled.
  * Out:    an array of struct plan_op, one after the other in the order of the line.
@@ -30,8 +31,18 @@ enum plan_op_kind {
 	OP_FIRST, /* to the first `lit` that the run of the set reaches */
 	OP_LAST,  /* to the last one */
 	OP_LOOP,  /* the steps up to `end`, while the next byte is in the set, min to max times */
+	OP_MAYBE, /* the steps up to `end`, if the next byte is in the set */
 	OP_ALT, /* the branches up to `end`, each an OP_BRANCH and its steps: the first that fits */
-	OP_BRANCH, /* min to max-1 are the groups inside of it */
+	OP_BRANCH,   /* min to max-1 are the groups inside of it */
+	OP_JOIN,     /* the branch has matched: `end` is behind the last one */
+
+	/* What plan_short.c makes of steps that are not nested. */
+	OP_EITHER, /* an OP_ALT without steps that have choices of their own */
+	OP_TOKEN,  /* an OP_STOP whose end is the next mark (plan_scan.h), and a literal of one byte
+		    */
+	OP_CHECKED, /* one that ends at a mark, and of which more than that has to be checked */
+	OP_TAIL,    /* an OP_REST of any bytes */
+	OP_END,
 };
 
 /* How the first byte outside of the set is found. */
@@ -45,7 +56,7 @@ enum plan_scan {
 enum plan_flag {
 	PLAN_MINUS = 1,     /* a span may begin with '-', which is not of its set: a number */
 	PLAN_PLUS = 2,      /* the same with '+' */
-	PLAN_AMBIGUOUS = 4, /* OP_BRANCH: a later branch might fit too */
+	PLAN_AMBIGUOUS = 4, /* OP_BRANCH, OP_JOIN: a later branch might fit too */
 };
 
 /* From OP_STOP to OP_LAST: a span, captured by `group` (0: by none), with `lit` right behind it.
@@ -78,10 +89,32 @@ static inline bool plan_op_has(const struct plan_op *op, uint8_t c)
 	return op->rows[c >> 7][c & 15] >> (c >> 4 & 7) & 1;
 }
 
+/* Whether @c may be in the span. */
+static inline bool plan_op_takes(const struct plan_op *op, uint8_t c)
+{
+	switch (op->scan) {
+	case SCAN_ALL:
+		return true;
+	case SCAN_STOPS:
+		return c >= 0x80 || op->rows[0][c & 15] != c;
+	case SCAN_RANGE:
+		return (uint8_t)(c - op->rows[0][0]) < op->rows[1][0];
+	default:
+		return plan_op_has(op, c);
+	}
+}
+
+/* `marks`: the bytes that are marked, by their low nibbles as in SCAN_STOPS. */
 struct plan {
-	unsigned n_ops, n_groups, n_dfas;
+	unsigned n_ops, n_groups, n_dfas, n_unset;
+	bool two_rows;
+	uint8_t marks[2][16] __attribute__((aligned(16)));
+	uint8_t unset[PLAN_GROUPS_MAX]; /* the groups that may take no part */
 	struct dfa *dfas[PLAN_DFAS_MAX];
 	struct plan_op ops[PLAN_OPS_MAX] __attribute__((aligned(64)));
 };
+
+/* The shorter ways to do steps of a plan that ends with OP_END: plan_short.c. */
+void plan_shorten(struct plan *p);
 
 #endif

@@ -210,8 +210,6 @@ static void random_patterns_read_as_pcre2_does(void **state)
 	assert_true(n_yes > 5000);
 }
 
-/* ---- the shipped formats on real lines, whole and damaged ---- */
-
 static size_t mutate(char *line, size_t len, size_t cap)
 {
 	static const char bytes[] = " :[]\"-.\\a0\xff\n";
@@ -239,6 +237,96 @@ static size_t mutate(char *line, size_t len, size_t cap)
 	}
 	return len;
 }
+
+/* ---- rows of tokens, which go by marks (plan_scan.h), on lines that nearly fit ---- */
+
+/* A token and texts for it, of which the last ones do not fit. */
+static const struct token {
+	const char *pattern, *texts[5];
+} tokens[] = {
+	{"\\S+", {"web-1", "x", "[", "", "a b"}},
+	{"[^\" ]*", {"GET", "", "/v5/play?a=b&c=d[0]", "\xc3\xa9", "a\"b"}},
+	{"\\d+", {"4711", "0", "12345678901234567890", "", "1a"}},
+	{"[+-]?\\d+", {"-1", "+20", "300", "+", "--1"}},
+	{"\\d{1,3}", {"1", "22", "333", "4444", ""}},
+	{"[^\\]]*", {"25/Nov/2026:04:43:16 +0000", "", "a b", "]", "[]"}},
+	{"[^\"]*",
+	 {"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/115.0 and more than that", "",
+	  "-", "a\"", "\""}},
+	{"[\\w.-]+", {"a.example.org", "x_1", "-", "", "\xff"}},
+	{"(?:\\d+|-)", {"12", "-", "0", "", "x"}},
+	{"(?:[+-]?\\d+|-)", {"-", "-5", "7", "", "+"}},
+	{"(?:\\[\\d+\\])?", {"", "[12]", "[1]", "[]", "[x]"}},
+	{"(?:Jan(?:uary)?|Nov(?:ember)?) +(?:[12]\\d|3[01]|0?[1-9]) \\d\\d:[0-5]\\d(?::[0-5]\\d)?",
+	 {"Nov 25 04:43:16", "Jan  1 23:59:59", "November 3 04:43", "Nov 32 04:43:16",
+	  "Nov 25 04:43:1"}},
+	{".*", {"", "the rest of it", "\n", "\"a\" b", "]"}},
+};
+
+enum { N_TOKENS = sizeof(tokens) / sizeof(tokens[0]) };
+
+static const char *const between[] = {" ",  "\"",    " [", "] \"",     ">",
+				      ": ", "\" \"", "|",  "\xc3\xa9", ""};
+
+enum { N_BETWEEN = sizeof(between) / sizeof(between[0]) };
+
+/* The same row as a pattern and, later, as lines. */
+struct row {
+	unsigned n, token[12], behind[12];
+};
+
+static void row_pattern(const struct row *r, char *out, size_t cap)
+{
+	size_t at = 0;
+	for (unsigned i = 0; i < r->n; i++) {
+		at += (size_t)snprintf(out + at, cap - at, "(?<f%u>%s)", i,
+				       tokens[r->token[i]].pattern);
+		for (const char *c = between[r->behind[i]]; *c; c++)
+			at += (size_t)snprintf(out + at, cap - at,
+					       strchr("[]|", *c) ? "\\%c" : "%c", *c);
+	}
+}
+
+static size_t row_line(const struct row *r, unsigned n_good, char *out, size_t cap)
+{
+	size_t at = 0;
+	for (unsigned i = 0; i < r->n; i++)
+		at += (size_t)snprintf(out + at, cap - at, "%s%s",
+				       tokens[r->token[i]].texts[any(n_good)],
+				       between[r->behind[i]]);
+	return at;
+}
+
+static void rows_of_tokens_read_as_pcre2_does(void **state)
+{
+	unsigned n_plans = 0, n_yes = 0, n_no = 0, n_unsure = 0;
+	for (unsigned k = 0; k < 3000; k++) {
+		struct row r = {.n = 4 + any(9)};
+		char pattern[1024], line[2048];
+		for (unsigned i = 0; i < r.n; i++) {
+			r.token[i] = any(N_TOKENS);
+			r.behind[i] = any(8) ? any(4) : any(N_BETWEEN);
+		}
+		row_pattern(&r, pattern, sizeof(pattern));
+		struct both b = both_of(pattern, true);
+		for (unsigned i = 0; b.plan && i < 60; i++) {
+			size_t len = row_line(&r, i % 4 ? 3 : 5, line, sizeof(line) / 2);
+			if (i % 3 == 0)
+				len = mutate(line, len, sizeof(line));
+			compare(&b, line, len);
+		}
+		n_plans += b.plan != NULL;
+		n_yes += b.n_yes;
+		n_no += b.n_no;
+		n_unsure += b.n_unsure;
+		both_free(&b);
+	}
+	print_message("%u plans: %u lines fit, %u do not, %u are left to pcre2\n", n_plans, n_yes,
+		      n_no, n_unsure);
+	assert_true(n_yes > 10000 && n_no > 10000);
+}
+
+/* ---- the shipped formats on real lines, whole and damaged ---- */
 
 static void compare_file(struct both *b, const char *set)
 {
@@ -353,6 +441,7 @@ int main(void)
 		cmocka_unit_test(an_empty_alternative_is_a_choice),
 		cmocka_unit_test(a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2),
 		cmocka_unit_test(random_patterns_read_as_pcre2_does),
+		cmocka_unit_test(rows_of_tokens_read_as_pcre2_does),
 		cmocka_unit_test(shipped_formats_read_real_lines_as_pcre2_does),
 		cmocka_unit_test(every_single_pattern_of_the_library_reads_as_pcre2_does),
 	};
