@@ -240,3 +240,18 @@ bool dfa_match(const struct dfa *d, const uint8_t *p, size_t len)
 		state = cells[state + d->column[*p]];
 	return cells[state + d->n_columns];
 }
+
+uint16_t dfa_start(const struct dfa *d)
+{
+	return d->start;
+}
+
+uint16_t dfa_step(const struct dfa *d, uint16_t state, uint8_t c)
+{
+	return d->cells[state + d->column[c]];
+}
+
+bool dfa_accepts(const struct dfa *d, uint16_t state)
+{
+	return d->cells[state + d->n_columns];
+}

@@ -19,4 +19,10 @@ struct dfa *dfa_create(const struct node *n); /* NULL: too large, or out of memo
 void dfa_destroy(struct dfa *d);
 bool dfa_match(const struct dfa *d, const uint8_t *p, size_t len);
 
+/* The same by hand. No step leads out of DFA_DEAD; from any other state texts are accepted. */
+#define DFA_DEAD 0
+uint16_t dfa_start(const struct dfa *d);
+uint16_t dfa_step(const struct dfa *d, uint16_t state, uint8_t c);
+bool dfa_accepts(const struct dfa *d, uint16_t state);
+
 #endif

@@ -1,6 +1,7 @@
 #include "dataplane/extract/plan.h"
 
 #include "dataplane/base/mem.h"
+#include "dataplane/extract/bsd_time.h"
 #include "dataplane/extract/plan_ops.h"
 
 /* What stands behind a part of the pattern, as far as it matters for where the part ends. */
@@ -317,6 +318,18 @@ static void compile_cat(struct compiler *c, const struct node *n, const struct f
 	}
 }
 
+/* The same, with a short way for time stamps in front. */
+static void compile_sequence(struct compiler *c, const struct node *n, const struct follow *f)
+{
+	unsigned at = c->p->n_ops;
+	bool stamped = !n->has_groups && f->n_lit > 0 && bsd_time_settles(n, f->lit[0]);
+	if (stamped)
+		add_byte(op_new(c, OP_BSD_TIME), f->lit[0]);
+	compile_cat(c, n->first, f);
+	if (stamped)
+		c->p->ops[at].end = (uint16_t)c->p->n_ops;
+}
+
 /* A repetition of which the next byte tells whether it goes on. */
 static bool compile_loop(struct compiler *c, const struct node *n, const struct follow *f)
 {
@@ -447,7 +460,7 @@ static void compile(struct compiler *c, const struct node *n, const struct follo
 	    (compile_decided(c, n, f) || compile_searched(c, n, f)))
 		return;
 	if (n->kind == NODE_CAT)
-		compile_cat(c, n->first, f);
+		compile_sequence(c, n, f);
 	else if (n->kind == NODE_GROUP)
 		compile_group(c, n, f);
 	else if (n->kind == NODE_ALT)

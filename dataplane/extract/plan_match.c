@@ -1,4 +1,5 @@
 /* The steps of a plan in a row, from the start of the line to its end. */
+#include "dataplane/extract/bsd_time.h"
 #include "dataplane/extract/plan_run.h"
 
 /* What every step needs: kept where the compiler holds it in registers. */
@@ -91,6 +92,17 @@ SCANS size_t match_fields(struct here h, const struct plan_op **io_op, size_t at
 	return at;
 }
 
+/* Behind the steps that a time stamp settles, or in front of them. */
+static inline size_t match_bsd_time(struct here h, const struct plan_op **io_op, size_t at)
+{
+	const struct plan_op *op = *io_op;
+	if (h.len - at <= BSD_TIME_LEN || h.start[at + BSD_TIME_LEN] != op->lit[0] ||
+	    !bsd_time_at(h.start + at))
+		return at;
+	*io_op = h.p->ops + op->end - 1;
+	return at + BSD_TIME_LEN;
+}
+
 /* What is done by plan_nested.c. */
 static size_t match_other(struct plan_run *r, const struct plan_op **io_op, size_t at)
 {
@@ -152,6 +164,9 @@ enum plan_result plan_match(const struct plan *p, struct slice line, struct plan
 		case OP_MAYBE:
 			if (at == h.len || !plan_op_has(op, h.start[at]))
 				op = p->ops + op->end - 1;
+			continue;
+		case OP_BSD_TIME:
+			at = match_bsd_time(h, &op, at);
 			continue;
 		case OP_BRANCH:
 			branch = op;

@@ -149,6 +149,7 @@ static enum plan_result match_ops(struct plan_run *r, unsigned from, unsigned en
 				op = r->p->ops + op->end - 1;
 			break;
 		case OP_JOIN:
+		case OP_BSD_TIME: /* its steps do as well */
 			break;
 		case OP_LOOP:
 		case OP_ALT:
