@@ -12,7 +12,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as 
 #define FRAME_MAGIC 0x464c53f5u /* f5 "SLF": no byte of UTF-8 at the front */
 #define INDEX_MAGIC 0x494c53f5u
 #define INDEX_END   "SLUICEND"
-#define INDEX_ENTRY 40
+#define INDEX_ENTRY 48
 #define FLAG_ZSTD   1u
 #define FLAG_MARKS  2u
 #define FLAGS_ALL   (FLAG_ZSTD | FLAG_MARKS)
@@ -112,17 +112,17 @@ bool seg_frame_head_decode(struct slice s, struct seg_frame_head *ret_f)
 					  .first_ns = u64(p + 24),
 					  .last_ns = u64(p + 32),
 					  .n_recs = u32(p + 40),
-					  .stored_bytes = u32(p + 48)},
+					  .stored_bytes = u32(p + 48),
+					  .rec_bytes = u32(p + 52)},
 				   .flags = u16(p + 4),
 				   .segment_id = u64(p + 8),
 				   .raw_bytes = u32(p + 44),
-				   .rec_bytes = u32(p + 52),
 				   .payload_hash = u64(p + 56)};
 	uint64_t beside = (uint64_t)f.at.n_recs * (f.flags & FLAG_MARKS ? 7 : 4);
 	if (u64(p + 64) != XXH64(p, 64, 0) || f.flags & ~FLAGS_ALL || f.at.n_recs == 0 ||
 	    f.at.n_recs > SEG_RECS_MAX || f.raw_bytes > SEG_RAW_MAX ||
 	    f.at.stored_bytes > f.raw_bytes || f.at.seq > UINT64_MAX - f.at.n_recs ||
-	    beside + f.rec_bytes > f.raw_bytes)
+	    beside + f.at.rec_bytes > f.raw_bytes)
 		return false;
 	*ret_f = f;
 	return true;
@@ -162,6 +162,8 @@ void seg_index_encode(const struct seg_frame *frames, uint32_t n_frames, uint64_
 		put64(o + 24, frames[i].last_ns);
 		put32(o + 32, frames[i].n_recs);
 		put32(o + 36, frames[i].stored_bytes);
+		put32(o + 40, frames[i].rec_bytes);
+		put32(o + 44, 0);
 	}
 	put64(o, XXH64(out, (size_t)(o - out), id));
 	put64(o + 8, off);
@@ -194,7 +196,8 @@ int64_t seg_index_decode(struct slice s, uint64_t off, uint64_t id, struct seg_f
 				      .first_ns = u64(p + 16),
 				      .last_ns = u64(p + 24),
 				      .n_recs = u32(p + 32),
-				      .stored_bytes = u32(p + 36)};
+				      .stored_bytes = u32(p + 36),
+				      .rec_bytes = u32(p + 40)};
 		if (f.seq < seq || f.off < at || f.off > off ||
 		    off - f.off < SEG_FRAME_HEAD + (uint64_t)f.stored_bytes || f.n_recs == 0 ||
 		    f.n_recs > SEG_RECS_MAX || f.seq > UINT64_MAX - f.n_recs)
@@ -316,6 +319,7 @@ int seg_pack(struct seg_packer *p, uint64_t id, struct seg_frame *f,
 	    !buf_fit(&p->frame, SEG_FRAME_HEAD + ZSTD_compressBound(raw_bytes)))
 		return -ENOMEM;
 	put_payload(p->raw.ptr, f->n_recs, flags, rec, ctx, mark_bytes);
+	f->rec_bytes = (uint32_t)rec_bytes;
 	f->stored_bytes = squeeze(p, raw_bytes, &flags);
 	uint8_t *o = p->frame.ptr;
 	put32(o, FRAME_MAGIC);
@@ -378,17 +382,17 @@ static bool lay_open(struct seg_unpacker *u, const struct seg_frame_head *f, con
 	u->key_lens = marks ? raw + 4 * (size_t)n : NULL;
 	u->id_lens = marks ? raw + 6 * (size_t)n : NULL;
 	u->marks = u->mark = raw + (size_t)n * (marks ? 7 : 4);
-	u->recs = raw + f->raw_bytes - f->rec_bytes;
+	u->recs = raw + f->raw_bytes - f->at.rec_bytes;
 	uint64_t mark_bytes = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t next = u32(u->ends + 4 * (size_t)i);
-		if (next < end || next > f->rec_bytes)
+		if (next < end || next > f->at.rec_bytes)
 			return false;
 		end = next;
 		if (marks)
 			mark_bytes += u16(u->key_lens + 2 * (size_t)i) + u->id_lens[i];
 	}
-	return end == f->rec_bytes && u->marks + mark_bytes == u->recs;
+	return end == f->at.rec_bytes && u->marks + mark_bytes == u->recs;
 }
 
 int seg_unpack(struct seg_unpacker *u, const struct seg_frame_head *f, struct slice stored,

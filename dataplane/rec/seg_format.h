@@ -65,14 +65,14 @@ struct seg_head {
 /* Where a frame is and what is in it. */
 struct seg_frame {
 	uint64_t seq, off, first_ns, last_ns;
-	uint32_t n_recs, stored_bytes;
+	uint32_t n_recs, stored_bytes, rec_bytes;
 };
 
 /* All that stands in a frame's head. */
 struct seg_frame_head {
 	struct seg_frame at; /* off is the caller's */
 	uint64_t segment_id, payload_hash;
-	uint32_t raw_bytes, rec_bytes;
+	uint32_t raw_bytes;
 	uint16_t flags;
 };
 
@@ -98,7 +98,7 @@ size_t seg_frame_find(struct slice s, size_t from, const uint64_t *id);
 #define SEG_INDEX_TAIL 24 /* hash, offset, end mark */
 static inline size_t seg_index_bytes(uint32_t n_frames)
 {
-	return 8 + (size_t)n_frames * 40 + SEG_INDEX_TAIL;
+	return 8 + (size_t)n_frames * 48 + SEG_INDEX_TAIL;
 }
 void seg_index_encode(const struct seg_frame *frames, uint32_t n_frames, uint64_t off, uint64_t id,
 		      uint8_t *out);
@@ -116,7 +116,7 @@ int seg_packer_create(int level, struct seg_packer **ret_p);
 void seg_packer_destroy(struct seg_packer *p);
 
 /* @rec returns record @i of @ctx; called once for each, in order. @rec_bytes, @mark_bytes: the sums
- * of what it returns. @f: seq, times, n_recs are set; stored_bytes is filled in. *@ret_frame is
+ * of what it returns. @f: seq, times, n_recs are set; the bytes are filled in. *@ret_frame is
  * borrowed until the next call: head and payload. 0, -E2BIG beyond the limits, -ENOMEM.
  */
 int seg_pack(struct seg_packer *p, uint64_t id, struct seg_frame *f,

@@ -177,3 +177,15 @@ int file_ops_read(const struct file_ops *io, int fd, void *p, size_t len, uint64
 	}
 	return 0;
 }
+
+int file_ops_sync_parent(const struct file_ops *io, const char *path)
+{
+	char dir[FILE_OPS_PATH];
+	const char *slash = strrchr(path, '/');
+	size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+	if (len >= sizeof(dir))
+		return -ENAMETOOLONG;
+	memcpy(dir, slash ? path : ".", len);
+	dir[len] = '\0';
+	return io->sync_dir(io->ctx, dir);
+}

@@ -47,5 +47,7 @@ extern const struct file_ops file_ops_real;
 int file_ops_write(const struct file_ops *io, int fd, const void *p, size_t len, uint64_t off);
 /* @len bytes; -ENODATA when the file has fewer. */
 int file_ops_read(const struct file_ops *io, int fd, void *p, size_t len, uint64_t off);
+/* Names in the directory of @path are on the disk. */
+int file_ops_sync_parent(const struct file_ops *io, const char *path);
 
 #endif

@@ -65,6 +65,11 @@ bool seg_writer_is_open(const struct seg_writer *w)
 	return w->fd >= 0;
 }
 
+bool seg_writer_has_name(const struct seg_writer *w)
+{
+	return w->renamed;
+}
+
 uint64_t seg_writer_bytes(const struct seg_writer *w)
 {
 	return w->bytes;
@@ -172,17 +177,6 @@ int seg_writer_append(struct seg_writer *w, const struct out_batch *b, uint64_t 
 	return 0;
 }
 
-static int sync_dir_of(const struct file_ops *io, const char *path, struct err *e)
-{
-	char dir[PATH_CAP];
-	const char *slash = strrchr(path, '/');
-	size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
-	memcpy(dir, slash ? path : ".", len);
-	dir[len] = '\0';
-	int rc = io->sync_dir(io->ctx, dir);
-	return rc < 0 ? io_error(rc, "sync", dir, e) : 0;
-}
-
 static int sync_file(struct seg_writer *w, struct err *e)
 {
 	int rc = w->io->sync(w->io->ctx, w->fd);
@@ -192,8 +186,11 @@ static int sync_file(struct seg_writer *w, struct err *e)
 int seg_writer_sync(struct seg_writer *w, struct err *e)
 {
 	int rc = sync_file(w, e);
-	if (rc == 0 && !w->dir_synced)
-		rc = sync_dir_of(w->io, w->path, e);
+	if (rc == 0 && !w->dir_synced) {
+		rc = file_ops_sync_parent(w->io, w->path);
+		if (rc < 0)
+			io_error(rc, "sync the directory of", w->path, e);
+	}
 	w->dir_synced |= rc == 0;
 	return rc;
 }
@@ -227,9 +224,9 @@ int seg_writer_finish(struct seg_writer *w, struct err *e)
 			return io_error(rc, "rename to", w->path, e);
 		w->renamed = true;
 	}
-	rc = sync_dir_of(io, w->path, e);
+	rc = file_ops_sync_parent(io, w->path);
 	if (rc < 0)
-		return rc;
+		return io_error(rc, "sync the directory of", w->path, e);
 	w->fd = -1;
 	return 0;
 }

@@ -52,6 +52,8 @@ int seg_writer_finish(struct seg_writer *w, struct err *e);
 void seg_writer_leave(struct seg_writer *w);
 
 bool seg_writer_is_open(const struct seg_writer *w);
+/* After finish has failed: the file has its name already. */
+bool seg_writer_has_name(const struct seg_writer *w);
 uint64_t seg_writer_bytes(const struct seg_writer *w); /* of the file, without its index */
 /* Its frames, borrowed until begin, finish or leave. */
 const struct seg_frame *seg_writer_frames(const struct seg_writer *w, uint32_t *ret_n);

@@ -15,7 +15,7 @@
  *
  * The promise: what was appended and synced, and is not below the number that was acknowledged, is
  * given again after any crash. What was acknowledged may be given again: as much as was
- * acknowledged since the last spool_sync or spool_tick that wrote it down.
+ * acknowledged since a spool_tick last wrote it down: about a second's.
  */
 #ifndef SL_SINK_SPOOL_H
 #define SL_SINK_SPOOL_H
@@ -100,18 +100,17 @@ int spool_close(struct spool *s, struct err *e);
 const struct spool_found *spool_found(const struct spool *s);
 
 /* Puts the batch behind all others, or, with a number below theirs, in front of or between them
- * where nothing is (batches that a sink gave back at a stop): it is read then after the next
- * spool_rewind or spool_open. 0: appended; held for sure after spool_sync, or with
- * SPOOL_SYNC_BATCH at once. 1: dropped, as the
- * configuration says, and counted. -ENOSPC: no room (SPOOL_BLOCK), or the disk has none; -EINVAL:
- * there is something with these numbers. -EIO and the like: the disk. After an error nothing of the
- * batch is in the spool.
+ * where nothing is (batches that a sink gave back at a stop, in the order of their numbers): it is
+ * read then after the next spool_rewind or spool_open. 0: appended; held for sure after spool_sync,
+ * or with SPOOL_SYNC_BATCH at once. 1: dropped, as the configuration says, and counted. With 0 or 1
+ * and a text in *@e: the disk could not be waited for (SPOOL_SYNC_BATCH), the records are not held
+ * for sure. -ENOSPC: no room (SPOOL_BLOCK), or the disk has none; -EINVAL: there is something with
+ * these numbers. -EIO and the like: the disk. After an error nothing of the batch is in the spool.
  */
 int spool_append(struct spool *s, const struct out_batch *b, uint64_t seq, struct err *e);
 
-/* All that was appended is on the disk, and so is the acknowledged number. With SPOOL_SYNC_OFF only
- * the latter is written, and nothing waited for. After an error the records are still read, but are
- * not held for sure.
+/* All that was appended is on the disk. With SPOOL_SYNC_OFF nothing is waited for. After an error
+ * the records are still read, but what was `unsynced` is not held for sure.
  */
 int spool_sync(struct spool *s, struct err *e);
 
