@@ -45,6 +45,7 @@ struct worker {
 	struct pkt_raw raw[PKT_BURST];
 	struct pkt pkts[PKT_BURST];
 	struct frame frames[BATCH_RECS_MAX];
+	unsigned n_frames; /* of the burst whose records are in the batch */
 	struct batch batch;
 };
 
@@ -95,6 +96,79 @@ static void queue_put_all(void *arg, unsigned queue, struct batch *b, struct rec
 		queue_put(arg, queue, b, recs[i]);
 }
 
+/* ---- dead letters ---- */
+
+/* The frame that @r was made of: they stand in the arena in their order. NULL: it is not of this
+ * burst, or none (a group).
+ */
+static const struct frame *frame_of(const struct worker *w, const struct rec *r)
+{
+	const uint8_t *at = w->batch.arena.base + r->frame_off;
+	unsigned lo = 0, hi = w->n_frames;
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+		if (w->frames[mid].bytes.ptr < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	const struct frame *f = &w->frames[lo];
+	return lo < w->n_frames && r->frame_len && f->bytes.ptr == at ? f : NULL;
+}
+
+/* The record as JSON, where the frame's bytes alone do not say what it is. */
+static struct slice detail_of(struct worker *w, struct batch *b, const struct rec *r)
+{
+	const struct parser *p = w->conf.frame_sources[r->source].parser;
+	uint32_t off = 0;
+	size_t max = encode_json_max(&w->encode, b, r);
+	if (p->changes || r->frame_len == 0)
+		off = arena_take(&b->arena, max);
+	if (!off)
+		return (struct slice){0};
+	size_t len = encode_json(&w->encode, b, r, b->arena.base + off);
+	return slice_of(b->arena.base + off, len - 1); /* without the line's end */
+}
+
+static void bury(struct worker *w, struct batch *b, const struct rec *r, enum dead_stage stage,
+		 const char *rule, const char *why)
+{
+	struct dead_letter l;
+	uint8_t id[OUT_ID_MAX];
+	size_t used = b->arena.used;
+	dead_letter_of(&l, b, r, frame_of(w, r));
+	l.stage = (uint8_t)stage;
+	l.text[DEAD_REASON] = slice_str(why);
+	l.text[DEAD_RULE] = slice_str(rule);
+	l.text[DEAD_SOURCE] = w->conf.source_names[r->source];
+	l.text[DEAD_ID] = slice_of(id, encode_id(r, id));
+	l.text[DEAD_DETAIL] = detail_of(w, b, r);
+	w->conf.out.dead(w->conf.out.arg, w->conf.index, &l);
+	b->arena.used = used;
+}
+
+/* The graph could not work on it. */
+static void bury_node(void *arg, unsigned node, struct batch *b, const struct rec *r,
+		      const char *why)
+{
+	struct worker *w = arg;
+	bury(w, b, r, DEAD_NODE, w->conf.graph->nodes[node].name, why);
+}
+
+/* Extraction's records that are not to go on. */
+static void bury_unread(struct worker *w, struct batch *b)
+{
+	for (unsigned i = 0; i < b->n_recs; i++) {
+		const struct rec *r = b->recs[i];
+		if (!(r->flags & w->conf.dead_flags))
+			continue;
+		const char *parser = w->conf.frame_sources[r->source].parser->name;
+		extract_dead(w->extract, r);
+		bury(w, b, r, DEAD_EXTRACT, parser, r->error ? r->error : "no format fits");
+		b->recs[i] = NULL;
+	}
+}
+
 /* From a burst of frames, which stand in the batch's arena, to encoded records. */
 static void frames_run(struct worker *w, unsigned n_frames)
 {
@@ -103,15 +177,19 @@ static void frames_run(struct worker *w, unsigned n_frames)
 	if (w->rules)
 		hits = rules_scan(w->rules, w->frames, n_frames);
 	size_t behind_frames = b->arena.used;
+	w->n_frames = n_frames;
 	for (unsigned taken = 0; taken < n_frames;) {
 		b->arena.used = behind_frames;
 		b->n_recs = 0;
 		taken = extract_records(w->extract, w->frames, taken, n_frames, hits, b);
 		/* What is behind extraction's part of the arena is the graph's. */
 		b->arena.cap = w->graph_cap;
+		if (w->conf.dead_flags)
+			bury_unread(w, b);
 		graph_push(w->graph, b);
 		b->arena.cap = w->extract_cap;
 	}
+	w->n_frames = 0;
 }
 
 /* From the events of sessions to encoded records. Frames come in bursts that fit the batch. */
@@ -222,10 +300,27 @@ static int receive(struct worker *w)
 	return w->n_empty == EMPTY_AFTER_STOP ? -ENODATA : n;
 }
 
-int worker_run(struct worker *w)
+/* Frames that were packets once. Their packet times may go back, the clock does not. */
+static void feed_run(struct worker *w)
+{
+	const struct worker_feed *feed = &w->conf.feed;
+	uint64_t now_ns = 0;
+	arena_reset(&w->batch.arena);
+	while (!atomic_load_explicit(w->conf.stop, memory_order_relaxed) &&
+	       feed->next(feed->arg, &w->batch, &w->frames[0])) {
+		if (w->frames[0].time_ns > now_ns)
+			now_ns = w->frames[0].time_ns;
+		answer(w);
+		frames_run(w, 1);
+		path_advance(w, now_ns);
+		arena_reset(&w->batch.arena);
+	}
+	worker_finish(w);
+}
+
+static void capture_run(struct worker *w)
 {
 	int n;
-	mem_seal(true);
 	while ((n = receive(w)) != -ENODATA) {
 		answer(w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
@@ -241,6 +336,15 @@ int worker_run(struct worker *w)
 	}
 	capture_settle(w->conf.capture);
 	worker_finish(w);
+}
+
+int worker_run(struct worker *w)
+{
+	mem_seal(true);
+	if (w->conf.feed.next)
+		feed_run(w);
+	else
+		capture_run(w);
 	mem_seal(false);
 	return w->n_errors ? -EIO : 0;
 }
@@ -305,6 +409,8 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 		if (s->parser->acked)
 			flow_tell_acks(w->flow, &s->tcp);
 	}
+	if (conf->out.dead)
+		graph_set_dead(w->graph, bury_node);
 	*ret_w = w;
 	return 0;
 fail:

@@ -18,6 +18,7 @@
 #include "dataplane/frame/frame.h"
 #include "dataplane/graph/graph.h"
 #include "dataplane/match/rules.h"
+#include "dataplane/sink/dead_letter.h"
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/proto_shape.h"
 
@@ -38,6 +39,15 @@ struct worker_out {
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
 	/* A record that was written without some of its fields, where the form has a shape. */
 	void (*narrowed)(void *arg, unsigned worker, unsigned queue, bool more, bool misfit);
+	/* What cannot go on; its texts are borrowed. NULL: there are no dead letters. */
+	void (*dead)(void *arg, unsigned worker, const struct dead_letter *l);
+	void *arg;
+};
+
+/* Where frames come from that are no packets any more: dead letters that are tried again. */
+struct worker_feed {
+	/* Makes the next one in the arena of @b, which is empty. False: there are no more. */
+	bool (*next)(void *arg, struct batch *b, struct frame *ret_f);
 	void *arg;
 };
 
@@ -79,8 +89,10 @@ struct worker_conf {
 	struct names *names;
 	struct encode_ctx encode;
 	struct worker_out out;
-	atomic_bool *stop;      /* set from outside: finish and return */
-	struct worker_ask *ask; /* NULL: nobody asks while it runs */
+	uint8_t dead_flags;      /* enum rec_flag: extraction's records that out.dead takes */
+	struct worker_feed feed; /* instead of a capture */
+	atomic_bool *stop;       /* set from outside: finish and return */
+	struct worker_ask *ask;  /* NULL: nobody asks while it runs */
 };
 
 struct worker;

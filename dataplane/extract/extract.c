@@ -317,7 +317,8 @@ static struct rec *end(struct extract *x, const struct frame *f, const struct ou
 	r->origin_len = f->origin_len;
 	r->source = f->source;
 	r->dir = f->dir;
-	r->flags = (uint8_t)((o->why ? REC_UNPARSED : 0) | (f->cut ? REC_CUT : 0));
+	r->flags = (uint8_t)((o->why ? REC_UNPARSED : 0) | (f->cut ? REC_CUT : 0) |
+			     (o->no_format ? REC_NO_FORMAT : 0));
 	r->error = o->why;
 	return r;
 }
@@ -417,6 +418,13 @@ unsigned extract_records(struct extract *x, const struct frame *frames, unsigned
 			row[EXTRACT_no_room]++;
 	}
 	return i;
+}
+
+void extract_dead(struct extract *x, const struct rec *r)
+{
+	uint64_t *row = x->rows[r->source];
+	row[r->flags & REC_UNPARSED ? EXTRACT_unparsed : EXTRACT_parsed]--;
+	row[EXTRACT_dead_letters]++;
 }
 
 const uint64_t *extract_row(const struct extract *x, unsigned source)

@@ -48,10 +48,14 @@ void extract_destroy(struct extract *x);
 unsigned extract_records(struct extract *x, const struct frame *frames, unsigned first, unsigned n,
 			 const struct rule_hits *hits, struct batch *b);
 
+/* @r, which was made last, becomes a dead letter: it does not go on. */
+void extract_dead(struct extract *x, const struct rec *r);
+
 #define EXTRACT_COLS(X)                                                                   \
 	X(IN, frames_in, "frames from the parser")                                        \
 	X(OUT, parsed, "records of the shape that was expected")                          \
 	X(OUT, unparsed, "records that carry the frame as text and say why in _error")    \
+	X(POLICY, dead_letters, "frames that became dead letters, and no records")        \
 	X(LOSS, no_room, "records that an empty batch could not hold")                    \
 	X(INFO, formatted, "records whose text a format took apart")                      \
 	X(INFO, no_format, "records whose text no format fitted")                         \

@@ -7,6 +7,7 @@ LEDGER_DEFINE(graph, "graph", "records", GRAPH_COLS);
 struct graph {
 	const struct graph_plan *plan;
 	graph_put *put;
+	graph_dead *dead; /* NULL: there are no dead letters */
 	void *arg;
 	void **states;                  /* by node */
 	uint64_t (*rows)[GRAPH_N_COLS]; /* by origin */
@@ -31,9 +32,18 @@ static void emit_port(struct op_run *x, unsigned port, struct rec *const *recs, 
 	emit(r->g, r->node->first_origin + port, x->b, recs, n);
 }
 
+static void bury(struct op_run *x, const struct rec *r, const char *why)
+{
+	const struct node_run *n = (const struct node_run *)x;
+	n->g->dead(n->g->arg, (unsigned)(n->node - n->g->plan->nodes), x->b, r, why);
+}
+
 static struct node_run in_node(struct graph *g, unsigned node, struct batch *b)
 {
-	return (struct node_run){.x = {.b = b, .row = g->node_rows[node], .emit = emit_port},
+	return (struct node_run){.x = {.b = b,
+				       .row = g->node_rows[node],
+				       .emit = emit_port,
+				       .dead = g->dead ? bury : NULL},
 				 .g = g,
 				 .node = &g->plan->nodes[node],
 				 .state = g->states[node]};
@@ -171,6 +181,11 @@ int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struc
 	}
 	*ret_g = g;
 	return 0;
+}
+
+void graph_set_dead(struct graph *g, graph_dead *dead)
+{
+	g->dead = dead;
 }
 
 void graph_destroy(struct graph *g)

@@ -49,12 +49,19 @@ struct graph_plan {
 typedef void graph_put(void *arg, unsigned queue, struct batch *b, struct rec *const *recs,
 		       unsigned n);
 
+/* Takes a record that node @node could not work on; borrowed until it returns. */
+typedef void graph_dead(void *arg, unsigned node, struct batch *b, const struct rec *r,
+			const char *why);
+
 struct graph;
 
 /* @plan is borrowed. 0, or -errno with a text. */
 int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struct graph **ret_g,
 		 struct err *e);
 void graph_destroy(struct graph *g);
+
+/* Records that a node loses go to @dead from now on, with the argument of @put. */
+void graph_set_dead(struct graph *g, graph_dead *dead);
 
 /* All records of the batch, by their sources. The arena behind them is used, and given back. */
 void graph_push(struct graph *g, struct batch *b);

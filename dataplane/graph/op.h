@@ -47,6 +47,7 @@ struct op_env {
 	 * @key stands; @off: bytes into the value. Returns @code.
 	 */
 	int (*wrong)(void *arg, const char *key, size_t off, int code, struct err *e);
+	bool dead_letters; /* there are: op_dead takes records */
 	/* What is not wrong, but worth to be known: `check` tells it. NULL: nobody wants it. */
 	void (*note)(void *arg, const char *key, const char *text);
 	void *arg;
@@ -63,6 +64,8 @@ struct op_run {
 	struct batch *b;
 	uint64_t *row; /* its ledger */
 	void (*emit)(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
+	/* Takes a record that cannot go on. NULL: nobody does. */
+	void (*dead)(struct op_run *x, const struct rec *r, const char *why);
 };
 
 struct op {
@@ -105,6 +108,16 @@ static inline void op_emit(struct op_run *x, unsigned port, struct rec *const *r
 {
 	if (n)
 		x->emit(x, port, recs, n);
+}
+
+/* True: @r is a dead letter now, @why (static text) its reason; the operator counts it as
+ * dead_letters. False: there are none, and it is lost.
+ */
+static inline bool op_dead(struct op_run *x, const struct rec *r, const char *why)
+{
+	if (x->dead)
+		x->dead(x, r, why);
+	return x->dead != NULL;
 }
 
 static inline struct batch *op_batch(const struct op_run *x)

@@ -579,7 +579,7 @@ static void aggregate_run(const struct op_plan *p, void *state, struct op_run *x
 	for (unsigned i = 0; i < n; i++) {
 		int64_t start_ns;
 		if (s->states[i] >= VEC_ERROR) {
-			cells[AGGREGATE_out_of_range + s->states[i] - VEC_ERROR]++;
+			op_error(x, AGGREGATE_out_of_range, recs[i], s->states[i]);
 			continue;
 		}
 		if (!find_window(a, s, recs[i], i, cells, &start_ns))

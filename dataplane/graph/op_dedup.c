@@ -199,7 +199,7 @@ static void dedup_run(const struct op_plan *p, void *state, struct op_run *x,
 	unsigned n_out = 0;
 	op_exprs_run(&s->x, op_batch(x), recs, n);
 	const struct vec *v = expr_run_result(s->x.run, d->key);
-	unsigned n_errors = op_errors_count(v, n, &row[DEDUP_out_of_range]);
+	unsigned n_errors = op_errors(x, DEDUP_out_of_range, recs, v, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (v->state[i] >= VEC_ERROR)
 			continue;

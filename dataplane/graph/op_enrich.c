@@ -24,9 +24,9 @@
 enum { ENRICH_COLS(ENRICH_COL) ENRICH_N_COLS };
 LEDGER_DEFINE(enrich, "enrich", "records", ENRICH_COLS);
 
-enum missing { MISSING_NULL, MISSING_DROP, MISSING_LOSE, MISSING_HOLD };
-static const char *const missings[] = {"null", "drop", "lose", "hold", NULL};
-static const char *const thens[] = {"null", "drop", "lose", NULL};
+enum missing { MISSING_NULL, MISSING_DROP, MISSING_LOSE, MISSING_DEAD, MISSING_HOLD };
+static const char *const missings[] = {"null", "drop", "lose", "dead_letter", "hold", NULL};
+static const char *const thens[] = {"null", "drop", "lose", "dead_letter", NULL};
 
 struct enrich_conf {
 	const char *dimension, *key, *prefix;
@@ -70,7 +70,8 @@ static const struct opt enrich_opts[] = {
 	 .live = true,
 	 .help = "A key that the dimension does not have: the fields are null, or the record is "
 		 "left out on purpose (drop), or it is left out and counts as lost (lose), or it "
-		 "waits for its key (hold)."},
+		 "becomes a dead letter (dead_letter, with the section dead_letters), or it waits "
+		 "for its key (hold)."},
 	{.name = "hold",
 	 .type = OPT_DURATION,
 	 .off = offsetof(struct enrich_conf, hold_ns),
@@ -256,6 +257,17 @@ static int make_schema(struct enrich_plan *r, const struct op_env *env, struct e
 	return rc < 0 ? err_set(e, rc, "no memory for %s", env->name) : 0;
 }
 
+/* What is asked for must be there: else records would be lost that were to be kept. */
+static int check_dead(const struct enrich_plan *r, const struct op_env *env, struct err *e)
+{
+	if (env->dead_letters || (r->missing != MISSING_DEAD && r->then != MISSING_DEAD))
+		return 0;
+	int rc = err_set(e, -EINVAL,
+			 "dead_letter, and the configuration has no section dead_letters; expected "
+			 "one, such as dead_letters: { dir: /var/lib/sluice/dlq }");
+	return env->wrong(env->arg, r->missing == MISSING_DEAD ? "missing" : "then", 0, rc, e);
+}
+
 static int enrich_build(const void *conf, const struct op_env *env, struct op_plan **ret_p,
 			struct err *e)
 {
@@ -274,6 +286,8 @@ static int enrich_build(const void *conf, const struct op_env *env, struct op_pl
 		rc = err_set(e, -EINVAL, "no dimension is named \"%s\"", c->dimension);
 		env->wrong(env->arg, "dimension", 0, rc, e);
 	}
+	if (rc == 0)
+		rc = check_dead(r, env, e);
 	if (rc == 0)
 		rc = take_fields(r, c, env, e);
 	if (rc == 0)
@@ -389,11 +403,16 @@ static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struc
 }
 
 /* What becomes of a record whose key is not there. True: it goes on, with nulls. */
-static bool goes_on(const struct enrich_plan *p, uint64_t *row)
+static bool goes_on(const struct enrich_plan *p, struct op_run *x, const struct rec *r)
 {
+	unsigned col = ENRICH_missing;
 	if (p->then == MISSING_NULL)
 		return true;
-	row[p->then == MISSING_DROP ? ENRICH_dropped : ENRICH_missing]++;
+	if (p->then == MISSING_DROP)
+		col = ENRICH_dropped;
+	else if (p->then == MISSING_DEAD && op_dead(x, r, "missing_key"))
+		col = ENRICH_dead_letters;
+	op_row(x)[col]++;
 	return false;
 }
 
@@ -423,7 +442,7 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 	const struct vec *v = expr_run_result(s->x.run, p->key);
 	spell_keys(s, v, n, &b->arena);
 	row[ENRICH_records_in] += n;
-	op_errors_count(v, n, &row[ENRICH_out_of_range]);
+	op_errors(x, ENRICH_out_of_range, recs, v, n);
 	const struct dim_table *t = dim_enter(p->dim, s->reader);
 	dim_table_find(t, s->keys, n, s->rows);
 	for (unsigned i = 0; i < n; i++) {
@@ -432,7 +451,7 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 			continue;
 		row[hit ? ENRICH_hits : ENRICH_misses]++;
 		row[ENRICH_no_key] += !s->keys[i].ptr;
-		if (!hit && (hold(p, s, b, recs[i], s->keys[i], row) || !goes_on(p, row)))
+		if (!hit && (hold(p, s, b, recs[i], s->keys[i], row) || !goes_on(p, x, recs[i])))
 			continue;
 		s->out[n_out] = enriched(p, s, b, recs[i], s->rows[i]);
 		row[ENRICH_no_room] += !s->out[n_out];
@@ -473,7 +492,7 @@ static unsigned release_some(const struct enrich_plan *p, struct enrich *s, stru
 		struct rec *r = held_take(h, first + i, b);
 		row[ENRICH_held]--;
 		row[ENRICH_late_hits] += hit;
-		if (!hit && !goes_on(p, row))
+		if (!hit && r && !goes_on(p, x, r))
 			continue;
 		s->out[n_out] = r ? enriched(p, s, b, r, s->rows[i]) : NULL;
 		row[ENRICH_no_room] += !s->out[n_out];

@@ -99,7 +99,7 @@ static void filter_run(const struct op_plan *p, void *state, struct op_run *x,
 		s->out[n_out] = recs[i];
 		n_out += v->state[i] == VEC_VALUE && v->i[i];
 	}
-	unsigned n_errors = op_errors_count(v, n, &row[FILTER_out_of_range]);
+	unsigned n_errors = op_errors(x, FILTER_out_of_range, recs, v, n);
 	row[FILTER_records_in] += n;
 	row[FILTER_records_out] += n_out;
 	row[FILTER_filtered] += n - n_out - n_errors;

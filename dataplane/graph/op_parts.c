@@ -268,13 +268,22 @@ void op_exprs_run(struct op_exprs_state *s, struct batch *b, struct rec *const *
 	expr_run_all(s->run, n, &b->arena);
 }
 
-unsigned op_errors_count(const struct vec *v, unsigned n, uint64_t *row)
+#define N_ERRORS (VEC_N_STATES - VEC_ERROR)
+
+void op_error(struct op_run *x, unsigned col, const struct rec *r, uint8_t error)
+{
+	unsigned lost = (unsigned)(error - VEC_ERROR);
+	op_row(x)[col + (op_dead(x, r, vec_error_name(error)) ? N_ERRORS : lost)]++;
+}
+
+unsigned op_errors(struct op_run *x, unsigned col, struct rec *const *recs, const struct vec *v,
+		   unsigned n)
 {
 	unsigned n_errors = 0;
 	for (unsigned i = 0; i < n; i++)
 		n_errors += v->state[i] >= VEC_ERROR;
 	for (unsigned i = 0; n_errors && i < n; i++)
 		if (v->state[i] >= VEC_ERROR)
-			row[v->state[i] - VEC_ERROR]++;
+			op_error(x, col, recs[i], v->state[i]);
 	return n_errors;
 }

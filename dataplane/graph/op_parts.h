@@ -103,15 +103,22 @@ void op_exprs_discard(struct op_exprs_state *s);
 /* Runs all of them over @recs; results: expr_run_result(s->run, number). */
 void op_exprs_run(struct op_exprs_state *s, struct batch *b, struct rec *const *recs, unsigned n);
 
-/* The four columns of a ledger for records whose expression ended in an error, in the order of enum
- * vec_error; @row points to the first of them. Returns how many rows of @v are errors.
+/* The columns of a ledger for records whose expression ended in an error, in the order of enum
+ * vec_error, and behind them dead_letters; @col is the first of them.
  */
-unsigned op_errors_count(const struct vec *v, unsigned n, uint64_t *row);
+
+/* Counts @r, whose expression ended in @error: as a dead letter, or as lost under that name. */
+void op_error(struct op_run *x, unsigned col, const struct rec *r, uint8_t error);
+
+/* The same for each of @recs whose value in @v is an error. Returns how many. */
+unsigned op_errors(struct op_run *x, unsigned col, struct rec *const *recs, const struct vec *v,
+		   unsigned n);
 
 #define OP_ERROR_COLS(X)                                                                 \
 	X(LOSS, out_of_range, "an expression gave a value out of the range of its type") \
 	X(LOSS, division_by_zero, "an expression divided by zero")                       \
 	X(LOSS, bad_input, "a value is not of the type that an expression wants")        \
-	X(LOSS, no_room, "the batch had no room for a result")
+	X(LOSS, no_room, "the batch had no room for a result")                           \
+	X(POLICY, dead_letters, "records that became dead letters")
 
 #endif

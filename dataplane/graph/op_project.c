@@ -202,8 +202,9 @@ static bool any_error(const struct project_plan *j, const struct project *s, uns
 
 /* A record is dropped with the first of its errors; else each of them is a null. */
 static unsigned drop_errors(const struct project_plan *j, struct project *s,
-			    struct rec *const *recs, unsigned n, uint64_t *row)
+			    struct rec *const *recs, unsigned n, struct op_run *x)
 {
+	uint64_t *row = op_row(x);
 	unsigned n_in = 0, n_checked = any_error(j, s, n) ? j->n_fields : 0;
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t worst = VEC_VALUE;
@@ -216,7 +217,7 @@ static unsigned drop_errors(const struct project_plan *j, struct project *s,
 				worst = state;
 		}
 		if (worst >= VEC_ERROR && !j->nulls) {
-			row[PROJECT_out_of_range + worst - VEC_ERROR]++;
+			op_error(x, PROJECT_out_of_range, recs[i], worst);
 			continue;
 		}
 		s->in[n_in] = recs[i];
@@ -272,7 +273,7 @@ static void project_run(const struct op_plan *p, void *state, struct op_run *x,
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
 	op_exprs_run(&s->x, b, recs, n);
-	unsigned n_in = drop_errors(j, s, recs, n, row), n_out = 0;
+	unsigned n_in = drop_errors(j, s, recs, n, x), n_out = 0;
 	for (unsigned i = 0; i < n_in; i++)
 		s->out[i] = make_rec(j, b, s->in[i]);
 	for (unsigned k = 0; k < j->n_fields; k++)

@@ -173,7 +173,8 @@ static int route_create(const struct op_plan *p, void **ret_state, struct err *e
 /* The first branch whose condition holds. A condition that ends in an error before one holds leaves
  * open which it would be: the record is lost, by name.
  */
-static void choose(const struct route_plan *r, struct route *s, unsigned n, uint64_t *row)
+static void choose(const struct route_plan *r, struct route *s, struct op_run *x,
+		   struct rec *const *recs, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		s->branch[i] = (uint16_t)r->n_branches;
@@ -188,7 +189,8 @@ static void choose(const struct route_plan *r, struct route *s, unsigned n, uint
 	}
 	for (unsigned i = 0; i < n; i++)
 		if (s->branch[i] > r->n_branches)
-			row[ROUTE_out_of_range + NO_BRANCH - s->branch[i]]++;
+			op_error(x, ROUTE_out_of_range, recs[i],
+				 (uint8_t)(VEC_ERROR + NO_BRANCH - s->branch[i]));
 }
 
 static void route_run(const struct op_plan *p, void *state, struct op_run *x,
@@ -198,7 +200,7 @@ static void route_run(const struct op_plan *p, void *state, struct op_run *x,
 	struct route *s = state;
 	uint64_t *row = op_row(x);
 	op_exprs_run(&s->x, op_batch(x), recs, n);
-	choose(r, s, n, row);
+	choose(r, s, x, recs, n);
 	row[ROUTE_records_in] += n;
 	unsigned ends[OP_PORTS_MAX + 1] = {0}, n_out = 0;
 	for (unsigned i = 0; i < n; i++)

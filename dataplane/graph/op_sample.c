@@ -161,7 +161,7 @@ static void sample_run(const struct op_plan *p, void *state, struct op_run *x,
 	if (s->by_key) {
 		op_exprs_run(&w->x, op_batch(x), recs, n);
 		v = expr_run_result(w->x.run, s->key);
-		n_errors = op_errors_count(v, n, &row[SAMPLE_out_of_range]);
+		n_errors = op_errors(x, SAMPLE_out_of_range, recs, v, n);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (v && v->state[i] >= VEC_ERROR)

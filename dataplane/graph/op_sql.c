@@ -117,6 +117,7 @@ struct sql_plan {
 	struct op_plan base;
 	struct stage stages[STAGES_MAX];
 	unsigned n_stages;
+	unsigned n_of_records; /* of these: up to the aggregate; the others work on groups */
 };
 
 struct sql;
@@ -268,6 +269,7 @@ static int add_stage(struct builder *b, const struct op *op, const void *conf)
 		return rc;
 	st->op = op;
 	map_columns(st, p->n_stages == 0, behind);
+	p->n_of_records += !behind;
 	p->n_stages++;
 	return 0;
 }
@@ -444,9 +446,19 @@ static int sql_create(const struct op_plan *base, void **ret_state, struct err *
 
 static void emit_stage(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
 
+static void bury_stage(struct op_run *x, const struct rec *r, const char *why)
+{
+	struct op_run *node = ((const struct stage_run *)x)->node;
+	node->dead(node, r, why);
+}
+
 static struct stage_run in_stage(struct sql *s, unsigned stage, struct op_run *node)
 {
-	return (struct stage_run){.x = {.b = node->b, .row = s->rows[stage], .emit = emit_stage},
+	bool buries = node->dead && stage < s->plan->n_of_records;
+	return (struct stage_run){.x = {.b = node->b,
+					.row = s->rows[stage],
+					.emit = emit_stage,
+					.dead = buries ? bury_stage : NULL},
 				  .s = s,
 				  .stage = stage,
 				  .node = node};

@@ -46,9 +46,10 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 void schema_fini(struct schema *s);
 
 enum rec_flag {
-	REC_UNPARSED = 1, /* the frame did not have the shape it should have: error says why */
-	REC_CUT = 2,      /* some of the frame's bytes are missing */
-	REC_REPAIRED = 4, /* values had bytes that are not UTF-8, and have U+FFFD by now */
+	REC_UNPARSED = 1,  /* the frame did not have the shape it should have: error says why */
+	REC_CUT = 2,       /* some of the frame's bytes are missing */
+	REC_REPAIRED = 4,  /* values had bytes that are not UTF-8, and have U+FFFD by now */
+	REC_NO_FORMAT = 8, /* the source has formats, and none fitted */
 };
 
 struct rec {
