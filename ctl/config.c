@@ -30,9 +30,9 @@ const struct opt config_top_opts[] = {
 	OPT_END,
 };
 
-static const char *const sections[] = {"api",     "capture", "decode",     "flow",     "frame",
-				       "formats", "sources", "dimensions", "pipeline", "sinks",
-				       "queues",  "tests",   NULL};
+static const char *const sections[] = {"api",     "capture", "decode",       "flow",     "frame",
+				       "formats", "sources", "dimensions",   "pipeline", "sinks",
+				       "queues",  "tests",   "dead_letters", NULL};
 
 /* Parts of the design that are not there yet: named, so that a typo and a wish differ. */
 static const char *const later_sections[] = {"spool", "registry", "log", "schemas", NULL};
@@ -128,10 +128,12 @@ static int read_top(struct config_loader *l)
 	read_stage(l, "frame", frame_opts, &l->c->frame);
 
 	int (*const parts[])(struct config_loader *) = {
-		config_read_api,      read_patterns,        config_read_capture,
-		config_read_formats,  config_read_sources,  config_read_dimensions,
-		config_read_pipeline, config_read_sinks,    config_read_queues,
-		config_read_tests,    config_formats_finish};
+		config_read_api,          read_patterns,
+		config_read_capture,      config_read_formats,
+		config_read_sources,      config_read_dimensions,
+		config_read_pipeline,     config_read_sinks,
+		config_read_queues,       config_read_tests,
+		config_read_dead_letters, config_formats_finish};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		int r = parts[i](l);
 		if (r < 0)

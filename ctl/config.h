@@ -19,6 +19,7 @@
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/frame.h"
 #include "dataplane/graph/op.h"
+#include "dataplane/sink/dead_letter_sink.h"
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/sink.h"
 
@@ -180,6 +181,7 @@ struct config {
 	size_t n_sinks;
 	struct queue_conf *queues;
 	size_t n_queues;
+	struct dead_letter_conf dead_letters;
 	bool queues_implied; /* the file names no queue: what no node takes goes to stdout */
 	struct test_conf *tests;
 	size_t n_tests;

@@ -196,6 +196,8 @@ void config_print_effective(const struct config *c, FILE *out)
 		print_name(out, 1, c->sinks[i].name);
 		print_map(out, 2, c->sinks[i].ops->name, c->sinks[i].ops->opts, c->sinks[i].conf);
 	}
+	if (c->dead_letters.dir)
+		print_map(out, 0, "dead_letters", dead_letter_opts, &c->dead_letters);
 	if (c->queues_implied)
 		return;
 	fputs("queues:\n", out);

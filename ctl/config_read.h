@@ -38,6 +38,7 @@ int config_read_pipeline(struct config_loader *l);
 int config_read_sinks(struct config_loader *l);
 int config_read_queues(struct config_loader *l);
 int config_read_tests(struct config_loader *l);
+int config_read_dead_letters(struct config_loader *l);
 
 /* Adds a sink to stdout, its options not filled yet, and a queue that takes to it what nothing else
  * takes.

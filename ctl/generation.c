@@ -21,13 +21,15 @@ static int build_form(struct generation *g, unsigned q, struct err *e)
 {
 	const struct queue_conf *qc = &g->conf->queues[q];
 	struct queue_form *f = &g->forms[q];
+	/* A record that its sink refuses is known by its id. */
+	bool ids = qc->headers || g->conf->dead_letters.dir;
 	int rc = 0;
 	*f = (struct queue_form){
 		.encoder = encoders[qc->format],
 		.ddl = qc->ddl,
 		.key = qc->key,
-		.ids = qc->headers,
-		.marks = qc->key || qc->headers,
+		.ids = ids,
+		.marks = qc->key || ids,
 	};
 	if (f->encoder == &encoder_protobuf)
 		rc = queue_schema_shape(g->schemas, g->pipeline, q, &g->shapes[q], e);

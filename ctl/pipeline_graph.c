@@ -179,6 +179,7 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 			     .source_names = g->source_names,
 			     .dim = find_dim,
 			     .wrong = wrong,
+			     .dead_letters = p->conf->dead_letters.dir,
 			     .note = take_note,
 			     .arg = &place};
 	struct op_plan *plan = NULL;

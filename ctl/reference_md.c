@@ -193,6 +193,10 @@ void reference_write_md(FILE *out)
 	sink_kinds(out);
 	section(out, "queues.PROJECT/NAME", "Without any queue all records go to standard output.",
 		config_queue_opts);
+	section(out, "dead_letters",
+		"Where frames and records go that cannot go on (docs/delivery.md). Without this "
+		"section they are lost, by name.",
+		dead_letter_opts);
 	section(out, "tests[]",
 		"What `sluiced test` runs. Beside these keys, `expect`: a list of records, each a "
 		"part "

@@ -252,6 +252,16 @@ static void queue_section(const struct writer *w)
 	}
 }
 
+static void dead_letter_section(const struct writer *w)
+{
+	struct writer name = example(w, 0), in = deeper(&name, 1);
+	fputc('\n', w->out);
+	comment(w, "Where frames and records go that cannot go on. Without this section they are "
+		   "lost, by name.");
+	key(&name, "dead_letters", "");
+	options(&in, dead_letter_opts);
+}
+
 static void test_section(const struct writer *w)
 {
 	struct writer test = example(w, 1);
@@ -287,5 +297,6 @@ void reference_write_yaml(FILE *out)
 	pipeline_section(&w);
 	sink_section(&w);
 	queue_section(&w);
+	dead_letter_section(&w);
 	test_section(&w);
 }

@@ -109,7 +109,7 @@ static int run_to_end(const struct config *c, struct topology *t, bool live, con
 		fprintf(stderr, "sluiced: %s\n", e.text);
 		code = EXIT_LOST;
 	}
-	if (report_losses(r) || report_imbalances(r))
+	if (report_losses(r) || report_imbalances(r) || topology_n_dead(t))
 		code = EXIT_LOST;
 	if (rc < 0) {
 		fprintf(stderr, "sluiced: not all was read or written: see the messages above%s\n",

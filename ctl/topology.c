@@ -44,6 +44,14 @@ static void out_narrowed(void *arg, unsigned worker, unsigned queue, bool more, 
 	handoff_narrowed(arg, worker, queue, more, misfit);
 }
 
+static uint8_t dead_flags(const struct topology *t)
+{
+	const struct dead_letter_conf *d = &t->conf->dead_letters;
+	if (!topology_has_dead(t))
+		return 0;
+	return (uint8_t)((d->unparsed ? REC_UNPARSED : 0) | (d->no_format ? REC_NO_FORMAT : 0));
+}
+
 static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
 			struct err *e)
 {
@@ -73,7 +81,10 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 			.flush = out_flush,
 			.leave_out = out_leave_out,
 			.narrowed = out_narrowed,
+			.dead = topology_has_dead(t) ? topology_bury : NULL,
+			.dead_arg = t,
 			.arg = t->handoff},
+		.dead_flags = dead_flags(t),
 		.stop = &t->stop,
 		.ask = &t->asks[i],
 	};
@@ -233,6 +244,8 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		rc = topology_build_snapshots(t, e);
 	if (rc == 0)
+		rc = topology_build_dead(t, is_file, e);
+	if (rc == 0)
 		rc = topology_build_sinks(t, e);
 	if (rc < 0) {
 		topology_destroy(t);
@@ -248,6 +261,7 @@ void topology_destroy(struct topology *t)
 		return;
 	for (unsigned i = 0; t->sinks && i < t->conf->n_sinks; i++)
 		shipper_destroy(t->sinks[i].shipper);
+	topology_destroy_dead(t);
 	for (unsigned i = 0; t->workers && i < t->n_workers; i++)
 		worker_destroy(t->workers[i]);
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)

@@ -44,6 +44,9 @@ int topology_run(struct topology *t, bool progress, FILE *out);
 void topology_stop(struct topology *t);
 
 /* The rows, as the workers last told them: at their end, all. */
+/* Letters that were written, once it has run. */
+uint64_t topology_n_dead(const struct topology *t);
+
 void topology_report(const struct topology *t, struct report *r);
 
 /* What parsers tell of their sessions; after the end of the workers. */

@@ -18,6 +18,7 @@
 #include "dataplane/worker.h"
 
 struct topology;
+struct topology_dead; /* topology_dead.c */
 
 /* What the callbacks of one sink's thread need. */
 struct sink_side {
@@ -36,6 +37,8 @@ struct topology {
 	struct handoff *handoff;
 	struct sink_side *sinks;
 	struct sink_queue *queues;
+	struct topology_dead *dead; /* NULL: there are no dead letters */
+	size_t batch_cap;           /* of the hand-off */
 	struct worker **workers;
 	unsigned n_workers;
 	struct worker_ask *asks; /* by worker */
@@ -55,6 +58,28 @@ struct topology {
 /* topology_sinks.c, in the order of building. 0 or -errno with a text. */
 int topology_build_handoff(struct topology *t, bool wait, struct err *e);
 int topology_build_sinks(struct topology *t, struct err *e);
+
+/* topology_dead.c: letters go through a queue behind the configuration's, in the hand-off. */
+#define TOPOLOGY_DEAD_TAKER(t) ((unsigned)(t)->conf->n_sinks + 1)
+static inline bool topology_has_dead(const struct topology *t)
+{
+	return t->conf->dead_letters.dir != NULL;
+}
+int topology_build_dead(struct topology *t, bool wait, struct err *e);
+void topology_destroy_dead(struct topology *t);
+int topology_start_dead(struct topology *t, struct err *e);
+bool topology_watch_dead(struct topology *t, FILE *out); /* false: they cannot be written */
+int topology_stop_dead(struct topology *t, FILE *out);
+const char *topology_queue_name(const struct topology *t, unsigned q);
+void topology_report_dead(const struct topology *t, struct report *r);
+
+/* A worker's letter; @arg: the topology. */
+void topology_bury(void *arg, unsigned worker, const struct dead_letter *l);
+/* A sink's; @arg: its struct sink_side. In its thread. */
+bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+			   const char *text);
+void topology_letter_of(const struct topology *t, const struct out_batch *b, uint32_t rec,
+			enum sink_fate why, const char *text, struct dead_letter *ret_l);
 
 /* topology_report.c. The asks before the workers, the snapshots behind them. */
 int topology_build_asks(struct topology *t, struct err *e);

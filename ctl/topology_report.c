@@ -118,7 +118,13 @@ static void walk_nodes(const struct topology *t, const struct worker *w, struct 
 
 static void walk_queue(const struct topology *t, unsigned worker, unsigned q, struct walk *k)
 {
-	pass_row(k, &handoff_ledger, t->conf->queues[q].name, handoff_row(t->handoff, worker, q));
+	pass_row(k, &handoff_ledger, topology_queue_name(t, q), handoff_row(t->handoff, worker, q));
+}
+
+/* That a worker fills: of the configuration, and the one of dead letters. */
+static unsigned n_queues(const struct topology *t)
+{
+	return (unsigned)t->conf->n_queues + topology_has_dead(t);
 }
 
 /* All that a worker counts. */
@@ -129,7 +135,7 @@ static void walk_worker(const struct topology *t, unsigned i, struct walk *k)
 	walk_sources(t, w, k);
 	walk_parsers(t, w, k);
 	walk_nodes(t, w, k);
-	for (unsigned q = 0; q < t->conf->n_queues; q++)
+	for (unsigned q = 0; q < n_queues(t); q++)
 		walk_queue(t, i, q, k);
 }
 
@@ -231,11 +237,13 @@ void topology_report(const struct topology *t, struct report *r)
 	report_dimensions(t, r);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		walk_nodes(t, t->workers[i], &at[i]);
-	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+	for (unsigned q = 0; q < n_queues(t); q++) {
 		for (unsigned i = 0; i < t->n_workers; i++)
 			walk_queue(t, i, q, &at[i]);
-		report_sink(t, q, r);
+		if (q < t->conf->n_queues)
+			report_sink(t, q, r);
 	}
+	topology_report_dead(t, r);
 }
 
 /* What the parser of source @s has to tell of its sessions, in all workers together. */

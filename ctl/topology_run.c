@@ -148,7 +148,8 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	bool drawn = false;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
 		/* A live port goes on: the sinks that failed are tried again. */
-		if (!t->ports && any_sink_failed(t)) {
+		bool failed = !topology_watch_dead(t, out) || any_sink_failed(t);
+		if (!t->ports && failed) {
 			atomic_store(&t->stop, true);
 			handoff_stop_waiting(t->handoff);
 		}
@@ -172,6 +173,7 @@ static void wait_for_sinks(struct topology *t, FILE *out)
 	uint64_t n = count_handed_over(t);
 	while (count_settled(t) < n && !atomic_load(&t->give_up)) {
 		watch_sinks(t, out);
+		topology_watch_dead(t, out);
 		usleep(1000);
 	}
 }
@@ -198,6 +200,10 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	struct err e;
 	if (run_keepers(t, false, out) < 0)
 		return -EIO;
+	if (topology_start_dead(t, &e) < 0) {
+		fprintf(out, "sluiced: %s\n", e.text);
+		return -EIO;
+	}
 	for (unsigned i = 0; i < t->conf->n_sinks; i++)
 		if (shipper_start(t->sinks[i].shipper, &e) < 0) {
 			fprintf(out, "sluiced: %s\n", e.text);
@@ -228,5 +234,7 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			rc = -EIO;
 		}
 	}
+	if (topology_stop_dead(t, out) < 0)
+		rc = -EIO;
 	return tell_errors(t, out) < 0 ? -EIO : rc;
 }

@@ -19,10 +19,13 @@ int topology_build_handoff(struct topology *t, bool wait, struct err *e)
 		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++)
 		sink_of[q] = (uint16_t)c->queues[q].sink;
+	unsigned n_queues = (unsigned)c->n_queues + topology_has_dead(t);
+	sink_of[c->n_queues] = (uint16_t)TOPOLOGY_DEAD_TAKER(t);
 	size_t frame_max =
 		frame_limit_max(&c->frame, t->pipeline->frame_sources, (unsigned)c->n_sources);
-	int rc = handoff_create(t->n_workers, (unsigned)c->n_queues, sink_of, (unsigned)c->n_sinks,
-				BATCH_CAP(frame_max), wait, &t->handoff, e);
+	t->batch_cap = BATCH_CAP(frame_max);
+	int rc = handoff_create(t->n_workers, n_queues, sink_of, TOPOLOGY_DEAD_TAKER(t) + 1,
+				t->batch_cap, wait, &t->handoff, e);
 	mem_free(sink_of);
 	for (size_t q = 0; rc == 0 && q < c->n_queues; q++)
 		if (t->gen->forms[q].marks)
@@ -81,6 +84,7 @@ int topology_build_sinks(struct topology *t, struct err *e)
 					    .reopen = t->ports != NULL,
 					    .take = take_batch,
 					    .give_back = give_batch_back,
+					    .dead = t->dead ? topology_bury_refused : NULL,
 					    .ctx = s};
 		rc = shipper_create(&spec, &s->shipper, e);
 		if (rc == 0 && e->text[0])

@@ -143,7 +143,7 @@ static void bury(struct worker *w, struct batch *b, const struct rec *r, enum de
 	l.text[DEAD_SOURCE] = w->conf.source_names[r->source];
 	l.text[DEAD_ID] = slice_of(id, encode_id(r, id));
 	l.text[DEAD_DETAIL] = detail_of(w, b, r);
-	w->conf.out.dead(w->conf.out.arg, w->conf.index, &l);
+	w->conf.out.dead(w->conf.out.dead_arg, w->conf.index, &l);
 	b->arena.used = used;
 }
 

@@ -41,6 +41,7 @@ struct worker_out {
 	void (*narrowed)(void *arg, unsigned worker, unsigned queue, bool more, bool misfit);
 	/* What cannot go on; its texts are borrowed. NULL: there are no dead letters. */
 	void (*dead)(void *arg, unsigned worker, const struct dead_letter *l);
+	void *dead_arg;
 	void *arg;
 };
 

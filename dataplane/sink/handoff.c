@@ -1,5 +1,6 @@
 #include "dataplane/sink/handoff.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,11 +34,13 @@ struct handoff {
 	struct lane *lanes; /* worker * n_queues + queue */
 };
 
-static struct rte_ring *ring_create(const char *what, unsigned worker, unsigned queue, unsigned n,
-				    struct err *e)
+/* Rings have names of their own in the whole process, and there may be several hand-offs. */
+static struct rte_ring *ring_create(const char *what, const struct handoff *h, unsigned worker,
+				    unsigned queue, unsigned n, struct err *e)
 {
 	char name[RTE_RING_NAMESIZE];
-	snprintf(name, sizeof(name), "%s_%u_%u", what, worker, queue);
+	snprintf(name, sizeof(name), "%s%" PRIxPTR "_%u_%u", what, (uintptr_t)h / 64, worker,
+		 queue);
 	struct rte_ring *r = rte_ring_create(name, n, SOCKET_ID_ANY,
 					     RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 	if (!r)
@@ -49,10 +52,10 @@ static int lane_init(struct lane *l, unsigned worker, unsigned queue, const stru
 		     struct err *e)
 {
 	unsigned n = HANDOFF_BATCHES + (h->wait ? 0 : HANDOFF_SPARES);
-	l->full = ring_create("full", worker, queue, n, e);
-	l->free = ring_create("free", worker, queue, HANDOFF_BATCHES, e);
+	l->full = ring_create("full", h, worker, queue, n, e);
+	l->free = ring_create("free", h, worker, queue, HANDOFF_BATCHES, e);
 	if (!h->wait)
-		l->spare = ring_create("spare", worker, queue, HANDOFF_SPARES, e);
+		l->spare = ring_create("spare", h, worker, queue, HANDOFF_SPARES, e);
 	if (!l->full || !l->free || (!l->spare && !h->wait))
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {

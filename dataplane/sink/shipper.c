@@ -163,15 +163,22 @@ static void fail(struct shipper *s, int rc, const struct err *e)
 
 /* The sink's thread */
 
-static void tell_dead(struct shipper *s, const struct sink_report *r)
+/* Moves records that become dead letters out of their fate. Returns how many. */
+static uint32_t bury(struct shipper *s, struct sink_report *r)
 {
-	for (uint32_t i = 0; s->spec.dead && r->fates && i < r->b->n_recs; i++)
-		if (r->fates[i] == SINK_TOO_LARGE || r->fates[i] == SINK_REJECTED)
-			s->spec.dead(s->spec.ctx, r->b, i, (enum sink_fate)r->fates[i],
-				     r->why.text);
+	uint32_t n = 0;
+	for (uint32_t i = 0; s->spec.dead && r->fates && i < r->b->n_recs; i++) {
+		enum sink_fate fate = (enum sink_fate)r->fates[i];
+		if ((fate == SINK_TOO_LARGE || fate == SINK_REJECTED) &&
+		    s->spec.dead(s->spec.ctx, r->b, i, fate, r->why.text)) {
+			r->recs[fate]--;
+			n++;
+		}
+	}
+	return n;
 }
 
-static void settle_report(struct shipper *s, const struct sink_report *r)
+static void settle_report(struct shipper *s, struct sink_report *r)
 {
 	static const uint8_t cols[SINK_N_FATES] = {
 		[SINK_WRITTEN] = SHIPPER_written,     [SINK_TOO_LARGE] = SHIPPER_too_large,
@@ -182,7 +189,9 @@ static void settle_report(struct shipper *s, const struct sink_report *r)
 	unsigned queue = r->b->queue;
 	/* An error of one record for good is a loss also where records are kept. */
 	bool returns = s->giving_up && s->spec.kept;
+	uint32_t n_dead = bury(s, r);
 	rows_begin(s);
+	add(s, queue, SHIPPER_dead_letters, n_dead);
 	add(s, queue, SHIPPER_held, 0 - (uint64_t)r->b->n_recs);
 	for (unsigned i = 0; i < SINK_N_FATES; i++) {
 		unsigned col = returns && i == SINK_FAILED ? SHIPPER_returned : cols[i];
@@ -193,9 +202,8 @@ static void settle_report(struct shipper *s, const struct sink_report *r)
 	add(s, queue, SHIPPER_bytes_written, r->bytes_written);
 	add(s, queue, SHIPPER_batches_written, o.n_written > 0);
 	rows_end(s);
-	if (o.n_written + o.n_returned < r->b->n_recs)
+	if (o.n_written + o.n_returned + n_dead < r->b->n_recs)
 		remember(s, -EIO, &r->why);
-	tell_dead(s, r);
 	s->spec.give_back(s->spec.ctx, r->b, &o);
 }
 

@@ -17,6 +17,7 @@
 	X(IN, records_in, "records taken over from the workers")                     \
 	X(OUT, written, "written")                                                   \
 	X(OUT, returned, "given back unwritten, to be sent later: the sink failed")  \
+	X(POLICY, dead_letters, "refused by the sink for good: dead letters")        \
 	X(LOSS, rejected, "refused by the sink for good")                            \
 	X(LOSS, too_large, "larger than the sink takes")                             \
 	X(LOSS, no_topic, "their topic does not exist, or must not be written to")   \
@@ -48,9 +49,10 @@ struct shipper_spec {
 	struct out_batch *(*take)(void *ctx); /* NULL: there is none now */
 	void (*give_back)(void *ctx, struct out_batch *b, const struct shipper_outcome *o);
 	/* NULL, or called for each record that the store refuses for good, before its batch is
-	 * given back. @rec: its index in the batch; @why: SINK_TOO_LARGE or SINK_REJECTED.
+	 * given back. @rec: its index in the batch; @why: SINK_TOO_LARGE or SINK_REJECTED. True: it
+	 * is a dead letter now, and not lost.
 	 */
-	void (*dead)(void *ctx, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+	bool (*dead)(void *ctx, const struct out_batch *b, uint32_t rec, enum sink_fate why,
 		     const char *text);
 	void *ctx;
 	/* Somebody keeps the records until they are written: those of a sink that failed or was

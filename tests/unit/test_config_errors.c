@@ -121,16 +121,17 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 static const struct bad unknown_keys[] = {
 	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of api, capture, "
 			     "decode, flow, frame, formats, sources, dimensions, "
-			     "pipeline, sinks, queues, tests, "
+			     "pipeline, sinks, queues, tests, dead_letters, "
 			     "workers, patterns, schema_dir; did you mean \"workers\"?\n"},
-	{"Workers: 2\n" BASE, "x.yaml:1:1: Workers: unknown key; expected one of api, capture, "
-			      "decode, flow, frame, formats, sources, dimensions, "
-			      "pipeline, sinks, queues, "
-			      "tests, workers, patterns, schema_dir; did you mean \"workers\"?\n"},
+	{"Workers: 2\n" BASE,
+	 "x.yaml:1:1: Workers: unknown key; expected one of api, capture, "
+	 "decode, flow, frame, formats, sources, dimensions, "
+	 "pipeline, sinks, queues, "
+	 "tests, dead_letters, workers, patterns, schema_dir; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE,
 	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of api, capture, decode, flow, "
 	 "frame, formats, sources, dimensions, "
-	 "pipeline, sinks, queues, tests, workers, patterns, schema_dir\n"},
+	 "pipeline, sinks, queues, tests, dead_letters, workers, patterns, schema_dir\n"},
 	{"spool: {}\n"
 	 "log: {}\n" BASE,
 	 "x.yaml:1:1: spool: not in this version of sluice\n"
@@ -262,7 +263,8 @@ static const struct bad bad_sources[] = {
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
 	 "x.yaml:1:1: sourcez: unknown key; expected one of api, capture, decode, flow, frame, "
 	 "formats, "
-	 "sources, dimensions, pipeline, sinks, queues, tests, workers, patterns, schema_dir; did "
+	 "sources, dimensions, pipeline, sinks, queues, tests, dead_letters, workers, patterns, "
+	 "schema_dir; did "
 	 "you mean "
 	 "\"sources\"?\n"},
 	{"sources: {}\n", "x.yaml:1:10: sources: 0 sources; expected 1 to 16384\n"},

@@ -175,11 +175,14 @@ static void give_back(void *ctx, struct out_batch *b, const struct shipper_outco
 static unsigned dead[8], n_dead; /* batch * 100 + record */
 static enum sink_fate dead_why[8];
 
-static void on_dead(void *ctx, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+static bool takes_dead; /* the letters are written somewhere */
+
+static bool on_dead(void *ctx, const struct out_batch *b, uint32_t rec, enum sink_fate why,
 		    const char *text)
 {
 	dead_why[n_dead % 8] = text[0] ? why : SINK_WRITTEN;
 	dead[n_dead++ % 8] = (unsigned)(b - batches) * 100 + rec;
+	return takes_dead;
 }
 
 static struct shipper *s;
@@ -197,6 +200,7 @@ static int set_up(void **unused)
 	ops = &script_ops;
 	reopen = kept = false;
 	n_returned = n_written = n_dead = 0;
+	takes_dead = false;
 	for (unsigned i = 0; i < N_BATCHES; i++) {
 		batches[i].queue = i % N_QUEUES;
 		batches[i].n_recs = i + 1;
@@ -474,6 +478,19 @@ static void what_is_refused_for_good_is_told_record_by_record(void **unused)
 	assert_int_equal(dead_why[2], SINK_TOO_LARGE);
 }
 
+static void a_refused_record_that_is_a_dead_letter_is_not_lost(void **unused)
+{
+	script.answers = "RD";
+	takes_dead = true;
+	start(0);
+	n_ready = 3; /* of 1, 2 and 3 records; the first is refused */
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	assert_int_equal(sum(SHIPPER_dead_letters), n_dead);
+	assert_int_equal(sum(SHIPPER_rejected), 0);
+	assert_int_equal(sum(SHIPPER_written) + n_dead, 6);
+	assert_int_not_equal(n_dead, 0);
+}
+
 static void where_records_are_kept_a_failed_sink_returns_them_and_loses_none(void **unused)
 {
 	reopen = kept = true;
@@ -682,6 +699,7 @@ int main(void)
 		TEST(what_is_queued_when_the_sink_fails_is_failed_and_given_back),
 		TEST(a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counted),
 		TEST(what_is_refused_for_good_is_told_record_by_record),
+		TEST(a_refused_record_that_is_a_dead_letter_is_not_lost),
 		TEST(where_records_are_kept_a_failed_sink_returns_them_and_loses_none),
 		TEST(a_record_that_fails_for_good_is_lost_also_where_records_are_kept),
 		TEST(a_recall_returns_what_is_queued_and_offered_and_the_sink_is_opened_again),

@@ -1,0 +1,206 @@
+/* Dead letters: from workers and sinks' threads to the thread that writes them.
+ *
+ *     workers       > a queue behind those of the configuration, in the hand-off >
+ *     sinks' threads > a hand-off of their own, one queue                        > shipper >
+ * segments
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/topology_parts.h"
+#include "dataplane/base/mem.h"
+
+#define SCOPE         "(dead letters)"
+#define DRAIN_NS_MAX  10000000000ull
+#define TROUBLE_MS    1000
+/* A letter of a sink: an encoded record and some text. */
+#define REFUSED_BYTES (OUT_BATCH_BYTES + (1u << 16))
+
+struct topology_dead {
+	struct handoff *refused; /* its workers are the sinks */
+	struct shipper *shipper;
+	unsigned trouble_ms;
+};
+
+static unsigned hidden_queue(const struct topology *t)
+{
+	return (unsigned)t->conf->n_queues;
+}
+
+/* False: there was no room, which the hand-off counts. */
+static void put(struct handoff *h, unsigned worker, unsigned queue, const struct dead_letter *l)
+{
+	size_t len = dead_letter_bytes(l);
+	uint8_t *room = handoff_room(h, worker, queue, len);
+	if (!room)
+		return;
+	dead_letter_put(l, room);
+	handoff_commit(h, worker, queue, len, l->time_ns);
+}
+
+void topology_bury(void *arg, unsigned worker, const struct dead_letter *l)
+{
+	struct topology *t = arg;
+	put(t->handoff, worker, hidden_queue(t), l);
+}
+
+void topology_letter_of(const struct topology *t, const struct out_batch *b, uint32_t rec,
+			enum sink_fate why, const char *text, struct dead_letter *ret_l)
+{
+	uint32_t begin = rec ? b->ends[rec - 1] : 0;
+	*ret_l = (struct dead_letter){
+		.kind = DEAD_RECORD, .stage = DEAD_SINK, .time_ns = b->first_ns};
+	ret_l->text[DEAD_REASON] =
+		why == SINK_TOO_LARGE ? SLICE_LIT("too_large") : SLICE_LIT("rejected");
+	ret_l->text[DEAD_RULE] = slice_str(t->conf->queues[b->queue].name);
+	ret_l->text[DEAD_DETAIL] = slice_str(text);
+	ret_l->text[DEAD_RAW] = slice_of(b->buf + begin, b->ends[rec] - begin);
+	if (!b->marks)
+		return;
+	const struct out_mark *m = &b->marks[rec];
+	ret_l->text[DEAD_KEY] = slice_of(b->mark_buf + m->off, m->key_len);
+	ret_l->text[DEAD_ID] = slice_of(b->mark_buf + m->off + m->key_len, m->id_len);
+}
+
+bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+			   const char *text)
+{
+	struct sink_side *s = arg;
+	struct dead_letter l;
+	topology_letter_of(s->t, b, rec, why, text, &l);
+	put(s->t->dead->refused, s->index, 0, &l);
+	handoff_flush(s->t->dead->refused, s->index, true);
+	return true;
+}
+
+static struct out_batch *take(void *arg)
+{
+	struct topology *t = arg;
+	struct out_batch *b = handoff_take(t->handoff, TOPOLOGY_DEAD_TAKER(t));
+	return b ? b : handoff_take(t->dead->refused, 0);
+}
+
+static void give_back(void *arg, struct out_batch *b, const struct shipper_outcome *o)
+{
+	struct topology *t = arg;
+	handoff_give_back(b->queue == hidden_queue(t) ? t->handoff : t->dead->refused, b);
+}
+
+int topology_build_dead(struct topology *t, bool wait, struct err *e)
+{
+	static const uint16_t to_us[1] = {0};
+	const struct config *c = t->conf;
+	if (!topology_has_dead(t))
+		return 0;
+	t->dead = mem_alloc(sizeof(*t->dead));
+	if (!t->dead)
+		return err_set(e, -ENOMEM, "no memory for dead letters");
+	int rc = handoff_create((unsigned)c->n_sinks, 1, to_us, 1, t->batch_cap + REFUSED_BYTES,
+				wait, &t->dead->refused, e);
+	struct shipper_spec spec = {.name = "dead_letters",
+				    .ops = &sink_dead_letter,
+				    .conf = &c->dead_letters,
+				    .n_queues = (unsigned)c->n_queues + 1,
+				    .reopen = t->ports != NULL,
+				    .take = take,
+				    .give_back = give_back,
+				    .drain_ns_max = DRAIN_NS_MAX,
+				    .ctx = t};
+	if (rc == 0)
+		rc = shipper_create(&spec, &t->dead->shipper, e);
+	if (rc == 0 && e->text[0])
+		fprintf(stderr, "sluiced: %s\n", e->text);
+	return rc;
+}
+
+void topology_destroy_dead(struct topology *t)
+{
+	if (!t->dead)
+		return;
+	shipper_destroy(t->dead->shipper);
+	handoff_destroy(t->dead->refused);
+	mem_free(t->dead);
+}
+
+int topology_start_dead(struct topology *t, struct err *e)
+{
+	return t->dead ? shipper_start(t->dead->shipper, e) : 0;
+}
+
+static void tell_notices(struct topology *t, FILE *out)
+{
+	struct err e;
+	while (shipper_notice(t->dead->shipper, &e))
+		fprintf(out, "sluiced: %s\n", e.text);
+}
+
+bool topology_watch_dead(struct topology *t, FILE *out)
+{
+	struct err e;
+	if (!t->dead)
+		return true;
+	tell_notices(t, out);
+	bool stuck = shipper_trouble(t->dead->shipper, &e);
+	t->dead->trouble_ms = stuck ? t->dead->trouble_ms + 1 : 0;
+	if (t->dead->trouble_ms == TROUBLE_MS)
+		fprintf(out, "sluiced: dead_letters: %s; waiting for it\n", e.text);
+	if (atomic_load(&t->give_up))
+		handoff_stop_waiting(t->dead->refused);
+	return !shipper_failed(t->dead->shipper);
+}
+
+int topology_stop_dead(struct topology *t, FILE *out)
+{
+	struct err e;
+	if (!t->dead)
+		return 0;
+	int rc = shipper_stop(t->dead->shipper, !atomic_load(&t->give_up), &e);
+	tell_notices(t, out);
+	if (rc < 0)
+		fprintf(out, "sluiced: %s\n", e.text);
+	uint64_t n = topology_n_dead(t);
+	if (n)
+		fprintf(out,
+			"sluiced: %" PRIu64 " dead letter%s more in %s: see `sluicectl dlq ls "
+			"%s`\n",
+			n, n == 1 ? "" : "s", t->conf->dead_letters.dir, t->conf->dead_letters.dir);
+	return rc;
+}
+
+/* ---- the ledger ---- */
+
+const char *topology_queue_name(const struct topology *t, unsigned q)
+{
+	return q < t->conf->n_queues ? t->conf->queues[q].name : SCOPE;
+}
+
+static void shipped(const struct topology *t, uint64_t ret_row[SHIPPER_N_COLS])
+{
+	uint64_t of_sinks[SHIPPER_N_COLS];
+	shipper_row(t->dead->shipper, hidden_queue(t), ret_row);
+	if (t->conf->n_queues == 0)
+		return;
+	shipper_row(t->dead->shipper, 0, of_sinks);
+	for (unsigned i = 0; i < SHIPPER_N_COLS; i++)
+		ret_row[i] += of_sinks[i];
+}
+
+void topology_report_dead(const struct topology *t, struct report *r)
+{
+	uint64_t row[SHIPPER_N_COLS];
+	if (!t->dead)
+		return;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++)
+		report_add(r, &handoff_ledger, SCOPE, handoff_row(t->dead->refused, i, 0));
+	shipped(t, row);
+	report_add(r, &shipper_ledger, SCOPE, row);
+}
+
+uint64_t topology_n_dead(const struct topology *t)
+{
+	uint64_t row[SHIPPER_N_COLS];
+	if (!t->dead)
+		return 0;
+	shipped(t, row);
+	return row[SHIPPER_written];
+}

@@ -1,0 +1,28 @@
+/* dead_letter_sink.h - the sink that writes dead letters into the segments of a folder.
+ *
+ * In:     batches of letters (dead_letter.h).
+ * Out:    DIR/<number of the first letter, 16 hex digits>.seg; .open behind it while it grows.
+ *         DONE: the letters are on the disk. REJECT: the folder is full.
+ * Owns:   the segment that is written, the lock of the folder.
+ * Runs:   sink thread; no queue of a configuration can name this sink.
+ * Limits: bytes_max for the folder; segments whose letters have all gone through are removed.
+ */
+#ifndef SL_SINK_DEAD_LETTER_SINK_H
+#define SL_SINK_DEAD_LETTER_SINK_H
+
+#include "dataplane/sink/sink.h"
+
+struct file_ops;
+
+struct dead_letter_conf {
+	const char *dir; /* NULL: there are no dead letters */
+	uint64_t bytes_max, age_max_ns, segment_bytes;
+	int64_t level;
+	bool unparsed, no_format;  /* frames of which extraction makes no more than text */
+	const struct file_ops *io; /* NULL: the disk */
+};
+
+extern const struct opt dead_letter_opts[];
+extern const struct sink_ops sink_dead_letter;
+
+#endif
