@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dataplane/sink/segment.h"
+#include "dataplane/sink/seg_check.h"
+#include "tests/support/disk.h"
 
 static char dir[64];
 
@@ -139,7 +140,10 @@ static void what_is_written_is_read(void **state)
 		struct seg_damage d;
 		for (unsigned i = 0; i < FRAMES; i++) {
 			assert_int_equal(seg_file_scan(f, &off, &fr, &d, &e), SEG_FOUND_FRAME);
-			assert_memory_equal(&fr, &frames[i], sizeof(fr));
+			assert_int_equal(fr.off, frames[i].off);
+			assert_int_equal(fr.stored_bytes, frames[i].stored_bytes);
+			assert_int_equal(fr.rec_bytes, frames[i].rec_bytes);
+			assert_int_equal(fr.n_recs, RECS);
 			assert_int_equal(fr.seq, 1000 + i * RECS);
 			assert_int_equal(fr.first_ns, fr.seq * 1000);
 			assert_int_equal(fr.last_ns, (fr.seq + RECS) * 1000);
@@ -183,11 +187,228 @@ static void a_batch_that_is_smaller_than_a_frame_takes_it_in_parts(void **state)
 	out_batch_fini(&b);
 }
 
+/* A segment on a disk in memory. */
+static struct disk *disk_with(bool finish)
+{
+	struct disk *d = disk_create();
+	struct out_batch b;
+	struct err e = {0};
+	struct seg_writer *w;
+	struct seg_head h = {.kind = SEG_RECORDS, .first_seq = 1000, .name_len = 1, .name = "q"};
+	batch_init(&b, false);
+	assert_int_equal(seg_writer_create(disk_ops(d), 0, &w), 0);
+	assert_int_equal(seg_writer_begin(w, "/d/s", &h, &e), 0);
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		batch_make(&b, 1000 + i * RECS, RECS, false);
+		assert_int_equal(seg_writer_append(w, &b, 1000 + i * RECS, &e), 0);
+	}
+	if (finish)
+		assert_int_equal(seg_writer_finish(w, &e), 0);
+	seg_writer_destroy(w);
+	out_batch_fini(&b);
+	return d;
+}
+
+struct told {
+	struct seg_damage d[8];
+	unsigned n;
+};
+
+static void tell(void *ctx, const struct seg_damage *d)
+{
+	struct told *t = ctx;
+	assert_true(t->n < 8);
+	t->d[t->n++] = *d;
+}
+
+static struct seg_check check(struct disk *d, const char *path, struct told *t)
+{
+	struct seg_frame *frames = calloc(SEG_FRAMES_MAX, sizeof(*frames));
+	struct seg_check c;
+	struct seg_file *f;
+	struct err e = {0};
+	t->n = 0;
+	assert_int_equal(seg_file_open(disk_ops(d), path, &f, &e), 0);
+	assert_int_equal(seg_check(f, frames, &c, tell, t, &e), 0);
+	seg_file_close(f);
+	free(frames);
+	return c;
+}
+
+static uint64_t frame_off(struct disk *d, unsigned i)
+{
+	struct seg_file *f;
+	struct seg_frame fr;
+	struct seg_damage dam;
+	struct err e = {0};
+	uint64_t off = 0;
+	assert_int_equal(seg_file_open(disk_ops(d), "/d/s.open", &f, &e), 0);
+	for (unsigned k = 0; k <= i; k++)
+		assert_int_equal(seg_file_scan(f, &off, &fr, &dam, &e), SEG_FOUND_FRAME);
+	seg_file_close(f);
+	return fr.off;
+}
+
+static void a_damaged_frame_is_named_with_its_place_and_its_records(void **state)
+{
+	struct disk *d = disk_with(false);
+	struct told t;
+	size_t len;
+	uint64_t off = frame_off(d, 2);
+	disk_bytes(d, "/d/s.open", &len)[off + SEG_FRAME_HEAD + 500] ^= 8;
+	struct seg_check c = check(d, "/d/s.open", &t);
+	assert_int_equal(c.n_frames, FRAMES - 1);
+	assert_int_equal(c.corrupt_recs, RECS);
+	assert_int_equal(c.torn_bytes, 0);
+	assert_int_equal(t.n, 1);
+	assert_int_equal(t.d[0].off, off);
+	assert_int_equal(t.d[0].seq, 1000 + 2 * RECS);
+	assert_int_equal(t.d[0].n_recs, RECS);
+	assert_true(t.d[0].known);
+	disk_destroy(d);
+}
+
+static void what_lies_between_sound_frames_is_found_by_their_numbers(void **state)
+{
+	struct disk *d = disk_with(false);
+	struct told t;
+	size_t len;
+	uint64_t from = frame_off(d, 1), to = frame_off(d, 3);
+	uint8_t *bytes = disk_bytes(d, "/d/s.open", &len);
+	memset(bytes + from, 0x55, to - from);
+	struct seg_check c = check(d, "/d/s.open", &t);
+	assert_int_equal(c.n_frames, FRAMES - 2);
+	assert_int_equal(c.corrupt_recs, 2 * RECS);
+	assert_int_equal(t.n, 1);
+	assert_int_equal(t.d[0].off, from);
+	assert_int_equal(t.d[0].bytes, to - from);
+	assert_int_equal(t.d[0].seq, 1000 + RECS);
+	assert_false(t.d[0].known);
+	disk_destroy(d);
+}
+
+static void an_end_that_was_being_written_is_torn_and_not_lost(void **state)
+{
+	struct disk *d = disk_with(false);
+	struct told t;
+	size_t len;
+	uint8_t *bytes = disk_bytes(d, "/d/s.open", &len);
+	uint64_t off = frame_off(d, FRAMES - 1);
+	bytes[len - 1] ^= 1;
+	struct seg_check c = check(d, "/d/s.open", &t);
+	assert_int_equal(c.n_frames, FRAMES - 1);
+	assert_int_equal(c.corrupt_recs, 0);
+	assert_int_equal(c.torn_recs, RECS);
+	assert_int_equal(c.torn_bytes, len - off);
+	assert_int_equal(c.data_end, off);
+	assert_int_equal(c.end_seq, 1000 + FRAMES * RECS);
+	assert_true(t.d[0].torn);
+	disk_destroy(d);
+}
+
+static void a_sealed_segment_has_its_index_and_what_was_sound(void **state)
+{
+	struct disk *d = disk_with(false);
+	struct told t;
+	size_t len;
+	struct err e = {0};
+	uint8_t *bytes = disk_bytes(d, "/d/s.open", &len);
+	bytes[frame_off(d, 2) + 100] ^= 8;
+	bytes[len - 1] ^= 1;
+	struct seg_frame *frames = calloc(SEG_FRAMES_MAX, sizeof(*frames));
+	struct seg_check c;
+	struct seg_file *f;
+	assert_int_equal(seg_file_open(disk_ops(d), "/d/s.open", &f, &e), 0);
+	assert_int_equal(seg_check(f, frames, &c, NULL, NULL, &e), 0);
+	uint64_t id = seg_file_head(f)->id;
+	seg_file_close(f);
+	assert_int_equal(seg_seal(disk_ops(d), "/d/s.open", "/d/s", id, frames, &c, &e), 0);
+	free(frames);
+	assert_null(disk_bytes(d, "/d/s.open", &len));
+	c = check(d, "/d/s", &t);
+	assert_int_equal(c.n_frames, FRAMES - 2);
+	assert_int_equal(c.n_recs, (FRAMES - 2) * RECS);
+	assert_int_equal(c.n_damages, 0);
+	assert_int_equal(c.torn_bytes, 0);
+	disk_destroy(d);
+}
+
+static void a_head_that_is_damaged_costs_no_record(void **state)
+{
+	struct disk *d = disk_with(true);
+	struct told t;
+	struct err e = {0};
+	struct seg_file *f;
+	size_t len;
+	disk_bytes(d, "/d/s", &len)[3] ^= 8;
+	assert_int_equal(seg_file_open(disk_ops(d), "/d/s", &f, &e), 0);
+	assert_non_null(seg_file_head_why(f));
+	assert_int_equal(seg_file_head(f)->first_seq, 1000);
+	seg_file_close(f);
+	assert_int_equal(check(d, "/d/s", &t).n_recs, FRAMES * RECS);
+	disk_destroy(d);
+}
+
+/* Who sends segments over a wire that is captured must not have them taken for the spool's own. */
+static void bytes_of_a_record_that_look_like_a_frame_are_not_taken_for_one(void **state)
+{
+	struct disk *other = disk_with(false), *d = disk_create();
+	size_t len;
+	const uint8_t *bytes = disk_bytes(other, "/d/s.open", &len);
+	struct out_batch b;
+	struct err e = {0};
+	struct seg_writer *w;
+	struct told t;
+	struct seg_head h = {.kind = SEG_RECORDS, .created_ns = 5, .name_len = 1, .name = "q"};
+	batch_init(&b, false);
+	assert_int_equal(seg_writer_create(disk_ops(d), 0, &w), 0);
+	assert_int_equal(seg_writer_begin(w, "/d/s", &h, &e), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		b.n_recs = 1;
+		b.len = len;
+		b.ends[0] = (uint32_t)len;
+		memcpy(b.buf, bytes, len);
+		assert_int_equal(seg_writer_append(w, &b, i, &e), 0);
+	}
+	seg_writer_destroy(w);
+	out_batch_fini(&b);
+	uint8_t *mine = disk_bytes(d, "/d/s.open", &len);
+	mine[48 + 8 + 4] ^=
+		1; /* the head of the first frame: now the search goes through its record */
+	struct seg_check c = check(d, "/d/s.open", &t);
+	assert_int_equal(c.n_frames, 1);
+	assert_int_equal(c.n_recs, 1);
+	disk_destroy(other);
+	disk_destroy(d);
+}
+
+static void what_is_no_segment_is_said_to_be_none(void **state)
+{
+	struct disk *d = disk_create();
+	struct seg_file *f;
+	struct err e = {0};
+	disk_put(d, "/d/a", "", 0);
+	assert_int_equal(seg_file_open(disk_ops(d), "/d/a", &f, &e), -EBADMSG);
+	disk_put(d, "/d/b", "{\"a\":1}\n{\"a\":2}\n{\"a\":1}\n{\"a\":2}\n{\"a\":1}\n{\"a\":2}\n",
+		 48);
+	assert_int_equal(seg_file_open(disk_ops(d), "/d/b", &f, &e), -EBADMSG);
+	assert_non_null(strstr(e.text, "/d/b: no segment"));
+	assert_int_equal(seg_file_open(disk_ops(d), "/d/c", &f, &e), -ENOENT);
+	disk_destroy(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(a_batch_that_is_smaller_than_a_frame_takes_it_in_parts),
+		cmocka_unit_test(a_damaged_frame_is_named_with_its_place_and_its_records),
+		cmocka_unit_test(what_lies_between_sound_frames_is_found_by_their_numbers),
+		cmocka_unit_test(an_end_that_was_being_written_is_torn_and_not_lost),
+		cmocka_unit_test(a_sealed_segment_has_its_index_and_what_was_sound),
+		cmocka_unit_test(a_head_that_is_damaged_costs_no_record),
+		cmocka_unit_test(bytes_of_a_record_that_look_like_a_frame_are_not_taken_for_one),
+		cmocka_unit_test(what_is_no_segment_is_said_to_be_none),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
