@@ -48,8 +48,9 @@ const struct opt config_queue_opts[] = {
 	{.name = "topic",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, topic),
-	 .help = "Of a sink that has topics, such as kafka: the topic. Not set: the name of the "
-		 "queue, with \".\" in place of \"/\"."},
+	 .help = "Of a sink that has topics, such as kafka: the topic; of redis the stream, of "
+		 "clickhouse the table (db.table). Not set: the name of the queue, with \".\" in "
+		 "place of \"/\"."},
 	{.name = "key",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, key),
@@ -80,7 +81,6 @@ const struct opt config_queue_opts[] = {
 };
 
 static const char *const later_queue_keys[] = {"backup", "spool", "schema", "owner", NULL};
-static const char *const later_sinks[] = {"clickhouse", NULL};
 
 /* ---- sinks ---- */
 
@@ -96,12 +96,6 @@ static const struct sink_ops *find_sink(const struct config_loader *l, const str
 		if (n < sizeof(list))
 			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
 					      sinks[i]->name);
-	}
-	for (size_t i = 0; later_sinks[i]; i++) {
-		if (strcmp(later_sinks[i], v->key) == 0) {
-			option_key_err(&l->r, v, "not in this version of sluice");
-			return NULL;
-		}
 	}
 	option_key_err(&l->r, v, "no such kind of sink; expected one of %s%s%s%s", n ? list : "",
 		       meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");

@@ -496,9 +496,6 @@ static const struct bad bad_sinks[] = {
 	 "x.yaml:3:8: sinks.o.stdot: no such kind of sink; expected one of stdout, file; "
 	 "did you mean \"stdout\"?\n"},
 	{BASE "sinks:\n"
-	      "  o: { clickhouse: { url: a } }\n",
-	 "x.yaml:3:8: sinks.o.clickhouse: not in this version of sluice\n"},
-	{BASE "sinks:\n"
 	      "  o: { stdout: { x: 1 } }\n",
 	 "x.yaml:3:18: sinks.o.stdout.x: unknown key; expected none here\n"},
 	{BASE "sinks:\n"
