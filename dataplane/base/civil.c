@@ -160,7 +160,7 @@ size_t civil_put_rfc3339_9(char *out, int64_t ns)
 	p = put2(p, (unsigned)c.sec);
 	*p++ = '.';
 	text_put_9digits(p, c.ns);
-	p[9] = 'Z';
+	p[9] = 'Z'; /* for the blank */
 	return (size_t)(p + 10 - out);
 }
 
@@ -175,32 +175,37 @@ size_t civil_put_rfc3339(char *out, int64_t ns)
 	return len + 1;
 }
 
-/* Any number of minutes that makes all times of 64 bits of nanoseconds positive. */
-#define MINUTES_BEFORE ((uint64_t)1 << 28)
+/* Reckons without a sign, since the first minute of all begins before the first nanosecond of all.
+ * Not in line: the registers that the calendar wants would be saved for every time stamp.
+ */
+static __attribute__((noinline)) uint64_t minute_find(struct civil_minute *m, int64_t ns)
+{
+	char whole[32];
+	int64_t in_minute = ns % (60 * NS_PER_S);
+	if (in_minute < 0)
+		in_minute += 60 * NS_PER_S;
+	civil_put_rfc3339_9(whole, ns);
+	memcpy(m->text, whole, sizeof(m->text));
+	m->first_ns = (int64_t)((uint64_t)ns - (uint64_t)in_minute);
+	return (uint64_t)in_minute;
+}
 
 size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns)
 {
-	int64_t whole_s = ns / NS_PER_S, frac = ns % NS_PER_S;
-	if (frac < 0) {
-		frac += NS_PER_S;
-		whole_s--;
-	}
-	uint64_t s = (uint64_t)whole_s + MINUTES_BEFORE * 60;
-	if (m->key != s / 60) {
-		char whole[32];
-		civil_put_rfc3339_9(whole, ns);
-		memcpy(m->text, whole, sizeof(m->text));
-		m->key = s / 60;
-	}
+	uint64_t in_minute = (uint64_t)ns - (uint64_t)m->first_ns;
+	if (in_minute >= 60 * NS_PER_S || !m->text[0])
+		in_minute = minute_find(m, ns);
+	unsigned s = (unsigned)(in_minute / NS_PER_S);
+	uint32_t frac = (uint32_t)(in_minute - s * (uint64_t)NS_PER_S);
 	memcpy(out, m->text, sizeof(m->text));
-	put2(out + 17, (unsigned)(s % 60));
-	size_t len = 19;
-	if (frac) {
-		out[19] = '.';
-		text_put_9digits(out + 20, (uint32_t)frac);
-		for (len = 29; out[len - 1] == '0'; len--)
-			;
-	}
+	text_put_triple(out + 16, s); /* its 0 makes way for the colon */
+	out[16] = ':';
+	out[19] = '.';
+	text_put_9digits(out + 20, frac);
+	size_t len = frac % 1000 ? 29 : 26; /* most are microseconds, or less */
+	while (out[len - 1] == '0')
+		len--;
+	len -= out[len - 1] == '.';
 	out[len] = 'Z';
 	return len + 1;
 }

@@ -50,8 +50,8 @@ size_t civil_put_rfc3339_9(char *out, int64_t ns);
 /* The text of one minute, so that further times of that minute cost no calendar. Begins as { 0 }.
  */
 struct civil_minute {
-	uint64_t key; /* 0: none yet */
-	char text[17];
+	int64_t first_ns; /* of the minute */
+	char text[16];    /* "2026-11-25T04:43"; zeros: none yet */
 };
 
 /* civil_put_rfc3339 by way of @m, which then is of the minute of @ns. Writes up to 30 bytes at

@@ -1,6 +1,5 @@
 #include "dataplane/base/text.h"
 
-#include <emmintrin.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,15 @@ bool text_u64(struct slice s, uint64_t *ret_v)
 	*ret_v = v;
 	return true;
 }
+
+#define TEN(ab) ab "0 " ab "1 " ab "2 " ab "3 " ab "4 " ab "5 " ab "6 " ab "7 " ab "8 " ab "9 "
+#define HUNDRED(a) \
+	TEN(a "0") \
+	TEN(a "1") \
+	TEN(a "2") TEN(a "3") TEN(a "4") TEN(a "5") TEN(a "6") TEN(a "7") TEN(a "8") TEN(a "9")
+
+const char text_triples[4 * 1000 + 1] = HUNDRED("0") HUNDRED("1") HUNDRED("2") HUNDRED("3")
+	HUNDRED("4") HUNDRED("5") HUNDRED("6") HUNDRED("7") HUNDRED("8") HUNDRED("9");
 
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
 				  "25262728293031323334353637383940414243444546474849"
@@ -76,36 +84,12 @@ size_t text_put_u64(char *out, uint64_t v)
 	return len;
 }
 
-void text_put_9digits(char *out, uint32_t v)
-{
-	uint32_t high = v / 10000, low = v % 10000;
-	out[0] = (char)('0' + high / 10000);
-	high %= 10000;
-	put_pair(out + 1, high / 100);
-	put_pair(out + 3, high % 100);
-	put_pair(out + 5, low / 100);
-	put_pair(out + 7, low % 100);
-}
-
 size_t text_put_i64(char *out, int64_t v)
 {
 	if (v >= 0)
 		return text_put_u64(out, (uint64_t)v);
 	*out = '-';
 	return 1 + text_put_u64(out + 1, 0 - (uint64_t)v);
-}
-
-size_t text_put_hex64(char *out, uint64_t v)
-{
-	/* Sixteen nibbles, the highest first; those above 9 go on at 'a', 39 behind '9'. */
-	const __m128i low4 = _mm_set1_epi8(15);
-	__m128i x = _mm_cvtsi64_si128((int64_t)__builtin_bswap64(v));
-	__m128i high = _mm_and_si128(_mm_srli_epi16(x, 4), low4);
-	__m128i n = _mm_unpacklo_epi8(high, _mm_and_si128(x, low4));
-	__m128i letter = _mm_and_si128(_mm_cmpgt_epi8(n, _mm_set1_epi8(9)), _mm_set1_epi8(39));
-	n = _mm_add_epi8(n, _mm_add_epi8(letter, _mm_set1_epi8('0')));
-	_mm_storeu_si128((__m128i *)out, n);
-	return 16;
 }
 
 /* Powers of ten that a double holds exactly. */

@@ -9,6 +9,8 @@
 #ifndef SL_BASE_TEXT_H
 #define SL_BASE_TEXT_H
 
+#include <tmmintrin.h>
+
 #include "dataplane/base/slice.h"
 
 /* Decimal digits only, no sign, no blanks. False when empty, not a number, or beyond 64 bits. */
@@ -17,7 +19,51 @@ bool text_u64(struct slice s, uint64_t *ret_v);
 /* Writes @v in decimal (at most 20 bytes) and returns the number of bytes. */
 size_t text_put_u64(char *out, uint64_t v);
 size_t text_put_i64(char *out, int64_t v);
-size_t text_put_hex64(char *out, uint64_t v); /* 16 lower-case digits */
+
+/* 16 lower-case digits. */
+static inline size_t text_put_hex64(char *out, uint64_t v)
+{
+	const __m128i digits = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a',
+					     'b', 'c', 'd', 'e', 'f');
+	const __m128i low4 = _mm_set1_epi8(15);
+	/* Sixteen nibbles, the highest first. */
+	__m128i x = _mm_cvtsi64_si128((int64_t)__builtin_bswap64(v));
+	__m128i high = _mm_and_si128(_mm_srli_epi16(x, 4), low4);
+	__m128i n = _mm_unpacklo_epi8(high, _mm_and_si128(x, low4));
+	_mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(digits, n));
+	return 16;
+}
+
+/* The numbers below 1,000, zeros in front, four bytes each: the last is a blank. */
+extern const char text_triples[4 * 1000 + 1];
+
+static inline void text_put_triple(char *out, uint32_t v)
+{
+	memcpy(out, text_triples + 4 * v, 4);
+}
+
+/* Writes nine digits, zeros in front, and a blank: nanoseconds of a second. @v < 1,000,000,000. */
+static inline void text_put_9digits(char *out, uint32_t v)
+{
+	uint32_t first6 = v / 1000, first3 = first6 / 1000;
+	text_put_triple(out, first3);
+	text_put_triple(out + 3, first6 - first3 * 1000);
+	text_put_triple(out + 6, v - first6 * 1000);
+}
+
+/* Writes @v < 1,000,000,000 in decimal at @out and returns the number of digits. Writes over the
+ * eight bytes before @out, and the one behind the digits: its zeros in front lie there.
+ */
+static inline unsigned text_put_upto_9digits(char *out, uint32_t v)
+{
+	static const uint32_t powers[] = {0,      10,      100,      1000,      10000,
+					  100000, 1000000, 10000000, 100000000, 1000000000};
+	/* log10(2) is 1233 / 4096 and a little less; the table mends the cases in between. */
+	unsigned guess = (32 - (unsigned)__builtin_clz(v | 1)) * 1233 >> 12;
+	unsigned n = guess + (v >= powers[guess]);
+	text_put_9digits(out + n - 9, v);
+	return n;
+}
 
 /* The eight digits of @v below 100,000,000, zeros in front, the first one in the lowest byte:
  * halves of four digits, quarters of two, and single ones, each step in lanes side by side.
@@ -65,9 +111,6 @@ static inline size_t text_put_u64_loose(char *out, uint64_t v)
 	}
 	return (size_t)(text_put_8digits(o, (uint32_t)(v % unit)) - out);
 }
-
-/* Writes nine digits, zeros in front: nanoseconds of a second. @v < 1,000,000,000. */
-void text_put_9digits(char *out, uint32_t v);
 
 /* Shortest text that reads back as the same double ("1e+300", "0.5"); at most 32 bytes. Not for NaN
  * and infinities: those write "null", since JSON has no word for them.

@@ -54,41 +54,22 @@ static inline unsigned json_text_odd(__m128i v)
 	return (unsigned)_mm_movemask_epi8(json_text_odd_bytes(v));
 }
 
-/* Copies 16 bytes at @p and 16 at @q to @out + the same offsets. Whether one of them is odd. */
-static inline bool json_text_copy_two(uint8_t *out, const uint8_t *p, size_t a, size_t b)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)(p + a));
-	__m128i w = _mm_loadu_si128((const __m128i *)(p + b));
-	_mm_storeu_si128((__m128i *)(out + a), v);
-	_mm_storeu_si128((__m128i *)(out + b), w);
-	return _mm_movemask_epi8(_mm_or_si128(json_text_odd_bytes(v), json_text_odd_bytes(w)));
-}
+/* Text of more than 16 bytes, or with an odd one, of json_text_put_padded. */
+size_t json_text_put_long(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid);
 
 /* The same as json_text_put for bytes in a padded buffer (slice.h); @out holds JSON_TEXT_FACTOR *
- * len + JSON_TEXT_SLACK bytes. Clean text, which most is, costs a step for each 32 bytes. The last
- * step looks at bytes of the one before again rather than at what is behind the text.
+ * len + JSON_TEXT_SLACK bytes. Clean text, which most is, costs a step, and when it is longer than
+ * 16 bytes one for each 32.
  */
 static inline size_t json_text_put_padded(uint8_t *out, const uint8_t *p, size_t len,
 					  bool *io_invalid)
 {
-	bool odd;
-	size_t i = 0;
-	if (len < 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)p);
-		_mm_storeu_si128((__m128i *)out, v);
-		odd = json_text_odd(v) << (16 - len) & 0xffff;
-	} else if (len < 32) {
-		odd = json_text_copy_two(out, p, 0, len - 16);
-	} else {
-		while (i + 32 < len && !json_text_copy_two(out, p, i, i + 16))
-			i += 32;
-		odd = i + 32 < len;
-		if (!odd) {
-			i = len - 32;
-			odd = json_text_copy_two(out, p, i, i + 16);
-		}
-	}
-	return odd ? i + json_text_put(out + i, p + i, len - i, io_invalid) : len;
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	_mm_storeu_si128((__m128i *)out, v);
+	/* Does the first odd byte stand behind the text, which has no more than these 16? */
+	if ((unsigned)__builtin_ctz(json_text_odd(v) | 1 << 16) >= len)
+		return len;
+	return json_text_put_long(out, p, len, io_invalid);
 }
 
 /* Writes @p as base64 with its '=' at the end, without line breaks: 4 * ((len + 2) / 3) bytes. */

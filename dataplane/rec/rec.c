@@ -29,9 +29,10 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 		s->json[i] = slice_of(text, len);
 		s->json_bytes += (uint32_t)len;
 		struct schema_key *key = &s->keys[i];
-		if (1 + len <= sizeof(key->text)) {
+		if (1 + len + 1 <= sizeof(key->text)) {
 			key->text[0] = ',';
 			memcpy(key->text + 1, text, len);
+			key->text[1 + len] = '"';
 			key->len = (uint8_t)(1 + len);
 		}
 	}

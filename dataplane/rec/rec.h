@@ -27,7 +27,9 @@ struct field_def {
 	const char *help;
 };
 
-/* `,"name":` in a place of fixed size, which is copied whole: 0 of len when it is longer. */
+/* `,"name":` in a place of fixed size, which is copied whole, with the quote behind it that a value
+ * which is text begins with. len is without that quote; 0 when the name is longer.
+ */
 struct schema_key {
 	uint8_t text[31];
 	uint8_t len;

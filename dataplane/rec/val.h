@@ -45,4 +45,21 @@ static inline struct val val_of(enum val_type type, uint32_t off, size_t len)
 	return (struct val){.off = off, .len = (uint32_t)len, .type = type};
 }
 
+/* The same eight bytes as one word: type 5 | len 27 | off 32, the type in the highest bits. */
+#define VAL_TYPE_SHIFT 59
+
+static inline uint64_t val_word(const struct val *v)
+{
+	uint64_t word;
+	memcpy(&word, v, sizeof(word));
+	return word;
+}
+
+static inline struct val val_of_word(uint64_t word)
+{
+	struct val v;
+	memcpy(&v, &word, sizeof(v));
+	return v;
+}
+
 #endif

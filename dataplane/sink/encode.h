@@ -25,8 +25,8 @@ struct encode_ctx {
 	/* by rec->source: `"_source":"x",`, when the record has a stream of its own */
 	const struct slice *source_only;
 
-	uint64_t second; /* since 1970, and 1: of which `second_text` is the text */
-	char second_text[32];
+	uint64_t second_ns;         /* of which `second_text` is the text */
+	char second_text[32];       /* zeros: of none yet */
 	struct civil_minute minute; /* of the last time that a record had as a value */
 
 	/* Of encoder_protobuf alone: the shape of the queue that is written to, and what is filled

@@ -10,10 +10,10 @@ static_assert(SLACK >= JSON_TEXT_SLACK && SLACK >= sizeof(struct schema_key), "e
 /* All that stands around the values: the keys and literals of put_head and of the end. */
 #define FRAME_MAX (256 + PUT_ID_MAX + PUT_TIME_MAX + SLACK)
 
+/* Text whose first quote stands at @o already. */
 static inline uint8_t *put_text(uint8_t *o, const uint8_t *p, size_t len, bool *io_invalid)
 {
-	*o++ = '"';
-	o += json_text_put_padded(o, p, len, io_invalid);
+	o += 1 + json_text_put_padded(o + 1, p, len, io_invalid);
 	*o++ = '"';
 	return o;
 }
@@ -46,6 +46,14 @@ static uint8_t *put_base64(uint8_t *o, const uint8_t *p, size_t len)
 	o += json_base64_put(o, p, len);
 	*o++ = '"';
 	return o;
+}
+
+/* As put_padded, for what is longer than a name. */
+static inline uint8_t *put_wide(uint8_t *o, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i += SLACK)
+		memcpy(o + i, p + i, SLACK);
+	return o + len;
 }
 
 /* A value that is neither text nor null. */
@@ -87,38 +95,50 @@ static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct va
 	return PUT_LIT(o, "null");
 }
 
-/* In line, since most values are short. */
+/* A value behind its key; a quote stands at @o already. @word is the value: as one word, since
+ * its parts would be loaded one by one.
+ */
 static inline __attribute__((always_inline)) uint8_t *
-put_val(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o, bool *io_invalid)
+put_val(struct encode_ctx *ctx, const uint8_t *base, uint64_t word, uint8_t *o, bool *io_invalid)
 {
-	if (__builtin_expect(v.type == VAL_STR, 1))
-		return put_text(o, base + v.off, v.len, io_invalid);
-	if (v.type == VAL_NULL)
+	unsigned type = (unsigned)(word >> VAL_TYPE_SHIFT);
+	if (__builtin_expect(type == VAL_STR, 1))
+		return put_text(o, base + (uint32_t)word, word >> 32 & VAL_LEN_MAX, io_invalid);
+	if (type == VAL_NULL)
 		return PUT_LIT(o, "null");
-	return put_other(ctx, base, v, o);
+	return put_other(ctx, base, val_of_word(word), o);
 }
 
-static inline uint8_t *put_key(struct encode_ctx *ctx, const uint8_t *base, struct val key,
+static inline uint8_t *put_quoted(struct encode_ctx *ctx, const uint8_t *base, const struct val *v,
+				  uint8_t *o, bool *io_invalid)
+{
+	*o = '"';
+	return put_val(ctx, base, val_word(v), o, io_invalid);
+}
+
+static inline uint8_t *put_key(struct encode_ctx *ctx, const uint8_t *base, const struct val *key,
 			       uint8_t *o, bool *io_invalid)
 {
-	if (key.type == VAL_NAME) {
-		struct slice name = names_json(ctx->names, key.off);
+	if (key->type == VAL_NAME) {
+		struct slice name = names_json(ctx->names, key->off);
 		return put_padded(o, name.ptr, name.len);
 	}
-	assert(key.type == VAL_STR || key.type == VAL_JSTR);
-	o = put_val(ctx, base, key, o, io_invalid);
+	assert(key->type == VAL_STR || key->type == VAL_JSTR);
+	o = put_quoted(ctx, base, key, o, io_invalid);
 	*o++ = ':';
 	return o;
 }
 
-/* The comma before a fixed field, and its name. */
+/* The comma before a fixed field, its name, and the quote that its value may begin with. */
 static inline uint8_t *put_field(uint8_t *o, const struct schema_key *key,
 				 const struct schema *schema)
 {
 	size_t len = key->len;
 	if (__builtin_expect(len == 0, 0)) {
 		*o++ = ',';
-		return put_slice(o, schema->json[key - schema->keys]);
+		o = put_slice(o, schema->json[key - schema->keys]);
+		*o = '"';
+		return o;
 	}
 	memcpy(o, key, sizeof(*key));
 	return o + len;
@@ -126,43 +146,12 @@ static inline uint8_t *put_field(uint8_t *o, const struct schema_key *key,
 
 size_t encode_id(const struct rec *r, uint8_t *out)
 {
-	char *o = (char *)out;
-	o += text_put_hex64(o, r->session_id);
-	*o++ = '-';
-	*o++ = r->dir == 0 ? 'c' : 's';
-	*o++ = '-';
-	o += text_put_u64_loose(o, r->stream_off);
-	*o++ = '-';
-	if (r->idx < 10) /* most frames are one record */
-		*o++ = (char)('0' + r->idx);
-	else
-		o += text_put_u64_loose(o, r->idx);
-	return (size_t)(o - (char *)out);
+	return (size_t)(put_id(out, r) - out);
 }
 
-/* Sluice's own keys, up to the record's first value. */
-static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const struct rec *r,
-				uint8_t *o, bool *io_invalid)
+/* What few records have: behind the origin. */
+static uint8_t *put_flags(const struct rec *r, uint8_t *o, bool *io_invalid)
 {
-	o = PUT_LIT(o, "{\"_id\":\"");
-	o += encode_id(r, o);
-	o = PUT_LIT(o, "\",\"_time\":\"");
-	o = put_time_9(ctx, r->time_ns, o);
-	o = PUT_LIT(o, "\",");
-	if (r->stream.type == VAL_ABSENT) {
-		struct slice source = ctx->source_json[r->source];
-		o = put_padded(o, source.ptr, source.len);
-	} else {
-		struct slice source = ctx->source_only[r->source];
-		o = put_padded(o, source.ptr, source.len);
-		o = PUT_LIT(o, "\"_stream\":");
-		o = put_val(ctx, base, r->stream, o, io_invalid);
-		*o++ = ',';
-	}
-	if (r->origin_len)
-		o = put_padded(o, base + r->origin_off, r->origin_len);
-	else
-		o--; /* the comma after the source */
 	if (r->flags & REC_UNPARSED) {
 		const char *error = r->error ? r->error : "";
 		o = PUT_LIT(o, ",\"_error\":\"");
@@ -174,6 +163,32 @@ static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, con
 	return o;
 }
 
+/* Sluice's own keys, up to the record's first value. */
+static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const struct rec *r,
+				uint8_t *o, bool *io_invalid)
+{
+	o = PUT_LIT(o, "{\"_id\":\"");
+	o = put_id(o, r);
+	o = PUT_LIT(o, "\",\"_time\":\"");
+	o = put_time_9(ctx, r->time_ns, o);
+	o = PUT_LIT(o, "\",");
+	if (r->stream.type == VAL_ABSENT) {
+		o = put_wide(o, ctx->source_json[r->source].ptr, ctx->source_json[r->source].len);
+	} else {
+		o = put_slice(o, ctx->source_only[r->source]);
+		o = PUT_LIT(o, "\"_stream\":");
+		o = put_quoted(ctx, base, &r->stream, o, io_invalid);
+		*o++ = ',';
+	}
+	if (r->origin_len)
+		o = put_wide(o, base + r->origin_off, r->origin_len);
+	else
+		o--; /* the comma after the source */
+	if (r->flags & (REC_UNPARSED | REC_CUT))
+		o = put_flags(r, o, io_invalid);
+	return o;
+}
+
 size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct rec *r, uint8_t *out)
 {
 	const uint8_t *base = b->arena.base;
@@ -181,20 +196,20 @@ size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct r
 	bool invalid = r->flags & REC_REPAIRED;
 	uint8_t *o = put_head(ctx, base, r, out, &invalid);
 	const struct schema_key *key = schema->keys;
-	const struct val *pair = r->vals + schema->n_fields;
-	for (const struct val *p = r->vals; p < pair; p++, key++) {
-		struct val v = *p;
-		if (v.type == VAL_ABSENT)
+	const struct val *v = r->vals, *pair = v + schema->n_fields;
+	for (; v < pair; v++, key++) {
+		uint64_t word = val_word(v);
+		if (word >> VAL_TYPE_SHIFT == VAL_ABSENT)
 			continue;
 		o = put_field(o, key, schema);
-		o = put_val(ctx, base, v, o, &invalid);
+		o = put_val(ctx, base, word, o, &invalid);
 	}
 	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
 		if (pair[1].type == VAL_ABSENT)
 			continue;
 		*o++ = ',';
-		o = put_key(ctx, base, pair[0], o, &invalid);
-		o = put_val(ctx, base, pair[1], o, &invalid);
+		o = put_key(ctx, base, &pair[0], o, &invalid);
+		o = put_quoted(ctx, base, &pair[1], o, &invalid);
 	}
 	if (invalid)
 		o = PUT_LIT(o, ",\"_invalid_utf8\":true");
@@ -216,23 +231,34 @@ static inline size_t sum_lens(const struct val *v, unsigned n)
 	return (size_t)_mm_cvtsi128_si64(sum) + (i < n ? v[i].len : 0);
 }
 
+/* What only some records have. Not in line, as most have none of it. */
+static __attribute__((noinline)) size_t max_of_rest(const struct encode_ctx *ctx,
+						    const struct rec *r)
+{
+	size_t bytes = JSON_TEXT_FACTOR * (size_t)r->stream.len;
+	if (r->stream.type == VAL_NAME)
+		bytes += names_json(ctx->names, r->stream.off).len;
+	if (r->flags & REC_UNPARSED && r->error)
+		bytes += JSON_TEXT_FACTOR * strlen(r->error);
+	const struct val *key = r->vals + r->schema->n_fields, *end = key + 2 * r->n_pairs;
+	for (; key < end; key += 2)
+		if (key->type == VAL_NAME)
+			bytes += names_json(ctx->names, key->off).len;
+	return bytes;
+}
+
 /* One factor for all bytes of values, whatever their type: a bound must be cheap, not close. */
 size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r)
 {
 	(void)b;
 	const struct schema *schema = r->schema;
 	unsigned n_vals = schema->n_fields + 2u * r->n_pairs;
-	size_t text = r->stream.len + sum_lens(r->vals, n_vals);
-	if (r->flags & REC_UNPARSED && r->error)
-		text += strlen(r->error);
-	size_t names = schema->json_bytes;
-	names += ctx->source_json[r->source].len + ctx->source_only[r->source].len;
-	for (unsigned i = schema->n_fields; i < n_vals; i += 2)
-		if (r->vals[i].type == VAL_NAME)
-			names += names_json(ctx->names, r->vals[i].off).len;
-	if (r->stream.type == VAL_NAME)
-		names += names_json(ctx->names, r->stream.off).len;
-	return FRAME_MAX + r->origin_len + names + JSON_TEXT_FACTOR * text + VAL_EXTRA_MAX * n_vals;
+	size_t bytes = FRAME_MAX + r->origin_len + schema->json_bytes;
+	bytes += ctx->source_json[r->source].len; /* source_only is shorter */
+	bytes += JSON_TEXT_FACTOR * sum_lens(r->vals, n_vals) + VAL_EXTRA_MAX * n_vals;
+	if (r->n_pairs || r->stream.type != VAL_ABSENT || r->flags & REC_UNPARSED)
+		bytes += max_of_rest(ctx, r);
+	return bytes;
 }
 
 const struct encoder encoder_json = {

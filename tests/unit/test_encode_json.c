@@ -226,7 +226,8 @@ static void the_time_has_nine_digits_and_follows_the_packet_not_the_cache(void *
 		{INT64_MAX, "2262-04-11T23:47:16.854775807Z"},
 	};
 	struct encode_ctx fresh = ctx;
-	fresh.second = 0;
+	fresh.second_ns = 0;
+	fresh.second_text[0] = '\0';
 	begin();
 	struct rec *r = end();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
