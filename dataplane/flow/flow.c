@@ -292,44 +292,68 @@ uint32_t flow_begin_session(struct flow *f, const struct pkt *p, uint64_t hash, 
 
 /* ---- UDP ---- */
 
-static void udp_emit(struct flow *f, uint32_t idx, unsigned dir, const struct pkt *p)
+/* The bytes behind the snap length. */
+static void udp_emit_cut(struct flow *f, uint32_t idx, unsigned dir, const struct pkt *p)
 {
 	struct flow_dir *d = &f->table.s[idx].dir[dir];
 	struct flow_cause cause = {.time_ns = p->time_ns, .number = p->number};
+	struct flow_event *e = flow_emit(f, idx, dir, FLOW_GAP, &cause);
+	e->gap_bytes = p->cut_bytes;
+	e->stream_off = d->pos;
+	e->reason = FLOW_GAP_SNAPLEN;
+	e->datagram = true;
+	d->pos += p->cut_bytes;
+	f->bytes[FLOW_BYTES_gap_bytes] += p->cut_bytes;
+	f->bytes[FLOW_BYTES_gaps]++;
+}
+
+static inline void udp_emit(struct flow *f, uint32_t idx, unsigned dir, const struct pkt *p)
+{
+	struct session *s = &f->table.s[idx];
+	struct flow_dir *d = &s->dir[dir];
 	if (p->len) {
-		struct flow_event *e = flow_emit(f, idx, dir, FLOW_DATA, &cause);
-		e->data = slice_of(p->payload, p->len);
-		e->stream_off = d->pos;
-		e->datagram = true;
+		assert(f->n_ev < f->ev_max);
+		f->ev[f->n_ev++] = (struct flow_event){
+			.data = slice_of(p->payload, p->len),
+			.stream_off = d->pos,
+			.time_ns = p->time_ns,
+			.number = p->number,
+			.session = idx,
+			.kind = FLOW_DATA,
+			.dir = (uint8_t)dir,
+			.datagram = true,
+			.peer_seen = s->pub.seen[!dir],
+		};
 		d->pos += p->len;
 		f->bytes[FLOW_BYTES_bytes_out] += p->len;
 	}
-	if (p->cut_bytes) {
-		struct flow_event *e = flow_emit(f, idx, dir, FLOW_GAP, &cause);
-		e->gap_bytes = p->cut_bytes;
-		e->stream_off = d->pos;
-		e->reason = FLOW_GAP_SNAPLEN;
-		e->datagram = true;
-		d->pos += p->cut_bytes;
-		f->bytes[FLOW_BYTES_gap_bytes] += p->cut_bytes;
-		f->bytes[FLOW_BYTES_gaps]++;
-	}
+	if (p->cut_bytes)
+		udp_emit_cut(f, idx, dir, p);
 }
 
-static void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
+static uint32_t udp_begin(struct flow *f, const struct pkt *p, uint64_t hash)
+{
+	uint32_t idx = flow_begin_session(f, p, hash, false);
+	if (!idx)
+		return 0;
+	struct flow_session *s = &f->table.s[idx].pub;
+	s->id = flow_session_id(s, flow_late_start(f, p));
+	session_enlist(&f->table, idx, LIST_UDP);
+	return idx;
+}
+
+static inline void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 {
 	unsigned dir = 0;
 	uint32_t idx = session_find(&f->table, p, hash, &dir);
-	if (idx && flow_expire(f, idx, p->time_ns))
+	if (idx && idle_deadline(f, &f->table.s[idx]) <= p->time_ns &&
+	    flow_expire(f, idx, p->time_ns))
 		idx = 0;
 	if (!idx) {
-		idx = flow_begin_session(f, p, hash, false);
+		dir = 0;
+		idx = udp_begin(f, p, hash);
 		if (!idx)
 			return;
-		struct flow_session *s = &f->table.s[idx].pub;
-		s->id = flow_session_id(s, flow_late_start(f, p));
-		session_enlist(&f->table, idx, LIST_UDP);
-		dir = 0;
 	}
 	f->packets[FLOW_packets_taken]++;
 	f->bytes[FLOW_BYTES_bytes_in] += p->len;

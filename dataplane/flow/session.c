@@ -2,11 +2,6 @@
 
 #include "dataplane/base/mem.h"
 
-struct session_slot {
-	uint32_t tag; /* low bits of the hash: they say where the slot belongs */
-	uint32_t idx; /* 0: empty */
-};
-
 static size_t sessions_size(const struct session_table *t)
 {
 	return ((size_t)t->live_max + SESSION_SPARE + 1) * sizeof(struct session);
@@ -41,87 +36,7 @@ void session_table_fini(struct session_table *t)
 	*t = (struct session_table){0};
 }
 
-/* ---- the key ---- */
-
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	__uint128_t m = (__uint128_t)a * b;
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint64_t end_hash(const uint8_t addr[16], uint16_t port)
-{
-	uint64_t w[2];
-	memcpy(w, addr, 16);
-	return fold(w[0] ^ 0x9e3779b97f4a7c15, w[1] ^ 0xbf58476d1ce4e5b9 ^ (uint64_t)port << 13);
-}
-
-static inline uint64_t key_hash(const uint8_t a[16], uint16_t a_port, const uint8_t b[16],
-				uint16_t b_port, uint8_t proto)
-{
-	uint64_t sum = end_hash(a, a_port) + end_hash(b, b_port);
-	return fold(sum ^ 0x94d049bb133111eb, 0xd6e8feb86659fd93 + proto);
-}
-
-uint64_t session_hash(const struct pkt *p)
-{
-	return key_hash(p->src, p->sport, p->dst, p->dport, p->proto);
-}
-
-static inline bool addr_eq(const uint8_t a[16], const uint8_t b[16])
-{
-	uint64_t x[2], y[2];
-	memcpy(x, a, 16);
-	memcpy(y, b, 16);
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-}
-
-static inline bool key_eq(const struct flow_session *s, const struct pkt *p, unsigned *ret_dir)
-{
-	if (s->proto != p->proto)
-		return false;
-	if (s->port[0] == p->sport && s->port[1] == p->dport && addr_eq(s->addr[0], p->src) &&
-	    addr_eq(s->addr[1], p->dst)) {
-		*ret_dir = 0;
-		return true;
-	}
-	if (s->port[1] == p->sport && s->port[0] == p->dport && addr_eq(s->addr[1], p->src) &&
-	    addr_eq(s->addr[0], p->dst)) {
-		*ret_dir = 1;
-		return true;
-	}
-	return false;
-}
-
 /* ---- the table: open addressing, linear probing, no graves ---- */
-
-void session_prefetch_slot(const struct session_table *t, uint64_t hash)
-{
-	__builtin_prefetch(&t->slots[(uint32_t)hash & t->slot_mask]);
-}
-
-void session_prefetch(const struct session_table *t, uint64_t hash)
-{
-	const struct session_slot *slot = &t->slots[(uint32_t)hash & t->slot_mask];
-	const struct session *s = &t->s[slot->idx];
-	__builtin_prefetch(&s->pub, 1);
-	__builtin_prefetch(&s->dir[0], 1);
-	__builtin_prefetch(&s->dir[1].end_seq, 1);
-}
-
-uint32_t session_find(const struct session_table *t, const struct pkt *p, uint64_t hash,
-		      unsigned *ret_dir)
-{
-	uint32_t tag = (uint32_t)hash;
-	for (uint32_t i = 0; i < SESSION_PROBES; i++) {
-		const struct session_slot *slot = &t->slots[(tag + i) & t->slot_mask];
-		if (!slot->idx)
-			return 0;
-		if (slot->tag == tag && key_eq(&t->s[slot->idx].pub, p, ret_dir))
-			return slot->idx;
-	}
-	return 0;
-}
 
 static struct session_slot *slot_free(struct session_table *t, uint32_t tag)
 {
@@ -242,7 +157,7 @@ void session_put(struct session_table *t, uint32_t idx)
 {
 	struct session *s = &t->s[idx];
 	const struct flow_session *k = &s->pub;
-	uint64_t hash = key_hash(k->addr[0], k->port[0], k->addr[1], k->port[1], k->proto);
+	uint64_t hash = session_key_hash(k->addr[0], k->port[0], k->addr[1], k->port[1], k->proto);
 	slot_remove(t, (uint32_t)hash, idx);
 	if (s->list != N_LISTS)
 		list_remove(t, idx);

@@ -75,6 +75,11 @@ struct session_ends {
 	uint32_t head, tail;
 };
 
+struct session_slot {
+	uint32_t tag; /* low bits of the hash: they say where the slot belongs */
+	uint32_t idx; /* 0: empty */
+};
+
 struct session_table {
 	struct session *s;
 	struct session_slot *slots;
@@ -89,16 +94,89 @@ struct session_table {
 int session_table_init(struct session_table *t, uint32_t live_max);
 void session_table_fini(struct session_table *t);
 
+static inline uint64_t session_fold(uint64_t a, uint64_t b)
+{
+	__uint128_t m = (__uint128_t)a * b;
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint64_t session_end_hash(const uint8_t addr[16], uint16_t port)
+{
+	uint64_t w[2];
+	memcpy(w, addr, 16);
+	return session_fold(w[0] ^ 0x9e3779b97f4a7c15,
+			    w[1] ^ 0xbf58476d1ce4e5b9 ^ (uint64_t)port << 13);
+}
+
+static inline uint64_t session_key_hash(const uint8_t a[16], uint16_t a_port, const uint8_t b[16],
+					uint16_t b_port, uint8_t proto)
+{
+	uint64_t sum = session_end_hash(a, a_port) + session_end_hash(b, b_port);
+	return session_fold(sum ^ 0x94d049bb133111eb, 0xd6e8feb86659fd93 + proto);
+}
+
 /* The same for both directions. Not pkt.hash: that one has 16 useful bits (a symmetric Toeplitz key
  * has a period of 16), which suits the choice of a worker but no table of a million.
  */
-uint64_t session_hash(const struct pkt *p);
-void session_prefetch_slot(const struct session_table *t, uint64_t hash);
-void session_prefetch(const struct session_table *t, uint64_t hash);
+static inline uint64_t session_hash(const struct pkt *p)
+{
+	return session_key_hash(p->src, p->sport, p->dst, p->dport, p->proto);
+}
+
+static inline void session_prefetch_slot(const struct session_table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->slots[(uint32_t)hash & t->slot_mask]);
+}
+
+static inline void session_prefetch(const struct session_table *t, uint64_t hash)
+{
+	const struct session_slot *slot = &t->slots[(uint32_t)hash & t->slot_mask];
+	const struct session *s = &t->s[slot->idx];
+	__builtin_prefetch(&s->pub, 1);
+	__builtin_prefetch(&s->dir[0], 1);
+	__builtin_prefetch(&s->dir[1].end_seq, 1);
+}
+
+static inline bool session_addr_eq(const uint8_t a[16], const uint8_t b[16])
+{
+	uint64_t x[2], y[2];
+	memcpy(x, a, 16);
+	memcpy(y, b, 16);
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+static inline bool session_key_eq(const struct flow_session *s, const struct pkt *p,
+				  unsigned *ret_dir)
+{
+	if (s->proto != p->proto)
+		return false;
+	if (s->port[0] == p->sport && s->port[1] == p->dport &&
+	    session_addr_eq(s->addr[0], p->src) && session_addr_eq(s->addr[1], p->dst)) {
+		*ret_dir = 0;
+		return true;
+	}
+	if (s->port[1] == p->sport && s->port[0] == p->dport &&
+	    session_addr_eq(s->addr[1], p->src) && session_addr_eq(s->addr[0], p->dst)) {
+		*ret_dir = 1;
+		return true;
+	}
+	return false;
+}
 
 /* 0 when there is none. *ret_dir: 0 when the packet comes from the client. */
-uint32_t session_find(const struct session_table *t, const struct pkt *p, uint64_t hash,
-		      unsigned *ret_dir);
+static inline uint32_t session_find(const struct session_table *t, const struct pkt *p,
+				    uint64_t hash, unsigned *ret_dir)
+{
+	uint32_t tag = (uint32_t)hash;
+	for (uint32_t i = 0; i < SESSION_PROBES; i++) {
+		const struct session_slot *slot = &t->slots[(tag + i) & t->slot_mask];
+		if (!slot->idx)
+			return 0;
+		if (slot->tag == tag && session_key_eq(&t->s[slot->idx].pub, p, ret_dir))
+			return slot->idx;
+	}
+	return 0;
+}
 
 /* A new session with the key of @p, whose sender becomes the client, or the server with @reversed;
  * on no list yet. 0: no session free, or no slot.
