@@ -238,5 +238,6 @@ const struct parser parser_syslog = {
 	.default_ports = "udp:514 tcp:514,601",
 	.probe = syslog_probe,
 	.parse = syslog_frame_parse,
+	.datagram = syslog_datagram,
 	.extract = syslog_extract,
 };

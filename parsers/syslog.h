@@ -58,6 +58,7 @@ enum syslog_field {
 	SYSLOG_N_FIELDS,
 };
 
+struct slice syslog_datagram(struct slice data);
 struct parse_result syslog_frame_parse(void *state, const void *conf, const struct parse_in *in,
 				       struct frame_out *out);
 

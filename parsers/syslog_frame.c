@@ -544,10 +544,15 @@ static void after_gap(struct syslog_state *st, uint64_t off)
 	begin_resync(st, true);
 }
 
+/* A syslog relay may answer from port 514 to port 514, so both directions count. */
+struct slice syslog_datagram(struct slice data)
+{
+	return trim_end(data.ptr, data.ptr + data.len);
+}
+
 static struct parse_result read_datagram(const struct parse_in *in, struct frame_out *out)
 {
-	/* A syslog relay may answer from port 514 to port 514, so both directions count. */
-	struct slice message = trim_end(in->data.ptr, in->data.ptr + in->data.len);
+	struct slice message = syslog_datagram(in->data);
 	struct frame_desc d = {
 		.bytes = message,
 		.body = message,

@@ -59,6 +59,16 @@ static inline uint32_t arena_copy(struct arena *a, const void *ptr, size_t len)
 	return off;
 }
 
+/* The same for a few bytes out of a padded buffer, in steps: a call of memcpy would cost more. */
+static inline uint32_t arena_copy_padded(struct arena *a, const uint8_t *ptr, size_t len)
+{
+	uint32_t off = arena_take(a, len);
+	uint8_t *to = a->base + off;
+	for (size_t i = 0; off && i < len; i += 16)
+		memcpy(to + i, ptr + i, 16);
+	return off;
+}
+
 static inline struct slice arena_slice(const struct arena *a, uint32_t off, size_t len)
 {
 	return (struct slice){a->base + off, len};

@@ -1,13 +1,9 @@
-#include "dataplane/frame/frame.h"
+#include "dataplane/frame/frame_priv.h"
 
 #include <stdio.h>
 
 #include "dataplane/base/mem.h"
-#include "dataplane/frame/carry.h"
 #include "dataplane/frame/claim.h"
-#include "dataplane/frame/frame_out.h"
-#include "dataplane/frame/origin.h"
-#include "dataplane/frame/timers.h"
 
 /* The first piece that is joined to a half frame. Most frames end within it, and what follows is
  * then read where it lies, without a copy; each further piece is twice as long.
@@ -19,50 +15,6 @@
 
 /* Beside decoded bodies: the state of a decompressor. */
 #define SCRATCH_EXTRA  (1u << 20)
-
-enum claim_state { CLAIM_OPEN, CLAIM_TAKEN, CLAIM_NONE };
-
-struct direction {
-	struct carry unread;
-	uint64_t off;     /* stream_off of the first unread byte */
-	uint64_t time_ns; /* packet time of the newest byte */
-	size_t needed;    /* bytes that must come before parse is worth a call */
-	bool after_gap;
-	bool seen;
-	bool wake;       /* the other direction has something for this one */
-	bool left;       /* the parser is done with it, for good or for bad */
-	uint8_t reason;  /* left: the place of what follows */
-	uint64_t due_ns; /* the parser wants to be called; 0: not */
-};
-
-/* One per session of flow, at the same index. Followed by the parser's state. */
-struct frame_session {
-	uint8_t claim;  /* enum claim_state */
-	uint8_t reason; /* CLAIM_NONE: the place of what follows */
-	uint8_t origin_len[2];
-	uint16_t source;
-	uint64_t gaps, gap_bytes; /* before the claim: of the source that takes it */
-	struct direction dirs[2];
-	char origin[2][ORIGIN_LEN_MAX];
-	uint64_t state[];
-};
-
-struct frame_stage {
-	struct frame_conf conf;
-	const struct frame_source *sources;
-	unsigned n_sources;
-	const struct flow *flow;
-	uint8_t *sessions;
-	size_t stride, map_bytes;
-	struct carry_pool *pool;
-	void **parser_pools; /* one a source; NULL where its parser needs none */
-	struct frame_out out;
-	size_t pos; /* bytes of the first event that are done: it was left in the middle */
-	bool resumed;
-	struct timers timers;
-	uint64_t (*rows)[FRAME_N_COLS]; /* n_sources + 1 */
-	struct reasons *reasons;        /* of each row */
-};
 
 LEDGER_DEFINE(frame, "frame", "bytes", FRAME_COLS);
 
@@ -248,6 +200,8 @@ static void claim_take(struct frame_stage *f, struct frame_session *fs,
 	for (unsigned d = 0; d < 2; d++)
 		fs->origin_len[d] = (uint8_t)origin_put(fs->origin[d], s, d);
 	f->out.origin = (struct slice){0}; /* maybe of the session that was here before */
+	fs->session_id = s->id;
+	fs->whole_datagrams = s->proto == IPPROTO_UDP_ && f->sources[source].parser->datagram;
 	move_in(f, source, fs->dirs[0].unread.len + fs->dirs[1].unread.len);
 	f->rows[source][FRAME_sessions]++;
 	f->rows[source][FRAME_gaps] += fs->gaps;
@@ -394,11 +348,7 @@ static inline struct parse_result call_parser(struct frame_stage *f, struct fram
 	out->time_ns = in->time_ns;
 	out->source = fs->source;
 	out->dir = in->dir;
-	struct slice origin = slice_of(fs->origin[in->dir], fs->origin_len[in->dir]);
-	if (origin.ptr != out->origin.ptr) {
-		out->origin = origin;
-		out->origin_off = 0;
-	}
+	frame_out_origin(out, slice_of(fs->origin[in->dir], fs->origin_len[in->dir]));
 	out->full = false;
 	unsigned before = out->n;
 	struct parse_result r = src->parser->parse(fs->state, src->conf, in, out);
@@ -712,8 +662,10 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 
 static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cut)
 {
-	const struct flow_session *s = flow_session(f->flow, ev->session);
 	struct frame_session *fs = (struct frame_session *)(f->sessions + f->stride * ev->session);
+	if (ev->kind == FLOW_DATA && fs->whole_datagrams)
+		return frame_take_datagram(f, fs, ev, cut);
+	const struct flow_session *s = flow_session(f->flow, ev->session);
 	f->out.session = ev->session;
 	f->out.session_id = s->id;
 	f->out.cut = cut;

@@ -37,26 +37,14 @@ size_t frame_bytes_max(const struct frame_out *out)
 	return out->bytes_max;
 }
 
-/* What a frame needs of the arena beside its own bytes. */
-static bool room_for(struct frame_out *o, const struct frame_desc *d)
-{
-	const struct arena *a = &o->batch->arena;
-	if (o->n == o->cap)
-		return false;
-	if (o->n > 0 && a->used + d->bytes.len > FRAME_BURST_BYTES)
-		return false;
-	return d->bytes.len + d->meta.len + o->origin.len + SL_PAD <= arena_left(a);
-}
-
 bool frame_put(struct frame_out *o, const struct frame_desc *d)
 {
-	if (!room_for(o, d)) {
+	if (!frame_out_room(o, d->bytes.len + d->meta.len)) {
 		o->full = true;
 		return false;
 	}
 	struct arena *a = &o->batch->arena;
-	if (!o->origin_off && o->origin.len)
-		o->origin_off = arena_copy(a, o->origin.ptr, o->origin.len);
+	frame_out_place_origin(o);
 	uint32_t off = arena_copy(a, d->bytes.ptr, d->bytes.len);
 	size_t body_at = d->body.len ? (size_t)(d->body.ptr - d->bytes.ptr) : 0;
 	struct frame *f = &o->frames[o->n++];

@@ -36,6 +36,32 @@ struct frame_out {
 int frame_out_init(struct frame_out *o, size_t scratch_max);
 void frame_out_fini(struct frame_out *o);
 
+/* Where the frames that follow come from. @text is padded, and stays as it is while the burst does.
+ */
+static inline void frame_out_origin(struct frame_out *o, struct slice text)
+{
+	if (text.ptr == o->origin.ptr)
+		return;
+	o->origin = text;
+	o->origin_off = 0;
+}
+
+/* Is there room for a frame that takes @len bytes of the arena, beside its origin? */
+static inline bool frame_out_room(const struct frame_out *o, size_t len)
+{
+	const struct arena *a = &o->batch->arena;
+	if (o->n == o->cap || (o->n > 0 && a->used + len > FRAME_BURST_BYTES))
+		return false;
+	return len + o->origin.len + SL_PAD <= arena_left(a);
+}
+
+/* The origin stands in the arena from here on; there is room. */
+static inline void frame_out_place_origin(struct frame_out *o)
+{
+	if (!o->origin_off && o->origin.len)
+		o->origin_off = arena_copy_padded(&o->batch->arena, o->origin.ptr, o->origin.len);
+}
+
 /* Begins a burst into @b and @frames[0..cap-1]. */
 void frame_out_begin(struct frame_out *o, struct batch *b, struct frame *frames, unsigned cap);
 

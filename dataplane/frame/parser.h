@@ -160,6 +160,11 @@ struct parser {
 	enum probe (*probe)(const void *conf, const struct parse_in *first);
 	struct parse_result (*parse)(void *state, const void *conf, const struct parse_in *in,
 				     struct frame_out *out);
+	/* For protocols in which a datagram is one frame and says nothing of the next: the part of
+	 * @data that is the frame, empty where it holds none, to be read by extract(). It is what
+	 * parse makes of a datagram, which then need not be called for them. May be NULL.
+	 */
+	struct slice (*datagram)(struct slice data);
 	/* The other side has all bytes of direction in->dir before in->stream_off, TCP says: at
 	 * in->time_ns, in order with the calls of parse, and with nothing in in->data. They may be
 	 * bytes that were never seen. Only in sessions on the source's ports. May be NULL.

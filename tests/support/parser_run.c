@@ -237,6 +237,19 @@ static void fill_in(const struct parser_run *run, unsigned dir, struct parse_in 
 	};
 }
 
+/* What the parser says of a datagram without a call of parse. */
+static void check_datagram(struct parser_run *run, const struct parse_in *in, struct parse_result r)
+{
+	struct slice kept = run->parser->datagram(in->data);
+	const struct frame *f = &run->burst_frames[0];
+	bool same = run->out.n == (kept.len > 0) && r.consumed == in->data.len && !r.skipped;
+	if (same && kept.len)
+		same = f->body_kind == BODY_PARSER && slice_eq(f->bytes, kept) &&
+		       slice_eq(f->body, kept) && f->stream_off == in->stream_off;
+	if (!same)
+		broke(run, "datagram and parse make different frames of a datagram");
+}
+
 /* One call over @data, which is laid against the unreadable page. Frames are kept at once. */
 static struct parse_result call(struct parser_run *run, struct parse_in *in, struct slice data,
 				uint64_t off)
@@ -252,6 +265,8 @@ static struct parse_result call(struct parser_run *run, struct parse_in *in, str
 	run->out.dir = in->dir;
 	struct parse_result r = run->parser->parse(run->state, run->conf, in, &run->out);
 	check_result(run, r, data.len);
+	if (in->datagram && run->parser->datagram)
+		check_datagram(run, in, r);
 	for (unsigned i = 0; i < run->out.n; i++)
 		keep_frame(run, &run->burst_frames[i]);
 	run->consumed += r.consumed;

@@ -154,10 +154,39 @@ static const struct parser wait_parser = {.name = "wait",
 					  .probe = ask_probe,
 					  .parse = wait_parse};
 
+/* A datagram is a frame, but for the dots at its end. */
+static struct slice whole_datagram(struct slice data)
+{
+	while (data.len && data.ptr[data.len - 1] == '.')
+		data.len--;
+	return data;
+}
+
+static struct parse_result whole_parse(void *state, const void *conf, const struct parse_in *in,
+				       struct frame_out *out)
+{
+	struct slice kept = whole_datagram(in->data);
+	struct frame_desc d = {.bytes = kept,
+			       .body = kept,
+			       .stream_off = in->stream_off,
+			       .body_kind = BODY_PARSER};
+	(void)state;
+	(void)conf;
+	bool done = !kept.len || frame_put(out, &d);
+	return (struct parse_result){.status = PARSE_OK, .consumed = done ? in->data.len : 0};
+}
+
+static const struct parser whole_parser = {.name = "whole",
+					   .transports = PARSER_UDP,
+					   .probe = ask_probe,
+					   .parse = whole_parse,
+					   .datagram = whole_datagram};
+
 /* --- The stage under test, and what it gave. ---------------------------------------------------
  */
 
-static struct opt_port_range line_port = {514, 514}, ask_port = {80, 80}, wait_port = {99, 99};
+static struct opt_port_range line_port = {514, 514}, ask_port = {80, 80}, wait_port = {99, 99},
+			     whole_port = {77, 77};
 static struct frame_source sources[] = {
 	{.name = "line",
 	 .parser = &line_parser,
@@ -166,6 +195,7 @@ static struct frame_source sources[] = {
 	 .probe = true},
 	{.name = "ask", .parser = &ask_parser, .tcp = {&ask_port, 1}, .port_decides = true},
 	{.name = "wait", .parser = &wait_parser, .tcp = {&wait_port, 1}, .port_decides = true},
+	{.name = "whole", .parser = &whole_parser, .udp = {&whole_port, 1}},
 };
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
@@ -451,6 +481,59 @@ static void a_stray_datagram_does_not_spoil_the_next_one(void **st)
 	rig_free(r);
 }
 
+static void datagrams_that_are_frames_are_taken_whole_of_either_side_and_in_any_number(void **st)
+{
+	struct rig *r = rig_new(77, 1 << 20, 1 << 22);
+	static struct flow_event ev[BATCH_RECS_MAX + 44];
+	unsigned n = sizeof(ev) / sizeof(ev[0]);
+	(void)st;
+	for (unsigned i = 0; i < n; i++)
+		ev[i] = (struct flow_event){.kind = FLOW_DATA,
+					    .session = 1,
+					    .datagram = true,
+					    .dir = i % 2,
+					    .time_ns = i,
+					    .stream_off = 2 * i,
+					    .data = i % 10 ? SLICE_LIT("a.") : SLICE_LIT("..")};
+	rig_feed(r, ev, n);
+	assert_int_equal(cell(r, 3, FRAME_bytes_in), 2 * n);
+	assert_int_equal(cell(r, 3, FRAME_bytes_framed), 2 * n);
+	assert_int_equal(cell(r, 3, FRAME_frames), n - n / 10);
+	assert_int_equal(r->len, 2 * (n - n / 10));
+	const struct frame *last = &r->frames[(n - n / 10) % BATCH_RECS_MAX - 1];
+	assert_int_equal(last->time_ns, n - 1);
+	assert_int_equal(last->stream_off, 2 * (n - 1));
+	assert_int_equal(last->dir, 1);
+	assert_int_equal(last->body_kind, BODY_PARSER);
+	assert_int_equal(last->session_id, sessions[1].id);
+	assert_memory_equal(r->b.arena.base + last->origin_off, "\"_src\"", 6);
+	rig_end(r);
+	rig_free(r);
+}
+
+static void a_datagram_cut_by_the_snap_length_is_a_frame_that_says_so(void **st)
+{
+	struct rig *r = rig_new(77, 1 << 20, 1 << 22);
+	struct flow_event ev[] = {
+		{.kind = FLOW_DATA, .session = 1, .datagram = true, .data = SLICE_LIT("one")},
+		{.kind = FLOW_DATA, .session = 1, .datagram = true, .data = SLICE_LIT("two")},
+		{.kind = FLOW_GAP,
+		 .session = 1,
+		 .datagram = true,
+		 .gap_bytes = 5,
+		 .reason = FLOW_GAP_SNAPLEN},
+		{.kind = FLOW_DATA, .session = 1, .datagram = true, .data = SLICE_LIT("six")},
+	};
+	(void)st;
+	rig_feed(r, ev, 4);
+	assert_string_equal(r->got, "one|two|six|");
+	assert_false(r->frames[0].cut);
+	assert_true(r->frames[1].cut);
+	assert_false(r->frames[2].cut);
+	assert_int_equal(cell(r, 3, FRAME_gap_bytes), 5);
+	rig_free(r);
+}
+
 static void questions_wait_for_their_answers(void **st)
 {
 	struct rig *r = rig_new(80, 1 << 20, 1 << 22);
@@ -662,6 +745,9 @@ int main(void)
 		cmocka_unit_test(a_session_on_its_port_is_claimed_once_the_first_bytes_agree),
 		cmocka_unit_test(other_ports_are_claimed_only_when_the_probe_is_sure),
 		cmocka_unit_test(a_stray_datagram_does_not_spoil_the_next_one),
+		cmocka_unit_test(
+			datagrams_that_are_frames_are_taken_whole_of_either_side_and_in_any_number),
+		cmocka_unit_test(a_datagram_cut_by_the_snap_length_is_a_frame_that_says_so),
 		cmocka_unit_test(questions_wait_for_their_answers),
 		cmocka_unit_test(what_is_complete_leaves_before_memory_runs_out),
 		cmocka_unit_test(a_session_that_stops_to_be_of_the_protocol_is_left_alone),

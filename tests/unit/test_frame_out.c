@@ -47,7 +47,8 @@ static void a_frame_is_a_copy_with_its_body_inside(void **state)
 
 static void the_origin_is_copied_once_for_a_burst_and_session(void **state)
 {
-	out.origin = SLICE_LIT("\"_src\":\"a\"");
+	static const char origin[64] = "\"_src\":\"a\""; /* padded */
+	frame_out_origin(&out, slice_str(origin));
 	assert_true(put(SLICE_LIT("one")) && put(SLICE_LIT("two")));
 	assert_int_not_equal(frames[0].origin_off, 0);
 	assert_int_equal(frames[0].origin_off, frames[1].origin_off);

@@ -1,0 +1,49 @@
+#include "dataplane/frame/frame_priv.h"
+
+/* The straight way. Nothing of a datagram is kept, nobody waits for it, and its parser has nothing
+ * to remember: so it is neither put to parse, nor described by it, but a frame at once.
+ */
+static inline bool put(struct frame_out *o, const struct frame_session *fs,
+		       const struct flow_event *ev, struct slice kept, bool cut)
+{
+	frame_out_origin(o, slice_of(fs->origin[ev->dir], fs->origin_len[ev->dir]));
+	if (!frame_out_room(o, kept.len))
+		return false;
+	struct arena *a = &o->batch->arena;
+	frame_out_place_origin(o);
+	kept = arena_slice(a, arena_copy(a, kept.ptr, kept.len), kept.len);
+	struct frame *to = &o->frames[o->n++];
+	to->time_ns = ev->time_ns;
+	to->stream_off = ev->stream_off;
+	to->session_id = fs->session_id;
+	to->bytes = kept;
+	to->body = kept;
+	to->meta = (struct val){0};
+	to->meta_name = NULL;
+	to->unparsed = NULL;
+	to->aux = NULL;
+	to->idx = 0;
+	to->session = ev->session;
+	to->origin_off = o->origin_off;
+	to->origin_len = (uint16_t)o->origin.len;
+	to->source = fs->source;
+	to->body_kind = BODY_PARSER;
+	to->dir = ev->dir;
+	to->cut = cut;
+	return true;
+}
+
+bool frame_take_datagram(struct frame_stage *f, const struct frame_session *fs,
+			 const struct flow_event *ev, bool cut)
+{
+	struct slice kept = f->sources[fs->source].parser->datagram(ev->data);
+	if (kept.len && !put(&f->out, fs, ev, kept, cut)) {
+		f->out.full = true;
+		return false;
+	}
+	uint64_t *row = f->rows[fs->source];
+	row[FRAME_bytes_in] += ev->data.len;
+	row[FRAME_bytes_framed] += ev->data.len;
+	row[FRAME_frames] += kept.len > 0;
+	return true;
+}
