@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/client.h"
+#include "ctl/cmd_dlq.h"
 #include "ctl/command.h"
 #include "ctl/render.h"
 #include "ctl/top.h"
@@ -63,6 +64,7 @@ static int show_ledger_file(const char *path, bool only_losses)
 
 static int run_ledger(struct options *o, int argc, char **argv);
 static int run_losses(struct options *o, int argc, char **argv);
+static int run_dlq(struct options *o, int argc, char **argv);
 static int run_metrics(struct options *o, int argc, char **argv);
 static int run_openapi(struct options *o, int argc, char **argv);
 static int run_top(struct options *o, int argc, char **argv);
@@ -73,6 +75,7 @@ static const struct local_command locals[] = {
 	{"ledger", "FILE",
 	 "the same of a process that has ended (sluiced replay|run --ledger FILE)", run_ledger},
 	{"losses", "FILE", "the same, tabs between stage, scope, name, count and unit", run_losses},
+	{"dlq", cmd_dlq_args, cmd_dlq_help, run_dlq},
 	{"top", "[--every SECONDS] [--count N]", "rates and losses, drawn anew every second",
 	 run_top},
 	{"metrics", "", "what Prometheus reads at /metrics", run_metrics},
@@ -194,6 +197,11 @@ static int print_path(struct options *o, const char *path)
 	}
 	client_close(client);
 	return code;
+}
+
+static int run_dlq(struct options *o, int argc, char **argv)
+{
+	return cmd_dlq(o->json, argc, argv);
 }
 
 static int run_metrics(struct options *o, int argc, char **argv)

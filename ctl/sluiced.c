@@ -62,6 +62,8 @@ struct replay_args {
 	struct replay_conf replay;
 	int64_t workers;
 	bool quiet;
+	const char *letters; /* the folder of dead letters that are read in place of files */
+	struct dead_choice choice;
 };
 
 /* What answers while it runs. A socket that another process serves, or that cannot be made, is
@@ -80,19 +82,29 @@ static struct api *start_api(const struct config *c, struct topology *t, struct 
 	return api;
 }
 
+/* Marks letters that were tried again. False: not all of them went through. */
+static bool finish_letters(struct dead_retry *letters, bool whole, uint64_t lost)
+{
+	struct err e;
+	int64_t left = dead_retry_finish(letters, whole, lost, stderr, &e);
+	if (left < 0)
+		fprintf(stderr, "sluiced: %s\n", e.text);
+	return left == 0;
+}
+
 /* Runs a built topology to its end and tells what became of everything. */
-static int run_to_end(const struct config *c, struct topology *t, bool live, const char *ledger,
-		      bool quiet)
+static int run_to_end(const struct config *c, struct topology *t, const struct topology_input *in,
+		      const char *ledger, bool quiet)
 {
 	struct err e;
 	int code = EXIT_DONE;
 	struct report *r = report_create();
 	struct control *control = NULL;
-	struct api *api = live ? start_api(c, t, &control) : NULL;
+	struct api *api = !in->replay ? start_api(c, t, &control) : NULL;
 	running = t;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	bool progress = !quiet && isatty(STDERR_FILENO);
+	bool progress = !quiet && !in->letters && isatty(STDERR_FILENO);
 	int rc = topology_run(t, progress, stderr);
 	running = NULL;
 	api_stop(api);
@@ -110,6 +122,8 @@ static int run_to_end(const struct config *c, struct topology *t, bool live, con
 		code = EXIT_LOST;
 	}
 	if (report_losses(r) || report_imbalances(r) || topology_n_dead(t))
+		code = EXIT_LOST;
+	if (in->letters && !finish_letters(in->letters, rc == 0, report_losses(r)))
 		code = EXIT_LOST;
 	if (rc < 0) {
 		fprintf(stderr, "sluiced: not all was read or written: see the messages above%s\n",
@@ -162,7 +176,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 		fprintf(stderr, "sluiced: %s\n", e.text);
 	} else {
 		topology_describe(t, stderr);
-		code = run_to_end(c, t, !in->replay, ledger, quiet);
+		code = run_to_end(c, t, in, ledger, quiet);
 	}
 	topology_destroy(t);
 	eal_stop();
@@ -203,6 +217,17 @@ static int option_error(int answer, char **argv)
 			     : usage_error("%s: no such option of this command", given);
 }
 
+static int check_letter_args(const struct replay_args *a)
+{
+	if (!a->config)
+		return usage_error("%s", "replay --dead-letters: -c FILE is missing: through which "
+					 "pipeline are they to go?");
+	if (a->tap || a->replay.loop != 1 || a->replay.speed > 0)
+		return usage_error("%s", "--tap, --loop and --speed are for capture files, not for "
+					 "--dead-letters");
+	return 0;
+}
+
 /* Returns 0, or EXIT_USAGE with the reason printed. */
 static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 {
@@ -215,6 +240,10 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 		{"read-size", required_argument, NULL, 'r'},
 		{"quiet", no_argument, NULL, 'q'},
 		{"tap", required_argument, NULL, 't'},
+		{"dead-letters", required_argument, NULL, 'd'},
+		{"reason", required_argument, NULL, 'R'},
+		{"source", required_argument, NULL, 'S'},
+		{"rule", required_argument, NULL, 'U'},
 		{0},
 	};
 	int64_t n;
@@ -225,6 +254,14 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 			a->ledger = optarg;
 		else if (o == 't')
 			a->tap = optarg;
+		else if (o == 'd')
+			a->letters = optarg;
+		else if (o == 'R')
+			a->choice.reason = optarg;
+		else if (o == 'S')
+			a->choice.source = optarg;
+		else if (o == 'U')
+			a->choice.rule = optarg;
 		else if (o == 'q')
 			a->quiet = true;
 		else if (o == 'w') {
@@ -249,6 +286,13 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 			return option_error(o, argv);
 		}
 	}
+	if (a->letters) {
+		a->choice.ids = (const char *const *)argv + optind;
+		a->choice.n_ids = (size_t)(argc - optind);
+		return check_letter_args(a);
+	}
+	if (a->choice.reason || a->choice.source || a->choice.rule)
+		return usage_error("%s", "--reason, --source and --rule are for --dead-letters");
 	a->replay.paths = (const char *const *)argv + optind;
 	a->replay.n_paths = (unsigned)(argc - optind);
 	return a->replay.n_paths
@@ -299,6 +343,27 @@ static unsigned replay_workers(const struct config *c, int64_t wanted)
 	return 1;
 }
 
+/* Dead letters through today's pipeline. They come one by one: more workers would not help. */
+static int replay_letters(struct config *c, const struct replay_args *a)
+{
+	struct err e;
+	struct topology_input in = {.replay = &a->replay, .n_workers = 1};
+	if (!c->dead_letters.dir)
+		c->dead_letters.unparsed = true; /* what was not read is not to pass for a record */
+	c->dead_letters.dir = a->letters;
+	if (dead_retry_open(a->letters, &a->choice, c, &in.letters, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	int code = EXIT_DONE;
+	if (dead_retry_n(in.letters))
+		code = build_and_run(c, &in, a->ledger, a->quiet);
+	else
+		fprintf(stderr, "sluiced: %s: there is no such letter to try again\n", a->letters);
+	dead_retry_close(in.letters);
+	return code;
+}
+
 static int cmd_replay(int argc, char **argv)
 {
 	struct replay_args a = {.replay.loop = 1};
@@ -310,6 +375,11 @@ static int cmd_replay(int argc, char **argv)
 		return EXIT_USAGE;
 	if (a.tap) {
 		rc = cmd_tap(c, &a.replay, a.tap);
+		config_free(c);
+		return rc;
+	}
+	if (a.letters) {
+		rc = replay_letters(c, &a);
 		config_free(c);
 		return rc;
 	}
@@ -486,6 +556,10 @@ static const struct command commands[] = {
 	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--read-size BYTES] "
 	 "[--ledger FILE] [--quiet] [--tap NODE] PCAP...",
 	 "read capture files; without -c print every event as JSON", cmd_replay},
+	{"replay",
+	 "-c FILE --dead-letters DIR [--reason R] [--source S] [--rule R] [--ledger FILE] "
+	 "[--quiet] [LETTER...]",
+	 "run dead letters through the pipeline again (sluicectl dlq retry)", cmd_replay},
 	{"run", "-c FILE [--ledger FILE]", "read the configured ports until told to stop", cmd_run},
 	{"check", "[--dot] -c FILE", "build everything that the configuration names, start nothing",
 	 run_check},

@@ -47,7 +47,7 @@ static void out_narrowed(void *arg, unsigned worker, unsigned queue, bool more, 
 static uint8_t dead_flags(const struct topology *t)
 {
 	const struct dead_letter_conf *d = &t->conf->dead_letters;
-	if (!topology_has_dead(t))
+	if (!topology_has_dead(t) && !t->letters)
 		return 0;
 	return (uint8_t)((d->unparsed ? REC_UNPARSED : 0) | (d->no_format ? REC_NO_FORMAT : 0));
 }
@@ -88,6 +88,8 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.stop = &t->stop,
 		.ask = &t->asks[i],
 	};
+	if (t->letters)
+		topology_feed(t, &wc);
 	return worker_create(&wc, &t->workers[i], e);
 }
 
@@ -147,6 +149,8 @@ static int refuse_pipes(const struct topology *t, const struct replay_conf *rc, 
  */
 static int build_replay(struct topology *t, const struct topology_input *in, struct err *e)
 {
+	if (in->letters)
+		return build_worker(t, 0, NULL, false, e);
 	struct replay_conf rc_ = in->replay ? *in->replay : (struct replay_conf){0};
 	if (in->replay && t->n_workers > 1) {
 		int rc = refuse_pipes(t, in->replay, e);
@@ -226,7 +230,8 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->conf = conf;
 	t->stdin_copy = -1;
 	t->n_workers = in->n_workers;
-	bool is_file = in->replay || in->memory.len;
+	t->letters = in->letters;
+	bool is_file = in->replay || in->memory.len || in->letters;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)

@@ -11,6 +11,7 @@
 
 #include "ctl/config.h"
 #include "ctl/control.h"
+#include "ctl/dead_retry.h"
 #include "ctl/report.h"
 #include "dataplane/capture/replay.h"
 
@@ -19,6 +20,7 @@
 struct topology_input {
 	const struct replay_conf *replay; /* NULL: memory, else the ports of the configuration */
 	struct slice memory;              /* the bytes of a capture file, borrowed */
+	struct dead_retry *letters;       /* in place of files, by one worker; else NULL */
 	unsigned n_workers;
 };
 

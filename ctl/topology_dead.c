@@ -167,6 +167,66 @@ int topology_stop_dead(struct topology *t, FILE *out)
 	return rc;
 }
 
+/* ---- letters that are tried again ---- */
+
+static bool put_again(void *arg, unsigned queue, const struct dead_letter *l)
+{
+	struct topology *t = arg;
+	struct slice raw = l->text[DEAD_RAW];
+	uint8_t *room = handoff_room(t->handoff, 0, queue, raw.len);
+	if (!room)
+		return false;
+	memcpy(room, raw.ptr, raw.len);
+	handoff_mark(t->handoff, 0, queue, l->text[DEAD_KEY], l->text[DEAD_ID]);
+	handoff_commit(t->handoff, 0, queue, raw.len, l->time_ns);
+	return true;
+}
+
+static uint64_t lost_of(const struct ledger_table *l, const uint64_t *row)
+{
+	return ledger_sum(l, row, LEDGER_LOSS) + ledger_sum(l, row, LEDGER_MISSED);
+}
+
+/* By the worker, between two turns. */
+static uint64_t lost(void *arg)
+{
+	const struct topology *t = arg;
+	const struct worker *w = t->workers[0];
+	const struct graph_plan *plan = &t->pipeline->graph;
+	uint64_t n = 0;
+	for (unsigned s = 0; s < t->conf->n_sources; s++)
+		n += lost_of(&extract_ledger, extract_row(worker_extract(w), s));
+	for (unsigned i = 0; i < plan->n_nodes; i++)
+		n += lost_of(plan->nodes[i].op->ledger, graph_node_row(worker_graph(w), i));
+	for (unsigned q = 0; q < t->conf->n_queues; q++)
+		n += lost_of(&handoff_ledger, handoff_row(t->handoff, 0, q));
+	return n;
+}
+
+static void failed_again(void *arg, unsigned worker, const struct dead_letter *l)
+{
+	dead_retry_failed(arg, l);
+}
+
+bool topology_refused_again(void *arg, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+			    const char *text)
+{
+	const struct sink_side *s = arg;
+	struct dead_letter l;
+	topology_letter_of(s->t, b, rec, why, text, &l);
+	dead_retry_failed(s->t->letters, &l);
+	return true;
+}
+
+void topology_feed(struct topology *t, struct worker_conf *wc)
+{
+	const struct dead_retry_path path = {.put = put_again, .lost = lost, .arg = t};
+	dead_retry_path(t->letters, &path);
+	wc->feed = (struct worker_feed){.next = dead_retry_next, .arg = t->letters};
+	wc->out.dead = failed_again;
+	wc->out.dead_arg = t->letters;
+}
+
 /* ---- the ledger ---- */
 
 const char *topology_queue_name(const struct topology *t, unsigned q)

@@ -37,6 +37,7 @@ struct topology {
 	struct handoff *handoff;
 	struct sink_side *sinks;
 	struct sink_queue *queues;
+	struct dead_retry *letters; /* that are tried again; NULL: none */
 	struct topology_dead *dead; /* NULL: there are no dead letters */
 	size_t batch_cap;           /* of the hand-off */
 	struct worker **workers;
@@ -63,7 +64,7 @@ int topology_build_sinks(struct topology *t, struct err *e);
 #define TOPOLOGY_DEAD_TAKER(t) ((unsigned)(t)->conf->n_sinks + 1)
 static inline bool topology_has_dead(const struct topology *t)
 {
-	return t->conf->dead_letters.dir != NULL;
+	return t->conf->dead_letters.dir != NULL && !t->letters;
 }
 int topology_build_dead(struct topology *t, bool wait, struct err *e);
 void topology_destroy_dead(struct topology *t);
@@ -72,6 +73,11 @@ bool topology_watch_dead(struct topology *t, FILE *out); /* false: they cannot b
 int topology_stop_dead(struct topology *t, FILE *out);
 const char *topology_queue_name(const struct topology *t, unsigned q);
 void topology_report_dead(const struct topology *t, struct report *r);
+
+/* Letters in place of a capture: what of them fails again becomes no new letter. */
+void topology_feed(struct topology *t, struct worker_conf *wc);
+bool topology_refused_again(void *arg, const struct out_batch *b, uint32_t rec, enum sink_fate why,
+			    const char *text);
 
 /* A worker's letter; @arg: the topology. */
 void topology_bury(void *arg, unsigned worker, const struct dead_letter *l);

@@ -84,7 +84,9 @@ int topology_build_sinks(struct topology *t, struct err *e)
 					    .reopen = t->ports != NULL,
 					    .take = take_batch,
 					    .give_back = give_batch_back,
-					    .dead = t->dead ? topology_bury_refused : NULL,
+					    .dead = t->letters ? topology_refused_again
+						    : t->dead  ? topology_bury_refused
+							       : NULL,
 					    .ctx = s};
 		rc = shipper_create(&spec, &s->shipper, e);
 		if (rc == 0 && e->text[0])

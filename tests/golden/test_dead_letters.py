@@ -3,6 +3,7 @@
 
     test_dead_letters.py SLUICED
 """
+import base64
 import json
 import os
 import subprocess
@@ -104,11 +105,172 @@ def what_cannot_go_on_is_kept_and_counted(rig):
     return r
 
 
+def sluicectl_shows_them(rig):
+    c = rig.checks
+    p = rig.dlq_ctl("ls", rig.dlq)
+    c.equal(p.returncode, 0, f"dlq ls: {p.stderr}")
+    c.check("pipeline slim: division_by_zero" in p.stdout and "extract lines: no format fits" in p.stdout,
+            f"a line for each kind of letter: {p.stdout}")
+    groups = json.loads(rig.dlq_ctl("ls", "--json", "-c", rig.conf(NODES)).stdout)
+    got = sorted((g["stage"], g["rule"], g["source"], g["new"]) for g in groups)
+    c.equal(got, [("extract", "http1", "web", 1), ("extract", "lines", "access", 2), ("extract", "lines", "app", 1),
+                  ("pipeline", "few", "app", 1), ("pipeline", "slim", "app", 1), ("pipeline", "slim", "web", 1)],
+            "dlq ls --json")
+    c.equal({g["reason"] for g in groups if g["stage"] == "pipeline"}, {"bad_input", "division_by_zero"}, "reasons")
+    letters = rig.letters()
+    c.equal([x["letter"] for x in letters], list(range(7)), "letters have numbers")
+    c.equal({x["state"] for x in letters}, {"new"}, "and are new")
+    only = rig.dlq_ctl("ls", "--each", "--json", "--source", "web", rig.dlq).stdout.splitlines()
+    c.equal(len(only), 2, "a choice of them is listed")
+    cut = [x for x in letters if x["source"] == "app" and x["stage"] == "extract"][0]
+    for name in (str(cut["letter"]), cut["id"]):
+        p = rig.dlq_ctl("show", name, rig.dlq)
+        c.equal(p.returncode, 0, f"dlq show {name}: {p.stderr}")
+        for part in ("7b 22 6e 22 3a 32 2c 22 64 22 3a", '|{"n":2,"d":|', '"_src":"10.0.0.2:50003"', cut["id"],
+                     "byte 14 of what the client sent", "2025-11-25T04:43:16."):
+            c.check(part in p.stdout, f"dlq show has {part!r}: {p.stdout}")
+    one = json.loads(rig.dlq_ctl("show", "--json", str(cut["letter"]), rig.dlq).stdout)
+    c.equal(base64.b64decode(one["raw"]), b'{"n":2,"d":', "dlq show --json has the raw bytes")
+    c.equal(one["origin"]["_dst"], "10.0.0.9:5170", "and the session")
+
+
+WRONG = [
+    ((), "expected ls, show or retry"),
+    (("ls",), "which folder?"),
+    (("ls", "/no/such/folder"), "No such file"),
+    (("show", "99", "DLQ"), "no letter has this number"),
+    (("show", "DLQ"), "which folder?"),
+    (("retry", "--all"), "-c FILE is missing"),
+    (("retry", "-c", "CONF"), "which letters?"),
+    (("ls", "--sort", "DLQ"), "no such option"),
+]
+
+
+def what_is_asked_wrongly_is_told(rig):
+    for args, want in WRONG:
+        p = rig.dlq_ctl(*[{"DLQ": rig.dlq, "CONF": rig.conf(NODES)}.get(a, a) for a in args])
+        rig.checks.equal(p.returncode, 2, f"dlq {args}: exit status")
+        rig.checks.check(want in p.stderr, f"dlq {args}: expected {want!r} in {p.stderr!r}")
+
+
+MENDED = NODES.replace("8 / d::int AS per", "8 / nullif(d::int, 0) AS per").replace("n::int < 3", "n = '3'")
+
+
+def retry(rig, *args, nodes=NODES, grammar=OLD):
+    p = rig.dlq_ctl("retry", "-c", rig.conf(nodes, grammar), *args)
+    return p, [json.loads(line) for line in p.stdout.splitlines()]
+
+
+def what_is_not_mended_fails_again_and_stays(rig):
+    c = rig.checks
+    p, records = retry(rig, "--all")
+    c.equal(p.returncode, 1, f"a retry of what is not mended: exit status: {p.stderr}")
+    c.check("7 dead letters: 0 went through, 7 failed again" in p.stderr, p.stderr)
+    c.equal({x["state"] for x in rig.letters()}, {"failed again"}, "and is marked")
+    c.equal(len(records), 1, "the branch that did not fail gets its record again, of the same _id")
+
+
+def what_is_mended_goes_through_with_the_same_id(rig):
+    c = rig.checks
+    before = {x["id"]: x for x in rig.letters() if x["state"] != "retried"}
+    p, records = retry(rig, "--reason", "no format fits", grammar=NEW)
+    c.equal(p.returncode, 1, "one line is nonsense for the new format too")
+    c.check("1 went through, 1 failed again" in p.stderr, p.stderr)
+    c.equal([(x["client"], x.get("status"), x["_id"] in before) for x in records], [("10.1.1.2", None, True)],
+            "a line comes as the mended format reads it, under its own _id")
+    c.equal(records[0]["_time"], "2025-11-25T04:43:16.090000001Z", "at its own packet time")
+    c.equal(records[0]["_src"], "10.0.0.4:40000", "from its own session")
+    p, records = retry(rig, "--rule", "slim", nodes=MENDED)
+    c.equal(p.returncode, 0, f"all went through: {p.stderr}")
+    c.equal([(x["_id"] in before, x["d"], x["per"]) for x in records], [(True, 0, None)] * 2,
+            "records whose expression is mended")
+    web = [x for x in records if x["_source"] == "web"]
+    c.equal([x["_http"]["path"] for x in web], ["/v5/play"], "an event of HTTP has its _http again")
+    p, records = retry(rig, "--rule", "slim", nodes=MENDED)
+    c.equal((p.returncode, records), (0, []), "what went through is not tried again")
+    states = {x["letter"]: x["state"] for x in rig.letters()}
+    c.equal(sorted(states.values()), ["failed again"] * 4 + ["retried"] * 3, "each letter has its state")
+    number = [str(n) for n, s in states.items() if s == "retried"][0]
+    p, records = retry(rig, number, nodes=MENDED, grammar=NEW)
+    c.equal((p.returncode, len(records)), (0, 1), "but for a letter that is named")
+
+
+def unparsed_frames_go_on_when_that_is_asked_for(rig):
+    c = rig.checks
+    path = rig.conf(NODES)
+    with open(path, encoding="utf-8") as f:
+        text = f.read().replace("no_format: true", "unparsed: false")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    r = replay(rig.binary, rig.pcap, "-c", path)
+    c.healthy(r, "unparsed: false")
+    c.equal(r.count("extract", "app", "unparsed"), 1, "unparsed: false: records with _error")
+    c.equal(r.count("extract", "access", "dead_letters"), 0, "no_format: false: lines go on")
+    c.equal([x["_format"] for x in r.records if x["_source"] == "access" and "_format" in x][-2:], [None, None],
+            "with _format null")
+    c.equal(r.count("sink", "(dead letters)", "written"), 3, "errors of expressions are letters all the same")
+
+
+MISSING = """
+dimensions:
+  video: { from: { file: { path: videos.csv } }, key: vid, fields: { title: string } }
+pipeline:
+  rich: { op: enrich, from: app, dimension: video, key: "n::text", HOW }
+queues:
+  a/rich: { from: rich, sink: out }
+"""
+
+
+def keys_that_are_missing_become_letters(rig):
+    c = rig.checks
+    for how in ("missing: dead_letter", "missing: hold, hold: 1ms, then: dead_letter"):
+        rig.empty()
+        with open(os.path.join(rig.folder, "videos.csv"), "w", encoding="utf-8") as f:
+            f.write("vid,title\n1,one\n")
+        nodes = MISSING.replace("HOW", how)
+        r = rig.replay(nodes)
+        c.equal(r.status, 1, f"{how}: exit status")
+        c.equal(r.count("enrich", "rich", "dead_letters"), 2, f"{how}: letters")
+        c.equal(r.count("enrich", "rich", "missing"), 0, f"{how}: none is lost")
+        c.equal([x["title"] for x in r.records], ["one"], f"{how}: the others go on")
+        with open(os.path.join(rig.folder, "videos.csv"), "a", encoding="utf-8") as f:
+            f.write("3,three\nx,ex\n")
+        p, records = retry(rig, "--reason", "missing_key", nodes=nodes)
+        c.equal(p.returncode, 0, f"{how}: a retry once the keys are there: {p.stderr}")
+        c.equal(sorted(x["title"] for x in records), ["ex", "three"], f"{how}: they come with their row")
+    path = rig.conf(MISSING.replace("HOW", "missing: dead_letter"))
+    with open(path, encoding="utf-8") as f:
+        text = "".join(line for line in f if not line.startswith("dead_letters"))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    p = subprocess.run([rig.binary, "check", "-c", path], capture_output=True, text=True, timeout=60, check=False)
+    c.equal(p.returncode, 2, "missing: dead_letter without dead_letters is an error")
+    c.check("pipeline.rich.missing" in p.stderr and "no section dead_letters" in p.stderr, p.stderr)
+
+
+def one_worker_or_four_give_the_same_letters(rig):
+    seen = []
+    for workers in (1, 2, 4):
+        rig.empty()
+        rig.replay(NODES + f"workers: {workers}\n")
+        seen.append(sorted((x["id"], x["reason"], x["rule"]) for x in rig.letters()))
+    rig.checks.equal(len(seen[0]), 7, "letters")
+    rig.checks.check(seen[0] == seen[1] == seen[2], f"with 1, 2 and 4 workers: {seen}")
+
+
 def main():
     checks = Checks()
     with tempfile.TemporaryDirectory() as folder:
         rig = Rig(checks, os.path.abspath(sys.argv[1]), folder)
         what_cannot_go_on_is_kept_and_counted(rig)
+        sluicectl_shows_them(rig)
+        what_is_asked_wrongly_is_told(rig)
+        what_is_not_mended_fails_again_and_stays(rig)
+        what_is_mended_goes_through_with_the_same_id(rig)
+        keys_that_are_missing_become_letters(rig)
+        one_worker_or_four_give_the_same_letters(rig)
+        rig.empty()
+        unparsed_frames_go_on_when_that_is_asked_for(rig)
     checks.done()
 
 
