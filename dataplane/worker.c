@@ -10,6 +10,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/rec/later.h"
 #include "dataplane/sink/out_batch.h"
 #include "dataplane/sink/out_key.h"
 
@@ -62,6 +63,14 @@ static void queue_mark(struct worker *w, unsigned queue, struct batch *b, struct
 	out->mark(out->arg, w->conf.index, queue, key, id);
 }
 
+/* The record as a queue's encoder takes it; NULL: the arena does not hold it. */
+static const struct rec *queue_rec(struct worker *w, const struct queue_form *form, struct batch *b,
+				   struct rec *r)
+{
+	struct rec *kept = form->only ? proto_shape_keep(form->only, w->encode.proto, b, r) : r;
+	return form->encoder->later ? kept : rec_settled(b, kept);
+}
+
 /* Puts one record into one queue, in that queue's format. */
 static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct rec *r)
 {
@@ -72,10 +81,9 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 		out->leave_out(out->arg, w->conf.index, queue, fit);
 		return;
 	}
-	const struct rec *out_rec =
-		form->only ? proto_shape_keep(form->only, w->encode.proto, b, r) : r;
+	const struct rec *out_rec = queue_rec(w, form, b, r);
 	w->encode.shape = form->shape;
-	size_t max = form->encoder->max(&w->encode, b, out_rec);
+	size_t max = out_rec ? form->encoder->max(&w->encode, b, out_rec) : SIZE_MAX;
 	uint8_t *room = out->room(out->arg, w->conf.index, queue, max);
 	if (!room)
 		return;
@@ -92,8 +100,11 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 static void queue_put_all(void *arg, unsigned queue, struct batch *b, struct rec *const *recs,
 			  unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
+	size_t mark = b->arena.used;
+	for (unsigned i = 0; i < n; i++) {
 		queue_put(arg, queue, b, recs[i]);
+		b->arena.used = mark; /* what was written for this record alone */
+	}
 }
 
 /* ---- dead letters ---- */

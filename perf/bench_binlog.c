@@ -1,7 +1,8 @@
 /* bench_binlog.c - what does a row image of a binary log cost until it is a record, and until it is
  * JSON?
  *
- * In:     a binary log, as bench_binlog.py --keep makes it (12 columns, 180 MB).
+ * In:     a binary log, as bench_binlog.py --keep makes it (12 columns, 180 MB); the number of a
+ *         step, from 0, that is then run alone and once, for callgrind.
  * Out:    one line a step, each with all steps before it: ns a row image, median of 7 rounds
  *         (min-max). The rounds are interleaved and the first is discarded. An update has two
  *         images.
@@ -138,9 +139,10 @@ int main(int argc, char **argv)
 	struct slice source_json = slice_str((const char *)source);
 	struct err e;
 	unsigned n_fields = 0;
-	bench_about(argc, argv, 1,
-		    "bench_binlog LOG - what does a row image of a binary log cost?");
-	bench_must(argc == 2, "which log? bench_binlog.py --make --keep LOG makes one");
+	bench_about(argc, argv, 2,
+		    "bench_binlog LOG [STEP] - what does a row image of a binary log cost?");
+	bench_must(argc == 2 || argc == 3,
+		   "which log? bench_binlog.py --make --keep LOG makes one");
 	read_file(argv[1]);
 	encode = (struct encode_ctx){.source_json = &source_json, .source_only = &source_json};
 	while (parser_mysql.fields[n_fields].name)
@@ -152,6 +154,10 @@ int main(int argc, char **argv)
 			   parser_mysql.pool_create(&conf, NULL, &pool, &e) == 0,
 		   "no memory");
 	bench_must(parser_mysql.state_size <= sizeof(state), "the state is too large");
+	if (argc == 3) {
+		run_step((enum step)strtoul(argv[2], NULL, 10));
+		return 0;
+	}
 	for (unsigned round = 0; round <= ROUNDS; round++)
 		for (unsigned i = 0; i < N_STEPS; i++) {
 			double t = bench_cpu();

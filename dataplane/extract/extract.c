@@ -317,8 +317,8 @@ static struct rec *end(struct extract *x, const struct frame *f, const struct ou
 	r->origin_len = f->origin_len;
 	r->source = f->source;
 	r->dir = f->dir;
-	r->flags = (uint8_t)((o->why ? REC_UNPARSED : 0) | (f->cut ? REC_CUT : 0) |
-			     (o->no_format ? REC_NO_FORMAT : 0));
+	r->flags |= (uint8_t)((o->why ? REC_UNPARSED : 0) | (f->cut ? REC_CUT : 0) |
+			      (o->no_format ? REC_NO_FORMAT : 0));
 	r->error = o->why;
 	return r;
 }

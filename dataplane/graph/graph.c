@@ -1,6 +1,7 @@
 #include "dataplane/graph/graph.h"
 
 #include "dataplane/base/mem.h"
+#include "dataplane/rec/later.h"
 
 LEDGER_DEFINE(graph, "graph", "records", GRAPH_COLS);
 
@@ -72,9 +73,19 @@ static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *
 
 /* ---- a burst ---- */
 
+/* What is to be written later may be, by each of them. */
+static size_t later_bytes(const struct rec *r)
+{
+	size_t n = 0;
+	for (unsigned i = 0; r->flags & REC_LATER && i < r->schema->n_fields; i++)
+		if (r->vals[i].type == VAL_LATER)
+			n += (size_t)JSON_TEXT_FACTOR * r->vals[i].len;
+	return n;
+}
+
 static size_t rec_bytes(const struct rec *r)
 {
-	return r->frame_len + sizeof(*r) +
+	return r->frame_len + later_bytes(r) + sizeof(*r) +
 	       (r->schema->n_fields + 2u * r->n_pairs) * sizeof(struct val);
 }
 

@@ -1,6 +1,6 @@
 /* held.h - records that wait beyond their batch, in the order of their coming.
  *
- * In:     records of a batch, a key and a time for each.
+ * In:     records of a batch (rec_settled: nothing of them is LATER), a key and a time for each.
  * Out:    the same, copied into a later batch; without rec->change, which ended with theirs.
  * Owns:   copies, in memory of fixed size.
  * Runs:   create, destroy: main. The others: the worker.

@@ -7,6 +7,7 @@
 #include "dataplane/graph/graph.h"
 #include "dataplane/graph/held.h"
 #include "dataplane/graph/op_parts.h"
+#include "dataplane/rec/later.h"
 
 #define ENRICH_COLS(X)                                                                  \
 	X(IN, records_in, "records of the inputs")                                      \
@@ -417,15 +418,16 @@ static bool goes_on(const struct enrich_plan *p, struct op_run *x, const struct 
 }
 
 /* A record without a key would wait for nothing. */
-static bool hold(const struct enrich_plan *p, struct enrich *s, const struct batch *b,
-		 const struct rec *r, struct slice key, uint64_t *row)
+static bool hold(const struct enrich_plan *p, struct enrich *s, struct batch *b, struct rec *r,
+		 struct slice key, uint64_t *row)
 {
 	if (!s->held || !key.ptr)
 		return false;
 	uint64_t until_ns = r->time_ns + p->hold_ns;
 	if (until_ns > s->until_ns)
 		s->until_ns = until_ns;
-	bool done = held_put(s->held, b, r, key, s->until_ns);
+	r = rec_settled(b, r);
+	bool done = r && held_put(s->held, b, r, key, s->until_ns);
 	row[done ? ENRICH_held : ENRICH_hold_full]++;
 	return done;
 }

@@ -6,6 +6,7 @@
 #include "dataplane/dim/dim.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/graph/op_parts.h"
+#include "dataplane/rec/later.h"
 
 #define FEED_COLS(X)                                                                \
 	X(IN, records_in, "records of the source")                                  \
@@ -144,9 +145,10 @@ static bool open_object(struct feed *s, struct batch *b, const struct rec *r, un
 {
 	static const struct schema no_fields;
 	bool repaired;
+	struct val v = later_settle(&b->arena, r->vals[field]);
 	rec_begin(&s->rb, b, &no_fields);
-	return r->vals[field].type == VAL_JSON &&
-	       !json_pairs(s->json, text_of(b, r->vals[field]), &s->rb, &repaired) && !s->rb.full;
+	return v.type == VAL_JSON && !json_pairs(s->json, text_of(b, v), &s->rb, &repaired) &&
+	       !s->rb.full;
 }
 
 static const struct val *find_member(const struct feed *s, const struct batch *b, const char *name)

@@ -5,7 +5,7 @@
 #include "dataplane/base/text.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/graph/literal.h"
-#include "dataplane/rec/json_text.h"
+#include "dataplane/rec/later.h"
 
 const char *const sql_type_names[SQL_N_TYPES + 1] = {
 	[SQL_BOOL] = "boolean",
@@ -275,6 +275,13 @@ void vec_put(struct vec *v, unsigned i, struct val val, struct arena *a)
 	if (val.type == VAL_ABSENT || val.type == VAL_NULL) {
 		v->state[i] = VEC_NULL;
 		return;
+	}
+	if (val.type == VAL_LATER) {
+		val = later_settle(a, val);
+		if (val.type == VAL_ABSENT) {
+			v->state[i] = VEC_NO_ROOM;
+			return;
+		}
 	}
 	switch (v->type) {
 	case SQL_BOOL:

@@ -74,6 +74,17 @@ void rec_pair(struct rec_builder *rb, struct val key, struct val v)
 	rb->n_pairs++;
 }
 
+/* One by one, as they were stored just now: two at a time would wait for both to be in the cache. A
+ * call of memcpy would cost more, too, since they are few.
+ */
+static inline void copy_val(struct val *to, const struct val *from)
+{
+	uint64_t word;
+	memcpy(&word, from, sizeof(word));
+	__asm__("" : "+r"(word)); /* keeps the compiler from doing two at a time */
+	memcpy(to, &word, sizeof(word));
+}
+
 struct rec *rec_end(struct rec_builder *rb)
 {
 	struct batch *b = rb->b;
@@ -87,14 +98,12 @@ struct rec *rec_end(struct rec_builder *rb)
 	struct rec *r = (struct rec *)(b->arena.base + off);
 	*r = (struct rec){.schema = rb->schema,
 			  .n_pairs = (uint16_t)rb->n_pairs,
+			  .flags = rb->later ? REC_LATER : 0,
 			  .stream = rb->stream,
 			  .change = rb->change};
-	/* Two values at a time: they are few, a call of memcpy would cost more. */
-	unsigned n_fixed = rb->schema->n_fields, n_pairs = rb->n_pairs, at = 0;
-	for (; at + 2 <= n_fixed; at += 2)
-		memcpy(r->vals + at, rb->fixed + at, 2 * sizeof(struct val));
-	if (at < n_fixed)
-		r->vals[at] = rb->fixed[at];
+	unsigned n_fixed = rb->schema->n_fields, n_pairs = rb->n_pairs;
+	for (unsigned i = 0; i < n_fixed; i++)
+		copy_val(r->vals + i, rb->fixed + i);
 	for (unsigned i = 0; i < n_pairs; i++)
 		memcpy(r->vals + n_fixed + 2 * i, rb->pairs + 2 * i, 2 * sizeof(struct val));
 	b->recs[b->n_recs++] = r;

@@ -52,6 +52,7 @@ enum rec_flag {
 	REC_CUT = 2,       /* some of the frame's bytes are missing */
 	REC_REPAIRED = 4,  /* values had bytes that are not UTF-8, and have U+FFFD by now */
 	REC_NO_FORMAT = 8, /* the source has formats, and none fitted */
+	REC_LATER = 16,    /* some fixed field may be VAL_LATER */
 };
 
 struct rec {
@@ -116,6 +117,7 @@ struct rec_builder {
 	unsigned n_pairs;
 	unsigned n_pairs_lost;    /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
 	bool full;                /* the arena did not hold a value: rec_end returns NULL */
+	bool later;               /* some value is VAL_LATER */
 	struct rec_minute minute; /* stays from record to record */
 	struct val pairs[2 * REC_PAIRS_MAX];
 };
@@ -130,6 +132,7 @@ static inline void rec_begin(struct rec_builder *rb, struct batch *b, const stru
 	rb->n_pairs = 0;
 	rb->n_pairs_lost = 0;
 	rb->full = false;
+	rb->later = false;
 	memset(rb->fixed, 0, schema->n_fields * sizeof(rb->fixed[0]));
 }
 

@@ -28,6 +28,7 @@ enum val_type {
 	VAL_JSON,  /* a whole valid JSON value without line breaks (object, array, ...) */
 	VAL_BYTES, /* binary: written as base64 */
 	VAL_NAME,  /* as a key only: off is an index of names (names.h) */
+	VAL_LATER, /* JSON that is written when it is asked for (later.h) */
 };
 
 struct val {
@@ -42,7 +43,13 @@ static_assert(sizeof(struct val) == 8, "records are sized by this");
 
 static inline struct val val_of(enum val_type type, uint32_t off, size_t len)
 {
-	return (struct val){.off = off, .len = (uint32_t)len, .type = type};
+	/* In one word: what is stored in two halves cannot be read as a whole until both are in the
+	 * cache, some 13 cycles later.
+	 */
+	uint64_t word = off | (uint64_t)((uint32_t)len & VAL_LEN_MAX) << 32 | (uint64_t)type << 59;
+	struct val v;
+	memcpy(&v, &word, sizeof(v));
+	return v;
 }
 
 /* The same eight bytes as one word: type 5 | len 27 | off 32, the type in the highest bits. */

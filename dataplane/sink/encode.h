@@ -42,6 +42,8 @@ struct encoder {
 	/* Holds the changes of rows and tables, and nothing else: of other records it has no form.
 	 */
 	bool changes_only;
+	/* Takes records with values that are VAL_LATER; others need rec_settled. */
+	bool later;
 	/* Its records are no lines of text: nothing stands behind one, and any byte inside. */
 	bool binary;
 	/* An upper bound of what put() writes for this record; cheap. */

@@ -1,12 +1,15 @@
 #include <assert.h>
 
+#include "dataplane/rec/later.h"
 #include "dataplane/sink/encode_put.h"
 
 /* What a value may need besides its bytes: a double (32), its quotes, the comma before it. */
 #define VAL_EXTRA_MAX 36
 /* What is copied whole may end so far behind what counts. */
 #define SLACK         32
-static_assert(SLACK >= JSON_TEXT_SLACK && SLACK >= sizeof(struct schema_key), "enough for both");
+static_assert(SLACK >= LATER_SLACK && SLACK >= JSON_TEXT_SLACK &&
+		      SLACK >= sizeof(struct schema_key),
+	      "enough for both");
 /* All that stands around the values: the keys and literals of put_head and of the end. */
 #define FRAME_MAX (256 + PUT_ID_MAX + PUT_TIME_MAX + SLACK)
 
@@ -86,6 +89,8 @@ static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct va
 	case VAL_NAME: /* a name as a value: a stream that the configuration knows */
 		return put_padded(o, names_json(ctx->names, v.off).ptr,
 				  names_json(ctx->names, v.off).len - 1);
+	case VAL_LATER:
+		return later_put(base, v, o);
 	case VAL_STR:
 	case VAL_NULL:
 	case VAL_ABSENT:
@@ -264,6 +269,7 @@ size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, cons
 const struct encoder encoder_json = {
 	.name = "json",
 	.summary = "one object a line, with all that sluice knows",
+	.later = true,
 	.max = encode_json_max,
 	.put = encode_json,
 };

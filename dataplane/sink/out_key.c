@@ -5,6 +5,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/graph/column.h"
 #include "dataplane/graph/json_path.h"
+#include "dataplane/rec/later.h"
 
 struct out_key {
 	struct column column;
@@ -36,10 +37,10 @@ void out_key_destroy(struct out_key *k)
 }
 
 /* A column in one image of a row; VAL_ABSENT when the image has none. */
-static struct val in_image(const struct out_key *k, const struct batch *b, const struct rec *r,
+static struct val in_image(const struct out_key *k, struct batch *b, const struct rec *r,
 			   enum change_field image)
 {
-	struct val v = r->vals[image];
+	struct val v = later_settle(&b->arena, r->vals[image]);
 	struct slice s;
 	if (v.type != VAL_JSON ||
 	    !json_at_key(arena_slice(&b->arena, v.off, v.len), k->column.name, &s))

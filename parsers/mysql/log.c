@@ -307,8 +307,11 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 	enum mysql_fault fault;
 	struct slice before = ctx->rows.data;
 	while ((fault = mysql_rows_next(&ctx->rows, k->table, &row)) == MYSQL_F_OK) {
-		struct frame_desc d = {.bytes = row.bytes, .body = row.bytes};
-		if (row.bytes.len > frame_bytes_max(r->out)) {
+		/* Put together anew: two words that were just stored are read one by one. */
+		size_t len = (size_t)row.len[MYSQL_BEFORE] + row.len[MYSQL_AFTER];
+		struct slice images = slice_of(before.ptr, len);
+		struct frame_desc d = {.bytes = images, .body = images};
+		if (len > frame_bytes_max(r->out)) {
 			r->why = mysql_row_too_long;
 			r->log->idx++;
 			r->log->txn.n++;
@@ -335,6 +338,21 @@ static enum mysql_fault skip_rows(struct reading *r, struct mysql_event_ctx *ctx
 	for (uint32_t i = 0; i < r->log->rows && fault == MYSQL_F_OK; i++)
 		fault = mysql_rows_next(&ctx->rows, k->table, &row);
 	return fault;
+}
+
+/* `db.table`, for the records of rows. */
+static void name_stream(struct mysql_event_ctx *ctx)
+{
+	const struct mysql_table *t = ctx->table;
+	size_t db = t->db.len < MYSQL_NAME_MAX ? t->db.len : MYSQL_NAME_MAX;
+	size_t name = t->name.len < MYSQL_NAME_MAX ? t->name.len : MYSQL_NAME_MAX;
+	memcpy(ctx->stream, t->db.ptr, db);
+	ctx->stream_len = db;
+	if (name == 0)
+		return;
+	ctx->stream[db] = '.';
+	memcpy(ctx->stream + db + 1, t->name.ptr, name);
+	ctx->stream_len = db + 1 + name;
 }
 
 static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *ev, bool *ret_ends)
@@ -365,6 +383,7 @@ static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *e
 		ctx->decoder = &p->decoder;
 		ctx->table = k->table;
 		ctx->change = mysql_table_change(k->table);
+		name_stream(ctx);
 		mysql_read_begin_alone(r);
 		mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
 		enum mysql_fault fault = skip_rows(r, ctx, k);

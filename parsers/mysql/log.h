@@ -94,6 +94,8 @@ struct mysql_event_ctx {
 	uint8_t source[MYSQL_SOURCE_MAX]; /* of record field source: all but the row's number */
 	size_t db_len;
 	uint8_t db[MYSQL_NAME_MAX + 1];
+	size_t stream_len; /* of a row: `db.table` */
+	uint8_t stream[2 * MYSQL_NAME_MAX + 1];
 	struct mysql_cause cause;
 };
 

@@ -1,5 +1,6 @@
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
+#include "parsers/mysql/late.h"
 #include "parsers/mysql/pool.h"
 
 const struct field_def mysql_fields[] = {
@@ -43,14 +44,9 @@ static struct val end_json(struct rec_builder *rb, const struct mysql_out *out)
 	return v;
 }
 
-/* Field @i from one image. NULL, or why it cannot be read. */
-static const char *set_image(struct rec_builder *rb, unsigned i, const struct mysql_event_ctx *ev,
-			     const struct mysql_row *row, enum mysql_side side, bool *io_invalid)
+const char *mysql_image_now(struct rec_builder *rb, const struct mysql_event_ctx *ev,
+			    const struct mysql_row *row, enum mysql_side side, bool *ret_invalid)
 {
-	if (row->len[side] == 0) {
-		rec_set(rb, i, val_of(VAL_NULL, 0, 0));
-		return NULL;
-	}
 	struct mysql_out out = begin_json(rb);
 	enum mysql_fault fault = mysql_row_json(ev->decoder, ev->table, &ev->rows, row, side, &out);
 	if (fault == MYSQL_F_NO_ROOM) {
@@ -59,52 +55,19 @@ static const char *set_image(struct rec_builder *rb, unsigned i, const struct my
 	}
 	if (fault != MYSQL_F_OK)
 		return mysql_fault_text(fault);
-	rec_set(rb, i, end_json(rb, &out));
-	*io_invalid |= out.invalid_text;
+	rec_set(rb, side == MYSQL_BEFORE ? CHANGE_BEFORE : CHANGE_AFTER, end_json(rb, &out));
+	*ret_invalid = out.invalid_text;
 	return NULL;
-}
-
-static inline char *put_lit(char *o, const char *text)
-{
-	size_t len = strlen(text);
-	memcpy(o, text, len);
-	return o + len;
-}
-
-/* The statement behind a change; what the option asked for. */
-static char *put_cause(char *o, const struct mysql_cause *c)
-{
-	bool invalid = false;
-	if (c->len == 0)
-		return o;
-	o = put_lit(o, ",\"query\":\"");
-	o += json_text_put((uint8_t *)o, c->text, c->len, &invalid);
-	return put_lit(o, c->cut ? "\",\"query_cut\":true" : "\"");
 }
 
 static void set_source(struct rec_builder *rb, const struct mysql_frame_ctx *fc, bool invalid)
 {
-	const struct mysql_event_ctx *ev = fc->event;
 	struct mysql_out out = begin_json(rb);
-	if (out.cap < ev->source_len + JSON_TEXT_FACTOR * ev->cause.len + 192) {
+	if (out.cap < mysql_source_max(fc->event)) {
 		rb->full = true;
 		return;
 	}
-	memcpy(out.buf, ev->source, ev->source_len);
-	char *o = (char *)out.buf + ev->source_len;
-	if (ev->in_txn) {
-		o = put_lit(o, ",\"tx_index\":");
-		o += text_put_u64_loose(o, fc->tx_index);
-	}
-	if (fc->last)
-		o = put_lit(o, ",\"last\":true");
-	o = put_cause(o, &ev->cause);
-	o = put_lit(o, ",\"row\":");
-	o += text_put_u64_loose(o, fc->idx);
-	if (invalid)
-		o = put_lit(o, ",\"invalid_text\":true");
-	*o++ = '}';
-	out.len = (size_t)(o - (char *)out.buf);
+	out.len = (size_t)(mysql_source_put(fc, invalid, out.buf) - out.buf);
 	rec_set(rb, CHANGE_SOURCE, end_json(rb, &out));
 }
 
@@ -122,23 +85,6 @@ static void set_stream(struct rec_builder *rb, struct slice db, struct slice tab
 	}
 	if (n)
 		rb->stream = put_text(rb, slice_of(name, n));
-}
-
-static const char *read_row(const struct mysql_frame_ctx *fc, struct slice bytes,
-			    struct rec_builder *rb)
-{
-	static const char ops[] = {
-		[MYSQL_OP_WRITE] = 'c', [MYSQL_OP_UPDATE] = 'u', [MYSQL_OP_DELETE] = 'd'};
-	const struct mysql_event_ctx *ev = fc->event;
-	struct mysql_row row = {.bytes = bytes, .len = {fc->len[0], fc->len[1]}};
-	bool invalid = false;
-	const char *why = set_image(rb, CHANGE_BEFORE, ev, &row, MYSQL_BEFORE, &invalid);
-	if (!why)
-		why = set_image(rb, CHANGE_AFTER, ev, &row, MYSQL_AFTER, &invalid);
-	rec_set(rb, CHANGE_OP, put_text(rb, slice_of(&ops[ev->rows.op], 1)));
-	set_stream(rb, ev->table->db, ev->table->name);
-	set_source(rb, fc, invalid);
-	return why;
 }
 
 static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
@@ -195,7 +141,7 @@ const char *mysql_extract(const void *conf, const struct frame *f, struct rec_bu
 	const struct mysql_frame_ctx *fc = f->aux;
 	rb->change = &fc->event->change;
 	if (fc->event->change.kind == CHANGE_ROW)
-		return read_row(fc, f->body, rb);
+		return mysql_late_row(fc, f->body, rb);
 	if (fc->event->change.kind == CHANGE_END)
 		read_end(fc, f->body, rb);
 	else

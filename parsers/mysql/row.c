@@ -180,8 +180,8 @@ static inline bool image_next(struct image *im, struct cell *ret)
 }
 
 /* The length of the image at the start of @bytes. */
-static bool image_len(const struct mysql_table *t, const struct mysql_rows *r, enum mysql_side side,
-		      struct slice bytes, uint32_t *ret_len)
+static inline bool image_len(const struct mysql_table *t, const struct mysql_rows *r,
+			     enum mysql_side side, struct slice bytes, uint32_t *ret_len)
 {
 	struct image im;
 	struct cell cell;
@@ -195,19 +195,18 @@ static bool image_len(const struct mysql_table *t, const struct mysql_rows *r, e
 	return !im.w.bad;
 }
 
-static enum mysql_fault row_measure(const struct mysql_rows *r, const struct mysql_table *t,
-				    struct mysql_row *row)
+static inline enum mysql_fault row_measure(const struct mysql_rows *r, const struct mysql_table *t,
+					   struct mysql_row *row)
 {
-	struct slice rest = r->data;
-	for (int side = MYSQL_BEFORE; side <= MYSQL_AFTER; side++) {
-		bool has = r->op == MYSQL_OP_UPDATE ||
-			   side == (r->op == MYSQL_OP_WRITE ? MYSQL_AFTER : MYSQL_BEFORE);
-		row->len[side] = 0;
-		if (has && !image_len(t, r, (enum mysql_side)side, rest, &row->len[side]))
-			return MYSQL_F_VALUE;
-		rest = slice_from(rest, row->len[side]);
-	}
-	row->bytes = (struct slice){r->data.ptr, row->len[0] + row->len[1]};
+	uint32_t before = 0, after = 0;
+	if (r->op != MYSQL_OP_WRITE && !image_len(t, r, MYSQL_BEFORE, r->data, &before))
+		return MYSQL_F_VALUE;
+	struct slice rest = {r->data.ptr + before, r->data.len - before};
+	if (r->op != MYSQL_OP_DELETE && !image_len(t, r, MYSQL_AFTER, rest, &after))
+		return MYSQL_F_VALUE;
+	row->len[MYSQL_BEFORE] = before;
+	row->len[MYSQL_AFTER] = after;
+	row->bytes = (struct slice){r->data.ptr, (size_t)before + after};
 	/* Columns without a byte of image: rows of them cannot be counted. */
 	return row->bytes.len ? MYSQL_F_OK : MYSQL_F_VALUE;
 }
@@ -253,13 +252,10 @@ enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table 
 	if (t->old_temporal && !r->checked && !rows_plausible(r, t))
 		return MYSQL_F_OLD_TEMPORAL;
 	r->checked = true;
-	struct mysql_row row;
-	enum mysql_fault fault = row_measure(r, t, &row);
-	if (fault)
-		return fault;
-	r->data = slice_from(r->data, row.bytes.len);
-	*ret_row = row;
-	return MYSQL_F_OK;
+	enum mysql_fault fault = row_measure(r, t, ret_row);
+	if (fault == MYSQL_F_OK)
+		r->data = slice_from(r->data, ret_row->bytes.len);
+	return fault;
 }
 
 /* The image before, walked along with the one after: partial updates apply to its values. */

@@ -5,7 +5,8 @@
 #include "parsers/mysql/wire.h"
 
 enum op {
-	OP_SLOW, /* value_put */
+	OP_SLOW, /* value_put, which may find that the bytes are no value of the type */
+	OP_SURE, /* value_put, which takes any bytes */
 	OP_SIGNED,
 	OP_UNSIGNED,
 	OP_DOUBLE,
@@ -20,6 +21,8 @@ enum op {
 
 /* Room for what stands around a value (quotes, or null in its place) and for steps of 16. */
 #define AROUND    40
+/* What may be written behind an image: a double, or eight digits where one is asked for. */
+#define BEHIND    64
 
 /* DECIMAL whose digits before the point are two groups, and those behind it eight, at most. */
 #define WHOLE_MAX 18
@@ -31,8 +34,12 @@ static enum op text_op(const struct mysql_column *c)
 		return OP_SLOW;
 	if (c->charset == MYSQL_CS_UTF8)
 		return OP_TEXT;
-	/* BINARY(n) is padded, and that of unknown sets looked at. */
-	return c->charset == MYSQL_CS_BINARY && c->type != MYSQL_T_STRING ? OP_BYTES : OP_SLOW;
+	if (c->charset == MYSQL_CS_BINARY)
+		return c->type != MYSQL_T_STRING ? OP_BYTES : OP_SURE; /* BINARY(n) is padded */
+	/* What nobody told the set of becomes text or base64. Other sets are converted, and whether
+	 * all of it was valid is known then.
+	 */
+	return c->charset == MYSQL_CS_UNKNOWN ? OP_SURE : OP_SLOW;
 }
 
 static enum op op_of(const struct mysql_column *c)
@@ -48,7 +55,7 @@ static enum op op_of(const struct mysql_column *c)
 		return OP_DOUBLE;
 	case MYSQL_T_NEWDECIMAL:
 		return c->precision - c->frac <= WHOLE_MAX && c->frac <= FRAC_MAX ? OP_DECIMAL
-										  : OP_SLOW;
+										  : OP_SURE;
 	case MYSQL_T_DATE:
 	case MYSQL_T_NEWDATE:
 		return OP_DATE;
@@ -57,7 +64,16 @@ static enum op op_of(const struct mysql_column *c)
 	case MYSQL_T_TIMESTAMP2:
 		return OP_TIMESTAMP;
 	case MYSQL_T_ENUM:
-		return c->n_labels ? OP_ENUM : OP_SLOW;
+		return c->n_labels ? OP_ENUM : OP_SURE;
+	case MYSQL_T_FLOAT:
+	case MYSQL_T_BIT:
+	case MYSQL_T_YEAR:
+	case MYSQL_T_TIMESTAMP:
+	case MYSQL_T_DATETIME:
+	case MYSQL_T_TIME:
+	case MYSQL_T_TIME2:
+	case MYSQL_T_SET:
+		return OP_SURE;
 	case MYSQL_T_VARCHAR:
 	case MYSQL_T_VAR_STRING:
 	case MYSQL_T_STRING:
@@ -71,14 +87,44 @@ static enum op op_of(const struct mysql_column *c)
 	}
 }
 
+/* The longest text of the values of @c, for all its bytes that have no length in front. */
+static size_t text_max(const struct mysql_column *c)
+{
+	size_t labels = 0, longest = 0;
+	for (unsigned i = 0; i < c->n_labels; i++) {
+		labels += c->labels[i].len + 1;
+		if (c->labels[i].len > longest)
+			longest = c->labels[i].len;
+	}
+	switch ((enum op)c->op) {
+	case OP_SIGNED:
+	case OP_UNSIGNED:
+		return 20;
+	case OP_DECIMAL:
+		return c->precision + 5u;
+	case OP_DATE:
+	case OP_DATETIME:
+	case OP_TIMESTAMP:
+		return VALUE_TIME_MAX;
+	case OP_ENUM:
+		return longest + 5;
+	case OP_TEXT:
+	case OP_BYTES:
+		return 5; /* base64 in whole groups of four */
+	case OP_DOUBLE:
+		return 32;
+	case OP_SURE:
+	case OP_SLOW:
+		break;
+	}
+	size_t padded = c->charset == MYSQL_CS_BINARY ? (c->bytes_max + 2u) / 3 * 4 : 0;
+	return VALUE_NUM_MAX + labels + padded;
+}
+
 static void plan_column(struct mysql_column *c)
 {
-	size_t most = VALUE_NUM_MAX;
 	c->op = (uint8_t)op_of(c);
-	for (unsigned i = 0; c->op == OP_ENUM && i < c->n_labels; i++)
-		if (c->labels[i].len > most)
-			most = c->labels[i].len;
-	most += c->key_len + AROUND;
+	size_t most = text_max(c) + VALUE_NUM_MAX + c->key_len + AROUND;
 	c->room = most <= UINT16_MAX ? (uint16_t)most : UINT16_MAX;
 	if (most > UINT16_MAX)
 		c->op = OP_SLOW;
@@ -87,11 +133,11 @@ static void plan_column(struct mysql_column *c)
 void row_plan_make(struct mysql_table *t)
 {
 	bool all = true;
-	t->room = 0;
+	t->room = BEHIND;
 	for (unsigned i = 0; i < t->n_columns; i++) {
 		plan_column(&t->columns[i]);
 		all = all && t->columns[i].op != OP_SLOW;
-		t->room += t->columns[i].room;
+		t->room += t->columns[i].key_len + text_max(&t->columns[i]);
 	}
 	if (!all)
 		t->room = 0;
@@ -186,8 +232,19 @@ static inline uint8_t *put_enum(uint8_t *o, const struct mysql_column *c, const 
 	return o;
 }
 
+/* A value that value_put writes for sure where there is room for its longest text. */
+static uint8_t *put_sure(uint8_t *o, const struct mysql_column *c, struct slice v, bool *io_guessed)
+{
+	struct mysql_out out = {.buf = o, .cap = c->room + JSON_TEXT_FACTOR * v.len};
+	enum mysql_fault fault = value_put(NULL, c, v, &out);
+	assert(fault == MYSQL_F_OK && !out.invalid_text);
+	(void)fault;
+	*io_guessed |= out.guessed;
+	return o + out.len;
+}
+
 static inline uint8_t *put_planned(uint8_t *o, const struct mysql_column *c, const uint8_t *p,
-				   size_t len, bool *io_invalid)
+				   size_t len, bool *io_invalid, bool *io_guessed)
 {
 	double v;
 	switch (c->op) {
@@ -201,6 +258,8 @@ static inline uint8_t *put_planned(uint8_t *o, const struct mysql_column *c, con
 		return put_decimal(o, c, p);
 	case OP_ENUM:
 		return put_enum(o, c, p);
+	case OP_SURE:
+		return put_sure(o, c, slice_of(p, len), io_guessed);
 	case OP_TEXT:
 		*o++ = '"';
 		o += json_text_put_padded(o, p, len, io_invalid);
@@ -271,7 +330,7 @@ put_columns(const struct mysql_decoder *d, const struct mysql_table *t, struct s
 		} else {
 			o = put_bytes(o, c->key, c->key_len);
 			o = null ? (uint8_t *)memcpy(o, "null", 4) + 4
-				 : put_planned(o, c, p, len, &invalid);
+				 : put_planned(o, c, p, len, &invalid, &out->guessed);
 		}
 		p += len;
 	}
@@ -288,4 +347,34 @@ enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_
 	if (t->room && out->cap - out->len >= t->room + JSON_TEXT_FACTOR * image.len)
 		return put_columns(d, t, image, true, out);
 	return put_columns(d, t, image, false, out);
+}
+
+uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t *o,
+		       bool *io_invalid)
+{
+	struct mysql_out out = {.buf = o, .cap = t->room + JSON_TEXT_FACTOR * image.len};
+	enum mysql_fault fault = put_columns(NULL, t, image, true, &out);
+	assert(t->room && fault == MYSQL_F_OK);
+	(void)fault;
+	*io_invalid |= out.invalid_text;
+	return o + out.len;
+}
+
+bool row_plan_valid(const struct mysql_table *t, struct slice image)
+{
+	const uint8_t *p = image.ptr + (t->n_columns + 7) / 8;
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		const struct mysql_column *c = &t->columns[i];
+		if (image.ptr[i / 8] >> (i % 8) & 1)
+			continue;
+		size_t len = c->fixed;
+		if (c->len_bytes) {
+			len = len_at(c, p);
+			p += c->len_bytes;
+		}
+		if (c->op == OP_TEXT && text_utf8_valid(p, len) != len)
+			return false;
+		p += len;
+	}
+	return true;
 }

@@ -22,6 +22,16 @@ void row_len_make(struct mysql_table *t, struct block *b);
 /* The length of the image at the start of @bytes. False: it is cut. */
 bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);
 
+/* Of a table with `room`, and an image that row_len has measured: its columns, `,"a":1,"b":null`,
+ * at
+ * @o, which has t->room bytes and JSON_TEXT_FACTOR times the image's; the new end.
+ */
+uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t *o,
+		       bool *io_invalid);
+
+/* The same question alone: is all text of it valid? */
+bool row_plan_valid(const struct mysql_table *t, struct slice image);
+
 /* Appends the columns of @image, which is padded by SL_PAD: `,"a":1,"b":null`. */
 enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
 			      struct slice image, struct mysql_out *out);

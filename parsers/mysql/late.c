@@ -1,0 +1,186 @@
+#include "parsers/mysql/late.h"
+
+#include "dataplane/base/text.h"
+#include "dataplane/rec/later.h"
+#include "parsers/mysql/row_plan.h"
+
+/* --- Field source ----------------------------------------------------------------------------- */
+
+static inline uint8_t *put_lit(uint8_t *o, const char *text)
+{
+	size_t len = strlen(text);
+	memcpy(o, text, len);
+	return o + len;
+}
+
+static inline uint8_t *put_number(uint8_t *o, const char *key, uint64_t v)
+{
+	o = put_lit(o, key);
+	return o + text_put_u64_loose((char *)o, v);
+}
+
+/* The statement behind a change; what the option asked for. */
+static uint8_t *put_cause(uint8_t *o, const struct mysql_cause *c)
+{
+	bool invalid = false;
+	if (c->len == 0)
+		return o;
+	o = put_lit(o, ",\"query\":\"");
+	o += json_text_put(o, c->text, c->len, &invalid);
+	return put_lit(o, c->cut ? "\",\"query_cut\":true" : "\"");
+}
+
+size_t mysql_source_max(const struct mysql_event_ctx *ev)
+{
+	return ev->source_len + JSON_TEXT_FACTOR * ev->cause.len + 192;
+}
+
+uint8_t *mysql_source_put(const struct mysql_frame_ctx *frame, bool invalid, uint8_t *o)
+{
+	const struct mysql_event_ctx *ev = frame->event;
+	memcpy(o, ev->source, ev->source_len);
+	o += ev->source_len;
+	if (ev->in_txn)
+		o = put_number(o, ",\"tx_index\":", frame->tx_index);
+	if (frame->last)
+		o = put_lit(o, ",\"last\":true");
+	o = put_cause(o, &ev->cause);
+	o = put_number(o, ",\"row\":", frame->idx);
+	if (invalid)
+		o = put_lit(o, ",\"invalid_text\":true");
+	*o++ = '}';
+	return o;
+}
+
+/* --- Later ------------------------------------------------------------------------------------ */
+
+enum text { TEXT_UNSEEN, TEXT_VALID, TEXT_INVALID };
+
+/* In the arena of the batch; the name of the stream stands behind it. */
+struct mysql_late {
+	struct later sides[2], source; /* what values point to */
+	const struct mysql_frame_ctx *frame;
+	const uint8_t *images[2]; /* frame->len bytes each */
+	uint8_t text[2];          /* enum text, by side */
+	uint8_t op;               /* the letter */
+	uint8_t stream[];
+};
+
+static inline struct slice image_of(const struct mysql_late *late, int side)
+{
+	return slice_of(late->images[side], late->frame->len[side]);
+}
+
+static uint8_t *put_image(struct mysql_late *late, enum mysql_side side, uint8_t *o)
+{
+	const struct mysql_table *t = late->frame->event->table;
+	bool invalid = false;
+	uint8_t *end = row_plan_text(t, image_of(late, side), o, &invalid);
+	late->text[side] = invalid ? TEXT_INVALID : TEXT_VALID;
+	*o = '{'; /* in place of the first comma; there is a column */
+	*end++ = '}';
+	return end;
+}
+
+static uint8_t *put_before(struct later *l, uint8_t *o)
+{
+	return put_image((struct mysql_late *)((uint8_t *)l - offsetof(struct mysql_late, sides)),
+			 MYSQL_BEFORE, o);
+}
+
+static uint8_t *put_after(struct later *l, uint8_t *o)
+{
+	l -= MYSQL_AFTER;
+	return put_image((struct mysql_late *)((uint8_t *)l - offsetof(struct mysql_late, sides)),
+			 MYSQL_AFTER, o);
+}
+
+static bool is_invalid(struct mysql_late *late, int side)
+{
+	const struct mysql_table *t = late->frame->event->table;
+	if (late->text[side] == TEXT_UNSEEN)
+		late->text[side] =
+			row_plan_valid(t, image_of(late, side)) ? TEXT_VALID : TEXT_INVALID;
+	return late->text[side] == TEXT_INVALID;
+}
+
+static uint8_t *put_source(struct later *l, uint8_t *o)
+{
+	struct mysql_late *late =
+		(struct mysql_late *)((uint8_t *)l - offsetof(struct mysql_late, source));
+	bool before = is_invalid(late, MYSQL_BEFORE), after = is_invalid(late, MYSQL_AFTER);
+	return mysql_source_put(late->frame, before || after, o);
+}
+
+static const struct later_kind before_kind = {put_before}, after_kind = {put_after},
+			       source_kind = {put_source};
+
+/* --- Records ---------------------------------------------------------------------------------- */
+
+static inline uint32_t off_in(const struct rec_builder *rb, const void *p)
+{
+	return (uint32_t)((const uint8_t *)p - rb->b->arena.base);
+}
+
+/* Can the image of @side be read later? */
+static inline bool is_plain(const struct mysql_event_ctx *ev, enum mysql_side side)
+{
+	return ev->rows.whole[side] && ev->table->room;
+}
+
+/* The field of one image. NULL, or why it cannot be read. */
+static inline const char *set_image(struct rec_builder *rb, struct mysql_late *late,
+				    struct slice images, enum mysql_side side)
+{
+	const struct mysql_frame_ctx *frame = late->frame;
+	const struct mysql_event_ctx *ev = frame->event;
+	unsigned field = side == MYSQL_BEFORE ? CHANGE_BEFORE : CHANGE_AFTER;
+	size_t len = frame->len[side];
+	if (len == 0) {
+		late->text[side] = TEXT_VALID;
+		rec_set(rb, field, val_of(VAL_NULL, 0, 0));
+		return NULL;
+	}
+	if (is_plain(ev, side)) {
+		late->text[side] = TEXT_UNSEEN;
+		rec_set(rb, field,
+			later_val(off_in(rb, &late->sides[side]),
+				  ev->table->room + JSON_TEXT_FACTOR * len));
+		return NULL;
+	}
+	struct mysql_row row = {.bytes = images, .len = {frame->len[0], frame->len[1]}};
+	bool invalid = false;
+	const char *why = mysql_image_now(rb, ev, &row, side, &invalid);
+	late->text[side] = invalid ? TEXT_INVALID : TEXT_VALID;
+	return why;
+}
+
+const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice images,
+			   struct rec_builder *rb)
+{
+	static const char ops[] = {
+		[MYSQL_OP_WRITE] = 'c', [MYSQL_OP_UPDATE] = 'u', [MYSQL_OP_DELETE] = 'd'};
+	const struct mysql_event_ctx *ev = frame->event;
+	struct arena *a = &rb->b->arena;
+	uint32_t off = arena_take8(a, sizeof(struct mysql_late) + ev->stream_len + SL_PAD);
+	if (!off) {
+		rb->full = true;
+		return NULL;
+	}
+	struct mysql_late *late = (struct mysql_late *)(a->base + off);
+	late->sides[MYSQL_BEFORE].kind = &before_kind;
+	late->sides[MYSQL_AFTER].kind = &after_kind;
+	late->source.kind = &source_kind;
+	late->frame = frame;
+	late->images[MYSQL_BEFORE] = images.ptr;
+	late->images[MYSQL_AFTER] = images.ptr + frame->len[MYSQL_BEFORE];
+	late->op = (uint8_t)ops[ev->rows.op];
+	memcpy(late->stream, ev->stream, ev->stream_len);
+	rb->later = true;
+	if (ev->stream_len)
+		rb->stream = val_of(VAL_STR, off_in(rb, late->stream), ev->stream_len);
+	rec_set(rb, CHANGE_OP, val_of(VAL_STR, off_in(rb, &late->op), 1));
+	rec_set(rb, CHANGE_SOURCE, later_val(off_in(rb, &late->source), mysql_source_max(ev)));
+	const char *why = set_image(rb, late, images, MYSQL_BEFORE);
+	return why ? why : set_image(rb, late, images, MYSQL_AFTER);
+}
