@@ -23,11 +23,13 @@ enum column_kind {
 
 struct column {
 	struct slice name;
-	uint32_t name_id; /* the same name as a key */
+	uint64_t head, head_mask; /* its first eight bytes, and which of them it has */
+	uint32_t name_id;         /* the same name as a key */
 	enum column_kind kind;
 	const struct slice *source_names; /* by rec->source */
 	const struct schema *schema;      /* where the field was looked for last */
 	int fixed;                        /* its index there, or -1 */
+	unsigned first_pair;              /* of its records: where pairs begin */
 	unsigned pair; /* of the last record: the next one likely has it there too */
 };
 
@@ -43,6 +45,13 @@ int column_init(struct column *c, const char *name, struct names *names,
 /* Row i of @v is the field of recs[i]; absent ones are NULL. */
 void column_fill(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
 		 struct vec *v);
+
+/* The same for records that carry it as type @t is carried, so that it can be handed on as it is:
+ * vals[i] is its value, VAL_NULL for absent ones. False when a record does not, and for meta
+ * fields.
+ */
+bool column_pass(struct column *c, const struct batch *b, struct rec *const *recs, unsigned n,
+		 enum sql_type t, struct val *vals);
 
 /* Where one record has the field, meta fields aside; NULL when it does not. */
 struct val *column_slot(struct column *c, const struct batch *b, struct rec *r);

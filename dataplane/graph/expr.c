@@ -13,6 +13,7 @@ struct expr_set {
 	struct program p;
 	struct scope scope;
 	uint32_t exprs[EXPR_SET_MAX]; /* their steps */
+	bool left_out[EXPR_SET_MAX];
 	unsigned n_exprs;
 	bool finished;
 	/* and when it is: */
@@ -155,7 +156,8 @@ static unsigned n_read(const struct step *st)
 static void find_uses(const struct expr_set *s, uint32_t *last)
 {
 	for (unsigned i = 0; i < s->n_exprs; i++)
-		last[s->exprs[i]] = UINT32_MAX;
+		if (!s->left_out[i])
+			last[s->exprs[i]] = UINT32_MAX;
 	for (uint32_t i = s->p.n_steps; i-- > 0;) {
 		const struct step *st = &s->p.steps[i];
 		if (!st->fn || !last[i])
@@ -232,6 +234,69 @@ bool expr_set_constant(const struct expr_set *s, unsigned expr, const struct vec
 	if (v)
 		*ret_v = v;
 	return v != NULL;
+}
+
+bool expr_set_is_input(const struct expr_set *s, unsigned expr, unsigned *ret_input)
+{
+	const struct step *st = &s->p.steps[s->exprs[expr]];
+	if (st->fn || st->constant)
+		return false;
+	*ret_input = st->column;
+	return true;
+}
+
+/* The constant at argument *io_k or behind it, nulls left out; NULL: none, or another thing. */
+static const struct vec *constant_at(const struct expr_set *s, const struct step *st,
+				     unsigned *io_k)
+{
+	for (; *io_k < st->n_args; ++*io_k) {
+		const struct vec *v = s->p.steps[st->args[*io_k]].constant;
+		if (!v || v->state[0] == VEC_VALUE)
+			return v;
+	}
+	return NULL;
+}
+
+unsigned expr_set_one_of(const struct expr_set *s, unsigned expr, unsigned *ret_input)
+{
+	const struct step *st = &s->p.steps[s->exprs[expr]];
+	unsigned n = 0, k = 1;
+	if (!st->fn || (st->fn != &fn_in && strcmp(st->fn->name, "=") != 0))
+		return 0;
+	const struct step *subject = &s->p.steps[st->args[0]];
+	if (subject->fn || subject->constant || subject->type != SQL_TEXT)
+		return 0;
+	for (; constant_at(s, st, &k); k++)
+		n++;
+	*ret_input = subject->column;
+	return k == st->n_args ? n : 0;
+}
+
+struct slice expr_set_one_of_text(const struct expr_set *s, unsigned expr, unsigned i)
+{
+	const struct step *st = &s->p.steps[s->exprs[expr]];
+	unsigned k = 1;
+	while (constant_at(s, st, &k) && i-- > 0)
+		k++;
+	return s->p.steps[st->args[k]].constant->s[0];
+}
+
+void expr_set_leave_out(struct expr_set *s, unsigned expr)
+{
+	s->left_out[expr] = true;
+}
+
+bool expr_set_is_read(const struct expr_set *s, unsigned i)
+{
+	for (unsigned c = 0; c < s->n_order; c++) {
+		const struct step *st = &s->p.steps[s->order[c]];
+		for (unsigned k = 0; k < n_read(st); k++) {
+			const struct step *arg = &s->p.steps[st->args[k]];
+			if (!arg->fn && !arg->constant && arg->column == i)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* ---- running ---- */

@@ -74,6 +74,21 @@ const struct expr_column *expr_set_inputs(const struct expr_set *s, unsigned *re
 /* Is the expression the same for all records (no column in it)? Then its value, one row. */
 bool expr_set_constant(const struct expr_set *s, unsigned expr, const struct vec **ret_v);
 
+/* Is the expression nothing but input @ret_input? */
+bool expr_set_is_input(const struct expr_set *s, unsigned expr, unsigned *ret_input);
+
+/* Does the expression ask whether a text input, @ret_input, is one of some constants (`=`, IN)?
+ * Then how many, else 0; and the constants by number.
+ */
+unsigned expr_set_one_of(const struct expr_set *s, unsigned expr, unsigned *ret_input);
+struct slice expr_set_one_of_text(const struct expr_set *s, unsigned expr, unsigned i);
+
+/* Before expr_set_finish: the caller finds its result by itself, and does not ask for it. */
+void expr_set_leave_out(struct expr_set *s, unsigned expr);
+
+/* After expr_set_finish: does a call read input @i? One that is a result, and no more, is not. */
+bool expr_set_is_read(const struct expr_set *s, unsigned i);
+
 /* The memory and scratch of one worker. */
 int expr_run_create(const struct expr_set *s, struct expr_run **ret_r, struct err *e);
 void expr_run_destroy(struct expr_run *r);

@@ -105,6 +105,40 @@ static uint8_t from_text(struct call *c, const union cell *in, union cell *ret)
 	return literal_read((enum sql_type)c->fn->ret, in[0].s, c->zone, ret);
 }
 
+/* Digits alone, and no more of them than any integer of 64 bits holds. */
+static bool read_digits(struct slice s, int64_t *ret_v)
+{
+	int64_t v = 0;
+	uint8_t worst = 0;
+	if (s.len == 0 || s.len > 18)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t digit = (uint8_t)(s.ptr[i] - '0');
+		worst = digit > worst ? digit : worst;
+		v = 10 * v + digit;
+	}
+	*ret_v = v;
+	return worst <= 9;
+}
+
+/* Most are digits alone. */
+static void texts_to_ints(struct call *c, unsigned n)
+{
+	const struct vec *v = c->in[0];
+	int64_t max = c->fn->ret == SQL_INT8   ? INT64_MAX
+		      : c->fn->ret == SQL_INT4 ? INT32_MAX
+					       : INT16_MAX;
+	for (unsigned i = 0; i < n; i++) {
+		union cell cell;
+		uint8_t state = v->state[i];
+		if (state == VEC_VALUE && (!read_digits(v->s[i], &cell.i) || cell.i > max))
+			state = literal_read((enum sql_type)c->fn->ret, v->s[i], c->zone, &cell);
+		c->out->state[i] = state;
+		if (state == VEC_VALUE)
+			c->out->i[i] = cell.i;
+	}
+}
+
 static uint8_t to_text(struct call *c, const union cell *in, union cell *ret)
 {
 	char text[LITERAL_MAX];
@@ -339,6 +373,8 @@ static uint8_t round_time(struct call *c, const union cell *in, union cell *ret)
 		"::", to, 1, {from}, how, kernel \
 	}
 #define WITH_TEXT(t) CAST(SQL_TEXT, t, 0, .row = from_text), CAST(t, SQL_TEXT, 0, .row = to_text)
+#define INT_WITH_TEXT(t) \
+	CAST(SQL_TEXT, t, 0, .vec = texts_to_ints), CAST(t, SQL_TEXT, 0, .row = to_text)
 
 static const struct fn fns[] = {
 	CAST(SQL_INT2, SQL_INT4, FN_IMPLICIT, .vec = copy_ints),
@@ -384,9 +420,9 @@ static const struct fn fns[] = {
 	CAST(SQL_TIME, SQL_INTERVAL, FN_IMPLICIT, .row = time_to_interval),
 	CAST(SQL_INTERVAL, SQL_TIME, 0, .row = interval_to_time),
 	WITH_TEXT(SQL_BOOL),
-	WITH_TEXT(SQL_INT2),
-	WITH_TEXT(SQL_INT4),
-	WITH_TEXT(SQL_INT8),
+	INT_WITH_TEXT(SQL_INT2),
+	INT_WITH_TEXT(SQL_INT4),
+	INT_WITH_TEXT(SQL_INT8),
 	WITH_TEXT(SQL_FLOAT4),
 	WITH_TEXT(SQL_FLOAT8),
 	WITH_TEXT(SQL_NUMERIC),

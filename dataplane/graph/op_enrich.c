@@ -126,6 +126,7 @@ struct enrich_plan {
 struct enrich {
 	struct op_exprs_state x;
 	struct column *columns;
+	struct val *keys_of;         /* the names of the new fields */
 	const struct schema *schema; /* of the last record */
 	bool apart;                  /* and it has none of the new fields */
 	struct dim *dim;             /* the plan's, of which this is a */
@@ -315,6 +316,7 @@ static void enrich_discard(void *state)
 	if (s->reader >= 0)
 		dim_quit(s->dim, s->reader);
 	mem_free(s->columns);
+	mem_free(s->keys_of);
 	mem_free(s);
 }
 
@@ -327,8 +329,9 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 	s->dim = r->dim;
 	s->reader = -1;
 	s->columns = mem_alloc(r->n_fields * sizeof(*s->columns));
-	int rc = s->columns ? op_exprs_create(&r->x, &s->x, e)
-			    : err_set(e, -ENOMEM, "no memory for an enrichment");
+	s->keys_of = mem_alloc(r->n_fields * sizeof(*s->keys_of));
+	int rc = s->columns && s->keys_of ? op_exprs_create(&r->x, &s->x, e)
+					  : err_set(e, -ENOMEM, "no memory for an enrichment");
 	if (rc == 0 && r->missing == MISSING_HOLD &&
 	    !(s->held = held_create(r->hold_recs_max, r->hold_bytes_max)))
 		rc = err_set(e, -ENOMEM, "no memory for records that wait");
@@ -340,6 +343,8 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 		return rc;
 	}
 	memcpy(s->columns, r->columns, r->n_fields * sizeof(*s->columns));
+	for (unsigned k = 0; k < r->n_fields; k++)
+		s->keys_of[k] = val_of(VAL_NAME, s->columns[k].name_id, 0);
 	*ret_state = s;
 	return 0;
 }
@@ -376,6 +381,19 @@ static bool is_apart(const struct enrich_plan *p, struct enrich *s, const struct
 	return s->apart;
 }
 
+/* The new fields as pairs behind a record that has none. */
+static void append(const struct enrich_plan *p, const struct enrich *s, struct rec *r,
+		   const struct dim_row *row, uint32_t base)
+{
+	struct val *pairs = rec_pairs(r);
+	for (unsigned k = 0; k < p->n_fields; k++) {
+		pairs[2 * k] = s->keys_of[k];
+		pairs[2 * k + 1] = row ? row->vals[p->from[k]] : val_of(VAL_NULL, 0, 0);
+		pairs[2 * k + 1].off += base;
+	}
+	r->n_pairs = (uint16_t)p->n_fields;
+}
+
 /* The values of @row, or nulls, as fields of a copy of @from. NULL: no room. */
 static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struct batch *b,
 			    const struct rec *from, const struct dim_row *row)
@@ -384,21 +402,14 @@ static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struc
 	uint32_t base = row ? arena_copy(&b->arena, row, row->bytes) : 0;
 	if (!r || (row && !base))
 		return NULL;
-	bool appended = r->n_pairs == 0 && is_apart(p, s, r->schema);
-	struct val *pairs = rec_pairs(r);
+	if (r->n_pairs == 0 && is_apart(p, s, r->schema)) {
+		append(p, s, r, row, base);
+		return r;
+	}
 	for (unsigned k = 0; k < p->n_fields; k++) {
-		struct val v = val_of(VAL_NULL, 0, 0);
-		if (row) {
-			v = row->vals[p->from[k]];
-			v.off += base;
-		}
-		if (!appended) {
-			op_rec_put(&s->columns[k], b, r, v);
-			continue;
-		}
-		pairs[2 * k] = val_of(VAL_NAME, s->columns[k].name_id, 0);
-		pairs[2 * k + 1] = v;
-		r->n_pairs++;
+		struct val v = row ? row->vals[p->from[k]] : val_of(VAL_NULL, 0, 0);
+		v.off += base;
+		op_rec_put(&s->columns[k], b, r, v);
 	}
 	return r;
 }

@@ -126,31 +126,6 @@ enum val_type op_val_type(enum sql_type t)
 
 /* ---- records ---- */
 
-struct rec *op_rec(struct batch *b, const struct rec *from, const struct schema *schema,
-		   unsigned n_pairs)
-{
-	size_t vals = (schema->n_fields + 2 * (size_t)n_pairs) * sizeof(struct val);
-	uint32_t off = arena_take8(&b->arena, sizeof(struct rec) + vals);
-	if (!off)
-		return NULL;
-	struct rec *r = (struct rec *)(b->arena.base + off);
-	*r = *from;
-	r->schema = schema;
-	r->n_pairs = (uint16_t)n_pairs;
-	return r;
-}
-
-struct rec *op_rec_copy(struct batch *b, const struct rec *from, unsigned n_more)
-{
-	struct rec *r = op_rec(b, from, from->schema, from->n_pairs + n_more);
-	if (!r)
-		return NULL;
-	r->n_pairs = from->n_pairs;
-	memcpy(r->vals, from->vals,
-	       (from->schema->n_fields + 2u * from->n_pairs) * sizeof(struct val));
-	return r;
-}
-
 void op_rec_put(struct column *c, const struct batch *b, struct rec *r, struct val v)
 {
 	struct val *slot = column_slot(c, b, r);
@@ -245,7 +220,8 @@ int op_exprs_create(const struct op_exprs *x, struct op_exprs_state *s, struct e
 	const struct expr_column *inputs = expr_set_inputs(x->set, &s->n_columns);
 	s->x = x;
 	s->columns = mem_alloc((s->n_columns + 1) * sizeof(*s->columns));
-	if (!s->columns)
+	s->left_out = mem_alloc((s->n_columns + 1) * sizeof(*s->left_out));
+	if (!s->columns || !s->left_out)
 		return err_set(e, -ENOMEM, "no memory for columns");
 	for (unsigned i = 0; i < s->n_columns; i++) {
 		int rc = column_init(&s->columns[i], inputs[i].name, x->names, x->source_names);
@@ -259,12 +235,14 @@ void op_exprs_discard(struct op_exprs_state *s)
 {
 	expr_run_destroy(s->run);
 	mem_free(s->columns);
+	mem_free(s->left_out);
 }
 
 void op_exprs_run(struct op_exprs_state *s, struct batch *b, struct rec *const *recs, unsigned n)
 {
 	for (unsigned i = 0; i < s->n_columns; i++)
-		column_fill(&s->columns[i], b, recs, n, expr_run_input(s->run, i));
+		if (!s->left_out[i])
+			column_fill(&s->columns[i], b, recs, n, expr_run_input(s->run, i));
 	expr_run_all(s->run, n, &b->arena);
 }
 

@@ -9,6 +9,8 @@
 #ifndef SL_GRAPH_OP_PARTS_H
 #define SL_GRAPH_OP_PARTS_H
 
+#include <string.h>
+
 #include "dataplane/graph/column.h"
 #include "dataplane/graph/expr.h"
 
@@ -49,11 +51,31 @@ enum val_type op_val_type(enum sql_type t);
 /* A record of @schema with the identity of @from and room for @n_pairs pairs; the values are the
  * caller's to fill, all of them. NULL: the arena is full.
  */
-struct rec *op_rec(struct batch *b, const struct rec *from, const struct schema *schema,
-		   unsigned n_pairs);
+static inline struct rec *op_rec(struct batch *b, const struct rec *from,
+				 const struct schema *schema, unsigned n_pairs)
+{
+	size_t vals = (schema->n_fields + 2 * (size_t)n_pairs) * sizeof(struct val);
+	uint32_t off = arena_take8(&b->arena, sizeof(struct rec) + vals);
+	if (!off)
+		return NULL;
+	struct rec *r = (struct rec *)(b->arena.base + off);
+	*r = *from;
+	r->schema = schema;
+	r->n_pairs = (uint16_t)n_pairs;
+	return r;
+}
 
 /* A copy of @from with room for @n_more pairs behind its own. NULL: the arena is full. */
-struct rec *op_rec_copy(struct batch *b, const struct rec *from, unsigned n_more);
+static inline struct rec *op_rec_copy(struct batch *b, const struct rec *from, unsigned n_more)
+{
+	struct rec *r = op_rec(b, from, from->schema, from->n_pairs + n_more);
+	if (!r)
+		return NULL;
+	r->n_pairs = from->n_pairs;
+	memcpy(r->vals, from->vals,
+	       (from->schema->n_fields + 2u * from->n_pairs) * sizeof(struct val));
+	return r;
+}
 
 /* Sets the field of @c in a copy with room for it: in its place, or as a new pair. */
 void op_rec_put(struct column *c, const struct batch *b, struct rec *r, struct val v);
@@ -72,6 +94,7 @@ struct op_exprs_state {
 	const struct op_exprs *x;
 	struct expr_run *run;
 	struct column *columns; /* one for each input of the set */
+	bool *left_out;         /* those that the next run does not fill */
 	unsigned n_columns;
 };
 

@@ -41,6 +41,13 @@ static const struct opt project_opts[] = {
 	OPT_END,
 };
 
+/* A field that is nothing but a field of the input is handed on as it is carried. */
+struct passed {
+	bool is;
+	bool read; /* other expressions want it as a vector all the same */
+	unsigned input;
+};
+
 struct project_plan {
 	struct op_plan base;
 	struct op_exprs x;
@@ -49,6 +56,7 @@ struct project_plan {
 	bool keeps, nulls;
 	struct field_def *fields; /* of the items, stars left out */
 	unsigned *exprs;
+	struct passed *passed; /* by field */
 	unsigned n_fields;
 	struct schema schema;   /* of records that keep nothing else */
 	struct column *columns; /* where an item goes in a record that keeps the rest */
@@ -56,9 +64,11 @@ struct project_plan {
 
 struct project {
 	struct op_exprs_state x;
-	struct column *columns; /* the plan's, to be written to */
-	struct rec *in[BATCH_RECS_MAX], *out[BATCH_RECS_MAX];
-	uint16_t row[BATCH_RECS_MAX]; /* of in[i] in the vectors */
+	struct column *columns;        /* the plan's, to be written to */
+	bool *passed;                  /* by field: so it is, of all records of this burst */
+	struct val *vals;              /* of field 0 of all records, of field 1, ... */
+	uint16_t rows[BATCH_RECS_MAX]; /* of the records that go on */
+	struct rec *out[BATCH_RECS_MAX];
 };
 
 static void project_destroy(struct op_plan *p)
@@ -70,6 +80,7 @@ static void project_destroy(struct op_plan *p)
 	op_exprs_fini(&j->x);
 	mem_free(j->fields);
 	mem_free(j->exprs);
+	mem_free(j->passed);
 	mem_free(j->columns);
 	op_plan_free(p);
 }
@@ -96,8 +107,9 @@ static int add_items(struct project_plan *j, const struct op_env *env, struct er
 {
 	j->fields = mem_alloc((j->n_items + 1) * sizeof(*j->fields));
 	j->exprs = mem_alloc((j->n_items + 1) * sizeof(*j->exprs));
+	j->passed = mem_alloc((j->n_items + 1) * sizeof(*j->passed));
 	j->columns = mem_alloc((j->n_items + 1) * sizeof(*j->columns));
-	if (!j->fields || !j->exprs || !j->columns)
+	if (!j->fields || !j->exprs || !j->passed || !j->columns)
 		return err_set(e, -ENOMEM, "no memory for %s", env->name);
 	for (unsigned i = 0; i < j->n_items; i++) {
 		const struct expr_item *it = &j->items[i];
@@ -112,6 +124,9 @@ static int add_items(struct project_plan *j, const struct op_env *env, struct er
 		if (rc < 0)
 			return rc;
 		unsigned expr = (unsigned)it->expr;
+		struct passed *pass = &j->passed[j->n_fields];
+		pass->is = expr_set_is_input(j->x.set, expr, &pass->input);
+		pass->read = pass->is && expr_set_is_read(j->x.set, pass->input);
 		j->exprs[j->n_fields] = expr;
 		j->fields[j->n_fields++] = (struct field_def){
 			.name = it->name, .type = op_val_type(expr_set_type(j->x.set, expr))};
@@ -168,6 +183,8 @@ static void project_discard(void *state)
 	struct project *s = state;
 	op_exprs_discard(&s->x);
 	mem_free(s->columns);
+	mem_free(s->passed);
+	mem_free(s->vals);
 	mem_free(s);
 }
 
@@ -178,8 +195,11 @@ static int project_create(const struct op_plan *p, void **ret_state, struct err 
 	if (!s)
 		return err_set(e, -ENOMEM, "no memory for a projection");
 	s->columns = mem_alloc((j->n_fields + 1) * sizeof(*s->columns));
-	int rc = s->columns ? op_exprs_create(&j->x, &s->x, e)
-			    : err_set(e, -ENOMEM, "no memory for a projection");
+	s->passed = mem_alloc((j->n_fields + 1) * sizeof(*s->passed));
+	s->vals = mem_alloc((j->n_fields + 1) * BATCH_RECS_MAX * sizeof(*s->vals));
+	int rc = s->columns && s->passed && s->vals
+			 ? op_exprs_create(&j->x, &s->x, e)
+			 : err_set(e, -ENOMEM, "no memory for a projection");
 	if (rc < 0) {
 		project_discard(s);
 		return rc;
@@ -189,15 +209,34 @@ static int project_create(const struct op_plan *p, void **ret_state, struct err 
 	return 0;
 }
 
-static bool any_error(const struct project_plan *j, const struct project *s, unsigned n)
+static struct val *vals_of(const struct project *s, unsigned k)
+{
+	return s->vals + (size_t)k * BATCH_RECS_MAX;
+}
+
+/* Fields that need no expression. */
+static void pass_fields(const struct project_plan *j, struct project *s, const struct batch *b,
+			struct rec *const *recs, unsigned n)
+{
+	for (unsigned k = 0; k < j->n_fields; k++) {
+		const struct passed *p = &j->passed[k];
+		if (!p->is)
+			continue;
+		s->passed[k] = column_pass(&s->x.columns[p->input], b, recs, n,
+					   expr_set_type(j->x.set, j->exprs[k]), vals_of(s, k));
+		s->x.left_out[p->input] = s->passed[k] && !p->read;
+	}
+}
+
+static uint8_t worst_state(const struct project_plan *j, const struct project *s, unsigned n)
 {
 	uint8_t worst = 0;
 	for (unsigned k = 0; k < j->n_fields; k++) {
 		const uint8_t *state = expr_run_result(s->x.run, j->exprs[k])->state;
-		for (unsigned i = 0; i < n; i++)
+		for (unsigned i = 0; !s->passed[k] && i < n; i++)
 			worst = state[i] > worst ? state[i] : worst;
 	}
-	return worst >= VEC_ERROR;
+	return worst;
 }
 
 /* A record is dropped with the first of its errors; else each of them is a null. */
@@ -205,53 +244,60 @@ static unsigned drop_errors(const struct project_plan *j, struct project *s,
 			    struct rec *const *recs, unsigned n, struct op_run *x)
 {
 	uint64_t *row = op_row(x);
-	unsigned n_in = 0, n_checked = any_error(j, s, n) ? j->n_fields : 0;
+	unsigned n_in = 0, n_checked = worst_state(j, s, n) >= VEC_ERROR ? j->n_fields : 0;
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t worst = VEC_VALUE;
 		for (unsigned k = 0; k < n_checked; k++) {
 			uint8_t state = expr_run_result(s->x.run, j->exprs[k])->state[i];
-			if (state < VEC_ERROR)
+			if (s->passed[k] || state < VEC_ERROR)
 				continue;
 			row[PROJECT_nulled] += j->nulls;
 			if (worst < VEC_ERROR)
 				worst = state;
 		}
-		if (worst >= VEC_ERROR && !j->nulls) {
+		if (worst >= VEC_ERROR && !j->nulls)
 			op_error(x, PROJECT_out_of_range, recs[i], worst);
-			continue;
-		}
-		s->in[n_in] = recs[i];
-		s->row[n_in++] = (uint16_t)i;
+		else
+			s->rows[n_in++] = (uint16_t)i;
 	}
 	return n_in;
 }
 
-/* A text that stands in the arena already is only named. */
-static struct val get_val(const struct vec *v, unsigned i, struct arena *a)
+/* Numbers of eight bytes, side by side in the arena. False: it has no room for them. */
+static bool take_words(const struct vec *v, enum val_type type, unsigned n, struct arena *a,
+		       struct val *vals)
 {
-	if (v->type == SQL_TEXT && v->state[i] == VEC_VALUE) {
-		struct slice s = v->s[i];
-		if (s.ptr > a->base && s.ptr + s.len <= a->base + a->used && s.len <= VAL_LEN_MAX)
-			return val_of(VAL_STR, (uint32_t)(s.ptr - a->base), s.len);
-	}
-	return v->state[i] == VEC_VALUE ? vec_get(v, i, a) : val_of(VAL_NULL, 0, 0);
+	uint32_t off = arena_take8(a, n * sizeof(*v->i));
+	if (!off)
+		return false;
+	memcpy(a->base + off, v->i, n * sizeof(*v->i));
+	for (unsigned i = 0; i < n; i++)
+		vals[i] = v->state[i] == VEC_VALUE ? val_of(type, off + 8 * i, 8)
+						   : val_of(VAL_NULL, 0, 0);
+	return true;
 }
 
-/* Field @k of all records; those that find no room for it are no more. */
-static void fill_field(const struct project_plan *j, struct project *s, struct batch *b, unsigned k,
-		       unsigned n)
+/* A text that stands in the arena already is only named. */
+static struct val take_text(const struct vec *v, unsigned i, struct arena *a)
 {
-	const struct vec *v = expr_run_result(s->x.run, j->exprs[k]);
+	struct slice s = v->s[i];
+	if (s.ptr > a->base && s.ptr + s.len <= a->base + a->used && s.len <= VAL_LEN_MAX)
+		return val_of(VAL_STR, (uint32_t)(s.ptr - a->base), s.len);
+	return vec_get(v, i, a);
+}
+
+/* The results of an expression as values: VAL_ABSENT where there is no room for one. */
+static void take_vals(const struct vec *v, unsigned n, struct arena *a, struct val *vals)
+{
+	enum val_type type = op_val_type(v->type);
+	bool words = type == VAL_I64 || type == VAL_F64 || type == VAL_TIME;
+	if (words && take_words(v, type, n, a, vals))
+		return;
 	for (unsigned i = 0; i < n; i++) {
-		if (!s->out[i])
-			continue;
-		struct val val = get_val(v, s->row[i], &b->arena);
-		if (val.type == VAL_ABSENT)
-			s->out[i] = NULL;
-		else if (j->keeps)
-			op_rec_put(&s->columns[k], b, s->out[i], val);
+		if (v->state[i] != VEC_VALUE)
+			vals[i] = val_of(VAL_NULL, 0, 0);
 		else
-			s->out[i]->vals[k] = val;
+			vals[i] = v->type == SQL_TEXT ? take_text(v, i, a) : vec_get(v, i, a);
 	}
 }
 
@@ -265,6 +311,23 @@ static struct rec *make_rec(const struct project_plan *j, struct batch *b, const
 	return r;
 }
 
+/* NULL: there is no room for it. */
+static struct rec *project_one(const struct project_plan *j, struct project *s, struct batch *b,
+			       const struct rec *from, unsigned row)
+{
+	struct rec *r = make_rec(j, b, from);
+	bool whole = r != NULL;
+	const struct val *v = s->vals + row;
+	for (unsigned k = 0; whole && k < j->n_fields; k++, v += BATCH_RECS_MAX) {
+		whole = v->type != VAL_ABSENT;
+		if (j->keeps)
+			op_rec_put(&s->columns[k], b, r, *v);
+		else
+			r->vals[k] = *v;
+	}
+	return whole ? r : NULL;
+}
+
 static void project_run(const struct op_plan *p, void *state, struct op_run *x,
 			struct rec *const *recs, unsigned n)
 {
@@ -272,15 +335,16 @@ static void project_run(const struct op_plan *p, void *state, struct op_run *x,
 	struct project *s = state;
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
+	pass_fields(j, s, b, recs, n);
 	op_exprs_run(&s->x, b, recs, n);
 	unsigned n_in = drop_errors(j, s, recs, n, x), n_out = 0;
-	for (unsigned i = 0; i < n_in; i++)
-		s->out[i] = make_rec(j, b, s->in[i]);
 	for (unsigned k = 0; k < j->n_fields; k++)
-		fill_field(j, s, b, k, n_in);
+		if (!s->passed[k])
+			take_vals(expr_run_result(s->x.run, j->exprs[k]), n, &b->arena,
+				  vals_of(s, k));
 	for (unsigned i = 0; i < n_in; i++) {
-		s->out[n_out] = s->out[i];
-		n_out += s->out[i] != NULL;
+		s->out[n_out] = project_one(j, s, b, recs[s->rows[i]], s->rows[i]);
+		n_out += s->out[n_out] != NULL;
 	}
 	row[PROJECT_no_room] += n_in - n_out;
 	row[PROJECT_records_in] += n;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/graph/bytes.h"
 #include "dataplane/graph/op_parts.h"
 #include "dataplane/graph/route_check.h"
 
@@ -45,16 +46,43 @@ static const char *route_port(const void *conf, unsigned i)
 	return i == c->branches.n ? c->rest : NULL;
 }
 
+/* What decides about a record: the first branch whose condition holds or ends in an error, and with
+ * which (1 and more), so that the smallest is it.
+ */
+#define VERDICT(branch, error) ((uint16_t)((branch) << 3 | (error)))
+
+static_assert(VEC_N_STATES - VEC_ERROR < 8, "an error in three bits");
+
+/* Many branches ask one field for constants: `region = 'cn'`, `region IN ('us', 'ca')`. They are
+ * one look at a table of the constants for each record, however many they are.
+ */
+struct choice {
+	uint64_t word;     /* what the text is told by: text_word */
+	struct slice text; /* the set's */
+	uint16_t verdict;  /* for the first branch that it stands in */
+};
+
+/* No two of the texts fall on one slot. */
+struct choices {
+	unsigned input; /* of the expressions */
+	unsigned first; /* branch of them */
+	bool *mine;     /* by branch: its condition is nothing else */
+	struct choice *slots;
+	uint64_t factor;
+	unsigned shift; /* 0: there are none */
+};
+
 struct route_plan {
 	struct op_plan base;
 	struct op_exprs x;
 	unsigned n_branches;
 	unsigned *exprs; /* the condition of each */
+	struct choices choices;
 };
 
 struct route {
 	struct op_exprs_state x;
-	uint16_t branch[BATCH_RECS_MAX]; /* of each record */
+	uint16_t verdicts[BATCH_RECS_MAX];
 	struct rec *out[BATCH_RECS_MAX];
 };
 
@@ -65,8 +93,114 @@ static void route_destroy(struct op_plan *p)
 		return;
 	op_exprs_fini(&r->x);
 	mem_free(r->exprs);
+	mem_free(r->choices.mine);
+	mem_free(r->choices.slots);
 	op_plan_free(p);
 }
+
+/* ---- choices ---- */
+
+#define CHOICES_MIN 3 /* branches: fewer are compared as fast */
+
+/* The input that most branches ask for constants, and how many branches and constants these are. */
+static unsigned find_input(const struct route_plan *r, unsigned *ret_input, unsigned *ret_n_texts)
+{
+	unsigned best = 0, n_inputs, input = 0;
+	expr_set_inputs(r->x.set, &n_inputs);
+	for (unsigned i = 0; i < n_inputs; i++) {
+		unsigned n = 0, n_texts = 0;
+		for (unsigned k = 0; k < r->n_branches; k++) {
+			unsigned one_of = expr_set_one_of(r->x.set, r->exprs[k], &input);
+			n += one_of && input == i;
+			n_texts += input == i ? one_of : 0;
+		}
+		if (n > best) {
+			best = n;
+			*ret_input = i;
+			*ret_n_texts = n_texts;
+		}
+	}
+	return best;
+}
+
+/* Texts of up to seven bytes have a word of their own, longer ones likely. */
+static inline uint64_t text_word(struct slice s)
+{
+	if (s.len < 8)
+		return bytes_pack(s.ptr, s.len) | (uint64_t)s.len << 56;
+	return bytes_hash(s) | 1ull << 63;
+}
+
+#define NO_WORD 0x0101ull << 48 /* of no text */
+
+static inline struct choice *slot_of(const struct choices *c, uint64_t word)
+{
+	return &c->slots[word * c->factor >> c->shift];
+}
+
+/* Later branches first, as the first of them counts. False: two texts fall on one slot. */
+static bool lay_choices(const struct route_plan *r, struct choices *c)
+{
+	unsigned input = 0;
+	for (size_t i = 0; i < (size_t)1 << (64 - c->shift); i++)
+		c->slots[i] = (struct choice){.word = NO_WORD};
+	for (unsigned k = r->n_branches; k-- > 0;) {
+		unsigned n = expr_set_one_of(r->x.set, r->exprs[k], &input);
+		for (unsigned i = 0; input == c->input && i < n; i++) {
+			struct slice text = expr_set_one_of_text(r->x.set, r->exprs[k], i);
+			struct choice *at = slot_of(c, text_word(text));
+			if (at->word != NO_WORD && !bytes_same(at->text, text))
+				return false;
+			*at = (struct choice){text_word(text), text, VERDICT(k, 0)};
+		}
+	}
+	return true;
+}
+
+#define CHOICES_TRIES    256
+#define CHOICES_BITS_MAX 16
+
+/* A factor that keeps the texts apart, with more and more slots. */
+static bool place_choices(const struct route_plan *r, struct choices *c, unsigned n_texts)
+{
+	unsigned bits = 3;
+	while (bits < CHOICES_BITS_MAX && 1u << bits < 2 * n_texts)
+		bits++;
+	for (; bits <= CHOICES_BITS_MAX; bits++) {
+		mem_free(c->slots);
+		c->slots = mem_alloc(sizeof(*c->slots) << bits);
+		c->shift = 64 - bits;
+		c->factor = 1;
+		for (unsigned i = 0; c->slots && i < CHOICES_TRIES; i++) {
+			c->factor = bytes_mix(c->factor + i) | 1;
+			if (lay_choices(r, c))
+				return true;
+		}
+	}
+	c->shift = 0;
+	return false;
+}
+
+static int add_choices(struct route_plan *r)
+{
+	struct choices *c = &r->choices;
+	unsigned n_texts = 0, input;
+	if (find_input(r, &c->input, &n_texts) < CHOICES_MIN || !place_choices(r, c, n_texts))
+		return 0;
+	c->mine = mem_alloc(r->n_branches * sizeof(*c->mine));
+	if (!c->mine)
+		return -ENOMEM;
+	for (unsigned k = r->n_branches; k-- > 0;) {
+		c->mine[k] = expr_set_one_of(r->x.set, r->exprs[k], &input) && input == c->input;
+		if (!c->mine[k])
+			continue;
+		c->first = k;
+		expr_set_leave_out(r->x.set, r->exprs[k]);
+	}
+	return 0;
+}
+
+/* ---- building ---- */
 
 static int add_branches(struct route_plan *r, const struct route_conf *c, const struct op_env *env,
 			struct err *e)
@@ -83,6 +217,8 @@ static int add_branches(struct route_plan *r, const struct route_conf *c, const 
 		rc = op_exprs_add_condition(&r->x, env, key, b->value, e);
 		r->exprs[i] = (unsigned)rc;
 	}
+	if (rc >= 0 && (rc = add_choices(r)) < 0)
+		err_set(e, rc, "no memory for %s", env->name);
 	return rc < 0 ? rc : op_exprs_finish(&r->x, e);
 }
 
@@ -168,29 +304,51 @@ static int route_create(const struct op_plan *p, void **ret_state, struct err *e
 	return rc;
 }
 
-#define NO_BRANCH 0xffff
+static void judge_choices(const struct route_plan *r, struct route *s, unsigned n)
+{
+	const struct choices *c = &r->choices;
+	const struct vec *v = expr_run_input(s->x.run, c->input);
+	for (unsigned i = 0; i < n; i++) {
+		if (v->state[i] != VEC_VALUE) {
+			if (v->state[i] >= VEC_ERROR)
+				s->verdicts[i] = VERDICT(c->first, 1 + v->state[i] - VEC_ERROR);
+			continue;
+		}
+		uint64_t word = text_word(v->s[i]);
+		const struct choice *at = slot_of(c, word);
+		uint16_t verdict = at->verdict;
+		if (word >> 63 && !bytes_same(at->text, v->s[i]))
+			verdict = s->verdicts[i];
+		s->verdicts[i] = at->word == word ? verdict : s->verdicts[i];
+	}
+}
 
-/* The first branch whose condition holds. A condition that ends in an error before one holds leaves
- * open which it would be: the record is lost, by name.
+/* Without a branch for what no one can foresee. */
+static void judge_branch(const struct vec *v, struct route *s, unsigned branch, unsigned n)
+{
+	const uint8_t *state = v->state;
+	const int64_t *holds = v->i;
+	uint16_t *verdicts = s->verdicts;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned error = state[i] < VEC_ERROR ? 0 : 1u + state[i] - VEC_ERROR;
+		bool decides = (error != 0) | ((state[i] == VEC_VALUE) & (holds[i] != 0));
+		uint16_t verdict = decides ? VERDICT(branch, error) : UINT16_MAX;
+		verdicts[i] = verdict < verdicts[i] ? verdict : verdicts[i];
+	}
+}
+
+/* A condition that ends in an error before one holds leaves open which it would be: the record is
+ * lost, by name.
  */
-static void choose(const struct route_plan *r, struct route *s, struct op_run *x,
-		   struct rec *const *recs, unsigned n)
+static void judge(const struct route_plan *r, struct route *s, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		s->branch[i] = (uint16_t)r->n_branches;
-	for (unsigned k = r->n_branches; k-- > 0;) {
-		const struct vec *v = expr_run_result(s->x.run, r->exprs[k]);
-		for (unsigned i = 0; i < n; i++) {
-			if (v->state[i] >= VEC_ERROR)
-				s->branch[i] = NO_BRANCH - (v->state[i] - VEC_ERROR);
-			else if (v->state[i] == VEC_VALUE && v->i[i])
-				s->branch[i] = (uint16_t)k;
-		}
-	}
-	for (unsigned i = 0; i < n; i++)
-		if (s->branch[i] > r->n_branches)
-			op_error(x, ROUTE_out_of_range, recs[i],
-				 (uint8_t)(VEC_ERROR + NO_BRANCH - s->branch[i]));
+		s->verdicts[i] = VERDICT(r->n_branches, 0);
+	if (r->choices.shift)
+		judge_choices(r, s, n);
+	for (unsigned k = 0; k < r->n_branches; k++)
+		if (!r->choices.mine || !r->choices.mine[k])
+			judge_branch(expr_run_result(s->x.run, r->exprs[k]), s, k, n);
 }
 
 static void route_run(const struct op_plan *p, void *state, struct op_run *x,
@@ -200,12 +358,16 @@ static void route_run(const struct op_plan *p, void *state, struct op_run *x,
 	struct route *s = state;
 	uint64_t *row = op_row(x);
 	op_exprs_run(&s->x, op_batch(x), recs, n);
-	choose(r, s, x, recs, n);
+	judge(r, s, n);
 	row[ROUTE_records_in] += n;
 	unsigned ends[OP_PORTS_MAX + 1] = {0}, n_out = 0;
-	for (unsigned i = 0; i < n; i++)
-		if (s->branch[i] <= r->n_branches)
-			ends[s->branch[i]]++;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned error = s->verdicts[i] & 7;
+		if (error)
+			op_error(x, ROUTE_out_of_range, recs[i], (uint8_t)(VEC_ERROR + error - 1));
+		else
+			ends[s->verdicts[i] >> 3]++;
+	}
 	row[ROUTE_rest] += ends[r->n_branches];
 	for (unsigned k = 0; k <= r->n_branches; k++) {
 		unsigned first = n_out;
@@ -213,8 +375,8 @@ static void route_run(const struct op_plan *p, void *state, struct op_run *x,
 		ends[k] = first;
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (s->branch[i] <= r->n_branches)
-			s->out[ends[s->branch[i]]++] = recs[i];
+		if (!(s->verdicts[i] & 7))
+			s->out[ends[s->verdicts[i] >> 3]++] = recs[i];
 	row[ROUTE_records_out] += n_out;
 	for (unsigned k = 0, first = 0; k <= r->n_branches; first = ends[k++])
 		op_emit(x, k, s->out + first, ends[k] - first);
