@@ -1,11 +1,10 @@
 #include "parsers/syslog_time.h"
 
+#include <smmintrin.h>
+
+#include "dataplane/base/bsd_time.h"
 #include "dataplane/base/civil.h"
 #include "dataplane/base/text.h"
-
-#ifdef __SSSE3__
-#include <tmmintrin.h>
-#endif
 
 #define HALF_YEAR_NS (183 * 86400 * NS_PER_S)
 
@@ -16,22 +15,26 @@ static inline unsigned two(const uint8_t *p)
 	return a > 9 || b > 9 ? 255 : a * 10 + b;
 }
 
-/* civil_to_ns, and a short way for the years in which every fourth is a leap year and for days that
- * every month has.
- */
+/* Days since 1970 of a date of the years 1970 to 2099, of which every fourth is a leap year. */
+static inline int64_t plain_days(unsigned year, unsigned month, unsigned day)
+{
+	static const uint16_t days_before[2][13] = {
+		{0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334},
+		{0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335},
+	};
+	unsigned y = year - 1970;
+	return y * 365 + (y + 1) / 4 + days_before[(y & 3) == 2][month] + day - 1;
+}
+
+/* civil_to_ns, and a short way for those years and for days that every month has. */
 static inline bool to_ns(const struct civil *c, int64_t *ret_ns)
 {
-	static const uint16_t days_before[] = {0,   0,   31,  59,  90,  120, 151,
-					       181, 212, 243, 273, 304, 334};
 	bool plain = c->year >= 1970 && c->year < 2100 && (unsigned)c->month - 1 < 12 &&
 		     (unsigned)c->day - 1 < 28 && (unsigned)c->hour < 24 && (unsigned)c->min < 60 &&
 		     (unsigned)c->sec < 60;
 	if (!plain)
 		return civil_to_ns(c, ret_ns);
-	unsigned year = (unsigned)c->year - 1970;
-	unsigned leap = c->month > 2 && (year & 3) == 2;
-	int64_t days =
-		year * 365 + (year + 1) / 4 + days_before[c->month] + leap + (unsigned)c->day - 1;
+	int64_t days = plain_days((unsigned)c->year, (unsigned)c->month, (unsigned)c->day);
 	int64_t s = days * 86400 + c->hour * 3600 + c->min * 60 + c->sec - c->offset_s;
 	*ret_ns = s * NS_PER_S + c->ns;
 	return true;
@@ -103,47 +106,94 @@ static inline size_t read_zone(const uint8_t *p, const uint8_t *end, int *ret_of
 /* 0123456789012345678
  * 2026-11-25T04:43:16
  */
-static inline bool read_date_and_clock(const uint8_t *p, struct civil *c)
+static inline bool has_iso_shape(const uint8_t *p)
 {
-	if (p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':' ||
-	    (p[10] != 'T' && p[10] != ' ' && p[10] != 't'))
+	return p[4] == '-' && p[7] == '-' && p[13] == ':' && p[16] == ':' &&
+	       (p[10] == 'T' || p[10] == ' ' || p[10] == 't');
+}
+
+/* The seconds of the sender's clock since 1970, of a time in the minute @m, which needs no
+ * calendar. False: it is another one's.
+ */
+static inline bool read_in_minute(const uint8_t *p, const struct rec_minute *m, int64_t *ret_s)
+{
+	unsigned sec = two(p + 17);
+	/* The dash, since a minute not yet known is zeros. */
+	if (memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-' || p[16] != ':' || sec > 59)
 		return false;
-#ifdef __SSSE3__
-	const __m128i digits = _mm_setr_epi8(0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 0, 0, 0, 0);
-	__m128i v = _mm_loadu_si128((const __m128i *)p);
-	v = _mm_sub_epi8(_mm_shuffle_epi8(v, digits), _mm_set1_epi8('0'));
-	if (_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v)) != 0xffff)
-		return false;
-	v = _mm_maddubs_epi16(v, _mm_set1_epi16(1 << 8 | 10));
-	c->year = _mm_extract_epi16(v, 0) * 100 + _mm_extract_epi16(v, 1);
-	c->month = _mm_extract_epi16(v, 2);
-	c->day = _mm_extract_epi16(v, 3);
-	c->hour = _mm_extract_epi16(v, 4);
-	c->min = _mm_extract_epi16(v, 5);
-#else
-	unsigned hi = two(p), lo = two(p + 2);
-	if (lo > 99)
-		return false;
-	c->year = (int)(hi * 100 + lo);
-	c->month = (int)two(p + 5);
-	c->day = (int)two(p + 8);
-	c->hour = (int)two(p + 11);
-	c->min = (int)two(p + 14);
-#endif
-	c->sec = (int)two(p + 17);
+	*ret_s = m->s + sec;
 	return true;
 }
 
-/* A time stamp of the minute @m, which needs no calendar. Returns the bytes read; 0: it is another
- * one's, or none.
+/* The same of a time that has the shape, and is of the years 1970 to 2099 and of a day that every
+ * month has. All numbers are pairs of digits, which are compared with what they may be at once.
  */
-static inline size_t read_in_minute(const uint8_t *p, const uint8_t *end, int zone_s,
-				    const struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
+static inline __attribute__((target("sse4.1"))) bool read_plain(const uint8_t *p, int64_t *ret_s,
+								unsigned *ret_sec)
 {
-	unsigned sec = two(p + 17);
+	const __m128i digits = _mm_setr_epi8(0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 0, 1, 0, 1);
+	const __m128i least = _mm_setr_epi16(19, 0, 1, 1, 0, 0, 0, 0);
+	const __m128i most = _mm_setr_epi16(20, 99, 12, 28, 23, 59, 59, 99);
+	uint16_t sec;
+	memcpy(&sec, p + 17, sizeof(sec));
+	__m128i v = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p), digits);
+	v = _mm_sub_epi8(_mm_insert_epi16(v, sec, 6), _mm_set1_epi8('0'));
+	__m128i ok = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v);
+	v = _mm_maddubs_epi16(v, _mm_set1_epi16(1 << 8 | 10));
+	ok = _mm_and_si128(ok, _mm_cmpeq_epi16(_mm_max_epu16(_mm_min_epu16(v, most), least), v));
+	uint64_t date = (uint64_t)_mm_cvtsi128_si64(v);
+	uint64_t clock = (uint64_t)_mm_extract_epi64(v, 1);
+	unsigned year = (unsigned)(date & 0xff) * 100 + (date >> 16 & 0xff);
+	if (_mm_movemask_epi8(ok) != 0xffff || year < 1970)
+		return false;
+	int64_t days = plain_days(year, date >> 32 & 0xff, (unsigned)(date >> 48));
+	*ret_sec = clock >> 32 & 0xff;
+	*ret_s = days * 86400 + (unsigned)(clock & 0xff) * 3600 +
+		 (unsigned)(clock >> 16 & 0xff) * 60 + *ret_sec;
+	return true;
+}
+
+/* The same of all others. Of a leap second the second before, and 60 in *ret_sec. */
+static bool read_odd(const uint8_t *p, int64_t *ret_s, unsigned *ret_sec)
+{
+	unsigned hi = two(p), lo = two(p + 2);
+	struct civil c = {.year = (int)(hi * 100 + lo),
+			  .month = (int)two(p + 5),
+			  .day = (int)two(p + 8),
+			  .hour = (int)two(p + 11),
+			  .min = (int)two(p + 14),
+			  .sec = (int)two(p + 17)};
+	int64_t ns;
+	if (lo > 99 || !civil_to_ns(&c, &ns))
+		return false;
+	*ret_s = (ns < 0 ? ns - (NS_PER_S - 1) : ns) / NS_PER_S;
+	*ret_sec = (unsigned)c.sec;
+	return true;
+}
+
+/* The same of any minute, which becomes @m. */
+static bool read_new_minute(const uint8_t *p, struct rec_minute *m, int64_t *ret_s, bool *ret_leap)
+{
+	unsigned sec;
+	if (!has_iso_shape(p) || (!read_plain(p, ret_s, &sec) && !read_odd(p, ret_s, &sec)))
+		return false;
+	*ret_leap = sec == 60;
+	if (sec < 60) {
+		m->s = *ret_s - sec;
+		memcpy(m->text, p, sizeof(m->text));
+	}
+	return true;
+}
+
+static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
+			      struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
+{
+	int64_t s;
 	uint32_t ns;
-	/* The dash, since a minute not yet known is zeros. */
-	if (memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-' || p[16] != ':' || sec > 59)
+	bool leap = false;
+	if (end - p < 19)
+		return 0;
+	if (!read_in_minute(p, m, &s) && !read_new_minute(p, m, &s, &leap))
 		return 0;
 	const uint8_t *q = p + 19;
 	size_t n = read_fraction(q, end, &ns);
@@ -152,40 +202,8 @@ static inline size_t read_in_minute(const uint8_t *p, const uint8_t *end, int zo
 	q += n;
 	n = read_zone(q, end, &zone_s);
 	*ret_zoned = n > 0;
-	*ret_ns = (m->s + sec - zone_s) * NS_PER_S + ns;
+	*ret_ns = (s - zone_s) * NS_PER_S + (leap ? NS_PER_S - 1 : ns);
 	return (size_t)(q + n - p);
-}
-
-static size_t read_any_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,
-			   int64_t *ret_ns, bool *ret_zoned)
-{
-	struct civil c = {.offset_s = zone_s};
-	if (!read_date_and_clock(p, &c))
-		return 0;
-	const uint8_t *q = p + 19;
-	size_t n = read_fraction(q, end, &c.ns);
-	if (n == 1)
-		return 0;
-	q += n;
-	n = read_zone(q, end, &c.offset_s);
-	*ret_zoned = n > 0;
-	q += n;
-	if (!to_ns(&c, ret_ns))
-		return 0;
-	if (c.sec < 60) {
-		m->s = (*ret_ns - c.ns) / NS_PER_S + c.offset_s - c.sec;
-		memcpy(m->text, p, sizeof(m->text));
-	}
-	return (size_t)(q - p);
-}
-
-static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
-			      struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
-{
-	if (end - p < 19)
-		return 0;
-	size_t n = read_in_minute(p, end, zone_s, m, ret_ns, ret_zoned);
-	return n ? n : read_any_iso(p, end, zone_s, m, ret_ns, ret_zoned);
 }
 
 size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,
@@ -300,36 +318,63 @@ static bool ends_year(const uint8_t *p, const uint8_t *end)
 	return p == end || *p == ' ';
 }
 
-/* "Oct 11 22:14:15", and with a year in front, in the middle or behind. */
-static size_t read_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
-		       int64_t *ret_ns)
+/* "Oct 11 22:14:15" with odd blanks or case, or with a year in front or in the middle. Returns the
+ * bytes read, or 0.
+ */
+static size_t read_odd_bsd(const uint8_t *p, const uint8_t *end, struct civil *c)
 {
 	const uint8_t *q = p;
-	struct civil c = {.offset_s = zone_s};
 	if (end - q < 14)
 		return 0;
-	if (q[4] == ' ' && (c.year = read_year(q, end)) != 0)
+	if (q[4] == ' ' && (c->year = read_year(q, end)) != 0)
 		q += 5;
-	if (end - q < 14 || (c.month = syslog_month(q)) == 0)
+	if (end - q < 14 || (c->month = syslog_month(q)) == 0)
 		return 0;
 	q += 4 + (q[4] == ' ');
 	if (text_is_digit(q[0]) && text_is_digit(q[1])) {
-		c.day = (int)two(q);
+		c->day = (int)two(q);
 		q += 2;
 	} else if (text_is_digit(*q)) {
-		c.day = *q++ - '0';
+		c->day = *q++ - '0';
 	}
 	if (q >= end || *q++ != ' ')
 		return 0;
 	int year = read_year(q, end);
 	if (year && end - q > 4 && q[4] == ' ') {
-		c.year = year;
+		c->year = year;
 		q += 5;
 	}
-	size_t n = read_clock(q, end, &c);
+	size_t n = read_clock(q, end, c);
+	return n ? (size_t)(q - p) + n : 0;
+}
+
+/* The form that most have, fractions of a second included. */
+static inline size_t read_usual_bsd(const uint8_t *p, const uint8_t *end, struct civil *c)
+{
+	uint64_t rest;
+	unsigned month = end - p >= BSD_TIME_LEN ? bsd_time_at(p, &rest) : 0;
+	if (month == 0)
+		return 0;
+	c->month = (int)month;
+	c->day = rest & 0xff;
+	c->hour = rest >> 16 & 0xff;
+	c->min = rest >> 32 & 0xff;
+	c->sec = (int)(rest >> 48);
+	return BSD_TIME_LEN + read_fraction(p + BSD_TIME_LEN, end, &c->ns);
+}
+
+/* Both, and with a year behind. */
+static size_t read_bsd(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
+		       int64_t *ret_ns)
+{
+	struct civil c = {.offset_s = zone_s};
+	int year;
+	size_t n = read_usual_bsd(p, end, &c);
+	if (n == 0)
+		n = read_odd_bsd(p, end, &c);
 	if (n == 0)
 		return 0;
-	q += n;
+	const uint8_t *q = p + n;
 	if (!c.year && q < end && *q == ' ' && (year = read_year(q + 1, end)) != 0 &&
 	    ends_year(q + 5, end)) {
 		c.year = year;

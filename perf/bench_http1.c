@@ -152,10 +152,10 @@ int main(int argc, char **argv)
 		return 1;
 	for (unsigned round = 0; round <= ROUNDS; round++) {
 		for (unsigned i = 0; i < 5; i++) {
-			double t = bench_now();
+			double t = bench_cpu();
 			run_case(i);
 			if (round)
-				seconds[i][round - 1] = bench_now() - t;
+				seconds[i][round - 1] = bench_cpu() - t;
 		}
 	}
 	for (unsigned i = 0; i < 5; i++)

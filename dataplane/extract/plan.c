@@ -1,8 +1,8 @@
 #include "dataplane/extract/plan.h"
 
 #include "dataplane/base/mem.h"
-#include "dataplane/extract/bsd_time.h"
 #include "dataplane/extract/plan_ops.h"
+#include "dataplane/extract/settle.h"
 
 /* What stands behind a part of the pattern, as far as it matters for where the part ends. */
 struct follow {
@@ -322,7 +322,7 @@ static void compile_cat(struct compiler *c, const struct node *n, const struct f
 static void compile_sequence(struct compiler *c, const struct node *n, const struct follow *f)
 {
 	unsigned at = c->p->n_ops;
-	bool stamped = !n->has_groups && f->n_lit > 0 && bsd_time_settles(n, f->lit[0]);
+	bool stamped = !n->has_groups && f->n_lit > 0 && settle_by_bsd_time(n, f->lit[0]);
 	if (stamped)
 		add_byte(op_new(c, OP_BSD_TIME), f->lit[0]);
 	compile_cat(c, n->first, f);

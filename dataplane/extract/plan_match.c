@@ -1,5 +1,5 @@
 /* The steps of a plan in a row, from the start of the line to its end. */
-#include "dataplane/extract/bsd_time.h"
+#include "dataplane/base/bsd_time.h"
 #include "dataplane/extract/plan_run.h"
 
 /* What every step needs: kept where the compiler holds it in registers. */
@@ -96,8 +96,9 @@ SCANS size_t match_fields(struct here h, const struct plan_op **io_op, size_t at
 static inline size_t match_bsd_time(struct here h, const struct plan_op **io_op, size_t at)
 {
 	const struct plan_op *op = *io_op;
+	uint64_t rest;
 	if (h.len - at <= BSD_TIME_LEN || h.start[at + BSD_TIME_LEN] != op->lit[0] ||
-	    !bsd_time_at(h.start + at))
+	    !bsd_time_at(h.start + at, &rest))
 		return at;
 	*io_op = h.p->ops + op->end - 1;
 	return at + BSD_TIME_LEN;

@@ -35,8 +35,8 @@ enum plan_op_kind {
 	OP_ALT, /* the branches up to `end`, each an OP_BRANCH and its steps: the first that fits */
 	OP_BRANCH,   /* min to max-1 are the groups inside of it */
 	OP_JOIN,     /* the branch has matched: `end` is behind the last one */
-	OP_BSD_TIME, /* the steps up to `end`, done when a time stamp and `lit` stand here
-			(bsd_time.h) */
+	OP_BSD_TIME, /* the steps up to `end`, done when a time stamp of RFC 3164 and `lit` stand
+			here (bsd_time.h) */
 
 	/* What plan_short.c makes of steps that are not nested. */
 	OP_EITHER, /* an OP_ALT without steps that have choices of their own */

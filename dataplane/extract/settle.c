@@ -1,7 +1,8 @@
-#include "dataplane/extract/bsd_time.h"
+#include "dataplane/extract/settle.h"
 
 #include <stdio.h>
 
+#include "dataplane/base/bsd_time.h"
 #include "dataplane/extract/dfa.h"
 
 /* Where the stamps lead that have been looked at so far. */
@@ -73,7 +74,7 @@ static void take_stamps(struct look *l)
 	}
 }
 
-bool bsd_time_settles(const struct node *n, uint8_t behind)
+bool settle_by_bsd_time(const struct node *n, uint8_t behind)
 {
 	if (n->len_min > BSD_TIME_LEN || n->len_max < BSD_TIME_LEN)
 		return false;
