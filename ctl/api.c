@@ -67,7 +67,9 @@ static enum MHD_Result send_metrics(struct api *api, struct MHD_Connection *conn
 	FILE *f = open_memstream(&text, &len);
 	if (!f)
 		return MHD_NO;
+	control_enter(api->control);
 	metrics_write(api->control, f);
+	control_leave(api->control);
 	fclose(f);
 	return send_text(conn, MHD_HTTP_OK, text, len, "text/plain; version=0.0.4; charset=utf-8");
 }
@@ -126,7 +128,9 @@ static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
 	if (v.wrong.text[0])
 		return send_error(conn, MHD_HTTP_BAD_REQUEST, v.wrong.text);
 	json_t *reply = json_object();
+	control_enter(api->control);
 	int rc = c->run(api->control, v.of, reply, &e);
+	control_leave(api->control);
 	if (rc == 0)
 		return send_json(conn, MHD_HTTP_OK, reply);
 	json_decref(reply);

@@ -168,6 +168,23 @@ static int show_config(struct control *c, const char *const *values, json_t *rep
 	return 0;
 }
 
+static int reload(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)values;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return parts->reload(arg, reply, e) < 0 ? COMMAND_FAILED : 0;
+}
+
+static int show_reload(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)values;
+	(void)e;
+	control_parts(c, &arg)->reload_state(arg, reply);
+	return 0;
+}
+
 const struct command commands[] = {
 	{.path = "status",
 	 .help = "is all well, and if not, what is wrong; totals and rates",
@@ -206,6 +223,11 @@ const struct command commands[] = {
 	{.path = "config",
 	 .help = "the configuration that runs, every option, secrets left out",
 	 .run = show_config},
+	{.path = "reload",
+	 .help = "read the configuration again, and go over to it when all of it is well",
+	 .changes = true,
+	 .run = reload},
+	{.path = "reload status", .help = "how the last reload ended", .run = show_reload},
 	{0},
 };
 

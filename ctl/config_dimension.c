@@ -4,12 +4,14 @@ const struct opt config_dimension_opts[] = {
 	{.name = "key",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct dimension_conf, spec.key),
+	 .live = true,
 	 .help = "The name of the key where the rows come from: a column, a member of an object. "
 		 "Redis has its own."},
 	{.name = "fields",
 	 .type = OPT_MAP,
 	 .off = offsetof(struct dimension_conf, fields),
 	 .required = true,
+	 .live = true,
 	 .help = "Names and types of what a row has for its key: string, int, float, bool, or "
 		 "time:LAYOUT, as in formats."},
 	{.name = "keys_max",
@@ -18,6 +20,7 @@ const struct opt config_dimension_opts[] = {
 	 .min = 1,
 	 .max = DIM_KEYS_MAX,
 	 .def = "1000000",
+	 .live = true,
 	 .help = "Keys at most; more are counted and left out. Each takes 16 to 32 bytes of memory "
 		 "beside its row."},
 	{.name = "bytes_max",
@@ -26,6 +29,7 @@ const struct opt config_dimension_opts[] = {
 	 .min = 1 << 20,
 	 .max = 32ll << 30,
 	 .def = "1GiB",
+	 .live = true,
 	 .help = "Memory of the rows at most; it is taken as they come."},
 	{.name = "every",
 	 .type = OPT_DURATION,
@@ -33,6 +37,7 @@ const struct opt config_dimension_opts[] = {
 	 .min = 10000000,
 	 .max = 86400000000000,
 	 .def = "1s",
+	 .live = true,
 	 .help = "While sluice runs on ports: how often it is looked whether the rows have "
 		 "changed, "
 		 "and after a failure tried again. A replay loads them once."},

@@ -5,11 +5,13 @@ const struct opt config_node_opts[] = {
 	 .type = OPT_STRING,
 	 .off = offsetof(struct node_conf, op_name),
 	 .required = true,
+	 .live = true,
 	 .help = "What the node does: one of the operators below."},
 	{.name = "from",
 	 .type = OPT_STRINGS,
 	 .off = offsetof(struct node_conf, from),
 	 .required = true,
+	 .live = true,
 	 .help = "Where its records come from: a source, another node (NODE, or NODE.BRANCH), or a "
 		 "list of them."},
 	OPT_END,

@@ -6,6 +6,7 @@ const struct opt config_queue_opts[] = {
 	 .type = OPT_STRINGS,
 	 .off = offsetof(struct queue_conf, from),
 	 .required = true,
+	 .live = true,
 	 .help = "What goes here: a source, a node of the pipeline (NODE, or NODE.BRANCH), or a "
 		 "list of them."},
 	{.name = "sink",
@@ -43,6 +44,7 @@ const struct opt config_queue_opts[] = {
 	 .type = OPT_BOOL,
 	 .off = offsetof(struct queue_conf, ddl),
 	 .def = "false",
+	 .live = true,
 	 .help = "Of a format that is for changes of rows: also statements that change tables, "
 		 "which most readers of such a format take for an error. json has them always."},
 	{.name = "topic",
@@ -54,6 +56,7 @@ const struct opt config_queue_opts[] = {
 	{.name = "key",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, key),
+	 .live = true,
 	 .help = "Of a sink that has topics: the field whose value is the key of a message, which "
 		 "decides its partition. For changes of rows: a column. A record without it has no "
 		 "key."},

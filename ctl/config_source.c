@@ -11,6 +11,7 @@ const struct opt config_source_opts[] = {
 	{.name = "field",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct source_conf, field),
+	 .live = true,
 	 .help = "The field of the parser that formats read. Not set: message, or the "
 		 "text of the frame."},
 	{.name = "formats",

@@ -31,6 +31,7 @@ struct control {
 	const struct control_ops *ops;
 	void *arg;
 	uint64_t started_ns;
+	pthread_rwlock_t runs; /* of conf, and of what ops work on */
 	pthread_mutex_t lock;
 	struct shown *shown; /* the last, then older ones that somebody still reads */
 	struct totals totals[TOTALS_MAX];
@@ -51,6 +52,7 @@ struct control *control_create(const struct config *conf, const struct control_o
 	c->ops = parts;
 	c->arg = arg;
 	c->started_ns = clock_mono_ns();
+	pthread_rwlock_init(&c->runs, NULL);
 	pthread_mutex_init(&c->lock, NULL);
 	control_publish(c, none);
 	if (c->shown)
@@ -69,6 +71,7 @@ void control_destroy(struct control *c)
 		mem_free(s);
 	}
 	pthread_mutex_destroy(&c->lock);
+	pthread_rwlock_destroy(&c->runs);
 	mem_free(c);
 }
 
@@ -116,6 +119,31 @@ void control_publish(struct control *c, struct report *r)
 	c->totals[c->n_totals++ % TOTALS_MAX] = sum;
 	drop_old(c);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void control_lock(struct control *c)
+{
+	pthread_rwlock_wrlock(&c->runs);
+}
+
+void control_unlock(struct control *c)
+{
+	pthread_rwlock_unlock(&c->runs);
+}
+
+void control_set_config(struct control *c, const struct config *conf)
+{
+	c->conf = conf;
+}
+
+void control_enter(struct control *c)
+{
+	pthread_rwlock_rdlock(&c->runs);
+}
+
+void control_leave(struct control *c)
+{
+	pthread_rwlock_unlock(&c->runs);
 }
 
 const struct config *control_config(const struct control *c)

@@ -21,6 +21,8 @@ struct control_ops {
 	void (*ports)(void *arg, json_t *rows);
 	void (*sinks)(void *arg, json_t *rows);
 	void (*dims)(void *arg, json_t *rows);
+	int (*reload)(void *arg, json_t *reply, struct err *e); /* -EBUSY: one is under way */
+	void (*reload_state)(void *arg, json_t *reply);
 };
 
 struct control;
@@ -32,6 +34,13 @@ void control_destroy(struct control *c);
 
 /* @r is moved. */
 void control_publish(struct control *c, struct report *r);
+
+/* What runs is exchanged between lock and unlock, by main. Who asks is between enter and leave. */
+void control_lock(struct control *c);
+void control_unlock(struct control *c);
+void control_set_config(struct control *c, const struct config *conf);
+void control_enter(struct control *c);
+void control_leave(struct control *c);
 
 const struct config *control_config(const struct control *c);
 const struct control_ops *control_parts(const struct control *c, void **ret_arg);

@@ -56,26 +56,52 @@ static int build_forms(struct generation *g, FILE *out, struct err *e)
 	return rc;
 }
 
-int generation_build(const struct config *conf, struct generation **ret_g, FILE *out, struct err *e)
+/* Who lends a dimension stays for as long as it is used. */
+static int hold_owners(struct generation *g, struct generation *before, struct err *e)
+{
+	const struct pipeline *p = g->pipeline;
+	size_t n = g->conf->n_dimensions;
+	g->dim_owners = mem_alloc((n + 1) * sizeof(struct generation *));
+	if (!g->dim_owners)
+		return err_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; p->dims_lent[i] && k < before->conf->n_dimensions; k++)
+			if (before->pipeline->dims[k] == p->dims[i])
+				g->dim_owners[i] = generation_get(
+					before->dim_owners[k] ? before->dim_owners[k] : before);
+	return 0;
+}
+
+int generation_build(const struct config *conf, struct generation *before,
+		     struct generation **ret_g, FILE *out, struct err *e)
 {
 	struct generation *g = mem_alloc(sizeof(*g));
 	if (!g)
 		return err_set(e, -ENOMEM, "no memory");
+	g->n_refs = 1;
 	g->conf = conf;
-	int rc = pipeline_build(conf, &g->pipeline, e);
+	int rc = pipeline_rebuild(conf, before ? before->pipeline : NULL, &g->pipeline, e);
+	if (rc == 0)
+		rc = hold_owners(g, before, e);
 	if (rc == 0)
 		rc = build_forms(g, out, e);
 	if (rc < 0) {
-		generation_destroy(g);
+		generation_put(g);
 		return rc;
 	}
 	*ret_g = g;
 	return 0;
 }
 
-void generation_destroy(struct generation *g)
+struct generation *generation_get(struct generation *g)
 {
-	if (!g)
+	g->n_refs++;
+	return g;
+}
+
+void generation_put(struct generation *g)
+{
+	if (!g || --g->n_refs)
 		return;
 	for (size_t q = 0; q < g->conf->n_queues; q++) {
 		if (g->shapes)
@@ -88,6 +114,9 @@ void generation_destroy(struct generation *g)
 	mem_free(g->forms);
 	queue_schemas_destroy(g->schemas);
 	pipeline_destroy(g->pipeline);
+	for (size_t i = 0; g->dim_owners && i < g->conf->n_dimensions; i++)
+		generation_put(g->dim_owners[i]);
+	mem_free(g->dim_owners);
 	config_free(g->own_conf);
 	mem_free(g);
 }

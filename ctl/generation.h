@@ -17,7 +17,9 @@
 #include "dataplane/worker.h"
 
 struct generation {
-	struct config *own_conf; /* NULL: borrowed */
+	unsigned n_refs;
+	struct generation **dim_owners; /* by dimension; NULL: this one */
+	struct config *own_conf;        /* NULL: borrowed */
 	const struct config *conf;
 	struct pipeline *pipeline;
 	struct queue_schemas *schemas;
@@ -26,9 +28,12 @@ struct generation {
 	struct queue_form *forms;
 };
 
-/* 0, or -errno with a text. What is wrong with schemas goes to @out, a line each. */
-int generation_build(const struct config *conf, struct generation **ret_g, FILE *out,
-		     struct err *e);
-void generation_destroy(struct generation *g); /* accepts NULL */
+/* @before: the one that runs, at a reload; else NULL. 0, or -errno with a text. What is wrong with
+ * schemas goes to @out, a line each. Given back by generation_put.
+ */
+int generation_build(const struct config *conf, struct generation *before,
+		     struct generation **ret_g, FILE *out, struct err *e);
+struct generation *generation_get(struct generation *g);
+void generation_put(struct generation *g); /* accepts NULL */
 
 #endif

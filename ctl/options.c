@@ -202,6 +202,32 @@ bool options_read(const struct option_reader *r, const struct options_shape *sha
 
 /* ---- what differs ---- */
 
+bool options_equal(const struct opt *o, const void *a, const void *b)
+{
+	const void *fields[2] = {(const uint8_t *)a + o->off, (const uint8_t *)b + o->off};
+	char *text[2] = {NULL, NULL};
+	size_t len[2];
+	bool equal = true;
+	if (o->type == OPT_SECRET) {
+		const char *const *s = fields[0], *const *t = fields[1];
+		return *s && *t ? strcmp(*s, *t) == 0 : *s == *t;
+	}
+	for (int i = 0; i < 2; i++) {
+		FILE *out = open_memstream(&text[i], &len[i]);
+		if (!out) {
+			equal = false;
+			continue;
+		}
+		if (option_value_is_set(o, fields[i]))
+			option_value_write(out, o, fields[i]);
+		fclose(out);
+	}
+	equal = equal && strcmp(text[0], text[1]) == 0;
+	free(text[0]);
+	free(text[1]);
+	return equal;
+}
+
 bool options_differs(const struct opt *o, const void *conf)
 {
 	const void *field = (const uint8_t *)conf + o->off;

@@ -36,6 +36,9 @@ bool options_read(const struct option_reader *r, const struct options_shape *sha
 /* Sets every field of @conf to its default. False (with a message) when a table is wrong. */
 bool options_default(const struct option_reader *r, const struct opt *opts, void *conf);
 
+/* Do two structs of one table say the same in @o? Secrets too. */
+bool options_equal(const struct opt *o, const void *a, const void *b);
+
 /* True when the field says something else than its default. */
 bool options_differs(const struct opt *o, const void *conf);
 

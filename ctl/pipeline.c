@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/base_patterns.h"
+#include "ctl/config_compare.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/rec/json_text.h"
 
@@ -62,7 +63,9 @@ static int build_source(struct pipeline *p, unsigned i, struct err *e)
 		.probe = s->probe,
 		.port_decides = s->port_decides,
 	};
-	if (s->parser->keep_create) {
+	if (p->before) {
+		p->frame_sources[i].keep = p->before->frame_sources[i].keep;
+	} else if (s->parser->keep_create) {
 		int r = s->parser->keep_create(s->conf, &p->frame_sources[i].keep, e);
 		if (r < 0)
 			return err_prefix(e, r, "source %s: ", s->name);
@@ -138,13 +141,27 @@ static int build_rules(struct pipeline *p, struct err *e)
 	return rules_create(defs, n, &p->rules, e);
 }
 
+/* The dimension of the pipeline before that says the same; NULL: there is none. */
+static struct dim *find_lent(const struct pipeline *before, const struct dimension_conf *d)
+{
+	for (size_t i = 0; before && i < before->conf->n_dimensions; i++)
+		if (config_dimension_equal(&before->conf->dimensions[i], d))
+			return before->dims[i];
+	return NULL;
+}
+
 static int build_dims(struct pipeline *p, struct err *e)
 {
 	const struct config *c = p->conf;
 	p->dims = mem_alloc((c->n_dimensions + 1) * sizeof(*p->dims));
-	int rc = p->dims ? 0 : err_set(e, -ENOMEM, "no memory for dimensions");
+	p->dims_lent = mem_alloc((c->n_dimensions + 1) * sizeof(*p->dims_lent));
+	int rc = p->dims && p->dims_lent ? 0 : err_set(e, -ENOMEM, "no memory for dimensions");
 	for (size_t i = 0; rc == 0 && i < c->n_dimensions; i++) {
 		const struct dimension_conf *d = &c->dimensions[i];
+		p->dims[i] = find_lent(p->before, d);
+		p->dims_lent[i] = p->dims[i] != NULL;
+		if (p->dims_lent[i])
+			continue;
 		rc = dim_create(&d->spec, &p->dims[i], e);
 		if (rc < 0)
 			err_prefix(e, rc, "%s:%d:%d: ", d->at.file, d->at.line, d->at.col);
@@ -154,11 +171,19 @@ static int build_dims(struct pipeline *p, struct err *e)
 
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e)
 {
+	return pipeline_rebuild(conf, NULL, ret_p, e);
+}
+
+int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
+		     struct pipeline **ret_p, struct err *e)
+{
 	struct pipeline *p = mem_alloc(sizeof(*p));
 	if (!p)
 		return err_set(e, -ENOMEM, "no memory");
 	size_t n = conf->n_sources + 1;
 	p->conf = conf;
+	p->before = before;
+	p->is_reload = before != NULL;
 	p->names = names_create();
 	p->frame_sources = mem_alloc(n * sizeof(*p->frame_sources));
 	p->extract_sources = mem_alloc(n * sizeof(*p->extract_sources));
@@ -187,6 +212,7 @@ int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct er
 	}
 	p->encode = (struct encode_ctx){
 		.names = p->names, .source_json = p->source_json, .source_only = p->source_only};
+	p->before = NULL;
 	*ret_p = p;
 	return 0;
 }
@@ -198,8 +224,10 @@ void pipeline_destroy(struct pipeline *p)
 	pipeline_graph_destroy(p);
 	err_list_fini(&p->notes);
 	for (size_t i = 0; p->dims && i < p->conf->n_dimensions; i++)
-		dim_destroy(p->dims[i]);
+		if (!p->dims_lent[i])
+			dim_destroy(p->dims[i]);
 	mem_free(p->dims);
+	mem_free(p->dims_lent);
 	rules_destroy(p->rules);
 	mem_free(p->rule_defs);
 	for (size_t i = 0; i < p->conf->n_sources; i++) {
@@ -209,7 +237,7 @@ void pipeline_destroy(struct pipeline *p)
 		}
 		if (p->source_json)
 			mem_free((void *)p->source_json[i].ptr);
-		if (p->frame_sources && p->frame_sources[i].keep)
+		if (p->frame_sources && p->frame_sources[i].keep && !p->is_reload)
 			p->frame_sources[i].parser->keep_destroy(p->frame_sources[i].keep);
 	}
 	grok_destroy(p->grok);

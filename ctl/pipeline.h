@@ -19,6 +19,8 @@
 
 struct pipeline {
 	const struct config *conf;
+	const struct pipeline *before; /* of a reload, until it is built; else NULL */
+	bool is_reload;                /* what parsers keep across restarts is lent */
 	struct names *names;
 	struct grok *grok;
 	struct frame_source *frame_sources; /* by index of conf->sources, and so on */
@@ -28,6 +30,7 @@ struct pipeline {
 	struct slice *source_json, *source_only;
 	struct encode_ctx encode;
 	struct dim **dims; /* by index of conf->dimensions */
+	bool *dims_lent;   /* those of an earlier pipeline, which outlives this one */
 	struct graph_plan graph;
 	struct graph_plan trial_graph; /* the same nodes; its queues are the origins, by index */
 	struct err_list notes;         /* what is not wrong, but worth to be known */
@@ -37,6 +40,12 @@ struct pipeline {
 
 /* 0, -ENOMEM, or -EINVAL with a text that names the file and the place. */
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e);
+
+/* As it, beside @before, which has the same sources and runs: dimensions that have not changed are
+ * lent by it.
+ */
+int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
+		     struct pipeline **ret_p, struct err *e);
 void pipeline_destroy(struct pipeline *p);
 
 /* The part of it that makes p->graph, of the sources' schemas and the configuration's nodes. */

@@ -100,6 +100,8 @@ static int judge(const struct command *c, const json_t *reply)
 	const char *state = json_string_value(json_object_get(reply, "state"));
 	if (strcmp(c->path, "status") == 0)
 		return state && strcmp(state, "ok") == 0 ? EXIT_DONE : EXIT_WRONG;
+	if (strncmp(c->path, "reload", 6) == 0)
+		return state && strcmp(state, "failed") == 0 ? EXIT_WRONG : EXIT_DONE;
 	return EXIT_DONE;
 }
 
@@ -144,6 +146,25 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 	return EXIT_DONE;
 }
 
+/* A reload is built in its own time: waits for its end. */
+static int follow_reload(struct client *client, json_t **io_reply, struct err *e)
+{
+	json_int_t n = json_integer_value(json_object_get(*io_reply, "reload"));
+	for (;;) {
+		json_t *reply;
+		int rc = client_run(client, "reload status", false, NULL, 0, &reply, e);
+		if (rc < 0)
+			return rc;
+		json_decref(*io_reply);
+		*io_reply = reply;
+		const char *state = json_string_value(json_object_get(reply, "state"));
+		if (json_integer_value(json_object_get(reply, "reload")) != n ||
+		    strcmp(state ? state : "", "building") != 0)
+			return 0;
+		usleep(20000);
+	}
+}
+
 static int run_remote(struct options *o, const struct command *c, int argc, char **argv)
 {
 	const char *pairs[2 * COMMAND_ARGS_MAX];
@@ -154,7 +175,11 @@ static int run_remote(struct options *o, const struct command *c, int argc, char
 	int code = take_arguments(c, argc, argv, pairs, &n);
 	if (code || (code = connect_to(o, &client)))
 		return code;
-	if (client_run(client, c->path, c->changes, pairs, n, &reply, &e) < 0) {
+	int rc = client_run(client, c->path, c->changes, pairs, n, &reply, &e);
+	if (rc == 0 && strcmp(c->path, "reload") == 0 &&
+	    (rc = follow_reload(client, &reply, &e)) < 0)
+		json_decref(reply);
+	if (rc < 0) {
 		code = failed(&e);
 	} else {
 		code = print_reply(o, c, reply);

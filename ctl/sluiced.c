@@ -36,6 +36,13 @@ static void on_signal(int sig)
 		topology_stop(running);
 }
 
+static void on_hangup(int sig)
+{
+	(void)sig;
+	if (running)
+		topology_reload(running);
+}
+
 static int usage_error(const char *fmt, const char *what)
 {
 	fprintf(stderr, "sluiced: ");
@@ -104,6 +111,8 @@ static int run_to_end(const struct config *c, struct topology *t, const struct t
 	running = t;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
+	if (!in->replay)
+		signal(SIGHUP, on_hangup);
 	bool progress = !quiet && !in->letters && isatty(STDERR_FILENO);
 	int rc = topology_run(t, progress, stderr);
 	running = NULL;

@@ -235,9 +235,13 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)
-		rc = generation_build(conf, &t->gen, stderr, e);
+		rc = generation_build(conf, NULL, &t->gen, stderr, e);
 	if (rc == 0)
 		t->pipeline = t->gen->pipeline;
+	if (rc == 0)
+		t->first = generation_get(t->gen);
+	if (rc == 0)
+		rc = topology_reload_create(t, e);
 	if (rc == 0)
 		tell_dimensions(t);
 	if (rc == 0)
@@ -272,7 +276,9 @@ void topology_destroy(struct topology *t)
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
 	handoff_destroy(t->handoff);
-	generation_destroy(t->gen);
+	topology_reload_destroy(t);
+	generation_put(t->gen);
+	generation_put(t->first);
 	if (t->stdin_copy >= 0)
 		close(t->stdin_copy);
 	mem_free(t->paths);

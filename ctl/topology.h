@@ -45,6 +45,11 @@ int topology_run(struct topology *t, bool progress, FILE *out);
  */
 void topology_stop(struct topology *t);
 
+/* Reads the configuration's file again, and goes over to what it says when all of it is well. Safe
+ * in a signal handler.
+ */
+void topology_reload(struct topology *t);
+
 /* The rows, as the workers last told them: at their end, all. */
 /* Letters that were written, once it has run. */
 uint64_t topology_n_dead(const struct topology *t);

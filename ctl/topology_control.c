@@ -100,6 +100,8 @@ const struct control_ops topology_control_ops = {
 	.ports = list_ports,
 	.sinks = list_sinks,
 	.dims = list_dims,
+	.reload = topology_reload_ask,
+	.reload_state = topology_reload_show,
 };
 
 /* Called each millisecond: asks the workers, and publishes when all have answered. */

@@ -30,7 +30,8 @@ struct sink_side {
 };
 
 struct topology {
-	struct generation *gen;
+	struct generation *first;  /* what capture, flow and frame work by: to the end */
+	struct generation *gen;    /* the rest, since the last reload */
 	const struct config *conf; /* its own */
 	struct pipeline *pipeline;
 	struct port **ports;
@@ -51,6 +52,8 @@ struct topology {
 	const char **paths;
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
 	atomic_uint n_running;
+	struct reload *reload;
+	struct report *past;     /* rows of earlier generations */
 	struct control *control; /* NULL: nobody asks while it runs */
 	unsigned control_ms;     /* since the last report to it */
 	struct err keep_trouble; /* what a parser's keeper said last: told once */
@@ -98,5 +101,16 @@ void topology_answer_for(struct topology *t, unsigned worker);
 
 /* topology_control.c */
 void topology_publish(struct topology *t);
+
+/* topology_run.c. A replay's dimensions stay as they were loaded. */
+int topology_watch_dimensions(struct topology *t, FILE *out);
+
+/* topology_reload.c. Step: each millisecond, by main; true: workers must not be asked now. */
+int topology_reload_create(struct topology *t, struct err *e);
+void topology_reload_destroy(struct topology *t);
+bool topology_reload_step(struct topology *t, FILE *out);
+void topology_reload_finish(struct topology *t, FILE *out);
+int topology_reload_ask(void *arg, json_t *reply, struct err *e);
+void topology_reload_show(void *arg, json_t *reply);
 
 #endif

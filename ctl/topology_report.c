@@ -220,6 +220,12 @@ static void report_sink(const struct topology *t, unsigned q, struct report *r)
 	report_add(r, &shipper_ledger, qc->name, row);
 }
 
+static void add_past(void *arg, const struct ledger_table *table, const char *scope,
+		     const uint64_t *cols)
+{
+	report_add(arg, table, scope, cols);
+}
+
 void topology_report(const struct topology *t, struct report *r)
 {
 	struct walk at[TOPOLOGY_WORKERS_MAX];
@@ -244,6 +250,7 @@ void topology_report(const struct topology *t, struct report *r)
 			report_sink(t, q, r);
 	}
 	topology_report_dead(t, r);
+	report_each(t->past, add_past, r);
 }
 
 /* What the parser of source @s has to tell of its sessions, in all workers together. */

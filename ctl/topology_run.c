@@ -24,8 +24,7 @@ static void tell_dimension(void *arg, const char *text)
 	fprintf(arg, "sluiced: %s\n", text);
 }
 
-/* A replay's dimensions stay as they were loaded. */
-static int watch_dimensions(struct topology *t, FILE *out)
+int topology_watch_dimensions(struct topology *t, FILE *out)
 {
 	struct err e;
 	if (!t->ports || dim_watch_start(t->pipeline->dims, (unsigned)t->conf->n_dimensions,
@@ -46,7 +45,6 @@ static int run_worker(void *arg)
 	struct topology *t = arg;
 	unsigned i = rte_lcore_index((int)rte_lcore_id()) - 1;
 	int rc = worker_run(t->workers[i]);
-	topology_answer_for(t, i);
 	atomic_fetch_sub(&t->n_running, 1);
 	return rc;
 }
@@ -155,7 +153,8 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 		}
 		watch_sinks(t, out);
 		run_keepers(t, false, out);
-		topology_publish(t);
+		if (!topology_reload_step(t, out))
+			topology_publish(t);
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
 			draw_progress(t, since_ns, out);
 			drawn = true;
@@ -165,6 +164,9 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	if (drawn)
 		fprintf(out, "\r\033[K");
 	rte_eal_mp_wait_lcore();
+	topology_reload_finish(t, out);
+	for (unsigned i = 0; i < t->n_workers; i++)
+		topology_answer_for(t, i);
 }
 
 /* Until the sinks are done with all that was handed over, or are given up. */
@@ -209,7 +211,7 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			fprintf(out, "sluiced: %s\n", e.text);
 			return -EIO;
 		}
-	if (watch_dimensions(t, out) < 0)
+	if (topology_watch_dimensions(t, out) < 0)
 		return -EIO;
 	atomic_store(&t->n_running, t->n_workers);
 	RTE_LCORE_FOREACH_WORKER(lcore)

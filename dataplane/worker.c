@@ -28,8 +28,18 @@
 /* Nothing, so many times in a row: the kernel may still hold what came just before. */
 #define EMPTY_AFTER_STOP    (IDLE_TURNS_TO_FLUSH + 3)
 
+struct worker_gen {
+	struct worker *worker;
+	struct worker_conf conf;
+	struct rules_scratch *rules;
+	struct extract *extract;
+	struct graph *graph;
+	struct out_key **keys;
+};
+
 struct worker {
 	struct worker_conf conf;
+	struct worker_gen *_Atomic next; /* given, and not taken yet */
 	struct decode *decode;
 	struct flow *flow;
 	struct frame_stage *frame;
@@ -300,6 +310,59 @@ static void answer(struct worker *w)
 	atomic_store_explicit(&ask->answered, asked, memory_order_release);
 }
 
+#define EXCHANGE(a, b)                   \
+	do {                             \
+		__typeof__(a) was = (a); \
+		(a) = (b);               \
+		(b) = was;               \
+	} while (0)
+
+void worker_gen_take_late(struct worker *w)
+{
+	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
+	EXCHANGE(w->rules, g->rules);
+	EXCHANGE(w->extract, g->extract);
+	EXCHANGE(w->graph, g->graph);
+	EXCHANGE(w->keys, g->keys);
+	EXCHANGE(w->conf.rules, g->conf.rules);
+	EXCHANGE(w->conf.forms, g->conf.forms);
+	struct proto_scratch *proto = w->encode.proto;
+	w->encode = g->conf.encode;
+	w->encode.proto = proto;
+	atomic_store_explicit(&w->next, NULL, memory_order_release);
+}
+
+/* A reload has made new parts: what the old ones hold goes out first. */
+static void take_generation(struct worker *w)
+{
+	if (!atomic_load_explicit(&w->next, memory_order_relaxed))
+		return;
+	w->batch.arena.cap = w->graph_cap;
+	graph_finish(w->graph, &w->batch);
+	w->batch.arena.cap = w->extract_cap;
+	worker_gen_take_late(w);
+}
+
+void worker_gen_give(struct worker *w, struct worker_gen *g)
+{
+	atomic_store_explicit(&w->next, g, memory_order_release);
+}
+
+bool worker_gen_taken(const struct worker *w)
+{
+	return atomic_load_explicit(&w->next, memory_order_acquire) == NULL;
+}
+
+const struct extract *worker_gen_extract(const struct worker_gen *g)
+{
+	return g->extract;
+}
+
+const struct graph *worker_gen_graph(const struct worker_gen *g)
+{
+	return g->graph;
+}
+
 /* As capture_receive; -ENODATA also when it was told to stop and has read what came before. */
 static int receive(struct worker *w)
 {
@@ -333,6 +396,7 @@ static void capture_run(struct worker *w)
 {
 	int n;
 	while ((n = receive(w)) != -ENODATA) {
+		take_generation(w);
 		answer(w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
 			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
@@ -360,18 +424,63 @@ int worker_run(struct worker *w)
 	return w->n_errors ? -EIO : 0;
 }
 
-static int create_keys(struct worker *w, struct err *e)
+static void destroy_keys(struct out_key **keys, unsigned n_queues)
 {
-	const struct worker_conf *c = &w->conf;
+	for (unsigned q = 0; keys && q < n_queues; q++)
+		out_key_destroy(keys[q]);
+	mem_free(keys);
+}
+
+static int create_keys(const struct worker_conf *c, struct out_key ***ret_keys, struct err *e)
+{
 	int rc = 0;
-	w->keys = mem_alloc((c->n_queues + 1) * sizeof(struct out_key *));
-	if (!w->keys)
+	struct out_key **keys = mem_alloc((c->n_queues + 1) * sizeof(struct out_key *));
+	if (!keys)
 		return err_set(e, -ENOMEM, "no memory for the keys of queues");
 	for (unsigned q = 0; rc == 0 && q < c->n_queues; q++)
 		if (c->forms[q].key)
-			rc = out_key_create(c->forms[q].key, c->names, c->source_names,
-					    &w->keys[q]);
-	return rc < 0 ? err_set(e, rc, "the key of a queue: %s", strerror(-rc)) : 0;
+			rc = out_key_create(c->forms[q].key, c->names, c->source_names, &keys[q]);
+	if (rc < 0) {
+		destroy_keys(keys, c->n_queues);
+		return err_set(e, rc, "the key of a queue: %s", strerror(-rc));
+	}
+	*ret_keys = keys;
+	return 0;
+}
+
+int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
+		      struct err *e)
+{
+	struct worker_gen *g = mem_alloc(sizeof(*g));
+	if (!g)
+		return err_set(e, -ENOMEM, "no memory for a worker");
+	g->worker = w;
+	g->conf = *conf;
+	int rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
+				conf->names, &g->extract, e);
+	if (rc == 0)
+		rc = graph_create(conf->graph, queue_put_all, w, &g->graph, e);
+	if (rc == 0)
+		rc = create_keys(conf, &g->keys, e);
+	if (rc == 0 && conf->rules && !(g->rules = rules_scratch_create(conf->rules)))
+		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
+	if (rc < 0) {
+		worker_gen_destroy(g);
+		return rc;
+	}
+	*ret_g = g;
+	return 0;
+}
+
+void worker_gen_destroy(struct worker_gen *g)
+{
+	if (!g)
+		return;
+	destroy_keys(g->keys, g->conf.n_queues);
+	graph_destroy(g->graph);
+	extract_destroy(g->extract);
+	rules_scratch_destroy(g->rules);
+	mem_free(g);
 }
 
 int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct err *e)
@@ -387,7 +496,8 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	w->conf = *conf;
 	w->encode = conf->encode;
 	w->extract_cap = WORKER_ARENA_BYTES(frame_max);
-	w->graph_cap = w->extract_cap + (conf->graph->n_nodes ? WORKER_ARENA_BYTES(frame_max) : 0);
+	w->graph_cap = w->extract_cap +
+		       (conf->graph->n_nodes || conf->live ? WORKER_ARENA_BYTES(frame_max) : 0);
 	if (arena_init(&w->batch.arena, w->graph_cap) < 0) {
 		err_set(e, -ENOMEM, "no memory for the batch of a worker");
 		goto fail;
@@ -405,7 +515,7 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
 				 conf->names, &w->extract, e)) < 0 ||
 	    (rc = graph_create(conf->graph, queue_put_all, w, &w->graph, e)) < 0 ||
-	    (rc = create_keys(w, e)) < 0)
+	    (rc = create_keys(conf, &w->keys, e)) < 0)
 		goto fail;
 	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
 		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
@@ -433,9 +543,7 @@ void worker_destroy(struct worker *w)
 {
 	if (!w)
 		return;
-	for (unsigned q = 0; w->keys && q < w->conf.n_queues; q++)
-		out_key_destroy(w->keys[q]);
-	mem_free(w->keys);
+	destroy_keys(w->keys, w->conf.n_queues);
 	graph_destroy(w->graph);
 	extract_destroy(w->extract);
 	rules_scratch_destroy(w->rules);

@@ -98,6 +98,11 @@ struct worker_conf {
 
 struct worker;
 
+/* What a reload exchanges of a worker: what makes records of frames, and takes them to the queues.
+ * Made and destroyed by another thread; taken by the worker between two turns.
+ */
+struct worker_gen;
+
 int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct err *e);
 void worker_destroy(struct worker *w);
 
@@ -110,6 +115,26 @@ int worker_run(struct worker *w);
 /* For a worker without a capture: packets that are decoded already, and the end of them. */
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n);
 void worker_finish(struct worker *w);
+
+/* The parts of @w from extraction on, by @conf: its extract_sources, rules, graph, forms, names and
+ * encode; the rest is as it was, and so are the number of sources and queues. 0 or -errno with a
+ * text.
+ */
+int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
+		      struct err *e);
+void worker_gen_destroy(struct worker_gen *g); /* accepts NULL */
+
+/* Hands @g over. Between two turns @w ends the graph that it has, as at the end of the input, and
+ * goes on with @g; @g has the old parts then.
+ */
+void worker_gen_give(struct worker *w, struct worker_gen *g);
+bool worker_gen_taken(const struct worker *w); /* what was given last */
+/* In place of a worker that has ended, and so has ended its graph. */
+void worker_gen_take_late(struct worker *w);
+
+/* Of the parts that were exchanged: for their ledger. */
+const struct extract *worker_gen_extract(const struct worker_gen *g);
+const struct graph *worker_gen_graph(const struct worker_gen *g);
 
 /* Text @i of what broke, or NULL: one for each broken file. */
 #define WORKER_ERRORS_MAX 16

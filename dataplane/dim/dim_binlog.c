@@ -13,17 +13,20 @@ static const struct opt binlog_opts[] = {
 	 .type = OPT_STRING,
 	 .off = offsetof(struct binlog_conf, source),
 	 .required = true,
+	 .live = true,
 	 .help = "The source that has the replication: one with parser mysql."},
 	{.name = "table",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct binlog_conf, table),
 	 .required = true,
+	 .live = true,
 	 .help = "The table, as DB.TABLE. Its columns are the fields; their names must be known "
 		 "(the "
 		 "parser's option schema, or full metadata of rows)."},
 	{.name = "snapshot",
 	 .type = OPT_PATH,
 	 .off = offsetof(struct binlog_conf, snapshot),
+	 .live = true,
 	 .help = "A file with its rows at the beginning, as for kind file: csv or a JSON object a "
 		 "line. Without it there are none until they change."},
 	OPT_END,

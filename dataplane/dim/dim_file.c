@@ -29,6 +29,7 @@ static const struct opt file_opts[] = {
 	 .type = OPT_PATH,
 	 .off = offsetof(struct file_conf, path),
 	 .required = true,
+	 .live = true,
 	 .help = "The file with all rows. A new one is taken in within seconds (run); change it by "
 		 "renaming a whole file into its place."},
 	{.name = "format",
@@ -36,12 +37,14 @@ static const struct opt file_opts[] = {
 	 .off = offsetof(struct file_conf, format),
 	 .choices = formats,
 	 .def = "auto",
+	 .live = true,
 	 .help = "csv: the first line has the names of the columns. ndjson: a JSON object a line. "
 		 "auto: by the first byte."},
 	{.name = "separator",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct file_conf, separator),
 	 .def = "\",\"",
+	 .live = true,
 	 .help = "What stands between the columns of a csv: one byte."},
 	OPT_END,
 };

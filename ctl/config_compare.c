@@ -1,0 +1,133 @@
+#include "ctl/config_compare.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/options.h"
+
+struct comparison {
+	const struct config *was, *is;
+	FILE *out;
+	unsigned n;
+};
+
+static void differs(struct comparison *c, const char *what, const char *name, const char *key)
+{
+	fprintf(c->out, "%s: %s%s%s%s%s: only a restart changes it\n", c->is->path, what,
+		*name ? "." : "", name, *key ? "." : "", key);
+	c->n++;
+}
+
+/* What of @opts is not live. */
+static void compare(struct comparison *c, const char *what, const char *name,
+		    const struct opt *opts, const void *was, const void *is)
+{
+	for (const struct opt *o = opts; o && o->name; o++)
+		if (!o->live && !options_equal(o, was, is))
+			differs(c, what, name, o->name);
+}
+
+static void compare_ports(struct comparison *c)
+{
+	const struct capture_conf *was = &c->was->capture, *is = &c->is->capture;
+	if (was->n_ports != is->n_ports) {
+		differs(c, "capture", "ports", "");
+		return;
+	}
+	for (size_t i = 0; i < is->n_ports; i++)
+		compare(c, "capture.ports", is->ports[i].device, config_port_opts, &was->ports[i],
+			&is->ports[i]);
+}
+
+/* Lists of parts with names: the same ones, in the same order. */
+static bool same_names(struct comparison *c, const char *what, const void *was, size_t n_was,
+		       const void *is, size_t n_is, size_t size, size_t name_off)
+{
+	for (size_t i = 0; i < n_was || i < n_is; i++) {
+		const char *a = NULL, *b = NULL;
+		if (i < n_was)
+			memcpy(&a, (const uint8_t *)was + i * size + name_off, sizeof(a));
+		if (i < n_is)
+			memcpy(&b, (const uint8_t *)is + i * size + name_off, sizeof(b));
+		if (a && b && strcmp(a, b) == 0)
+			continue;
+		differs(c, what, b ? b : a, "");
+		return false;
+	}
+	return true;
+}
+
+static void compare_sources(struct comparison *c)
+{
+	const struct config *was = c->was, *is = c->is;
+	if (!same_names(c, "sources", was->sources, was->n_sources, is->sources, is->n_sources,
+			sizeof(*is->sources), offsetof(struct source_conf, name)))
+		return;
+	for (size_t i = 0; i < is->n_sources; i++) {
+		const struct source_conf *a = &was->sources[i], *b = &is->sources[i];
+		compare(c, "sources", b->name, config_source_opts, a, b);
+		if (a->parser != b->parser)
+			continue;
+		compare(c, "sources", b->name, config_match_opts, a, b);
+		compare(c, "sources", b->name, b->parser->opts, a->conf, b->conf);
+	}
+}
+
+static void compare_sinks(struct comparison *c)
+{
+	const struct config *was = c->was, *is = c->is;
+	if (!same_names(c, "sinks", was->sinks, was->n_sinks, is->sinks, is->n_sinks,
+			sizeof(*is->sinks), offsetof(struct sink_conf, name)))
+		return;
+	for (size_t i = 0; i < is->n_sinks; i++) {
+		const struct sink_conf *a = &was->sinks[i], *b = &is->sinks[i];
+		if (a->ops != b->ops)
+			differs(c, "sinks", b->name, "");
+		else
+			compare(c, "sinks", b->name, b->ops->opts, a->conf, b->conf);
+	}
+}
+
+static void compare_queues(struct comparison *c)
+{
+	const struct config *was = c->was, *is = c->is;
+	if (!same_names(c, "queues", was->queues, was->n_queues, is->queues, is->n_queues,
+			sizeof(*is->queues), offsetof(struct queue_conf, name)))
+		return;
+	for (size_t i = 0; i < is->n_queues; i++) {
+		const struct queue_conf *a = &was->queues[i], *b = &is->queues[i];
+		compare(c, "queues", b->name, config_queue_opts, a, b);
+		if (!a->key != !b->key) /* batches have room for keys, or not */
+			differs(c, "queues", b->name, "key");
+	}
+}
+
+unsigned config_restarts(const struct config *was, const struct config *is, FILE *out)
+{
+	struct comparison c = {.was = was, .is = is, .out = out};
+	compare(&c, "api", "", config_api_opts, &was->api, &is->api);
+	compare(&c, "capture", "", config_capture_opts, &was->capture, &is->capture);
+	compare_ports(&c);
+	compare(&c, "decode", "", decode_opts, &was->decode, &is->decode);
+	compare(&c, "flow", "", flow_opts, &was->flow, &is->flow);
+	compare(&c, "frame", "", frame_opts, &was->frame, &is->frame);
+	compare_sources(&c);
+	compare_sinks(&c);
+	compare_queues(&c);
+	return c.n;
+}
+
+static bool all_equal(const struct opt *opts, const void *a, const void *b)
+{
+	for (const struct opt *o = opts; o && o->name; o++)
+		if (!options_equal(o, a, b))
+			return false;
+	return true;
+}
+
+bool config_dimension_equal(const struct dimension_conf *a, const struct dimension_conf *b)
+{
+	return strcmp(a->spec.name, b->spec.name) == 0 && a->spec.kind == b->spec.kind &&
+	       all_equal(config_dimension_opts, a, b) &&
+	       all_equal(a->spec.kind->opts, a->spec.conf, b->spec.conf);
+}

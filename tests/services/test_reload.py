@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Reloads of a `sluiced run` under traffic: no packet lost, no record twice, the ledger balanced, memory flat.
+
+A hundred reloads go over other formats, operators, dimensions and queues' inputs; some are refused: bad text, an
+expression that cannot be, an option that only a restart changes. Each line carries a number, so that every one is
+accounted for.
+"""
+import glob
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from sluice import SKIP, Checks  # noqa: E402
+
+NS = f"sluicerl{os.getpid()}"
+RELOADS = 100
+HEAD = """
+capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
+api: {{ socket: {folder}/control.sock }}
+"""
+SOURCE = """
+sources: {{ syslog: {{ match: {{ udp: {port} }}, parser: syslog, {formats} keep_message: true }} }}
+"""
+SINKS = """
+sinks:
+  out: {{ file: {{ path: "{folder}/out.ndjson" }} }}
+  away: {{ kafka: {{ brokers: "127.0.0.1:9" }} }}
+"""
+# What a reload may change: each with the queue's input.
+PIPELINES = (
+    ("pipeline: {}", "syslog"),
+    ('pipeline: { keep: { op: project, from: syslog, select: "message, hostname AS host" } }', "keep"),
+    ('pipeline: { all: { op: filter, from: syslog, where: "length(message) > 0" } }', "all"),
+    ('pipeline: { cut: { op: route, from: syslog, branches: { odd: "message LIKE \'%1\'" }, rest: other } }',
+     "[cut.odd, cut.other]"),
+    ("dimensions: {{ d: {{ from: {{ file: {{ path: {folder}/d.csv }} }}, key: k, fields: {{ title: {type} }} }} }}\n"
+     "pipeline: {{ rich: {{ op: enrich, from: syslog, dimension: d, key: hostname, missing: \"null\" }} }}", "rich"),
+)
+FORMATS = ("", "formats: [n],", "formats: [n, w],")
+FORMAT_DEFS = """
+formats:
+  n: {{ grok: "line %{{INT:number:int}}" }}
+  w: {{ grok: "%{{WORD:first}} %{{GREEDYDATA:rest}}" }}
+"""
+SENDER = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+i = 0
+stop = float(sys.argv[1]) + time.time()
+while time.time() < stop:
+    for _ in range(20):
+        s.sendto(b"<34>1 2026-11-25T04:43:16Z h%d su - - - line %d" % (i % 10, i), ("10.9.0.2", 514))
+        i += 1
+    time.sleep(0.004)
+print(i)
+"""
+
+
+def sh(*cmd, check=True):
+    return subprocess.run(cmd, check=check, capture_output=True, text=True)
+
+
+def in_ns(*cmd):
+    return ["ip", "netns", "exec", NS, *cmd]
+
+
+def lab_up():
+    sh("ip", "netns", "add", NS)
+    sh(*in_ns("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
+    for link in ("lo", "v0", "v1"):
+        sh(*in_ns("ip", "link", "set", link, "up"))
+    sh(*in_ns("ip", "addr", "add", "10.9.0.1/24", "dev", "v0"))
+    sh(*in_ns("ip", "neigh", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:01", "dev", "v0"))
+
+
+class Lab:
+    def __init__(self, binary, folder):
+        self.binary, self.folder = binary, folder
+        self.config = os.path.join(folder, "reload.yaml")
+        self.ctl = os.path.join(os.path.dirname(binary), "sluicectl")
+        with open(os.path.join(folder, "d.csv"), "w", encoding="utf-8") as f:
+            f.write("k,title\n" + "".join(f"h{i},title {i}\n" for i in range(10)))
+
+    def write(self, pipeline=0, formats=0, kind="string", port=514, tail="", away="nobody"):
+        text, origin = PIPELINES[pipeline]
+        if "{folder}" in text:
+            text = text.format(folder=self.folder, type=kind)
+        body = HEAD + FORMAT_DEFS + SOURCE + SINKS
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(body.format(folder=self.folder, formats=FORMATS[formats], port=port) + text +
+                    f"\nqueues:\n  lab/all: {{ from: {origin}, sink: out }}\n" + away + tail)
+
+    def start(self):
+        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
+        self.ledger = os.path.join(self.folder, "ledger.json")
+        self.p = subprocess.Popen(in_ns(self.binary, "run", "-c", self.config, "--ledger", self.ledger),
+                                  stderr=self.log, stdout=self.log)
+        for _ in range(200):
+            if os.path.exists(self.folder + "/control.sock") or self.p.poll() is not None:
+                break
+            time.sleep(0.05)
+        time.sleep(0.7)
+
+    def run(self, *args):
+        p = subprocess.run([self.ctl, "--json", "--socket", self.folder + "/control.sock", *args],
+                           capture_output=True, text=True, timeout=60, check=False)
+        return p.returncode, json.loads(p.stdout) if p.stdout else {"error": p.stderr}
+
+    def rss_kib(self):
+        with open(f"/proc/{self.p.pid}/status", encoding="utf-8") as f:
+            return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
+
+    def send(self, seconds):
+        return subprocess.Popen(in_ns(sys.executable, "-c", SENDER, str(seconds)), stdout=subprocess.PIPE, text=True)
+
+    def stop(self, hard=False):
+        self.p.send_signal(signal.SIGTERM)
+        if hard:
+            time.sleep(0.5)
+            self.p.send_signal(signal.SIGTERM)
+        status = self.p.wait(timeout=60)
+        self.log.seek(0)
+        with open(self.ledger, encoding="utf-8") as f:
+            return status, self.log.read(), json.load(f)
+
+    def numbers(self):
+        found = []
+        for name in glob.glob(self.folder + "/out*.ndjson*"):
+            with open(name, encoding="utf-8") as f:
+                found += [int(json.loads(line)["message"].split(" ")[-1]) for line in f]
+        return found
+
+
+def a_hundred_reloads(lab, checks):
+    chance = random.Random(6)
+    lab.write(away="")
+    lab.start()
+    sender = lab.send(RELOADS * 0.12)
+    done = failed = 0
+    wrong, sizes = [], []
+    for i in range(RELOADS):
+        kind = i % 10
+        want = "done"
+        if kind == 3:
+            lab.write(away="", tail="queues: [\n")
+            want = "failed"
+        elif kind == 5:
+            lab.write(away="", port=515)
+            want = "failed"
+        elif kind == 7:
+            lab.write(away="", tail='\n')
+            with open(lab.config, "a", encoding="utf-8") as f:
+                f.write("no_such_section: {}\n")
+            want = "failed"
+        else:
+            lab.write(chance.randrange(len(PIPELINES)), chance.randrange(len(FORMATS)),
+                      chance.choice(("string", "int")), away="")
+        begin = time.monotonic()
+        code, reply = lab.run("reload")
+        if reply.get("state") != want or (code == 0) != (want == "done") or time.monotonic() - begin > 20:
+            wrong.append((i, kind, code, reply))
+        if want == "failed" and lab.config + ":" not in reply.get("why", ""):
+            wrong.append((i, "does not say where", reply))
+        done += want == "done"
+        failed += want == "failed"
+        sizes.append(lab.rss_kib())
+    checks.equal(wrong[:2], [], "each reload ends as it should")
+    sent = int(sender.communicate(timeout=120)[0])
+    time.sleep(1)
+    lab.write(2, away="")
+    begin = time.monotonic()
+    code, reply = lab.run("reload")
+    checks.check(code == 0 and time.monotonic() - begin < 10, f"a reload without traffic ends: {reply}")
+    status, log, ledger = lab.stop()
+    got = lab.numbers()
+    missed = sum(r["missed"].get("missed", 0) for r in ledger["rows"] if r["stage"] == "port")
+    checks.equal((len(got), len(set(got)), missed), (sent, sent, 0), "every line is there, once")
+    checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), "the ledger balances, nothing is lost")
+    checks.equal(log.count(": done in"), done + 1, "the log tells of each that went well")
+    checks.equal(log.count("everything stays as it was"), failed, "and of each that did not")
+    grown = max(sizes[-20:]) - max(sizes[10:40])
+    checks.check(grown < max(sizes[10:40]) // 4, f"memory is flat: {sizes[10]} KiB at first, {sizes[-1]} at the end")
+    print(f"  {RELOADS} reloads, {sent} lines; memory {sizes[10]} KiB after 10, {sizes[-1]} KiB after {RELOADS}")
+
+
+def a_sink_that_is_away(lab, checks):
+    """Its records wait for it; the reload does not."""
+    for name in glob.glob(lab.folder + "/out*"):
+        os.unlink(name)
+    away = "  lab/away: { from: syslog, sink: away }\n"
+    lab.write(away=away)
+    lab.start()
+    sender = lab.send(1)
+    sent = int(sender.communicate(timeout=60)[0])
+    lab.write(1, away=away)
+    begin = time.monotonic()
+    code, reply = lab.run("reload")
+    took = time.monotonic() - begin
+    checks.check(code == 0 and reply["state"] == "done" and took < 5, f"a failing sink keeps no reload: {reply}")
+    _, status = lab.run("status")
+    checks.equal(status["state"], "trouble", "status names the sink that takes nothing")
+    _, _, ledger = lab.stop(hard=True)
+    checks.equal((len(lab.numbers()), ledger["balanced"]), (sent, True), "the other sink has every line")
+
+
+def main():
+    binary, checks = os.path.abspath(sys.argv[1]), Checks()
+    if os.geteuid() != 0 or sh("ip", "netns", "add", f"{NS}x", check=False).returncode:
+        print("skipped: network namespaces need root")
+        sys.exit(SKIP)
+    sh("ip", "netns", "del", f"{NS}x")
+    lab_up()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            lab = Lab(binary, folder)
+            a_hundred_reloads(lab, checks)
+            a_sink_that_is_away(lab, checks)
+    finally:
+        sh("ip", "netns", "del", NS, check=False)
+    checks.done()
+
+
+if __name__ == "__main__":
+    main()
