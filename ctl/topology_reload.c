@@ -22,6 +22,7 @@ enum step { IDLE, BUILDING, BUILT, TAKING, SETTLING };
 struct reload {
 	struct topology *t;
 	pthread_t thread;
+	bool has_thread; /* to be joined */
 	atomic_int step; /* enum step; BUILDING to BUILT: the thread; the others: main */
 	unsigned n;      /* of this reload */
 	uint64_t began_ns;
@@ -129,10 +130,13 @@ static void start(struct reload *r)
 	atomic_store(&r->step, BUILDING);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r->rc = -pthread_create(&r->thread, NULL, run, r);
+	int rc = pthread_create(&r->thread, NULL, run, r);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r->rc < 0)
-		atomic_store(&r->step, BUILT);
+	r->has_thread = rc == 0;
+	if (rc == 0)
+		return;
+	r->rc = -rc;
+	atomic_store(&r->step, BUILT);
 }
 
 /* Shows how it ended, and is ready for the next. */
@@ -225,9 +229,8 @@ static void go_over(struct reload *r, FILE *out)
 static void take_built(struct reload *r, FILE *out)
 {
 	struct topology *t = r->t;
-	if (r->n && r->thread)
+	if (r->has_thread)
 		pthread_join(r->thread, NULL);
-	r->thread = 0;
 	if (r->rc < 0) {
 		drop_built(r);
 		end(r, false, out);
@@ -277,7 +280,7 @@ void topology_reload_finish(struct topology *t, FILE *out)
 {
 	struct reload *r = t->reload;
 	if (atomic_load(&r->step) == BUILDING || atomic_load(&r->step) == BUILT) {
-		if (r->thread)
+		if (r->has_thread)
 			pthread_join(r->thread, NULL);
 		drop_built(r);
 		atomic_store(&r->step, IDLE);

@@ -460,6 +460,8 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 				conf->names, &g->extract, e);
 	if (rc == 0)
 		rc = graph_create(conf->graph, queue_put_all, w, &g->graph, e);
+	if (rc == 0 && w->conf.out.dead)
+		graph_set_dead(g->graph, bury_node);
 	if (rc == 0)
 		rc = create_keys(conf, &g->keys, e);
 	if (rc == 0 && conf->rules && !(g->rules = rules_scratch_create(conf->rules)))
