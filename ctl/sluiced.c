@@ -107,11 +107,12 @@ static int run_to_end(const struct config *c, struct topology *t, const struct t
 	int code = EXIT_DONE;
 	struct report *r = report_create();
 	struct control *control = NULL;
-	struct api *api = !in->replay ? start_api(c, t, &control) : NULL;
+	bool live = !in->replay && !in->letters;
+	struct api *api = live ? start_api(c, t, &control) : NULL;
 	running = t;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	if (!in->replay)
+	if (live)
 		signal(SIGHUP, on_hangup);
 	bool progress = !quiet && !in->letters && isatty(STDERR_FILENO);
 	int rc = topology_run(t, progress, stderr);
