@@ -191,6 +191,39 @@ class Lab:
         numbers = [int(re.search(rb'"n":(\d+)', line)[1]) for line in self.broker.read("small", "%s\\n")]
         self.t.check(numbers == [i for i in range(2000) if i not in large], "too large: the others are there, in order")
 
+    def too_large_is_a_dead_letter(self):
+        """The record that its topic does not take is kept, and goes where there is room for it, with its key and _id."""
+        large = {777, 778, *range(1500, 1600, 5)}
+        letters = self.path("dlq")
+        queues = f"  lab/letters: {{ from: lines, sink: k, topic: TOPIC, key: k }}\ndead_letters: {{ dir: {letters} }}\n"
+        self.broker.create("letters", 1, max_message_bytes=6000)
+        self.broker.create("roomy", 1)
+        run = self.replay(self.path("sizes.pcap"), queues.replace("TOPIC", "letters"))
+        self.t.healthy(run, "letters")
+        self.t.equal(run.status, 1, "letters: exit status")
+        self.t.equal(run.count("sink", "lab/letters", "dead_letters"), len(large), f"letters: counted: {run.err[-600:]}")
+        self.t.equal(run.count("sink", "lab/letters", "too_large"), 0, "letters: and not as lost")
+        self.t.equal(run.count("sink", "lab/letters", "written"), 2000 - len(large), "letters: the others are written")
+        self.t.equal(run.count("sink", "(dead letters)", "written"), len(large), "letters: all of them are kept")
+        ctl = os.path.join(os.path.dirname(self.binary), "sluicectl")
+        retry = [ctl, "dlq", "retry", "--all", "-c", self.path("sluice.yaml")]
+        p = subprocess.run(retry, capture_output=True, text=True, timeout=120)
+        self.t.equal(p.returncode, 1, "letters: the same topic refuses them again")
+        self.t.check(f"0 went through, {len(large)} failed again" in p.stderr, f"letters: told: {p.stderr}")
+        with open(self.path("sluice.yaml")) as f:
+            text = f.read().replace("topic: letters", "topic: roomy")
+        with open(self.path("sluice.yaml"), "w") as f:
+            f.write(text)
+        p = subprocess.run(retry, capture_output=True, text=True, timeout=120)
+        self.t.equal(p.returncode, 0, f"letters: a larger topic takes them: {p.stderr}")
+        lines = self.broker.read("roomy", "%k %s\\n")
+        numbers = [int(re.search(rb'"n":(\d+)', line)[1]) for line in lines]
+        self.t.equal(sorted(numbers), sorted(large), "letters: each is there, once")
+        self.t.check(all(line.startswith(b"key-%d " % (n % KEYS)) for n, line in zip(numbers, lines)), "letters: with its key")
+        ids = subprocess.run([ctl, "dlq", "ls", "--each", "--json", letters], capture_output=True, text=True, timeout=60).stdout
+        ids = {json.loads(line)["id"] for line in ids.splitlines()}
+        self.t.equal({json.loads(line.split(b" ", 1)[1])["_id"] for line in lines}, ids, "letters: with its _id")
+
     def wrong_topic(self):
         run = self.replay(self.path("few.pcap"), "  lab/none: { from: lines, sink: k, topic: nosuch }\n")
         self.t.equal(run.status, 2, "wrong topic: exit status")
@@ -286,7 +319,7 @@ def main():
     lab = Lab(os.path.abspath(sys.argv[1]), directory, 20000 + os.getpid() % 20000)
     try:
         lab.broker.start()
-        for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.password, lab.deleted_topic,
+        for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.too_large_is_a_dead_letter, lab.password, lab.deleted_topic,
                          lab.frozen, lab.stopped_for_20_s, lab.nobody_there, lab.a_live_port_goes_on):
             at = time.monotonic()
             scenario()
