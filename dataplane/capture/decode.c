@@ -99,7 +99,7 @@ struct suspect {
 struct decode {
 	uint64_t row[DECODE_N_COLS];
 	struct suspect suspects[PKT_BURST]; /* of this burst */
-	uint8_t n_suspects, n_at;           /* n_at: packets of the burst so far */
+	unsigned n_suspects;
 	struct frag *frag;
 	struct dedup *dedup;
 	int checksum, dedup_mode;
@@ -232,17 +232,11 @@ static inline struct address address_of(const uint8_t *in, unsigned family)
 	return a;
 }
 
-/* Is the checksum field of TCP or UDP right? A card that is to complete it finds the sum of the
+/* Is the checksum @field of TCP or UDP right? A card that is to complete it finds the sum of the
  * pseudo header there (with the length, or without where it will cut the packet into segments).
  */
-static enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
+static enum pkt_checksum check_sum(const struct walk *k, const struct pkt *p, uint16_t field)
 {
-	if (k->missing)
-		return CHECKSUM_UNKNOWN;
-	uint16_t field;
-	memcpy(&field, k->l4 + (p->proto == IPPROTO_TCP_ ? 16 : 6), 2);
-	if (p->proto == IPPROTO_UDP_ && field == 0)
-		return CHECKSUM_UNKNOWN;
 	size_t n_words = k->family == 4 ? 1 : 4;
 	uint64_t ends = sum_words(k->src, n_words) + sum_words(k->dst, n_words);
 	uint64_t pseudo = ends + __builtin_bswap32(k->l4_len) + __builtin_bswap16(p->proto);
@@ -254,23 +248,37 @@ static enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
 	return CHECKSUM_BAD;
 }
 
-/* Whether it is a copy is asked at the end of the burst, when the table's line has come. */
-static void suspect(struct decode *d, const struct walk *k, const struct pkt *p, uint64_t ends)
+static inline enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
+{
+	if (k->missing)
+		return CHECKSUM_UNKNOWN;
+	uint16_t field;
+	memcpy(&field, k->l4 + (p->proto == IPPROTO_TCP_ ? 16 : 6), 2);
+	if (p->proto == IPPROTO_UDP_ && field == 0)
+		return CHECKSUM_UNKNOWN;
+	return check_sum(k, p, field);
+}
+
+/* Whether it is a copy is asked at the end of the burst, when the table's line has come. @at: its
+ * place in the burst.
+ */
+static inline void suspect(struct decode *d, const struct walk *k, const struct pkt *p,
+			   uint64_t ends, unsigned at)
 {
 	uint64_t ports = (uint64_t)p->sport << 48 | (uint64_t)p->dport << 32 | k->ip_id;
 	uint64_t frame = (k->frame ^ (uint64_t)p->port << 8 ^ k->ttl) * 0x9e3779b97f4a7c15u;
 	uint64_t key = dedup_hash(ends + ports * 0x9e3779b97f4a7c15u, p->payload, p->len);
 	dedup_prefetch(d->dedup, key);
-	d->suspects[d->n_suspects++] =
-		(struct suspect){.key = key,
-				 .frame = (uint16_t)(frame >> 48),
-				 .at = d->n_at,
-				 .strong = d->dedup_mode == DEDUP_ALL || k->ip_id != 0,
-				 .tunnelled = k->tunnels != 0};
+	struct suspect *s = &d->suspects[d->n_suspects++];
+	s->key = key;
+	s->frame = (uint16_t)(frame >> 48);
+	s->at = (uint8_t)at;
+	s->strong = d->dedup_mode == DEDUP_ALL || k->ip_id != 0;
+	s->tunnelled = k->tunnels != 0;
 }
 
 /* What is told of packets handed on. */
-static inline void tell(struct decode *d, const struct pkt *p, bool tunnelled, uint64_t one)
+static void tell(struct decode *d, const struct pkt *p, bool tunnelled, uint64_t one)
 {
 	d->row[DECODE_checksum_wrong] += p->checksum == CHECKSUM_BAD ? one : 0;
 	d->row[DECODE_tunnelled] += tunnelled ? one : 0;
@@ -331,10 +339,11 @@ static unsigned owner_of(const struct decode *d, const struct pkt *p)
 	return hash_of(x, 0, 0) % d->n_workers;
 }
 
-/* The innermost header was found: is the packet ours, and is it to be handed on? Returns what it
- * ends as.
+/* The innermost header was found: is the packet ours, and is it to be handed on, as number @at of
+ * the burst? Returns what it ends as.
  */
-static inline unsigned settle(struct decode *d, const struct walk *k, const struct pkt_raw *raw)
+static inline __attribute__((always_inline)) unsigned settle(struct decode *d, const struct walk *k,
+							     const struct pkt_raw *raw, unsigned at)
 {
 	struct pkt *p = k->out;
 	struct address src = address_of(k->src, k->family), dst = address_of(k->dst, k->family);
@@ -354,8 +363,9 @@ static inline unsigned settle(struct decode *d, const struct walk *k, const stru
 			return DECODE_bad_checksum;
 	}
 	if (d->dedup && p->proto == IPPROTO_UDP_)
-		suspect(d, k, p, (src.w[0] ^ src.w[1]) * 3 + (dst.w[0] ^ dst.w[1]));
-	tell(d, p, k->tunnels != 0, 1);
+		suspect(d, k, p, (src.w[0] ^ src.w[1]) * 3 + (dst.w[0] ^ dst.w[1]), at);
+	if (p->checksum == CHECKSUM_BAD || k->tunnels || p->cut_bytes)
+		tell(d, p, k->tunnels != 0, 1);
 	return DECODE_packets_out;
 }
 
@@ -423,7 +433,8 @@ static enum walk_next walk_step(struct walk *k, enum walk_next next)
 }
 
 /* Any packet, header by header. */
-static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct pkt *out)
+static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct pkt *out,
+			    unsigned at)
 {
 	struct walk k = {.p = raw->ptr,
 			 .end = raw->ptr + raw->cap_len,
@@ -437,7 +448,7 @@ static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct 
 		while (next < NEXT_DONE && k.headers++ < DECODE_HEADERS_MAX)
 			next = walk_step(&k, next);
 		if (next == NEXT_DONE)
-			return settle(d, &k, raw);
+			return settle(d, &k, raw, at);
 		if (next < NEXT_DONE)
 			walk_drop(&k, DECODE_too_deep);
 		if (next != NEXT_FRAGMENT)
@@ -507,11 +518,12 @@ static inline bool decode_fast(const struct decode *d, const struct pkt_raw *raw
 	return true;
 }
 
-static inline unsigned decode_one(struct decode *d, const struct pkt_raw *raw, struct pkt *out)
+static inline unsigned decode_one(struct decode *d, const struct pkt_raw *raw, struct pkt *out,
+				  unsigned at)
 {
 	struct walk k;
 	k.out = out;
-	return decode_fast(d, raw, &k) ? settle(d, &k, raw) : decode_walk(d, raw, out);
+	return decode_fast(d, raw, &k) ? settle(d, &k, raw, at) : decode_walk(d, raw, out, at);
 }
 
 unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out)
@@ -519,20 +531,19 @@ unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, s
 	unsigned n_out = 0, n_in = 0, n_oversize = 0;
 	uint64_t n_bytes = 0;
 	assert(n <= PKT_BURST);
-	d->n_at = 0;
 	if (n)
 		frag_expire(d->frag, raw[0].time_ns);
 	for (unsigned i = 0; i < n; i++) {
 		if (i + 4 < n)
 			__builtin_prefetch(raw[i + 4].ptr);
-		unsigned verdict = decode_one(d, &raw[i], &out[n_out]);
+		unsigned verdict = decode_one(d, &raw[i], &out[n_out], n_out);
 		if (verdict == PASSED_OVER)
 			continue;
 		n_in++;
 		n_bytes += raw[i].cap_len;
 		n_oversize += raw[i].wire_len > JUMBO_BYTES;
 		if (verdict == DECODE_packets_out)
-			d->n_at = (uint8_t)++n_out;
+			n_out++;
 		else
 			d->row[verdict]++;
 	}

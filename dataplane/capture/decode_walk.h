@@ -172,12 +172,13 @@ static inline uint64_t sum_words(const uint8_t *p, size_t n_words)
 	return s;
 }
 
+/* A sum and the same with its halves changed: what one half carries comes into the other. */
 static inline uint16_t sum_fold(uint64_t s)
 {
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	return (uint16_t)((s & 0xffff) + (s >> 16));
+	s += s << 32 | s >> 32;
+	uint32_t half = (uint32_t)(s >> 32);
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
 }
 
 /*   source port 16 | destination port 16

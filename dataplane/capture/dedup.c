@@ -1,29 +1,11 @@
 #include "dataplane/capture/dedup.h"
 
-#include <assert.h>
+#include <immintrin.h>
 
 #include "dataplane/base/mem.h"
 
 /* Times are kept in units of 4,096 ns in 32 bits, which come round after 4.9 hours. */
 #define TIME_SHIFT 12
-
-/* One cache line. A way is one key seen on one frame; its count is 0 while it is free. Ways are
- * given in turn, so that the next is the oldest.
- */
-struct set {
-	uint64_t key[DEDUP_WAYS];
-	uint32_t time[DEDUP_WAYS]; /* when this frame last brought it; strong: when it was new */
-	uint16_t frame[DEDUP_WAYS];
-	uint8_t count[DEDUP_WAYS]; /* how often this frame brought it */
-	uint8_t next;
-	uint8_t pad[3];
-};
-static_assert(sizeof(struct set) == 64 && DEDUP_WAYS == 4, "a set is one cache line");
-
-struct dedup {
-	struct set sets[DEDUP_SETS]; /* first, since the mapping is aligned */
-	uint32_t window;
-};
 
 int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e)
 {
@@ -81,7 +63,7 @@ static inline void load_short(const uint8_t *p, size_t len, uint64_t *ret_a, uin
 	*ret_b = b;
 }
 
-uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
+uint64_t dedup_hash_plain(uint64_t seed, const uint8_t *ptr, size_t len)
 {
 	uint64_t a = seed ^ K0, b = seed ^ K1, x, y;
 	size_t left = len;
@@ -99,27 +81,82 @@ uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
 	return mix(a ^ K0, b ^ len * K1);
 }
 
-static bool is_fresh(const struct dedup *t, const struct set *set, unsigned way, uint32_t now)
+#define WITH_AES __attribute__((target("aes,avx")))
+
+/* Two rounds spread each bit of @v over all of the state, so that what comes next in this lane does
+ * not undo it.
+ */
+WITH_AES static inline __m128i absorb(__m128i state, __m128i v)
+{
+	const __m128i key = _mm_set_epi64x((int64_t)K2, (int64_t)K3);
+	return _mm_aesenc_si128(_mm_aesenc_si128(_mm_xor_si128(state, v), key), key);
+}
+
+WITH_AES static inline __m128i load128(const uint8_t *p)
+{
+	return _mm_loadu_si128((const __m128i *)p);
+}
+
+/* Two lanes of 16 bytes. The last block overlaps the one before, as @len tells. */
+WITH_AES static uint64_t hash_by_aes(uint64_t seed, const uint8_t *ptr, size_t len)
+{
+	const uint8_t *end = ptr + len;
+	__m128i a = _mm_set_epi64x((int64_t)(seed ^ K0), (int64_t)(len * K1)), b = a;
+	if (len >= 16) {
+		for (; end - ptr > 32; ptr += 32) {
+			a = absorb(a, load128(ptr));
+			b = absorb(b, load128(ptr + 16));
+		}
+		if (end - ptr > 16)
+			a = absorb(a, load128(ptr));
+		b = absorb(b, load128(end - 16));
+	} else {
+		uint64_t x, y;
+		load_short(ptr, len, &x, &y);
+		b = absorb(b, _mm_set_epi64x((int64_t)x, (int64_t)y));
+	}
+	a = absorb(_mm_aesenc_si128(a, b), _mm_setzero_si128());
+	return (uint64_t)_mm_cvtsi128_si64(a);
+}
+
+uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
+{
+	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx")
+		       ? hash_by_aes(seed, ptr, len)
+		       : dedup_hash_plain(seed, ptr, len);
+}
+
+static bool is_fresh(const struct dedup *t, const struct dedup_set *set, unsigned way, uint32_t now)
 {
 	uint32_t age = now - set->time[way];
 	age = age >> 31 ? -age : age; /* packets of two ports come not quite in order */
 	return age <= t->window;
 }
 
-/* All frames of a key are forgotten together: if one were, its next packet would look like a copy
- * of what the others brought. No branch on the keys: it could not be foretold.
- */
-static inline void forget(struct set *set, uint64_t key)
+/* The ways that hold @key, each byte of four 0xff or 0. No branch: it could not be foretold. */
+static inline uint32_t ways_of(const struct dedup_set *set, uint64_t key)
 {
-	uint32_t count, mask = 0;
-	for (unsigned i = 0; i < DEDUP_WAYS; i++)
-		mask |= (set->key[i] != key ? 0xffu : 0) << 8 * i;
+	const __m128i *keys = (const __m128i *)set->key;
+	__m128i k = _mm_set1_epi64x((int64_t)key);
+	__m128i two = _mm_cmpeq_epi64(_mm_loadu_si128(keys), k);
+	__m128i more = _mm_cmpeq_epi64(_mm_loadu_si128(keys + 1), k);
+	__m128i ways = _mm_packs_epi32(two, more); /* of 16 bits, each twice */
+	return (uint32_t)_mm_cvtsi128_si32(_mm_shuffle_epi8(ways, _mm_set1_epi32(0x0c080400)));
+}
+
+/* All frames of a key are forgotten together: if one were, its next packet would look like a copy
+ * of what the others brought.
+ */
+static inline void forget(struct dedup_set *set, uint64_t key)
+{
+	uint32_t count;
 	memcpy(&count, set->count, sizeof(count));
-	count &= mask;
+	count &= ~ways_of(set, key);
 	memcpy(set->count, &count, sizeof(count));
 }
 
-static inline void put(struct set *set, unsigned way, uint64_t key, uint16_t frame, uint32_t now)
+static inline void put(struct dedup_set *set, unsigned way, uint64_t key, uint16_t frame,
+		       uint32_t now)
 {
 	forget(set, set->key[way]);
 	set->key[way] = key;
@@ -130,16 +167,17 @@ static inline void put(struct set *set, unsigned way, uint64_t key, uint16_t fra
 }
 
 /* A count that is full starts over, in all frames alike. */
-static void halve(struct set *set, uint64_t key)
+static void halve(struct dedup_set *set, uint64_t key)
 {
 	for (unsigned i = 0; i < DEDUP_WAYS; i++)
 		if (set->key[i] == key)
 			set->count[i] = (uint8_t)((set->count[i] + 1) / 2);
 }
 
-/* The key is there, on this frame or others. */
-static bool seen_again(const struct dedup *t, struct set *set, uint64_t key, uint16_t frame,
-		       bool strong, uint32_t now)
+/* The key is there, on this frame or others. Not in line, for new packets not to pay for it. */
+static __attribute__((noinline)) bool seen_again(const struct dedup *t, struct dedup_set *set,
+						 uint64_t key, uint16_t frame, bool strong,
+						 uint32_t now)
 {
 	unsigned own = DEDUP_WAYS, other = DEDUP_WAYS, most = 0;
 	bool fresh = false;
@@ -173,19 +211,11 @@ static bool seen_again(const struct dedup *t, struct set *set, uint64_t key, uin
 	return copy;
 }
 
-void dedup_prefetch(const struct dedup *t, uint64_t key)
-{
-	__builtin_prefetch(&t->sets[key % DEDUP_SETS], 1);
-}
-
 bool dedup_is_copy(struct dedup *t, uint64_t key, uint16_t frame, bool strong, uint64_t time_ns)
 {
-	struct set *set = &t->sets[key % DEDUP_SETS];
+	struct dedup_set *set = &t->sets[key % DEDUP_SETS];
 	uint32_t now = (uint32_t)(time_ns >> TIME_SHIFT);
-	bool there = false;
-	for (unsigned i = 0; i < DEDUP_WAYS; i++)
-		there |= set->key[i] == key;
-	if (there)
+	if (ways_of(set, key))
 		return seen_again(t, set, key, frame, strong, now);
 	put(set, set->next, key, frame, now);
 	return false;

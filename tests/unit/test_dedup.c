@@ -163,21 +163,66 @@ static void a_full_table_forgets_and_never_drops_what_is_new(void **state)
 	dedup_destroy(t);
 }
 
-static void the_digest_differs_for_every_bit_and_length(void **state)
+typedef uint64_t digest(uint64_t seed, const uint8_t *ptr, size_t len);
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void check_all_differ(uint64_t *seen, size_t n)
+{
+	qsort(seen, n, sizeof(*seen), by_value);
+	for (size_t i = 1; i < n; i++)
+		assert_true(seen[i] != seen[i - 1]);
+}
+
+static void check_bits_and_lengths(digest *of)
 {
 	uint8_t bytes[100] = {0};
 	uint64_t seen[100 * 8 + 101];
 	size_t n = 0;
 	for (size_t bit = 0; bit < 800; bit++) {
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		seen[n++] = dedup_hash(1, bytes, 100);
+		seen[n++] = of(1, bytes, 100);
 		bytes[bit / 8] = 0;
 	}
-	for (size_t len = 0; len <= 100; len++)
-		seen[n++] = dedup_hash(1, bytes, len);
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < i; j++)
-			assert_true(seen[i] != seen[j]);
+	for (size_t len = 0; len <= 100; len++) {
+		uint8_t *exact = calloc(len + 1, 1); /* ASan sees a byte too far */
+		seen[n++] = of(1, exact + 1, len);
+		free(exact);
+	}
+	check_all_differ(seen, n);
+}
+
+static void the_digest_differs_for_every_bit_and_length(void **state)
+{
+	check_bits_and_lengths(dedup_hash);
+	check_bits_and_lengths(dedup_hash_plain);
+}
+
+/* What most packets are: lines that differ in a few digits, some of them in step. */
+static void check_lines(digest *of)
+{
+	size_t n = 200000;
+	uint64_t *seen = calloc(n, sizeof(*seen));
+	for (unsigned i = 0; i < n; i++) {
+		char line[200];
+		int len = snprintf(line, sizeof(line),
+				   "<%u>1 2026-11-25T04:43:16.%06uZ web-%u nginx %u ID%u - GET "
+				   "/items/%u?user=%u took %u us on shard %u",
+				   i % 192, i, i % 64, 1000 + i % 64, i % 97, i, i % 7919, i, i);
+		seen[i] = of(7, (const uint8_t *)line, (size_t)len);
+	}
+	check_all_differ(seen, n);
+	free(seen);
+}
+
+static void the_digest_differs_for_lines_that_differ_in_digits(void **state)
+{
+	check_lines(dedup_hash);
+	check_lines(dedup_hash_plain);
 }
 
 int main(void)
@@ -194,6 +239,7 @@ int main(void)
 		cmocka_unit_test(another_port_tells_copies_of_ipv6_apart_from_repeats),
 		cmocka_unit_test(a_full_table_forgets_and_never_drops_what_is_new),
 		cmocka_unit_test(the_digest_differs_for_every_bit_and_length),
+		cmocka_unit_test(the_digest_differs_for_lines_that_differ_in_digits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
