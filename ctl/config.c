@@ -30,12 +30,12 @@ const struct opt config_top_opts[] = {
 	OPT_END,
 };
 
-static const char *const sections[] = {"api",     "capture", "decode",       "flow",     "frame",
-				       "formats", "sources", "dimensions",   "pipeline", "sinks",
-				       "queues",  "tests",   "dead_letters", NULL};
+static const char *const sections[] = {"api",     "capture", "decode",     "flow",         "frame",
+				       "formats", "sources", "dimensions", "pipeline",     "sinks",
+				       "spool",   "queues",  "tests",      "dead_letters", NULL};
 
 /* Parts of the design that are not there yet: named, so that a typo and a wish differ. */
-static const char *const later_sections[] = {"spool", "registry", "log", "schemas", NULL};
+static const char *const later_sections[] = {"registry", "log", "schemas", NULL};
 
 /* ---- names ---- */
 
@@ -115,6 +115,13 @@ static int read_patterns(struct config_loader *l)
 	return 0;
 }
 
+/* No section: no spool. */
+static void read_spool(struct config_loader *l)
+{
+	l->c->has_spool = yaml_val_get(l->root, "spool") != NULL;
+	read_stage(l, "spool", spool_opts, &l->c->spool);
+}
+
 static int read_top(struct config_loader *l)
 {
 	struct options_part part = {config_top_opts, l->c};
@@ -126,6 +133,7 @@ static int read_top(struct config_loader *l)
 	read_stage(l, "decode", decode_opts, &l->c->decode);
 	read_stage(l, "flow", flow_opts, &l->c->flow);
 	read_stage(l, "frame", frame_opts, &l->c->frame);
+	read_spool(l);
 
 	int (*const parts[])(struct config_loader *) = {
 		config_read_api,          read_patterns,

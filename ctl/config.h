@@ -22,6 +22,7 @@
 #include "dataplane/sink/dead_letter_sink.h"
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/sink.h"
+#include "dataplane/sink/spool.h"
 
 #define CONFIG_SOURCES_MAX    16384 /* sources and sinks; frame counts them in 16 bits */
 #define CONFIG_QUEUES_MAX     16384
@@ -115,6 +116,11 @@ struct origin_conf {
 	const void *taker; /* the last list that names it, of a node or a queue; NULL: none */
 };
 
+enum queue_spool { QUEUE_SPOOL_AUTO, QUEUE_SPOOL_OFF, QUEUE_SPOOL_OVERFLOW, QUEUE_SPOOL_ALWAYS };
+enum queue_switch { QUEUE_SWITCH_HEALTH, QUEUE_SWITCH_MANUAL };
+
+#define CONFIG_NO_SINK UINT32_MAX
+
 struct queue_conf {
 	const char *name;  /* project/name */
 	unsigned *origins; /* indexes in config.origins */
@@ -133,6 +139,12 @@ struct queue_conf {
 	const char *key;   /* NULL: none */
 	int64_t partitions, pack;
 	bool headers;
+	/* delivery */
+	int spool;       /* enum queue_spool */
+	unsigned backup; /* index in config.sinks; CONFIG_NO_SINK */
+	const char *backup_name;
+	int switched; /* enum queue_switch */
+	uint64_t switch_after_ns, return_after_ns;
 };
 
 enum test_transport { TEST_AUTO, TEST_UDP, TEST_TCP };
@@ -179,6 +191,8 @@ struct config {
 	size_t n_origins;
 	struct sink_conf *sinks;
 	size_t n_sinks;
+	bool has_spool;
+	struct spool_conf spool; /* of all queues that have one */
 	struct queue_conf *queues;
 	size_t n_queues;
 	struct dead_letter_conf dead_letters;

@@ -92,7 +92,9 @@ static int fill(const struct option_reader *r, struct config *c)
 	    !options_default(r, config_api_opts, &c->api) ||
 	    !options_default(r, config_capture_opts, &c->capture) ||
 	    !options_default(r, decode_opts, &c->decode) ||
-	    !options_default(r, flow_opts, &c->flow) || !options_default(r, frame_opts, &c->frame))
+	    !options_default(r, flow_opts, &c->flow) ||
+	    !options_default(r, frame_opts, &c->frame) ||
+	    !options_default(r, spool_opts, &c->spool))
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++) {
 		int ret = add_source(r, c, parsers[i]);

@@ -198,6 +198,8 @@ void config_print_effective(const struct config *c, FILE *out)
 	}
 	if (c->dead_letters.dir)
 		print_map(out, 0, "dead_letters", dead_letter_opts, &c->dead_letters);
+	if (c->has_spool)
+		print_map(out, 0, "spool", spool_opts, &c->spool);
 	if (c->queues_implied)
 		return;
 	fputs("queues:\n", out);

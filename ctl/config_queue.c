@@ -1,6 +1,9 @@
 #include "ctl/config_read.h"
 #include "ctl/queue_schema.h"
 
+static const char *const spool_choices[] = {"auto", "off", "overflow", "always", NULL};
+static const char *const switch_choices[] = {"health", "manual", NULL};
+
 const struct opt config_queue_opts[] = {
 	{.name = "from",
 	 .type = OPT_STRINGS,
@@ -80,10 +83,41 @@ const struct opt config_queue_opts[] = {
 	 .def = "false",
 	 .help = "Of a sink that has topics: messages have the headers sluice-id (the record's "
 		 "_id) and sluice-hop."},
+	{.name = "spool",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct queue_conf, spool),
+	 .choices = spool_choices,
+	 .def = "auto",
+	 .help = "overflow: what the sink does not take at once goes to the spool. always: "
+		 "everything does, before it is sent. off: nothing. auto: overflow where there is "
+		 "a section `spool`. A replay has a time of its own, and uses only always."},
+	{.name = "backup",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct queue_conf, backup_name),
+	 .help = "The sink that the records go to while the first does not take them "
+		 "(docs/delivery.md)."},
+	{.name = "switch",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct queue_conf, switched),
+	 .choices = switch_choices,
+	 .def = "health",
+	 .help = "With backup: who decides which of the two is used. manual: only a command."},
+	{.name = "switch_after",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct queue_conf, switch_after_ns),
+	 .min = 1000000,
+	 .def = "10s",
+	 .help = "With switch: health, a sink that does not take records for so long is left."},
+	{.name = "return_after",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct queue_conf, return_after_ns),
+	 .def = "60s",
+	 .help = "With switch: health, the first is used again when it has been well for so long. "
+		 "0: by a command only."},
 	OPT_END,
 };
 
-static const char *const later_queue_keys[] = {"backup", "spool", "schema", "owner", NULL};
+static const char *const later_queue_keys[] = {"schema", "owner", NULL};
 
 /* ---- sinks ---- */
 
@@ -225,13 +259,14 @@ static void check_topic(const struct config_loader *l, const struct yaml_val *v,
 
 /* The keys that only some sinks understand. */
 static void check_taken(const struct config_loader *l, const struct yaml_val *v,
-			const struct queue_conf *q, const struct sink_ops *sink)
+			const struct queue_conf *q, const char *sink_name,
+			const struct sink_ops *sink)
 {
 	const struct {
 		const char *key;
 		bool is_set;
 		unsigned needs;
-	} keys[] = {{"topic", q->topic, 0},
+	} keys[] = {{"topic", yaml_val_get(v, "topic") != NULL, 0},
 		    {"key", q->key, SINK_TAKES_KEY},
 		    {"partitions", q->partitions != 0, SINK_TAKES_PARTITIONS},
 		    {"pack", q->pack != 1, SINK_TAKES_PACK},
@@ -244,23 +279,23 @@ static void check_taken(const struct config_loader *l, const struct yaml_val *v,
 			option_key_err(&l->r, at,
 				       "sink %s (%s) has no topics; expected a sink such as kafka, "
 				       "or no such key",
-				       q->sink_name, sink->name);
+				       sink_name, sink->name);
 		else if (keys[i].needs & ~sink->takes)
 			option_key_err(&l->r, at,
 				       "sink %s (%s) has no use for it; expected no such key",
-				       q->sink_name, sink->name);
+				       sink_name, sink->name);
 	}
 	if (sink->queue && encoders[q->format]->binary && !(sink->takes & SINK_TAKES_BINARY))
 		option_err(&l->r, yaml_val_get(v, "format"),
 			   "sink %s (%s) takes lines of JSON, and those of format %s are none",
-			   q->sink_name, sink->name, encoders[q->format]->name);
+			   sink_name, sink->name, encoders[q->format]->name);
 }
 
 /* Sets the topic that the name stands for. */
 static int check_topics(const struct config_loader *l, const struct yaml_val *v,
-			struct queue_conf *q, const struct sink_ops *sink)
+			struct queue_conf *q, const char *sink_name, const struct sink_ops *sink)
 {
-	check_taken(l, v, q, sink);
+	check_taken(l, v, q, sink_name, sink);
 	if (!sink->queue)
 		return 0;
 	if (q->pack > 1 && (q->key || q->headers))
@@ -308,6 +343,41 @@ static void check_fields(const struct config_loader *l, const struct yaml_val *v
 	}
 }
 
+/* Where two sinks take a queue's records, both understand its keys, or neither has to. */
+static int check_backup(const struct config_loader *l, const struct yaml_val *v,
+			struct queue_conf *q, bool *sink_used)
+{
+	q->backup = CONFIG_NO_SINK;
+	if (!q->backup_name && q->switched == QUEUE_SWITCH_MANUAL)
+		option_err(&l->r, yaml_val_get(v, "switch"),
+			   "there is nothing to switch to; expected `backup` too");
+	if (!q->backup_name)
+		return 0;
+	const struct yaml_val *at = yaml_val_get(v, "backup");
+	long s = lookup_find(&l->sinks, q->backup_name);
+	if (s < 0) {
+		config_unknown_name(l, at, "sink", &l->sinks);
+		return 0;
+	}
+	if (q->sink_name && strcmp(q->sink_name, q->backup_name) == 0)
+		option_err(&l->r, at, "%s is its sink already; expected another one",
+			   q->backup_name);
+	q->backup = (unsigned)s;
+	sink_used[s] = true;
+	/* One without topics has no use for the keys of the first, and does no harm. */
+	const struct sink_ops *sink = l->c->sinks[s].ops;
+	return sink && sink->queue ? check_topics(l, v, q, q->backup_name, sink) : 0;
+}
+
+static void check_spool(const struct config_loader *l, const struct yaml_val *v,
+			const struct queue_conf *q)
+{
+	if (q->spool >= QUEUE_SPOOL_OVERFLOW && !l->c->has_spool)
+		option_err(&l->r, yaml_val_get(v, "spool"),
+			   "there is no section spool; expected one, such as spool: { dir: "
+			   "/var/lib/sluice/spool }");
+}
+
 static int read_queue(const struct config_loader *l, const struct yaml_val *v, struct queue_conf *q,
 		      bool *sink_used)
 {
@@ -327,10 +397,14 @@ static int read_queue(const struct config_loader *l, const struct yaml_val *v, s
 		} else {
 			q->sink = (unsigned)s;
 			sink_used[s] = true;
-			if (l->c->sinks[s].ops && check_topics(l, v, q, l->c->sinks[s].ops) < 0)
+			if (l->c->sinks[s].ops &&
+			    check_topics(l, v, q, q->sink_name, l->c->sinks[s].ops) < 0)
 				return -ENOMEM;
 		}
 	}
+	check_spool(l, v, q);
+	if (check_backup(l, v, q, sink_used) < 0)
+		return -ENOMEM;
 	int rc = config_resolve_from(l, yaml_val_get(v, "from"), &q->from, &q->origins,
 				     &q->n_origins);
 	for (size_t i = 0; rc == 0 && i < q->n_origins; i++)
@@ -394,6 +468,7 @@ int config_imply_queue(struct config *c)
 					   .origins = from,
 					   .n_origins = n,
 					   .sink = (unsigned)c->n_sinks++,
+					   .backup = CONFIG_NO_SINK,
 					   .at = at,
 					   .sink_name = "stdout"};
 	c->n_queues = 1;

@@ -191,6 +191,10 @@ void reference_write_md(FILE *out)
 	dimension_kinds(out);
 	operators(out);
 	sink_kinds(out);
+	section(out, "spool",
+		"Where records wait for sinks that are slow or away. Without this section they do "
+		"not.",
+		spool_opts);
 	section(out, "queues.PROJECT/NAME", "Without any queue all records go to standard output.",
 		config_queue_opts);
 	section(out, "dead_letters",

@@ -230,6 +230,15 @@ static void sink_section(const struct writer *w)
 	}
 }
 
+static void spool_section(const struct writer *w)
+{
+	struct writer name = example(w, 0), in = deeper(&name, 1);
+	fputc('\n', w->out);
+	comment(w, "Where records wait for sinks that are slow or away. Without it, they do not.");
+	key(&name, "spool", "");
+	options(&in, spool_opts);
+}
+
 static void queue_section(const struct writer *w)
 {
 	fputs("\n# Queues take the records of sources to a sink. Without any, all go to stdout.\n",
@@ -296,6 +305,7 @@ void reference_write_yaml(FILE *out)
 	dimension_section(&w);
 	pipeline_section(&w);
 	sink_section(&w);
+	spool_section(&w);
 	queue_section(&w);
 	dead_letter_section(&w);
 	test_section(&w);

@@ -243,7 +243,11 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		rc = topology_reload_create(t, e);
 	if (rc == 0)
+		t->batch_cap = topology_batch_cap(t);
+	if (rc == 0)
 		tell_dimensions(t);
+	if (rc == 0)
+		rc = topology_build_courier(t, is_file, e);
 	if (rc == 0)
 		rc = topology_build_handoff(t, is_file, e);
 	if (rc == 0)
@@ -275,6 +279,7 @@ void topology_destroy(struct topology *t)
 		worker_destroy(t->workers[i]);
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
+	courier_destroy(t->courier);
 	handoff_destroy(t->handoff);
 	topology_reload_destroy(t);
 	generation_put(t->gen);
@@ -284,6 +289,7 @@ void topology_destroy(struct topology *t)
 	mem_free(t->paths);
 	mem_free(t->ports);
 	mem_free(t->sinks);
+	mem_free(t->sink_names);
 	mem_free(t->queues);
 	mem_free(t->workers);
 	mem_free(t->asks);

@@ -50,6 +50,13 @@ void topology_stop(struct topology *t);
  */
 void topology_reload(struct topology *t);
 
+/* Any thread. Pauses or resumes what leaves a queue, or sends it to the sink of that name, its own
+ * or its backup (NULL: as its health says). 0, -ENOENT: no such queue, or -EINVAL; with a text.
+ */
+enum topology_queue_order { TOPOLOGY_PAUSE, TOPOLOGY_RESUME, TOPOLOGY_SWITCH };
+int topology_queue_command(struct topology *t, const char *queue, enum topology_queue_order order,
+			   const char *sink, struct err *e);
+
 /* The rows, as the workers last told them: at their end, all. */
 /* Letters that were written, once it has run. */
 uint64_t topology_n_dead(const struct topology *t);

@@ -13,6 +13,7 @@
 
 #include "ctl/generation.h"
 #include "ctl/topology.h"
+#include "dataplane/sink/courier.h"
 #include "dataplane/sink/handoff.h"
 #include "dataplane/sink/shipper.h"
 #include "dataplane/worker.h"
@@ -36,6 +37,8 @@ struct topology {
 	struct pipeline *pipeline;
 	struct port **ports;
 	struct handoff *handoff;
+	const char **sink_names;
+	struct courier *courier; /* NULL: no queue has a spool or a backup */
 	struct sink_side *sinks;
 	struct sink_queue *queues;
 	struct dead_retry *letters; /* that are tried again; NULL: none */
@@ -61,6 +64,7 @@ struct topology {
 
 /* topology_sinks.c, in the order of building. 0 or -errno with a text. */
 int topology_build_handoff(struct topology *t, bool wait, struct err *e);
+size_t topology_batch_cap(const struct topology *t); /* bytes of a batch of records */
 int topology_build_sinks(struct topology *t, struct err *e);
 
 /* topology_dead.c: letters go through a queue behind the configuration's, in the hand-off. */
@@ -89,6 +93,14 @@ bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, e
 			   const char *text);
 void topology_letter_of(const struct topology *t, const struct out_batch *b, uint32_t rec,
 			enum sink_fate why, const char *text, struct dead_letter *ret_l);
+
+/* topology_courier.c. Builds it for the queues that want one, before the hand-off: @is_file: a
+ * replay.
+ */
+int topology_build_courier(struct topology *t, bool is_file, struct err *e);
+bool topology_couriers(const struct topology *t, unsigned queue); /* does @queue go by it? */
+/* What it has to tell. */
+void topology_tell_courier(struct topology *t, FILE *out);
 
 /* topology_report.c. The asks before the workers, the snapshots behind them. */
 int topology_build_asks(struct topology *t, struct err *e);

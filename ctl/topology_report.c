@@ -215,8 +215,16 @@ static void report_dimensions(const struct topology *t, struct report *r)
 static void report_sink(const struct topology *t, unsigned q, struct report *r)
 {
 	const struct queue_conf *qc = &t->conf->queues[q];
-	uint64_t row[SHIPPER_N_COLS];
+	uint64_t row[SHIPPER_N_COLS], lane[LANE_N_COLS], spool[SPOOL_N_COLS];
+	if (t->courier && courier_row(t->courier, q, lane))
+		report_add(r, &lane_ledger, qc->name, lane);
+	if (t->courier && courier_spool_row(t->courier, q, spool))
+		report_add(r, &spool_ledger, qc->name, spool);
 	shipper_row(t->sinks[qc->sink].shipper, q, row);
+	report_add(r, &shipper_ledger, qc->name, row);
+	if (qc->backup == CONFIG_NO_SINK)
+		return;
+	shipper_row(t->sinks[qc->backup].shipper, q, row);
 	report_add(r, &shipper_ledger, qc->name, row);
 }
 

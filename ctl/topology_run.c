@@ -49,10 +49,16 @@ static int run_worker(void *arg)
 	return rc;
 }
 
+/* Are the records of sink @i kept until they are written? */
+static bool kept(const struct topology *t, unsigned i)
+{
+	return t->courier && courier_feeds(t->courier, i);
+}
+
 static bool any_sink_failed(const struct topology *t)
 {
 	for (unsigned i = 0; i < t->conf->n_sinks; i++)
-		if (shipper_failed(t->sinks[i].shipper))
+		if (shipper_failed(t->sinks[i].shipper) && !kept(t, i))
 			return true;
 	return false;
 }
@@ -72,7 +78,16 @@ static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out
 	fflush(out);
 }
 
-/* What the sinks have written or lost; and what the workers have handed over, once they are done.
+static uint64_t count_of_sink(struct topology *t, unsigned sink, unsigned queue)
+{
+	uint64_t row[SHIPPER_N_COLS];
+	shipper_row(t->sinks[sink].shipper, queue, row);
+	t->sinks[sink].n_now += row[SHIPPER_records_in] - row[SHIPPER_held];
+	return row[SHIPPER_records_in] - row[SHIPPER_held];
+}
+
+/* What the sinks have written or lost, and what the workers have handed over, once they are done:
+ * of the queues that go without the courier.
  */
 static uint64_t count_settled(struct topology *t)
 {
@@ -80,11 +95,11 @@ static uint64_t count_settled(struct topology *t)
 	for (unsigned i = 0; i < t->conf->n_sinks; i++)
 		t->sinks[i].n_now = 0;
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {
-		uint64_t row[SHIPPER_N_COLS];
-		struct sink_side *s = &t->sinks[t->conf->queues[q].sink];
-		shipper_row(s->shipper, q, row);
-		s->n_now += row[SHIPPER_records_in] - row[SHIPPER_held];
-		n += row[SHIPPER_records_in] - row[SHIPPER_held];
+		const struct queue_conf *qc = &t->conf->queues[q];
+		uint64_t of_it = count_of_sink(t, qc->sink, q);
+		n += topology_couriers(t, q) ? 0 : of_it;
+		if (qc->backup != CONFIG_NO_SINK)
+			count_of_sink(t, qc->backup, q);
 	}
 	return n;
 }
@@ -93,7 +108,7 @@ static uint64_t count_handed_over(const struct topology *t)
 {
 	uint64_t n = 0;
 	for (unsigned q = 0; q < t->conf->n_queues; q++)
-		for (unsigned i = 0; i < t->n_workers; i++)
+		for (unsigned i = 0; i < t->n_workers && !topology_couriers(t, q); i++)
 			n += handoff_row(t->handoff, i, q)[HANDOFF_records_out];
 	return n;
 }
@@ -109,16 +124,18 @@ static void watch_sinks(struct topology *t, FILE *out)
 		struct sink_side *s = &t->sinks[i];
 		while (shipper_notice(s->shipper, &e))
 			fprintf(out, "sluiced: %s\n", e.text);
-		bool stuck = !shipper_failed(s->shipper) && shipper_trouble(s->shipper, &e) &&
+		bool failed = shipper_failed(s->shipper);
+		bool stuck = (!failed || kept(t, i)) && shipper_trouble(s->shipper, &e) &&
 			     s->n_now == s->n_settled;
 		s->n_settled = s->n_now;
 		s->still_ms = stuck ? s->still_ms + 1 : 0;
-		if (s->still_ms == TROUBLE_AFTER_MS)
+		if (s->still_ms == TROUBLE_AFTER_MS && !failed)
 			fprintf(out, "sluiced: sink %s: %s; waiting for it\n",
 				t->conf->sinks[i].name, e.text);
 		if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
 			atomic_store(&t->give_up, true);
 	}
+	topology_tell_courier(t, out);
 	if (atomic_load(&t->give_up))
 		handoff_stop_waiting(t->handoff);
 }
@@ -169,15 +186,33 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 		topology_answer_for(t, i);
 }
 
+/* Of a run, and of a replay that is stopped, what is in a spool stays there. */
+static bool courier_busy(struct topology *t)
+{
+	if (t->courier && (t->ports || atomic_load(&t->stop)))
+		courier_stop_reading(t->courier);
+	return t->courier && !courier_idle(t->courier);
+}
+
 /* Until the sinks are done with all that was handed over, or are given up. */
 static void wait_for_sinks(struct topology *t, FILE *out)
 {
-	uint64_t n = count_handed_over(t);
-	while (count_settled(t) < n && !atomic_load(&t->give_up)) {
+	uint64_t n = count_handed_over(t), moved = 0;
+	unsigned still_ms = 0;
+	while ((count_settled(t) < n || courier_busy(t)) && !atomic_load(&t->give_up)) {
+		uint64_t now = 0;
 		watch_sinks(t, out);
 		topology_watch_dead(t, out);
+		for (unsigned i = 0; i < t->conf->n_sinks; i++)
+			now += t->sinks[i].n_now;
+		still_ms = now == moved ? still_ms + 1 : 0;
+		moved = now;
+		if (still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
+			atomic_store(&t->give_up, true);
 		usleep(1000);
 	}
+	if (t->courier)
+		courier_finish(t->courier);
 }
 
 static int tell_errors(const struct topology *t, FILE *out)
@@ -191,6 +226,30 @@ static int tell_errors(const struct topology *t, FILE *out)
 			fprintf(out, "sluiced: %s\n", text);
 			rc = -EIO;
 		}
+	}
+	return rc;
+}
+
+static int stop_sinks(struct topology *t, FILE *out)
+{
+	bool drain = !atomic_load(&t->give_up);
+	int rc = 0;
+	struct err e;
+	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
+		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
+		struct err notice;
+		while (shipper_notice(t->sinks[i].shipper, &notice))
+			fprintf(out, "sluiced: %s\n", notice.text);
+		if (failed < 0) {
+			fprintf(out, "sluiced: %s\n", e.text);
+			rc = -EIO;
+		}
+	}
+	int failed = t->courier ? courier_stop(t->courier, &e) : 0;
+	topology_tell_courier(t, out);
+	if (failed < 0) {
+		fprintf(out, "sluiced: %s\n", e.text);
+		rc = -EIO;
 	}
 	return rc;
 }
@@ -211,6 +270,10 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 			fprintf(out, "sluiced: %s\n", e.text);
 			return -EIO;
 		}
+	if (t->courier && courier_start(t->courier, &e) < 0) {
+		fprintf(out, "sluiced: %s\n", e.text);
+		return -EIO;
+	}
 	if (topology_watch_dimensions(t, out) < 0)
 		return -EIO;
 	atomic_store(&t->n_running, t->n_workers);
@@ -225,17 +288,8 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	if (run_keepers(t, true, out) < 0)
 		rc = -EIO;
 	wait_for_sinks(t, out);
-	bool drain = !atomic_load(&t->give_up);
-	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
-		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
-		struct err notice;
-		while (shipper_notice(t->sinks[i].shipper, &notice))
-			fprintf(out, "sluiced: %s\n", notice.text);
-		if (failed < 0) {
-			fprintf(out, "sluiced: %s\n", e.text);
-			rc = -EIO;
-		}
-	}
+	if (stop_sinks(t, out) < 0)
+		rc = -EIO;
 	if (topology_stop_dead(t, out) < 0)
 		rc = -EIO;
 	return tell_errors(t, out) < 0 ? -EIO : rc;

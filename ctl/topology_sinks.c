@@ -11,6 +11,12 @@
  */
 #define BATCH_CAP(frame_bytes_max) (OUT_BATCH_BYTES + 32 * (frame_bytes_max) + (16u << 20))
 
+size_t topology_batch_cap(const struct topology *t)
+{
+	return BATCH_CAP(frame_limit_max(&t->conf->frame, t->gen->pipeline->frame_sources,
+					 (unsigned)t->conf->n_sources));
+}
+
 int topology_build_handoff(struct topology *t, bool wait, struct err *e)
 {
 	const struct config *c = t->conf;
@@ -18,12 +24,10 @@ int topology_build_handoff(struct topology *t, bool wait, struct err *e)
 	if (!sink_of)
 		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++)
-		sink_of[q] = (uint16_t)c->queues[q].sink;
+		sink_of[q] = topology_couriers(t, (unsigned)q) ? HANDOFF_NO_SINK
+							       : (uint16_t)c->queues[q].sink;
 	unsigned n_queues = (unsigned)c->n_queues + topology_has_dead(t);
 	sink_of[c->n_queues] = (uint16_t)TOPOLOGY_DEAD_TAKER(t);
-	size_t frame_max =
-		frame_limit_max(&c->frame, t->pipeline->frame_sources, (unsigned)c->n_sources);
-	t->batch_cap = BATCH_CAP(frame_max);
 	int rc = handoff_create(t->n_workers, n_queues, sink_of, TOPOLOGY_DEAD_TAKER(t) + 1,
 				t->batch_cap, wait, &t->handoff, e);
 	mem_free(sink_of);
@@ -41,13 +45,15 @@ static int build_queues(struct topology *t, struct err *e)
 		return err_set(e, -ENOMEM, "no memory for queues");
 	for (size_t q = 0; q < c->n_queues; q++) {
 		const struct queue_conf *qc = &c->queues[q];
-		t->queues[q] = (struct sink_queue){.name = qc->name,
-						   .sink = qc->sink,
-						   .topic = qc->topic,
-						   .partitions = (unsigned)qc->partitions,
-						   .pack = (unsigned)qc->pack,
-						   .headers = qc->headers,
-						   .binary = encoders[qc->format]->binary};
+		t->queues[q] = (struct sink_queue){
+			.name = qc->name,
+			.sink = qc->sink,
+			.backup = qc->backup == CONFIG_NO_SINK ? qc->sink : qc->backup,
+			.topic = qc->topic,
+			.partitions = (unsigned)qc->partitions,
+			.pack = (unsigned)qc->pack,
+			.headers = qc->headers,
+			.binary = encoders[qc->format]->binary};
 	}
 	return 0;
 }
@@ -55,13 +61,17 @@ static int build_queues(struct topology *t, struct err *e)
 static struct out_batch *take_batch(void *arg)
 {
 	struct sink_side *s = arg;
-	return handoff_take(s->t->handoff, s->index);
+	struct out_batch *b = handoff_take(s->t->handoff, s->index);
+	return b || !s->t->courier ? b : courier_take(s->t->courier, s->index);
 }
 
 static void give_batch_back(void *arg, struct out_batch *b, const struct shipper_outcome *o)
 {
 	struct sink_side *s = arg;
-	handoff_give_back(s->t->handoff, b);
+	if (topology_couriers(s->t, b->queue))
+		courier_settle(s->t->courier, s->index, b, o);
+	else
+		handoff_give_back(s->t->handoff, b);
 }
 
 int topology_build_sinks(struct topology *t, struct err *e)
@@ -75,13 +85,15 @@ int topology_build_sinks(struct topology *t, struct err *e)
 		struct sink_side *s = &t->sinks[i];
 		s->t = t;
 		s->index = i;
+		bool kept = t->courier && courier_feeds(t->courier, i);
 		struct shipper_spec spec = {.name = c->sinks[i].name,
 					    .ops = c->sinks[i].ops,
 					    .conf = c->sinks[i].conf,
 					    .n_queues = (unsigned)c->n_queues,
 					    .queues = t->queues,
 					    .index = i,
-					    .reopen = t->ports != NULL,
+					    .reopen = t->ports != NULL || kept,
+					    .kept = kept,
 					    .take = take_batch,
 					    .give_back = give_batch_back,
 					    .dead = t->letters ? topology_refused_again
@@ -91,6 +103,8 @@ int topology_build_sinks(struct topology *t, struct err *e)
 		rc = shipper_create(&spec, &s->shipper, e);
 		if (rc == 0 && e->text[0])
 			fprintf(stderr, "sluiced: %s\n", e->text);
+		if (rc == 0 && kept)
+			courier_attach(t->courier, i, s->shipper);
 	}
 	return rc;
 }

@@ -27,7 +27,8 @@ struct lane {
 struct handoff {
 	unsigned n_workers, n_queues, n_sinks;
 	uint16_t *sink_of_queue;
-	unsigned *next_lane; /* by sink: where its thread looks first */
+	unsigned *next_lane;   /* by sink: where its thread looks first */
+	unsigned *next_worker; /* by queue: the same for handoff_take_queue */
 	size_t batch_cap;
 	bool wait;
 	atomic_bool stop_waiting;
@@ -86,7 +87,8 @@ int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_o
 	h->sink_of_queue = mem_alloc(n_queues * sizeof(*h->sink_of_queue));
 	h->next_lane = mem_alloc(n_sinks * sizeof(*h->next_lane));
 	h->lanes = mem_alloc((size_t)n_workers * n_queues * sizeof(*h->lanes));
-	if (!h->sink_of_queue || !h->next_lane || !h->lanes)
+	h->next_worker = mem_alloc(n_queues * sizeof(*h->next_worker));
+	if (!h->sink_of_queue || !h->next_lane || !h->lanes || !h->next_worker)
 		goto fail;
 	memcpy(h->sink_of_queue, sink_of_queue, n_queues * sizeof(*sink_of_queue));
 	for (unsigned i = 0; i < n_workers * n_queues; i++) {
@@ -115,6 +117,7 @@ void handoff_destroy(struct handoff *h)
 	}
 	mem_free(h->lanes);
 	mem_free(h->next_lane);
+	mem_free(h->next_worker);
 	mem_free(h->sink_of_queue);
 	mem_free(h);
 }
@@ -259,6 +262,19 @@ struct out_batch *handoff_take(struct handoff *h, unsigned sink)
 			continue;
 		if (rte_ring_dequeue(h->lanes[at].full, &b) == 0) {
 			h->next_lane[sink] = (at + 1) % n;
+			return b;
+		}
+	}
+	return NULL;
+}
+
+struct out_batch *handoff_take_queue(struct handoff *h, unsigned queue)
+{
+	for (unsigned i = 0; i < h->n_workers; i++) {
+		unsigned w = (h->next_worker[queue] + i) % h->n_workers;
+		void *b = NULL;
+		if (rte_ring_dequeue(lane_of(h, w, queue)->full, &b) == 0) {
+			h->next_worker[queue] = (w + 1) % h->n_workers;
 			return b;
 		}
 	}

@@ -3,7 +3,8 @@
  * In:     encoded records of one queue, put into its open batch.
  * Out:    whole batches, to the sink thread of that queue.
  * Owns:   the batches; each worker has its own for each queue, and gets them back by ring.
- * Runs:   room, commit, flush: the worker. take, give_back: the sink's thread. The others: main.
+ * Runs:   room, commit, flush: the worker. take, give_back: the sink's thread, or the courier's.
+ *         The others: main.
  * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one; a live port has
  *         HANDOFF_SPARES more, then sheds.
  */
@@ -20,9 +21,12 @@
 #define HANDOFF_BATCHES 8
 #define HANDOFF_SPARES  120
 
+#define HANDOFF_NO_SINK UINT16_MAX
+
 struct handoff;
 
-/* @sink_of_queue: index of the sink, by queue. @batch_cap: bytes of the largest record and more.
+/* @sink_of_queue: index of the sink, by queue; HANDOFF_NO_SINK: handoff_take_queue takes it.
+ * @batch_cap: bytes of the largest record and more.
  * @wait: a worker waits for a free batch (replay) instead of shedding. -ENOMEM, or -EINVAL with a
  * text.
  */
@@ -67,6 +71,8 @@ void handoff_stop_waiting(struct handoff *h);
 
 /* For the sink's thread; @sink's batches of all workers in turn. NULL when there is none. */
 struct out_batch *handoff_take(struct handoff *h, unsigned sink);
+/* The same of one queue: for the courier's thread, of queues that lead to no sink's thread. */
+struct out_batch *handoff_take_queue(struct handoff *h, unsigned queue);
 void handoff_give_back(struct handoff *h, struct out_batch *b);
 
 #define HANDOFF_COLS(X)                                                                           \

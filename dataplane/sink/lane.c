@@ -7,6 +7,7 @@
 #define NS_PER_MS      1000000ull
 #define SPOOL_AGAIN_NS (100 * NS_PER_MS)
 #define DRAIN_NS       (10000 * NS_PER_MS) /* an old sink that works ends what it has */
+#define STOP_NS        (2000 * NS_PER_MS)  /* a stop waits so long for a sink that is slow */
 #define RECALL_NS      (5000 * NS_PER_MS)  /* between two recalls of what does not come back */
 
 LEDGER_DEFINE(lane, "courier", "records", LANE_COLS);
@@ -37,7 +38,8 @@ struct lane {
 	uint64_t next_seq;            /* of the record that comes next */
 	uint64_t read_seq, spool_end; /* the spool has what is between them, unread */
 	uint64_t acked;
-	bool unsynced, stop_reading;
+	bool stop_reading;
+	uint64_t stop_ns;          /* since when */
 	uint64_t now_ns, again_ns; /* no try of the spool before the latter */
 	struct err trouble;        /* of the spool; empty: none */
 
@@ -135,16 +137,6 @@ static void spool_answered(struct lane *l, int rc, const struct err *e)
 	l->again_ns = l->now_ns + SPOOL_AGAIN_NS;
 }
 
-static void sync_spool(struct lane *l)
-{
-	struct err e = {0};
-	if (!l->unsynced || l->now_ns < l->again_ns)
-		return;
-	int rc = l->conf.store.sync(l->conf.store.spool, &e);
-	spool_answered(l, rc, &e);
-	l->unsynced = rc < 0;
-}
-
 enum put { PUT_FAILED, PUT_KEPT, PUT_DROPPED };
 
 static enum put append(struct lane *l, struct item *it)
@@ -156,9 +148,6 @@ static enum put append(struct lane *l, struct item *it)
 	if (rc != 0)
 		return rc < 0 ? PUT_FAILED : PUT_DROPPED;
 	it->in_spool = true;
-	l->unsynced = l->conf.sync;
-	if (l->conf.mode == LANE_ALWAYS)
-		sync_spool(l);
 	if (l->spool_end < it->seq + it->n) {
 		if (!has_unread(l))
 			l->read_seq = it->seq;
@@ -339,6 +328,18 @@ static bool go_on_switching(struct lane *l)
 	return true;
 }
 
+/* At a stop what a slow sink has is better in the spool. */
+static void hurry_stop(struct lane *l)
+{
+	bool slow = l->sinks[l->side] != LANE_TAKES && l->n_flying > 0;
+	if (!l->stop_reading || l->conf.mode == LANE_OFF || l->paused || !slow ||
+	    l->now_ns - l->stop_ns < STOP_NS)
+		return;
+	l->paused = true;
+	l->row[LANE_recalls]++;
+	l->conf.recall(l->conf.ctx, l->side);
+}
+
 static void watch_health(struct lane *l)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -371,10 +372,10 @@ bool lane_turn(struct lane *l, uint64_t now_ns, const enum lane_sink states[2])
 		watch_health(l);
 	if (l->switching)
 		done = go_on_switching(l);
+	hurry_stop(l);
 	for (struct item *it; may_send(l) && (it = next_item(l)) != NULL; done = true)
 		send(l, it);
 	done |= append_again(l);
-	sync_spool(l);
 	acknowledge(l);
 	return done;
 }
@@ -406,12 +407,15 @@ int lane_command(struct lane *l, enum lane_command command, unsigned side, struc
 
 void lane_stop_reading(struct lane *l)
 {
+	if (!l->stop_reading)
+		l->stop_ns = l->now_ns;
 	l->stop_reading = true;
 }
 
 bool lane_idle(const struct lane *l)
 {
-	if (l->stop_reading && l->paused)
+	/* What waits for a sink that is away goes into the spool. */
+	if (l->stop_reading && l->conf.mode != LANE_OFF && !may_send(l))
 		return l->n_flying == 0;
 	return l->n_flying == 0 && l->n_waiting == 0 && (l->stop_reading || !has_unread(l));
 }

@@ -58,7 +58,6 @@ extern const struct ledger_table lane_ledger;
 struct lane_store {
 	void *spool;
 	int (*append)(void *spool, const struct out_batch *b, uint64_t seq, struct err *e);
-	int (*sync)(void *spool, struct err *e);
 	int (*read)(void *spool, struct out_batch *into, uint64_t *ret_seq, struct err *e);
 	void (*rewind)(void *spool, uint64_t seq);
 	void (*ack)(void *spool, uint64_t seq);
@@ -79,7 +78,6 @@ struct lane_conf {
 	bool has_backup, by_health;
 	uint64_t switch_after_ns, return_after_ns;
 	struct lane_store store; /* unused with LANE_OFF */
-	bool sync;               /* what is appended is synced at once, not at times by others */
 	bool unread;             /* the spool has records of an earlier run */
 	uint64_t next_seq;       /* above all numbers that were used */
 	struct out_batch *own;

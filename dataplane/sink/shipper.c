@@ -366,7 +366,7 @@ static int open_sink(struct shipper *s, struct err *e)
 	s->is_open = true; /* close accepts what is half open */
 	int rc = spec->ops->open(s->state, spec->conf, e);
 	for (unsigned q = 0; rc == 0 && spec->ops->queue && spec->queues && q < spec->n_queues; q++)
-		if (spec->queues[q].sink == spec->index)
+		if (spec->queues[q].sink == spec->index || spec->queues[q].backup == spec->index)
 			rc = spec->ops->queue(s->state, q, &spec->queues[q], e);
 	if (rc < 0 || e->text[0])
 		err_prefix(e, rc, "sink %s: ", s->name);

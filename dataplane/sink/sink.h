@@ -51,6 +51,7 @@ struct sink_report {
 struct sink_queue {
 	const char *name;    /* project/name */
 	unsigned sink;       /* which one it leads to: shipper_spec.index */
+	unsigned backup;     /* and which one in its place; the same: none */
 	const char *topic;   /* where its records go */
 	unsigned partitions; /* of a topic that is made; 0: as the store has it */
 	unsigned pack;       /* records in one message, at most */

@@ -121,20 +121,20 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 static const struct bad unknown_keys[] = {
 	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of api, capture, "
 			     "decode, flow, frame, formats, sources, dimensions, "
-			     "pipeline, sinks, queues, tests, dead_letters, "
+			     "pipeline, sinks, spool, queues, tests, dead_letters, "
 			     "workers, patterns, schema_dir; did you mean \"workers\"?\n"},
 	{"Workers: 2\n" BASE,
 	 "x.yaml:1:1: Workers: unknown key; expected one of api, capture, "
 	 "decode, flow, frame, formats, sources, dimensions, "
-	 "pipeline, sinks, queues, "
+	 "pipeline, sinks, spool, queues, "
 	 "tests, dead_letters, workers, patterns, schema_dir; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE,
 	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of api, capture, decode, flow, "
 	 "frame, formats, sources, dimensions, "
-	 "pipeline, sinks, queues, tests, dead_letters, workers, patterns, schema_dir\n"},
-	{"spool: {}\n"
+	 "pipeline, sinks, spool, queues, tests, dead_letters, workers, patterns, schema_dir\n"},
+	{"registry: {}\n"
 	 "log: {}\n" BASE,
-	 "x.yaml:1:1: spool: not in this version of sluice\n"
+	 "x.yaml:1:1: registry: not in this version of sluice\n"
 	 "x.yaml:2:1: log: not in this version of sluice\n"},
 	{"flow: { tcp_ilde: 1h }\n" BASE,
 	 "x.yaml:1:9: flow.tcp_ilde: unknown key; expected one of tcp_idle, "
@@ -263,7 +263,8 @@ static const struct bad bad_sources[] = {
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
 	 "x.yaml:1:1: sourcez: unknown key; expected one of api, capture, decode, flow, frame, "
 	 "formats, "
-	 "sources, dimensions, pipeline, sinks, queues, tests, dead_letters, workers, patterns, "
+	 "sources, dimensions, pipeline, sinks, spool, queues, tests, dead_letters, workers, "
+	 "patterns, "
 	 "schema_dir; did "
 	 "you mean "
 	 "\"sources\"?\n"},
@@ -590,8 +591,25 @@ static const struct bad bad_queues[] = {
 	 "kafka, or no such key\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
-	      "  p/n: { from: s, sink: o, spool: a }\n",
-	 "x.yaml:4:28: queues.p/n.spool: not in this version of sluice\n"},
+	      "  p/n: { from: s, sink: o, owner: a }\n",
+	 "x.yaml:4:28: queues.p/n.owner: not in this version of sluice\n"},
+	{BASE "sinks: { o: { stdout: {} } }\nqueues:\n"
+	      "  p/n: { from: s, sink: o, spool: always }\n",
+	 "x.yaml:4:35: queues.p/n.spool: there is no section spool; expected one, such as spool: { "
+	 "dir: /var/lib/sluice/spool }\n"},
+	{BASE "sinks: { o: { stdout: {} } }\nqueues:\n"
+	      "  p/n: { from: s, sink: o, backup: nosuch }\n",
+	 "x.yaml:4:36: queues.p/n.backup: no sink is named \"nosuch\"; expected one of o\n"},
+	{BASE "sinks: { o: { stdout: {} } }\nqueues:\n"
+	      "  p/n: { from: s, sink: o, backup: o }\n",
+	 "x.yaml:4:36: queues.p/n.backup: o is its sink already; expected another one\n"},
+	{BASE "sinks: { o: { stdout: {} } }\nqueues:\n"
+	      "  p/n: { from: s, sink: o, switch: manual }\n",
+	 "x.yaml:4:36: queues.p/n.switch: there is nothing to switch to; expected `backup` too\n"},
+	{BASE "sinks: { o: { stdout: {} } }\nspool: { bytes_max: 1GiB }\nqueues:\n"
+	      "  p/n: { from: s, sink: o }\n",
+	 "x.yaml:3:1: spool: dir is missing; expected a path: Where the records wait; a directory "
+	 "in it for each queue.\n"},
 	{BASE "sinks: { o: { stdout: {} } }\n"
 	      "queues:\n"
 	      "  p/n: s\n",

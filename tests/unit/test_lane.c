@@ -22,7 +22,6 @@ static struct kept spool[SEQS_MAX];
 static unsigned n_spool;
 static uint64_t spool_at, spool_acked;
 static int append_rc, read_rc;
-static unsigned n_syncs;
 
 static struct out_batch batches[N_WORKERS][N_BATCHES], own[N_OWN];
 static bool out[N_WORKERS][N_BATCHES]; /* with the lane */
@@ -63,12 +62,6 @@ static int fake_append(void *ctx, const struct out_batch *b, uint64_t seq, struc
 	memmove(spool + at + 1, spool + at, (n_spool - at) * sizeof(*spool));
 	spool[at] = (struct kept){seq, b->n_recs, *first_of((struct out_batch *)(uintptr_t)b)};
 	n_spool++;
-	return 0;
-}
-
-static int fake_sync(void *ctx, struct err *e)
-{
-	n_syncs++;
 	return 0;
 }
 
@@ -133,24 +126,22 @@ static void on_notice(void *ctx, const char *text)
 
 static struct lane_conf conf_of(enum lane_mode mode)
 {
-	return (struct lane_conf){
-		.mode = mode,
-		.n_workers = N_WORKERS,
-		.window = mode == LANE_OFF ? N_BATCHES : WINDOW,
-		.store = {NULL, fake_append, fake_sync, fake_read, fake_rewind, fake_ack},
-		.sync = true,
-		.own = own,
-		.n_own = mode == LANE_OFF ? 0 : N_OWN,
-		.send = send_to,
-		.recall = recall,
-		.give_back = give_back,
-		.cut = on_cut,
-		.notice = on_notice};
+	return (struct lane_conf){.mode = mode,
+				  .n_workers = N_WORKERS,
+				  .window = mode == LANE_OFF ? N_BATCHES : WINDOW,
+				  .store = {NULL, fake_append, fake_read, fake_rewind, fake_ack},
+				  .own = own,
+				  .n_own = mode == LANE_OFF ? 0 : N_OWN,
+				  .send = send_to,
+				  .recall = recall,
+				  .give_back = give_back,
+				  .cut = on_cut,
+				  .notice = on_notice};
 }
 
 static int set_up(void **unused)
 {
-	n_spool = n_syncs = n_cuts = next_record = last_new = 0;
+	n_spool = n_cuts = next_record = last_new = 0;
 	spool_at = spool_acked = 0;
 	append_rc = read_rc = 0;
 	memset(out, 0, sizeof(out));
@@ -270,7 +261,6 @@ static void what_the_sink_takes_never_sees_the_spool(void **unused)
 		settle(0, ALL);
 	}
 	assert_int_equal(n_spool, 0);
-	assert_int_equal(n_syncs, 0);
 	assert_int_equal(count(LANE_sent), 1000);
 	assert_int_equal(count(LANE_spooled), 0);
 	assert_int_equal(n_out(), 0);
@@ -355,7 +345,6 @@ static void always_means_that_a_record_is_in_the_spool_before_it_is_sent(void **
 	create(conf_of(LANE_ALWAYS));
 	assert_true(offer(0, 10));
 	assert_int_equal(n_spool, 1);
-	assert_int_equal(n_syncs, 1);
 	assert_int_equal(n_flying[0], 1);
 	settle(0, ALL);
 	turn();
