@@ -11,6 +11,7 @@
 
 #include "dataplane/sink/sink.h"
 
+extern const struct sink_ops sink_archive;
 extern const struct sink_ops sink_clickhouse;
 extern const struct sink_ops sink_file;
 extern const struct sink_ops sink_kafka;
