@@ -86,7 +86,8 @@ static int set_headers(const struct ch_http *h, struct ch_call *c, const char *e
 	struct curl_slist *longer = curl_slist_append(c->headers, "Expect:");
 	c->headers = longer ? longer : c->headers;
 	ok = ok && longer && (!encoding || add_header(c, "Content-Encoding", encoding));
-	ok = ok && (!h->conf->user || add_header(c, "X-ClickHouse-User", h->conf->user));
+	const char *user = h->conf->user ? h->conf->user : h->conf->password ? "default" : NULL;
+	ok = ok && (!user || add_header(c, "X-ClickHouse-User", user));
 	if (ok && h->conf->password) {
 		int rc = secret_read("password", h->conf->password, secret, e);
 		if (rc < 0)

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from kafka_broker import Broker, missing  # noqa: E402
+from lines_capture import KEYS, make_capture  # noqa: E402
 from sluice import SKIP, Checks, Run, replay  # noqa: E402
 
-N_LARGE, KEYS = 320_000, 97
+N_LARGE = 320_000
 HEAD = """
 sources:
   lines: {{ match: {{ udp: 5170 }}, parser: lines }}
@@ -27,25 +27,6 @@ sinks:
   k: {{ kafka: {{ brokers: "{broker}", {options} }} }}
 queues:
 """
-
-
-def make_capture(path, n, seconds, pad=lambda i: 110):
-    """n records in UDP datagrams of about eight, spread over so many seconds."""
-    per = 8
-    step = seconds * 1e6 / max(1, n / per)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for k, first in enumerate(range(0, n, per)):
-            data = b"".join(b'{"n":%d,"k":"key-%d","pad":"%s"}\n' % (i, i % KEYS, b"x" * pad(i))
-                            for i in range(first, min(n, first + per)))
-            udp = struct.pack(">HHHH", 40000, 5170, 8 + len(data), 0) + data
-            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), k & 0xFFFF, 0, 64, 17, 0, b"\x0a\0\0\1", b"\x0a\0\0\2")
-            total = sum(struct.unpack(">10H", ip))
-            total = (total >> 16) + (total & 0xFFFF)
-            ip = ip[:10] + struct.pack(">H", ~(total + (total >> 16)) & 0xFFFF) + ip[12:]
-            packet = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + udp
-            at = int(k * step)
-            f.write(struct.pack("<IIII", 1795581796 + at // 1000000, at % 1000000, len(packet), len(packet)) + packet)
 
 
 class Lab:
