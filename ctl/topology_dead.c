@@ -22,9 +22,15 @@ struct topology_dead {
 	unsigned trouble_ms;
 };
 
+/* For threads that a reload does not wait for: what they need of it no reload changes. */
+static const struct config *conf_of(const struct topology *t)
+{
+	return t->first->conf;
+}
+
 static unsigned hidden_queue(const struct topology *t)
 {
-	return (unsigned)t->conf->n_queues;
+	return (unsigned)conf_of(t)->n_queues;
 }
 
 /* False: there was no room, which the hand-off counts. */
@@ -52,7 +58,7 @@ void topology_letter_of(const struct topology *t, const struct out_batch *b, uin
 		.kind = DEAD_RECORD, .stage = DEAD_SINK, .time_ns = b->first_ns};
 	ret_l->text[DEAD_REASON] =
 		why == SINK_TOO_LARGE ? SLICE_LIT("too_large") : SLICE_LIT("rejected");
-	ret_l->text[DEAD_RULE] = slice_str(t->conf->queues[b->queue].name);
+	ret_l->text[DEAD_RULE] = slice_str(conf_of(t)->queues[b->queue].name);
 	ret_l->text[DEAD_DETAIL] = slice_str(text);
 	ret_l->text[DEAD_RAW] = slice_of(b->buf + begin, b->ends[rec] - begin);
 	if (!b->marks)
@@ -76,7 +82,7 @@ bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, e
 static struct out_batch *take(void *arg)
 {
 	struct topology *t = arg;
-	struct out_batch *b = handoff_take(t->handoff, TOPOLOGY_DEAD_TAKER(t));
+	struct out_batch *b = handoff_take(t->handoff, (unsigned)conf_of(t)->n_sinks + 1);
 	return b ? b : handoff_take(t->dead->refused, 0);
 }
 

@@ -326,6 +326,8 @@ void worker_gen_take_late(struct worker *w)
 	EXCHANGE(w->keys, g->keys);
 	EXCHANGE(w->conf.rules, g->conf.rules);
 	EXCHANGE(w->conf.forms, g->conf.forms);
+	EXCHANGE(w->conf.graph, g->conf.graph);
+	EXCHANGE(w->conf.source_names, g->conf.source_names);
 	struct proto_scratch *proto = w->encode.proto;
 	w->encode = g->conf.encode;
 	w->encode.proto = proto;
