@@ -13,6 +13,7 @@
 #include "ctl/client.h"
 #include "ctl/cmd_dlq.h"
 #include "ctl/command.h"
+#include "ctl/doctor.h"
 #include "ctl/render.h"
 #include "ctl/top.h"
 #include "dataplane/base/text.h"
@@ -69,6 +70,7 @@ static int run_metrics(struct options *o, int argc, char **argv);
 static int run_openapi(struct options *o, int argc, char **argv);
 static int run_top(struct options *o, int argc, char **argv);
 static int run_completion(struct options *o, int argc, char **argv);
+static int run_doctor(struct options *o, int argc, char **argv);
 static int run_help(struct options *o, int argc, char **argv);
 
 static const struct local_command locals[] = {
@@ -78,6 +80,8 @@ static const struct local_command locals[] = {
 	{"dlq", cmd_dlq_args, cmd_dlq_help, run_dlq},
 	{"top", "[--every SECONDS] [--count N]", "rates and losses, drawn anew every second",
 	 run_top},
+	{"doctor", "[-c FILE]", "is this host fit to capture, and what mends what is not",
+	 run_doctor},
 	{"metrics", "", "what Prometheus reads at /metrics", run_metrics},
 	{"openapi", "", "the API's description", run_openapi},
 	{"completion", "bash|zsh", "completion for a shell: eval \"$(sluicectl completion bash)\"",
@@ -85,6 +89,32 @@ static const struct local_command locals[] = {
 	{"help", "", "this list", run_help},
 	{0},
 };
+
+/* ---- this host ---- */
+
+static int run_doctor(struct options *o, int argc, char **argv)
+{
+	struct config *c = NULL;
+	struct err_list errs = {0};
+	if (argc != 0 && (argc != 2 || strcmp(argv[0], "-c") != 0))
+		return usage_error("doctor: expected nothing, or -c FILE%s", "");
+	int rc = argc ? config_load(argv[1], &c, &errs) : 0;
+	err_list_print(&errs, stderr);
+	err_list_fini(&errs);
+	if (rc < 0)
+		return EXIT_USAGE;
+	struct doctor_conf dc = {.root = "", .conf = c, .ssh_connection = getenv("SSH_CONNECTION")};
+	json_t *reply = json_object(), *rows = json_array();
+	unsigned n_bad = doctor_look(&dc, rows);
+	json_object_set_new(reply, "rows", rows);
+	if (o->json)
+		json_dumpf(reply, stdout, JSON_INDENT(1));
+	else
+		render_reply(reply, "state check found mend", isatty(STDOUT_FILENO), stdout);
+	json_decref(reply);
+	config_free(c);
+	return n_bad ? EXIT_WRONG : EXIT_DONE;
+}
 
 /* ---- commands of the running sluiced ---- */
 
@@ -326,8 +356,9 @@ static int run_help(struct options *o, int argc, char **argv)
 	     "  --url URL          over TCP instead (api.listen): http://127.0.0.1:8686\n"
 	     "  --token-file FILE  the token for it\n"
 	     "  --ca FILE          who signs its certificate\n\n"
-	     "exit status: 0 done, and all is well; 1 `status` is not ok, or a ledger has losses "
-	     "or does not balance; 2 usage, or sluiced does not answer or refuses");
+	     "exit status: 0 done, and all is well; 1 `status` is not ok, a ledger has losses "
+	     "or does not balance, a reload failed, doctor found what is bad; 2 usage, or sluiced "
+	     "does not answer or refuses");
 	return EXIT_DONE;
 }
 
