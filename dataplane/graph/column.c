@@ -179,7 +179,7 @@ static uint32_t carried_as(enum sql_type t)
 	case SQL_TIMESTAMPTZ:
 		return 1u << VAL_TIME;
 	case SQL_JSON:
-		return 1u << VAL_JSON;
+		return 1u << VAL_JSON | 1u << VAL_LATER;
 	default:
 		return 0;
 	}
@@ -244,6 +244,18 @@ static void put_word(struct vec *v, unsigned i, uint64_t word, struct arena *a)
 	vec_put(v, i, val, a);
 }
 
+/* Of a value that is not written yet, what is looked at. */
+static void put_members(struct column *c, uint64_t word, struct batch *b, struct vec *v, unsigned i)
+{
+	struct val val;
+	memcpy(&val, &word, sizeof(val));
+	val = later_settle_some(&b->arena, val, &c->pick);
+	if (val.type == VAL_ABSENT)
+		v->state[i] = VEC_NO_ROOM;
+	else
+		vec_put(v, i, val, &b->arena);
+}
+
 /* Most texts stand in the arena as they are read. */
 static void fill_texts(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
 		       struct vec *v)
@@ -287,8 +299,13 @@ static void fill_others(struct column *c, struct batch *b, struct rec *const *re
 			struct vec *v)
 {
 	struct spot spot = {0};
-	for (unsigned i = 0; i < n; i++)
-		put_word(v, i, seek(&spot, c, b, recs[i]), &b->arena);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t val = seek(&spot, c, b, recs[i]);
+		if (type_of_word(val) == VAL_LATER && c->pick.n)
+			put_members(c, val, b, v, i);
+		else
+			put_word(v, i, val, &b->arena);
+	}
 }
 
 static void put_meta(const struct column *c, const struct batch *b, const struct rec *r,

@@ -10,6 +10,7 @@
 #define SL_GRAPH_COLUMN_H
 
 #include "dataplane/graph/op.h"
+#include "dataplane/rec/later.h"
 
 enum column_kind {
 	COLUMN_FIELD,
@@ -30,7 +31,8 @@ struct column {
 	const struct schema *schema;      /* where the field was looked for last */
 	int fixed;                        /* its index there, or -1 */
 	unsigned first_pair;              /* of its records: where pairs begin */
-	unsigned pair; /* of the last record: the next one likely has it there too */
+	unsigned pair;          /* of the last record: the next one likely has it there too */
+	struct later_pick pick; /* the members that are looked at; none: the whole value is */
 };
 
 /* Fields that every record has, whatever its schema: _time, _source, _stream, _src, _dst, _error.

@@ -3,6 +3,15 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/graph/check.h"
 
+#define MEMBERS_MAX 16
+
+/* The members of an input that are read. */
+struct members {
+	bool whole; /* or all of it */
+	unsigned n;
+	struct slice keys[MEMBERS_MAX];
+};
+
 /* What one result is kept in; reused when nobody reads it any more. */
 struct slot {
 	enum cell_kind kind;
@@ -22,7 +31,8 @@ struct expr_set {
 	uint32_t *slot_of; /* by step */
 	struct slot *slots;
 	unsigned n_slots;
-	bool *spread; /* by step: constants that are read as vectors */
+	bool *spread;            /* by step: constants that are read as vectors */
+	struct members *members; /* by input */
 };
 
 struct expr_run {
@@ -60,6 +70,7 @@ void expr_set_destroy(struct expr_set *s)
 	mem_free(s->slot_of);
 	mem_free(s->slots);
 	mem_free(s->spread);
+	mem_free(s->members);
 	scope_fini(&s->scope);
 	program_fini(&s->p);
 	mem_free(s);
@@ -197,6 +208,49 @@ static void plan(struct expr_set *s, const uint32_t *last)
 	}
 }
 
+static void add_member(struct members *m, struct slice key)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		if (slice_eq(m->keys[i], key))
+			return;
+	m->whole = m->whole || m->n == MEMBERS_MAX;
+	if (!m->whole)
+		m->keys[m->n++] = key;
+}
+
+/* What is read of the inputs, by the calls that are needed and as results. */
+static void find_members(struct expr_set *s, const uint32_t *last)
+{
+	const struct step *steps = s->p.steps;
+	for (unsigned i = 0; i < s->n_exprs; i++) {
+		const struct step *st = &steps[s->exprs[i]];
+		if (!st->fn && !st->constant)
+			s->members[st->column].whole = true;
+	}
+	for (uint32_t i = 0; i < s->p.n_steps; i++) {
+		const struct step *st = &steps[i];
+		for (unsigned k = 0; st->fn && last[i] && k < st->n_args; k++) {
+			const struct step *arg = &steps[st->args[k]];
+			if (arg->fn || arg->constant)
+				continue;
+			struct members *m = &s->members[arg->column];
+			const struct vec *key =
+				st->n_args == 2 ? steps[st->args[1]].constant : NULL;
+			if (k == 0 && fn_takes_member(st->fn) && key && key->state[0] == VEC_VALUE)
+				add_member(m, key->s[0]);
+			else
+				m->whole = true;
+		}
+	}
+}
+
+const struct slice *expr_set_members(const struct expr_set *s, unsigned i, unsigned *ret_n)
+{
+	const struct members *m = &s->members[i];
+	*ret_n = m->whole ? 0 : m->n;
+	return m->keys;
+}
+
 int expr_set_finish(struct expr_set *s, struct err *e)
 {
 	uint32_t n = s->p.n_steps + 1;
@@ -205,12 +259,14 @@ int expr_set_finish(struct expr_set *s, struct err *e)
 	s->slot_of = mem_alloc(n * sizeof(*s->slot_of));
 	s->slots = mem_alloc(n * sizeof(*s->slots));
 	s->spread = mem_alloc(n * sizeof(*s->spread));
-	int ret = last && s->order && s->slot_of && s->slots && s->spread
+	s->members = mem_alloc((s->scope.n_inputs + 1) * sizeof(*s->members));
+	int ret = last && s->order && s->slot_of && s->slots && s->spread && s->members
 			  ? patterns_compile(s->p.patterns, e)
 			  : err_set(e, -ENOMEM, "out of memory for expressions");
 	if (ret == 0) {
 		find_uses(s, last);
 		plan(s, last);
+		find_members(s, last);
 		s->finished = true;
 	}
 	mem_free(last);

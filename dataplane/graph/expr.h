@@ -71,6 +71,11 @@ enum sql_type expr_set_type(const struct expr_set *s, unsigned expr);
  */
 const struct expr_column *expr_set_inputs(const struct expr_set *s, unsigned *ret_n);
 
+/* Where all that the set reads of input @i, a JSON value, are members by name (`->`, `->>`): their
+ * names. Else *ret_n is 0: the whole value may be looked at.
+ */
+const struct slice *expr_set_members(const struct expr_set *s, unsigned i, unsigned *ret_n);
+
 /* Is the expression the same for all records (no column in it)? Then its value, one row. */
 bool expr_set_constant(const struct expr_set *s, unsigned expr, const struct vec **ret_v);
 

@@ -92,6 +92,9 @@ struct fn_table {
 	const struct fn *fns;
 	unsigned n;
 };
+/* `->` and `->>` with the name of a member: all they read of their first argument. fn_json.c */
+bool fn_takes_member(const struct fn *f);
+
 extern const struct fn_table *const fn_tables[];
 extern const unsigned fn_n_tables;
 

@@ -154,6 +154,11 @@ static uint8_t array_length(struct call *c, const union cell *in, union cell *re
 	return json_length(in[0].s, &ret->i) ? VEC_VALUE : VEC_BAD_INPUT;
 }
 
+bool fn_takes_member(const struct fn *f)
+{
+	return f->row == at_key;
+}
+
 #define PART(name, ret, as_text)                                                      \
 	{name, ret, 2, {SQL_JSON, SQL_TEXT}, .param = as_text, .row = at_key},        \
 	{                                                                             \

@@ -76,8 +76,9 @@ static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *
 /* What is to be written later may be, by each of them. */
 static size_t later_bytes(const struct rec *r)
 {
+	unsigned n_vals = r->flags & REC_LATER ? r->schema->n_fields + 2u * r->n_pairs : 0;
 	size_t n = 0;
-	for (unsigned i = 0; r->flags & REC_LATER && i < r->schema->n_fields; i++)
+	for (unsigned i = 0; i < n_vals; i++)
 		if (r->vals[i].type == VAL_LATER)
 			n += (size_t)JSON_TEXT_FACTOR * r->vals[i].len;
 	return n;

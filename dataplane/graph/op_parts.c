@@ -227,6 +227,8 @@ int op_exprs_create(const struct op_exprs *x, struct op_exprs_state *s, struct e
 		int rc = column_init(&s->columns[i], inputs[i].name, x->names, x->source_names);
 		if (rc < 0)
 			return err_set(e, rc, "no room for the name of column %s", inputs[i].name);
+		struct later_pick *pick = &s->columns[i].pick;
+		pick->keys = expr_set_members(x->set, i, &pick->n);
 	}
 	return expr_run_create(x->set, &s->run, e);
 }

@@ -2,13 +2,22 @@
 
 struct val later_settle(struct arena *a, struct val v)
 {
+	return later_settle_some(a, v, NULL);
+}
+
+struct val later_settle_some(struct arena *a, struct val v, struct later_pick *pick)
+{
 	if (v.type != VAL_LATER)
 		return v;
 	size_t max = (size_t)JSON_TEXT_FACTOR * v.len + LATER_SLACK;
 	if (max > arena_left(a))
 		return (struct val){0};
 	uint32_t off = (uint32_t)a->used;
-	size_t len = (size_t)(later_put(a->base, v, a->base + off) - (a->base + off));
+	struct later *l = (struct later *)(a->base + v.off);
+	uint8_t *out = a->base + off;
+	uint8_t *end =
+		pick && l->kind->put_some ? l->kind->put_some(l, pick, out) : l->kind->put(l, out);
+	size_t len = (size_t)(end - out);
 	if (len > VAL_LEN_MAX)
 		return (struct val){0};
 	a->used += len;

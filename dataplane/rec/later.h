@@ -24,9 +24,20 @@
 
 struct later;
 
+/* Some members of an object, for a reader that wants no other. */
+struct later_pick {
+	const struct slice *keys; /* UTF-8, as they are */
+	unsigned n;
+	/* The kind's own, zero at first: what it knows of the keys, and by which table. */
+	const void *of;
+	uint64_t stamp, members;
+};
+
 struct later_kind {
 	/* Writes the text to @out, which has room for the longest one and LATER_SLACK; its end. */
 	uint8_t *(*put)(struct later *l, uint8_t *out);
+	/* The same with the members of @pick alone, or more of them. NULL: put is meant. */
+	uint8_t *(*put_some)(struct later *l, struct later_pick *pick, uint8_t *out);
 };
 
 struct later {
@@ -47,6 +58,9 @@ static inline uint8_t *later_put(const uint8_t *base, struct val v, uint8_t *out
 
 /* @v itself, or the VAL_JSON that it becomes, in the arena; VAL_ABSENT: there is no room for it. */
 struct val later_settle(struct arena *a, struct val v);
+
+/* The same where only the members of @pick will be looked at. */
+struct val later_settle_some(struct arena *a, struct val v, struct later_pick *pick);
 
 /* @r itself where nothing of it is LATER, else a copy in which all is written. NULL: no room. */
 struct rec *rec_settled(struct batch *b, struct rec *r);

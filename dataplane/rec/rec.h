@@ -52,7 +52,7 @@ enum rec_flag {
 	REC_CUT = 2,       /* some of the frame's bytes are missing */
 	REC_REPAIRED = 4,  /* values had bytes that are not UTF-8, and have U+FFFD by now */
 	REC_NO_FORMAT = 8, /* the source has formats, and none fitted */
-	REC_LATER = 16,    /* some fixed field may be VAL_LATER */
+	REC_LATER = 16,    /* some value may be VAL_LATER */
 };
 
 struct rec {

@@ -82,17 +82,59 @@ static uint8_t *put_image(struct mysql_late *late, enum mysql_side side, uint8_t
 	return end;
 }
 
+/* Which columns have the names that are asked for. */
+static uint64_t columns_of(const struct mysql_table *t, struct later_pick *pick)
+{
+	if (pick->of == t && pick->stamp == t->serial && t->serial)
+		return pick->members;
+	uint64_t columns = 0;
+	for (unsigned i = 0; i < t->n_columns; i++)
+		for (unsigned k = 0; k < pick->n; k++) {
+			struct slice name = {t->columns[i].name, t->columns[i].name_len};
+			columns |= (uint64_t)slice_eq(name, pick->keys[k]) << i;
+		}
+	pick->of = t;
+	pick->stamp = t->serial;
+	return pick->members = columns;
+}
+
+static uint8_t *put_some(struct mysql_late *late, enum mysql_side side, struct later_pick *pick,
+			 uint8_t *o)
+{
+	const struct mysql_table *t = late->frame->event->table;
+	if (t->n_columns > 64)
+		return put_image(late, side, o);
+	uint8_t *end = row_plan_some(t, image_of(late, side), columns_of(t, pick), o);
+	if (end == o)
+		end++;
+	*o = '{';
+	*end++ = '}';
+	return end;
+}
+
+static inline struct mysql_late *late_of(struct later *l, enum mysql_side side)
+{
+	return (struct mysql_late *)((uint8_t *)(l - side) - offsetof(struct mysql_late, sides));
+}
+
 static uint8_t *put_before(struct later *l, uint8_t *o)
 {
-	return put_image((struct mysql_late *)((uint8_t *)l - offsetof(struct mysql_late, sides)),
-			 MYSQL_BEFORE, o);
+	return put_image(late_of(l, MYSQL_BEFORE), MYSQL_BEFORE, o);
 }
 
 static uint8_t *put_after(struct later *l, uint8_t *o)
 {
-	l -= MYSQL_AFTER;
-	return put_image((struct mysql_late *)((uint8_t *)l - offsetof(struct mysql_late, sides)),
-			 MYSQL_AFTER, o);
+	return put_image(late_of(l, MYSQL_AFTER), MYSQL_AFTER, o);
+}
+
+static uint8_t *put_some_before(struct later *l, struct later_pick *pick, uint8_t *o)
+{
+	return put_some(late_of(l, MYSQL_BEFORE), MYSQL_BEFORE, pick, o);
+}
+
+static uint8_t *put_some_after(struct later *l, struct later_pick *pick, uint8_t *o)
+{
+	return put_some(late_of(l, MYSQL_AFTER), MYSQL_AFTER, pick, o);
 }
 
 static bool is_invalid(struct mysql_late *late, int side)
@@ -112,8 +154,37 @@ static uint8_t *put_source(struct later *l, uint8_t *o)
 	return mysql_source_put(late->frame, before || after, o);
 }
 
-static const struct later_kind before_kind = {put_before}, after_kind = {put_after},
-			       source_kind = {put_source};
+static uint8_t *put_name(uint8_t *o, const char *key, struct slice name)
+{
+	bool invalid = false;
+	o = put_lit(o, key);
+	if (name.len == 0)
+		return put_lit(o, "null");
+	*o++ = '"';
+	o += json_text_put(o, name.ptr, name.len, &invalid);
+	*o++ = '"';
+	return o;
+}
+
+/* What filters ask for. */
+static uint8_t *put_some_source(struct later *l, struct later_pick *pick, uint8_t *o)
+{
+	const struct mysql_late *late =
+		(struct mysql_late *)((uint8_t *)l - offsetof(struct mysql_late, source));
+	const struct mysql_table *t = late->frame->event->table;
+	for (unsigned i = 0; i < pick->n; i++)
+		if (!slice_eq(pick->keys[i], SLICE_LIT("db")) &&
+		    !slice_eq(pick->keys[i], SLICE_LIT("table")))
+			return put_source(l, o);
+	o = put_name(o, "{\"db\":", t->db);
+	o = put_name(o, ",\"table\":", t->name);
+	*o++ = '}';
+	return o;
+}
+
+static const struct later_kind before_kind = {put_before, put_some_before},
+			       after_kind = {put_after, put_some_after},
+			       source_kind = {put_source, put_some_source};
 
 /* --- Records ---------------------------------------------------------------------------------- */
 

@@ -360,21 +360,46 @@ uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t 
 	return o + out.len;
 }
 
+/* The next column of an image that row_len has measured; *io_p goes behind it. */
+static inline bool next_value(const struct mysql_column *c, bool null, const uint8_t **io_p,
+			      struct slice *ret_value)
+{
+	size_t len = null ? 0 : c->fixed;
+	if (!null && c->len_bytes) {
+		len = len_at(c, *io_p);
+		*io_p += c->len_bytes;
+	}
+	*ret_value = slice_of(*io_p, len);
+	*io_p += len;
+	return !null;
+}
+
+uint8_t *row_plan_some(const struct mysql_table *t, struct slice image, uint64_t wanted, uint8_t *o)
+{
+	const uint8_t *p = image.ptr + (t->n_columns + 7) / 8;
+	bool invalid = false, guessed = false;
+	struct slice v;
+	for (unsigned i = 0; wanted >> i && i < t->n_columns; i++) {
+		const struct mysql_column *c = &t->columns[i];
+		bool has = next_value(c, image.ptr[i / 8] >> (i % 8) & 1, &p, &v);
+		if (!(wanted >> i & 1))
+			continue;
+		o = put_bytes(o, c->key, c->key_len);
+		o = has ? put_planned(o, c, v.ptr, v.len, &invalid, &guessed)
+			: (uint8_t *)memcpy(o, "null", 4) + 4;
+	}
+	return o;
+}
+
 bool row_plan_valid(const struct mysql_table *t, struct slice image)
 {
 	const uint8_t *p = image.ptr + (t->n_columns + 7) / 8;
+	struct slice v;
 	for (unsigned i = 0; i < t->n_columns; i++) {
 		const struct mysql_column *c = &t->columns[i];
-		if (image.ptr[i / 8] >> (i % 8) & 1)
-			continue;
-		size_t len = c->fixed;
-		if (c->len_bytes) {
-			len = len_at(c, p);
-			p += c->len_bytes;
-		}
-		if (c->op == OP_TEXT && text_utf8_valid(p, len) != len)
+		bool has = next_value(c, image.ptr[i / 8] >> (i % 8) & 1, &p, &v);
+		if (has && c->op == OP_TEXT && text_utf8_valid(v.ptr, v.len) != v.len)
 			return false;
-		p += len;
 	}
 	return true;
 }

@@ -29,7 +29,11 @@ bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
 uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t *o,
 		       bool *io_invalid);
 
-/* The same question alone: is all text of it valid? */
+/* The same for the columns of @wanted, by bit, of a table with 64 of them or fewer. */
+uint8_t *row_plan_some(const struct mysql_table *t, struct slice image, uint64_t wanted,
+		       uint8_t *o);
+
+/* Is all text of it valid? */
 bool row_plan_valid(const struct mysql_table *t, struct slice image);
 
 /* Appends the columns of @image, which is padded by SL_PAD: `,"a":1,"b":null`. */

@@ -122,6 +122,7 @@ struct mysql_stride {
 
 struct mysql_table {
 	uint64_t id;
+	uint64_t serial;       /* no two tables of tables.c have the same; 0: not one of these */
 	struct slice db, name; /* as in the event: UTF-8 */
 	uint16_t flags;
 	uint16_t n_columns;

@@ -35,6 +35,7 @@ struct mysql_tables {
 	uint32_t hash[HASH_SLOTS]; /* index in items, and 1 */
 	struct mysql_column_def defs[MYSQL_COLUMNS_MAX];
 	struct slice labels[LABELS_MAX];
+	uint64_t n_made;
 };
 
 int mysql_tables_create(const struct opt_strings *wanted, bool ignore_case,
@@ -292,6 +293,8 @@ static struct mysql_known *make(struct mysql_tables *ts, const struct mysql_even
 			k->table = NULL;
 			name_it(k, ev, f);
 		}
+		if (k->table)
+			k->table->serial = ++ts->n_made;
 		return k;
 	}
 	return NULL;

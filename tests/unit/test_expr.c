@@ -184,6 +184,52 @@ static void an_open_scope_makes_columns_of_names_once(void **state)
 	expr_set_destroy(s);
 }
 
+/* The members that a set of expressions reads of its only column; "*": all of it may be read. */
+static const char *members_of(const char *list)
+{
+	static const struct expr_column columns[] = {{"after", SQL_JSON}, {"k", SQL_TEXT}};
+	static char text[256];
+	struct expr_scope scope = {.columns = columns, .n_columns = 2};
+	const struct expr_item *items;
+	struct expr_set *s;
+	struct expr_place at;
+	struct err e;
+	unsigned n_items, n_inputs, n;
+	assert_int_equal(expr_set_create(&scope, &s, &e), 0);
+	if (expr_set_add_list(s, slice_str(list), &items, &n_items, &at, &e) < 0)
+		fail_msg("%s: %s", list, e.text);
+	assert_int_equal(expr_set_finish(s, &e), 0);
+	const struct expr_column *inputs = expr_set_inputs(s, &n_inputs);
+	assert_string_equal(inputs[0].name, "after");
+	const struct slice *keys = expr_set_members(s, 0, &n);
+	text[0] = 0;
+	for (unsigned i = 0; i < n; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s", i ? "," : "",
+			 (int)keys[i].len, (const char *)keys[i].ptr);
+	expr_set_destroy(s);
+	return n ? text : "*";
+}
+
+static void a_column_of_which_members_are_read_by_name_says_which(void **state)
+{
+	assert_string_equal(members_of("after->>'id' AS a"), "id");
+	assert_string_equal(members_of("after->>'id' AS a, after->'id' AS b, after->>'t' AS c"),
+			    "id,t");
+	assert_string_equal(members_of("upper(after->'doc'->>'x') AS a"), "doc");
+	assert_string_equal(members_of("after->>'id' AS a, after"), "*");
+	assert_string_equal(members_of("after->>'id' AS a, after IS NULL AS b"), "*");
+	assert_string_equal(members_of("after->>k AS a"), "*");
+	assert_string_equal(members_of("after->0 AS a"), "*");
+	assert_string_equal(members_of("after#>>'{id}' AS a"), "*");
+	assert_string_equal(members_of("after->>'a' AS a, after->>'b' AS b, after->>'c' AS c,"
+				       "after->>'d' AS d, after->>'e' AS e, after->>'f' AS f,"
+				       "after->>'g' AS g, after->>'h' AS h, after->>'i' AS i,"
+				       "after->>'j' AS j, after->>'k' AS k, after->>'l' AS l,"
+				       "after->>'m' AS m, after->>'n' AS n, after->>'o' AS o,"
+				       "after->>'p' AS p, after->>'q' AS q"),
+			    "*");
+}
+
 /* Many expressions over a full burst: vectors are reused, common parts are shared. */
 static void expressions_of_one_set_do_not_disturb_each_other(void **state)
 {
@@ -257,6 +303,7 @@ int main(void)
 		cmocka_unit_test(wide_texts_are_not_deep),
 		cmocka_unit_test(items_of_a_list_have_the_names_that_sql_gives_them),
 		cmocka_unit_test(an_open_scope_makes_columns_of_names_once),
+		cmocka_unit_test(a_column_of_which_members_are_read_by_name_says_which),
 		cmocka_unit_test(expressions_of_one_set_do_not_disturb_each_other),
 		cmocka_unit_test(text_that_finds_no_room_is_an_error_of_its_row),
 	};

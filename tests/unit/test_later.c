@@ -27,7 +27,20 @@ static uint8_t *put_asked(struct later *l, uint8_t *out)
 	return out;
 }
 
-static const struct later_kind asked_kind = {put_asked};
+/* The keys that were asked for. */
+static uint8_t *put_picked(struct later *l, struct later_pick *pick, uint8_t *out)
+{
+	*out++ = '[';
+	for (unsigned i = 0; i < pick->n; i++) {
+		memcpy(out, pick->keys[i].ptr, pick->keys[i].len);
+		out += pick->keys[i].len;
+	}
+	*out++ = ']';
+	return out;
+}
+
+static const struct later_kind asked_kind = {.put = put_asked};
+static const struct later_kind picked_kind = {put_asked, put_picked};
 
 static int set_up(void **state)
 {
@@ -106,6 +119,20 @@ static void the_bound_of_a_value_is_not_below_its_text(void **state)
 	}
 }
 
+static void a_kind_that_can_writes_only_the_members_that_are_wanted(void **state)
+{
+	static const struct slice keys[] = {SLICE_LIT("1"), SLICE_LIT("2")};
+	struct later_pick pick = {.keys = keys, .n = 2};
+	struct rec *r = make(10);
+	struct val v = later_settle_some(&batch.arena, r->vals[1], &pick);
+	assert_int_equal(v.len, 12); /* this kind cannot */
+	asked_of(r)->later.kind = &picked_kind;
+	v = later_settle_some(&batch.arena, r->vals[1], &pick);
+	assert_int_equal(v.type, VAL_JSON);
+	assert_true(slice_eq(arena_slice(&batch.arena, v.off, v.len), SLICE_LIT("[12]")));
+	assert_int_equal(later_settle(&batch.arena, r->vals[1]).len, 12);
+}
+
 static void the_json_encoder_writes_it_in_its_place(void **state)
 {
 	static const char text[64 + SL_PAD] = "\"_source\":\"s\",";
@@ -127,6 +154,7 @@ int main(void)
 		cmocka_unit_test(a_settled_record_is_a_copy_and_the_record_stays_as_it_was),
 		cmocka_unit_test(without_room_for_the_longest_text_nothing_is_settled),
 		cmocka_unit_test(the_bound_of_a_value_is_not_below_its_text),
+		cmocka_unit_test(a_kind_that_can_writes_only_the_members_that_are_wanted),
 		cmocka_unit_test(the_json_encoder_writes_it_in_its_place),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

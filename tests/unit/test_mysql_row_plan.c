@@ -161,6 +161,25 @@ static void text_that_just_fits_is_written_and_one_byte_less_is_no_room(void **s
 	}
 }
 
+static void some_columns_of_an_image_are_written_as_with_all_others(void **state)
+{
+	rig_table(rig, "08 0f f6 0f 03", "2800 0a02 2800",
+		  "01 01 80 | 03 02 2d 3f | 04 0f 02 69 64 01 74 05 70 72 69 63 65 01 62 01 6e");
+	static const char *const texts[] = {",\"id\":1", ",\"t\":\"hi\"", ",\"price\":\"10.05\"",
+					    ",\"b\":null", ",\"n\":7"};
+	uint8_t image[128 + SL_PAD] = {0};
+	size_t n = hex_read("e8 | 0100000000000000 | 02 6869 | 8000000a05 | 07000000", image);
+	for (uint64_t wanted = 0; wanted < 32; wanted++) {
+		char want[256] = "";
+		for (unsigned i = 0; i < 5; i++)
+			snprintf(want + strlen(want), sizeof(want) - strlen(want), "%s",
+				 wanted >> i & 1 ? texts[i] : "");
+		uint8_t *end = row_plan_some(rig->table, slice_of(image, n), wanted, rig->text);
+		*end = 0;
+		assert_string_equal((char *)rig->text, want);
+	}
+}
+
 static void a_cut_image_has_no_length(void **state)
 {
 	rig_table(rig, "08 0f 03 fc", "2800 02", "01 01 80 | 02 01 2d");
@@ -230,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_planned_value_is_what_value_put_writes),
 		cmocka_unit_test(text_that_just_fits_is_written_and_one_byte_less_is_no_room),
+		cmocka_unit_test(some_columns_of_an_image_are_written_as_with_all_others),
 		cmocka_unit_test(a_cut_image_has_no_length),
 		cmocka_unit_test(an_image_is_as_long_as_its_values_whatever_is_null),
 		cmocka_unit_test(nulls_of_more_than_eight_columns_are_in_their_places),
