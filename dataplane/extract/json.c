@@ -10,6 +10,8 @@
  */
 #include "dataplane/extract/json.h"
 
+#include <smmintrin.h>
+
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
 #include "dataplane/extract/json_simd.h"
@@ -40,10 +42,10 @@ struct json {
 /* One text while it is walked. */
 struct walk {
 	const uint8_t *p;
-	size_t len;
-	const uint32_t *at;
-	uint32_t n, i;
+	const uint32_t *at; /* of each token; at[n] is the end */
+	uint32_t n;
 	bool has_escapes;
+	const char *err; /* NULL: none so far */
 };
 
 struct json *json_create(size_t bytes_max)
@@ -79,12 +81,13 @@ static inline uint8_t peek(const struct walk *w, uint32_t i)
 	return i < w->n ? w->p[w->at[i]] : 0;
 }
 
-static inline struct slice token(const struct walk *w, uint32_t i)
+/* Behind the last byte of token @i, which is there. */
+static inline const uint8_t *token_end(const struct walk *w, uint32_t i)
 {
-	size_t end = i + 1 < w->n ? w->at[i + 1] : w->len;
-	while (is_blank(w->p[end - 1]))
+	const uint8_t *end = w->p + w->at[i + 1];
+	while (is_blank(end[-1]))
 		end--;
-	return slice_of(w->p + w->at[i], end - w->at[i]);
+	return end;
 }
 
 static int hex4(const uint8_t *p)
@@ -142,8 +145,20 @@ static const uint8_t *digits(const uint8_t *p, const uint8_t *end)
 	return p;
 }
 
+/* Up to 16 digits and nothing else. */
+static inline __attribute__((target("sse4.1"))) bool is_short_integer(struct slice s)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)s.ptr);
+	v = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+	unsigned is_digit =
+		(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v));
+	return (unsigned)__builtin_ctz(~is_digit) >= s.len && (*s.ptr != '0' || s.len == 1);
+}
+
 static bool is_number(struct slice s)
 {
+	if (is_short_integer(s))
+		return true;
 	const uint8_t *p = s.ptr, *end = s.ptr + s.len, *from;
 	p += p < end && *p == '-';
 	from = p;
@@ -167,32 +182,47 @@ static bool is_number(struct slice s)
 	return p == end;
 }
 
-/* The inside of the string token @i. */
-static inline const char *walk_string(const struct walk *w, uint32_t i, struct slice *ret_in)
+/* The walk ends here: the index that stands for it. */
+static uint32_t fail(struct walk *w, const char *err)
 {
-	struct slice s = token(w, i);
-	if (s.len < 2 || s.ptr[s.len - 1] != '"')
-		return err_scalar;
-	*ret_in = slice_of(s.ptr + 1, s.len - 2);
-	return w->has_escapes ? check_escapes(*ret_in) : NULL;
+	w->err = err;
+	return 0;
 }
 
-/* The scalar token @i as a value: its type, and the bytes that stand for it. */
-static const char *walk_scalar(const struct walk *w, uint32_t i, enum val_type *ret_type,
-			       struct slice *ret_part)
+/* The inside of the string token @i, which begins with a quote. */
+static inline bool read_string(struct walk *w, uint32_t i, const char *bad, struct slice *ret_in)
 {
-	uint8_t c = peek(w, i);
-	if (c == '"') {
-		*ret_type = VAL_JSTR;
-		return walk_string(w, i, ret_part);
-	}
+	const uint8_t *from = w->p + w->at[i] + 1, *end = token_end(w, i) - 1;
+	*ret_in = slice_of(from, (size_t)(end - from));
+	if (end < from || *end != '"')
+		w->err = bad;
+	else if (w->has_escapes)
+		w->err = check_escapes(*ret_in);
+	return !w->err;
+}
+
+/* `"key" :` at token @i. */
+static inline bool read_key(struct walk *w, uint32_t i, struct slice *ret_key)
+{
+	if (peek(w, i) != '"')
+		return fail(w, err_key);
+	if (!read_string(w, i, err_key, ret_key))
+		return false;
+	return peek(w, i + 1) == ':' || fail(w, err_colon);
+}
+
+/* The token @i, which begins with @c, as a number or a word. */
+static bool read_plain(struct walk *w, uint32_t i, uint8_t c, enum val_type *ret_type,
+		       struct slice *ret_part)
+{
 	if (i >= w->n)
-		return err_scalar;
-	struct slice s = token(w, i);
+		return fail(w, err_scalar);
+	const uint8_t *from = w->p + w->at[i];
+	struct slice s = slice_of(from, (size_t)(token_end(w, i) - from));
 	*ret_part = s;
 	if (c == '-' || text_is_digit(c)) {
 		*ret_type = VAL_NUM;
-		return is_number(s) ? NULL : err_number;
+		return is_number(s) || fail(w, err_number);
 	}
 	if (slice_eq(s, SLICE_LIT("true")))
 		*ret_type = VAL_TRUE;
@@ -201,86 +231,82 @@ static const char *walk_scalar(const struct walk *w, uint32_t i, enum val_type *
 	else if (slice_eq(s, SLICE_LIT("null")))
 		*ret_type = VAL_NULL;
 	else
-		return err_scalar;
-	return NULL;
+		return fail(w, err_scalar);
+	return true;
 }
 
-/* `"key" :` at token i; leaves i behind the colon. */
-static inline const char *walk_key(struct walk *w, struct slice *ret_key)
+/* The brackets that are open; bits say which of them are objects. */
+struct nest {
+	unsigned depth;
+	uint64_t is_object[JSON_DEPTH_MAX / 64];
+};
+
+/* The innermost open one is an object. */
+static inline bool in_object(const struct nest *nest)
 {
-	if (peek(w, w->i) != '"')
-		return err_key;
-	const char *err = walk_string(w, w->i, ret_key);
-	if (err)
-		return err == err_scalar ? err_key : err;
-	if (peek(w, w->i + 1) != ':')
-		return err_colon;
-	w->i += 2;
-	return NULL;
+	unsigned top = nest->depth - 1;
+	return nest->is_object[top / 64] >> (top % 64) & 1;
 }
 
-/* Behind a value inside of brackets: closes what ends here, and stops where the next value is
- * expected (true) or the outermost bracket has closed (false).
+static inline void nest_open(struct nest *nest, bool object)
+{
+	unsigned i = nest->depth++;
+	uint64_t bit = (uint64_t)1 << (i % 64);
+	uint64_t others = nest->is_object[i / 64] & ~bit;
+	nest->is_object[i / 64] = object ? others | bit : others;
+}
+
+/* Behind a value, at token @i: closes what ends here. Returns where the next value begins, or
+ * where all is closed; 0 when it failed.
  */
-static const char *walk_closing(struct walk *w, const uint64_t *is_object, unsigned *io_depth,
-				bool *ret_more)
+static inline uint32_t walk_closing(struct walk *w, uint32_t i, struct nest *nest)
 {
 	struct slice key;
-	while (*io_depth) {
-		unsigned top = *io_depth - 1;
-		bool object = is_object[top / 64] >> (top % 64) & 1;
-		uint8_t c = peek(w, w->i);
-		if (c == ',') {
-			w->i++;
-			*ret_more = true;
-			return object ? walk_key(w, &key) : NULL;
-		}
+	while (nest->depth) {
+		bool object = in_object(nest);
+		uint8_t c = peek(w, i++);
+		if (c == ',' && !object)
+			return i;
+		if (c == ',')
+			return read_key(w, i, &key) ? i + 2 : 0;
 		if (c != (object ? '}' : ']'))
-			return object ? err_object : err_array;
-		w->i++;
-		*io_depth = top;
+			return fail(w, object ? err_object : err_array);
+		nest->depth--;
 	}
-	*ret_more = false;
-	return NULL;
+	return i;
 }
 
-/* One object or array, from token i to behind its closing bracket. */
-static const char *walk_nested(struct walk *w)
+/* One value, of any depth, at token @i. Returns the token behind it, or 0. */
+static uint32_t walk_nested(struct walk *w, uint32_t i)
 {
-	uint64_t is_object[JSON_DEPTH_MAX / 64] = {0};
-	unsigned depth = 0;
-	bool more = true;
-	while (more) {
-		const char *err;
-		uint8_t c = peek(w, w->i);
-		if (c == '{' || c == '[') {
-			if (depth == JSON_DEPTH_MAX)
-				return err_depth;
-			uint64_t bit = (uint64_t)1 << (depth % 64);
-			is_object[depth / 64] = c == '{' ? is_object[depth / 64] | bit
-							 : is_object[depth / 64] & ~bit;
-			depth++;
-			w->i++;
-			if (peek(w, w->i) != (c == '{' ? '}' : ']')) {
-				struct slice key;
-				err = c == '{' ? walk_key(w, &key) : NULL;
-				if (err)
-					return err;
+	struct nest nest = {0};
+	struct slice part;
+	enum val_type type;
+	do {
+		uint8_t c = peek(w, i);
+		if (c == '"') {
+			if (!read_string(w, i, err_scalar, &part))
+				return 0;
+			i++;
+		} else if (c == '{' || c == '[') {
+			if (nest.depth == JSON_DEPTH_MAX)
+				return fail(w, err_depth);
+			nest_open(&nest, c == '{');
+			i++;
+			if (peek(w, i) != (c == '{' ? '}' : ']')) {
+				if (c == '{' && !read_key(w, i, &part))
+					return 0;
+				i += c == '{' ? 2 : 0;
 				continue;
 			}
 		} else {
-			enum val_type type;
-			struct slice part;
-			err = walk_scalar(w, w->i, &type, &part);
-			if (err)
-				return err;
-			w->i++;
+			if (!read_plain(w, i, c, &type, &part))
+				return 0;
+			i++;
 		}
-		err = walk_closing(w, is_object, &depth, &more);
-		if (err)
-			return err;
-	}
-	return NULL;
+		i = walk_closing(w, i, &nest);
+	} while (i && nest.depth);
+	return i;
 }
 
 static const char *walk_start(struct json *j, struct slice text, struct walk *ret_w)
@@ -289,7 +315,7 @@ static const char *walk_start(struct json *j, struct slice text, struct walk *re
 		text = slice_from(text, 3);
 	if (text.len > j->bytes_max)
 		return err_long;
-	struct walk w = {.p = text.ptr, .len = text.len};
+	struct walk w = {.p = text.ptr};
 	switch (json_index_run(j->index, text.ptr, text.len, &w.at, &w.n)) {
 	case JSON_INDEX_OK:
 		break;
@@ -315,11 +341,8 @@ const char *json_check(struct json *j, struct slice text)
 {
 	struct walk w;
 	const char *err = walk_start(j, text, &w);
-	if (!err)
-		err = walk_nested(&w);
-	if (!err && w.i != w.n)
-		err = err_behind;
-	return err;
+	uint32_t i = err ? 0 : walk_nested(&w, 0);
+	return err ? err : i == 0 ? w.err : i != w.n ? err_behind : NULL;
 }
 
 size_t json_unescape(uint8_t *out, struct slice in)
@@ -405,47 +428,80 @@ static struct val minified(struct rec_builder *rb, struct slice s)
 	return val_of(VAL_JSON, off, (size_t)(o - out));
 }
 
-/* The value at token i, whatever it is; leaves i behind it. (The value is returned, since a val
- * that goes through memory in two halves and is read as a whole waits for the store.)
+/* Any control character, which outside of strings is white space: 16 bytes at a time, and up to 15
+ * behind the text.
  */
-static struct val walk_value(struct walk *w, struct rec_builder *rb, const char **ret_err)
+static inline bool has_control(struct slice s)
 {
-	uint8_t c = peek(w, w->i);
-	if (c != '{' && c != '[') {
-		enum val_type type;
-		struct slice part;
-		*ret_err = walk_scalar(w, w->i++, &type, &part);
-		return *ret_err ? (struct val){0} : rec_ref(rb, type, part);
+	const __m128i limit = _mm_set1_epi8(0x1f);
+	__m128i any = _mm_setzero_si128();
+	for (size_t i = 0; i < s.len; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(s.ptr + i));
+		any = _mm_or_si128(any, _mm_cmpeq_epi8(_mm_min_epu8(v, limit), v));
 	}
-	const uint8_t *from = w->p + w->at[w->i];
-	*ret_err = walk_nested(w);
-	if (*ret_err)
-		return (struct val){0};
-	struct slice part = slice_of(from, (size_t)(w->p + w->at[w->i - 1] + 1 - from));
-	bool breaks = memchr(part.ptr, '\n', part.len) || memchr(part.ptr, '\r', part.len);
-	return breaks ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
+	return _mm_movemask_epi8(any) != 0;
 }
 
-static const char *walk_object(struct walk *w, struct rec_builder *rb)
+static bool has_breaks(struct slice s)
 {
-	w->i = 1;
-	for (bool more = peek(w, 1) != '}'; more;) {
-		struct slice key;
-		const char *err = walk_key(w, &key);
-		if (err)
-			return err;
-		struct val v = walk_value(w, rb, &err);
-		if (err)
-			return err;
-		rec_pair(rb, key_val(w, rb, key), v);
-		uint8_t c = peek(w, w->i);
-		if (c != ',' && c != '}')
-			return err_object;
-		more = c == ',';
-		w->i += more;
+	return has_control(s) && (memchr(s.ptr, '\n', s.len) || memchr(s.ptr, '\r', s.len));
+}
+
+/* The value at token @i, which begins with @c. Returns the token behind it, or 0. */
+static uint32_t walk_value(struct walk *w, uint32_t i, uint8_t c, struct rec_builder *rb,
+			   struct val *ret_v)
+{
+	enum val_type type;
+	struct slice part;
+	if (c == '"') {
+		if (!read_string(w, i, err_scalar, &part))
+			return 0;
+		*ret_v = rec_ref(rb, VAL_JSTR, part);
+		return i + 1;
 	}
-	w->i++;
-	return NULL;
+	if (c != '{' && c != '[') {
+		if (!read_plain(w, i, c, &type, &part))
+			return 0;
+		*ret_v = rec_ref(rb, type, part);
+		return i + 1;
+	}
+	const uint8_t *from = w->p + w->at[i];
+	i = walk_nested(w, i);
+	if (i == 0)
+		return 0;
+	part = slice_of(from, (size_t)(w->p + w->at[i - 1] + 1 - from));
+	*ret_v = has_breaks(part) ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
+	return i;
+}
+
+static uint32_t walk_object(struct walk *w, struct rec_builder *rb)
+{
+	uint32_t i = 1;
+	if (peek(w, i) == '}')
+		return i + 1;
+	for (;;) {
+		struct slice key, part;
+		struct val v;
+		if (!read_key(w, i, &key))
+			return 0;
+		i += 2;
+		uint8_t c = peek(w, i);
+		if (c == '"') {
+			/* Most are texts. */
+			if (!read_string(w, i, err_scalar, &part))
+				return 0;
+			v = rec_ref(rb, VAL_JSTR, part);
+			i++;
+		} else {
+			i = walk_value(w, i, c, rb, &v);
+			if (i == 0)
+				return 0;
+		}
+		rec_pair(rb, key_val(w, rb, key), v);
+		c = peek(w, i++);
+		if (c != ',')
+			return c == '}' ? i : fail(w, err_object);
+	}
 }
 
 static const char *read_pairs(struct json *j, struct slice text, struct rec_builder *rb)
@@ -454,14 +510,17 @@ static const char *read_pairs(struct json *j, struct slice text, struct rec_buil
 	const char *err = walk_start(j, text, &w);
 	if (err)
 		return err;
-	if (peek(&w, 0) == '{') {
-		err = walk_object(&w, rb);
+	uint32_t i;
+	uint8_t c = peek(&w, 0);
+	if (c == '{') {
+		i = walk_object(&w, rb);
 	} else {
-		struct val v = walk_value(&w, rb, &err);
-		if (!err)
+		struct val v;
+		i = walk_value(&w, 0, c, rb, &v);
+		if (i)
 			rec_pair(rb, rec_make_text(rb, VAL_JSTR, SLICE_LIT("value")), v);
 	}
-	return err ? err : w.i == w.n ? NULL : err_behind;
+	return i == 0 ? w.err : i == w.n ? NULL : err_behind;
 }
 
 /* A copy in which bytes that are not UTF-8, and escapes of half a surrogate pair, are U+FFFD: as

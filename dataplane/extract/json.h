@@ -1,6 +1,6 @@
 /* json.h - a JSON text to pairs of a record, every byte of it checked (RFC 8259).
  *
- * In:     one JSON value, with or without a byte-order mark.
+ * In:     one JSON value, with or without a byte-order mark, and SL_PAD readable bytes behind it.
  * Out:    pairs, in the sender's spelling: numbers and strings as they stood on the wire, nested
  *         values as one JSON text without line breaks.
  * Owns:   the token index of the longest text.

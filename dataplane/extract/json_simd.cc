@@ -61,7 +61,10 @@ json_index_status json_index_run(json_index *x, const uint8_t *text, size_t len,
 	json_index_status st =
 		status_of(x->impl->stage1(text, len, simdjson::stage1_mode::regular));
 	if (st == JSON_INDEX_OK) {
-		*ret_at = x->impl->structural_indexes.get();
+		uint32_t *at = x->impl->structural_indexes.get();
+		/* There is room for it: simdjson has an end of its own there. */
+		at[x->impl->n_structural_indexes] = (uint32_t)len;
+		*ret_at = at;
 		*ret_n = x->impl->n_structural_indexes;
 	}
 	return st;

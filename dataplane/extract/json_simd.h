@@ -32,7 +32,8 @@ struct json_index *json_index_create(size_t bytes_max); /* NULL when out of memo
 void json_index_destroy(struct json_index *x);
 
 /* Checks UTF-8, control characters and quotes of text[0..len-1], and lists the tokens' offsets in
- * rising order. The list is borrowed until the next run. Outputs are set only with JSON_INDEX_OK.
+ * rising order, and behind them @len. The list is borrowed until the next run. Outputs are set only
+ * with JSON_INDEX_OK.
  */
 enum json_index_status json_index_run(struct json_index *x, const uint8_t *text, size_t len,
 				      const uint32_t **ret_at, uint32_t *ret_n);
