@@ -1,5 +1,7 @@
 #include "dataplane/extract/keys.h"
 
+#include <emmintrin.h>
+
 #include "dataplane/base/mem.h"
 
 #define KEYS_SLOTS_MAX (4 * REC_PAIRS_MAX)
@@ -10,8 +12,19 @@ struct keys_slot {
 	uint32_t idx;
 };
 
+/* Records of fewer pairs are looked at without the table first. */
+#define FEW_PAIRS 64
+
+/* A key of at most 16 bytes, zeros behind it. */
+struct short_key {
+	uint8_t text[16], mask[16];
+	uint32_t len_and_type;
+};
+
 struct keys {
 	const struct names *names;
+	unsigned n_last;
+	struct short_key last[FEW_PAIRS]; /* of a record without repeats */
 	uint32_t epoch;
 	uint32_t mask;
 	struct keys_slot slots[KEYS_SLOTS_MAX];
@@ -140,10 +153,65 @@ static bool may_repeat(const struct keys *k, const struct rec_builder *rb)
 	return both != 0;
 }
 
+static inline uint32_t len_and_type(struct val key)
+{
+	uint64_t bits;
+	memcpy(&bits, &key, sizeof(bits));
+	return (uint32_t)(bits >> 32);
+}
+
+/* Senders write the same keys in the same order: whether these are those of a record before, which
+ * had no repeats.
+ */
+static bool as_last(const struct keys *k, const struct rec_builder *rb)
+{
+	const uint8_t *base = rb->b->arena.base;
+	unsigned same = 0xffff;
+	if (rb->n_pairs != k->n_last)
+		return false;
+	for (unsigned i = 0; i < rb->n_pairs && same == 0xffff; i++) {
+		struct val key = rb->pairs[2 * i];
+		const struct short_key *last = &k->last[i];
+		if (len_and_type(key) != last->len_and_type)
+			return false;
+		__m128i text = _mm_loadu_si128((const __m128i *)(base + key.off));
+		text = _mm_and_si128(text, _mm_loadu_si128((const __m128i *)last->mask));
+		same = (unsigned)_mm_movemask_epi8(
+			_mm_cmpeq_epi8(text, _mm_loadu_si128((const __m128i *)last->text)));
+	}
+	return same == 0xffff;
+}
+
+static void set_last(struct keys *k, const struct rec_builder *rb)
+{
+	k->n_last = 0;
+	for (unsigned i = 0; i < rb->n_pairs; i++) {
+		struct val key = rb->pairs[2 * i];
+		struct short_key *last = &k->last[i];
+		if (key.type == VAL_NAME || key.len > sizeof(last->text))
+			return;
+		*last = (struct short_key){.len_and_type = len_and_type(key)};
+		memcpy(last->text, rb->b->arena.base + key.off, key.len);
+		memset(last->mask, 0xff, key.len);
+	}
+	k->n_last = rb->n_pairs;
+}
+
+/* For records of few pairs and no fixed fields. */
+static bool has_no_repeats(struct keys *k, const struct rec_builder *rb)
+{
+	if (as_last(k, rb))
+		return true;
+	if (may_repeat(k, rb))
+		return false;
+	set_last(k, rb);
+	return true;
+}
+
 unsigned keys_unique(struct keys *k, struct rec_builder *rb)
 {
 	unsigned n = 0, n_lost = 0;
-	if (rb->schema->n_fields == 0 && rb->n_pairs < 64 && !may_repeat(k, rb))
+	if (rb->schema->n_fields == 0 && rb->n_pairs < FEW_PAIRS && has_no_repeats(k, rb))
 		return 0;
 	keys_start(k, rb->n_pairs);
 	for (unsigned i = 0; i < rb->n_pairs; i++) {

@@ -92,6 +92,39 @@ static void as_many_keys_as_a_record_holds_stay_apart(void **state)
 	assert_int_equal(r->pairs->rb.n_pairs, REC_PAIRS_MAX);
 }
 
+/* Records in a row, as one sender's are, of which the second differs from the first in one byte, in
+ * the length of a key or in the number of keys.
+ */
+static void keys_like_those_of_the_record_before_are_looked_at_all_the_same(void **state)
+{
+	static const struct {
+		const char *keys[3], *built;
+	} records[] = {
+		{{"a", "b", "sixteen bytes 16"}, "\"a\"='0'; \"b\"='1'; \"sixteen bytes 16\"='2'"},
+		{{"a", "b", "sixteen bytes 16"}, "\"a\"='0'; \"b\"='1'; \"sixteen bytes 16\"='2'"},
+		{{"a", "a", "sixteen bytes 16"}, "\"a\"='1'; \"sixteen bytes 16\"='2'"},
+		{{"a", "b", "a"}, "\"a\"='2'; \"b\"='1'"},
+		{{"a", "b", "sixteen bytes 16+"},
+		 "\"a\"='0'; \"b\"='1'; \"sixteen bytes 16+\"='2'"},
+		{{"b", "b", "sixteen bytes 16"}, "\"b\"='1'; \"sixteen bytes 16\"='2'"},
+		{{"a", "a", NULL}, "\"a\"='1'"},
+		{{"a", "b", NULL}, "\"a\"='0'; \"b\"='1'"},
+		{{"b", "a", NULL}, "\"b\"='0'; \"a\"='1'"},
+		{{"a", "aa", NULL}, "\"a\"='0'; \"aa\"='1'"},
+		{{"aa", "aa", NULL}, "\"aa\"='1'"},
+		{{"", "", NULL}, "\"\"='1'"},
+	};
+	static const char *const values[] = {"0", "1", "2"};
+	struct readers *r = *state;
+	for (unsigned i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		pairs_reset(r->pairs, NULL);
+		for (unsigned k = 0; k < 3 && records[i].keys[k]; k++)
+			put(r->pairs, records[i].keys[k], values[k]);
+		assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+		assert_string_equal(pairs_built(r->pairs), records[i].built);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +132,7 @@ int main(void)
 		cmocka_unit_test(a_name_of_the_table_and_the_same_text_are_one_key),
 		cmocka_unit_test(a_pair_takes_the_place_of_a_fixed_field_of_its_name),
 		cmocka_unit_test(as_many_keys_as_a_record_holds_stay_apart),
+		cmocka_unit_test(keys_like_those_of_the_record_before_are_looked_at_all_the_same),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
