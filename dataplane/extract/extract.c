@@ -389,8 +389,11 @@ static void count(struct extract *x, uint64_t *row, const struct outcome *o)
 	row[EXTRACT_repaired] += o->repaired;
 	row[EXTRACT_formatted] += o->formatted;
 	row[EXTRACT_no_format] += o->no_format;
-	row[EXTRACT_not_converted] += c.not_converted;
-	row[EXTRACT_too_costly] += c.too_costly;
+	/* Seldom; to add both in any case waits for their two stores to be in the cache. */
+	if (c.not_converted | c.too_costly) {
+		row[EXTRACT_not_converted] += c.not_converted;
+		row[EXTRACT_too_costly] += c.too_costly;
+	}
 	row[EXTRACT_fields_lost] += x->rb.n_pairs_lost;
 }
 

@@ -95,6 +95,10 @@ static void push_list(struct graph *g, unsigned source, struct batch *b, unsigne
 {
 	size_t mark = b->arena.used;
 	size_t room = arena_left(&b->arena) / GRAPH_GROWTH;
+	if (g->plan->origins[source].n_nodes == 0) { /* queues leave nothing in the arena */
+		emit(g, source, b, g->list, n);
+		return;
+	}
 	for (unsigned done = 0; done < n;) {
 		unsigned first = done;
 		size_t bytes = 0;
