@@ -107,19 +107,24 @@ static int show_queues(struct control *c, const char *const *values, json_t *rep
 	const struct config *conf = control_config(c);
 	struct report *r = control_report_get(c, NULL);
 	json_t *rows = json_array();
+	void *arg;
 	(void)values;
 	(void)e;
-	for (size_t i = 0; i < conf->n_queues; i++) {
+	const struct control_ops *parts = control_parts(c, &arg);
+	for (unsigned i = 0; i < conf->n_queues; i++) {
 		const struct queue_conf *q = &conf->queues[i];
 		struct scoped queue = scope_sum(r, "queue", q->name);
+		struct scoped lane = scope_sum(r, "courier", q->name);
+		struct scoped spool = scope_sum(r, "spool", q->name);
 		struct scoped sink = scope_sum(r, "sink", q->name);
-		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "queue",
-						      q->name, "sink", conf->sinks[q->sink].name,
-						      "format", encoders[q->format]->name,
-						      "records", (json_int_t)queue.in, "written",
-						      (json_int_t)sink.out, "held",
-						      (json_int_t)(queue.held + sink.held), "lost",
-						      (json_int_t)(queue.lost + sink.lost)));
+		json_array_append_new(
+			rows,
+			json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "queue", q->name, "sink",
+				  parts->queue_sink(arg, i), "format", encoders[q->format]->name,
+				  "records", (json_int_t)queue.in, "written", (json_int_t)sink.out,
+				  "held", (json_int_t)(queue.held + lane.held + sink.held),
+				  "spooled", (json_int_t)spool.held, "lost",
+				  (json_int_t)(queue.lost + lane.lost + spool.lost + sink.lost)));
 	}
 	control_report_put(c, r);
 	json_object_set_new(reply, "rows", rows);
@@ -168,6 +173,38 @@ static int show_config(struct control *c, const char *const *values, json_t *rep
 	return 0;
 }
 
+/* ---- what changes something ---- */
+
+/* What an order that was not heeded amounts to. */
+static int heeded(int rc)
+{
+	return rc == 0 ? 0 : rc == -ENOENT ? COMMAND_NOT_FOUND : COMMAND_BAD_ARGUMENT;
+}
+
+static int pause_queue(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)reply;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return heeded(parts->queue_pause(arg, values[0], e));
+}
+
+static int resume_queue(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)reply;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return heeded(parts->queue_resume(arg, values[0], e));
+}
+
+static int switch_queue(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)reply;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return heeded(parts->queue_switch(arg, values[0], values[1], e));
+}
+
 static int reload(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
 	void *arg;
@@ -201,8 +238,8 @@ const struct command commands[] = {
 	 .columns = "stream parser bytes records bytes_lost records_lost",
 	 .run = show_streams},
 	{.path = "queues",
-	 .help = "the queues: records in, written, held and lost",
-	 .columns = "queue sink format records written held lost",
+	 .help = "the queues: where they go now; records in, written, held, spooled and lost",
+	 .columns = "queue sink format records written held spooled lost",
 	 .run = show_queues},
 	{.path = "sinks",
 	 .help = "the sinks: records taken, written, held and lost; what troubles them",
@@ -223,6 +260,23 @@ const struct command commands[] = {
 	{.path = "config",
 	 .help = "the configuration that runs, every option, secrets left out",
 	 .run = show_config},
+	{.path = "queue pause",
+	 .help = "nothing leaves the queue for its sink: what comes goes into its spool",
+	 .changes = true,
+	 .args = {{"queue", "its name, project/name"}},
+	 .run = pause_queue},
+	{.path = "queue resume",
+	 .help = "it goes on, with what is in its spool first",
+	 .changes = true,
+	 .args = {{"queue", "its name, project/name"}},
+	 .run = resume_queue},
+	{.path = "queue switch",
+	 .help = "its records go to its sink or its backup from now on; without SINK, as their "
+		 "health says",
+	 .changes = true,
+	 .args = {{"queue", "its name, project/name"},
+		  {"sink", "the name of its sink or of its backup", true}},
+	 .run = switch_queue},
 	{.path = "reload",
 	 .help = "read the configuration again, and go over to it when all of it is well",
 	 .changes = true,

@@ -112,6 +112,7 @@ unsigned config_restarts(const struct config *was, const struct config *is, FILE
 	compare(&c, "decode", "", decode_opts, &was->decode, &is->decode);
 	compare(&c, "flow", "", flow_opts, &was->flow, &is->flow);
 	compare(&c, "frame", "", frame_opts, &was->frame, &is->frame);
+	compare(&c, "spool", "", spool_opts, &was->spool, &is->spool);
 	compare_sources(&c);
 	compare_sinks(&c);
 	compare_queues(&c);

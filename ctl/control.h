@@ -21,6 +21,12 @@ struct control_ops {
 	void (*ports)(void *arg, json_t *rows);
 	void (*sinks)(void *arg, json_t *rows);
 	void (*dims)(void *arg, json_t *rows);
+	/* Where @queue's records go now; its index in the configuration. */
+	const char *(*queue_sink)(void *arg, unsigned queue);
+	/* As topology_queue_command. */
+	int (*queue_pause)(void *arg, const char *queue, struct err *e);
+	int (*queue_resume)(void *arg, const char *queue, struct err *e);
+	int (*queue_switch)(void *arg, const char *queue, const char *sink, struct err *e);
 	int (*reload)(void *arg, json_t *reply, struct err *e); /* -EBUSY: one is under way */
 	void (*reload_state)(void *arg, json_t *reply);
 };

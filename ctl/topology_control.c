@@ -95,11 +95,38 @@ static void list_dims(void *arg, json_t *rows)
 	}
 }
 
+static const char *queue_sink(void *arg, unsigned q)
+{
+	const struct topology *t = arg;
+	unsigned sink =
+		topology_couriers(t, q) ? courier_sink(t->courier, q) : t->conf->queues[q].sink;
+	return t->conf->sinks[sink].name;
+}
+
+static int queue_pause(void *arg, const char *queue, struct err *e)
+{
+	return topology_queue_command(arg, queue, TOPOLOGY_PAUSE, NULL, e);
+}
+
+static int queue_resume(void *arg, const char *queue, struct err *e)
+{
+	return topology_queue_command(arg, queue, TOPOLOGY_RESUME, NULL, e);
+}
+
+static int queue_switch(void *arg, const char *queue, const char *sink, struct err *e)
+{
+	return topology_queue_command(arg, queue, TOPOLOGY_SWITCH, sink, e);
+}
+
 const struct control_ops topology_control_ops = {
 	.workers = list_workers,
 	.ports = list_ports,
 	.sinks = list_sinks,
 	.dims = list_dims,
+	.queue_sink = queue_sink,
+	.queue_pause = queue_pause,
+	.queue_resume = queue_resume,
+	.queue_switch = queue_switch,
 	.reload = topology_reload_ask,
 	.reload_state = topology_reload_show,
 };

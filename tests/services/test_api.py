@@ -27,8 +27,9 @@ CONFIG = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
 api: {{ socket: {folder}/control.sock, listen: "127.0.0.1:18686", token: "{token}" }}
 sources: {{ syslog: {{ match: {{ udp: 514 }}, parser: syslog }} }}
-sinks: {{ out: {{ file: {{ path: {folder}/out.ndjson }} }} }}
-queues: {{ lab/syslog: {{ from: syslog, sink: out }} }}
+spool: {{ dir: {folder}/spool }}
+sinks: {{ out: {{ file: {{ path: {folder}/out.ndjson }} }}, spare: {{ file: {{ path: {folder}/spare.ndjson }} }} }}
+queues: {{ lab/syslog: {{ from: syslog, sink: out, backup: spare }} }}
 """
 SENDER = """
 import socket, sys, time
@@ -159,6 +160,33 @@ def read_metrics(lab, checks):
     checks.equal(samples.get("sluice_unbalanced_rows"), 0.0, "the ledger balances")
 
 
+def give_orders(lab, checks):
+    def queue(want, key):
+        for _ in range(50):
+            row = lab.json("queues")["rows"][0]
+            if row[key] == want:
+                break
+            time.sleep(0.1)
+        return row
+    checks.equal(lab.run("queue", "pause", "lab/syslog").returncode, 0, "a queue is paused")
+    lab.send(1000, 0.004)
+    row = queue(1000, "spooled")
+    checks.equal((row["spooled"], row["written"], row["lost"]), (1000, N_LINES, 0), "what comes goes into the spool")
+    checks.equal(lab.run("queue", "resume", "lab/syslog").returncode, 0, "and resumed")
+    row = queue(N_LINES + 1000, "written")
+    checks.equal((row["spooled"], row["written"]), (0, N_LINES + 1000), "the spool is written first")
+    checks.equal(lab.run("queue", "switch", "lab/syslog", "spare").returncode, 0, "it is switched to its backup")
+    lab.send(1000, 0.004)
+    row = queue(N_LINES + 2000, "written")
+    checks.equal((row["sink"], row["written"], row["lost"]), ("spare", N_LINES + 2000, 0), "where the rest goes")
+    checks.equal(lab.run("queue", "switch", "lab/syslog", "out").returncode, 0, "and back")
+    p = lab.run("queue", "switch", "lab/syslog", "nowhere")
+    checks.equal((p.returncode, "expected out or spare" in p.stderr), (2, True), "a sink that is not its own")
+    p = lab.run("queue", "pause", "lab/nothing")
+    checks.equal((p.returncode, "no queue is named lab/nothing" in p.stderr), (2, True), "no such queue")
+    checks.equal(lab.run("queue", "pause", "lab/syslog", user="nobody").returncode, 2, "a stranger orders nothing")
+
+
 def try_the_wrong_thing(lab, checks):
     nobody = lab.run("status", user="nobody")
     checks.equal((nobody.returncode, "members of the groups sluice and sluice-admin" in nobody.stderr), (2, True),
@@ -255,6 +283,7 @@ def main():
             lab = Lab(binary, folder)
             look_at_all(lab, checks)
             read_metrics(lab, checks)
+            give_orders(lab, checks)
             try_the_wrong_thing(lab, checks)
             try_tcp(lab, checks)
             a_thousand_clients(lab, checks)
