@@ -1,10 +1,14 @@
 #!/bin/sh
-# kafka.sh - a real Apache Kafka broker (KRaft mode, one node) on loopback, for tests and trials.
+# kafka.sh - real Apache Kafka brokers (KRaft mode) on loopback, for tests and trials.
 #
 #     scripts/services/kafka.sh fetch           resolve the jars with Maven into the cache
 #     scripts/services/kafka.sh run DIR PORT [SETTING=VALUE...]
 #                                               format DIR when it is empty, then become the broker;
 #                                               it listens on 127.0.0.1:PORT and PORT+1 (controller)
+#     scripts/services/kafka.sh node K N DIR PORT [SETTING=VALUE...]
+#                                               likewise, as the K-th of N brokers, 1 to N: it listens on
+#                                               PORT+4*(K-1) and the port behind it; PORT is the same for
+#                                               all, DIR is its own
 #
 # The cache is $SLUICE_KAFKA_CACHE, else ~/.cache/sluice/kafka-VERSION; nothing is downloaded when the
 # jars are there. Needs java, and Maven for fetch. The broker ends on SIGTERM.
@@ -36,24 +40,32 @@ EOF
     touch "$cache/complete"
 }
 
-run() {
-    dir=$1 port=$2
-    shift 2
+node() {
+    k=$1 n=$2 dir=$3 first=$4
+    shift 4
+    port=$((first + 4 * (k - 1)))
+    voters='' i=0
+    while [ "$i" -lt "$n" ]; do
+        voters="$voters${voters:+,}$((i + 1))@127.0.0.1:$((first + 4 * i + 1))"
+        i=$((i + 1))
+    done
     fetch
     mkdir -p "$dir"
     config=$dir/server.properties
     {
         cat <<EOF
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
+node.id=$k
+controller.quorum.voters=$voters
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 controller.listener.names=CONTROLLER
 log.dirs=$dir/log
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
+offsets.topic.replication.factor=$n
+default.replication.factor=$n
+min.insync.replicas=$(((n + 1) / 2))
+transaction.state.log.replication.factor=$n
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 num.partitions=1
@@ -62,7 +74,7 @@ EOF
             echo "$setting"
         done
     } >"$config"
-    # One broker of a test needs neither a big heap nor a compiler that takes its time.
+    # A broker of a test needs neither a big heap nor a compiler that takes its time.
     java="java -Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     export CLASSPATH="$cache/lib/*"
     if [ ! -f "$dir/log/meta.properties" ]; then
@@ -74,6 +86,7 @@ EOF
 
 case ${1:-} in
 fetch) fetch ;;
-run) shift && run "$@" ;;
-*) fail "expected fetch, or run DIR PORT [SETTING=VALUE...]" ;;
+run) shift && [ $# -ge 2 ] && node 1 1 "$@" ;;
+node) shift && [ $# -ge 4 ] && node "$@" ;;
+*) fail "expected fetch, run DIR PORT [SETTING=VALUE...], or node K N DIR PORT [SETTING=VALUE...]" ;;
 esac

@@ -19,7 +19,7 @@ from kafka_broker import Broker, missing  # noqa: E402
 from lines_capture import KEYS, make_capture  # noqa: E402
 from sluice import SKIP, Checks, Run, replay  # noqa: E402
 
-N_LARGE = 320_000
+N_LARGE = 100_000
 HEAD = """
 sources:
   lines: {{ match: {{ udp: 5170 }}, parser: lines }}
@@ -28,28 +28,53 @@ sinks:
 queues:
 """
 
+SLIM = """
+pipeline:
+  slim: { op: project, from: lines, select: "n::int AS n, k::text AS k" }
+"""
+
 
 class Lab:
     def __init__(self, binary, directory, port):
         self.binary, self.dir, self.t = binary, directory, Checks()
-        listeners = (f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{port + 1},"
-                     f"SASL_PLAINTEXT://127.0.0.1:{port + 2}")
-        self.sasl = f"127.0.0.1:{port + 2}"
-        plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        names = {"PLAINTEXT": port, "SASL_PLAINTEXT": port + 2, "SASL_SSL": port + 3, "SSL": port + 4}
+        advertised = ",".join(f"{name}://127.0.0.1:{number}" for name, number in names.items())
+        self.sasl, self.sasl_ssl, self.ssl = (f"127.0.0.1:{port + i}" for i in (2, 3, 4))
+        plain = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_sluice="right";'
+        self.make_certificates()
         self.broker = Broker(
-            directory, port, f"listeners={listeners}",
-            "advertised.listeners=" + listeners.replace(f"CONTROLLER://127.0.0.1:{port + 1},", ""),
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
-            "sasl.enabled.mechanisms=PLAIN",
-            f'listener.name.sasl_plaintext.plain.sasl.jaas.config={plain} user_sluice="right";')
+            directory, port, f"listeners={advertised},CONTROLLER://127.0.0.1:{port + 1}", f"advertised.listeners={advertised}",
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT," + ",".join(f"{n}:{n}" for n in names),
+            "sasl.enabled.mechanisms=PLAIN", f"listener.name.sasl_plaintext.plain.sasl.jaas.config={plain}",
+            f"listener.name.sasl_ssl.plain.sasl.jaas.config={plain}", "listener.name.ssl.ssl.client.auth=required",
+            "ssl.keystore.type=PEM", f"ssl.keystore.location={self.path('server.both')}",
+            "ssl.truststore.type=PEM", f"ssl.truststore.location={self.path('ca.pem')}")
+
+    def make_certificates(self):
+        """Of one authority: the broker's, and a client's, whose key has a password."""
+        def openssl(*words):
+            subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.dir)
+        for name in ("ca", "other"):
+            openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                    "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        with open(self.path("names"), "w") as f:
+            f.write("subjectAltName=IP:127.0.0.1\n")
+        for name, key in (("server", ["-nodes"]), ("client", ["-passout", "pass:of-the-key"])):
+            openssl("req", "-newkey", "rsa:2048", *key, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                    "-extfile", "names", "-out", f"{name}.pem")
+        with open(self.path("server.both"), "wb") as both:
+            for name in ("server.key", "server.pem"):
+                with open(self.path(name), "rb") as f:
+                    both.write(f.read())
 
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def replay(self, capture, queues, *args, options="linger: 5ms", broker=None):
+    def replay(self, capture, queues, *args, options="linger: 5ms", broker=None, before=""):
         config = self.path("sluice.yaml")
         with open(config, "w") as f:
-            f.write(HEAD.format(broker=broker or self.broker.address, options=options) + queues)
+            f.write(before + HEAD.format(broker=broker or self.broker.address, options=options) + queues)
         return replay(self.binary, capture, "-c", config, *args, timeout=120)
 
     def expect_all(self, topic, n, what):
@@ -141,6 +166,52 @@ class Lab:
                           options=options.format("wrong-one") + ", timeout: 3s")
         self.t.equal(run.count("sink", "lab/secret", "timed_out"), 20, f"wrong password: counted: {run.err[-500:]}")
         self.t.check("uthentication failed" in run.err and "wrong-one" not in run.err, f"wrong password: told: {run.err}")
+
+    def tls(self):
+        self.broker.create("tls", 1)
+        few, queue = self.path("few.pcap"), "  lab/tls: { from: lines, sink: k, topic: tls }\n"
+        ca, other = (f"ssl.ca.location: {self.path(name)}" for name in ("ca.pem", "other.pem"))
+        login = "security.protocol: SASL_SSL, sasl.mechanism: PLAIN, sasl.username: sluice"
+        mutual = (f"security.protocol: SSL, {ca}, ssl.certificate.location: {self.path('client.pem')}, "
+                  f"ssl.key.location: {self.path('client.key')}")
+        run = self.replay(few, queue, broker=self.sasl_ssl, options=f"password: right, properties: {{ {login}, {ca} }}")
+        self.expect_written(run, "lab/tls", 20, "TLS with a password")
+        self.t.equal(run.status, 0, "TLS with a password: exit status")
+        run = self.replay(few, queue, broker=self.ssl, options=f"key_password: of-the-key, properties: {{ {mutual} }}")
+        self.expect_written(run, "lab/tls", 20, "TLS with a certificate of the client")
+        self.t.equal(len(self.broker.read("tls")), 40, "TLS: messages in the topic")
+        for what, broker, options, told in (
+                ("another authority", self.sasl_ssl, f"password: right, properties: {{ {login}, {other} }}", "certificate verify failed"),
+                ("no certificate", self.ssl, f"properties: {{ security.protocol: SSL, {ca} }}", "SSL")):
+            run = self.replay(few, queue, broker=broker, options=options + ", timeout: 2s")
+            self.t.healthy(run, f"TLS, {what}")
+            self.t.equal(run.count("sink", "lab/tls", "timed_out"), 20, f"TLS, {what}: counted: {run.err[-500:]}")
+            self.t.check(told in run.err, f"TLS, {what}: told: {run.err[-700:]}")
+        run = self.replay(few, queue, broker=self.ssl, options=f"key_password: not-that, properties: {{ {mutual} }}")
+        self.t.equal(run.status, 2, f"TLS, a wrong password of the key: {run.err[-400:]}")
+        self.t.check("ssl.key.location" in run.err and "not-that" not in run.err, f"TLS, a wrong password of the key: {run.err}")
+
+    def protobuf(self):
+        self.broker.create("proto", 1)
+        queue = "  lab/proto: { from: lines, sink: k, key: k, topic: proto, format: protobuf }\n"
+        run = self.replay(self.path("few.pcap"), queue.replace("lines", "slim"), before=SLIM)
+        self.expect_written(run, "lab/proto", 20, "protobuf")
+        schema = subprocess.run([self.binary, "schema", "proto", "-c", self.path("sluice.yaml"), "lab/proto"],
+                                capture_output=True, text=True, timeout=60)
+        with open(self.path("lab.proto"), "w") as f:
+            f.write(schema.stdout)
+        self.t.equal(schema.returncode, 0, f"protobuf: its schema: {schema.stderr}")
+        sizes = [int(n) for n in self.broker.read("proto", "%S\\n")]
+        everything = self.broker.raw("proto", "%s")
+        self.t.equal(len(sizes), 20, "protobuf: messages")
+        at = 0
+        for i, size in enumerate(sizes):
+            p = subprocess.run(["protoc", "-I", self.dir, "-I", "/usr/include", "--decode=sluice.lab.Proto", "lab.proto"],
+                               input=everything[at:at + size], capture_output=True, timeout=60)
+            at += size
+            text = p.stdout.decode()
+            self.t.check(f"\nn: {i}\n" in text and f'\nk: "key-{i}"\n' in text and 'sluice_source: "lines"' in text,
+                         f"protobuf: message {i}: {text} {p.stderr}")
 
     def stopped_for_20_s(self):
         def meddle():
@@ -300,7 +371,8 @@ def main():
     lab = Lab(os.path.abspath(sys.argv[1]), directory, 20000 + os.getpid() % 20000)
     try:
         lab.broker.start()
-        for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.too_large_is_a_dead_letter, lab.password, lab.deleted_topic,
+        for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.too_large_is_a_dead_letter,
+                         lab.password, lab.tls, lab.protobuf, lab.deleted_topic,
                          lab.frozen, lab.stopped_for_20_s, lab.nobody_there, lab.a_live_port_goes_on):
             at = time.monotonic()
             scenario()

@@ -1,5 +1,6 @@
 """A real Kafka broker for tests: scripts/services/kafka.sh, topics made through librdkafka, messages read with kcat."""
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -22,22 +23,31 @@ def missing():
 
 
 class Broker:
-    def __init__(self, directory, port, *settings):
-        self.dir, self.port, self.settings = directory, port, settings
-        self.address = f"127.0.0.1:{port}"
-        self.process = None
+    """The k-th of n; they share `first_port`."""
+
+    def __init__(self, directory, first_port, *settings, k=1, n=1):
+        self.dir, self.settings, self.place = directory, settings, (str(k), str(n))
+        self.first_port, self.port = first_port, first_port + 4 * (k - 1)
+        self.address = f"127.0.0.1:{self.port}"
+        self.replicas, self.process = n, None
 
     def start(self):
-        log = open(os.path.join(self.dir, "broker.log"), "ab")
-        self.process = subprocess.Popen([SCRIPT, "run", os.path.join(self.dir, "data"), str(self.port), *self.settings],
-                                        stdout=log, stderr=log)
-        for _ in range(120):
+        self.begin()
+        self.wait()
+
+    def begin(self):
+        with open(os.path.join(self.dir, f"broker-{self.place[0]}.log"), "ab") as log:
+            self.process = subprocess.Popen([SCRIPT, "node", *self.place, os.path.join(self.dir, f"data-{self.place[0]}"),
+                                             str(self.first_port), *self.settings], stdout=log, stderr=log)
+
+    def wait(self):
+        for _ in range(200):
             if self.process.poll() is not None:
                 break
             if subprocess.run(["kcat", "-b", self.address, "-L", "-m", "1"], capture_output=True).returncode == 0:
                 return
             time.sleep(0.25)
-        raise RuntimeError(f"the broker did not start: {self.dir}/broker.log")
+        raise RuntimeError(f"the broker did not start: {self.dir}/broker-{self.place[0]}.log")
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -56,11 +66,14 @@ class Broker:
 
     def read(self, topic, form="%p %k %s\\n"):
         """Every message of the topic, from each partition in its order."""
+        return self.raw(topic, form).splitlines()
+
+    def raw(self, topic, form):
         p = subprocess.run(["kcat", "-b", self.address, "-C", "-t", topic, "-e", "-q", "-f", form],
                            capture_output=True, timeout=60)
         if p.returncode:
             raise RuntimeError(p.stderr.decode())
-        return p.stdout.splitlines()
+        return p.stdout
 
     def _admin(self, what, arguments):
         rd = librdkafka()
@@ -80,10 +93,18 @@ class Broker:
         time.sleep(0.5)
 
     def create(self, topic, partitions=1, **config):
-        new = librdkafka().rd_kafka_NewTopic_new(topic.encode(), partitions, 1, None, 0)
+        new = librdkafka().rd_kafka_NewTopic_new(topic.encode(), partitions, self.replicas, None, 0)
         for name, value in config.items():
             librdkafka().rd_kafka_NewTopic_set_config(new, name.replace("_", ".").encode(), str(value).encode())
         self._admin("CreateTopics", new)
+
+    def leader(self, topic, partition=0):
+        """The number of the broker that leads it."""
+        p = subprocess.run(["kcat", "-b", self.address, "-L", "-J", "-t", topic], capture_output=True, timeout=30)
+        for part in json.loads(p.stdout)["topics"][0]["partitions"]:
+            if part["partition"] == partition:
+                return part["leader"]
+        return None
 
     def delete(self, topic):
         self._admin("DeleteTopics", librdkafka().rd_kafka_DeleteTopic_new(topic.encode()))
