@@ -27,8 +27,10 @@ static const struct opt binlog_opts[] = {
 	 .type = OPT_PATH,
 	 .off = offsetof(struct binlog_conf, snapshot),
 	 .live = true,
-	 .help = "A file with its rows at the beginning, as for kind file: csv or a JSON object a "
-		 "line. Without it there are none until they change."},
+	 .help = "A file with its rows at the beginning: what mysqldump writes (schema and data), "
+		 "or as for kind file, csv or a JSON object a line. Without it there are none "
+		 "until "
+		 "they change."},
 	OPT_END,
 };
 
@@ -37,7 +39,7 @@ static int binlog_load(const void *conf, struct dim_load *l, struct err *e)
 	const struct binlog_conf *c = conf;
 	if (!dim_load_key(l))
 		return err_set(e, -EINVAL, "key is missing: which column is the key?");
-	return c->snapshot ? dim_file_load(c->snapshot, l, e) : 0;
+	return c->snapshot ? dim_file_load(c->snapshot, c->table, l, e) : 0;
 }
 
 static const char *binlog_source(const void *conf, const char **ret_table)

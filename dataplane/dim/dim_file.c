@@ -6,6 +6,7 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/dim/dim.h"
+#include "dataplane/dim/dim_dump.h"
 #include "dataplane/dim/dim_file.h"
 #include "dataplane/dim/dim_json.h"
 
@@ -253,7 +254,9 @@ static int open_file(const struct file_conf *c, struct reading *r, struct err *e
 	return rc;
 }
 
-static int load_file(const struct file_conf *c, struct dim_load *l, struct err *e)
+/* @table: the file may also be a dump, which has its rows; NULL: not so. */
+static int load_file(const struct file_conf *c, const char *table, struct dim_load *l,
+		     struct err *e)
 {
 	struct reading r = {.load = l, .path = c->path, .line = 1, .key = dim_load_key(l)};
 	r.fields = dim_load_fields(l, &r.n_fields);
@@ -263,7 +266,9 @@ static int load_file(const struct file_conf *c, struct dim_load *l, struct err *
 		return err_set(e, -EINVAL, "separator \"%s\"; expected one byte", c->separator);
 	r.values = mem_alloc((r.n_fields + 1) * sizeof(*r.values));
 	int rc = r.values ? open_file(c, &r, e) : err_set(e, -ENOMEM, "out of memory");
-	if (rc == 0) {
+	if (rc == 0 && table && dim_dump_is(slice_of(r.text + r.at, r.len - r.at))) {
+		rc = dim_dump_load(c->path, r.text + r.at, r.len - r.at, table, l, e);
+	} else if (rc == 0) {
 		bool json = c->format == FILE_NDJSON ||
 			    (c->format == FILE_AUTO && r.at < r.len && r.text[r.at] == '{');
 		rc = json ? load_ndjson(&r, e) : load_csv(&r, (uint8_t)c->separator[0], e);
@@ -276,12 +281,12 @@ static int load_file(const struct file_conf *c, struct dim_load *l, struct err *
 
 static int file_load(const void *conf, struct dim_load *l, struct err *e)
 {
-	return load_file(conf, l, e);
+	return load_file(conf, NULL, l, e);
 }
 
-int dim_file_load(const char *path, struct dim_load *l, struct err *e)
+int dim_file_load(const char *path, const char *table, struct dim_load *l, struct err *e)
 {
-	return load_file(&(struct file_conf){.path = path, .separator = ","}, l, e);
+	return load_file(&(struct file_conf){.path = path, .separator = ","}, table, l, e);
 }
 
 /* Which file it is, how long, and when it was changed. */

@@ -1,0 +1,1 @@
+INSERT INTO `users` (`k`,`name`,n) VALUES (1,'a
