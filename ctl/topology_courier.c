@@ -129,6 +129,16 @@ bool topology_couriers(const struct topology *t, unsigned queue)
 	return t->courier && courier_has(t->courier, queue);
 }
 
+bool topology_is_paired(const struct topology *t, unsigned sink)
+{
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		const struct queue_conf *qc = &t->conf->queues[q];
+		if (qc->backup != CONFIG_NO_SINK && (qc->sink == sink || qc->backup == sink))
+			return true;
+	}
+	return false;
+}
+
 void topology_tell_courier(struct topology *t, FILE *out)
 {
 	struct err e;

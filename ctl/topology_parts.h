@@ -99,6 +99,7 @@ void topology_letter_of(const struct topology *t, const struct out_batch *b, uin
  */
 int topology_build_courier(struct topology *t, bool is_file, struct err *e);
 bool topology_couriers(const struct topology *t, unsigned queue); /* does @queue go by it? */
+bool topology_is_paired(const struct topology *t, unsigned sink); /* has a backup, or is one */
 /* What it has to tell. */
 void topology_tell_courier(struct topology *t, FILE *out);
 

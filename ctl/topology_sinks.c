@@ -94,6 +94,7 @@ int topology_build_sinks(struct topology *t, struct err *e)
 					    .index = i,
 					    .reopen = t->ports != NULL || kept,
 					    .kept = kept,
+					    .probe = topology_is_paired(t, i),
 					    .take = take_batch,
 					    .give_back = give_batch_back,
 					    .dead = t->letters ? topology_refused_again

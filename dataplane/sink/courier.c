@@ -22,7 +22,9 @@
 #define SLOW_AFTER_NS (1000 * NS_PER_MS) /* in trouble for so long, a sink is slow */
 #define TOLD_AFTER_NS (1000 * NS_PER_MS) /* in use for so long, a spool is told of */
 #define TAKE_MAX      64                 /* batches of one queue before the next has its turn */
-#define OWN_BATCHES   4
+#define OWN_MAX       64   /* batches of a queue that are read from its spool and not settled: a */
+#define OWN_MIN       4    /* sink that answers late takes them all the same; fewer of each */
+#define OWN_TOTAL     4096 /* where there are many queues */
 #define NOTICES_MAX   32
 
 struct lane_place {
@@ -31,8 +33,8 @@ struct lane_place {
 	unsigned queue, sinks[2]; /* primary, backup; the same where there is none */
 	struct lane *lane;
 	bool has_spool;
-	struct spool *spool; /* NULL: none, or closed */
-	struct out_batch own[OWN_BATCHES];
+	struct spool *spool;                           /* NULL: none, or closed */
+	struct out_batch *own;                         /* n_own of the courier */
 	char trouble[sizeof(((struct err *)0)->text)]; /* that was told of */
 	uint64_t spooling_ns;                          /* since when; 0: nothing is in the spool */
 	bool spooling_told;
@@ -59,6 +61,7 @@ struct courier {
 	struct lane_place *places;
 	struct lane_place **by_queue; /* NULL: not here */
 	unsigned n_by_queue;
+	unsigned n_own;
 	struct sink_place *sinks;
 	struct cut_file *cuts; /* NULL: there is no directory for one */
 	bool started;
@@ -485,6 +488,7 @@ static int open_spool(struct courier *c, struct lane_place *p, struct err *e)
 	const struct spool_found *found = spool_found(p->spool);
 	if (found->notice.text[0])
 		tell(p, "spool: %s", found->notice.text);
+	p->spooling_told = found->recs > 0;
 	if (found->recs)
 		tell(p, "%" PRIu64 " records of an earlier run are in the spool, and go first",
 		     found->recs);
@@ -496,9 +500,10 @@ static int make_own(struct courier *c, struct lane_place *p, bool marks, struct 
 	size_t cap = c->spec.batch_cap;
 	if (cap < spool_found(p->spool)->batch_bytes)
 		cap = spool_found(p->spool)->batch_bytes;
-	for (unsigned i = 0; i < OWN_BATCHES; i++) {
+	p->own = mem_alloc(c->n_own * sizeof(*p->own));
+	for (unsigned i = 0; i < c->n_own; i++) {
 		struct out_batch *b = &p->own[i];
-		if (out_batch_init(b, cap) < 0 || (marks && out_batch_init_marks(b) < 0))
+		if (!p->own || out_batch_init(b, cap) < 0 || (marks && out_batch_init_marks(b) < 0))
 			return err_set(e, -ENOMEM, "no memory for what is read from spools");
 		b->queue = (uint16_t)p->queue;
 	}
@@ -537,7 +542,7 @@ static int make_place(struct courier *c, const struct courier_queue *q, struct l
 		.unread = has_spool && spool_found(p->spool)->recs > 0,
 		.next_seq = has_spool ? spool_found(p->spool)->next_seq : 0,
 		.own = p->own,
-		.n_own = has_spool ? OWN_BATCHES : 0,
+		.n_own = has_spool ? c->n_own : 0,
 		.send = send_batch,
 		.recall = recall_batches,
 		.give_back = give_batch_back,
@@ -552,7 +557,7 @@ static int make_rings(struct courier *c, struct err *e)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < c->spec.n_queues; i++)
-		n += c->spec.n_workers * (c->spec.worker_batches + 1) + OWN_BATCHES + 1;
+		n += c->spec.n_workers * (c->spec.worker_batches + 1) + c->n_own + 1;
 	for (unsigned i = 0; i < c->spec.n_queues; i++)
 		for (unsigned k = 0; k < 2; k++) {
 			struct sink_place *s = &c->sinks[c->places[i].sinks[k]];
@@ -574,6 +579,8 @@ int courier_create(const struct courier_spec *spec, struct courier **ret_c, stru
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->heeded, NULL);
 	c->spec = *spec;
+	c->n_own = OWN_TOTAL / (spec->n_queues + 1);
+	c->n_own = c->n_own < OWN_MIN ? OWN_MIN : c->n_own > OWN_MAX ? OWN_MAX : c->n_own;
 	for (unsigned i = 0; i < spec->n_queues; i++)
 		if (c->n_by_queue <= spec->queues[i].queue)
 			c->n_by_queue = spec->queues[i].queue + 1;
@@ -611,8 +618,9 @@ void courier_destroy(struct courier *c)
 		if (p->spool)
 			spool_close(p->spool, NULL);
 		lane_destroy(p->lane);
-		for (unsigned k = 0; k < OWN_BATCHES; k++)
+		for (unsigned k = 0; p->own && k < c->n_own; k++)
 			out_batch_fini(&p->own[k]);
+		mem_free(p->own);
 	}
 	for (unsigned i = 0; c->sinks && i < c->spec.n_sinks; i++) {
 		batch_ring_destroy(c->sinks[i].to);

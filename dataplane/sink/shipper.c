@@ -18,6 +18,7 @@
 #define IDLE_NS_MAX    NS_PER_MS        /* or this long after a pause */
 #define BACKOFF_NS_MIN NS_PER_MS
 #define BACKOFF_NS_MAX (100 * NS_PER_MS)
+#define PROBE_NS       (1000 * NS_PER_MS)
 #define REOPEN_NS_MIN  (1000 * NS_PER_MS)
 #define REOPEN_NS_MAX  (60000 * NS_PER_MS)
 #define NOTICES_MAX    8
@@ -38,7 +39,8 @@ struct shipper {
 	atomic_bool recall; /* fail on purpose: what is not written is wanted back */
 
 	/* Of the sink's thread, until it is joined. */
-	uint64_t now_ns, polled_ns, stop_seen_ns;
+	uint64_t now_ns, polled_ns, stop_seen_ns, probed_ns;
+	bool away;         /* as the last probe said, and nothing was written since */
 	unsigned n_queued; /* batches that the sink has taken and not reported */
 	bool giving_up;    /* what is reported as failed is so because the sink is, no record */
 	bool recalled;     /* closed on purpose, and opened again */
@@ -186,6 +188,7 @@ static void settle_report(struct shipper *s, struct sink_report *r)
 		[SINK_TIMED_OUT] = SHIPPER_timed_out, [SINK_FAILED] = SHIPPER_failed,
 	};
 	struct shipper_outcome o = {.n_written = r->recs[SINK_WRITTEN]};
+	s->away &= o.n_written == 0;
 	unsigned queue = r->b->queue;
 	/* An error of one record for good is a loss also where records are kept. */
 	bool returns = s->giving_up && s->spec.kept;
@@ -241,7 +244,8 @@ static void poll_sink(struct shipper *s)
 	s->polled_ns = s->now_ns;
 	switch (s->spec.ops->poll(s->state, &e)) {
 	case SINK_DONE:
-		set_trouble(s, "");
+		if (!s->away)
+			set_trouble(s, "");
 		break;
 	case SINK_BUSY:
 		set_trouble(s, e.text);
@@ -250,6 +254,17 @@ static void poll_sink(struct shipper *s)
 		fail(s, -EIO, &e);
 	}
 	take_reports(s);
+}
+
+static void probe_sink(struct shipper *s)
+{
+	struct err e = {0};
+	if (!s->spec.probe || !s->spec.ops->probe || s->n_queued ||
+	    s->now_ns - s->probed_ns < PROBE_NS)
+		return;
+	s->away = s->spec.ops->probe(s->state, &e) != SINK_DONE;
+	s->probed_ns = clock_mono_ns();
+	set_trouble(s, s->away ? e.text : "");
 }
 
 /* What the sink has taken comes back, written or not. */
@@ -415,6 +430,8 @@ static void try_reopen(struct shipper *s)
 	}
 	set_trouble(s, "");
 	s->recalled = false;
+	s->probed_ns = 0;
+	probe_sink(s);
 	atomic_store_explicit(&s->failed, false, memory_order_release);
 	err_set(&e, 0, "sink %s: was opened again, and takes records", s->name);
 	add_notice(s, &e);
@@ -468,6 +485,8 @@ static void look_after(struct shipper *s, bool idle)
 	heed_recall(s);
 	if (!shipper_failed(s) && due)
 		poll_sink(s);
+	if (!shipper_failed(s) && idle)
+		probe_sink(s);
 	if (!shipper_failed(s) && s->reopen_wait_ns && s->now_ns - s->reopen_at_ns > REOPEN_NS_MAX)
 		s->reopen_wait_ns = 0; /* it holds: the next failure is a new one */
 	if (!shipper_failed(s))

@@ -59,6 +59,10 @@ struct shipper_spec {
 	 * stopped are `returned`, and not lost.
 	 */
 	bool kept;
+	/* It is one of a pair: while it has nothing to do it is asked whether it would take
+	 * records, and what it says is its trouble, or the end of it.
+	 */
+	bool probe;
 	/* A stop that drains gives up after this time with a sink that is busy; 0: it waits for
 	 * ever. */
 	uint64_t drain_ns_max;

@@ -89,6 +89,10 @@ struct sink_ops {
 	void (*give_up)(void *state);
 	/* Called between batches, when idle and at least every 100 ms: rotation by time, acks. */
 	enum sink_answer (*poll)(void *state, struct err *e);
+	/* NULL: an open sink is taken for well. Would it take records? Asked of one that has none,
+	 * in whose place another one is: DONE, or BUSY with a text. It waits a second at most.
+	 */
+	enum sink_answer (*probe)(void *state, struct err *e);
 	int (*flush)(void *state, struct err *e); /* everything written reaches its place */
 	int (*close)(void *state, struct err *e); /* flush, then free; accepts half-open state */
 };

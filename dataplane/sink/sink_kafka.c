@@ -34,6 +34,7 @@
 #define AGAIN_NS_MAX       (5000 * NS_PER_MS)
 #define STALLED_NS         (1000 * NS_PER_MS)
 #define LOOK_MS            3000
+#define PROBE_MS           1000
 #define LIMIT_MS           1000
 #define MAKE_MS            2000
 #define MAKE_AGAIN_NS      (2000 * NS_PER_MS)
@@ -743,6 +744,18 @@ static void kafka_give_up(void *state)
 	}
 }
 
+/* By metadata of one of its topics. */
+static enum sink_answer kafka_probe(void *state, struct err *e)
+{
+	struct kafka_state *st = state;
+	for (unsigned i = 0; i < st->n_topics; i++)
+		if (st->topics[i].queue)
+			return kafka_topic_look(st->rk, st->topics[i].rkt, PROBE_MS, e) == -EAGAIN
+				       ? SINK_BUSY
+				       : SINK_DONE;
+	return SINK_DONE;
+}
+
 static int kafka_flush(void *state, struct err *e)
 {
 	const struct kafka_state *st = state;
@@ -778,6 +791,7 @@ const struct sink_ops sink_kafka = {
 	.report = kafka_report,
 	.give_up = kafka_give_up,
 	.poll = kafka_poll,
+	.probe = kafka_probe,
 	.flush = kafka_flush,
 	.close = kafka_close,
 };

@@ -64,6 +64,12 @@ class Broker:
             self.process.wait()
         self.process = None
 
+    def kill(self):
+        """As a host that loses power."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
     def read(self, topic, form="%p %k %s\\n"):
         """Every message of the topic, from each partition in its order."""
         return self.raw(topic, form).splitlines()

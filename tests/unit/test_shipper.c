@@ -124,6 +124,14 @@ static void keep_give_up(void *state)
 	gives_up = true;
 }
 
+static atomic_bool store_away;
+
+static enum sink_answer script_probe(void *state, struct err *e)
+{
+	err_set(e, 0, "nobody there");
+	return store_away ? SINK_BUSY : SINK_DONE;
+}
+
 static const struct sink_ops keeping_ops = {
 	.name = "keeping",
 	.state_size = sizeof(struct script_state),
@@ -142,6 +150,7 @@ static const struct sink_ops script_ops = {
 	.open = script_open,
 	.write = script_write,
 	.poll = script_poll,
+	.probe = script_probe,
 	.flush = script_flush,
 	.close = script_close,
 };
@@ -227,6 +236,7 @@ static int create(uint64_t drain_ns_max)
 					  .give_back = give_back,
 					  .dead = on_dead,
 					  .kept = kept,
+					  .probe = kept,
 					  .drain_ns_max = drain_ns_max};
 	return shipper_create(&spec, &s, &error);
 }
@@ -538,6 +548,27 @@ static void a_recall_returns_what_is_queued_and_offered_and_the_sink_is_opened_a
 	assert_int_equal(sum(SHIPPER_returned), recs_of(3));
 }
 
+static void
+one_of_a_pair_that_has_nothing_to_do_is_asked_whether_it_would_take_records(void **unused)
+{
+	struct err e;
+	kept = true;
+	store_away = true;
+	start(0);
+	WAIT_FOR(shipper_trouble(s, &e));
+	assert_string_equal(e.text, "nobody there");
+	unsigned polls = seen.n_polls;
+	WAIT_FOR(seen.n_polls > polls + 2);
+	assert_true(shipper_trouble(s, NULL)); /* a poll that is well does not end it */
+	store_away = false;
+	WAIT_FOR(!shipper_trouble(s, NULL));
+	store_away = true;
+	WAIT_FOR(shipper_trouble(s, NULL));
+	n_ready = 1; /* but a batch that is written does */
+	WAIT_FOR(!shipper_trouble(s, NULL));
+	store_away = false;
+}
+
 static void where_records_are_kept_a_stop_that_gives_up_loses_none(void **unused)
 {
 	kept = true;
@@ -703,6 +734,7 @@ int main(void)
 		TEST(where_records_are_kept_a_failed_sink_returns_them_and_loses_none),
 		TEST(a_record_that_fails_for_good_is_lost_also_where_records_are_kept),
 		TEST(a_recall_returns_what_is_queued_and_offered_and_the_sink_is_opened_again),
+		TEST(one_of_a_pair_that_has_nothing_to_do_is_asked_whether_it_would_take_records),
 		TEST(where_records_are_kept_a_stop_that_gives_up_loses_none),
 		TEST(a_stop_that_does_not_drain_counts_what_it_gives_up),
 		TEST(a_stop_that_does_not_drain_loses_nothing_when_there_is_nothing),
