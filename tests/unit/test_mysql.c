@@ -50,7 +50,7 @@ static void a_session_with_queries_only_is_passed_over(void **state)
 }
 
 /* Pain 51. */
-static void a_login_that_asks_for_tls_is_told_at_that_packet(void **state)
+static void pain_51_a_login_that_asks_for_tls_is_told_at_that_packet(void **state)
 {
 	wire_greet(&w, MYSQL_CAP_41 | MYSQL_CAP_SSL);
 	wire_login(&w, MYSQL_CAP_41 | MYSQL_CAP_SSL, 32);
@@ -64,7 +64,7 @@ static void a_login_that_asks_for_tls_is_told_at_that_packet(void **state)
 }
 
 /* Pain 52: capabilities of servers to come, and a greeting that is longer than we know. */
-static void unknown_capabilities_do_no_harm(void **state)
+static void pain_52_unknown_capabilities_do_no_harm(void **state)
 {
 	wire_greet(&w, ~(MYSQL_CAP_SSL | MYSQL_CAP_COMPRESS | MYSQL_CAP_ZSTD));
 	wire_login(&w, ~(MYSQL_CAP_SSL | MYSQL_CAP_COMPRESS | MYSQL_CAP_ZSTD), 60);
@@ -143,7 +143,7 @@ static void a_wrong_checksum_loses_its_event_and_no_other(void **state)
 }
 
 /* Pain 34. */
-static void rows_without_their_table_map_are_lost_and_told(void **state)
+static void pain_34_rows_without_their_table_map_are_lost_and_told(void **state)
 {
 	wire_begin(&w);
 	wire_rows(&w, 9, 1, 2);
@@ -535,14 +535,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_row_of_a_dump_is_a_record_with_its_place),
 		TEST(a_session_with_queries_only_is_passed_over),
-		TEST(a_login_that_asks_for_tls_is_told_at_that_packet),
-		TEST(unknown_capabilities_do_no_harm),
+		TEST(pain_51_a_login_that_asks_for_tls_is_told_at_that_packet),
+		TEST(pain_52_unknown_capabilities_do_no_harm),
 		TEST(semi_sync_headers_are_taken_off),
 		TEST(events_without_checksums_are_read),
 		TEST(the_answer_of_the_server_waits_for_a_login_that_comes_late),
 		TEST(an_error_ends_the_dump_and_queries_are_passed_over_again),
 		TEST(a_wrong_checksum_loses_its_event_and_no_other),
-		TEST(rows_without_their_table_map_are_lost_and_told),
+		TEST(pain_34_rows_without_their_table_map_are_lost_and_told),
 		TEST(an_unknown_event_type_is_lost_and_told),
 		TEST(rows_that_contradict_their_map_go_out_as_a_dead_letter),
 		TEST(a_table_that_is_not_that_of_the_schema_stops_with_its_raw_events),

@@ -208,7 +208,7 @@ static void breaks_beyond_the_list_are_counted(void **state)
 
 /* --- Delay ------------------------------------------------------------------------------------ */
 
-static void the_delay_is_from_the_commit_to_the_packet(void **state)
+static void pain_49_the_delay_is_from_the_commit_to_the_packet(void **state)
 {
 	wire_begin(&w);
 	w.run.time_ns = 1764045796000000000ull + 250000000;
@@ -466,7 +466,7 @@ int main(void)
 		TEST(a_wrong_checksum_is_told_with_its_place),
 		TEST(a_rotation_is_no_break_and_a_restart_none_when_the_gtids_go_on),
 		TEST(breaks_beyond_the_list_are_counted),
-		TEST(the_delay_is_from_the_commit_to_the_packet),
+		TEST(pain_49_the_delay_is_from_the_commit_to_the_packet),
 		TEST(a_gtid_with_a_commit_time_gives_microseconds),
 		TEST(a_semi_sync_acknowledgement_ends_the_wait_of_its_commits),
 		TEST(tcp_acknowledges_what_a_plain_session_carried),

@@ -29,7 +29,7 @@ static void expect(const char *type, const char *meta, const char *optional, con
 #define SIGNED   "01 01 00"
 #define UNSIGNED "01 01 80"
 
-static void integers_of_all_widths_have_their_sign(void **state)
+static void pain_29_integers_of_all_widths_have_their_sign(void **state)
 {
 	expect("01", "", SIGNED, "80", "-128");
 	expect("01", "", UNSIGNED, "80", "128");
@@ -88,7 +88,7 @@ static void dates_are_written_as_they_are(void **state)
 }
 
 /* osheroff#154, shardingsphere#39674, go-mysql#623: the fraction shares the complement. */
-static void times_are_signed_and_go_beyond_a_day(void **state)
+static void pain_30_times_are_signed_and_go_beyond_a_day(void **state)
 {
 	expect("13", "00", "", "800000", "\"00:00:00\"");
 	expect("13", "00", "", "7fffff", "\"-00:00:01\"");
@@ -228,12 +228,12 @@ static void compressed_columns_are_unpacked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(integers_of_all_widths_have_their_sign),
+		cmocka_unit_test(pain_29_integers_of_all_widths_have_their_sign),
 		cmocka_unit_test(decimals_are_text_with_all_their_digits),
 		cmocka_unit_test(floats_have_the_shortest_text_that_reads_back),
 		cmocka_unit_test(bits_are_integers_and_years_are_numbers),
 		cmocka_unit_test(dates_are_written_as_they_are),
-		cmocka_unit_test(times_are_signed_and_go_beyond_a_day),
+		cmocka_unit_test(pain_30_times_are_signed_and_go_beyond_a_day),
 		cmocka_unit_test(datetimes_and_timestamps_keep_their_declared_fraction),
 		cmocka_unit_test(every_day_of_a_timestamp_has_its_date),
 		cmocka_unit_test(text_is_converted_from_its_character_set),
