@@ -230,7 +230,7 @@ static void pain_27_partial_updates_are_applied_to_the_value_before(void **state
 }
 
 /* go-mysql#774: with a minimal image there is no value to apply the change to. */
-static void pain_28_partial_updates_without_a_value_before_are_written_as_they_are(void **state)
+static void pain_28_without_a_value_before_the_patch_itself_is_written(void **state)
 {
 	partial_table();
 	assert_string_equal(
@@ -330,7 +330,7 @@ int main(void)
 		cmocka_unit_test(
 			rows_whose_times_have_no_told_width_are_believed_only_when_they_make_sense),
 		cmocka_unit_test(pain_27_partial_updates_are_applied_to_the_value_before),
-		cmocka_unit_test(pain_28_partial_updates_without_a_value_before_are_written_as_they_are),
+		cmocka_unit_test(pain_28_without_a_value_before_the_patch_itself_is_written),
 		cmocka_unit_test(the_null_of_json_has_a_blank_behind_it),
 		cmocka_unit_test(whole_values_in_a_partial_event_are_whole),
 		cmocka_unit_test(the_bits_of_partial_updates_count_json_columns_out_of_the_image),
