@@ -152,12 +152,14 @@ static struct slice detail_of(struct worker *w, struct batch *b, const struct re
 }
 
 static void bury(struct worker *w, struct batch *b, const struct rec *r, enum dead_stage stage,
-		 const char *rule, const char *why)
+		 const char *rule, const char *why, struct slice about)
 {
 	struct dead_letter l;
 	uint8_t id[OUT_ID_MAX];
 	size_t used = b->arena.used;
-	dead_letter_of(&l, b, r, frame_of(w, r));
+	dead_letter_of(&l, b, r, about.len ? NULL : frame_of(w, r));
+	if (about.len)
+		dead_letter_recall(&l, about);
 	l.stage = (uint8_t)stage;
 	l.text[DEAD_REASON] = slice_str(why);
 	l.text[DEAD_RULE] = slice_str(rule);
@@ -170,11 +172,20 @@ static void bury(struct worker *w, struct batch *b, const struct rec *r, enum de
 
 /* The graph could not work on it. */
 static void bury_node(void *arg, unsigned node, struct batch *b, const struct rec *r,
-		      const char *why)
+		      const char *why, struct slice about)
 {
 	struct worker *w = arg;
-	bury(w, b, r, DEAD_NODE, w->conf.graph->nodes[node].name, why);
+	bury(w, b, r, DEAD_NODE, w->conf.graph->nodes[node].name, why, about);
 }
+
+/* It waits in a node, and its frame does not. */
+static struct slice about_rec(void *arg, struct batch *b, const struct rec *r)
+{
+	const struct frame *f = frame_of(arg, r);
+	return f ? dead_letter_about(b, f) : (struct slice){0};
+}
+
+static const struct graph_dead graph_dead = {.bury = bury_node, .about = about_rec};
 
 /* Extraction's records that are not to go on. */
 static void bury_unread(struct worker *w, struct batch *b)
@@ -185,7 +196,8 @@ static void bury_unread(struct worker *w, struct batch *b)
 			continue;
 		const char *parser = w->conf.frame_sources[r->source].parser->name;
 		extract_dead(w->extract, r);
-		bury(w, b, r, DEAD_EXTRACT, parser, r->error ? r->error : "no format fits");
+		bury(w, b, r, DEAD_EXTRACT, parser, r->error ? r->error : "no format fits",
+		     (struct slice){0});
 		b->recs[i] = NULL;
 	}
 }
@@ -463,7 +475,7 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 	if (rc == 0)
 		rc = graph_create(conf->graph, queue_put_all, w, &g->graph, e);
 	if (rc == 0 && w->conf.out.dead)
-		graph_set_dead(g->graph, bury_node);
+		graph_set_dead(g->graph, &graph_dead);
 	if (rc == 0)
 		rc = create_keys(conf, &g->keys, e);
 	if (rc == 0 && conf->rules && !(g->rules = rules_scratch_create(conf->rules)))
@@ -535,7 +547,7 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 			flow_tell_acks(w->flow, &s->tcp);
 	}
 	if (conf->out.dead)
-		graph_set_dead(w->graph, bury_node);
+		graph_set_dead(w->graph, &graph_dead);
 	*ret_w = w;
 	return 0;
 fail:

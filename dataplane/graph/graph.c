@@ -8,7 +8,7 @@ LEDGER_DEFINE(graph, "graph", "records", GRAPH_COLS);
 struct graph {
 	const struct graph_plan *plan;
 	graph_put *put;
-	graph_dead *dead; /* NULL: there are no dead letters */
+	const struct graph_dead *dead; /* NULL: there are no dead letters */
 	void *arg;
 	void **states;                  /* by node */
 	uint64_t (*rows)[GRAPH_N_COLS]; /* by origin */
@@ -33,10 +33,17 @@ static void emit_port(struct op_run *x, unsigned port, struct rec *const *recs, 
 	emit(r->g, r->node->first_origin + port, x->b, recs, n);
 }
 
-static void bury(struct op_run *x, const struct rec *r, const char *why)
+static void bury(struct op_run *x, const struct rec *r, const char *why, struct slice about)
 {
 	const struct node_run *n = (const struct node_run *)x;
-	n->g->dead(n->g->arg, (unsigned)(n->node - n->g->plan->nodes), x->b, r, why);
+	unsigned node = (unsigned)(n->node - n->g->plan->nodes);
+	n->g->dead->bury(n->g->arg, node, x->b, r, why, about);
+}
+
+static struct slice about(struct op_run *x, const struct rec *r)
+{
+	const struct node_run *n = (const struct node_run *)x;
+	return n->g->dead->about(n->g->arg, x->b, r);
 }
 
 static struct node_run in_node(struct graph *g, unsigned node, struct batch *b)
@@ -44,7 +51,8 @@ static struct node_run in_node(struct graph *g, unsigned node, struct batch *b)
 	return (struct node_run){.x = {.b = b,
 				       .row = g->node_rows[node],
 				       .emit = emit_port,
-				       .dead = g->dead ? bury : NULL},
+				       .dead = g->dead ? bury : NULL,
+				       .about = about},
 				 .g = g,
 				 .node = &g->plan->nodes[node],
 				 .state = g->states[node]};
@@ -199,7 +207,7 @@ int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struc
 	return 0;
 }
 
-void graph_set_dead(struct graph *g, graph_dead *dead)
+void graph_set_dead(struct graph *g, const struct graph_dead *dead)
 {
 	g->dead = dead;
 }

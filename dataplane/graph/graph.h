@@ -49,9 +49,14 @@ struct graph_plan {
 typedef void graph_put(void *arg, unsigned queue, struct batch *b, struct rec *const *recs,
 		       unsigned n);
 
-/* Takes a record that node @node could not work on; borrowed until it returns. */
-typedef void graph_dead(void *arg, unsigned node, struct batch *b, const struct rec *r,
-			const char *why);
+/* Takes records that a node could not work on. */
+struct graph_dead {
+	/* Borrowed until it returns. @about: empty, or what `about` once gave for it. */
+	void (*bury)(void *arg, unsigned node, struct batch *b, const struct rec *r,
+		     const char *why, struct slice about);
+	/* What is to be kept of a record that waits beyond its batch; in the arena of @b. */
+	struct slice (*about)(void *arg, struct batch *b, const struct rec *r);
+};
 
 struct graph;
 
@@ -61,7 +66,7 @@ int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struc
 void graph_destroy(struct graph *g);
 
 /* Records that a node loses go to @dead from now on, with the argument of @put. */
-void graph_set_dead(struct graph *g, graph_dead *dead);
+void graph_set_dead(struct graph *g, const struct graph_dead *dead);
 
 /* All records of the batch, by their sources. The arena behind them is used, and given back. */
 void graph_push(struct graph *g, struct batch *b);

@@ -4,12 +4,12 @@
 
 /* A record and what it points to, in one piece; offsets count from its beginning.
  *
- *     | struct rec | values | frame | origin | stream | texts outside of the frame | key |
+ *     | struct rec | values | frame | origin | stream | texts outside of the frame | key | about |
  */
 struct entry {
 	uint64_t until_ns;
 	size_t off;
-	uint32_t bytes, key_len; /* the key stands behind the bytes */
+	uint32_t bytes, key_len, about_len; /* the last two stand behind the bytes */
 	bool taken;
 };
 
@@ -131,22 +131,25 @@ static size_t find_room(const struct held *h, size_t len)
 }
 
 bool held_put(struct held *h, const struct batch *b, const struct rec *r, struct slice key,
-	      uint64_t until_ns)
+	      struct slice about, uint64_t until_ns)
 {
 	if (h->n == h->cap)
 		return false;
-	size_t bytes = lay_rec(b, r, NULL), all = (bytes + key.len + 7) & ~(size_t)7;
-	if (bytes > UINT32_MAX || key.len > UINT32_MAX)
+	size_t bytes = lay_rec(b, r, NULL), all = (bytes + key.len + about.len + 7) & ~(size_t)7;
+	if (bytes > UINT32_MAX || key.len > UINT32_MAX || about.len > UINT32_MAX)
 		return false;
 	size_t off = find_room(h, all);
 	if (off == SIZE_MAX)
 		return false;
 	lay_rec(b, r, h->bytes + off);
 	memcpy(h->bytes + off + bytes, key.ptr, key.len);
+	if (about.len)
+		memcpy(h->bytes + off + bytes + key.len, about.ptr, about.len);
 	*entry_at(h, h->n++) = (struct entry){.until_ns = until_ns,
 					      .off = off,
 					      .bytes = (uint32_t)bytes,
-					      .key_len = (uint32_t)key.len};
+					      .key_len = (uint32_t)key.len,
+					      .about_len = (uint32_t)about.len};
 	h->end = off + all;
 	return true;
 }
@@ -165,6 +168,12 @@ struct slice held_key(const struct held *h, unsigned i)
 {
 	const struct entry *e = entry_at(h, i);
 	return slice_of(h->bytes + e->off + e->bytes, e->key_len);
+}
+
+struct slice held_about(const struct held *h, unsigned i)
+{
+	const struct entry *e = entry_at(h, i);
+	return slice_of(h->bytes + e->off + e->bytes + e->key_len, e->about_len);
 }
 
 uint64_t held_until_ns(const struct held *h, unsigned i)

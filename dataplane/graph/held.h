@@ -16,14 +16,15 @@ struct held;
 struct held *held_create(unsigned recs_max, size_t bytes_max); /* NULL when out of memory */
 void held_destroy(struct held *h);
 
-/* False: there is no room. */
+/* @about: bytes that are kept beside it. False: there is no room. */
 bool held_put(struct held *h, const struct batch *b, const struct rec *r, struct slice key,
-	      uint64_t until_ns);
+	      struct slice about, uint64_t until_ns);
 
 /* The records from 0, the first that came; those that were taken stay until held_trim. */
 unsigned held_n(const struct held *h);
 bool held_is_taken(const struct held *h, unsigned i);
 struct slice held_key(const struct held *h, unsigned i);
+struct slice held_about(const struct held *h, unsigned i); /* until held_trim */
 uint64_t held_until_ns(const struct held *h, unsigned i);
 size_t held_bytes(const struct held *h, unsigned i); /* that it takes of an arena */
 

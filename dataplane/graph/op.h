@@ -64,8 +64,11 @@ struct op_run {
 	struct batch *b;
 	uint64_t *row; /* its ledger */
 	void (*emit)(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
-	/* Takes a record that cannot go on. NULL: nobody does. */
-	void (*dead)(struct op_run *x, const struct rec *r, const char *why);
+	/* Takes a record that cannot go on. NULL: nobody does. @about: empty, or of a record that
+	 * had waited what `about` said of it, into the arena, before it did.
+	 */
+	void (*dead)(struct op_run *x, const struct rec *r, const char *why, struct slice about);
+	struct slice (*about)(struct op_run *x, const struct rec *r);
 };
 
 struct op {
@@ -113,10 +116,11 @@ static inline void op_emit(struct op_run *x, unsigned port, struct rec *const *r
 /* True: @r is a dead letter now, @why (static text) its reason; the operator counts it as
  * dead_letters. False: there are none, and it is lost.
  */
-static inline bool op_dead(struct op_run *x, const struct rec *r, const char *why)
+static inline bool op_dead(struct op_run *x, const struct rec *r, const char *why,
+			   struct slice about)
 {
 	if (x->dead)
-		x->dead(x, r, why);
+		x->dead(x, r, why, about);
 	return x->dead != NULL;
 }
 

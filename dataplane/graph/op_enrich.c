@@ -415,31 +415,36 @@ static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struc
 }
 
 /* What becomes of a record whose key is not there. True: it goes on, with nulls. */
-static bool goes_on(const struct enrich_plan *p, struct op_run *x, const struct rec *r)
+static bool goes_on(const struct enrich_plan *p, struct op_run *x, const struct rec *r,
+		    struct slice about)
 {
 	unsigned col = ENRICH_missing;
 	if (p->then == MISSING_NULL)
 		return true;
 	if (p->then == MISSING_DROP)
 		col = ENRICH_dropped;
-	else if (p->then == MISSING_DEAD && op_dead(x, r, "missing_key"))
+	else if (p->then == MISSING_DEAD && op_dead(x, r, "missing_key", about))
 		col = ENRICH_dead_letters;
 	op_row(x)[col]++;
 	return false;
 }
 
 /* A record without a key would wait for nothing. */
-static bool hold(const struct enrich_plan *p, struct enrich *s, struct batch *b, struct rec *r,
-		 struct slice key, uint64_t *row)
+static bool hold(const struct enrich_plan *p, struct enrich *s, struct op_run *x, struct rec *r,
+		 struct slice key)
 {
 	if (!s->held || !key.ptr)
 		return false;
 	uint64_t until_ns = r->time_ns + p->hold_ns;
 	if (until_ns > s->until_ns)
 		s->until_ns = until_ns;
+	struct batch *b = op_batch(x);
+	struct slice about = {0};
+	if (p->then == MISSING_DEAD && x->dead)
+		about = x->about(x, r);
 	r = rec_settled(b, r);
-	bool done = r && held_put(s->held, b, r, key, s->until_ns);
-	row[done ? ENRICH_held : ENRICH_hold_full]++;
+	bool done = r && held_put(s->held, b, r, key, about, s->until_ns);
+	op_row(x)[done ? ENRICH_held : ENRICH_hold_full]++;
 	return done;
 }
 
@@ -464,7 +469,8 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 			continue;
 		row[hit ? ENRICH_hits : ENRICH_misses]++;
 		row[ENRICH_no_key] += !s->keys[i].ptr;
-		if (!hit && (hold(p, s, b, recs[i], s->keys[i], row) || !goes_on(p, x, recs[i])))
+		if (!hit && (hold(p, s, x, recs[i], s->keys[i]) ||
+			     !goes_on(p, x, recs[i], (struct slice){0})))
 			continue;
 		s->out[n_out] = enriched(p, s, b, recs[i], s->rows[i]);
 		row[ENRICH_no_room] += !s->out[n_out];
@@ -505,7 +511,7 @@ static unsigned release_some(const struct enrich_plan *p, struct enrich *s, stru
 		struct rec *r = held_take(h, first + i, b);
 		row[ENRICH_held]--;
 		row[ENRICH_late_hits] += hit;
-		if (!hit && r && !goes_on(p, x, r))
+		if (!hit && r && !goes_on(p, x, r, held_about(h, first + i)))
 			continue;
 		s->out[n_out] = r ? enriched(p, s, b, r, s->rows[i]) : NULL;
 		row[ENRICH_no_room] += !s->out[n_out];

@@ -253,7 +253,8 @@ void op_exprs_run(struct op_exprs_state *s, struct batch *b, struct rec *const *
 void op_error(struct op_run *x, unsigned col, const struct rec *r, uint8_t error)
 {
 	unsigned lost = (unsigned)(error - VEC_ERROR);
-	op_row(x)[col + (op_dead(x, r, vec_error_name(error)) ? N_ERRORS : lost)]++;
+	op_row(x)[col +
+		  (op_dead(x, r, vec_error_name(error), (struct slice){0}) ? N_ERRORS : lost)]++;
 }
 
 unsigned op_errors(struct op_run *x, unsigned col, struct rec *const *recs, const struct vec *v,

@@ -446,10 +446,10 @@ static int sql_create(const struct op_plan *base, void **ret_state, struct err *
 
 static void emit_stage(struct op_run *x, unsigned port, struct rec *const *recs, unsigned n);
 
-static void bury_stage(struct op_run *x, const struct rec *r, const char *why)
+static void bury_stage(struct op_run *x, const struct rec *r, const char *why, struct slice about)
 {
 	struct op_run *node = ((const struct stage_run *)x)->node;
-	node->dead(node, r, why);
+	node->dead(node, r, why, about);
 }
 
 static struct stage_run in_stage(struct sql *s, unsigned stage, struct op_run *node)

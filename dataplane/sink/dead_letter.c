@@ -69,6 +69,48 @@ void dead_letter_of(struct dead_letter *l, const struct batch *b, const struct r
 	l->text[DEAD_META_NAME] = slice_str(f->meta_name);
 }
 
+/* In front of meta_name and meta. */
+struct about {
+	uint32_t body_off, body_len, name_len;
+	uint8_t body_kind, flags;
+};
+
+struct slice dead_letter_about(struct batch *b, const struct frame *f)
+{
+	struct slice name = slice_str(f->meta_name), meta = val_text(b, f->meta);
+	name.len = meta.len ? name.len : 0;
+	struct about a = {.body_off = f->body.len ? (uint32_t)(f->body.ptr - f->bytes.ptr) : 0,
+			  .body_len = (uint32_t)f->body.len,
+			  .name_len = (uint32_t)name.len,
+			  .body_kind = f->body_kind,
+			  .flags = f->unparsed ? DEAD_UNPARSED : 0};
+	size_t len = sizeof(a) + name.len + meta.len;
+	uint32_t off = arena_take(&b->arena, len);
+	if (!off)
+		return (struct slice){0};
+	uint8_t *o = b->arena.base + off;
+	memcpy(o, &a, sizeof(a));
+	if (meta.len) {
+		memcpy(o + sizeof(a), name.ptr, name.len);
+		memcpy(o + sizeof(a) + name.len, meta.ptr, meta.len);
+	}
+	return slice_of(o, len);
+}
+
+void dead_letter_recall(struct dead_letter *l, struct slice about)
+{
+	struct about a;
+	assert(about.len >= sizeof(a) && l->flags & DEAD_BARE);
+	memcpy(&a, about.ptr, sizeof(a));
+	about = slice_from(about, sizeof(a));
+	l->flags = (uint8_t)((l->flags & ~DEAD_BARE) | a.flags);
+	l->body_kind = a.body_kind;
+	l->body_off = a.body_off;
+	l->body_len = a.body_len;
+	l->text[DEAD_META_NAME] = slice_of(about.ptr, a.name_len);
+	l->text[DEAD_META] = slice_from(about, a.name_len);
+}
+
 size_t dead_letter_bytes(const struct dead_letter *l)
 {
 	size_t n = DEAD_HEAD_BYTES;

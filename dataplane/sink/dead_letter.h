@@ -67,6 +67,13 @@ extern const char *const dead_stage_names[DEAD_N_STAGES]; /* "extract", "pipelin
 void dead_letter_of(struct dead_letter *l, const struct batch *b, const struct rec *r,
 		    const struct frame *f);
 
+/* Of a frame what its bytes do not say, for a record that outlives its burst: laid into the arena
+ * of
+ * @b; empty when that is full. And back again into a letter that was filled without the frame.
+ */
+struct slice dead_letter_about(struct batch *b, const struct frame *f);
+void dead_letter_recall(struct dead_letter *l, struct slice about);
+
 size_t dead_letter_bytes(const struct dead_letter *l);
 
 /* Writes dead_letter_bytes() to @out. */

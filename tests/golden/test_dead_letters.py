@@ -40,6 +40,8 @@ def capture(path):
         c.send(b"POST /v5/play HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
                b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", side=1)
+    c.send(b"GET /v5/start?uid=u4&d=2 HTTP/1.1\r\nHost: h\r\n\r\n")
+    c.send(b"HTTP/1.1 204 No Content\r\n\r\n", side=1)
     c.close()
     for i, line in enumerate((b"10.1.1.1 200", b"10.1.1.2 -", b"nonsense")):
         out.append((BASE_NS + 90_000_000 + i, ethernet(udp("10.0.0.4", 40000, "10.0.0.9", 5140, line, ident=i + 1))))
@@ -248,6 +250,24 @@ def keys_that_are_missing_become_letters(rig):
     c.check("pipeline.rich.missing" in p.stderr and "no section dead_letters" in p.stderr, p.stderr)
 
 
+def an_event_of_http_that_waited_comes_back_whole(rig):
+    """What a frame's bytes do not say (the request around a query or a body) is kept while its record waits."""
+    c = rig.checks
+    rig.empty()
+    with open(os.path.join(rig.folder, "videos.csv"), "w", encoding="utf-8") as f:
+        f.write("vid,title\n1,one\n")
+    nodes = MISSING.replace("from: app", "from: web").replace("n::text", "uid").replace(
+        "HOW", "missing: hold, hold: 1ms, then: dead_letter")
+    r = rig.replay(nodes)
+    c.equal(r.count("enrich", "rich", "dead_letters"), 3, "two bodies and a query wait in vain")
+    with open(os.path.join(rig.folder, "videos.csv"), "w", encoding="utf-8") as f:
+        f.write("vid,title\nu1,one\nu2,two\nu4,four\n")
+    p, records = retry(rig, "--rule", "rich", nodes=nodes)
+    c.equal(p.returncode, 0, p.stderr)
+    c.equal([(x["uid"], x["title"], x["_http"]["method"]) for x in records],
+            [("u1", "one", "POST"), ("u2", "two", "POST"), ("u4", "four", "GET")], "they come back as they were")
+
+
 def one_worker_or_four_give_the_same_letters(rig):
     seen = []
     for workers in (1, 2, 4):
@@ -268,6 +288,7 @@ def main():
         what_is_not_mended_fails_again_and_stays(rig)
         what_is_mended_goes_through_with_the_same_id(rig)
         keys_that_are_missing_become_letters(rig)
+        an_event_of_http_that_waited_comes_back_whole(rig)
         one_worker_or_four_give_the_same_letters(rig)
         rig.empty()
         unparsed_frames_go_on_when_that_is_asked_for(rig)

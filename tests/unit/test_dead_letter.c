@@ -106,6 +106,24 @@ static void a_record_whose_frame_is_gone_has_its_bytes_and_says_so(void **state)
 	is_text(&l, DEAD_META, "");
 }
 
+static void what_was_kept_about_a_frame_makes_its_letter_whole(void **state)
+{
+	struct frame f;
+	struct dead_letter l, whole;
+	struct rec *r = make(&f);
+	dead_letter_of(&whole, &batch, r, &f);
+	struct slice about = dead_letter_about(&batch, &f);
+	assert_int_not_equal(about.len, 0);
+	dead_letter_of(&l, &batch, r, NULL);
+	dead_letter_recall(&l, about);
+	assert_int_equal(l.flags, whole.flags);
+	assert_int_equal(l.body_kind, BODY_JSON);
+	assert_int_equal(l.body_off, 7);
+	assert_int_equal(l.body_len, 6);
+	is_text(&l, DEAD_META_NAME, "_http");
+	is_text(&l, DEAD_META, "{\"method\":\"POST\"}");
+}
+
 static void a_letter_that_is_cut_or_too_long_is_none(void **state)
 {
 	struct frame f;
@@ -144,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_letter_is_read_as_it_was_written),
 		CASE(a_record_whose_frame_is_gone_has_its_bytes_and_says_so),
+		CASE(what_was_kept_about_a_frame_makes_its_letter_whole),
 		CASE(a_letter_that_is_cut_or_too_long_is_none),
 		CASE(a_body_outside_of_its_frame_is_no_letter),
 	};

@@ -2,6 +2,8 @@
 
 #include "dataplane/graph/held.h"
 
+#define NONE ((struct slice){0})
+
 static const struct field_def fields[] = {{"a", VAL_STR, ""}, {"n", VAL_I64, ""}, {NULL}};
 static struct schema schema;
 static struct batch batch, later;
@@ -70,12 +72,14 @@ static void a_record_comes_back_whole_after_its_batch(void **state)
 {
 	struct held *h = held_create(4, 1 << 12);
 	reset();
-	assert_true(held_put(h, &batch, make("xhello", 5), SLICE_LIT("k"), 50));
-	assert_true(held_put(h, &batch, make("ybye", 6), SLICE_LIT(""), 60));
+	assert_true(held_put(h, &batch, make("xhello", 5), SLICE_LIT("k"), SLICE_LIT("about"), 50));
+	assert_true(held_put(h, &batch, make("ybye", 6), SLICE_LIT(""), NONE, 60));
 	memset(batch.arena.base + 8, 0xee, 2000);
 	assert_int_equal(held_n(h), 2);
 	assert_true(slice_eq(held_key(h, 0), SLICE_LIT("k")));
 	assert_int_equal(held_key(h, 1).len, 0);
+	assert_true(slice_eq(held_about(h, 0), SLICE_LIT("about")));
+	assert_int_equal(held_about(h, 1).len, 0);
 	assert_int_equal(held_until_ns(h, 1), 60);
 	arena_take(&later.arena, 13);
 	is(held_take(h, 1, &later), "ybye", 6);
@@ -92,12 +96,12 @@ static void a_full_ring_says_so(void **state)
 {
 	struct held *h = held_create(2, 1 << 12);
 	reset();
-	assert_true(held_put(h, &batch, make("a1", 1), SLICE_LIT("k"), 1));
-	assert_true(held_put(h, &batch, make("a2", 2), SLICE_LIT("k"), 2));
-	assert_false(held_put(h, &batch, make("a3", 3), SLICE_LIT("k"), 3));
+	assert_true(held_put(h, &batch, make("a1", 1), SLICE_LIT("k"), NONE, 1));
+	assert_true(held_put(h, &batch, make("a2", 2), SLICE_LIT("k"), NONE, 2));
+	assert_false(held_put(h, &batch, make("a3", 3), SLICE_LIT("k"), NONE, 3));
 	held_destroy(h);
 	h = held_create(100, 64);
-	assert_false(held_put(h, &batch, make("a1", 1), SLICE_LIT("k"), 1));
+	assert_false(held_put(h, &batch, make("a1", 1), SLICE_LIT("k"), NONE, 1));
 	assert_int_equal(held_n(h), 0);
 	held_destroy(h);
 }
@@ -113,7 +117,8 @@ static void records_of_all_sizes_go_round_the_ring(void **state)
 		size_t len = 1 + (size_t)(in * 37 % 500);
 		memset(text, 'a' + (int)(in % 26), len);
 		text[len] = '\0';
-		if (held_put(h, &batch, make(text, in), slice_of(text, len % 50), (uint64_t)in)) {
+		if (held_put(h, &batch, make(text, in), slice_of(text, len % 50), NONE,
+			     (uint64_t)in)) {
 			in++;
 			if (i % 3)
 				continue;
@@ -134,7 +139,7 @@ static void a_batch_without_room_gets_nothing(void **state)
 {
 	struct held *h = held_create(2, 1 << 12);
 	reset();
-	assert_true(held_put(h, &batch, make("a1", 1), SLICE_LIT("k"), 1));
+	assert_true(held_put(h, &batch, make("a1", 1), SLICE_LIT("k"), NONE, 1));
 	arena_take(&later.arena, arena_left(&later.arena));
 	assert_null(held_take(h, 0, &later));
 	held_trim(h);
