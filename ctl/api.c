@@ -11,6 +11,7 @@
 #include "ctl/command.h"
 #include "ctl/metrics.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/sink/secret.h"
 
 #define PATH_PREFIX "/v1/"
 #define FILE_MAX    (1u << 20) /* of a certificate */
@@ -21,6 +22,7 @@ struct api {
 	struct MHD_Daemon *unix_daemon, *tcp_daemon;
 	const char *socket; /* that is ours to remove */
 	char *cert, *key;
+	char token[SECRET_BYTES_MAX];
 };
 
 /* ---- answers ---- */
@@ -142,7 +144,7 @@ static enum api_access access_of(const struct api *api, struct MHD_Connection *c
 	if (is_tcp) {
 		const char *header = MHD_lookup_connection_value(conn, MHD_HEADER_KIND,
 								 MHD_HTTP_HEADER_AUTHORIZATION);
-		return api_token_is(header, api->conf->token) ? API_CHANGE : API_NOTHING;
+		return api_token_is(header, api->token) ? API_CHANGE : API_NOTHING;
 	}
 	const union MHD_ConnectionInfo *fd =
 		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -294,8 +296,13 @@ static int read_pem(const char *path, const char *key, char **ret_text, struct e
 static int start_tcp(struct api *api, struct err *e)
 {
 	const struct api_conf *conf = api->conf;
-	int rc = 0;
-	if (conf->cert) {
+	int rc = secret_read("api.token", conf->token, api->token, e);
+	if (rc == 0 && strlen(api->token) < API_TOKEN_MIN)
+		rc = err_set(e, -EINVAL,
+			     "api.token: too short to be safe; expected at least %d "
+			     "characters",
+			     API_TOKEN_MIN);
+	if (rc == 0 && conf->cert) {
 		rc = read_pem(conf->cert, "cert", &api->cert, e);
 		if (rc == 0)
 			rc = read_pem(conf->key, "key", &api->key, e);
@@ -354,5 +361,6 @@ void api_stop(struct api *api)
 		unlink(api->socket);
 	mem_free(api->cert);
 	mem_free(api->key);
+	explicit_bzero(api->token, sizeof(api->token));
 	mem_free(api);
 }

@@ -22,6 +22,7 @@
 #define API_CLIENTS_MAX 1200
 #define API_REQUEST_MAX (16u << 10)
 #define API_IDLE_S      10
+#define API_TOKEN_MIN   16
 
 struct api;
 

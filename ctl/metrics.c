@@ -26,11 +26,17 @@ static void collect(void *arg, const struct ledger_table *t, const char *scope,
 		all->of[all->n++] = t;
 }
 
+/* Notes may be anything: ages, sizes, counts. */
+static bool is_counter(const struct ledger_col *c)
+{
+	return c->kind != LEDGER_HELD && c->kind != LEDGER_INFO;
+}
+
 /* What Prometheus takes as a name: other bytes become "_". */
 static void put_name(char *at, size_t cap, const struct ledger_table *t, const struct ledger_col *c)
 {
-	bool gauge = c->kind == LEDGER_HELD;
-	snprintf(at, cap, "sluice_%s_%s_%s%s", t->stage, t->unit, c->name, gauge ? "" : "_total");
+	snprintf(at, cap, "sluice_%s_%s_%s%s", t->stage, t->unit, c->name,
+		 is_counter(c) ? "_total" : "");
 	for (; *at; at++)
 		if (!isalnum((unsigned char)*at) && *at != '_')
 			*at = '_';
@@ -82,7 +88,7 @@ static void put_column(const struct report *r, const struct ledger_table *t, uns
 	char name[NAME_MAX_BYTES], help[512];
 	put_name(name, sizeof(name), t, c);
 	snprintf(help, sizeof(help), "%s (%s; %s)", c->help, kinds[c->kind], t->unit);
-	put_head(out, name, help, c->kind == LEDGER_HELD ? "gauge" : "counter");
+	put_head(out, name, help, is_counter(c) ? "counter" : "gauge");
 	struct series s = {.table = t, .col = i, .name = name, .out = out};
 	report_each(r, put_sample, &s);
 }

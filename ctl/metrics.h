@@ -1,7 +1,7 @@
 /* metrics.h - the ledger as Prometheus reads it (text format 0.0.4).
  *
  * In:     the last report.
- * Out:    a counter for each column of each stage, a gauge for what is held, with help and unit.
+ * Out:    a counter for each column of each stage; a gauge for what is held, and for notes.
  * Owns:   nothing.
  * Runs:   any thread.
  * Limits: one series for each row and column: as many as the configuration has sources, nodes and
