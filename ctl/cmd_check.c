@@ -113,6 +113,8 @@ static void print_options(const struct config *c)
 		snprintf(prefix, sizeof(prefix), "sinks.%s.%s.", s->name, s->ops->name);
 		print_changed(prefix, s->ops->opts, s->conf);
 	}
+	if (c->has_spool)
+		print_changed("spool.", spool_opts, &c->spool);
 }
 
 static void print_summary(const struct config *c, const struct pipeline *p)
@@ -130,8 +132,9 @@ static void print_summary(const struct config *c, const struct pipeline *p)
 		printf("sink %s: %s\n", c->sinks[i].name, c->sinks[i].ops->name);
 	for (size_t i = 0; i < c->n_queues; i++) {
 		const struct queue_conf *q = &c->queues[i];
-		printf("queue %s: %s to %s from", q->name, encoder_names[q->format],
-		       c->sinks[q->sink].name);
+		printf("queue %s: %s to %s%s%s from", q->name, encoder_names[q->format],
+		       c->sinks[q->sink].name, q->backup_name ? " or " : "",
+		       q->backup_name ? q->backup_name : "");
 		for (size_t k = 0; k < q->n_origins; k++)
 			printf(" %s", c->origins[q->origins[k]].name);
 		putchar('\n');

@@ -116,8 +116,8 @@ static void release_batch(struct lane *l, struct item *it)
 /* An item that is no longer in memory: @col says where it went. */
 static void leave(struct lane *l, struct item *it, unsigned col)
 {
-	l->row[LANE_held] -= it->n;
-	l->row[col] += it->n;
+	l->row[LANE_held] -= it->b->n_recs;
+	l->row[col] += it->b->n_recs;
 	l->n_waiting--;
 	release_batch(l, it);
 	remove_item(l, it);
@@ -207,14 +207,14 @@ static bool may_send(const struct lane *l)
 static void send(struct lane *l, struct item *it)
 {
 	if (l->conf.mode == LANE_ALWAYS && !it->in_spool)
-		l->row[LANE_unsafe] += it->n;
+		l->row[LANE_unsafe] += it->b->n_recs;
 	it->state = ITEM_FLIES;
 	if (l->stuck == it)
 		l->stuck = NULL;
 	l->n_waiting--;
 	l->n_flying++;
-	l->row[LANE_held] -= it->n;
-	l->row[LANE_sent] += it->n;
+	l->row[LANE_held] -= it->b->n_recs;
+	l->row[LANE_sent] += it->b->n_recs;
 	l->conf.send(l->conf.ctx, l->side, it->b);
 }
 
@@ -271,8 +271,8 @@ void lane_settled(struct lane *l, struct out_batch *b, const struct shipper_outc
 	l->n_flying--;
 	if (o->n_returned) {
 		l->row[LANE_returned] += o->n_returned;
-		l->row[LANE_again] += it->n - o->n_returned;
-		l->row[LANE_held] += it->n;
+		l->row[LANE_again] += b->n_recs - o->n_returned;
+		l->row[LANE_held] += b->n_recs;
 		l->n_waiting++;
 		it->state = ITEM_WAITS;
 		l->coming_back = true;

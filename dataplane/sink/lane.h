@@ -40,7 +40,7 @@ enum lane_command { LANE_PAUSE, LANE_RESUME, LANE_SWITCH, LANE_AUTO };
 	X(IN, records_in, "records taken over from the workers")                                \
 	X(IN, unspooled, "read from the spool")                                                 \
 	X(IN, returned, "given back unwritten by a sink that failed")                           \
-	X(IN, again, "of batches that came back in part: written, and sent again all the same") \
+	X(IN, again, "written, but of a batch that came back whole: sent again all the same")   \
 	X(OUT, sent, "handed to a sink")                                                        \
 	X(OUT, spooled, "put into the spool")                                                   \
 	X(LOSS, given_up, "not written when the process stopped, and no spool that takes them") \

@@ -180,6 +180,25 @@ static uint32_t bury(struct shipper *s, struct sink_report *r)
 	return n;
 }
 
+/* What comes back has only the records that have to be sent again. */
+static void keep_unwritten(struct out_batch *b, const uint8_t *fates)
+{
+	uint32_t n = 0, from = 0, to = 0;
+	for (uint32_t i = 0; i < b->n_recs; i++) {
+		uint32_t end = b->ends[i];
+		if (fates[i] == SINK_FAILED) {
+			memmove(b->buf + to, b->buf + from, end - from);
+			to += end - from;
+			if (b->marks)
+				b->marks[n] = b->marks[i];
+			b->ends[n++] = to;
+		}
+		from = end;
+	}
+	b->n_recs = n;
+	b->len = to;
+}
+
 static void settle_report(struct shipper *s, struct sink_report *r)
 {
 	static const uint8_t cols[SINK_N_FATES] = {
@@ -207,6 +226,8 @@ static void settle_report(struct shipper *s, struct sink_report *r)
 	rows_end(s);
 	if (o.n_written + o.n_returned + n_dead < r->b->n_recs)
 		remember(s, -EIO, &r->why);
+	if (o.n_returned && r->fates && o.n_returned < r->b->n_recs)
+		keep_unwritten(r->b, r->fates);
 	s->spec.give_back(s->spec.ctx, r->b, &o);
 }
 

@@ -56,7 +56,8 @@ struct shipper_spec {
 		     const char *text);
 	void *ctx;
 	/* Somebody keeps the records until they are written: those of a sink that failed or was
-	 * stopped are `returned`, and not lost.
+	 * stopped are `returned`, and not lost. A batch that comes back has only these, when the
+	 * sink told the fate of each record.
 	 */
 	bool kept;
 	/* It is one of a pair: while it has nothing to do it is asked whether it would take

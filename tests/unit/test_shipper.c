@@ -515,6 +515,56 @@ static void where_records_are_kept_a_failed_sink_returns_them_and_loses_none(voi
 	assert_int_equal(shipper_stop(s, true, &error), 0);
 }
 
+/* Every second record of what is given up was written. */
+static void give_up_half(void *state)
+{
+	gives_up = true;
+}
+
+static bool report_half(void *state, struct sink_report *ret)
+{
+	if (!gives_up || n_reported == n_queued)
+		return false;
+	*ret = (struct sink_report){.b = queued[n_reported++], .fates = fates};
+	for (uint32_t i = 0; i < ret->b->n_recs; i++) {
+		fates[i] = i % 2 ? SINK_WRITTEN : SINK_FAILED;
+		ret->recs[fates[i]]++;
+	}
+	return true;
+}
+
+static void a_batch_that_comes_back_has_only_what_was_not_written(void **unused)
+{
+	static struct sink_ops half_ops;
+	static uint8_t text[6] = "abbccc";
+	static struct out_mark marks[3] = {{.off = 1}, {.off = 2}, {.off = 3}};
+	half_ops = keeping_ops;
+	half_ops.give_up = give_up_half;
+	half_ops.report = report_half;
+	ops = &half_ops;
+	kept = true;
+	script.answers = "Q";
+	batches[2].buf = text;
+	batches[2].marks = marks;
+	memcpy(batches[2].ends, (uint32_t[]){1, 3, 6}, 12);
+	batches[2].len = 6;
+	static uint8_t other[100];
+	batches[0].buf = batches[1].buf = other;
+	start(20 * 1000000);
+	n_ready = 3;
+	shipper_stop(s, true, &error);
+	assert_int_equal(batches[2].n_recs, 2);
+	assert_int_equal(batches[2].len, 4);
+	assert_memory_equal(text, "accc", 4);
+	assert_int_equal(batches[2].ends[0], 1);
+	assert_int_equal(batches[2].ends[1], 4);
+	assert_int_equal(marks[1].off, 3);
+	assert_int_equal(n_returned, 1 + 1 + 2);
+	assert_int_equal(n_written, 1 + 1);
+	batches[2].buf = batches[0].buf = batches[1].buf = NULL;
+	batches[2].marks = NULL;
+}
+
 static void a_record_that_fails_for_good_is_lost_also_where_records_are_kept(void **unused)
 {
 	kept = true;
@@ -732,6 +782,7 @@ int main(void)
 		TEST(what_is_refused_for_good_is_told_record_by_record),
 		TEST(a_refused_record_that_is_a_dead_letter_is_not_lost),
 		TEST(where_records_are_kept_a_failed_sink_returns_them_and_loses_none),
+		TEST(a_batch_that_comes_back_has_only_what_was_not_written),
 		TEST(a_record_that_fails_for_good_is_lost_also_where_records_are_kept),
 		TEST(a_recall_returns_what_is_queued_and_offered_and_the_sink_is_opened_again),
 		TEST(one_of_a_pair_that_has_nothing_to_do_is_asked_whether_it_would_take_records),
