@@ -12,6 +12,7 @@
 
 #include "ctl/client.h"
 #include "ctl/cmd_dlq.h"
+#include "ctl/cmd_spool.h"
 #include "ctl/command.h"
 #include "ctl/doctor.h"
 #include "ctl/render.h"
@@ -66,6 +67,7 @@ static int show_ledger_file(const char *path, bool only_losses)
 static int run_ledger(struct options *o, int argc, char **argv);
 static int run_losses(struct options *o, int argc, char **argv);
 static int run_dlq(struct options *o, int argc, char **argv);
+static int run_spool(struct options *o, int argc, char **argv);
 static int run_metrics(struct options *o, int argc, char **argv);
 static int run_openapi(struct options *o, int argc, char **argv);
 static int run_top(struct options *o, int argc, char **argv);
@@ -78,6 +80,7 @@ static const struct local_command locals[] = {
 	 "the same of a process that has ended (sluiced replay|run --ledger FILE)", run_ledger},
 	{"losses", "FILE", "the same, tabs between stage, scope, name, count and unit", run_losses},
 	{"dlq", cmd_dlq_args, cmd_dlq_help, run_dlq},
+	{"spool", cmd_spool_args, cmd_spool_help, run_spool},
 	{"top", "[--every SECONDS] [--count N]", "rates and losses, drawn anew every second",
 	 run_top},
 	{"doctor", "[-c FILE]", "is this host fit to capture, and what mends what is not",
@@ -257,6 +260,11 @@ static int print_path(struct options *o, const char *path)
 static int run_dlq(struct options *o, int argc, char **argv)
 {
 	return cmd_dlq(o->json, argc, argv);
+}
+
+static int run_spool(struct options *o, int argc, char **argv)
+{
+	return cmd_spool(o->json, argc, argv);
 }
 
 static int run_metrics(struct options *o, int argc, char **argv)

@@ -11,6 +11,7 @@
 
 #include "ctl/api.h"
 #include "ctl/cmd.h"
+#include "ctl/cmd_spool.h"
 #include "ctl/config.h"
 #include "ctl/eal.h"
 #include "ctl/quantity.h"
@@ -374,15 +375,70 @@ static int replay_letters(struct config *c, const struct replay_args *a)
 	return code;
 }
 
+/* Segments without a configuration: their records are printed as they are. */
+static int print_archive(const struct replay_args *a)
+{
+	int code = EXIT_DONE;
+	for (unsigned i = 0; i < a->replay.n_paths; i++) {
+		struct err e;
+		uint64_t lost;
+		int rc = cmd_spool_print(a->replay.paths[i], 0, false, stdout, &lost, &e);
+		if (rc < 0)
+			fprintf(stderr, "sluiced: %s\n", e.text);
+		if (rc < 0 || lost)
+			code = EXIT_LOST;
+	}
+	return code;
+}
+
+/* Records that have been through a pipeline once, as events of their sources again. */
+static int replay_archive(const struct config *c, const struct replay_args *a)
+{
+	struct err e;
+	struct topology_input in = {.replay = &a->replay, .n_workers = 1};
+	if (a->replay.loop > 1 || a->replay.speed > 0)
+		return usage_error("%s: of captures only, not of segments", "--loop and --speed");
+	if (archive_feed_open(a->replay.paths, a->replay.n_paths, c, &in.archive, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	int code = build_and_run(c, &in, a->ledger, a->quiet);
+	archive_feed_close(in.archive);
+	return code;
+}
+
+/* EXIT_DONE, or EXIT_USAGE with the reason printed. */
+static int probe_archive(const struct replay_args *a, bool *ret_archive)
+{
+	struct err e;
+	int n = archive_feed_probe(a->replay.paths, a->replay.n_paths, &e);
+	*ret_archive = n > 0;
+	if (n >= 0 && !(n > 0 && a->tap))
+		return EXIT_DONE;
+	fprintf(stderr, "sluiced: %s\n",
+		n < 0 ? e.text : "--tap: of captures only, not of segments");
+	return EXIT_USAGE;
+}
+
 static int cmd_replay(int argc, char **argv)
 {
 	struct replay_args a = {.replay.loop = 1};
 	int rc = parse_replay_args(argc, argv, &a);
+	bool archive = false;
+	if (rc == 0 && !a.letters)
+		rc = probe_archive(&a, &archive);
 	if (rc)
 		return rc;
+	if (archive && !a.config)
+		return print_archive(&a);
 	struct config *c = load_config(a.config);
 	if (!c)
 		return EXIT_USAGE;
+	if (archive) {
+		rc = replay_archive(c, &a);
+		config_free(c);
+		return rc;
+	}
 	if (a.tap) {
 		rc = cmd_tap(c, &a.replay, a.tap);
 		config_free(c);

@@ -90,6 +90,8 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 	};
 	if (t->letters)
 		topology_feed(t, &wc);
+	if (t->archive)
+		wc.feed = (struct worker_feed){.next = archive_feed_next, .arg = t->archive};
 	return worker_create(&wc, &t->workers[i], e);
 }
 
@@ -149,7 +151,7 @@ static int refuse_pipes(const struct topology *t, const struct replay_conf *rc, 
  */
 static int build_replay(struct topology *t, const struct topology_input *in, struct err *e)
 {
-	if (in->letters)
+	if (in->letters || in->archive)
 		return build_worker(t, 0, NULL, false, e);
 	struct replay_conf rc_ = in->replay ? *in->replay : (struct replay_conf){0};
 	if (in->replay && t->n_workers > 1) {
@@ -231,7 +233,8 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->stdin_copy = -1;
 	t->n_workers = in->n_workers;
 	t->letters = in->letters;
-	bool is_file = in->replay || in->memory.len || in->letters;
+	t->archive = in->archive;
+	bool is_file = in->replay || in->memory.len || in->letters || in->archive;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)

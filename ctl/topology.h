@@ -9,6 +9,7 @@
 #ifndef SL_CTL_TOPOLOGY_H
 #define SL_CTL_TOPOLOGY_H
 
+#include "ctl/archive_feed.h"
 #include "ctl/config.h"
 #include "ctl/control.h"
 #include "ctl/dead_retry.h"
@@ -21,6 +22,7 @@ struct topology_input {
 	const struct replay_conf *replay; /* NULL: memory, else the ports of the configuration */
 	struct slice memory;              /* the bytes of a capture file, borrowed */
 	struct dead_retry *letters;       /* in place of files, by one worker; else NULL */
+	struct archive_feed *archive;     /* the same */
 	unsigned n_workers;
 };
 

@@ -41,9 +41,10 @@ struct topology {
 	struct courier *courier; /* NULL: no queue has a spool or a backup */
 	struct sink_side *sinks;
 	struct sink_queue *queues;
-	struct dead_retry *letters; /* that are tried again; NULL: none */
-	struct topology_dead *dead; /* NULL: there are no dead letters */
-	size_t batch_cap;           /* of the hand-off */
+	struct dead_retry *letters;   /* that are tried again; NULL: none */
+	struct archive_feed *archive; /* that is replayed; NULL: none */
+	struct topology_dead *dead;   /* NULL: there are no dead letters */
+	size_t batch_cap;             /* of the hand-off */
 	struct worker **workers;
 	unsigned n_workers;
 	struct worker_ask *asks; /* by worker */

@@ -242,6 +242,8 @@ void topology_report(const struct topology *t, struct report *r)
 			.at = snapshot_of(t, i, atomic_load(&t->asks[i].answered)),
 			.r = r,
 		};
+	if (t->archive)
+		report_add(r, &archive_ledger, "", archive_feed_row(t->archive));
 	for (unsigned i = 0; i < t->n_workers; i++)
 		walk_packets(t, t->workers[i], &at[i]);
 	for (unsigned i = 0; i < t->n_workers; i++)

@@ -227,6 +227,10 @@ static int tell_errors(const struct topology *t, FILE *out)
 			rc = -EIO;
 		}
 	}
+	if (t->archive && archive_feed_trouble(t->archive)[0]) {
+		fprintf(out, "sluiced: %s\n", archive_feed_trouble(t->archive));
+		rc = -EIO;
+	}
 	return rc;
 }
 

@@ -4,6 +4,7 @@
 #include "dataplane/base/text.h"
 #include "dataplane/extract/form.h"
 #include "dataplane/extract/json.h"
+#include "dataplane/extract/own.h"
 #include "dataplane/match/prefix.h"
 
 LEDGER_DEFINE(extract, "extract", "frames", EXTRACT_COLS);
@@ -181,7 +182,9 @@ static void add_rules(struct extract *x, const struct rule_hits *hits, unsigned 
 static void begin(struct extract *x, const struct frame *f, struct batch *b)
 {
 	rec_begin(&x->rb, b, &x->sources[f->source].schema);
-	if (f->meta.type != VAL_ABSENT) {
+	if (f->body_kind == BODY_RECORD)
+		x->rb.stream = f->meta;
+	else if (f->meta.type != VAL_ABSENT) {
 		struct slice name = slice_str(f->meta_name);
 		rec_pair(&x->rb, rec_make_text(&x->rb, VAL_JSTR, name), f->meta);
 	}
@@ -290,6 +293,11 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 		o->may_repeat = true;
 		why = json_pairs(x->json, f->body, &x->rb, &o->repaired);
 		break;
+	case BODY_RECORD:
+		o->may_repeat = true;
+		why = json_pairs(x->json, f->body, &x->rb, &o->repaired);
+		own_fields(&x->rb, o->n_ours);
+		break;
 	case BODY_FORM:
 		o->may_repeat = x->rb.schema->n_fields > 0;
 		form_pairs(x->form, x->keys, f->body, &x->rb);
@@ -328,7 +336,8 @@ static void set_raw(struct extract *x, const struct frame *f)
 {
 	const struct parser *p = x->sources[f->source].parser;
 	x->rb.change = NULL;
-	if (p->dead) {
+	if (p->dead &&
+	    f->body_kind != BODY_RECORD) { /* which is JSON, and no frame of its parser */
 		p->dead(f, &x->rb);
 		return;
 	}

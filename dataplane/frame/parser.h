@@ -78,6 +78,7 @@ enum frame_body {
 	BODY_AUTO,   /* JSON when it begins with '{', else text */
 	BODY_FORM,   /* application/x-www-form-urlencoded, or a query string */
 	BODY_PARSER, /* the parser's own extract() reads it */
+	BODY_RECORD, /* the fields of a record that sluice wrote, as a JSON object */
 };
 
 /* One frame, described by the parser. `bytes` is copied into the batch by frame_put; body must be a

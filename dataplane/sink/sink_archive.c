@@ -64,6 +64,7 @@ struct archive_queue {
 	unsigned index;
 	char name[SPOOL_QUEUE_MAX + 1];
 	struct seg_writer *writer;
+	int lock_fd;
 	uint64_t seq;       /* of the next record */
 	uint64_t opened_ns; /* monotonic */
 	uint64_t number;    /* of the next file */
@@ -226,8 +227,11 @@ static int archive_close(void *state, struct err *e)
 {
 	struct archive_state *st = state;
 	int rc = archive_flush(st, e);
-	for (unsigned i = 0; i < st->n_queues; i++)
+	for (unsigned i = 0; i < st->n_queues; i++) {
 		seg_writer_destroy(st->queues[i].writer);
+		if (st->queues[i].lock_fd >= 0)
+			file_ops_real.close(NULL, st->queues[i].lock_fd);
+	}
 	mem_free(st->queues);
 	st->queues = NULL;
 	st->n_queues = 0;
@@ -248,6 +252,19 @@ static int grow(struct archive_state *st)
 	return 0;
 }
 
+/* Nobody repairs what is being written. */
+static int lock_dir(struct archive_queue *q, const char *dir, struct err *e)
+{
+	char path[FILE_OPS_PATH + 8];
+	int pid;
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	q->lock_fd = file_ops_real.lock(NULL, path, &pid);
+	if (q->lock_fd == -EBUSY)
+		return err_set(e, -EBUSY, "%s is in use by process %d", dir, pid);
+	return q->lock_fd < 0 ? err_set(e, q->lock_fd, "lock %s: %s", path, strerror(-q->lock_fd))
+			      : 0;
+}
+
 static int archive_queue(void *state, unsigned queue, const struct sink_queue *conf, struct err *e)
 {
 	struct archive_state *st = state;
@@ -262,8 +279,10 @@ static int archive_queue(void *state, unsigned queue, const struct sink_queue *c
 	snprintf(q->name, sizeof(q->name), "%s", conf->name);
 	if (seg_writer_create(&file_ops_real, (int)st->conf->level, &q->writer) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
+	q->lock_fd = -1;
 	st->n_queues++;
-	return make_queue_dir(st, q, dir, e);
+	int rc = make_queue_dir(st, q, dir, e);
+	return rc < 0 ? rc : lock_dir(q, dir, e);
 }
 
 static int archive_open(void *state, const void *conf, struct err *e)

@@ -142,6 +142,11 @@ uint64_t spool_next_seq(const struct spool *s); /* above all that were used */
 /* One consistent copy. */
 void spool_row(const struct spool *s, uint64_t ret_row[SPOOL_N_COLS]);
 
+/* The number below which all is delivered, of a spool in @dir that may be in use. 0, or -ENOENT and
+ * the like.
+ */
+int spool_ack_of(const struct file_ops *io, const char *dir, uint64_t *ret_seq);
+
 /* The name of @queue's directory, and back: false when it is none of a queue. */
 void spool_dir_name(const char *queue, char ret_name[3 * SPOOL_QUEUE_MAX + 1]);
 bool spool_queue_name(const char *dir_name, char ret_queue[SPOOL_QUEUE_MAX + 1]);

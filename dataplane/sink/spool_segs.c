@@ -251,31 +251,55 @@ int spool_ack_write(struct spool *s, struct err *e)
 	return 0;
 }
 
-int spool_ack_read(struct spool *s, struct err *e)
+/* The newer of the two places that are sound. @ret_number 0: there is none. */
+static int ack_load(const struct file_ops *io, int fd, uint64_t *ret_number, uint64_t *ret_seq)
 {
-	int rc = ack_open(s, e);
-	for (unsigned i = 0; rc == 0 && i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		uint8_t slot[ACK_BYTES];
 		uint32_t magic;
 		uint64_t number, hash;
-		rc = file_ops_read(s->io, s->ack_fd, slot, sizeof(slot), i * SPOOL_ACK_SLOT);
-		if (rc == -ENODATA) {
-			rc = 0;
+		int rc = file_ops_read(io, fd, slot, sizeof(slot), i * SPOOL_ACK_SLOT);
+		if (rc == -ENODATA)
 			continue;
-		}
 		if (rc < 0)
-			return err_set(e, rc, "read %s/ack: %s", s->dir, strerror(-rc));
+			return rc;
 		memcpy(&magic, slot, 4);
 		memcpy(&number, slot + 8, 8);
 		memcpy(&hash, slot + 24, 8);
-		if (magic != ACK_MAGIC || hash != XXH64(slot, 24, 0) || number <= s->ack_number)
+		if (magic != ACK_MAGIC || hash != XXH64(slot, 24, 0) || number <= *ret_number)
 			continue;
-		s->ack_number = number;
-		memcpy(&s->ack, slot + 16, 8);
+		*ret_number = number;
+		memcpy(ret_seq, slot + 16, 8);
 	}
+	return 0;
+}
+
+int spool_ack_read(struct spool *s, struct err *e)
+{
+	int rc = ack_open(s, e);
+	if (rc < 0)
+		return rc;
+	rc = ack_load(s->io, s->ack_fd, &s->ack_number, &s->ack);
+	if (rc < 0)
+		return err_set(e, rc, "read %s/ack: %s", s->dir, strerror(-rc));
 	s->ack_disk = s->ack;
-	if (rc == 0 && s->ack_number == 0 && s->io->size(s->io->ctx, s->ack_fd) > 0)
+	if (s->ack_number == 0 && s->io->size(s->io->ctx, s->ack_fd) > 0)
 		err_set(&s->found.notice, 0, "%s/ack is damaged: all that is there is sent again",
 			s->dir);
+	return 0;
+}
+
+int spool_ack_of(const struct file_ops *io, const char *dir, uint64_t *ret_seq)
+{
+	char path[FILE_OPS_PATH + 8];
+	uint64_t number = 0, seq = 0;
+	snprintf(path, sizeof(path), "%s/ack", dir);
+	int fd = io->open(io->ctx, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	int rc = ack_load(io, fd, &number, &seq);
+	io->close(io->ctx, fd);
+	if (rc == 0)
+		*ret_seq = seq;
 	return rc;
 }
