@@ -74,8 +74,8 @@ static inline struct slice image_of(const struct mysql_late *late, int side)
 static uint8_t *put_image(struct mysql_late *late, enum mysql_side side, uint8_t *o)
 {
 	const struct mysql_table *t = late->frame->event->table;
-	bool invalid = false;
-	uint8_t *end = row_plan_text(t, image_of(late, side), o, &invalid);
+	bool invalid = false, guessed = false;
+	uint8_t *end = row_plan_text(t, image_of(late, side), o, &invalid, &guessed);
 	late->text[side] = invalid ? TEXT_INVALID : TEXT_VALID;
 	*o = '{'; /* in place of the first comma; there is a column */
 	*end++ = '}';
@@ -233,7 +233,7 @@ const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice ima
 		[MYSQL_OP_WRITE] = 'c', [MYSQL_OP_UPDATE] = 'u', [MYSQL_OP_DELETE] = 'd'};
 	const struct mysql_event_ctx *ev = frame->event;
 	struct arena *a = &rb->b->arena;
-	uint32_t off = arena_take8(a, sizeof(struct mysql_late) + ev->stream_len + SL_PAD);
+	uint32_t off = arena_take8(a, sizeof(struct mysql_late) + ev->stream_len);
 	if (!off) {
 		rb->full = true;
 		return NULL;

@@ -143,10 +143,11 @@ void row_plan_make(struct mysql_table *t)
 		t->room = 0;
 }
 
-/* The length that stands in front of a value; 0 where none does. */
+/* The length that stands in front of a value; 0 where none does. Images are padded. */
 static inline size_t len_at(const struct mysql_column *c, const uint8_t *p)
 {
-	return c->len_bytes == 1 ? p[0] : wire_le(p, c->len_bytes);
+	static const uint32_t masks[5] = {0, 0xff, 0xffff, 0xffffff, UINT32_MAX};
+	return wire_le32(p) & masks[c->len_bytes];
 }
 
 /* --- Values that a plan is there for ---------------------------------------------------------- */
@@ -297,69 +298,6 @@ static enum mysql_fault put_slow(const struct mysql_decoder *d, const struct mys
 	return null ? OUT_LIT(out, "null") : value_put(d, c, value, out);
 }
 
-/* @roomy: there is room for the longest text of all columns, and a plan for each. */
-static inline __attribute__((always_inline)) enum mysql_fault
-put_columns(const struct mysql_decoder *d, const struct mysql_table *t, struct slice image,
-	    bool roomy, struct mysql_out *out)
-{
-	const uint8_t *nulls = image.ptr, *end = nulls + image.len, *room_end = out->buf + out->cap;
-	unsigned n = t->n_columns;
-	const uint8_t *p = nulls + (n + 7) / 8;
-	const struct mysql_column *c = t->columns;
-	uint8_t *o = out->buf + out->len;
-	bool invalid = out->invalid_text;
-	for (unsigned i = 0, bits = 0; i < n; i++, c++, bits >>= 1) {
-		if (i % 8 == 0)
-			bits = nulls[i / 8];
-		bool null = bits & 1;
-		size_t len = null ? 0 : c->fixed;
-		if (!null && !len) {
-			len = len_at(c, p);
-			p += c->len_bytes;
-		}
-		/* Reading on to here is harmless: an image is padded. */
-		if ((ptrdiff_t)len > end - p)
-			return MYSQL_F_VALUE;
-		if (!roomy && ((c->op == OP_SLOW && !null) ||
-			       (size_t)(room_end - o) < c->room + JSON_TEXT_FACTOR * len)) {
-			out->len = (size_t)(o - out->buf);
-			enum mysql_fault fault = put_slow(d, c, null, slice_of(p, len), out);
-			if (fault)
-				return fault;
-			o = out->buf + out->len;
-		} else {
-			o = put_bytes(o, c->key, c->key_len);
-			o = null ? (uint8_t *)memcpy(o, "null", 4) + 4
-				 : put_planned(o, c, p, len, &invalid, &out->guessed);
-		}
-		p += len;
-	}
-	out->len = (size_t)(o - out->buf);
-	out->invalid_text |= invalid;
-	return MYSQL_F_OK;
-}
-
-enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
-			      struct slice image, struct mysql_out *out)
-{
-	if (image.len < (t->n_columns + 7u) / 8)
-		return MYSQL_F_VALUE;
-	if (t->room && out->cap - out->len >= t->room + JSON_TEXT_FACTOR * image.len)
-		return put_columns(d, t, image, true, out);
-	return put_columns(d, t, image, false, out);
-}
-
-uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t *o,
-		       bool *io_invalid)
-{
-	struct mysql_out out = {.buf = o, .cap = t->room + JSON_TEXT_FACTOR * image.len};
-	enum mysql_fault fault = put_columns(NULL, t, image, true, &out);
-	assert(t->room && fault == MYSQL_F_OK);
-	(void)fault;
-	*io_invalid |= out.invalid_text;
-	return o + out.len;
-}
-
 /* The next column of an image that row_len has measured; *io_p goes behind it. */
 static inline bool next_value(const struct mysql_column *c, bool null, const uint8_t **io_p,
 			      struct slice *ret_value)
@@ -374,12 +312,32 @@ static inline bool next_value(const struct mysql_column *c, bool null, const uin
 	return !null;
 }
 
+uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t *o,
+		       bool *io_invalid, bool *io_guessed)
+{
+	const uint8_t *p = image.ptr + (t->n_columns + 7) / 8;
+	const struct mysql_column *c = t->columns;
+	bool invalid = false, guessed = false;
+	struct slice v;
+	for (unsigned i = 0, bits = 0; i < t->n_columns; i++, c++, bits >>= 1) {
+		if (i % 8 == 0)
+			bits = image.ptr[i / 8];
+		o = put_bytes(o, c->key, c->key_len);
+		o = next_value(c, bits & 1, &p, &v)
+			    ? put_planned(o, c, v.ptr, v.len, &invalid, &guessed)
+			    : (uint8_t *)memcpy(o, "null", 4) + 4;
+	}
+	*io_invalid |= invalid;
+	*io_guessed |= guessed;
+	return o;
+}
+
 uint8_t *row_plan_some(const struct mysql_table *t, struct slice image, uint64_t wanted, uint8_t *o)
 {
 	const uint8_t *p = image.ptr + (t->n_columns + 7) / 8;
 	bool invalid = false, guessed = false;
 	struct slice v;
-	for (unsigned i = 0; wanted >> i && i < t->n_columns; i++) {
+	for (unsigned i = 0; i < t->n_columns && wanted >> i; i++) {
 		const struct mysql_column *c = &t->columns[i];
 		bool has = next_value(c, image.ptr[i / 8] >> (i % 8) & 1, &p, &v);
 		if (!(wanted >> i & 1))
@@ -402,4 +360,57 @@ bool row_plan_valid(const struct mysql_table *t, struct slice image)
 			return false;
 	}
 	return true;
+}
+
+/* Column by column, with a look at the room and the end of the image for each. */
+static enum mysql_fault put_columns(const struct mysql_decoder *d, const struct mysql_table *t,
+				    struct slice image, struct mysql_out *out)
+{
+	const uint8_t *nulls = image.ptr, *end = nulls + image.len, *room_end = out->buf + out->cap;
+	unsigned n = t->n_columns;
+	const uint8_t *p = nulls + (n + 7) / 8;
+	const struct mysql_column *c = t->columns;
+	uint8_t *o = out->buf + out->len;
+	bool invalid = out->invalid_text;
+	for (unsigned i = 0, bits = 0; i < n; i++, c++, bits >>= 1) {
+		if (i % 8 == 0)
+			bits = nulls[i / 8];
+		bool null = bits & 1;
+		size_t len = null ? 0 : c->fixed;
+		if (!null && !len) {
+			len = len_at(c, p);
+			p += c->len_bytes;
+		}
+		/* Reading on to here is harmless: an image is padded. */
+		if ((ptrdiff_t)len > end - p)
+			return MYSQL_F_VALUE;
+		if ((c->op == OP_SLOW && !null) ||
+		    (size_t)(room_end - o) < c->room + JSON_TEXT_FACTOR * len) {
+			out->len = (size_t)(o - out->buf);
+			enum mysql_fault fault = put_slow(d, c, null, slice_of(p, len), out);
+			if (fault)
+				return fault;
+			o = out->buf + out->len;
+		} else {
+			o = put_bytes(o, c->key, c->key_len);
+			o = null ? (uint8_t *)memcpy(o, "null", 4) + 4
+				 : put_planned(o, c, p, len, &invalid, &out->guessed);
+		}
+		p += len;
+	}
+	out->len = (size_t)(o - out->buf);
+	out->invalid_text |= invalid;
+	return MYSQL_F_OK;
+}
+
+enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
+			      struct slice image, struct mysql_out *out)
+{
+	if (image.len < (t->n_columns + 7u) / 8)
+		return MYSQL_F_VALUE;
+	if (!t->room || out->cap - out->len < t->room + JSON_TEXT_FACTOR * image.len)
+		return put_columns(d, t, image, out);
+	uint8_t *o = out->buf + out->len;
+	out_end(out, row_plan_text(t, image, o, &out->invalid_text, &out->guessed));
+	return MYSQL_F_OK;
 }

@@ -27,7 +27,7 @@ bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
  * @o, which has t->room bytes and JSON_TEXT_FACTOR times the image's; the new end.
  */
 uint8_t *row_plan_text(const struct mysql_table *t, struct slice image, uint8_t *o,
-		       bool *io_invalid);
+		       bool *io_invalid, bool *io_guessed);
 
 /* The same for the columns of @wanted, by bit, of a table with 64 of them or fewer. */
 uint8_t *row_plan_some(const struct mysql_table *t, struct slice image, uint64_t wanted,
@@ -36,7 +36,8 @@ uint8_t *row_plan_some(const struct mysql_table *t, struct slice image, uint64_t
 /* Is all text of it valid? */
 bool row_plan_valid(const struct mysql_table *t, struct slice image);
 
-/* Appends the columns of @image, which is padded by SL_PAD: `,"a":1,"b":null`. */
+/* Appends the columns of @image, which row_len has measured and which is padded by SL_PAD:
+ * `,"a":1,"b":null`. */
 enum mysql_fault row_plan_put(const struct mysql_decoder *d, const struct mysql_table *t,
 			      struct slice image, struct mysql_out *out);
 

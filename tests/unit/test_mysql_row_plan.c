@@ -73,9 +73,9 @@ static void check_later(struct slice image, const uint8_t *want, size_t len, boo
 	if (!t->room)
 		return;
 	size_t max = t->room + JSON_TEXT_FACTOR * image.len;
-	bool invalid = false;
+	bool invalid = false, guessed = false;
 	memset(rig->text, 0xee, 8192);
-	uint8_t *end = row_plan_text(t, image, rig->text, &invalid);
+	uint8_t *end = row_plan_text(t, image, rig->text, &invalid, &guessed);
 	assert_int_equal(end - rig->text, len);
 	assert_true(len <= max);
 	assert_memory_equal(rig->text, want, len);
