@@ -189,6 +189,8 @@ int cmd_spool(bool json, int argc, char **argv)
 		int (*run)(const struct spool_args *a);
 	} all[] = {{"ls", run_ls}, {"fsck", run_fsck}, {"cat", run_cat}, {"cut", run_cut}};
 	struct spool_args a = {.json = json};
+	for (; argc > 0 && strcmp(argv[0], "--json") == 0; argc--, argv++)
+		a.json = true;
 	for (unsigned i = 0; argc > 0 && i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(argv[0], all[i].name) != 0)
 			continue;
