@@ -8,8 +8,8 @@
 #include "dataplane/extract/json_simd.h"
 #include "dataplane/sink/clickhouse_type.h"
 
-#define ROW_MAX (32u << 20)
-#define KEY_MAX 256
+#define ROW_ROOM (64u << 10)
+#define KEY_MAX  256
 
 struct column {
 	struct slice name; /* as it is */
@@ -27,8 +27,8 @@ struct ch_rows {
 	struct column *columns;
 	unsigned n_columns;
 	struct json_index *index;
-	uint8_t *row; /* ROW_MAX, touched where it is used */
-	size_t len;
+	uint8_t *row; /* touched where it is used */
+	size_t len, cap;
 };
 
 /* ---- the columns ---- */
@@ -107,7 +107,7 @@ static void put_names(struct ch_rows *r)
 	*o = '\0';
 }
 
-int ch_rows_create(const char *described, struct ch_rows **ret_r, struct err *e)
+int ch_rows_create(const char *described, size_t record_max, struct ch_rows **ret_r, struct err *e)
 {
 	struct ch_rows *r = mem_alloc(sizeof(*r));
 	size_t len = strlen(described);
@@ -116,8 +116,9 @@ int ch_rows_create(const char *described, struct ch_rows **ret_r, struct err *e)
 	r->text = mem_alloc(len * 2 + 16);
 	r->names = mem_alloc(len * 4 + 16);
 	r->columns = mem_alloc((CH_COLUMNS_MAX + 1) * sizeof(*r->columns));
-	r->index = json_index_create(CH_RECORD_MAX);
-	r->row = mem_map(ROW_MAX);
+	r->index = json_index_create(record_max);
+	r->cap = 2 * record_max + ROW_ROOM;
+	r->row = mem_map(r->cap);
 	int rc = r->text && r->names && r->columns && r->index && r->row
 			 ? read_columns(r, described, e)
 			 : err_set(e, -ENOMEM, "out of memory");
@@ -137,7 +138,7 @@ void ch_rows_destroy(struct ch_rows *r)
 	if (r->index)
 		json_index_destroy(r->index);
 	if (r->row)
-		mem_unmap(r->row, ROW_MAX);
+		mem_unmap(r->row, r->cap);
 	mem_free(r->columns);
 	mem_free(r->names);
 	mem_free(r->text);
@@ -242,7 +243,7 @@ static bool find_values(struct ch_rows *r, const struct tokens *t)
 
 static bool room(const struct ch_rows *r, const struct ch_type *t, size_t len)
 {
-	return len + t->width + CH_VALUE_MAX < ROW_MAX - r->len;
+	return len + t->width + CH_VALUE_MAX < r->cap - r->len;
 }
 
 static bool put_one(struct ch_rows *r, const struct ch_type *t, const struct ch_value *v)

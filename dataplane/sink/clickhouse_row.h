@@ -4,7 +4,7 @@
  * Out:    the row of a record, each value in the type of its column.
  * Owns:   the columns, an index of the tokens of a record.
  * Runs:   main (create), then the sink's thread: all of it.
- * Limits: CH_COLUMNS_MAX columns; CH_RECORD_MAX bytes a record.
+ * Limits: CH_COLUMNS_MAX columns; record_max bytes a record.
  *
  * A column that the record lacks is NULL where it can be, else its type's zero: RowBinary has no
  * word for a default. A key that is no column is left out. Times without a zone are UTC.
@@ -19,14 +19,13 @@
 #include "dataplane/base/slice.h"
 
 #define CH_COLUMNS_MAX 1024
-#define CH_RECORD_MAX  (16u << 20)
 
 struct ch_rows;
 
-/* @described: DESCRIBE TABLE ... FORMAT TSV. 0, -ENOMEM, or -EINVAL with a text that names the
- * column and its type.
+/* @described: DESCRIBE TABLE ... FORMAT TSV. @record_max: of a record; a row has twice that at
+ * most, and 64 KiB. 0, -ENOMEM, or -EINVAL with a text that names the column and its type.
  */
-int ch_rows_create(const char *described, struct ch_rows **ret_r, struct err *e);
+int ch_rows_create(const char *described, size_t record_max, struct ch_rows **ret_r, struct err *e);
 void ch_rows_destroy(struct ch_rows *r);
 
 /* The names, quoted, with commas between. Borrowed until destroy. */

@@ -28,6 +28,7 @@
 #define FLIGHTS          512
 #define NOTICES_MAX      8
 #define RECORD_BYTES_MAX (64u << 20)
+#define ROW_RECORD_MAX   (16u << 20) /* of one that becomes a row */
 #define TRIES_MAX        8
 #define AGAIN_NS_MIN     (100 * NS_PER_MS)
 #define AGAIN_NS_MAX     (5000 * NS_PER_MS)
@@ -452,7 +453,7 @@ static void heard_table(struct ch_state *st, struct table *t)
 		return;
 	ch_rows_destroy(t->rows);
 	t->rows = NULL;
-	if (ch_rows_create(st->ask.text, &t->rows, &e) < 0) {
+	if (ch_rows_create(st->ask.text, ROW_RECORD_MAX, &t->rows, &e) < 0) {
 		t->state = TABLE_MISSING;
 		t->missing_why = e;
 	}

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	memcpy(described, p, n);
 	described[n] = '\0';
 	must(ch_http_judge(500, described, &code, &at) != CH_GOOD);
-	if (ch_rows_create(described, &r, &e) < 0)
+	if (ch_rows_create(described, TEXT_MAX, &r, &e) < 0)
 		return 0;
 	size_t rest = zero ? len - n - 1 : 0;
 	if (rest)

@@ -15,6 +15,7 @@
 
 #include "dataplane/sink/kafka_conf.h"
 #include "dataplane/sink/sinks.h"
+#include "tests/support/clickhouse_fake.h"
 #include "tests/support/kafka_mock.h"
 #include "tests/support/redis_fake.h"
 #include "tests/support/sink_peer.h"
@@ -514,6 +515,42 @@ static void a_stream_whose_redis_stalls_and_drops_is_the_input_in_order(void **u
 	fake_fini(&redis);
 }
 
+/* ClickHouse: likewise. */
+
+static void a_table_whose_clickhouse_stalls_drops_and_refuses_is_the_input_in_order(void **unused)
+{
+	static const int faults[] = {CHF_CUT, CHF_SILENT, CHF_ERROR};
+	static struct ch_fake clickhouse;
+	char address[64];
+	clickhouse = (struct ch_fake){.described = "record\tUInt32\t\t\nfill\tString\t\t\n",
+				      .settings = "insert_deduplication_token\n",
+				      .keeps_tokens = true,
+				      .status = 500,
+				      .error = "Code: 241, Memory limit exceeded"};
+	ch_fake_start(&clickhouse, 0);
+	snprintf(address, sizeof(address), "http://127.0.0.1:%u", clickhouse.port);
+	conf_text(&sink_clickhouse, conf, "url", address);
+	conf_number(&sink_clickhouse, conf, "insert_bytes", 60000);
+	conf_number(&sink_clickhouse, conf, "linger", 10000000);
+	conf_number(&sink_clickhouse, conf, "timeout", 300000000);
+	*(bool *)conf_field(&sink_clickhouse, conf, "token") = true;
+	start(&sink_clickhouse);
+	for (unsigned i = 0; i < N_BATCHES; i += 20) {
+		atomic_store(&clickhouse.fault, faults[i / 20 % 3]);
+		n_ready = i + 20;
+		pause_ms(350);
+		atomic_store(&clickhouse.fault, CHF_GOOD);
+		count(SHIPPER_held); /* balances */
+	}
+	expect_all_written();
+	ch_fake_stop(&clickhouse);
+	struct text want = text_of(0, first_rec[N_BATCHES]);
+	assert_int_equal(clickhouse.got.len, want.len);
+	assert_memory_equal(clickhouse.got.p, want.p, want.len);
+	free(want.p);
+	free(clickhouse.got.p);
+}
+
 #define LAW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -539,6 +576,7 @@ int main(void)
 		LAW(a_topic_whose_brokers_stall_drop_and_refuse_is_the_input_in_order),
 		LAW(a_topic_whose_brokers_stall_can_be_stopped),
 		LAW(a_stream_whose_redis_stalls_and_drops_is_the_input_in_order),
+		LAW(a_table_whose_clickhouse_stalls_drops_and_refuses_is_the_input_in_order),
 	};
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
 }

@@ -214,6 +214,7 @@ class Lab:
                          f"protobuf: message {i}: {text} {p.stderr}")
 
     def stopped_for_20_s(self):
+        """fluent/fluent-bit#10667: records are dropped after Kafka has returned."""
         def meddle():
             self.broker.stop()
             time.sleep(20)
@@ -221,6 +222,7 @@ class Lab:
         self.while_it_runs("stopped", meddle)
 
     def frozen(self):
+        """confluentinc/librdkafka#4134, #2004: gaps, or another order, when a broker freezes."""
         def meddle():  # for longer than the client waits for an answer
             self.broker.signal(signal.SIGSTOP)
             time.sleep(14)

@@ -164,7 +164,7 @@ class Lab:
         self.while_it_runs("frozen", meddle)
 
     def connections_killed(self):
-        """fluent/fluent-bit#10667 and rsyslog/rsyslog#4374 in one: what follows a break is neither lost nor repeated."""
+        """rsyslog/rsyslog#4374: what follows a connection that broke is neither lost nor repeated."""
         def meddle():
             for _ in range(30):
                 self.redis.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -3,6 +3,7 @@
 
 #include "dataplane/sink/clickhouse_http.h"
 
+/* apache/druid#14344: success is reported, and the data is gone: 200 is no success by itself. */
 static void an_answer_is_judged_by_its_number_and_else_by_its_status(void **unused)
 {
 	static const struct {

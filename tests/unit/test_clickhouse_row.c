@@ -18,7 +18,7 @@ static const char *row(const char *type, const char *json)
 	struct slice bytes;
 	snprintf(described, sizeof(described), "c\t%s\t\t\n", type);
 	snprintf((char *)padded, sizeof(padded), "%s\n", json);
-	int rc = ch_rows_create(described, &r, &error);
+	int rc = ch_rows_create(described, 4096, &r, &error);
 	if (rc == 0)
 		rc = ch_rows_put(r, slice_str((char *)padded), &bytes, &error);
 	if (rc < 0)
@@ -152,7 +152,7 @@ static void columns_come_in_the_order_of_the_table_whatever_that_of_the_record(v
 	assert_int_equal(
 		ch_rows_create("a\tUInt8\t\t\nb\tUInt8\t\t\nm\tUInt8\tMATERIALIZED\t1\n"
 			       "l\tUInt8\tALIAS\ta\nd`q\\\\\tUInt8\tDEFAULT\t7\nd\tUInt8\t\t\n",
-			       &r, &error),
+			       4096, &r, &error),
 		0);
 	assert_string_equal(ch_rows_names(r), "`a`,`b`,`d\\`q\\\\`,`d`");
 	for (int i = 0; i < 2; i++) {

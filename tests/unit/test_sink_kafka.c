@@ -149,6 +149,7 @@ static bool told(const char *text)
 	return any;
 }
 
+/* confluentinc/librdkafka#1487: what became of a message is not read, and the broker is blamed. */
 static void a_record_is_written_when_the_broker_has_acknowledged_it(void **unused)
 {
 	start(0);
@@ -207,6 +208,7 @@ static void of_a_refused_batch_only_the_message_that_is_too_large_is_lost(void *
 	free(want.p);
 }
 
+/* open-telemetry/opentelemetry-collector-contrib#44161: "too large", but which record? */
 /* open-telemetry/opentelemetry-collector-contrib#44161: "too large", but which record? */
 static void a_record_beyond_the_limit_is_told_with_its_size_and_the_others_go(void **unused)
 {
@@ -337,6 +339,7 @@ static void a_client_that_may_not_write_at_all_fails_the_sink_by_name(void **unu
 	assert_int_equal(n_back, 3);
 }
 
+/* logstash-plugins/logstash-output-kafka#178: permanent errors are retried for ever. */
 static void an_error_that_does_not_pass_is_not_tried_for_ever(void **unused)
 {
 	rd_kafka_resp_err_t always[200];
