@@ -272,13 +272,13 @@ static void put_payload(uint8_t *out, uint32_t n, bool marks,
 {
 	uint8_t *key_len = out + 4 * (size_t)n, *id_len = key_len + 2 * (size_t)n;
 	uint8_t *mark = marks ? id_len + n : key_len;
-	uint8_t *first = mark + mark_bytes, *o = first;
+	uint8_t *o = mark + mark_bytes;
 	for (uint32_t i = 0; i < n; i++) {
 		struct seg_rec r = rec(ctx, i);
 		if (r.bytes.len)
 			memcpy(o, r.bytes.ptr, r.bytes.len);
 		o += r.bytes.len;
-		put32(out + 4 * (size_t)i, (uint32_t)(o - first));
+		put32(out + 4 * (size_t)i, (uint32_t)r.bytes.len);
 		if (!marks)
 			continue;
 		put16(key_len + 2 * (size_t)i, (uint16_t)r.key.len);
@@ -345,9 +345,9 @@ struct seg_unpacker {
 	ZSTD_DCtx *zstd;
 	struct buf raw;
 	uint32_t n_recs, at;
-	const uint8_t *ends, *key_lens, *id_lens; /* the last two NULL: no marks */
+	const uint8_t *lens, *key_lens, *id_lens; /* the last two NULL: no marks */
 	const uint8_t *marks, *mark;              /* of all; of record `at` */
-	const uint8_t *recs;
+	const uint8_t *recs, *rec;                /* the same */
 };
 
 int seg_unpacker_create(struct seg_unpacker **ret_u)
@@ -376,23 +376,20 @@ void seg_unpacker_destroy(struct seg_unpacker *u)
 /* A checksum shows what a disk did, not what a writer meant: lengths are looked at all the same. */
 static bool lay_open(struct seg_unpacker *u, const struct seg_frame_head *f, const uint8_t *raw)
 {
-	uint32_t n = f->at.n_recs, end = 0;
+	uint32_t n = f->at.n_recs;
 	bool marks = f->flags & FLAG_MARKS;
-	u->ends = raw;
+	u->lens = raw;
 	u->key_lens = marks ? raw + 4 * (size_t)n : NULL;
 	u->id_lens = marks ? raw + 6 * (size_t)n : NULL;
 	u->marks = u->mark = raw + (size_t)n * (marks ? 7 : 4);
-	u->recs = raw + f->raw_bytes - f->at.rec_bytes;
-	uint64_t mark_bytes = 0;
+	u->recs = u->rec = raw + f->raw_bytes - f->at.rec_bytes;
+	uint64_t mark_bytes = 0, rec_bytes = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t next = u32(u->ends + 4 * (size_t)i);
-		if (next < end || next > f->at.rec_bytes)
-			return false;
-		end = next;
+		rec_bytes += u32(u->lens + 4 * (size_t)i);
 		if (marks)
 			mark_bytes += u16(u->key_lens + 2 * (size_t)i) + u->id_lens[i];
 	}
-	return end == f->at.rec_bytes && u->marks + mark_bytes == u->recs;
+	return rec_bytes == f->at.rec_bytes && u->marks + mark_bytes == u->recs;
 }
 
 int seg_unpack(struct seg_unpacker *u, const struct seg_frame_head *f, struct slice stored,
@@ -428,9 +425,8 @@ bool seg_unpack_next(struct seg_unpacker *u, struct seg_rec *ret_r)
 	if (u->at == u->n_recs)
 		return false;
 	uint32_t i = u->at++;
-	uint32_t begin = i ? u32(u->ends + 4 * ((size_t)i - 1)) : 0;
-	*ret_r = (struct seg_rec){
-		.bytes = slice_of(u->recs + begin, u32(u->ends + 4 * (size_t)i) - begin)};
+	*ret_r = (struct seg_rec){.bytes = slice_of(u->rec, u32(u->lens + 4 * (size_t)i))};
+	u->rec += ret_r->bytes.len;
 	if (u->key_lens) {
 		ret_r->key = slice_of(u->mark, u16(u->key_lens + 2 * (size_t)i));
 		ret_r->id = slice_of(u->mark + ret_r->key.len, u->id_lens[i]);
@@ -444,6 +440,7 @@ void seg_unpack_seek(struct seg_unpacker *u, uint32_t i)
 	struct seg_rec r;
 	u->at = 0;
 	u->mark = u->marks;
+	u->rec = u->recs;
 	while (u->at < i && seg_unpack_next(u, &r))
 		;
 }

@@ -19,7 +19,7 @@
  *           56 XXH64 of the stored bytes u64     64 XXH64 of the 64 bytes before u64
  *           72 stored bytes: the payload, or one zstd frame of it
  *
- *     payload  end of each record u32 | [key len u16 each | id len u8 each | keys and ids] |
+ *     payload  length of each record u32 | [key len u16 each | id len u8 each | keys and ids] |
  * records
  *
  *     index  0 magic u32, frames u32  | seq u64, offset u64, first ns u64, last ns u64, records
