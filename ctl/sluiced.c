@@ -621,7 +621,8 @@ static const struct command commands[] = {
 	{"replay",
 	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--read-size BYTES] "
 	 "[--ledger FILE] [--quiet] [--tap NODE] PCAP...",
-	 "read capture files; without -c print every event as JSON", cmd_replay},
+	 "read capture files, or segments of an archive; without -c print every event as JSON",
+	 cmd_replay},
 	{"replay",
 	 "-c FILE --dead-letters DIR [--reason R] [--source S] [--rule R] [--ledger FILE] "
 	 "[--quiet] [LETTER...]",

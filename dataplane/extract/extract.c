@@ -359,7 +359,7 @@ static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
 	size_t used = b->arena.used;
 	unsigned hit = *io_hit;
 	begin(x, f, b);
-	if (hits)
+	if (hits && f->body_kind != BODY_RECORD) /* such a frame comes alone, and has its own */
 		add_rules(x, hits, i, &hit);
 	o->n_ours = x->rb.n_pairs;
 	o->why = f->unparsed ? f->unparsed : read_body(x, f, o);

@@ -60,7 +60,9 @@ const struct opt spool_opts[] = {
 	 .min = 1000000,
 	 .max = 60ll * 1000000000,
 	 .def = "100ms",
-	 .help = "Of sync: interval. A machine that loses power loses at most so much."},
+	 .help = "Of sync: interval: a machine that loses power loses at most so much. Also how "
+		 "often it is "
+		 "written down what was delivered: so much is sent twice after a crash."},
 	{.name = "level",
 	 .type = OPT_INT,
 	 .off = offsetof(struct spool_conf, level),
@@ -405,7 +407,7 @@ int spool_tick(struct spool *s, uint64_t now_ns, struct err *e)
 	bool idle = is_due(s, s->appended_ns, IDLE_NS);
 	bool news = s->n_segs && s->ack != s->ack_disk;
 	if (rc == 0 && (front_is_delivered(s, idle) ||
-			(news && is_due(s, s->ack_written_ns, SPOOL_ACK_EVERY_NS))))
+			(news && is_due(s, s->ack_written_ns, s->conf->sync_every))))
 		rc = settle(s, idle, e);
 	if (rc == 0 && s->conf->age_max) {
 		rc = finish_aged(s, e);

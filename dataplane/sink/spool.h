@@ -15,7 +15,7 @@
  *
  * The promise: what was appended and synced, and is not below the number that was acknowledged, is
  * given again after any crash. What was acknowledged may be given again: as much as was
- * acknowledged since a spool_tick last wrote it down: about a second's.
+ * acknowledged since a spool_tick last wrote it down: of sync_every.
  */
 #ifndef SL_SINK_SPOOL_H
 #define SL_SINK_SPOOL_H
@@ -47,8 +47,8 @@ struct spool_conf {
 	uint64_t segment_bytes; /* at most a quarter of bytes_max is used */
 	int full;               /* enum spool_full */
 	int sync;               /* enum spool_sync_when */
-	uint64_t sync_every;    /* ns, of SPOOL_SYNC_INTERVAL */
-	int64_t level;          /* of zstd; 0: none */
+	uint64_t sync_every; /* ns, of SPOOL_SYNC_INTERVAL; and of writing down the acknowledged */
+	int64_t level;       /* of zstd; 0: none */
 };
 
 extern const struct opt spool_opts[]; /* of struct spool_conf, closed by OPT_END */

@@ -21,10 +21,9 @@
 #include "dataplane/sink/seg_check.h"
 #include "dataplane/sink/spool.h"
 
-#define SPOOL_LOST_MAX     256
-#define SPOOL_ACK_SLOT     4096 /* apart, so that a write that is cut short spoils one */
-#define SPOOL_ACK_EVERY_NS 1000000000ull
-#define SPOOL_READ_TRIES   3
+#define SPOOL_LOST_MAX   256
+#define SPOOL_ACK_SLOT   4096 /* apart, so that a write that is cut short spoils one */
+#define SPOOL_READ_TRIES 3
 
 struct spool_seg {
 	uint64_t first_seq, end_seq; /* end_seq: above the last */
