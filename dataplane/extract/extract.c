@@ -312,7 +312,7 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 static struct rec *end(struct extract *x, const struct frame *f, const struct outcome *o)
 {
 	struct batch *b = x->rb.b;
-	struct rec *r = rec_end(&x->rb);
+	struct rec *r = rec_lay(&x->rb);
 	if (!r)
 		return NULL;
 	r->time_ns = f->time_ns;
@@ -391,10 +391,10 @@ static struct rec *make_small(struct extract *x, const struct frame *f, struct b
 	return end(x, f, o);
 }
 
-static void count(struct extract *x, uint64_t *row, const struct outcome *o)
+/* What only some records have to tell. */
+static void count_rest(struct extract *x, uint64_t *row, const struct outcome *o)
 {
 	struct format_counts c = format_counts_take(x->formats);
-	row[o->why ? EXTRACT_unparsed : EXTRACT_parsed]++;
 	row[EXTRACT_repaired] += o->repaired;
 	row[EXTRACT_formatted] += o->formatted;
 	row[EXTRACT_no_format] += o->no_format;
@@ -404,6 +404,13 @@ static void count(struct extract *x, uint64_t *row, const struct outcome *o)
 		row[EXTRACT_too_costly] += c.too_costly;
 	}
 	row[EXTRACT_fields_lost] += x->rb.n_pairs_lost;
+}
+
+static inline void count(struct extract *x, uint64_t *row, const struct outcome *o)
+{
+	row[o->why ? EXTRACT_unparsed : EXTRACT_parsed]++;
+	if (o->repaired || o->formatted || o->no_format || x->rb.n_pairs_lost)
+		count_rest(x, row, o);
 }
 
 unsigned extract_records(struct extract *x, const struct frame *frames, unsigned first, unsigned n,

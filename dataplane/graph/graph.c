@@ -117,15 +117,27 @@ static void push_list(struct graph *g, unsigned source, struct batch *b, unsigne
 	}
 }
 
+/* Straight to queues go the next ones of one source, where they stand, so that a queue has its
+ * records in the order of their packets. Returns the first that is another's.
+ */
+static unsigned pass_source(struct graph *g, struct batch *b, unsigned first)
+{
+	uint16_t source = b->recs[first]->source;
+	unsigned end = first + 1;
+	while (end < b->n_recs && b->recs[end] && b->recs[end]->source == source)
+		end++;
+	emit(g, source, b, b->recs + first, end - first);
+	return end;
+}
+
 /* Moves records of one source from the batch to the list, recs[first] at least. Operators like long
- * vectors and get all of the burst. Straight to queues it is the next ones only, so that a queue
- * has its records in the order of their packets. Where a change of one source is to be seen by what
- * comes behind it, and by nothing before it, each goes by itself.
+ * vectors and get all of the burst. Where a change of one source is to be seen by what comes behind
+ * it, and by nothing before it, each goes by itself.
  */
 static unsigned take_source(struct graph *g, struct batch *b, unsigned first)
 {
 	uint16_t source = b->recs[first]->source;
-	bool all = g->plan->origins[source].n_nodes > 0 && !g->plan->in_order;
+	bool all = !g->plan->in_order;
 	unsigned n = 0, end = g->plan->origins[source].is_fed ? first + 1 : b->n_recs;
 	for (unsigned i = first; i < end; i++) {
 		if (b->recs[i] && b->recs[i]->source == source) {
@@ -152,14 +164,21 @@ static void advance_nodes(struct graph *g, uint64_t now_ns, struct batch *b)
 
 void graph_push(struct graph *g, struct batch *b)
 {
-	for (unsigned first = 0; first < b->n_recs; first++) {
+	for (unsigned first = 0; first < b->n_recs;) {
 		const struct rec *r = b->recs[first];
-		if (!r)
+		if (!r) {
+			first++;
 			continue;
+		}
 		uint16_t source = r->source;
-		if (g->plan->origins[source].is_fed) /* what waits is over before the change */
+		const struct graph_origin *o = &g->plan->origins[source];
+		if (!o->n_nodes && !o->is_fed) {
+			first = pass_source(g, b, first);
+			continue;
+		}
+		if (o->is_fed) /* what waits is over before the change */
 			advance_nodes(g, r->time_ns, b);
-		push_list(g, source, b, take_source(g, b, first));
+		push_list(g, source, b, take_source(g, b, first++));
 	}
 	b->n_recs = 0;
 }

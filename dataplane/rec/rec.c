@@ -85,27 +85,61 @@ static inline void copy_val(struct val *to, const struct val *from)
 	memcpy(to, &word, sizeof(word));
 }
 
-struct rec *rec_end(struct rec_builder *rb)
+/* The record where its pairs have room behind it: where it stands when no text was taken since it
+ * began, else behind all text. NULL: there is none.
+ */
+static struct rec *with_room_for_pairs(struct rec_builder *rb, size_t pairs)
 {
-	struct batch *b = rb->b;
-	size_t fixed = rb->schema->n_fields * sizeof(struct val);
-	size_t pairs = rb->n_pairs * 2 * sizeof(struct val);
-	if (rb->full || b->n_recs == BATCH_RECS_MAX)
-		return NULL;
-	uint32_t off = arena_take8(&b->arena, sizeof(struct rec) + fixed + pairs);
+	unsigned n_fixed = rb->schema->n_fields;
+	struct arena *a = &rb->b->arena;
+	if ((uint8_t *)(rb->fixed + n_fixed) == a->base + a->used)
+		return arena_take(a, pairs) ? rb->rec : NULL;
+	uint32_t off = arena_take8(a, sizeof(struct rec) + n_fixed * sizeof(struct val) + pairs);
 	if (!off)
 		return NULL;
-	struct rec *r = (struct rec *)(b->arena.base + off);
-	*r = (struct rec){.schema = rb->schema,
-			  .n_pairs = (uint16_t)rb->n_pairs,
-			  .flags = rb->later ? REC_LATER : 0,
-			  .stream = rb->stream,
-			  .change = rb->change};
-	unsigned n_fixed = rb->schema->n_fields, n_pairs = rb->n_pairs;
+	struct rec *r = (struct rec *)(a->base + off);
 	for (unsigned i = 0; i < n_fixed; i++)
 		copy_val(r->vals + i, rb->fixed + i);
+	return r;
+}
+
+static struct rec *put_pairs(struct rec_builder *rb)
+{
+	unsigned n_pairs = rb->n_pairs;
+	struct rec *r = with_room_for_pairs(rb, 2 * (size_t)n_pairs * sizeof(struct val));
+	if (!r)
+		return NULL;
+	struct val *to = r->vals + rb->schema->n_fields;
 	for (unsigned i = 0; i < n_pairs; i++)
-		memcpy(r->vals + n_fixed + 2 * i, rb->pairs + 2 * i, 2 * sizeof(struct val));
+		memcpy(to + 2 * i, rb->pairs + 2 * i, 2 * sizeof(struct val));
+	return r;
+}
+
+struct rec *rec_lay(struct rec_builder *rb)
+{
+	struct batch *b = rb->b;
+	if (rb->full || b->n_recs == BATCH_RECS_MAX)
+		return NULL;
+	struct rec *r = rb->n_pairs ? put_pairs(rb) : rb->rec;
+	if (!r)
+		return NULL;
+	r->schema = rb->schema;
+	r->n_pairs = (uint16_t)rb->n_pairs;
+	r->flags = rb->later ? REC_LATER : 0;
+	r->stream = rb->stream;
+	r->change = rb->change;
 	b->recs[b->n_recs++] = r;
+	return r;
+}
+
+struct rec *rec_end(struct rec_builder *rb)
+{
+	struct rec *r = rec_lay(rb);
+	if (!r)
+		return NULL;
+	r->time_ns = r->session_id = r->stream_off = 0;
+	r->idx = r->frame_off = r->frame_len = r->origin_off = 0;
+	r->origin_len = r->source = r->dir = 0;
+	r->error = NULL;
 	return r;
 }

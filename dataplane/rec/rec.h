@@ -93,12 +93,12 @@ struct batch {
 };
 
 /* Builds one record at the end of the arena: begin, set and pair, end. While it is open nothing
- * else may take from the arena except through these functions, which keep text apart from the
- * values: text goes to the arena at once, values collect in the builder and are laid down by
- * rec_end.
+ * else may take from the arena except through these functions. Fixed fields are set where they
+ * stay; text goes to the arena at once; pairs collect in the builder, and are laid down by rec_end:
+ * then a record whose text stands in the way moves behind it, since values stand side by side.
  */
 #define REC_PAIRS_MAX 4096
-#define REC_FIXED_MAX 64
+#define REC_FIXED_MAX 64 /* a multiple of 4 */
 
 /* The minute of the last time stamp that a parser read, as it was written, and what it stands for:
  * most are of the same minute as the one before and need no calendar. Whoever uses it has one form.
@@ -113,27 +113,35 @@ struct rec_builder {
 	const struct schema *schema;
 	struct val stream;           /* the record's; VAL_ABSENT: the name of the source */
 	const struct change *change; /* the record's */
-	struct val fixed[REC_FIXED_MAX];
+	struct rec *rec;             /* in the arena; no_rec when that is full */
+	struct val *fixed;           /* rec->vals */
 	unsigned n_pairs;
 	unsigned n_pairs_lost;    /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
 	bool full;                /* the arena did not hold a value: rec_end returns NULL */
 	bool later;               /* some value is VAL_LATER */
 	struct rec_minute minute; /* stays from record to record */
 	struct val pairs[2 * REC_PAIRS_MAX];
+	struct val no_rec[sizeof(struct rec) / sizeof(struct val) + REC_FIXED_MAX];
 };
 
 static inline void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
 {
+	size_t vals = schema->n_fields * sizeof(struct val);
 	assert(schema->n_fields <= REC_FIXED_MAX);
+	uint32_t off = arena_take8(&b->arena, sizeof(struct rec) + vals);
 	rb->b = b;
 	rb->schema = schema;
 	rb->stream = (struct val){0};
 	rb->change = NULL;
+	rb->rec = off ? (struct rec *)(b->arena.base + off) : (struct rec *)rb->no_rec;
+	rb->fixed = rb->rec->vals;
 	rb->n_pairs = 0;
 	rb->n_pairs_lost = 0;
-	rb->full = false;
+	rb->full = !off;
 	rb->later = false;
-	memset(rb->fixed, 0, schema->n_fields * sizeof(rb->fixed[0]));
+	/* Four at a time; nothing stands behind the record yet. */
+	for (struct val *v = rb->fixed, *end = v + schema->n_fields; v < end; v += 4)
+		memset(v, 0, 4 * sizeof(*v));
 }
 
 /* Sets fixed field @i. The bytes that @v points to must lie in the batch's arena. */
@@ -184,5 +192,10 @@ static inline struct val rec_ref(const struct rec_builder *rb, enum val_type typ
  * when the arena or the batch is full: the caller then ends its burst and builds it again.
  */
 struct rec *rec_end(struct rec_builder *rb);
+
+/* The same, but for the identity fields (all but schema, n_pairs, stream, change, and REC_LATER in
+ * flags), which hold anything: the caller sets each.
+ */
+struct rec *rec_lay(struct rec_builder *rb);
 
 #endif

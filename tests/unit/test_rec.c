@@ -61,6 +61,37 @@ static void a_record_has_its_fields_and_its_pairs_behind_it(void **state)
 	assert_int_equal(rec_pairs(r)[1].type, VAL_TRUE);
 }
 
+static void pairs_stand_behind_their_record_with_and_without_text_in_the_way(void **state)
+{
+	for (unsigned text = 0; text < 2; text++) {
+		rec_begin(&rb, &batch, &schema);
+		size_t begin = batch.arena.used;
+		rec_set(&rb, 1, (struct val){.type = VAL_FALSE});
+		if (text)
+			rec_set_str(&rb, 0, SLICE_LIT("web-1"));
+		for (unsigned i = 0; i < 3; i++)
+			rec_pair(&rb, val_of(VAL_NAME, i, 0), (struct val){.type = VAL_TRUE});
+		struct rec *r = rec_end(&rb);
+		assert_int_equal(r->vals[1].type, VAL_FALSE);
+		assert_int_equal(r->vals[0].type, text ? VAL_STR : VAL_ABSENT);
+		for (unsigned i = 0; i < 3; i++) {
+			assert_int_equal(rec_pairs(r)[2 * i].off, i);
+			assert_int_equal(rec_pairs(r)[2 * i + 1].type, VAL_TRUE);
+		}
+		if (!text) /* it stays where it is */
+			assert_int_equal(batch.arena.used, begin + 6 * sizeof(struct val));
+	}
+}
+
+static void a_record_that_found_no_room_is_set_nowhere(void **state)
+{
+	batch.arena.used = batch.arena.cap - 40;
+	rec_begin(&rb, &batch, &schema);
+	rec_set(&rb, 0, (struct val){.type = VAL_TRUE});
+	assert_null(rec_end(&rb));
+	assert_int_equal(batch.arena.used, batch.arena.cap - 40);
+}
+
 static void a_record_knows_nothing_of_the_one_before(void **state)
 {
 	rec_begin(&rb, &batch, &schema);
@@ -110,6 +141,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_schema_has_its_names_as_json_keys),
 		TEST(a_record_has_its_fields_and_its_pairs_behind_it),
+		TEST(pairs_stand_behind_their_record_with_and_without_text_in_the_way),
+		TEST(a_record_that_found_no_room_is_set_nowhere),
 		TEST(a_record_knows_nothing_of_the_one_before),
 		TEST(pairs_beyond_the_limit_are_counted),
 		TEST(a_value_that_does_not_fit_keeps_the_record_out),
