@@ -256,7 +256,8 @@ static inline enum pkt_checksum check_l4(const struct walk *k, const struct pkt 
 	memcpy(&field, k->l4 + (p->proto == IPPROTO_TCP_ ? 16 : 6), 2);
 	if (p->proto == IPPROTO_UDP_ && field == 0)
 		return CHECKSUM_UNKNOWN;
-	return check_sum(k, p, field);
+	struct walk here = *k; /* a copy goes out, so that the walk can stay in registers */
+	return check_sum(&here, p, field);
 }
 
 /* Whether it is a copy is asked at the end of the burst, when the table's line has come. @at: its
@@ -349,9 +350,13 @@ static inline __attribute__((always_inline)) unsigned settle(struct decode *d, c
 	struct address src = address_of(k->src, k->family), dst = address_of(k->dst, k->family);
 	memcpy(p->src, src.w, 16);
 	memcpy(p->dst, dst.w, 16);
-	p->hash = hash_of(src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1], p->sport, p->dport);
-	if (d->n_workers > 1 && owner_of(d, p) != d->worker)
-		return PASSED_OVER;
+	p->hash = 0;
+	if (d->n_workers > 1) {
+		uint64_t ends = src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1];
+		p->hash = hash_of(ends, p->sport, p->dport);
+		if (owner_of(d, p) != d->worker)
+			return PASSED_OVER;
+	}
 	p->port = raw->port;
 	p->time_ns = raw->time_ns;
 	p->number = raw->number;

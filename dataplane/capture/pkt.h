@@ -53,7 +53,7 @@ struct pkt {
 	uint8_t proto;         /* IPPROTO_TCP_ or IPPROTO_UDP_ */
 	uint8_t tcp_flags;
 	uint16_t port;    /* of the raw packet */
-	uint32_t hash;    /* the same for both directions, on every machine */
+	uint32_t hash;    /* the same for both directions, on every machine; 0 for one worker */
 	uint32_t len;     /* of the payload */
 	uint64_t time_ns; /* packet time */
 	/* line 2: what it carries */

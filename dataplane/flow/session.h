@@ -11,6 +11,7 @@
 #define SL_FLOW_SESSION_H
 
 #include <assert.h>
+#include <smmintrin.h>
 
 #include "dataplane/flow/flow.h"
 
@@ -137,12 +138,16 @@ static inline void session_prefetch(const struct session_table *t, uint64_t hash
 	__builtin_prefetch(&s->dir[1].end_seq, 1);
 }
 
-static inline bool session_addr_eq(const uint8_t a[16], const uint8_t b[16])
+/* Is @a the address @b, and @c the address @d? */
+static inline bool session_addrs_eq(const uint8_t *a, const uint8_t *b, const uint8_t *c,
+				    const uint8_t *d)
 {
-	uint64_t x[2], y[2];
-	memcpy(x, a, 16);
-	memcpy(y, b, 16);
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+	__m128i x = _mm_xor_si128(_mm_loadu_si128((const __m128i *)a),
+				  _mm_loadu_si128((const __m128i *)b));
+	__m128i y = _mm_xor_si128(_mm_loadu_si128((const __m128i *)c),
+				  _mm_loadu_si128((const __m128i *)d));
+	__m128i both = _mm_or_si128(x, y);
+	return _mm_testz_si128(both, both);
 }
 
 static inline bool session_key_eq(const struct flow_session *s, const struct pkt *p,
@@ -151,12 +156,12 @@ static inline bool session_key_eq(const struct flow_session *s, const struct pkt
 	if (s->proto != p->proto)
 		return false;
 	if (s->port[0] == p->sport && s->port[1] == p->dport &&
-	    session_addr_eq(s->addr[0], p->src) && session_addr_eq(s->addr[1], p->dst)) {
+	    session_addrs_eq(s->addr[0], p->src, s->addr[1], p->dst)) {
 		*ret_dir = 0;
 		return true;
 	}
 	if (s->port[1] == p->sport && s->port[0] == p->dport &&
-	    session_addr_eq(s->addr[1], p->src) && session_addr_eq(s->addr[0], p->dst)) {
+	    session_addrs_eq(s->addr[1], p->src, s->addr[0], p->dst)) {
 		*ret_dir = 1;
 		return true;
 	}

@@ -51,6 +51,7 @@ static uint64_t digest_of(const struct pkt *p)
 {
 	struct pkt q = *p;
 	q.payload = NULL;
+	q.hash = 0; /* of no use to one worker */
 	return dedup_hash(dedup_hash(1, (const uint8_t *)&q, sizeof(q)), p->payload, p->len);
 }
 
@@ -69,7 +70,8 @@ static struct result run(const struct capture_bytes *c, unsigned n_workers, unsi
 			assert_balanced(d);
 			for (unsigned j = 0; j < n_out; j++) {
 				assert_int_equal(out[j].hash % n_workers, w);
-				assert_int_equal(out[j].hash, decode_hash(&out[j]));
+				assert_int_equal(out[j].hash,
+						 n_workers > 1 ? decode_hash(&out[j]) : 0);
 				r.digest += digest_of(&out[j]);
 			}
 			decode_release(d);
