@@ -309,7 +309,8 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 	return why;
 }
 
-static struct rec *end(struct extract *x, const struct frame *f, const struct outcome *o)
+static inline __attribute__((always_inline)) struct rec *
+end(struct extract *x, const struct frame *f, const struct outcome *o)
 {
 	struct batch *b = x->rb.b;
 	struct rec *r = rec_lay(&x->rb);

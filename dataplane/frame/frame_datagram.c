@@ -9,9 +9,10 @@ static inline bool put(struct frame_out *o, const struct frame_session *fs,
 	frame_out_origin(o, slice_of(fs->origin[ev->dir], fs->origin_len[ev->dir]));
 	if (!frame_out_room(o, kept.len))
 		return false;
-	struct arena *a = &o->batch->arena;
 	frame_out_place_origin(o);
-	kept = arena_slice(a, arena_copy(a, kept.ptr, kept.len), kept.len);
+	struct arena *a = &o->batch->arena;
+	kept.ptr = memcpy(a->base + a->used, kept.ptr, kept.len);
+	a->used += kept.len;
 	struct frame *to = &o->frames[o->n++];
 	to->time_ns = ev->time_ns;
 	to->stream_off = ev->stream_off;
