@@ -21,6 +21,16 @@ static void out_commit(void *arg, unsigned worker, unsigned queue, size_t len, u
 	handoff_commit(arg, worker, queue, len, time_ns);
 }
 
+static struct out_batch *out_open(void *arg, unsigned worker, unsigned queue, size_t len)
+{
+	return handoff_open(arg, worker, queue, len);
+}
+
+static void out_added(void *arg, unsigned worker, unsigned queue, unsigned n)
+{
+	handoff_added(arg, worker, queue, n);
+}
+
 static void out_mark(void *arg, unsigned worker, unsigned queue, struct slice key, struct slice id)
 {
 	handoff_mark(arg, worker, queue, key, id);
@@ -76,8 +86,10 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.names = p->names,
 		.encode = p->encode,
 		.out = {.room = out_room,
+			.open = out_open,
 			.mark = out_mark,
 			.commit = out_commit,
+			.added = out_added,
 			.flush = out_flush,
 			.leave_out = out_leave_out,
 			.narrowed = out_narrowed,

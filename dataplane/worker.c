@@ -106,11 +106,54 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 		out->narrowed(out->arg, w->conf.index, queue, x->more, x->misfit);
 }
 
+static bool is_plain(const struct queue_form *f)
+{
+	return !f->marks && !f->shape && !f->only && !f->encoder->changes_only;
+}
+
+/* The same for a queue that takes all records as they are: as many at a time as its open batch
+ * holds.
+ */
+static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
+			    struct rec *const *recs, unsigned n)
+{
+	const struct worker_out *out = &w->conf.out;
+	const struct encoder *encoder = w->conf.forms[queue].encoder;
+	struct out_batch *to = NULL;
+	size_t mark = b->arena.used;
+	unsigned n_added = 0;
+	w->encode.shape = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		b->arena.used = mark; /* what was written for the record before alone */
+		const struct rec *r = encoder->later ? recs[i] : rec_settled(b, recs[i]);
+		size_t max = r ? encoder->max(&w->encode, b, r) : SIZE_MAX;
+		if (!to || !out_batch_holds(to, max)) {
+			if (n_added)
+				out->added(out->arg, w->conf.index, queue, n_added);
+			n_added = 0;
+			to = out->open(out->arg, w->conf.index, queue, max);
+		}
+		if (!to)
+			continue;
+		size_t len = encoder->put(&w->encode, b, r, to->buf + to->len);
+		out_batch_add(to, len, recs[i]->time_ns);
+		n_added++;
+	}
+	b->arena.used = mark;
+	if (n_added)
+		out->added(out->arg, w->conf.index, queue, n_added);
+}
+
 /* The end of the graph. */
 static void queue_put_all(void *arg, unsigned queue, struct batch *b, struct rec *const *recs,
 			  unsigned n)
 {
+	const struct worker *w = arg;
 	size_t mark = b->arena.used;
+	if (w->conf.out.open && is_plain(&w->conf.forms[queue])) {
+		queue_put_plain(arg, queue, b, recs, n);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		queue_put(arg, queue, b, recs[i]);
 		b->arena.used = mark; /* what was written for this record alone */

@@ -20,6 +20,7 @@
 #include "dataplane/match/rules.h"
 #include "dataplane/sink/dead_letter.h"
 #include "dataplane/sink/encode.h"
+#include "dataplane/sink/out_batch.h"
 #include "dataplane/sink/proto_shape.h"
 
 /* Bursts of frames and their records stay far below; a single huge frame may need all of it: its
@@ -34,6 +35,9 @@ struct worker_out {
 	/* Before commit, where the queue's form has marks: the record's key and id, or ptr NULL. */
 	void (*mark)(void *arg, unsigned worker, unsigned queue, struct slice key, struct slice id);
 	void (*commit)(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns);
+	/* The same for many records at a time; NULL: one by one. */
+	struct out_batch *(*open)(void *arg, unsigned worker, unsigned queue, size_t len);
+	void (*added)(void *arg, unsigned worker, unsigned queue, unsigned n);
 	void (*flush)(void *arg, unsigned worker, bool last);
 	/* A record that the queue's format does not hold. */
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);

@@ -164,7 +164,7 @@ static struct out_batch *free_batch(struct handoff *h, struct lane *l)
 	return b;
 }
 
-uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t len)
+struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queue, size_t len)
 {
 	struct lane *l = lane_of(h, worker, queue);
 	struct out_batch *b = l->open;
@@ -190,7 +190,13 @@ uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t
 		b->mark_len = 0;
 		l->open = b;
 	}
-	return b->buf + b->len;
+	return b;
+}
+
+uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t len)
+{
+	struct out_batch *b = handoff_open(h, worker, queue, len);
+	return b ? b->buf + b->len : NULL;
 }
 
 void handoff_mark(struct handoff *h, unsigned worker, unsigned queue, struct slice key,
@@ -208,20 +214,20 @@ void handoff_mark(struct handoff *h, unsigned worker, unsigned queue, struct sli
 	b->mark_len += m->key_len + m->id_len;
 }
 
+void handoff_added(struct handoff *h, unsigned worker, unsigned queue, unsigned n)
+{
+	struct lane *l = lane_of(h, worker, queue);
+	l->row[HANDOFF_records_in] += n;
+	l->row[HANDOFF_held] += n;
+	if (l->open->len >= OUT_BATCH_BYTES)
+		hand_over(l);
+}
+
 void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,
 		    uint64_t time_ns)
 {
-	struct lane *l = lane_of(h, worker, queue);
-	struct out_batch *b = l->open;
-	if (b->n_recs == 0)
-		b->first_ns = time_ns;
-	b->last_ns = time_ns;
-	b->len += len;
-	b->ends[b->n_recs++] = (uint32_t)b->len;
-	l->row[HANDOFF_records_in]++;
-	l->row[HANDOFF_held]++;
-	if (b->len >= OUT_BATCH_BYTES)
-		hand_over(l);
+	out_batch_add(lane_of(h, worker, queue)->open, len, time_ns);
+	handoff_added(h, worker, queue, 1);
 }
 
 void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsigned col)

@@ -3,7 +3,7 @@
  * In:     encoded records of one queue, put into its open batch.
  * Out:    whole batches, to the sink thread of that queue.
  * Owns:   the batches; each worker has its own for each queue, and gets them back by ring.
- * Runs:   room, commit, flush: the worker. take, give_back: the sink's thread, or the courier's.
+ * Runs:   open to flush: the worker. take, give_back: the sink's thread, or the courier's.
  *         The others: main.
  * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one; a live port has
  *         HANDOFF_SPARES more, then sheds.
@@ -38,13 +38,21 @@ void handoff_destroy(struct handoff *h);
 /* @queue's records have marks; before its first record. 0 or -ENOMEM. */
 int handoff_mark_queue(struct handoff *h, unsigned queue, struct err *e);
 
-/* @len writable bytes in the open batch of @queue; the batch is handed over first when they do not
- * fit. NULL: shed (live), or larger than a batch can be: counted here, as one record lost.
+/* The open batch of @queue with @len writable bytes behind its records; it is handed over first
+ * when they do not fit. NULL: shed (live), or larger than a batch can be: counted here, as one
+ * record lost. It may be given further records as long as out_batch_holds them, and is borrowed
+ * until handoff_added.
  */
+struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queue, size_t len);
+
+/* @n records were added to the open batch. It may be handed over. */
+void handoff_added(struct handoff *h, unsigned worker, unsigned queue, unsigned n);
+
+/* The same for one record: its bytes, and when they are written. */
 uint8_t *handoff_room(struct handoff *h, unsigned worker, unsigned queue, size_t len);
 
-/* Of a queue with marks, between room and commit: the record's key (cut at OUT_KEY_MAX) and id (at
- * most 64 bytes), both copied; ptr NULL: it has none.
+/* Of a queue with marks, before its record is added: the record's key (cut at OUT_KEY_MAX) and id
+ * (at most 64 bytes), both copied; ptr NULL: it has none.
  */
 void handoff_mark(struct handoff *h, unsigned worker, unsigned queue, struct slice key,
 		  struct slice id);

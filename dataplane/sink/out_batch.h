@@ -9,6 +9,7 @@
 #ifndef SL_SINK_OUT_BATCH_H
 #define SL_SINK_OUT_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,22 @@ struct out_batch {
 	uint8_t *mark_buf;
 	uint32_t mark_len;
 };
+
+/* Is there room for one more record, of at most @len bytes? */
+static inline bool out_batch_holds(const struct out_batch *b, size_t len)
+{
+	return b->len < OUT_BATCH_BYTES && b->n_recs < OUT_BATCH_RECS_MAX && len <= b->cap - b->len;
+}
+
+/* A record of @len bytes stands at buf + len now, of packet time @time_ns. */
+static inline void out_batch_add(struct out_batch *b, size_t len, uint64_t time_ns)
+{
+	if (b->n_recs == 0)
+		b->first_ns = time_ns;
+	b->last_ns = time_ns;
+	b->len += len;
+	b->ends[b->n_recs++] = (uint32_t)b->len;
+}
 
 /* The buffer takes memory only where it is written to. @cap: OUT_BATCH_BYTES and the largest record
  * that can be, by encode_json_max(), so that a record is never cut. 0 or -ENOMEM.

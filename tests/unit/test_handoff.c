@@ -70,6 +70,32 @@ static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
 	handoff_destroy(h);
 }
 
+static void records_added_many_at_a_time_count_as_one_by_one(void **state)
+{
+	struct handoff *h = make(1, false);
+	struct out_batch *b = handoff_open(h, 0, 1, 100);
+	unsigned n = 0;
+	for (; out_batch_holds(b, 100); n++) {
+		memset(b->buf + b->len, 'x', 100);
+		out_batch_add(b, 100, 7 + n);
+	}
+	/* Not less than what one by one would have filled. */
+	assert_true(b->len >= OUT_BATCH_BYTES || n == OUT_BATCH_RECS_MAX);
+	handoff_added(h, 0, 1, n);
+	handoff_flush(h, 0, true);
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_records_in], n);
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_records_out], n);
+	assert_balanced(h, 0, 1);
+	b = handoff_take(h, 1);
+	assert_int_equal(b->n_recs, n);
+	assert_int_equal(b->ends[n - 1], 100 * n);
+	assert_int_equal(b->first_ns, 7);
+	assert_int_equal(b->last_ns, 7 + n - 1);
+	assert_null(handoff_open(h, 0, 1, 2 * CAP)); /* as for one */
+	assert_int_equal(handoff_row(h, 0, 1)[HANDOFF_too_large], 1);
+	handoff_destroy(h);
+}
+
 static void records_that_trickle_in_wait_for_a_late_sink_in_one_batch(void **state)
 {
 	struct handoff *h = make(1, false);
@@ -212,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_out_is_counted_and_balances),
+		cmocka_unit_test(records_added_many_at_a_time_count_as_one_by_one),
 		cmocka_unit_test(records_that_trickle_in_wait_for_a_late_sink_in_one_batch),
 		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
 		cmocka_unit_test(keys_and_ids_stand_beside_the_records_of_a_queue_that_wants_them),
