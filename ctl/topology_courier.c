@@ -110,6 +110,21 @@ out:
 	return rc;
 }
 
+/* Records that a queue of this name left, when it was called otherwise or had a spool. */
+static int tell_orphan(void *arg, const char *queue)
+{
+	const struct topology *t = arg;
+	const struct config *c = t->conf;
+	for (unsigned q = 0; q < c->n_queues; q++)
+		if (strcmp(c->queues[q].name, queue) == 0 && mode_of(t, q, false) != LANE_OFF)
+			return 0;
+	fprintf(stderr,
+		"sluiced: the spool in %s has records of queue %s, which has no spool in this "
+		"configuration: they stay there; see `sluicectl spool`\n",
+		c->spool.dir, queue);
+	return 0;
+}
+
 int topology_build_courier(struct topology *t, bool is_file, struct err *e)
 {
 	const struct config *c = t->conf;
@@ -119,6 +134,8 @@ int topology_build_courier(struct topology *t, bool is_file, struct err *e)
 	unsigned n = rc == 0 ? choose(t, is_file, chosen, by_sink) : 0;
 	if (n)
 		rc = create(t, is_file, chosen, n, e);
+	if (rc == 0 && c->spool.dir && !is_file)
+		spool_queues(&file_ops_real, c->spool.dir, tell_orphan, t);
 	mem_free(chosen);
 	mem_free(by_sink);
 	return rc;

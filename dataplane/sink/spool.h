@@ -147,6 +147,12 @@ void spool_row(const struct spool *s, uint64_t ret_row[SPOOL_N_COLS]);
  */
 int spool_ack_of(const struct file_ops *io, const char *dir, uint64_t *ret_seq);
 
+/* Calls @each with every queue that has a segment in a spool of @dir, whether it is open or not,
+ * until that returns other than 0. Returns what it returned, or -errno.
+ */
+int spool_queues(const struct file_ops *io, const char *dir,
+		 int (*each)(void *arg, const char *queue), void *arg);
+
 /* The name of @queue's directory, and back: false when it is none of a queue. */
 void spool_dir_name(const char *queue, char ret_name[3 * SPOOL_QUEUE_MAX + 1]);
 bool spool_queue_name(const char *dir_name, char ret_queue[SPOOL_QUEUE_MAX + 1]);

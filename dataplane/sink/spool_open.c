@@ -242,3 +242,37 @@ int spool_recover(struct spool *s, struct err *e)
 	mem_unmap(frames, SEG_FRAMES_MAX * sizeof(*frames));
 	return rc;
 }
+
+/* Queues that have something */
+
+struct queue_list {
+	const struct file_ops *io;
+	const char *dir;
+	int (*each)(void *arg, const char *queue);
+	void *arg;
+};
+
+static int find_segment(void *arg, const char *name)
+{
+	struct spool_seg g;
+	(void)arg;
+	return is_segment(name, &g);
+}
+
+static int see_dir(void *arg, const char *name)
+{
+	struct queue_list *l = arg;
+	char queue[SPOOL_QUEUE_MAX + 1], path[FILE_OPS_PATH];
+	if (!spool_queue_name(name, queue))
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", l->dir, name);
+	/* What is no directory, or cannot be read, is none of ours. */
+	return l->io->list(l->io->ctx, path, find_segment, NULL) == 1 ? l->each(l->arg, queue) : 0;
+}
+
+int spool_queues(const struct file_ops *io, const char *dir,
+		 int (*each)(void *arg, const char *queue), void *arg)
+{
+	struct queue_list l = {.io = io, .dir = dir, .each = each, .arg = arg};
+	return io->list(io->ctx, dir, see_dir, &l);
+}

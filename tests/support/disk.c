@@ -300,10 +300,17 @@ static int disk_list(void *ctx, const char *path, int (*each)(void *arg, const c
 	struct disk *d = ctx;
 	size_t len = strlen(path);
 	int rc = 0;
+	char last[192] = "";
+	/* A directory is there as long as something is in it; its names follow one another. */
 	for (unsigned i = 0; rc == 0 && i < d->now.n; i++) {
 		const char *p = d->now.e[i].path;
-		if (strncmp(p, path, len) == 0 && p[len] == '/' && !strchr(p + len + 1, '/'))
-			rc = each(arg, p + len + 1);
+		char name[192];
+		if (strncmp(p, path, len) != 0 || p[len] != '/')
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(p + len + 1, "/"), p + len + 1);
+		if (strcmp(name, last) != 0)
+			rc = each(arg, name);
+		snprintf(last, sizeof(last), "%s", name);
 	}
 	return rc;
 }

@@ -798,6 +798,31 @@ static void a_damaged_number_sends_all_again(void **state)
 	done(&u);
 }
 
+/* syslog-ng#4402, #3299: another name in the configuration, and a full buffer was forgotten. */
+static int add_queue(void *arg, const char *queue)
+{
+	char *all = arg;
+	size_t n = strlen(all);
+	snprintf(all + n, 200 - n, "%s ", queue);
+	return 0;
+}
+
+static void queues_that_left_records_are_found(void **state)
+{
+	struct user u;
+	char all[200] = "";
+	fill(&u, &small, 2);
+	disk_put(u.disk, DIR "/a@b/lock", "1", 1);
+	disk_put(u.disk, DIR "/no queue/0000000000000000.seg", "1", 1);
+	disk_put(u.disk, DIR "/c@d/0000000000000000.seg.open", "1", 1);
+	assert_int_equal(spool_queues(disk_ops(u.disk), DIR, add_queue, all), 0);
+	assert_non_null(strstr(all, "shop/beer "));
+	assert_non_null(strstr(all, "c/d "));
+	assert_null(strstr(all, "a/b "));
+	assert_int_equal(strlen(all), strlen("shop/beer c/d "));
+	done(&u);
+}
+
 static void names_of_queues_are_names_of_directories(void **state)
 {
 	static const char *const pairs[][2] = {
@@ -842,6 +867,7 @@ int main(void)
 		cmocka_unit_test(a_spool_belongs_to_one_process),
 		cmocka_unit_test(records_acknowledged_without_being_read_are_not_read),
 		cmocka_unit_test(a_damaged_number_sends_all_again),
+		cmocka_unit_test(queues_that_left_records_are_found),
 		cmocka_unit_test(names_of_queues_are_names_of_directories),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
