@@ -12,6 +12,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from mysql_primary import Server  # noqa: E402
 from pcaplib import BASE_NS, Conversation, ethernet, udp, write_pcap  # noqa: E402
 from sluice import Checks, replay  # noqa: E402
 
@@ -197,6 +198,22 @@ def what_is_mended_goes_through_with_the_same_id(rig):
     c.equal((p.returncode, len(records)), (0, 1), "but for a letter that is named")
 
 
+def a_retry_whose_sink_fails_loses_nothing(rig):
+    c = rig.checks
+    rig.empty()
+    rig.replay(NODES)
+    reader, gone = os.pipe()
+    os.close(reader)
+    p = subprocess.run([rig.ctl, "dlq", "retry", "--rule", "slim", "-c", rig.conf(MENDED)], stdout=gone,
+                       stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(gone)
+    c.equal(p.returncode, 1, "a retry into a sink that fails: exit status")
+    c.check("none is marked as retried" in p.stderr, p.stderr)
+    c.equal({x["state"] for x in rig.letters()}, {"new"}, "and no letter is taken for one that went through")
+    p, records = retry(rig, "--rule", "slim", nodes=MENDED)
+    c.equal((p.returncode, len(records)), (0, 2), "the next retry brings them all")
+
+
 def unparsed_frames_go_on_when_that_is_asked_for(rig):
     c = rig.checks
     path = rig.conf(NODES)
@@ -268,6 +285,42 @@ def an_event_of_http_that_waited_comes_back_whole(rig):
             [("u1", "one", "POST"), ("u2", "two", "POST"), ("u4", "four", "GET")], "they come back as they were")
 
 
+def a_table_that_disagrees_stops_with_letters_of_its_raw_events(rig):
+    """A wrong number of columns stops that table, not the stream; its letter has the event, and where it stands."""
+    c = rig.checks
+    rig.empty()
+    packets = []
+    s = Server(packets)
+    s.login()
+    s.dump("bin.000001")
+    s.insert("orders", 5)
+    s.insert("users", 6)
+    s.wire.close()
+    path, sql = os.path.join(rig.folder, "m.pcap"), os.path.join(rig.folder, "shop.sql")
+    write_pcap(path, packets)
+    with open(sql, "w", encoding="utf-8") as f:
+        f.write("CREATE TABLE `shop`.`orders` (`id` int unsigned);\n")
+    conf = os.path.join(rig.folder, "m.yaml")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write("sources: { shop: { match: { tcp: 3306 }, parser: mysql, schema: shop.sql } }\n"
+                "sinks: { out: { stdout: {} } }\nqueues: { lab/shop: { from: shop, sink: out } }\n"
+                "dead_letters: { dir: dlq }\n")
+    r = replay(rig.binary, path, "-c", conf)
+    c.healthy(r, "row changes")
+    c.equal({x["_stream"] for x in r.records if x.get("op") == "c"}, {"shop.users"}, "the other table goes on")
+    c.check(not any("_error" in x for x in r.records), "the event is no record")
+    letters = rig.letters()
+    c.equal([(x["source"], x["stage"]) for x in letters], [("shop", "extract")], f"one letter: {letters}")
+    one = json.loads(rig.dlq_ctl("show", "--json", "0", rig.dlq).stdout)
+    detail = json.loads(one["detail"])
+    c.equal((detail["source"]["table"], detail["source"]["file"]), ("orders", "bin.000001"), "table and file")
+    c.equal(detail["raw"], one["raw"], "the event's bytes")
+    p = rig.dlq_ctl("retry", "--all", "-c", conf)
+    c.equal(p.returncode, 1, "a row change is not tried again")
+    c.check("1 cannot be tried" in p.stderr and "replay the capture" in p.stderr, p.stderr)
+    c.equal([x["state"] for x in rig.letters()], ["new"], "and stays as it is")
+
+
 def one_worker_or_four_give_the_same_letters(rig):
     seen = []
     for workers in (1, 2, 4):
@@ -289,7 +342,9 @@ def main():
         what_is_mended_goes_through_with_the_same_id(rig)
         keys_that_are_missing_become_letters(rig)
         an_event_of_http_that_waited_comes_back_whole(rig)
+        a_table_that_disagrees_stops_with_letters_of_its_raw_events(rig)
         one_worker_or_four_give_the_same_letters(rig)
+        a_retry_whose_sink_fails_loses_nothing(rig)
         rig.empty()
         unparsed_frames_go_on_when_that_is_asked_for(rig)
     checks.done()
