@@ -55,6 +55,14 @@ struct capture_conf {
 	struct opt_strings eal;
 };
 
+enum source_shed {
+	SOURCE_SHED_AUTO,
+	SOURCE_SHED_NEVER,
+	SOURCE_SHED_LATE,
+	SOURCE_SHED_NORMAL,
+	SOURCE_SHED_EARLY
+};
+
 struct source_conf {
 	const char *name;
 	const struct parser *parser;
@@ -67,6 +75,8 @@ struct source_conf {
 	size_t n_formats;
 	struct opt_map rules;
 	bool keep_message;
+	int shed; /* enum source_shed */
+	int64_t shed_keep;
 	struct err_place at; /* of the name */
 	/* as written, resolved into the members above */
 	const char *parser_name;

@@ -2,6 +2,8 @@
 
 #include "ctl/config_read.h"
 
+static const char *const shed_choices[] = {"auto", "never", "late", "normal", "early", NULL};
+
 const struct opt config_source_opts[] = {
 	{.name = "parser",
 	 .type = OPT_STRING,
@@ -35,6 +37,24 @@ const struct opt config_source_opts[] = {
 	 .def = "false",
 	 .live = true,
 	 .help = "Keep the text that a format has taken apart, beside the fields made of it."},
+	{.name = "shed",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct source_conf, shed),
+	 .choices = shed_choices,
+	 .def = "auto",
+	 .live = true,
+	 .help = "When a queue of this source cannot keep up (no replay's ever does), its messages "
+		 "are left unread, but for a sample: early, from half of the queue's batches on; "
+		 "normal, from three quarters; late, when few are left; never. auto: late, and "
+		 "never for changes of rows."},
+	{.name = "shed_keep",
+	 .type = OPT_INT,
+	 .off = offsetof(struct source_conf, shed_keep),
+	 .min = 2,
+	 .max = 1000000,
+	 .def = "10",
+	 .live = true,
+	 .help = "One of so many is read while they are shed."},
 	OPT_END,
 };
 
@@ -60,7 +80,7 @@ const struct opt config_match_opts[] = {
 
 const char *const config_match_names[] = {"host", "path", "methods", NULL};
 
-static const char *const later_keys[] = {"shed", "stream", NULL};
+static const char *const later_keys[] = {"stream", NULL};
 static const char *const later_parsers[] = {"gelf", "forward", "lumberjack", NULL};
 
 bool config_is_match_name(const char *name)
@@ -244,6 +264,11 @@ static int read_source(const struct config_loader *l, const struct yaml_val *v,
 			return -ENOMEM;
 	}
 	int r = read_keys(l, v, s);
+	if (r == 0 && s->parser && s->parser->changes && s->shed > SOURCE_SHED_NEVER)
+		option_err(&l->r, yaml_val_get(v, "shed"),
+			   "changes of rows are not left unread (%s): what is missing would be "
+			   "wrong for ever; expected auto or never",
+			   s->parser->name);
 	if (r == 0 && s->parser)
 		r = read_match(l, v, s);
 	if (r == 0 && s->parser)

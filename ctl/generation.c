@@ -56,6 +56,86 @@ static int build_forms(struct generation *g, FILE *out, struct err *e)
 	return rc;
 }
 
+/* Marks the origins that records of source @s may come to. */
+static void follow(const struct config *c, unsigned s, bool *ret_reached)
+{
+	memset(ret_reached, 0, c->n_origins * sizeof(*ret_reached));
+	ret_reached[s] = true;
+	for (size_t i = 0; i < c->n_nodes; i++) {
+		const struct node_conf *n = &c->nodes[c->node_order[i]];
+		bool any = false;
+		for (size_t k = 0; k < n->n_origins; k++)
+			any |= ret_reached[n->origins[k]];
+		for (unsigned k = 0; any && k < n->n_ports; k++)
+			ret_reached[n->first_origin + k] = true;
+	}
+}
+
+static bool takes(const struct queue_conf *q, const bool *reached)
+{
+	for (size_t k = 0; k < q->n_origins; k++)
+		if (reached[q->origins[k]])
+			return true;
+	return false;
+}
+
+/* The queues of source @s; only their number when @ret_queues is NULL. */
+static unsigned list_queues(const struct config *c, unsigned s, bool *reached, uint16_t *ret_queues)
+{
+	unsigned n = 0;
+	follow(c, s, reached);
+	for (unsigned q = 0; q < c->n_queues; q++) {
+		if (!takes(&c->queues[q], reached))
+			continue;
+		if (ret_queues)
+			ret_queues[n] = (uint16_t)q;
+		n++;
+	}
+	return n;
+}
+
+static unsigned shed_level(const struct source_conf *s)
+{
+	static const unsigned levels[] = {[SOURCE_SHED_AUTO] = 3,
+					  [SOURCE_SHED_NEVER] = 0,
+					  [SOURCE_SHED_LATE] = 3,
+					  [SOURCE_SHED_NORMAL] = 2,
+					  [SOURCE_SHED_EARLY] = 1};
+	return s->parser->changes ? 0 : levels[s->shed];
+}
+
+/* Sources that are shed, and the queues that say when. */
+static int build_sheds(struct generation *g, struct err *e)
+{
+	const struct config *c = g->conf;
+	size_t n = 0;
+	bool *reached = mem_alloc((c->n_origins + 1) * sizeof(*reached));
+	g->sheds = mem_alloc((c->n_sources + 1) * sizeof(*g->sheds));
+	if (!reached || !g->sheds)
+		goto oom;
+	for (unsigned i = 0; i < c->n_sources; i++) {
+		struct shed_source *s = &g->sheds[i];
+		s->at = shed_level(&c->sources[i]);
+		s->keep = (uint32_t)c->sources[i].shed_keep;
+		s->n_queues = s->at ? list_queues(c, i, reached, NULL) : 0;
+		n += s->n_queues;
+	}
+	g->shed_queues = mem_alloc((n + 1) * sizeof(*g->shed_queues));
+	if (!g->shed_queues)
+		goto oom;
+	n = 0;
+	for (unsigned i = 0; i < c->n_sources; i++) {
+		g->sheds[i].queues = g->shed_queues + n;
+		if (g->sheds[i].n_queues)
+			n += list_queues(c, i, reached, g->shed_queues + n);
+	}
+	mem_free(reached);
+	return 0;
+oom:
+	mem_free(reached);
+	return err_set(e, -ENOMEM, "no memory for sources");
+}
+
 /* Who lends a dimension stays for as long as it is used. */
 static int hold_owners(struct generation *g, struct generation *before, struct err *e)
 {
@@ -85,6 +165,8 @@ int generation_build(const struct config *conf, struct generation *before,
 		rc = hold_owners(g, before, e);
 	if (rc == 0)
 		rc = build_forms(g, out, e);
+	if (rc == 0)
+		rc = build_sheds(g, e);
 	if (rc < 0) {
 		generation_put(g);
 		return rc;
@@ -112,6 +194,8 @@ void generation_put(struct generation *g)
 	mem_free(g->shapes);
 	mem_free(g->onlys);
 	mem_free(g->forms);
+	mem_free(g->sheds);
+	mem_free(g->shed_queues);
 	queue_schemas_destroy(g->schemas);
 	pipeline_destroy(g->pipeline);
 	for (size_t i = 0; g->dim_owners && i < g->conf->n_dimensions; i++)

@@ -26,6 +26,8 @@ struct generation {
 	struct proto_shape **shapes; /* by queue; NULL: of another format */
 	struct proto_shape **onlys;  /* by queue; NULL: all fields are written */
 	struct queue_form *forms;
+	struct shed_source *sheds; /* by source */
+	uint16_t *shed_queues;     /* theirs */
 };
 
 /* @before: the one that runs, at a reload; else NULL. 0, or -errno with a text. What is wrong with

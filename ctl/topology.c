@@ -36,6 +36,11 @@ static void out_mark(void *arg, unsigned worker, unsigned queue, struct slice ke
 	handoff_mark(arg, worker, queue, key, id);
 }
 
+static unsigned out_level(void *arg, unsigned worker, unsigned queue)
+{
+	return handoff_level(arg, worker, queue);
+}
+
 static void out_flush(void *arg, unsigned worker, bool last)
 {
 	handoff_flush(arg, worker, last);
@@ -80,6 +85,7 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 		.rules = p->rules,
 		.graph = &p->graph,
 		.forms = t->gen->forms,
+		.sheds = t->gen->sheds,
 		.n_queues = (unsigned)t->conf->n_queues,
 		.source_names = p->source_names,
 		.n_sources = (unsigned)t->conf->n_sources,
@@ -91,6 +97,7 @@ static int build_worker(struct topology *t, unsigned i, struct capture *source, 
 			.commit = out_commit,
 			.added = out_added,
 			.flush = out_flush,
+			.level = out_level,
 			.leave_out = out_leave_out,
 			.narrowed = out_narrowed,
 			.dead = topology_has_dead(t) ? topology_bury : NULL,

@@ -50,6 +50,7 @@ static struct worker_conf conf_of(const struct generation *g, const struct topol
 		.rules = p->rules,
 		.graph = &p->graph,
 		.forms = g->forms,
+		.sheds = g->sheds,
 		.n_queues = (unsigned)g->conf->n_queues,
 		.source_names = p->source_names,
 		.n_sources = (unsigned)g->conf->n_sources,

@@ -19,6 +19,7 @@
  */
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
+#define TURNS_TO_SHED_LOOK  16 /* some thousand records: less than a batch or two */
 
 /* What came before a stop stands in the rings of the card or the kernel, and is read; what comes
  * since must not hold it up for ever.
@@ -31,6 +32,7 @@
 struct worker_gen {
 	struct worker *worker;
 	struct worker_conf conf;
+	struct shed *shed;
 	struct rules_scratch *rules;
 	struct extract *extract;
 	struct graph *graph;
@@ -43,6 +45,7 @@ struct worker {
 	struct decode *decode;
 	struct flow *flow;
 	struct frame_stage *frame;
+	struct shed *shed; /* NULL: nothing is ever shed */
 	struct rules_scratch *rules;
 	struct extract *extract;
 	struct graph *graph;
@@ -250,6 +253,8 @@ static void frames_run(struct worker *w, unsigned n_frames)
 {
 	struct batch *b = &w->batch;
 	const struct rule_hits *hits = NULL;
+	if (shed_active(w->shed))
+		n_frames = shed_frames(w->shed, w->extract, w->frames, n_frames);
 	if (w->rules)
 		hits = rules_scan(w->rules, w->frames, n_frames);
 	size_t behind_frames = b->arena.used;
@@ -310,6 +315,13 @@ static void worker_turn(struct worker *w, unsigned n_raw)
 	decode_release(w->decode);
 }
 
+static void look_at_queues(struct worker *w)
+{
+	const struct worker_out *out = &w->conf.out;
+	if (w->shed)
+		shed_look(w->shed, out->level, out->arg, w->conf.index);
+}
+
 /* Nothing came. A live port's clock goes on by itself; a file's stands still. */
 static void worker_idle(struct worker *w)
 {
@@ -317,6 +329,7 @@ static void worker_idle(struct worker *w)
 		return;
 	w->idle_turns = 0;
 	w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
+	look_at_queues(w);
 	if (!w->conf.live)
 		return;
 	path_advance(w, clock_wall_ns());
@@ -376,6 +389,7 @@ void worker_gen_take_late(struct worker *w)
 {
 	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
 	EXCHANGE(w->rules, g->rules);
+	EXCHANGE(w->shed, g->shed);
 	EXCHANGE(w->extract, g->extract);
 	EXCHANGE(w->graph, g->graph);
 	EXCHANGE(w->keys, g->keys);
@@ -457,6 +471,8 @@ static void capture_run(struct worker *w)
 		answer(w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
 			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
+		if (w->turns % TURNS_TO_SHED_LOOK == 0)
+			look_at_queues(w);
 		if (n < 0) {
 			note_error(w);
 		} else if (n == 0) {
@@ -505,6 +521,14 @@ static int create_keys(const struct worker_conf *c, struct out_key ***ret_keys, 
 	return 0;
 }
 
+/* A replay waits, and sheds nothing. */
+static int create_shed(const struct worker *w, const struct worker_conf *conf, struct shed **ret_s,
+		       struct err *e)
+{
+	bool sheds = conf->sheds && w->conf.out.level && w->conf.live;
+	return sheds ? shed_create(conf->sheds, conf->n_sources, ret_s, e) : 0;
+}
+
 int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
 		      struct err *e)
 {
@@ -521,6 +545,8 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 		graph_set_dead(g->graph, &graph_dead);
 	if (rc == 0)
 		rc = create_keys(conf, &g->keys, e);
+	if (rc == 0)
+		rc = create_shed(w, conf, &g->shed, e);
 	if (rc == 0 && conf->rules && !(g->rules = rules_scratch_create(conf->rules)))
 		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
 	if (rc < 0) {
@@ -536,6 +562,7 @@ void worker_gen_destroy(struct worker_gen *g)
 	if (!g)
 		return;
 	destroy_keys(g->keys, g->conf.n_queues);
+	shed_destroy(g->shed);
 	graph_destroy(g->graph);
 	extract_destroy(g->extract);
 	rules_scratch_destroy(g->rules);
@@ -574,7 +601,8 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
 				 conf->names, &w->extract, e)) < 0 ||
 	    (rc = graph_create(conf->graph, queue_put_all, w, &w->graph, e)) < 0 ||
-	    (rc = create_keys(conf, &w->keys, e)) < 0)
+	    (rc = create_keys(conf, &w->keys, e)) < 0 ||
+	    (rc = create_shed(w, conf, &w->shed, e)) < 0)
 		goto fail;
 	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
 		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
@@ -603,6 +631,7 @@ void worker_destroy(struct worker *w)
 	if (!w)
 		return;
 	destroy_keys(w->keys, w->conf.n_queues);
+	shed_destroy(w->shed);
 	graph_destroy(w->graph);
 	extract_destroy(w->extract);
 	rules_scratch_destroy(w->rules);

@@ -14,6 +14,7 @@
 #include "dataplane/capture/capture.h"
 #include "dataplane/capture/decode.h"
 #include "dataplane/extract/extract.h"
+#include "dataplane/extract/shed.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/frame/frame.h"
 #include "dataplane/graph/graph.h"
@@ -39,6 +40,8 @@ struct worker_out {
 	struct out_batch *(*open)(void *arg, unsigned worker, unsigned queue, size_t len);
 	void (*added)(void *arg, unsigned worker, unsigned queue, unsigned n);
 	void (*flush)(void *arg, unsigned worker, bool last);
+	/* How full the queue is for this worker, up to SHED_LEVEL_MAX. NULL: nothing is shed. */
+	unsigned (*level)(void *arg, unsigned worker, unsigned queue);
 	/* A record that the queue's format does not hold. */
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
 	/* A record that was written without some of its fields, where the form has a shape. */
@@ -87,8 +90,9 @@ struct worker_conf {
 	const struct extract_source *extract_sources;
 	const struct rules *rules; /* of all sources; NULL: none */
 	const struct graph_plan *graph;
-	const struct queue_form *forms; /* by queue */
-	unsigned n_queues;              /* of these, the ones that may have keys */
+	const struct queue_form *forms;  /* by queue */
+	unsigned n_queues;               /* of these, the ones that may have keys */
+	const struct shed_source *sheds; /* by source; NULL: none is shed */
 	const struct slice *source_names;
 	unsigned n_sources;
 	struct names *names;
@@ -120,9 +124,9 @@ int worker_run(struct worker *w);
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n);
 void worker_finish(struct worker *w);
 
-/* The parts of @w from extraction on, by @conf: its extract_sources, rules, graph, forms, names and
- * encode; the rest is as it was, and so are the number of sources and queues. 0 or -errno with a
- * text.
+/* The parts of @w from extraction on, by @conf: its extract_sources, sheds, rules, graph, forms,
+ * names and encode; the rest is as it was, and so are the number of sources and queues. 0 or -errno
+ * with a text.
  */
 int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
 		      struct err *e);

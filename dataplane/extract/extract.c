@@ -447,6 +447,12 @@ void extract_dead(struct extract *x, const struct rec *r)
 	row[EXTRACT_dead_letters]++;
 }
 
+void extract_shed(struct extract *x, unsigned source)
+{
+	x->rows[source][EXTRACT_frames_in]++;
+	x->rows[source][EXTRACT_shed]++;
+}
+
 const uint64_t *extract_row(const struct extract *x, unsigned source)
 {
 	return x->rows[source];

@@ -51,12 +51,16 @@ unsigned extract_records(struct extract *x, const struct frame *frames, unsigned
 /* @r, which was made last, becomes a dead letter: it does not go on. */
 void extract_dead(struct extract *x, const struct rec *r);
 
+/* A frame of @source that is left unread: shed.h. */
+void extract_shed(struct extract *x, unsigned source);
+
 #define EXTRACT_COLS(X)                                                                   \
 	X(IN, frames_in, "frames from the parser")                                        \
 	X(OUT, parsed, "records of the shape that was expected")                          \
 	X(OUT, unparsed, "records that carry the frame as text and say why in _error")    \
 	X(POLICY, dead_letters, "frames that became dead letters, and no records")        \
 	X(LOSS, no_room, "records that an empty batch could not hold")                    \
+	X(LOSS, shed, "frames left unread: a queue could not keep up (sources.shed)")     \
 	X(INFO, formatted, "records whose text a format took apart")                      \
 	X(INFO, no_format, "records whose text no format fitted")                         \
 	X(INFO, fields_lost, "fields beyond the limits of one record")                    \

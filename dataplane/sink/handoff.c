@@ -244,6 +244,14 @@ void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool m
 	l->row[HANDOFF_misfits] += misfit;
 }
 
+unsigned handoff_level(const struct handoff *h, unsigned worker, unsigned queue)
+{
+	const struct lane *l = lane_of(h, worker, queue);
+	unsigned out = l->spare ? HANDOFF_SPARES - rte_ring_count(l->spare) : 0;
+	return (out > HANDOFF_SPARES / 2) + (out > HANDOFF_SPARES * 3 / 4) +
+	       (out > HANDOFF_SPARES * 7 / 8);
+}
+
 void handoff_flush(struct handoff *h, unsigned worker, bool last)
 {
 	for (unsigned q = 0; q < h->n_queues; q++) {

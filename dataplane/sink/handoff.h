@@ -68,6 +68,13 @@ void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsig
  * take. */
 void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool more, bool misfit);
 
+#define HANDOFF_LEVEL_MAX 3
+
+/* How many of a live port's batches are out: 0: up to half of the spare ones; 1; from three
+ * quarters on 2; 3: almost all.
+ */
+unsigned handoff_level(const struct handoff *h, unsigned worker, unsigned queue);
+
 /* Hands over every open batch that holds a record: nothing to do, or @last: end of input. A lane
  * whose other batches are all with a late sink keeps its open one, which has room for thousands of
  * records yet; else a few that trickle in would use up all batches.

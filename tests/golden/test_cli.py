@@ -127,6 +127,9 @@ def mistakes(checks, binary, folder, pcap):
         f.write("sources: { s: { match: { udp: 514 }, parser: syslog } }\n"
                 "sinks: { a: { stdout: {} }, b: { stdout: {} } }\n"
                 "queues: { x/a: { from: s, sink: a }, x/b: { from: s, sink: b } }\n")
+    rows = os.path.join(folder, "rows.yaml")
+    with open(rows, "w") as f:
+        f.write("sources: { s: { match: { tcp: 3306 }, parser: mysql, shed: late } }\n")
     zone = os.path.join(folder, "zone.yaml")
     with open(zone, "w", encoding="utf-8") as f:
         f.write('sources: { s: { match: { udp: 514 }, parser: syslog, timezone: "+0800" } }\n')
@@ -140,6 +143,8 @@ def mistakes(checks, binary, folder, pcap):
         (["replay", "-c", bad, pcap], 2, ["bad.yaml:2:", "parzer", "parser"]),
         (["replay", "-c", "/nonexistent.yaml", pcap], 2, ["/nonexistent.yaml"]),
         (["check", "-c", bad], 2, ["bad.yaml:2:", "parzer", "parser"]),
+        (["check", "-c", rows], 2, ["rows.yaml:1:60: sources.s.shed: changes of rows are not left unread (mysql)",
+                                    "expected auto or never"]),
         (["check", "-c", zone], 2, ['zone.yaml:1:64: sources.s.timezone: "+0800" is not known here; expected one of 40, '
                                     "of which the nearest are +08:00, -08:00, +01:00\n"]),
         (["check"], 2, ["-c FILE"]),

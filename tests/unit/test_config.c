@@ -356,8 +356,8 @@ static void one_typo_leaves_no_configuration_at_all(void **state)
 	assert_null(w->c);
 	assert_string_equal(said(w),
 			    "x.yaml:3:42: sources.b.keep_mesage: unknown key; expected one "
-			    "of match, parser, field, formats, rules, keep_message; did you "
-			    "mean \"keep_message\"?\n");
+			    "of match, parser, field, formats, rules, keep_message, shed, "
+			    "shed_keep; did you mean \"keep_message\"?\n");
 }
 
 /* fluent/fluent-bit#8819, #3573, #6277, #3295, #5911: unknown keys and bad values accepted. */

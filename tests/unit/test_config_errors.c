@@ -364,7 +364,7 @@ static const struct bad bad_sources[] = {
 	{"sources:\n"
 	 "  s: { match: { tcp: 80 }, parser: http1, events: 5 }\n",
 	 "x.yaml:2:43: sources.s.events: unknown key; expected one of match, parser, "
-	 "field, formats, rules, keep_message, bare, events_max\n"},
+	 "field, formats, rules, keep_message, shed, shed_keep, bare, events_max\n"},
 	{"sources:\n"
 	 "  s: { match: { udp: 1 }, parser: syslog, timezone: utc }\n",
 	 "x.yaml:2:53: sources.s.timezone: \"utc\" is not known here; expected one of UTC, "
@@ -385,8 +385,8 @@ static const struct bad bad_sources[] = {
 	 "  s: { match: { udp: 1 }, parser: syslog, rules: { a: [b] } }\n",
 	 "x.yaml:2:55: sources.s.rules.a: a list does not fit here; expected text\n"},
 	{"sources:\n"
-	 "  s: { match: { udp: 1 }, parser: syslog, shed: 1 }\n",
-	 "x.yaml:2:43: sources.s.shed: not in this version of sluice\n"},
+	 "  s: { match: { udp: 1 }, parser: syslog, stream: 1 }\n",
+	 "x.yaml:2:43: sources.s.stream: not in this version of sluice\n"},
 	{"sources:\n"
 	 "  a: { match: { udp: 514, tcp: 5-9 }, parser: syslog }\n"
 	 "  b: { match: { udp: [1, 514], tcp: [1, 9-20] }, parser: lines }\n",
