@@ -79,6 +79,7 @@ struct table {
 	bool suspect;    /* the record behind this insert is to go alone */
 	unsigned tries;
 	uint64_t resume_ns, again_ns;
+	uint64_t failing_ns; /* since when it is not taken; 0: it is */
 };
 
 /* What is asked of ClickHouse, beside the inserts: one thing at a time. */
@@ -221,7 +222,7 @@ static void written(struct ch_state *st, struct table *t)
 	settle_all(st, t, t->n, SINK_WRITTEN, NULL);
 	t->told &= ~(1u << SINK_NO_TOPIC);
 	t->again = t->tries = 0;
-	t->again_ns = 0;
+	t->again_ns = t->failing_ns = 0;
 	if (t->suspect)
 		t->window = 1;
 	else if (t->window != NO_WINDOW)
@@ -235,6 +236,7 @@ static void written(struct ch_state *st, struct table *t)
 static void record_refused(struct ch_state *st, struct table *t, enum sink_fate fate)
 {
 	t->again = t->tries = 0;
+	t->failing_ns = 0;
 	st->progress_ns = clock_mono_ns();
 	if (t->n == 1) {
 		settle_all(st, t, 1, fate, t->call.why.text);
@@ -247,11 +249,12 @@ static void record_refused(struct ch_state *st, struct table *t, enum sink_fate 
 	t->window = !named ? t->n / 2 : t->call.row > 1 ? t->call.row - 1 : 1;
 }
 
-static void again(struct ch_state *st, struct table *t)
+static void again(struct table *t)
 {
 	t->again = t->n;
 	t->resume_ns = next_try_ns(&t->again_ns);
-	st->trouble = t->call.why;
+	if (!t->failing_ns)
+		t->failing_ns = clock_mono_ns();
 }
 
 static void insert_done(struct ch_state *st, struct table *t)
@@ -272,20 +275,22 @@ static void insert_done(struct ch_state *st, struct table *t)
 		t->missing_why = t->call.why;
 		t->ask_ns = clock_mono_ns() + ASK_NS;
 		t->again = 0;
+		t->failing_ns = 0;
 		return;
 	case CH_AGAIN:
 	case CH_REFUSED:
-		again(st, t);
+		again(t);
 		return;
 	case CH_UNKNOWN:
 		break;
 	}
 	t->state = TABLE_UNASKED; /* its columns may have changed */
 	if (++t->tries <= TRIES_MAX) {
-		again(st, t);
+		again(t);
 		return;
 	}
 	t->again = 0;
+	t->failing_ns = 0;
 	settle_all(st, t, t->n, SINK_FAILED, t->call.why.text);
 }
 
@@ -419,7 +424,8 @@ static void ask_table(struct ch_state *st, struct table *t)
 
 static void heard_settings(struct ch_state *st)
 {
-	const char *has = st->ask.text;
+	/* The text of an error may have these names too. */
+	const char *has = st->ask.verdict == CH_GOOD ? st->ask.text : "";
 	st->has_token = st->conf->token && strstr(has, "insert_deduplication_token");
 	st->has_best_effort = strstr(has, "date_time_input_format");
 	st->has_null_default = strstr(has, "input_format_null_as_default");
@@ -465,7 +471,7 @@ static void ask_done(struct ch_state *st)
 	enum ch_verdict v = st->ask.verdict;
 	st->asked = ASKED_NOTHING;
 	st->refused = v == CH_REFUSED;
-	if (v == CH_AGAIN || v == CH_REFUSED || (v == CH_UNKNOWN && what != ASKED_ZSTD)) {
+	if (v == CH_AGAIN || v == CH_REFUSED) {
 		st->trouble = st->ask.why;
 		st->ask_ns = next_try_ns(&st->ask_again_ns);
 		return;
@@ -671,12 +677,29 @@ static bool clickhouse_report(void *state, struct sink_report *ret)
 	return true;
 }
 
+/* A table that has not taken its records for a while, whatever the others do; or NULL. */
+static const struct table *failing(const struct ch_state *st)
+{
+	uint64_t now_ns = clock_mono_ns();
+	for (unsigned i = 0; i < st->n_tables; i++) {
+		const struct table *t = st->tables[i];
+		if (t && t->failing_ns && now_ns - t->failing_ns >= STALLED_NS)
+			return t;
+	}
+	return NULL;
+}
+
 static enum sink_answer clickhouse_poll(void *state, struct err *e)
 {
 	struct ch_state *st = state;
 	if (st->n_flying)
 		ch_http_wait(&st->http, WAIT_MS);
 	turn(st);
+	const struct table *t = failing(st);
+	if (t) {
+		err_set(e, 0, "table %s: %s", t->name, t->call.why.text);
+		return SINK_BUSY;
+	}
 	uint64_t for_ns = clock_mono_ns() - st->progress_ns;
 	bool told = st->trouble.text[0];
 	if (st->n_flying == 0 || for_ns < (told ? STALLED_NS : st->conf->linger_ns + SILENT_NS))

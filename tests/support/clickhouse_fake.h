@@ -36,8 +36,9 @@ struct ch_fake {
 	atomic_uint n_inserts, n_asked; /* inserts that it took or refused; DESCRIBE */
 	int status;
 	const char *error;
+	const char *failing;   /* of this table only; NULL: of all */
 	const char *described; /* the answer to DESCRIBE; NULL: there is no such table */
-	const char *settings;  /* that it has, one a line */
+	const char *settings;  /* that it has, one a line; NULL: it does not say */
 	const char *password;
 	const char *bad;   /* an insert that has this text is refused, */
 	bool names_row;    /* saying in which row it is */
@@ -99,7 +100,7 @@ static inline bool ch_fake_insert(struct ch_fake *f, int fd, const char *head,
 	char text[300];
 	int fault = atomic_load(&f->fault);
 	atomic_fetch_add(&f->n_inserts, 1);
-	if (fault == CHF_ERROR) {
+	if (fault == CHF_ERROR && (!f->failing || strstr(head, f->failing))) {
 		ch_fake_answer(fd, f->status, f->error);
 	} else if (f->body_max && body->len > f->body_max) {
 		ch_fake_answer(fd, 413, "");
@@ -144,7 +145,12 @@ static inline bool ch_fake_request(struct ch_fake *f, int fd, const char *head,
 				       "doesn't exist., e.what() = DB::Exception\n");
 	} else {
 		assert_non_null(strstr(head, "system.settings"));
-		ch_fake_answer(fd, 200, f->settings ? f->settings : "");
+		if (f->settings)
+			ch_fake_answer(fd, 200, f->settings);
+		else
+			ch_fake_answer(fd, 403,
+				       "Code: 497. DB::Exception: no right to SELECT "
+				       "'insert_deduplication_token'");
 	}
 	return true;
 }

@@ -7,7 +7,7 @@
 #include "dataplane/sink/sinks.h"
 #include "tests/support/clickhouse_fake.h"
 
-#define N_QUEUES  1
+#define N_QUEUES  2
 #define N_BATCHES 64
 #define PER_BATCH 50
 
@@ -47,6 +47,7 @@ static int set_up(void **unused)
 	conf_number(&sink_clickhouse, conf, "timeout", 400000000);
 	*(bool *)conf_field(&sink_clickhouse, conf, "token") = true;
 	queues[0] = (struct sink_queue){.name = "t/one", .topic = "db.one", .pack = 1};
+	queues[1] = (struct sink_queue){.name = "t/two", .topic = "two", .pack = 1};
 	n_made = n_taken = n_back = 0;
 	error.text[0] = '\0';
 	s = NULL;
@@ -250,6 +251,47 @@ static void a_state_that_passes_is_told_and_waited_for(void **unused)
 	expect_table(4);
 }
 
+/* rsyslog/rsyslog#3949: goes quiet without a word. */
+static void a_table_that_waits_is_told_though_others_go_on(void **unused)
+{
+	fake->status = 500;
+	fake->error = "Code: 252, e.displayText() = DB::Exception: Too many parts (300)";
+	fake->failing = "%60two%60";
+	atomic_store(&fake->fault, CHF_ERROR);
+	listen_on(0);
+	start();
+	make(1);
+	WAIT_FOR(n_back == 1);
+	batches[1] = batch_of(PER_BATCH, 2 * PER_BATCH);
+	batches[1]->queue = 1;
+	n_made = 2;
+	while (!shipper_trouble(s, &error)) {
+		unsigned back = n_back;
+		pause_ms(20);
+		if (n_made == N_BATCHES)
+			continue;
+		make(1);
+		WAIT_FOR(n_back == back + 1);
+	}
+	assert_non_null(strstr(error.text, "table `two`: Code: 252"));
+	assert_int_equal(count(1, SHIPPER_held), PER_BATCH);
+	atomic_store(&fake->fault, CHF_GOOD);
+	stop();
+	assert_int_equal(count(1, SHIPPER_written), PER_BATCH);
+	assert_int_equal(count(0, SHIPPER_written), (n_made - 1) * PER_BATCH);
+}
+
+static void settings_that_may_not_be_read_are_done_without(void **unused)
+{
+	fake->settings = NULL;
+	listen_on(0);
+	start();
+	make(1);
+	stop();
+	expect_table(1);
+	assert_null(strstr(fake->last_query, "insert_deduplication_token"));
+}
+
 static void an_error_of_no_known_kind_is_not_tried_for_ever(void **unused)
 {
 	fake->status = 500;
@@ -386,6 +428,8 @@ int main(void)
 		CASE(a_bad_record_that_nobody_names_is_found_by_halves),
 		CASE(an_insert_that_is_too_large_is_halved_and_nothing_is_lost),
 		CASE(a_state_that_passes_is_told_and_waited_for),
+		CASE(a_table_that_waits_is_told_though_others_go_on),
+		CASE(settings_that_may_not_be_read_are_done_without),
 		CASE(an_error_of_no_known_kind_is_not_tried_for_ever),
 		CASE(a_table_that_goes_loses_its_records_by_name),
 		CASE(a_table_that_is_not_there_is_an_error_before_anything_starts),
