@@ -6,6 +6,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include <glob.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 
 #include "dataplane/sink/kafka_conf.h"
+#include "dataplane/sink/segment.h"
 #include "dataplane/sink/sinks.h"
 #include "tests/support/clickhouse_fake.h"
 #include "tests/support/kafka_mock.h"
@@ -332,11 +334,10 @@ static void files_rotated_by_time_are_the_input_in_order(void **unused)
 }
 
 /* A disk of 4 MiB, all but 32 KiB of it taken by ballast that goes when the sink is busy. */
-static void a_full_disk_delays_and_loses_nothing(bool zstd)
+static void make_small_disk(char disk[600], char ballast[700])
 {
-	char disk[600], ballast[700];
-	snprintf(disk, sizeof(disk), "%s/disk", dir);
-	snprintf(ballast, sizeof(ballast), "%s/.ballast", disk);
+	snprintf(disk, 600, "%s/disk", dir);
+	snprintf(ballast, 700, "%s/.ballast", disk);
 	assert_int_equal(mkdir(disk, 0755), 0);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", disk, "tmpfs", 0, "size=4m") < 0) {
@@ -351,15 +352,27 @@ static void a_full_disk_delays_and_loses_nothing(bool zstd)
 	assert_int_equal(ftruncate(fileno(f), (4 << 20) - 32768), 0);
 	fclose(f);
 	free(fill.p);
-	configure_file(disk, "all-%n.ndjson", zstd, zstd ? 0 : 100000);
-	start(&sink_file);
-	n_ready = N_BATCHES;
+}
+
+/* The sink says so, waits, and goes on. */
+static void free_the_disk(const char *disk, const char *ballast)
+{
 	struct err e;
 	WAIT_FOR(shipper_trouble(s, &e));
 	assert_non_null(strstr(e.text, "No space left on device"));
 	assert_non_null(strstr(e.text, disk));
 	assert_int_equal(unlink(ballast), 0);
 	expect_all_written();
+}
+
+static void a_full_disk_delays_and_loses_nothing(bool zstd)
+{
+	char disk[600], ballast[700];
+	make_small_disk(disk, ballast);
+	configure_file(disk, "all-%n.ndjson", zstd, zstd ? 0 : 100000);
+	start(&sink_file);
+	n_ready = N_BATCHES;
+	free_the_disk(disk, ballast);
 	assert_true(expect_in_files(disk, zstd) > 0);
 	assert_int_equal(umount(disk), 0);
 }
@@ -372,6 +385,74 @@ static void a_full_disk_delays_plain_files_and_loses_nothing(void **unused)
 static void a_full_disk_delays_zstd_files_and_loses_nothing(void **unused)
 {
 	a_full_disk_delays_and_loses_nothing(true);
+}
+
+/* Archives */
+
+static void configure_archive(const char *in, uint64_t rotate_bytes, bool sync)
+{
+	conf_text(&sink_archive, conf, "dir", in);
+	conf_number(&sink_archive, conf, "rotate_bytes", rotate_bytes);
+	*(bool *)conf_field(&sink_archive, conf, "sync") = sync;
+}
+
+/* Adds the records of a segment to *@io_n, each the next that is expected. */
+static void expect_in_segment(const char *path, unsigned *io_n)
+{
+	struct seg_file *f;
+	struct seg_frame fr;
+	struct seg_damage d;
+	struct seg_rec r;
+	struct err e;
+	uint64_t off = 0;
+	assert_int_equal(seg_file_open(&file_ops_real, path, &f, &e), 0);
+	assert_true(seg_file_indexed(f));
+	while (seg_file_scan(f, &off, &fr, &d, &e) == SEG_FOUND_FRAME) {
+		assert_int_equal(seg_file_load(f, &fr, &e), 0);
+		for (; seg_file_next(f, &r); ++*io_n) {
+			struct text want = text_of(*io_n, *io_n + 1);
+			assert_int_equal(r.bytes.len, want.len);
+			assert_memory_equal(r.bytes.ptr, want.p, want.len);
+			free(want.p);
+		}
+	}
+	seg_file_close(f);
+}
+
+static size_t expect_in_archive(const char *in)
+{
+	char pattern[700];
+	glob_t found;
+	unsigned n = 0;
+	snprintf(pattern, sizeof(pattern), "%s/law@queue/*.seg", in);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		expect_in_segment(found.gl_pathv[i], &n);
+	size_t n_files = found.gl_pathc;
+	globfree(&found);
+	assert_int_equal(n, first_rec[N_BATCHES]);
+	return n_files;
+}
+
+static void segments_of_an_archive_are_the_input_in_order(void **unused)
+{
+	configure_archive(dir, 100000, true);
+	start(&sink_archive);
+	n_ready = N_BATCHES;
+	expect_all_written();
+	assert_true(expect_in_archive(dir) > 3);
+}
+
+static void a_full_disk_delays_an_archive_and_loses_nothing(void **unused)
+{
+	char disk[600], ballast[700];
+	make_small_disk(disk, ballast);
+	configure_archive(disk, 100000, false);
+	start(&sink_archive);
+	n_ready = N_BATCHES;
+	free_the_disk(disk, ballast);
+	assert_true(expect_in_archive(disk) > 3);
+	assert_int_equal(umount(disk), 0);
 }
 
 static void a_disk_that_stays_full_ends_a_stop_with_an_error_and_a_count(void **unused)
@@ -570,6 +651,8 @@ int main(void)
 		LAW(files_rotated_by_time_are_the_input_in_order),
 		LAW(a_full_disk_delays_plain_files_and_loses_nothing),
 		LAW(a_full_disk_delays_zstd_files_and_loses_nothing),
+		LAW(segments_of_an_archive_are_the_input_in_order),
+		LAW(a_full_disk_delays_an_archive_and_loses_nothing),
 		LAW(a_disk_that_stays_full_ends_a_stop_with_an_error_and_a_count),
 		LAW(a_directory_without_permission_fails_before_anything_starts),
 		LAW(a_topic_is_the_input_in_order),
