@@ -19,6 +19,10 @@ int cmd_check_dot(const struct config *c); /* the graph, in the words of Graphvi
  * queues.
  */
 int cmd_tap(const struct config *c, const struct replay_conf *rc, const char *name);
+/* What the two make of the same files: a line for each record that is not the same. 0: none; 1; 2:
+ * it could not be told.
+ */
+int cmd_diff(const struct config *was, const struct config *is, const struct replay_conf *rc);
 int cmd_test(const struct config *c);
 int cmd_devices(void);
 int cmd_schema_write(const struct config *c);

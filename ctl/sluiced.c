@@ -66,7 +66,7 @@ static struct config *load_config(const char *path)
 }
 
 struct replay_args {
-	const char *config, *ledger, *tap;
+	const char *config, *ledger, *tap, *diff;
 	struct replay_conf replay;
 	int64_t workers;
 	bool quiet;
@@ -251,6 +251,7 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 		{"read-size", required_argument, NULL, 'r'},
 		{"quiet", no_argument, NULL, 'q'},
 		{"tap", required_argument, NULL, 't'},
+		{"diff", required_argument, NULL, 'D'},
 		{"dead-letters", required_argument, NULL, 'd'},
 		{"reason", required_argument, NULL, 'R'},
 		{"source", required_argument, NULL, 'S'},
@@ -265,6 +266,8 @@ static int parse_replay_args(int argc, char **argv, struct replay_args *a)
 			a->ledger = optarg;
 		else if (o == 't')
 			a->tap = optarg;
+		else if (o == 'D')
+			a->diff = optarg;
 		else if (o == 'd')
 			a->letters = optarg;
 		else if (o == 'R')
@@ -413,11 +416,24 @@ static int probe_archive(const struct replay_args *a, bool *ret_archive)
 	struct err e;
 	int n = archive_feed_probe(a->replay.paths, a->replay.n_paths, &e);
 	*ret_archive = n > 0;
-	if (n >= 0 && !(n > 0 && a->tap))
+	if (n >= 0 && !(n > 0 && (a->tap || a->diff)))
 		return EXIT_DONE;
 	fprintf(stderr, "sluiced: %s\n",
-		n < 0 ? e.text : "--tap: of captures only, not of segments");
+		n < 0 ? e.text : "--tap and --diff: of captures only, not of segments");
 	return EXIT_USAGE;
+}
+
+/* What the configuration of --diff and @is make of the files. */
+static int replay_diff(const struct config *is, const struct replay_args *a)
+{
+	for (unsigned i = 0; i < a->replay.n_paths; i++)
+		if (strcmp(a->replay.paths[i], "-") == 0)
+			return usage_error("%s", "--diff reads the files twice, and standard input "
+						 "can be read once");
+	struct config *was = load_config(a->diff);
+	int code = was ? cmd_diff(was, is, &a->replay) : EXIT_USAGE;
+	config_free(was);
+	return code;
 }
 
 static int cmd_replay(int argc, char **argv)
@@ -441,6 +457,11 @@ static int cmd_replay(int argc, char **argv)
 	}
 	if (a.tap) {
 		rc = cmd_tap(c, &a.replay, a.tap);
+		config_free(c);
+		return rc;
+	}
+	if (a.diff) {
+		rc = replay_diff(c, &a);
 		config_free(c);
 		return rc;
 	}
@@ -622,6 +643,9 @@ static const struct command commands[] = {
 	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--read-size BYTES] "
 	 "[--ledger FILE] [--quiet] [--tap NODE] PCAP...",
 	 "read capture files, or segments of an archive; without -c print every event as JSON",
+	 cmd_replay},
+	{"replay", "-c NEW --diff OLD PCAP...",
+	 "what two configurations make of the same files: a line for each record that differs",
 	 cmd_replay},
 	{"replay",
 	 "-c FILE --dead-letters DIR [--reason R] [--source S] [--rule R] [--ledger FILE] "

@@ -1,12 +1,10 @@
 /* `sluiced replay --tap NODE`: the records before and behind a node, and nothing to any queue. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "ctl/cmd.h"
-#include "ctl/pipeline.h"
+#include "ctl/lone.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/rec/json_text.h"
-#include "dataplane/worker.h"
 
 /* `{"tap":"NODE","side":"in","record":` in front of a record. */
 struct side {
@@ -23,57 +21,20 @@ struct tap {
 	struct graph_origin *origins;
 	struct side *sides;
 	unsigned n_sides;
-	struct queue_form *forms;
-	struct worker *worker;
-	uint8_t *room; /* of a record, with its head */
-	size_t cap;
-	bool broken; /* standard output takes no more */
-	atomic_bool stop;
+	struct lone *lone;
 };
-
-/* A record is at most its frame with every byte escaped, and its keys; see topology.c. */
-#define TAP_ROOM(frame_bytes_max) (32 * (frame_bytes_max) + (17u << 20))
 
 /* ---- the end of the path ---- */
 
-static uint8_t *take_room(void *arg, unsigned worker, unsigned queue, size_t len)
-{
-	struct tap *t = arg;
-	const struct side *s = &t->sides[queue];
-	if (t->broken || len + s->len + 1 > t->cap)
-		return NULL;
-	memcpy(t->room, s->head, s->len);
-	return t->room + s->len;
-}
-
-static void write_line(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
+static bool write_line(void *arg, unsigned queue, struct slice line)
 {
 	struct tap *t = arg;
 	struct side *s = &t->sides[queue];
-	size_t done = 0, all = s->len + len + 1;
-	t->room[all - 2] = '}'; /* where the record's line ended */
-	t->room[all - 1] = '\n';
 	s->n++;
-	while (done < all && !t->broken) {
-		ssize_t n = write(STDOUT_FILENO, t->room + done, all - done);
-		if (n < 0 && errno != EINTR && errno != EAGAIN) {
-			t->broken = true;
-			atomic_store(&t->stop, true);
-		}
-		done += n > 0 ? (size_t)n : 0;
-	}
-}
-
-static void no_mark(void *arg, unsigned worker, unsigned queue, struct slice key, struct slice id)
-{
-}
-
-static void nothing_open(void *arg, unsigned worker, bool last)
-{
-}
-
-static void nothing_left_out(void *arg, unsigned worker, unsigned queue, enum encode_fit why)
-{
+	fwrite(s->head, 1, s->len, stdout);
+	fwrite(line.ptr, 1, line.len - 1, stdout);
+	fputs("}\n", stdout);
+	return !ferror(stdout);
 }
 
 /* ---- building ---- */
@@ -143,64 +104,26 @@ static int no_such_node(const struct config *c, const char *name)
 static int take_memory(struct tap *t)
 {
 	const struct pipeline *p = t->p;
-	const struct config *c = p->conf;
-	size_t n = c->n_origins;
-	t->cap = TAP_ROOM(frame_limit_max(&c->frame, p->frame_sources, (unsigned)c->n_sources));
+	size_t n = p->conf->n_origins;
 	t->origins = mem_alloc((n + 1) * sizeof(*t->origins));
 	t->sides = mem_alloc((n + 1) * sizeof(*t->sides));
-	t->forms = mem_alloc((n + 1) * sizeof(*t->forms));
-	t->room = mem_map(t->cap);
-	if (!t->origins || !t->sides || !t->forms || !t->room)
+	if (!t->origins || !t->sides)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		t->origins[i] = p->graph.origins[i];
 		t->origins[i].n_queues = 0;
-		t->forms[i].encoder = &encoder_json;
 	}
 	t->plan = p->graph;
 	t->plan.origins = t->origins;
 	return 0;
 }
 
-static int build_worker(struct tap *t, const struct replay_conf *rc, struct err *e)
-{
-	const struct pipeline *p = t->p;
-	const struct config *c = p->conf;
-	struct worker_conf wc = {
-		.n_workers = 1,
-		.decode = &c->decode,
-		.flow = &c->flow,
-		.frame = &c->frame,
-		.frame_sources = p->frame_sources,
-		.extract_sources = p->extract_sources,
-		.rules = p->rules,
-		.graph = &t->plan,
-		.forms = t->forms,
-		.source_names = p->source_names,
-		.n_sources = (unsigned)c->n_sources,
-		.names = p->names,
-		.encode = p->encode,
-		.out = {.room = take_room,
-			.mark = no_mark,
-			.commit = write_line,
-			.flush = nothing_open,
-			.leave_out = nothing_left_out,
-			.arg = t},
-		.stop = &t->stop,
-	};
-	int ret = replay_open(rc, &wc.capture, e);
-	return ret < 0 ? ret : worker_create(&wc, &t->worker, e);
-}
-
 static void tap_fini(struct tap *t)
 {
-	worker_destroy(t->worker);
+	lone_destroy(t->lone);
 	pipeline_destroy(t->p);
 	mem_free(t->origins);
 	mem_free(t->sides);
-	mem_free(t->forms);
-	if (t->room)
-		mem_unmap(t->room, t->cap);
 }
 
 /* What passed, and what of it stayed in the node. */
@@ -212,7 +135,7 @@ static void tell(const struct tap *t, const char *name)
 			(unsigned long long)t->sides[i].n);
 	for (unsigned i = 0; i < t->plan.n_nodes; i++) {
 		const struct ledger_table *l = t->plan.nodes[i].op->ledger;
-		const uint64_t *row = graph_node_row(worker_graph(t->worker), i);
+		const uint64_t *row = graph_node_row(worker_graph(lone_worker(t->lone)), i);
 		for (unsigned c = 0; strcmp(t->plan.nodes[i].name, name) == 0 && c < l->n_cols; c++)
 			if (row[c])
 				fprintf(stderr, "sluiced: tap %s: %s %llu\n", name, l->cols[c].name,
@@ -231,12 +154,11 @@ int cmd_tap(const struct config *c, const struct replay_conf *rc, const char *na
 		fprintf(stderr, "sluiced: no memory for a tap\n");
 	} else if (!add_sides(&t, name)) {
 		code = no_such_node(c, name);
-	} else if (build_worker(&t, rc, &e) < 0) {
+	} else if (lone_create(t.p, &t.plan, t.n_sides, rc, write_line, &t, &t.lone, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 	} else {
-		code = worker_run(t.worker) < 0 || t.broken;
-		for (unsigned i = 0; worker_error(t.worker, i); i++)
-			fprintf(stderr, "sluiced: %s\n", worker_error(t.worker, i));
+		bool whole = lone_run(t.lone, stderr);
+		code = fflush(stdout) < 0 || !whole;
 		tell(&t, name);
 	}
 	tap_fini(&t);
