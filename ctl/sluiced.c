@@ -365,6 +365,8 @@ static int replay_letters(struct config *c, const struct replay_args *a)
 	if (!c->dead_letters.dir)
 		c->dead_letters.unparsed = true; /* what was not read is not to pass for a record */
 	c->dead_letters.dir = a->letters;
+	/* The letters wait until all is written; the spool may be a running sluiced's. */
+	c->has_spool = false;
 	if (dead_retry_open(a->letters, &a->choice, c, &in.letters, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 		return EXIT_USAGE;

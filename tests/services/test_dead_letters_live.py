@@ -25,7 +25,8 @@ sources: {{ app: {{ match: {{ udp: 5170 }}, parser: lines }} }}
 pipeline:
 {pipeline}
 sinks: {{ out: {{ file: {{ path: "{folder}/{file}" }} }} }}
-queues: {{ lab/all: {{ from: {node}, sink: out }} }}
+spool: {{ dir: {folder}/spool }}
+queues: {{ lab/all: {{ from: {node}, sink: out, spool: always }} }}
 dead_letters: {{ dir: {folder}/dlq }}
 """
 DIVIDE = "  {node}: {{ op: project, from: {before}, select: \"n::int AS n, 100 / {by} AS part\" }}\n"
@@ -67,6 +68,8 @@ class Lab:
         return path
 
     def start(self):
+        if os.path.exists(self.folder + "/control.sock"):
+            os.unlink(self.folder + "/control.sock")  # of one that was killed
         self.p = subprocess.Popen(in_ns(self.binary, "run", "-c", os.path.join(self.folder, "c.yaml"), "--ledger",
                                         os.path.join(self.folder, "ledger.json")), stderr=self.log, stdout=self.log)
         for _ in range(200):
