@@ -7,7 +7,7 @@
 
 static bool is_blank(uint8_t c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
 }
 
 /* Blanks at both ends off: a folded value begins and ends with CRLF and blanks. */
@@ -162,20 +162,48 @@ static bool status_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 
 /* --- Header lines ----------------------------------------------------------------------------- */
 
-/* Equal but for ASCII case; @lower is in lower case. Without a branch on the bytes, so that it
- * becomes a few vector steps where @len is known.
+/* Where eight bytes differ from @lower but for ASCII case. In @lower a letter is what has the bit
+ * 0x40: only there the bit that makes the case does not count.
  */
-static inline bool is_name(const uint8_t *p, const char *lower, size_t len)
+static inline uint64_t differ8(const uint8_t *p, const char *lower)
 {
-	unsigned differs = 0;
-	for (size_t i = 0; i < len; i++)
-		differs |= (unsigned)(text_lower(p[i]) ^ (uint8_t)lower[i]);
+	uint64_t v, w;
+	memcpy(&v, p, 8);
+	memcpy(&w, lower, 8);
+	return (v | (w & 0x4040404040404040) >> 1) ^ w;
+}
+
+static inline uint32_t differ4(const uint8_t *p, const char *lower)
+{
+	uint32_t v, w;
+	memcpy(&v, p, 4);
+	memcpy(&w, lower, 4);
+	return (v | (w & 0x40404040) >> 1) ^ w;
+}
+
+/* Equal but for ASCII case; @lower is in lower case: letters, digits, '-'. Known at compile time,
+ * as @len is, it becomes a few words; the last one overlaps the one before.
+ */
+static inline __attribute__((always_inline)) bool is_name(const uint8_t *p, const char *lower,
+							  size_t len)
+{
+	uint64_t differs = 0;
+	if (len >= 8) {
+		for (size_t i = 0; i + 8 < len; i += 8)
+			differs |= differ8(p + i, lower + i);
+		differs |= differ8(p + len - 8, lower + len - 8);
+	} else if (len >= 4) {
+		differs = differ4(p, lower) | differ4(p + len - 4, lower + len - 4);
+	} else {
+		for (size_t i = 0; i < len; i++)
+			differs |= (uint64_t)(text_lower(p[i]) ^ (uint8_t)lower[i]);
+	}
 	return differs == 0;
 }
 
-static bool is_word(struct slice s, const char *lower)
+static inline __attribute__((always_inline)) bool is_word(struct slice s, const char *lower)
 {
-	return s.len == strlen(lower) && is_name(s.ptr, lower, s.len);
+	return s.len == strlen(lower) && is_name(s.ptr, lower, strlen(lower));
 }
 
 /* The next element of a comma list, without parameters. */
@@ -329,17 +357,46 @@ static void read_header(struct http1_msg *m, const uint8_t *p, const uint8_t *na
 	}
 }
 
+/* Names that we need begin with one of these letters. */
+static inline bool may_be_needed(uint8_t c)
+{
+#define LETTER(l) (1u << ((l) - 'a'))
+	const uint32_t letters = LETTER('c') | LETTER('h') | LETTER('u') | LETTER('t') |
+				 LETTER('x') | LETTER('r') | LETTER('e');
+#undef LETTER
+	unsigned i = (unsigned)(c | 0x20) - 'a';
+	return i < 26 && (letters >> i & 1);
+}
+
+/* Where ':' stands in the line p[from..to-1], if it is near enough to its beginning; else @to.
+ * p[..end-1] may be read.
+ */
+static inline uint32_t find_colon(const uint8_t *p, uint32_t from, uint32_t to, size_t end)
+{
+	const __m128i colon = _mm_set1_epi8(':');
+	uint32_t stop = to - from < 24 ? to : from + 24;
+	if (end - from < 32) {
+		uint32_t at = (uint32_t)find_byte(p, from, stop, ':');
+		return at == stop ? to : at;
+	}
+	__m128i a = _mm_loadu_si128((const __m128i *)(p + from));
+	__m128i b = _mm_loadu_si128((const __m128i *)(p + from + 16));
+	unsigned bits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, colon)) |
+			(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, colon)) << 16;
+	uint32_t at = bits ? from + (unsigned)__builtin_ctz(bits) : to;
+	return at < stop ? at : to;
+}
+
 /* Lines without a colon, or with a name that is none, say nothing that we need. A blank in front of
  * the colon is let pass: servers that do so exist, and then so do their clients.
  */
-static void header_line(struct http1_msg *m, const uint8_t *p, uint32_t from, uint32_t to)
+static void header_line(struct http1_msg *m, const uint8_t *p, uint32_t from, uint32_t to,
+			size_t end)
 {
-	uint8_t c = p[from] | 0x20;
-	if (c != 'c' && c != 'h' && c != 'u' && c != 't' && c != 'x' && c != 'r' && c != 'e')
+	if (!may_be_needed(p[from]))
 		return;
-	uint32_t stop = to - from < 24 ? to : from + 24;
-	uint32_t colon = (uint32_t)find_byte(p, from, stop, ':');
-	if (colon == stop)
+	uint32_t colon = find_colon(p, from, to, end);
+	if (colon == to)
 		return;
 	size_t len = colon - from;
 	while (len && is_blank(p[from + len - 1]))
@@ -347,41 +404,90 @@ static void header_line(struct http1_msg *m, const uint8_t *p, uint32_t from, ui
 	read_header(m, p, p + from, len, trim(slice_of(p + colon + 1, to - colon - 1)));
 }
 
+/* A bit for each line feed in the first 64 of @len bytes. */
+static inline uint64_t line_feeds(const uint8_t *p, size_t len)
+{
+	const __m128i lf = _mm_set1_epi8('\n');
+	uint64_t bits = 0;
+	size_t i = 0, n = len < 64 ? len : 64;
+	for (; i + 16 <= n; i += 16) {
+		__m128i hit = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i)), lf);
+		bits |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << i;
+	}
+	for (; i < n; i++)
+		bits |= (uint64_t)(p[i] == '\n') << i;
+	return bits;
+}
+
+enum line_end {
+	LINE_TAKEN,
+	LINE_FOLDED, /* it goes on behind the line feed */
+	LINE_UNSURE, /* the byte behind it tells */
+	LINE_EMPTY,
+	LINE_BAD,
+};
+
+/* The line from m->line to the line feed @at, of which @end bytes are there. */
+static inline enum line_end take_line(struct http1_msg *m, const uint8_t *p, uint32_t at,
+				      size_t end, bool answer)
+{
+	uint32_t from = m->line;
+	if (from == 0) {
+		bool ok = answer ? status_line(m, p, at) : request_line(m, p, at);
+		return ok ? LINE_TAKEN : LINE_BAD;
+	}
+	if (at == from || (at == from + 1 && p[from] == '\r'))
+		return LINE_EMPTY;
+	if (at + 1 == end)
+		return LINE_UNSURE;
+	if (p[at + 1] == ' ' || p[at + 1] == '\t')
+		return LINE_FOLDED;
+	header_line(m, p, from, at, end);
+	return LINE_TAKEN;
+}
+
+/* No empty line so far. */
+static enum http1_step at_limit(struct slice bytes, uint64_t bytes_max, const char **ret_why)
+{
+	if (bytes.len < bytes_max)
+		return HTTP1_MORE;
+	*ret_why = "head is longer than header_bytes_max";
+	return HTTP1_BROKEN;
+}
+
+/* Line feeds are looked for in 64 bytes at once: where a line begins is then known without waiting
+ * for the one in front of it to be read.
+ */
 enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool answer,
 				uint64_t bytes_max, const char **ret_why)
 {
 	const uint8_t *p = bytes.ptr;
 	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
-	while (m->scan < end) {
-		uint32_t at = (uint32_t)find_byte(p, m->scan, end, '\n');
-		if (at == end) {
-			m->scan = at;
-			break;
-		}
-		if (m->line == 0) {
-			if (!(answer ? status_line(m, p, at) : request_line(m, p, at))) {
+	for (size_t base = m->scan; base < end; base += 64) {
+		uint64_t bits = line_feeds(p + base, end - base);
+		for (; bits; bits &= bits - 1) {
+			uint32_t at = (uint32_t)(base + (unsigned)__builtin_ctzll(bits));
+			switch (take_line(m, p, at, end, answer)) {
+			case LINE_TAKEN:
+				m->line = at + 1;
+				continue;
+			case LINE_FOLDED:
+				continue;
+			case LINE_UNSURE:
+				m->scan = at;
+				return at_limit(bytes, bytes_max, ret_why);
+			case LINE_EMPTY:
+				m->head_len = at + 1;
+				return HTTP1_DONE;
+			case LINE_BAD:
 				*ret_why = answer ? "not a status line" : "not a request line";
 				m->scan = 0;
 				return HTTP1_BROKEN;
 			}
-		} else if (at == m->line || (at == m->line + 1 && p[m->line] == '\r')) {
-			m->head_len = at + 1;
-			return HTTP1_DONE;
-		} else if (at + 1 == end) {
-			m->scan = at; /* the next byte says whether the line goes on */
-			break;
-		} else if (p[at + 1] == ' ' || p[at + 1] == '\t') {
-			m->scan = at + 1;
-			continue;
-		} else {
-			header_line(m, p, m->line, at);
 		}
-		m->line = m->scan = at + 1;
 	}
-	if (bytes.len < bytes_max)
-		return HTTP1_MORE;
-	*ret_why = "head is longer than header_bytes_max";
-	return HTTP1_BROKEN;
+	m->scan = (uint32_t)end;
+	return at_limit(bytes, bytes_max, ret_why);
 }
 
 /* --- Finding the next message ----------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  */
 #include "http1_case.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 /* --- Heads -------------------------------------------------------------------------------------
@@ -474,9 +475,58 @@ static void the_first_bytes_tell_http_from_others(void **state)
 	assert_int_equal(ask(1, "SSH-2.0-OpenSSH\r\n"), PROBE_NO);
 }
 
+/* What the one header line, of this name, is read as. */
+static bool is_read(const char *name, const char *value)
+{
+	char text[128 + SL_PAD];
+	struct http1_msg m = {0};
+	const char *why;
+	int len = snprintf(text, 128, "GET / HTTP/1.1\r\n%s: %s\r\n\r\n", name, value);
+	assert_int_equal(http1_head_read(&m, slice_of(text, (size_t)len), false, 4096, &why),
+			 HTTP1_DONE);
+	bool has_span = false;
+	for (unsigned i = SPAN_HOST; i < HTTP1_N_SPANS; i++)
+		has_span = has_span || m.span[i].off;
+	return has_span || m.flags || m.type || m.n_content;
+}
+
+static void a_name_that_differs_in_a_byte_but_for_case_is_another_one(void **state)
+{
+	static const char *const lines[][2] = {
+		{"host", "a"},
+		{"Expect", "100-continue"},
+		{"Upgrade", "x"},
+		{"referer", "a"},
+		{"USER-AGENT", "a"},
+		{"connection", "upgrade"},
+		{"Content-Type", "application/json"},
+		{"content-length", "5"},
+		{"X-Forwarded-For", "10.0.0.1"},
+		{"content-encoding", "gzip"},
+		{"transfer-encoding", "chunked"},
+	};
+	for (unsigned l = 0; l < sizeof(lines) / sizeof(lines[0]); l++) {
+		char name[32];
+		size_t len = strlen(lines[l][0]);
+		for (unsigned c = 1; c < 256; c++) {
+			/* Those that end the name or the line. */
+			if (strchr(" \t\r\n:", (int)c) && c != '\r')
+				continue;
+			for (size_t i = 1; i + 1 < len; i++) {
+				memcpy(name, lines[l][0], len + 1);
+				name[i] = (char)c;
+				assert_int_equal(is_read(name, lines[l][1]),
+						 tolower((int)c) ==
+							 tolower((uint8_t)lines[l][0][i]));
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_that_differs_in_a_byte_but_for_case_is_another_one),
 		T(a_post_becomes_one_event_with_http),
 		T(a_get_with_a_query_is_a_form),
 		T(a_bare_request_is_an_event_unless_bare_is_off),
