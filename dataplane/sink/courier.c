@@ -21,6 +21,7 @@
 #define TICK_EVERY_NS (100 * NS_PER_MS)  /* of the spools */
 #define SLOW_AFTER_NS (1000 * NS_PER_MS) /* in trouble for so long, a sink is slow */
 #define TOLD_AFTER_NS (1000 * NS_PER_MS) /* in use for so long, a spool is told of */
+#define BEGAN_NS      (5000 * NS_PER_MS) /* behind a cut the places of its new side are known */
 #define TAKE_MAX      64                 /* batches of one queue before the next has its turn */
 #define OWN_MAX       64   /* batches of a queue that are read from its spool and not settled: a */
 #define OWN_MIN       4    /* sink that answers late takes them all the same; fewer of each */
@@ -38,6 +39,8 @@ struct lane_place {
 	char trouble[sizeof(((struct err *)0)->text)]; /* that was told of */
 	uint64_t spooling_ns;                          /* since when; 0: nothing is in the spool */
 	bool spooling_told;
+	uint64_t began_ns; /* when the last cut was; 0: where the new side began is written down */
+	uint64_t began_at; /* the number of its first record */
 
 	/* Under the courier's lock. */
 	uint64_t row[LANE_N_COLS], spool_row[SPOOL_N_COLS];
@@ -49,7 +52,7 @@ struct lane_place {
 	struct err command_err;
 };
 
-struct sink_place {
+struct sink_rings {
 	struct shipper *shipper;
 	struct batch_ring *to, *from; /* NULL: no queue leads there */
 	enum lane_sink state;
@@ -62,7 +65,7 @@ struct courier {
 	struct lane_place **by_queue; /* NULL: not here */
 	unsigned n_by_queue;
 	unsigned n_own;
-	struct sink_place *sinks;
+	struct sink_rings *sinks;
 	struct cut_file *cuts; /* NULL: there is no directory for one */
 	bool started;
 	pthread_t thread;
@@ -161,18 +164,44 @@ static void give_batch_back(void *ctx, struct out_batch *b)
 	p->c->spec.give_back(p->c->spec.ctx, b);
 }
 
+/* @l, with the places of the queue's records on @side. */
+static void write_places(struct lane_place *p, unsigned side, struct cut_line *l)
+{
+	struct sink_place places[SINK_PLACES_MAX];
+	struct err e;
+	l->queue = p->name;
+	l->places = places;
+	l->n_places = shipper_places(p->c->sinks[p->sinks[side]].shipper, p->queue, places);
+	if (p->c->cuts && cut_file_add(p->c->cuts, l, &e) < 0)
+		tell(p, "%s", e.text);
+}
+
 static void write_cut(void *ctx, const struct lane_cut *cut)
 {
 	struct lane_place *p = ctx;
 	const char *from = p->c->spec.sink_names[p->sinks[cut->from]];
 	const char *to = p->c->spec.sink_names[p->sinks[cut->to]];
-	struct err e;
 	tell(p,
 	     "records go to sink %s now, not to %s: %s; those below number %" PRIu64
 	     " are written there",
 	     to, from, cut->why, cut->acked);
-	if (p->c->cuts && cut_file_add(p->c->cuts, p->name, from, to, cut->acked, cut->why, &e) < 0)
-		tell(p, "%s", e.text);
+	write_places(
+		p, cut->from,
+		&(struct cut_line){.from = from, .to = to, .acked = cut->acked, .why = cut->why});
+	shipper_mark(p->c->sinks[p->sinks[cut->to]].shipper, p->queue);
+	p->began_ns = p->c->now_ns;
+	p->began_at = cut->acked;
+}
+
+static void write_begin(struct lane_place *p)
+{
+	unsigned side = lane_side(p->lane);
+	if (p->began_ns == 0)
+		return;
+	p->began_ns = 0;
+	write_places(p, side,
+		     &(struct cut_line){.to = p->c->spec.sink_names[p->sinks[side]],
+					.acked = p->began_at});
 }
 
 static int store_append(void *spool, const struct out_batch *b, uint64_t seq, struct err *e)
@@ -222,7 +251,7 @@ static void look_at_sinks(struct courier *c)
 		return;
 	c->looked_ns = c->now_ns;
 	for (unsigned i = 0; i < c->spec.n_sinks; i++) {
-		struct sink_place *s = &c->sinks[i];
+		struct sink_rings *s = &c->sinks[i];
 		if (!s->shipper)
 			continue;
 		if (!shipper_trouble(s->shipper, NULL))
@@ -259,6 +288,8 @@ static bool turn_lane(struct courier *c, struct lane_place *p, bool *ret_idle)
 	*ret_idle &= !b && lane_wants(p->lane);
 	done |= lane_turn(p->lane, c->now_ns, states);
 	*ret_idle &= lane_idle(p->lane);
+	if (c->now_ns - p->began_ns >= BEGAN_NS)
+		write_begin(p);
 	tell_changes(p);
 	return done;
 }
@@ -338,6 +369,7 @@ static void close_lane(struct courier *c, struct lane_place *p)
 		if (lane_close(p->lane, &e) < 0)
 			tell(p, "spool: %s", e.text);
 	} while ((b = c->spec.take(c->spec.ctx, p->queue)) && (lane_offer(p->lane, b), true));
+	write_begin(p);
 	uint64_t lost = lane_row(p->lane)[LANE_given_up];
 	if (lost && c->rc == 0)
 		c->rc = err_set(&c->result, -EIO,
@@ -560,7 +592,7 @@ static int make_rings(struct courier *c, struct err *e)
 		n += c->spec.n_workers * (c->spec.worker_batches + 1) + c->n_own + 1;
 	for (unsigned i = 0; i < c->spec.n_queues; i++)
 		for (unsigned k = 0; k < 2; k++) {
-			struct sink_place *s = &c->sinks[c->places[i].sinks[k]];
+			struct sink_rings *s = &c->sinks[c->places[i].sinks[k]];
 			if (s->to)
 				continue;
 			s->to = batch_ring_create(n);

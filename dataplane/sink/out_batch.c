@@ -1,6 +1,7 @@
 #include "dataplane/sink/out_batch.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "dataplane/base/mem.h"
 
@@ -23,4 +24,18 @@ void out_batch_fini(struct out_batch *b)
 	mem_free(b->mark_buf);
 	mem_unmap(b->buf, b->cap);
 	*b = (struct out_batch){0};
+}
+
+int out_batch_id(const struct out_batch *b, uint32_t rec, const char **ret_id)
+{
+	static const char key[] = "{\"_id\":\"";
+	const uint8_t *p = b->buf + (rec ? b->ends[rec - 1] : 0);
+	size_t len = (size_t)(b->buf + b->ends[rec] - p);
+	*ret_id = "";
+	if (len < sizeof(key) || memcmp(p, key, sizeof(key) - 1) != 0)
+		return 0;
+	p += sizeof(key) - 1;
+	const uint8_t *end = memchr(p, '"', len - (sizeof(key) - 1));
+	*ret_id = (const char *)p;
+	return end && end - p <= OUT_ID_MAX ? (int)(end - p) : 0;
 }

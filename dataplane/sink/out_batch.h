@@ -66,4 +66,13 @@ int out_batch_init(struct out_batch *b, size_t cap);
 int out_batch_init_marks(struct out_batch *b);
 void out_batch_fini(struct out_batch *b);
 
+/* Bytes of @n records from @rec on. */
+static inline uint32_t out_batch_bytes(const struct out_batch *b, uint32_t rec, uint32_t n)
+{
+	return b->ends[rec + n - 1] - (rec ? b->ends[rec - 1] : 0);
+}
+
+/* The _id of a record that is JSON and begins with one: its length, or 0. */
+int out_batch_id(const struct out_batch *b, uint32_t rec, const char **ret_id);
+
 #endif

@@ -49,8 +49,13 @@ struct shipper {
 	struct err result;
 
 	/* Told to other threads. */
-	pthread_mutex_t lock; /* of the next three */
-	struct err trouble;   /* empty: none */
+	pthread_mutex_t lock; /* of all but the last three */
+	struct places {
+		struct sink_place of[SINK_PLACES_MAX];
+		unsigned n;
+		bool mark;  /* to be forgotten before the next batch */
+	} * places;         /* by queue; NULL: it is none of a pair, or has no such places */
+	struct err trouble; /* empty: none */
 	struct err notices[NOTICES_MAX];
 	unsigned n_notices;
 	atomic_uint version; /* of rows; odd while they change */
@@ -136,6 +141,40 @@ bool shipper_notice(struct shipper *s, struct err *e)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return any;
+}
+
+unsigned shipper_places(struct shipper *s, unsigned queue, struct sink_place *ret)
+{
+	if (!s->places)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	unsigned n = s->places[queue].n;
+	memcpy(ret, s->places[queue].of, n * sizeof(*ret));
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+void shipper_mark(struct shipper *s, unsigned queue)
+{
+	if (!s->places)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->places[queue].mark = true;
+	s->places[queue].n = 0;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Of the sink's thread: before a batch is written, and when one was. */
+static void take_places(struct shipper *s, unsigned queue, bool written)
+{
+	struct places *p = &s->places[queue];
+	pthread_mutex_lock(&s->lock);
+	if (p->mark && !written)
+		s->spec.ops->places(s->state, queue, true, NULL, 0);
+	p->mark &= written;
+	if (!p->mark)
+		p->n = s->spec.ops->places(s->state, queue, false, p->of, SINK_PLACES_MAX);
+	pthread_mutex_unlock(&s->lock);
 }
 
 bool shipper_failed(const struct shipper *s)
@@ -226,6 +265,8 @@ static void settle_report(struct shipper *s, struct sink_report *r)
 	rows_end(s);
 	if (o.n_written + o.n_returned + n_dead < r->b->n_recs)
 		remember(s, -EIO, &r->why);
+	if (s->places && o.n_written)
+		take_places(s, queue, true);
 	if (o.n_returned && r->fates && o.n_returned < r->b->n_recs)
 		keep_unwritten(r->b, r->fates);
 	s->spec.give_back(s->spec.ctx, r->b, &o);
@@ -380,6 +421,8 @@ static void write_batch(struct shipper *s, struct out_batch *b)
 
 static void ship(struct shipper *s, struct out_batch *b)
 {
+	if (s->places && !shipper_failed(s))
+		take_places(s, b->queue, false);
 	rows_begin(s);
 	add(s, b->queue, SHIPPER_records_in, b->n_recs);
 	add(s, b->queue, SHIPPER_held, b->n_recs);
@@ -560,7 +603,10 @@ int shipper_create(const struct shipper_spec *spec, struct shipper **ret_s, stru
 	s->name = mem_strdup(spec->name);
 	s->state = mem_alloc(spec->ops->state_size);
 	s->rows = mem_alloc(spec->n_queues * SHIPPER_N_COLS * sizeof(*s->rows));
-	if (!s->name || !s->state || !s->rows) {
+	bool places = spec->probe && spec->ops->places;
+	if (places)
+		s->places = mem_alloc(spec->n_queues * sizeof(*s->places));
+	if (!s->name || !s->state || !s->rows || (places && !s->places)) {
 		err_set(e, rc, "sink %s: out of memory", spec->name);
 		goto fail;
 	}
@@ -586,6 +632,7 @@ void shipper_destroy(struct shipper *s)
 	if (s->is_open)
 		s->spec.ops->close(s->state, &(struct err){0});
 	pthread_mutex_destroy(&s->lock);
+	mem_free(s->places);
 	mem_free(s->rows);
 	mem_free(s->state);
 	mem_free(s->name);

@@ -97,6 +97,13 @@ int shipper_stop(struct shipper *s, bool drain, struct err *e);
  */
 void shipper_recall(struct shipper *s);
 
+/* Any thread, of one of a pair: where the queue's records are that were written since the last
+ * mark. Their number, at most SINK_PLACES_MAX. @mark: what is written from the next batch on counts
+ * anew.
+ */
+unsigned shipper_places(struct shipper *s, unsigned queue, struct sink_place *ret);
+void shipper_mark(struct shipper *s, unsigned queue);
+
 /* The sink cannot be used, for now or for good: all that comes is counted as failed, and given
  * back. */
 bool shipper_failed(const struct shipper *s);

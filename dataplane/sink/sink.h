@@ -47,6 +47,14 @@ struct sink_report {
 	struct err why; /* of the first that was not written; else empty */
 };
 
+/* The first and the last record of a partition that are written, by the store's own count. */
+struct sink_place {
+	int32_t partition;
+	int64_t first, last;
+};
+
+#define SINK_PLACES_MAX 256 /* of a queue, that are told */
+
 /* A queue that leads to the sink. Borrowed until close. */
 struct sink_queue {
 	const char *name;    /* project/name */
@@ -89,6 +97,11 @@ struct sink_ops {
 	void (*give_up)(void *state);
 	/* Called between batches, when idle and at least every 100 ms: rotation by time, acks. */
 	enum sink_answer (*poll)(void *state, struct err *e);
+	/* NULL: the store has no such places. Where the queue's records are, by partition, in
+	 * order: their number, at most @max, in @ret. @mark: what was before is forgotten first.
+	 */
+	unsigned (*places)(void *state, unsigned queue, bool mark, struct sink_place *ret,
+			   unsigned max);
 	/* NULL: an open sink is taken for well. Would it take records? Asked of one that has none,
 	 * in whose place another one is: DONE, or BUSY with a text. It waits a second at most.
 	 */

@@ -21,6 +21,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/kafka_conf.h"
+#include "dataplane/sink/kafka_place.h"
 #include "dataplane/sink/kafka_topic.h"
 #include "dataplane/sink/kafka_verdict.h"
 #include "dataplane/sink/sinks.h"
@@ -76,7 +77,8 @@ struct topic {
 	 * no other; and several records are not put into a message beyond that size.
 	 */
 	uint32_t alone_bytes, pack_bytes_max;
-	bool alone;            /* one of these is out */
+	bool alone; /* one of these is out */
+	struct kafka_places places;
 	uint32_t told;         /* fates that were told of, one bit each */
 	bool to_make;          /* to be created first */
 	uint64_t make_next_ns; /* not before */
@@ -110,26 +112,6 @@ static void tell(struct kafka_state *st, const char *text)
 }
 
 /* ---- what becomes of messages ---- */
-
-/* The _id of a record, when it begins with one. */
-static int id_of(const struct out_batch *b, uint32_t rec, const char **ret_id)
-{
-	static const char key[] = "{\"_id\":\"";
-	const uint8_t *p = b->buf + (rec ? b->ends[rec - 1] : 0);
-	size_t len = (size_t)(b->buf + b->ends[rec] - p);
-	*ret_id = "";
-	if (len < sizeof(key) || memcmp(p, key, sizeof(key) - 1) != 0)
-		return 0;
-	p += sizeof(key) - 1;
-	const uint8_t *end = memchr(p, '"', len - (sizeof(key) - 1));
-	*ret_id = (const char *)p;
-	return end && end - p < 64 ? (int)(end - p) : 0;
-}
-
-static uint32_t bytes_of(const struct out_batch *b, uint32_t rec, uint32_t n)
-{
-	return b->ends[rec + n - 1] - (rec ? b->ends[rec - 1] : 0);
-}
 
 static void settle(struct kafka_state *st, struct flight *f, uint32_t rec, enum sink_fate fate)
 {
@@ -166,9 +148,10 @@ static void lose(struct kafka_state *st, struct flight *f, uint32_t rec, enum si
 	struct topic *t = f->topic;
 	struct err e;
 	const struct out_batch *b = f->report.b;
-	int id_len = id_of(b, rec, &id);
+	int id_len = out_batch_id(b, rec, &id);
 	err_set(&e, 0, "topic \"%s\": a record of %u bytes%s%.*s is not written: %s",
-		t->queue->topic, bytes_of(b, rec, 1), id_len ? ", _id " : "", id_len, id, why);
+		t->queue->topic, out_batch_bytes(b, rec, 1), id_len ? ", _id " : "", id_len, id,
+		why);
 	if (!f->report.why.text[0])
 		f->report.why = e;
 	if (!(t->told & 1u << fate))
@@ -202,7 +185,7 @@ static void refused(struct kafka_state *st, struct flight *f, uint32_t rec, enum
 	struct topic *t = f->topic;
 	struct msg *m = &f->msgs[rec];
 	bool alone = t->window == 1 || (t->n_out == 0 && t->n_refused == 0);
-	uint32_t bytes = bytes_of(f->report.b, rec, m->n);
+	uint32_t bytes = out_batch_bytes(f->report.b, rec, m->n);
 	m->state = MSG_NEW;
 	if (alone && m->n == 1) {
 		if (fate == SINK_TOO_LARGE && bytes < t->alone_bytes)
@@ -266,6 +249,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 		return;
 	}
 	f->report.bytes_written += m->len;
+	kafka_places_add(&t->places, m->partition, m->offset);
 	st->progress_ns = clock_mono_ns();
 	st->trouble.text[0] = '\0';
 	st->again_ns = 0;
@@ -314,7 +298,7 @@ static uint16_t make_up(const struct topic *t, const struct out_batch *b, uint32
 {
 	uint32_t n = 1;
 	while (n < t->queue->pack && rec + n < b->n_recs &&
-	       bytes_of(b, rec, n + 1) <= t->pack_bytes_max)
+	       out_batch_bytes(b, rec, n + 1) <= t->pack_bytes_max)
 		n++;
 	return (uint16_t)n;
 }
@@ -388,8 +372,8 @@ static unsigned collect(struct kafka_state *st, struct topic *t, rd_kafka_messag
 		struct msg *m = &f->msgs[rec];
 		if (m->n == 0)
 			m->n = make_up(t, f->report.b, rec);
-		bool alone =
-			m->state == MSG_NEW && bytes_of(f->report.b, rec, m->n) >= t->alone_bytes;
+		bool alone = m->state == MSG_NEW &&
+			     out_batch_bytes(f->report.b, rec, m->n) >= t->alone_bytes;
 		if (alone && (n || t->n_out))
 			break;
 		if (m->state == MSG_NEW)
@@ -744,6 +728,17 @@ static void kafka_give_up(void *state)
 	}
 }
 
+static unsigned kafka_places(void *state, unsigned queue, bool mark, struct sink_place *ret,
+			     unsigned max)
+{
+	struct kafka_state *st = state;
+	if (queue >= st->n_topics)
+		return 0;
+	if (mark)
+		kafka_places_reset(&st->topics[queue].places);
+	return kafka_places_get(&st->topics[queue].places, ret, max);
+}
+
 /* By metadata of one of its topics. */
 static enum sink_answer kafka_probe(void *state, struct err *e)
 {
@@ -768,6 +763,8 @@ static int kafka_close(void *state, struct err *e)
 {
 	struct kafka_state *st = state;
 	destroy_client(st);
+	for (unsigned i = 0; i < st->n_topics; i++)
+		kafka_places_fini(&st->topics[i].places);
 	mem_free(st->topics);
 	if (st->flights)
 		mem_unmap(st->flights, FLIGHTS * sizeof(*st->flights));
@@ -791,6 +788,7 @@ const struct sink_ops sink_kafka = {
 	.report = kafka_report,
 	.give_up = kafka_give_up,
 	.poll = kafka_poll,
+	.places = kafka_places,
 	.probe = kafka_probe,
 	.flush = kafka_flush,
 	.close = kafka_close,

@@ -142,18 +142,13 @@ static void tell(struct redis_state *st, const char *text)
 
 /* ---- entries ---- */
 
-static uint32_t bytes_of(const struct out_batch *b, uint32_t rec, uint32_t n)
-{
-	return b->ends[rec + n - 1] - (rec ? b->ends[rec - 1] : 0);
-}
-
 /* The records from @p on that are one entry. */
 static uint32_t n_of(struct place p)
 {
 	const struct out_batch *b = p.f->report.b;
 	uint32_t n = 1;
 	while (n < p.f->stream->queue->pack && p.rec + n < b->n_recs &&
-	       bytes_of(b, p.rec, n + 1) <= ROUND_BYTES)
+	       out_batch_bytes(b, p.rec, n + 1) <= ROUND_BYTES)
 		n++;
 	return n;
 }
@@ -184,7 +179,7 @@ static void settle(struct redis_state *st, struct place p, enum sink_fate fate)
 	memset(p.f->fates + p.rec, fate, n);
 	p.f->report.recs[fate] += n;
 	if (fate == SINK_WRITTEN)
-		p.f->report.bytes_written += bytes_of(p.f->report.b, p.rec, n);
+		p.f->report.bytes_written += out_batch_bytes(p.f->report.b, p.rec, n);
 	p.f->n_left -= n;
 }
 
@@ -213,7 +208,7 @@ static void lose(struct redis_state *st, struct place p, enum sink_fate fate, co
 	struct stream *s = p.f->stream;
 	struct err e;
 	err_set(&e, 0, "stream \"%s\": a record of %u bytes is not written: %s", s->queue->topic,
-		bytes_of(p.f->report.b, p.rec, 1), why);
+		out_batch_bytes(p.f->report.b, p.rec, 1), why);
 	if (!p.f->report.why.text[0])
 		p.f->report.why = e;
 	if (!(s->told & 1u << fate))
@@ -360,7 +355,7 @@ static void put_entries(struct redis_state *st, uint64_t now_ns)
 	struct place p = undone((struct place){st->first, 0});
 	while (p.f && r->n < ROUND_ENTRIES) {
 		struct stream *s = p.f->stream;
-		uint32_t len = bytes_of(p.f->report.b, p.rec, n_of(p));
+		uint32_t len = out_batch_bytes(p.f->report.b, p.rec, n_of(p));
 		if (r->n && bytes + len > ROUND_BYTES)
 			break;
 		if (now_ns < s->refused_until_ns) {

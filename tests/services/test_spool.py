@@ -318,8 +318,20 @@ queues:
         on_a, on_b = (self.records(x.read("moved")) for x in (self.a, self.b))
         with open(os.path.join(spool, "cuts.ndjson")) as f:
             cuts = [json.loads(line) for line in f]
+        begins, cuts = [c for c in cuts if "sink" in c], [c for c in cuts if "from" in c]
         self.t.equal([(c["queue"], c["from"], c["to"]) for c in cuts], [("lab/moved", "ka", "kb"), ("lab/moved", "kb", "ka")],
                      "failover: the cuts are written down")
+        # What the backup has, by its own offsets, is what the second cut says of it.
+        offsets = collections.defaultdict(list)
+        for line in self.b.read("moved", "%p %o\\n"):
+            partition, offset = line.split()
+            offsets[partition.decode()].append(int(offset))
+        self.t.equal(cuts[1]["written"], {p: [min(x), max(x)] for p, x in offsets.items()}, "failover: first and last offsets")
+        self.t.equal({p: first for p, (first, _) in begins[0]["written"].items()}, {p: min(x) for p, x in offsets.items()},
+                     "failover: the first offsets on the new side")
+        self.t.equal([(b["sink"], b["since"]) for b in begins], [("kb", cuts[0]["acked"]), ("ka", cuts[1]["acked"])],
+                     "failover: where the new side begins is written down each time")
+        self.t.equal(sorted(cuts[0]["written"]), ["0", "1", "2", "3"], "failover: the partitions of the primary")
         # The number of a record is its place in the queue: below the first cut all is on a, between the two all is on b.
         first, second = (c["acked"] for c in cuts)
         self.t.check(0 < first < second < n, f"failover: cuts at {first} and {second}")

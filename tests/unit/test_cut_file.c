@@ -32,19 +32,43 @@ static void cuts_are_lines_behind_those_of_earlier_runs(void **unused)
 {
 	char text[1024] = "";
 	assert_int_equal(cut_file_open(dir, &file_ops_real, &f, &e), 0);
-	assert_int_equal(cut_file_add(f, "lab/a", "one", "two", 7, "a command", &e), 0);
+	const struct sink_place places[] = {{0, 17, 940}, {31, 0, 811}};
+	const struct cut_line cut = {"lab/a", "one", "two", 7, "a command", places, 2};
+	const struct cut_line begin = {"lab/a", NULL, "two", 7, NULL, NULL, 0};
+	assert_int_equal(cut_file_add(f, &cut, &e), 0);
 	cut_file_close(f);
 	assert_int_equal(cut_file_open(dir, &file_ops_real, &f, &e), 0);
-	assert_int_equal(cut_file_add(f, "lab/a", "two", "one", 9, "a command", &e), 0);
+	assert_int_equal(cut_file_add(f, &begin, &e), 0);
 	FILE *in = fopen(path, "r");
 	assert_non_null(fgets(text, sizeof(text), in));
 	assert_non_null(strstr(text, "{\"time\":\"20"));
-	assert_non_null(strstr(text, "Z\",\"queue\":\"lab/a\",\"from\":\"one\",\"to\":\"two\","
-				     "\"acked\":7,\"why\":\"a command\"}\n"));
+	assert_non_null(strstr(text,
+			       "Z\",\"queue\":\"lab/a\",\"from\":\"one\",\"to\":\"two\","
+			       "\"acked\":7,\"why\":\"a command\",\"written\":{\"0\":[17,940],"
+			       "\"31\":[0,811]}}\n"));
 	assert_non_null(fgets(text, sizeof(text), in));
-	assert_non_null(strstr(text, "\"from\":\"two\",\"to\":\"one\",\"acked\":9,"));
+	assert_non_null(strstr(text, ",\"sink\":\"two\",\"since\":7,\"written\":{}}\n"));
 	assert_null(fgets(text, sizeof(text), in));
 	fclose(in);
+}
+
+/* As many partitions as are told, each number as long as it can be. */
+static void the_longest_line_fits(void **unused)
+{
+	static struct sink_place places[SINK_PLACES_MAX];
+	static char text[65536];
+	for (unsigned i = 0; i < SINK_PLACES_MAX; i++)
+		places[i] = (struct sink_place){INT32_MIN, INT64_MIN, INT64_MIN};
+	char name[129];
+	memset(name, 'n', 128);
+	name[128] = '\0';
+	const struct cut_line cut = {name, name, name, UINT64_MAX, name, places, SINK_PLACES_MAX};
+	assert_int_equal(cut_file_open(dir, &file_ops_real, &f, &e), 0);
+	assert_int_equal(cut_file_add(f, &cut, &e), 0);
+	FILE *in = fopen(path, "r");
+	size_t n = fread(text, 1, sizeof(text), in);
+	fclose(in);
+	assert_memory_equal(text + n - 4, "]}}\n", 4);
 }
 
 static int64_t no_size(void *ctx, int fd)
@@ -57,7 +81,7 @@ static void a_disk_that_fails_is_told_with_the_path(void **unused)
 	struct file_ops io = file_ops_real;
 	io.size = no_size;
 	assert_int_equal(cut_file_open(dir, &io, &f, &e), 0);
-	assert_int_equal(cut_file_add(f, "lab/a", "one", "two", 7, "a command", &e), -EIO);
+	assert_int_equal(cut_file_add(f, &(struct cut_line){"lab/a", NULL, "two"}, &e), -EIO);
 	assert_non_null(strstr(e.text, path));
 	cut_file_close(f);
 	f = NULL;
@@ -72,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(cuts_are_lines_behind_those_of_earlier_runs),
+		TEST(the_longest_line_fits),
 		TEST(a_disk_that_fails_is_told_with_the_path),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
