@@ -132,6 +132,12 @@ static const struct bad unknown_keys[] = {
 	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of api, capture, decode, flow, "
 	 "frame, formats, sources, dimensions, "
 	 "pipeline, sinks, spool, queues, tests, dead_letters, workers, patterns, schema_dir\n"},
+	{"dead_letters: { bytes_max: 1MiB }\n" BASE,
+	 "x.yaml:1:1: dead_letters: dir is missing; expected a path: The folder of the letters, "
+	 "such as /var/lib/sluice/dlq. It is made when it is not there.\n"},
+	{"dead_letters: { dir: d, bytes_max: 1MiB, segment: 1MiB }\n" BASE,
+	 "x.yaml:1:36: dead_letters.bytes_max: room for less than two segments; expected at least "
+	 "2 * segment\n"},
 	{"registry: {}\n"
 	 "log: {}\n" BASE,
 	 "x.yaml:1:1: registry: not in this version of sluice\n"

@@ -243,6 +243,30 @@ static void a_number_is_never_used_again_also_when_all_is_removed(void **unused)
 	dead_letter_store_close(s);
 }
 
+static void letters_that_are_too_old_are_removed_and_told_of(void **unused)
+{
+	struct sink_report r;
+	open_sink();
+	add("a", 10);
+	add("b", 10);
+	send();
+	close_sink();
+	mark(0, DEAD_RETRIED);
+	conf.age_max_ns = 3600000000000; /* an hour: it is younger */
+	open_sink();
+	assert_false(sink_dead_letter.report(state, &r));
+	close_sink();
+	conf.age_max_ns = 1;
+	open_sink();
+	assert_true(sink_dead_letter.report(state, &r));
+	assert_non_null(strstr(r.why.text, "2 letters older than dead_letters.age_max"));
+	assert_non_null(strstr(r.why.text, "1 of them never retried"));
+	close_sink();
+	struct dead_letter_store *s = open_store();
+	assert_string_equal(listed(s), "");
+	dead_letter_store_close(s);
+}
+
 static void cut_last_bytes(const char *path)
 {
 	int fd = strstr(path, ".seg") ? open(path, O_RDWR) : -1;
@@ -280,6 +304,7 @@ int main(void)
 		CASE(two_processes_never_write_into_one_folder),
 		CASE(a_full_folder_refuses_letters_and_says_so_once),
 		CASE(a_number_is_never_used_again_also_when_all_is_removed),
+		CASE(letters_that_are_too_old_are_removed_and_told_of),
 		CASE(a_letter_that_a_crash_cut_is_left_out_and_the_others_are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
