@@ -174,6 +174,8 @@ static int ls_one(const char *path, struct seg_frame *frames, json_t *reply, jso
 	uint64_t recs = 0, bytes = 0;
 	int rc = seg_file_open(&file_ops_real, path, &f, &why);
 	int64_t n = rc < 0 ? rc : seg_file_frames(f, frames, &why);
+	if (rc == -ENOENT) /* delivered meanwhile, or finished: it has another name */
+		return 0;
 	json_t *row = json_object();
 	json_object_set_new(row, "file", json_string(path));
 	if (n < 0) {
@@ -297,6 +299,8 @@ static int fsck_one(struct fsck *k, struct err *e)
 	struct seg_file *f = NULL;
 	struct seg_check c;
 	int rc = seg_file_open(&file_ops_real, k->path, &f, &why);
+	if (rc == -ENOENT) /* delivered meanwhile, or finished: it has another name */
+		return 0;
 	if (rc < 0) {
 		add_damage(k, &(struct seg_damage){0}, why.text);
 		return 0;

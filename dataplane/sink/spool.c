@@ -72,6 +72,11 @@ const struct opt spool_opts[] = {
 	 .help = "Level of zstd: lower is faster. 0: records are stored as they are."},
 	OPT_END};
 
+static bool is_full(int rc)
+{
+	return rc == -ENOSPC || rc == -EDQUOT;
+}
+
 /* What is delivered, goes */
 
 /* Is there a segment of which all is delivered? One that is written is kept for what comes next,
@@ -96,9 +101,13 @@ static void forget_lost(struct spool *s)
  */
 static int settle(struct spool *s, bool all, struct err *e)
 {
-	int rc = s->ack != s->ack_disk ? spool_ack_write(s, e) : 0;
-	while (rc == 0 && front_is_delivered(s, all))
-		rc = spool_seg_remove(s, 0, e);
+	int rc = s->ack != s->ack_disk ? spool_ack_write(s, e) : 0, removed = 0;
+	bool full = is_full(rc); /* then what goes makes the room for it */
+	while ((rc == 0 || full) && removed == 0 && front_is_delivered(s, all || full))
+		removed = spool_seg_remove(s, 0, e);
+	if (full && removed == 0)
+		rc = spool_ack_write(s, e);
+	rc = rc < 0 ? rc : removed;
 	forget_lost(s);
 	spool_row_begin(s);
 	spool_row_end(s);
@@ -114,7 +123,8 @@ void spool_ack(struct spool *s, uint64_t seq)
 		if (s->segs[i].end_seq > s->ack)
 			n += spool_seg_count(s, i, s->ack, seq);
 	s->ack = seq;
-	s->read = s->read > seq ? s->read : seq;
+	if (s->read < seq)
+		spool_rewind(s, seq);
 	s->next_seq = s->next_seq > seq ? s->next_seq : seq;
 	spool_row_begin(s);
 	n = n < s->row[SPOOL_held] ? n : s->row[SPOOL_held];
@@ -204,11 +214,14 @@ static int finish(struct spool *s, struct err *e)
 	if (!seg_writer_is_open(s->writer))
 		return 0;
 	struct spool_seg *g = &s->segs[s->writing];
-	int rc = g->frames ? 0 : keep_frames(s, g, e);
+	int rc = keep_frames(s, g, e);
 	if (rc == 0)
 		rc = seg_writer_finish(s->writer, e);
-	if (rc == -ENOSPC || rc == -EDQUOT || rc == -ENOMEM)
+	if (is_full(rc) || rc == -ENOMEM) {
+		mem_free(g->frames);
+		g->frames = NULL; /* others may follow */
 		return rc;
+	}
 	g->closed_ns = s->now_ns;
 	g->open_name = !seg_writer_has_name(s->writer);
 	if (rc < 0)
@@ -308,11 +321,6 @@ static uint64_t bytes_now(const struct spool *s)
 	for (unsigned i = 0; i < s->n_segs; i++)
 		sum += s->segs[i].bytes;
 	return sum;
-}
-
-static bool is_full(int rc)
-{
-	return rc == -ENOSPC || rc == -EDQUOT;
 }
 
 /* As put, within bytes_max. */
@@ -542,7 +550,11 @@ int spool_close(struct spool *s, struct err *e)
 		return 0;
 	int rc = s->n_segs ? settle(s, true, e) : 0;
 	if (rc == 0)
+		rc = spool_sync(s, e);
+	if (rc == 0)
 		rc = finish(s, e);
+	if (is_full(rc)) /* the index is made at the next start */
+		rc = 0;
 	if (rc < 0)
 		err_prefix(e, rc, "spool of queue %s: ", s->queue);
 	spool_free(s);

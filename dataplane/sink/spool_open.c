@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/base/mem.h"
@@ -6,6 +7,7 @@
 #include "dataplane/sink/spool_priv.h"
 
 #define SEG_SUFFIX ".seg"
+#define BAD_MAX    100
 
 /* A file of this directory that is named as a segment is. */
 static bool is_segment(const char *name, struct spool_seg *ret_g)
@@ -23,17 +25,21 @@ static bool is_segment(const char *name, struct spool_seg *ret_g)
 	return ret_g->open_name || strcmp(name + 16, SEG_SUFFIX) == 0;
 }
 
-/* In the order of their numbers. */
 static int add_file(void *arg, const char *name)
 {
 	struct spool *s = arg;
 	struct spool_seg g;
 	if (!is_segment(name, &g))
 		return 0;
-	unsigned at = s->n_segs;
-	while (at > 0 && s->segs[at - 1].first_seq > g.first_seq)
-		at--;
-	return spool_seg_insert(s, at, &g);
+	return spool_seg_insert(s, s->n_segs, &g);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct spool_seg *x = a, *y = b;
+	if (x->first_seq != y->first_seq)
+		return x->first_seq < y->first_seq ? -1 : 1;
+	return x->open_name - y->open_name;
 }
 
 static void notice(struct spool *s, const char *path, const char *what)
@@ -45,10 +51,13 @@ static void notice(struct spool *s, const char *path, const char *what)
 /* Puts a file that is of no use aside, for people. */
 static int set_aside(struct spool *s, unsigned at, const char *why, struct err *e)
 {
-	char path[FILE_OPS_PATH], bad[FILE_OPS_PATH + 8];
+	char path[FILE_OPS_PATH], bad[FILE_OPS_PATH + 16];
 	spool_seg_path(s, &s->segs[at], path);
-	snprintf(bad, sizeof(bad), "%s.bad", path);
-	int rc = s->io->rename(s->io->ctx, path, bad);
+	int rc = -EEXIST;
+	for (unsigned i = 0; rc == -EEXIST && i < BAD_MAX; i++) {
+		snprintf(bad, sizeof(bad), "%s.bad%.0u", path, i);
+		rc = s->io->rename(s->io->ctx, path, bad);
+	}
 	if (rc < 0)
 		return err_set(e, rc, "rename to %s: %s", bad, strerror(-rc));
 	notice(s, bad, why);
@@ -58,6 +67,19 @@ static int set_aside(struct spool *s, unsigned at, const char *why, struct err *
 
 /* What has become of a file. */
 enum { SEG_FINE, SEG_GONE, SEG_CUT };
+
+/* A file that is no segment any more. One that died before its first frame was whole has nothing;
+ * another is put aside.
+ */
+static int no_segment(struct spool *s, unsigned at, const char *why, struct err *e)
+{
+	struct err text;
+	err_set(&text, 0, "%s", why);
+	spool_reader_close(s);
+	int rc =
+		s->segs[at].open_name ? spool_seg_remove(s, at, e) : set_aside(s, at, text.text, e);
+	return rc < 0 ? rc : SEG_GONE;
+}
 
 /* A file that was not finished, or has lost its index: its sound frames get one. Without any it
  * goes.
@@ -72,10 +94,8 @@ static int mend(struct spool *s, unsigned at, const struct seg_check *c,
 	spool_seg_path(s, &finished, final);
 	s->found.torn_bytes += c->torn_bytes;
 	s->found.torn_recs += c->torn_recs;
-	if (c->n_frames == 0) {
-		int rc = spool_seg_remove(s, at, e);
-		return rc < 0 ? rc : SEG_GONE;
-	}
+	if (c->n_frames == 0)
+		return no_segment(s, at, "no record in it is sound", e);
 	spool_reader_close(s);
 	int rc = seg_seal(s->io, path, final, id, frames, c, e);
 	if (rc < 0)
@@ -113,19 +133,6 @@ static int read_finished(struct spool *s, struct spool_seg *g, struct seg_frame 
 	see_frames(s, frames, n);
 	g->end_seq = n > 0 ? frames[n - 1].seq + frames[n - 1].n_recs : g->first_seq;
 	return n < 0 ? (int)n : 0;
-}
-
-/* A file that is no segment any more. One that died before its first frame was whole has nothing;
- * another is put aside.
- */
-static int no_segment(struct spool *s, unsigned at, const char *why, struct err *e)
-{
-	struct err text;
-	err_set(&text, 0, "%s", why);
-	spool_reader_close(s);
-	int rc =
-		s->segs[at].open_name ? spool_seg_remove(s, at, e) : set_aside(s, at, text.text, e);
-	return rc < 0 ? rc : SEG_GONE;
 }
 
 static int recover_seg(struct spool *s, unsigned at, struct seg_frame *frames, struct err *e)
@@ -233,6 +240,8 @@ int spool_recover(struct spool *s, struct err *e)
 	int rc = frames ? spool_ack_read(s, e) : err_set(e, -ENOMEM, "no memory for an index");
 	if (rc == 0 && (rc = s->io->list(s->io->ctx, s->dir, add_file, s)) < 0)
 		err_set(e, rc, "directory %s: %s", s->dir, strerror(-rc));
+	if (s->n_segs)
+		qsort(s->segs, s->n_segs, sizeof(s->segs[0]), by_number);
 	if (rc == 0)
 		rc = recover_segs(s, frames, e);
 	if (rc == 0)

@@ -86,6 +86,8 @@ int spool_seg_remove(struct spool *s, unsigned at, struct err *e);
 /* Its table of frames, read when it is not in memory. NULL: could not be read. */
 const struct seg_frame *spool_seg_frames(struct spool *s, unsigned at, uint32_t *ret_n,
 					 struct err *e);
+/* The first frame that has a record of number @seq or above; @n: none. */
+uint32_t spool_frame_of(const struct seg_frame *frames, uint32_t n, uint64_t seq);
 /* Sound records of segment @at from number @from up to @to (not included), none lost counted. */
 uint64_t spool_seg_count(struct spool *s, unsigned at, uint64_t from, uint64_t to);
 void spool_set_lost(struct spool *s, uint64_t seq, uint64_t end, uint64_t n_recs);

@@ -90,9 +90,7 @@ static int unpack(struct spool *s, unsigned at, struct err *e)
 		rc = hindered(s, at, end, rc ? rc : -EIO, &why, e);
 		return rc == 1 ? 2 : rc;
 	}
-	const struct seg_frame *fr = frames;
-	while (fr < frames + n && fr->seq + fr->n_recs <= s->read)
-		fr++;
+	const struct seg_frame *fr = frames + spool_frame_of(frames, n, s->read);
 	if (fr == frames + n) {
 		s->read = end;
 		return 2;

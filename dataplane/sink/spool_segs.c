@@ -147,8 +147,7 @@ const struct seg_frame *spool_seg_frames(struct spool *s, unsigned at, uint32_t 
 	return g->frames;
 }
 
-/* The first frame that has a record of number @seq or above. */
-static uint32_t frame_of(const struct seg_frame *frames, uint32_t n, uint64_t seq)
+uint32_t spool_frame_of(const struct seg_frame *frames, uint32_t n, uint64_t seq)
 {
 	uint32_t lo = 0, hi = n;
 	while (lo < hi) {
@@ -186,7 +185,8 @@ uint64_t spool_seg_count(struct spool *s, unsigned at, uint64_t from, uint64_t t
 	if (from > g->first_seq || to < g->end_seq) {
 		const struct seg_frame *frames = spool_seg_frames(s, at, &n, NULL);
 		sum = frames ? 0 : to - from; /* unreadable: as if no number was left out */
-		for (uint32_t i = frame_of(frames, n, from); i < n && frames[i].seq < to; i++) {
+		for (uint32_t i = spool_frame_of(frames, n, from); i < n && frames[i].seq < to;
+		     i++) {
 			uint64_t lo = frames[i].seq > from ? frames[i].seq : from;
 			uint64_t end = frames[i].seq + frames[i].n_recs;
 			sum += (end < to ? end : to) - lo;

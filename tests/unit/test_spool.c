@@ -493,7 +493,7 @@ static void damage_while_it_runs_is_counted_and_passed_over(void **state)
 	assert_int_equal(col(u.spool, SPOOL_acked), 10);
 	check_row(u.spool);
 	/* A file that somebody removed. */
-	disk_remove(u.disk, QDIR "/000000000000001e.seg");
+	disk_remove(u.disk, QDIR "/0000000000000028.seg");
 	while (user_deliver(&u) == 1)
 		;
 	assert_int_equal(spool_held(u.spool), 0);
@@ -577,6 +577,58 @@ static void a_full_disk_takes_nothing_and_then_goes_on(void **state)
 	for (unsigned i = 0; i < u.next; i++)
 		u.recs[i].held = true;
 	check_promise(&u);
+	done(&u);
+}
+
+/* The number that frees the disk needs room on it, too. */
+static void a_full_disk_is_drained_without_room_for_the_number(void **state)
+{
+	struct user u;
+	fill(&u, &small, 30);
+	disk_room(u.disk, disk_used(u.disk));
+	assert_int_equal(user_append(&u, 10), -ENOSPC);
+	while (user_deliver(&u) == 1)
+		;
+	assert_int_equal(user_tick(&u), 0);
+	assert_int_equal(col(u.spool, SPOOL_segments), 0);
+	assert_int_equal(user_append(&u, 10), 0);
+	assert_int_equal(user_close(&u), 0);
+	must_open(&u);
+	assert_int_equal(spool_held(u.spool), 10);
+	done(&u);
+}
+
+static void a_batch_taken_in_parts_may_be_acknowledged_between_them(void **state)
+{
+	struct user u;
+	struct err e = {0};
+	uint64_t seq;
+	fill(&u, &small, 2);
+	out_batch_fini(&u.out);
+	assert_int_equal(out_batch_init(&u.out, 3 * TEXT), 0);
+	assert_int_equal(out_batch_init_marks(&u.out), 0);
+	assert_int_equal(spool_read(u.spool, &u.out, &seq, &e), 1);
+	assert_true(u.out.n_recs < 7);
+	spool_ack(u.spool, 8);
+	assert_int_equal(spool_read(u.spool, &u.out, &seq, &e), 1);
+	assert_int_equal(seq, 8);
+	check_batch(&u, seq);
+	done(&u);
+}
+
+static void a_file_that_is_none_is_set_aside_as_often_as_it_comes(void **state)
+{
+	struct user u;
+	size_t len;
+	fill(&u, &small, 12);
+	for (unsigned i = 0; i < 3; i++) {
+		user_close(&u);
+		disk_put(u.disk, QDIR "/0000000000000000.seg", "rubbish", 7);
+		must_open(&u);
+		assert_int_equal(spool_found(u.spool)->corrupt_recs, 20);
+	}
+	assert_non_null(disk_bytes(u.disk, QDIR "/0000000000000000.seg.bad", &len));
+	assert_non_null(disk_bytes(u.disk, QDIR "/0000000000000000.seg.bad2", &len));
 	done(&u);
 }
 
@@ -857,6 +909,9 @@ int main(void)
 		cmocka_unit_test(a_disk_that_does_not_read_is_tried_three_times),
 		cmocka_unit_test(a_disk_that_fails_once_loses_nothing_that_was_taken),
 		cmocka_unit_test(a_full_disk_takes_nothing_and_then_goes_on),
+		cmocka_unit_test(a_full_disk_is_drained_without_room_for_the_number),
+		cmocka_unit_test(a_batch_taken_in_parts_may_be_acknowledged_between_them),
+		cmocka_unit_test(a_file_that_is_none_is_set_aside_as_often_as_it_comes),
 		cmocka_unit_test(a_full_spool_that_blocks_makes_room_as_it_is_drained),
 		cmocka_unit_test(a_full_spool_drops_the_oldest_segments_when_told_to),
 		cmocka_unit_test(a_full_spool_drops_what_comes_when_told_to),
