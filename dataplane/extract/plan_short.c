@@ -85,7 +85,8 @@ static void choose_tokens(struct plan *p)
 		struct plan_op *op = &p->ops[i];
 		if (!may_go_by_marks(op) || !mark_ends(p, op))
 			continue;
-		bool alone = op->scan == SCAN_STOPS && op->max == PLAN_NO_MAX && op->n_lit == 1;
+		bool alone = op->scan == SCAN_STOPS && op->max == PLAN_NO_MAX && !op->flags &&
+			     op->n_lit == 1;
 		op->kind = alone ? OP_TOKEN : OP_CHECKED;
 	}
 }
