@@ -44,7 +44,7 @@ static int set_up(void **unused)
 	conf = calloc(1, sink_clickhouse.conf_size);
 	conf_number(&sink_clickhouse, conf, "insert_bytes", 40000);
 	conf_number(&sink_clickhouse, conf, "linger", 20000000);
-	conf_number(&sink_clickhouse, conf, "timeout", 400000000);
+	conf_number(&sink_clickhouse, conf, "timeout", 10000000000);
 	*(bool *)conf_field(&sink_clickhouse, conf, "token") = true;
 	queues[0] = (struct sink_queue){.name = "t/one", .topic = "db.one", .pack = 1};
 	queues[1] = (struct sink_queue){.name = "t/two", .topic = "two", .pack = 1};
@@ -363,6 +363,7 @@ static void a_server_that_comes_late_is_told_and_gets_everything(void **unused)
 static void a_silent_server_is_left_and_asked_again_and_nothing_is_there_twice(void **unused)
 {
 	listen_on(0);
+	conf_number(&sink_clickhouse, conf, "timeout", 400000000);
 	start();
 	make(1);
 	WAIT_FOR(n_back == 1);
@@ -377,6 +378,7 @@ static void a_silent_server_is_left_and_asked_again_and_nothing_is_there_twice(v
 static void a_silent_server_does_not_hold_up_a_stop(void **unused)
 {
 	listen_on(0);
+	conf_number(&sink_clickhouse, conf, "timeout", 400000000);
 	start();
 	atomic_store(&fake->fault, CHF_SILENT);
 	make(4);

@@ -42,7 +42,7 @@ static int set_up(void **unused)
 	snprintf(url, sizeof(url), "unix://%s/redis.sock", dir);
 	conf_text(&sink_redis, conf, "url", url);
 	conf_text(&sink_redis, conf, "mark", "m:");
-	conf_number(&sink_redis, conf, "timeout", 300000000);
+	conf_number(&sink_redis, conf, "timeout", 10000000000);
 	queues[0] = (struct sink_queue){.name = "t/one", .topic = "one", .pack = 1};
 	queues[1] = (struct sink_queue){.name = "t/two", .topic = "two", .pack = 1};
 	n_made = n_taken = n_back = 0;
@@ -340,6 +340,7 @@ static void a_redis_that_comes_late_is_told_and_gets_everything(void **unused)
 static void a_silent_redis_is_left_and_asked_again_and_nothing_is_there_twice(void **unused)
 {
 	fake_start(fake, dir);
+	conf_number(&sink_redis, conf, "timeout", 300000000);
 	start();
 	make(2, false);
 	WAIT_FOR(n_back == 2);
@@ -355,6 +356,7 @@ static void a_silent_redis_is_left_and_asked_again_and_nothing_is_there_twice(vo
 static void a_silent_redis_does_not_hold_up_a_stop(void **unused)
 {
 	fake_start(fake, dir);
+	conf_number(&sink_redis, conf, "timeout", 300000000);
 	start();
 	atomic_store(&fake->fault, FAKE_SILENT);
 	make(4, false);
