@@ -1,5 +1,6 @@
 #include "dataplane/sink/dead_letter_sink.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -66,6 +67,7 @@ struct writer {
 	uint64_t seq;       /* of the next letter */
 	uint64_t bytes;     /* of the finished segments */
 	uint64_t looked_ns; /* when it was looked for what may go */
+	int64_t marks;      /* bytes of the marks at that time */
 	bool refused;       /* the last batch: told once */
 	int lock_fd;        /* and 1: 0 is none */
 	struct err notice;
@@ -186,10 +188,39 @@ static bool fits(const struct writer *w, size_t len)
 	return w->bytes + open + len <= w->conf->bytes_max;
 }
 
+/* Of the marks beside the letters: what was retried since may make room. */
+static int64_t marks_bytes(const struct writer *w)
+{
+	char path[FILE_OPS_PATH];
+	int fd = path_in(w, "retried", path, NULL) < 0 ? -1
+						       : w->io->open(w->io->ctx, path, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	int64_t size = w->io->size(w->io->ctx, fd);
+	w->io->close(w->io->ctx, fd);
+	return size;
+}
+
+/* Room for @len bytes, after a look at a full folder where that can have changed anything: letters
+ * may come in a flood.
+ */
+static bool make_room(struct writer *w, size_t len)
+{
+	if (fits(w, len))
+		return true;
+	int64_t marks = marks_bytes(w);
+	uint64_t now_ns = clock_mono_ns();
+	if (w->refused && marks == w->marks && now_ns - w->looked_ns < LOOK_EVERY_NS)
+		return false;
+	w->marks = marks;
+	w->looked_ns = now_ns;
+	return look(w, NULL) == 0 && fits(w, len);
+}
+
 static enum sink_answer dead_write(void *state, const struct out_batch *b, struct err *e)
 {
 	struct writer *w = state;
-	if (!fits(w, b->len) && (look(w, e) < 0 || !fits(w, b->len))) {
+	if (!make_room(w, b->len)) {
 		err_set(e, -EDQUOT,
 			"%s is full: letters are lost until dead_letters.bytes_max is raised, or "
 			"letters are retried or removed",
