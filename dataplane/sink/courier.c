@@ -22,7 +22,8 @@
 #define SLOW_AFTER_NS (1000 * NS_PER_MS) /* in trouble for so long, a sink is slow */
 #define TOLD_AFTER_NS (1000 * NS_PER_MS) /* in use for so long, a spool is told of */
 #define BEGAN_NS      (5000 * NS_PER_MS) /* behind a cut the places of its new side are known */
-#define TAKE_MAX      64                 /* batches of one queue before the next has its turn */
+#define TAKE_MAX      64                 /* batches of one queue before the next has its turn, */
+#define TURN_NS_MAX   (20 * NS_PER_MS)   /* or what was done in this time, by a disk that is slow */
 #define OWN_MAX       64   /* batches of a queue that are read from its spool and not settled: a */
 #define OWN_MIN       4    /* sink that answers late takes them all the same; fewer of each */
 #define OWN_TOTAL     4096 /* where there are many queues */
@@ -283,8 +284,12 @@ static bool turn_lane(struct courier *c, struct lane_place *p, bool *ret_idle)
 	heed_command(c, p);
 	for (unsigned i = 0; i < TAKE_MAX && lane_wants(p->lane) &&
 			     (b = c->spec.take(c->spec.ctx, p->queue)) != NULL;
-	     i++, done = true)
+	     i++) {
 		lane_offer(p->lane, b);
+		done = true;
+		if (clock_mono_ns() - c->now_ns >= TURN_NS_MAX)
+			break;
+	}
 	*ret_idle &= !b && lane_wants(p->lane);
 	done |= lane_turn(p->lane, c->now_ns, states);
 	*ret_idle &= lane_idle(p->lane);

@@ -3,10 +3,12 @@
  *
  *     0: the rest is the file
  *     1: flags u8, records u16, bytes of records u32, raw bytes u32, then the stored bytes
+ *     2: the rest is a record of an archive
  */
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "ctl/archive_feed.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/seg_check.h"
 #include "tests/fuzz/fuzz.h"
@@ -121,9 +123,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	if (len == 0)
 		return 0;
-	if (data[0] & 1)
+	struct archive_head h;
+	if (data[0] & 2) {
+		if (archive_head_read(slice_of(data + 1, len - 1), &h))
+			must(h.fields < len - 1 && h.origin.len < len);
+	} else if (data[0] & 1) {
 		run_framed(data + 1, len - 1);
-	else
+	} else {
 		run(slice_of(data + 1, len - 1));
+	}
 	return 0;
 }
