@@ -5,6 +5,8 @@
 #include "dataplane/base/mem.h"
 
 #define NS_PER_MS      1000000ull
+#define ITEMS_MORE     1024 /* settled ones that wait for one in front of them */
+#define ITEMS_LEFT     3
 #define SPOOL_AGAIN_NS (100 * NS_PER_MS)
 #define DRAIN_NS       (10000 * NS_PER_MS) /* an old sink that works ends what it has */
 #define STOP_NS        (2000 * NS_PER_MS)  /* a stop waits so long for a sink that is slow */
@@ -29,6 +31,7 @@ struct item {
 struct lane {
 	struct lane_conf conf;
 	struct item *items, *free, *first, *last;
+	unsigned n_free;
 	struct item *stuck; /* the last one, which the spool does not take; NULL: none */
 	unsigned n_flying, n_waiting;
 	unsigned *n_taken; /* by worker: its batches that are here */
@@ -69,11 +72,20 @@ static bool is_own(const struct lane *l, const struct out_batch *b)
 	return b >= l->conf.own && b < l->conf.own + l->conf.n_own;
 }
 
+/* Those that are settled stay in the list behind one that is not; some are left for what only goes
+ * to the spool.
+ */
+static bool has_items(const struct lane *l)
+{
+	return l->n_free >= ITEMS_LEFT;
+}
+
 static struct item *add_item(struct lane *l, struct out_batch *b, uint64_t seq)
 {
 	struct item *it = l->free;
 	assert(it);
 	l->free = it->next;
+	l->n_free--;
 	*it = (struct item){.b = b, .seq = seq, .n = b->n_recs, .state = ITEM_WAITS};
 	struct item **at = &l->first;
 	if (l->last && l->last->seq < seq)
@@ -99,6 +111,7 @@ static void remove_item(struct lane *l, struct item *it)
 		l->last = before;
 	it->next = l->free;
 	l->free = it;
+	l->n_free++;
 }
 
 static void release_batch(struct lane *l, struct item *it)
@@ -177,7 +190,8 @@ static struct item *read_spool(struct lane *l)
 	const struct lane_store *s = &l->conf.store;
 	struct err e = {0};
 	uint64_t seq;
-	if (!has_unread(l) || l->stop_reading || l->n_own_free == 0 || l->now_ns < l->again_ns)
+	if (!has_unread(l) || l->stop_reading || l->n_own_free == 0 || !has_items(l) ||
+	    l->now_ns < l->again_ns)
 		return NULL;
 	struct out_batch *b = l->own_free[l->n_own_free - 1];
 	int rc = s->read(s->spool, b, &seq, &e);
@@ -245,7 +259,8 @@ void lane_offer(struct lane *l, struct out_batch *b)
 	l->next_seq += it->n;
 	l->n_taken[b->worker]++;
 	enum put put = l->conf.mode == LANE_ALWAYS ? append(l, it) : PUT_FAILED;
-	bool room = l->conf.mode == LANE_OFF || l->n_taken[b->worker] <= l->conf.window;
+	bool room = has_items(l) &&
+		    (l->conf.mode == LANE_OFF || l->n_taken[b->worker] <= l->conf.window);
 	if (put != PUT_DROPPED && !behind && room && may_send(l)) {
 		if (put == PUT_KEPT) { /* it is not to be read again */
 			l->row[LANE_copied] += it->n;
@@ -435,13 +450,13 @@ int lane_close(struct lane *l, struct err *e)
 			rc = err_set(e, -EIO, "%s", l->trouble.text);
 		leave(l, it, kept ? LANE_spooled : LANE_given_up);
 	}
+	l->stuck = NULL;
 	return rc; /* the spool syncs when it is closed */
 }
 
 int lane_create(const struct lane_conf *conf, struct lane **ret_l, struct err *e)
 {
-	/* One more: that which the spool does not take. */
-	size_t n_items = (size_t)conf->n_workers * (conf->window + 1) + conf->n_own + 1;
+	size_t n_items = (size_t)conf->n_workers * (conf->window + 1) + conf->n_own + ITEMS_MORE;
 	struct lane *l = mem_alloc(sizeof(*l));
 	if (!l)
 		return err_set(e, -ENOMEM, "no memory");
@@ -457,6 +472,7 @@ int lane_create(const struct lane_conf *conf, struct lane **ret_l, struct err *e
 		l->items[i].next = l->free;
 		l->free = &l->items[i];
 	}
+	l->n_free = (unsigned)n_items;
 	for (unsigned i = 0; i < conf->n_own; i++)
 		l->own_free[l->n_own_free++] = &conf->own[i];
 	l->spool_end = l->next_seq = l->acked = conf->next_seq;

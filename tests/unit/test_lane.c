@@ -299,6 +299,37 @@ static void what_is_new_goes_behind_what_the_spool_has(void **unused)
 	expect_all_delivered(1);
 }
 
+/* A partition without a leader: what is not acknowledged holds up neither what is acknowledged, nor
+ * the workers.
+ */
+static void a_batch_that_is_not_acknowledged_does_not_hold_up_the_others(void **unused)
+{
+	create(conf_of(LANE_OVERFLOW));
+	assert_true(offer(0, 1));
+	struct out_batch *late = flying[0][0];
+	n_flying[0] = 0;
+	for (unsigned i = 0; i < 3000; i++) {
+		assert_true(offer(i % N_WORKERS, 1));
+		turn();
+		if (n_flying[0])
+			settle(0, ALL);
+	}
+	assert_true(n_spool > 1000); /* the rest of them: the list of what was settled is full */
+	assert_int_equal(spool_acked, 0);
+	lane_settled(lane, late, &(struct shipper_outcome){0, 1}); /* even if it has to go again */
+	turn();
+	assert_ptr_equal(flying[0][0], late);
+	last_new = 0;
+	delivered[0] = 1;
+	flying[0][0] = NULL;
+	memmove(flying[0], flying[0] + 1, --n_flying[0] * sizeof(late));
+	lane_settled(lane, late, &(struct shipper_outcome){1, 0});
+	for (uint32_t i = 0; i < next_record; i++)
+		last_new = delivered[i] ? i : last_new;
+	drain();
+	expect_all_delivered(1);
+}
+
 static void nothing_is_sent_until_all_that_flies_is_back_and_then_in_order(void **unused)
 {
 	create(conf_of(LANE_OVERFLOW));
@@ -749,6 +780,7 @@ int main(void)
 		TEST(what_the_sink_takes_never_sees_the_spool),
 		TEST(a_queue_that_filled_while_the_sink_was_slow_drains_in_order),
 		TEST(what_is_new_goes_behind_what_the_spool_has),
+		TEST(a_batch_that_is_not_acknowledged_does_not_hold_up_the_others),
 		TEST(nothing_is_sent_until_all_that_flies_is_back_and_then_in_order),
 		TEST(a_sink_that_is_gone_is_sent_nothing_and_a_slow_one_one_batch_at_a_time),
 		TEST(always_means_that_a_record_is_in_the_spool_before_it_is_sent),
