@@ -82,7 +82,17 @@ const struct opt config_queue_opts[] = {
 	 .off = offsetof(struct queue_conf, headers),
 	 .def = "false",
 	 .help = "Of a sink that has topics: messages have the headers sluice-id (the record's "
-		 "_id) and sluice-hop."},
+		 "_id) and sluice-hop, the number of queues that it has come through by then."},
+	{.name = "hops_max",
+	 .type = OPT_INT,
+	 .off = offsetof(struct queue_conf, hops_max),
+	 .min = 1,
+	 .max = 100,
+	 .def = "4",
+	 .live = true,
+	 .help = "With headers: a record that would come to a higher number is refused and counts "
+		 "as lost (too_many_hops). The number is that of the record's field _hop, and "
+		 "one."},
 	{.name = "spool",
 	 .type = OPT_ENUM,
 	 .off = offsetof(struct queue_conf, spool),

@@ -30,6 +30,7 @@ static int build_form(struct generation *g, unsigned q, struct err *e)
 		.key = qc->key,
 		.ids = ids,
 		.marks = qc->key || ids,
+		.hops_max = qc->headers ? (uint8_t)qc->hops_max : 0,
 	};
 	if (f->encoder == &encoder_protobuf)
 		rc = queue_schema_shape(g->schemas, g->pipeline, q, &g->shapes[q], e);

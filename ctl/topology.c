@@ -50,7 +50,8 @@ static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encod
 {
 	static const unsigned cols[] = {[ENCODE_DDL] = HANDOFF_ddl,
 					[ENCODE_END] = HANDOFF_ends,
-					[ENCODE_NO_FORM] = HANDOFF_no_form};
+					[ENCODE_NO_FORM] = HANDOFF_no_form,
+					[ENCODE_TOO_FAR] = HANDOFF_too_many_hops};
 	handoff_leave_out(arg, worker, queue, cols[why]);
 }
 

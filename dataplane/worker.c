@@ -12,6 +12,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/rec/later.h"
 #include "dataplane/sink/out_batch.h"
+#include "dataplane/sink/out_hops.h"
 #include "dataplane/sink/out_key.h"
 
 /* A port that is silent must not keep records back: they leave after this many empty turns, and
@@ -72,7 +73,7 @@ static void queue_mark(struct worker *w, unsigned queue, struct batch *b, struct
 	if (w->keys[queue])
 		key = out_key_of(w->keys[queue], b, r);
 	if (w->conf.forms[queue].ids)
-		id = slice_of(text, encode_id(r, text));
+		id = slice_of(text, out_hops_put_id(r, text));
 	out->mark(out->arg, w->conf.index, queue, key, id);
 }
 
@@ -90,6 +91,8 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 	const struct worker_out *out = &w->conf.out;
 	const struct queue_form *form = &w->conf.forms[queue];
 	enum encode_fit fit = encode_fit(form->encoder, r);
+	if (form->hops_max && r->hops >= form->hops_max)
+		fit = ENCODE_TOO_FAR;
 	if (fit != ENCODE_FITS && !(fit == ENCODE_DDL && form->ddl)) {
 		out->leave_out(out->arg, w->conf.index, queue, fit);
 		return;
@@ -248,6 +251,17 @@ static void bury_unread(struct worker *w, struct batch *b)
 	}
 }
 
+/* Where a queue wants to know through how many the records have come. */
+static void count_hops(const struct worker *w, struct batch *b)
+{
+	bool wanted = false;
+	for (unsigned q = 0; q < w->conf.n_queues; q++)
+		wanted |= w->conf.forms[q].hops_max > 0;
+	for (unsigned i = 0; wanted && i < b->n_recs; i++)
+		if (b->recs[i])
+			b->recs[i]->hops = out_hops_of(b, b->recs[i]) & 127;
+}
+
 /* From a burst of frames, which stand in the batch's arena, to encoded records. */
 static void frames_run(struct worker *w, unsigned n_frames)
 {
@@ -267,6 +281,7 @@ static void frames_run(struct worker *w, unsigned n_frames)
 		b->arena.cap = w->graph_cap;
 		if (w->conf.dead_flags)
 			bury_unread(w, b);
+		count_hops(w, b);
 		graph_push(w->graph, b);
 		b->arena.cap = w->extract_cap;
 	}

@@ -65,6 +65,7 @@ struct queue_form {
 	bool ddl;   /* also changes of tables, of an encoder that holds changes only */
 	bool marks; /* records go with a key or an id */
 	bool ids;
+	uint8_t hops_max;                /* records that came through more are refused; 0: any */
 	const char *key;                 /* the field, or the column; NULL: none */
 	const struct proto_shape *shape; /* of encoder_protobuf */
 	const struct proto_shape *only;  /* the fields that are written; NULL: all */

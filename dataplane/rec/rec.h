@@ -67,7 +67,8 @@ struct rec {
 	uint16_t origin_len;
 	uint16_t source; /* index of the source, in configuration order */
 	uint16_t n_pairs;
-	uint8_t dir; /* 0: from the client (who opened the session), 1: to it */
+	uint8_t dir : 1;  /* 0: from the client (who opened the session), 1: to it */
+	uint8_t hops : 7; /* queues that it has come through before (sink/out_hops.h) */
 	uint8_t flags;
 	/* and what is rarely looked at */
 	const char *error;           /* static text, when REC_UNPARSED; else NULL */

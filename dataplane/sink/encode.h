@@ -68,6 +68,7 @@ enum encode_fit {
 	ENCODE_DDL, /* tables are changed, not rows: most readers take that for an error */
 	ENCODE_END, /* no change, but a transaction ended: nothing that a reader would miss */
 	ENCODE_NO_FORM,
+	ENCODE_TOO_FAR, /* it came through as many queues as it may; not the encoder's to say */
 };
 
 static inline enum encode_fit encode_fit(const struct encoder *e, const struct rec *r)

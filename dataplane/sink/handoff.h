@@ -96,6 +96,7 @@ void handoff_give_back(struct handoff *h, struct out_batch *b);
 	X(LOSS, shed, "no free batch: the sink is slow or away")                                  \
 	X(LOSS, too_large, "larger than a batch can be")                                          \
 	X(LOSS, no_form, "the queue's format has no form of it")                                  \
+	X(LOSS, too_many_hops, "came through as many queues as it may (hops_max)")                \
 	X(POLICY, ddl, "changes of tables: the queue wants rows")                                 \
 	X(POLICY, ends, "ends of transactions: the queue wants rows")                             \
 	X(HELD, held, "in open batches")                                                          \

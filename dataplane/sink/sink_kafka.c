@@ -24,6 +24,7 @@
 #include "dataplane/sink/kafka_place.h"
 #include "dataplane/sink/kafka_topic.h"
 #include "dataplane/sink/kafka_verdict.h"
+#include "dataplane/sink/out_hops.h"
 #include "dataplane/sink/sinks.h"
 
 #define NS_PER_MS          1000000ull
@@ -325,10 +326,10 @@ static rd_kafka_resp_err_t send_headed(rd_kafka_t *rk, struct topic *t, const st
 				       uint32_t rec, const rd_kafka_message_t *m)
 {
 	const struct out_mark *mark = &b->marks[rec];
+	struct slice hop, id = out_hops_id(b, mark, &hop);
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
-	rd_kafka_header_add(headers, "sluice-id", -1, b->mark_buf + mark->off + mark->key_len,
-			    mark->id_len);
-	rd_kafka_header_add(headers, "sluice-hop", -1, "1", 1);
+	rd_kafka_header_add(headers, "sluice-id", -1, id.ptr, (ssize_t)id.len);
+	rd_kafka_header_add(headers, "sluice-hop", -1, hop.ptr, (ssize_t)hop.len);
 	const rd_kafka_vu_t parts[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t->rkt},
 		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {m->payload, m->len}},

@@ -23,6 +23,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
+#include "dataplane/sink/out_hops.h"
 #include "dataplane/sink/redis_link.h"
 #include "dataplane/sink/sinks.h"
 
@@ -341,9 +342,10 @@ static void put_entry(struct redis_state *st, struct place p)
 	}
 	if (id) {
 		redis_link_word(l, SLICE_LIT("sluice-id"));
-		redis_link_word(l, slice_of(b->mark_buf + mark->off + mark->key_len, mark->id_len));
+		struct slice hop, record = out_hops_id(b, mark, &hop);
+		redis_link_word(l, record);
 		redis_link_word(l, SLICE_LIT("sluice-hop"));
-		redis_link_word(l, SLICE_LIT("1"));
+		redis_link_word(l, hop);
 	}
 }
 

@@ -13,7 +13,9 @@
 #include "ctl/pipeline.h"
 #include "dataplane/extract/json.h"
 
-#define OP_RIG_OUT_MAX 4096
+#define OP_RIG_OUT_MAX            4096
+#define OP_RIG_N(array)           (sizeof(array) / sizeof((array)[0]))
+#define OP_RIG_FEED(rig, objects) op_rig_feed(rig, objects, OP_RIG_N(objects))
 
 struct op_rig {
 	struct config *conf;
@@ -48,10 +50,11 @@ static inline void op_rig_put(void *arg, unsigned queue, struct batch *b, struct
 		size_t len = encoder_json.put(x, b, recs[i], (uint8_t *)text);
 		while (len && text[len - 1] == '\n')
 			text[--len] = '\0';
-		const char *dst = strstr(text, "\"_dst\":\"\"");
-		assert_non_null(dst);
-		dst += dst[9] == ',' ? 10 : 9;
-		memmove(text + 1, dst, strlen(dst) + 1);
+		/* A group has no addresses: its last field of ours is _stream. */
+		const char *end = strstr(text, "\"_dst\":\"\"");
+		end = end ? end + 9 : strchr(strstr(text, "\"_stream\":\"") + 11, '"') + 1;
+		end += *end == ',';
+		memmove(text + 1, end, strlen(end) + 1);
 		r->got[r->n++] = text;
 	}
 }
@@ -148,6 +151,23 @@ static inline void op_rig_feed(struct op_rig *r, const char *const *objects, uns
 	for (unsigned i = 0; i < n; i++)
 		op_rig_add(r, objects[i]);
 	op_rig_push(r);
+}
+
+/* What has come out, and nothing else: @want is one text, a record a line. */
+static inline void op_rig_assert(struct op_rig *r, const char *want)
+{
+	static char all[1 << 20];
+	size_t at = 0;
+	all[0] = '\0';
+	for (unsigned i = 0; i < r->n; i++)
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s\n", r->got[i]);
+	assert_string_equal(all, want);
+}
+
+/* The input has ended. */
+static inline void op_rig_finish(struct op_rig *r)
+{
+	graph_finish(r->graph, &r->batch);
 }
 
 /* The column of that name in the ledger of a node. */
