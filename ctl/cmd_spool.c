@@ -4,16 +4,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/config.h"
 #include "ctl/render.h"
 #include "ctl/spool_files.h"
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
+#include "dataplane/sink/spool.h"
 
 enum { EXIT_DONE = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 const char cmd_spool_args[] = "ls|fsck|cat|cut ...";
 const char cmd_spool_help[] =
-	"spools and archives on the disk; PATH is their directory, that of a queue, or a file:\n"
+	"spools and archives on the disk; PATH is their directory, that of a queue, or a file;\n"
+	"      or -c FILE [QUEUE]: the spool of that configuration\n"
 	"      spool ls PATH              what is there, and how much is not delivered\n"
 	"      spool fsck [--repair] PATH read every byte, say what is wrong and where\n"
 	"      spool cat [--raw] [--from NUMBER] PATH\n"
@@ -24,7 +27,8 @@ const char cmd_spool_help[] =
 struct spool_args {
 	bool json, repair, raw, any_number;
 	uint64_t number;
-	const char *path;
+	const char *path, *config;
+	char text[FILE_OPS_PATH]; /* of path, when a configuration names it */
 };
 
 static int usage_error(const char *fmt, const char *what)
@@ -157,6 +161,29 @@ static int take_number(struct spool_args *a, int argc, char **argv, int i)
 	return EXIT_DONE;
 }
 
+/* The spool of a configuration, or of one queue in it: the path that was given, if any. */
+static int path_of_config(struct spool_args *a)
+{
+	char name[3 * SPOOL_QUEUE_MAX + 1] = "";
+	struct err_list errs = {0};
+	struct config *c = NULL;
+	int rc = config_load(a->config, &c, &errs);
+	err_list_print(&errs, stderr);
+	err_list_fini(&errs);
+	if (rc < 0)
+		return EXIT_USAGE;
+	if (a->path)
+		spool_dir_name(a->path, name);
+	if (c->spool.dir)
+		snprintf(a->text, sizeof(a->text), "%s%s%s", c->spool.dir, a->path ? "/" : "",
+			 name);
+	config_free(c);
+	if (a->text[0] == '\0')
+		return usage_error("%s: it has no section spool", a->config);
+	a->path = a->text;
+	return EXIT_DONE;
+}
+
 static int take_args(struct spool_args *a, const char *what, int argc, char **argv)
 {
 	bool cat = strcmp(what, "cat") == 0, cut = strcmp(what, "cut") == 0;
@@ -172,6 +199,10 @@ static int take_args(struct spool_args *a, const char *what, int argc, char **ar
 			int code = take_number(a, argc, argv, i++);
 			if (code)
 				return code;
+		} else if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) {
+			if (i + 1 == argc)
+				return usage_error("%s: its value is missing", argv[i]);
+			a->config = argv[++i];
 		} else if (argv[i][0] == '-')
 			return usage_error("%s: no such option of this command", argv[i]);
 		else if (a->path)
@@ -179,6 +210,8 @@ static int take_args(struct spool_args *a, const char *what, int argc, char **ar
 		else
 			a->path = argv[i];
 	}
+	if (a->config)
+		return path_of_config(a);
 	return a->path ? EXIT_DONE : usage_error("%s: which directory or file?", what);
 }
 
