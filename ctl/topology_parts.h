@@ -56,6 +56,7 @@ struct topology {
 	const char **paths;
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
 	atomic_uint n_running;
+	uint64_t watchdog_ms, fed_ns, answered_ns;
 	struct reload *reload;
 	struct report *past;     /* rows of earlier generations */
 	struct control *control; /* NULL: nobody asks while it runs */

@@ -7,6 +7,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "ctl/notify.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/dim/dim_watch.h"
@@ -18,6 +19,9 @@
  */
 #define TROUBLE_AFTER_MS  1000
 #define GIVE_UP_AFTER_MS  10000
+
+#define NS_PER_MS         1000000ull
+#define SILENCE_MAX_NS    (10000 * NS_PER_MS) /* of a worker, before it is given up */
 
 static void tell_dimension(void *arg, const char *text)
 {
@@ -157,6 +161,19 @@ static int run_keepers(struct topology *t, bool last, FILE *out)
 	return rc;
 }
 
+/* The service manager hears of us for as long as the workers answer. */
+static void feed_watchdog(struct topology *t)
+{
+	uint64_t now_ns = clock_mono_ns();
+	if (topology_answered(t))
+		t->answered_ns = now_ns;
+	if (!t->watchdog_ms || now_ns - t->fed_ns < t->watchdog_ms * NS_PER_MS ||
+	    now_ns - t->answered_ns > SILENCE_MAX_NS)
+		return;
+	t->fed_ns = now_ns;
+	notify("WATCHDOG=1");
+}
+
 static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 {
 	uint64_t since_ns = clock_mono_ns();
@@ -172,6 +189,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 		run_keepers(t, false, out);
 		if (!topology_reload_step(t, out))
 			topology_publish(t);
+		feed_watchdog(t);
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
 			draw_progress(t, since_ns, out);
 			drawn = true;
@@ -203,6 +221,7 @@ static void wait_for_sinks(struct topology *t, FILE *out)
 		uint64_t now = 0;
 		watch_sinks(t, out);
 		topology_watch_dead(t, out);
+		feed_watchdog(t);
 		for (unsigned i = 0; i < t->conf->n_sinks; i++)
 			now += t->sinks[i].n_now;
 		still_ms = now == moved ? still_ms + 1 : 0;
@@ -286,7 +305,10 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 		if (n++ < t->n_workers)
 			rte_eal_remote_launch(run_worker, t, lcore);
 	}
+	t->watchdog_ms = notify_watchdog_ms();
+	notify("READY=1");
 	wait_for_workers(t, progress, out);
+	notify("STOPPING=1");
 	dim_watch_stop(t->watch);
 	t->watch = NULL;
 	if (run_keepers(t, true, out) < 0)
