@@ -8,7 +8,8 @@
  *
  * The record's fixed fields are then these, in this order; `before` and `after` are objects of
  * columns in the table's order, of which some may be missing. NULL is `null`; JSON's own null in a
- * column of type JSON is `null `, with a blank behind it.
+ * column of type JSON is `null `, with a blank behind it. They and `source` may be VAL_LATER:
+ * later.h.
  */
 #ifndef SL_REC_CHANGE_H
 #define SL_REC_CHANGE_H
