@@ -43,10 +43,10 @@ struct lane_place {
 	uint64_t began_ns; /* when the last cut was; 0: where the new side began is written down */
 	uint64_t began_at; /* the number of its first record */
 
+	atomic_bool asked; /* a command is to be heeded; it changes under the lock, too */
 	/* Under the courier's lock. */
 	uint64_t row[LANE_N_COLS], spool_row[SPOOL_N_COLS];
 	unsigned side;
-	bool asked; /* a command is to be heeded */
 	enum lane_command command;
 	unsigned command_side;
 	int command_rc;
@@ -70,7 +70,7 @@ struct courier {
 	struct cut_file *cuts; /* NULL: there is no directory for one */
 	bool started;
 	pthread_t thread;
-	uint64_t now_ns, looked_ns, ticked_ns;
+	uint64_t now_ns, looked_ns, ticked_ns, published_ns;
 
 	atomic_uint question, answer; /* 1: is it idle? and: a turn that began since found it so */
 	atomic_bool stop_reading, finish, finished, stop;
@@ -266,13 +266,13 @@ static void look_at_sinks(struct courier *c)
 
 static void heed_command(struct courier *c, struct lane_place *p)
 {
+	if (!atomic_load_explicit(&p->asked, memory_order_relaxed))
+		return;
 	pthread_mutex_lock(&c->lock);
-	if (p->asked) {
-		p->command_err.text[0] = '\0';
-		p->command_rc = lane_command(p->lane, p->command, p->command_side, &p->command_err);
-		p->asked = false;
-		pthread_cond_broadcast(&c->heeded);
-	}
+	p->command_err.text[0] = '\0';
+	p->command_rc = lane_command(p->lane, p->command, p->command_side, &p->command_err);
+	p->asked = false;
+	pthread_cond_broadcast(&c->heeded);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -315,6 +315,7 @@ static void tick_spools(struct courier *c)
 
 static void publish(struct courier *c)
 {
+	c->published_ns = c->now_ns;
 	pthread_mutex_lock(&c->lock);
 	for (unsigned i = 0; i < c->spec.n_queues; i++) {
 		struct lane_place *p = &c->places[i];
@@ -349,7 +350,8 @@ static bool turn(struct courier *c)
 	for (unsigned i = 0; i < c->spec.n_queues; i++)
 		done |= turn_lane(c, &c->places[i], &idle);
 	tick_spools(c);
-	publish(c);
+	if (done || c->now_ns - c->published_ns >= TICK_EVERY_NS)
+		publish(c);
 	if (idle)
 		atomic_store_explicit(&c->answer, question, memory_order_release);
 	return done;
