@@ -9,16 +9,21 @@
 #include "ctl/options.h"
 #include "dataplane/sink/proto_shape.h"
 
+/* The first dot stands for the slash, so one that is the project's own is spelled %2E. */
 const char *schema_file_path(struct memlist *mem, const char *dir, const char *queue)
 {
-	size_t cap = strlen(dir) + strlen(queue) + sizeof("/.schema.yaml");
+	size_t cap = strlen(dir) + 3 * strlen(queue) + sizeof("/.schema.yaml");
 	char *path = memlist_alloc(mem, cap);
 	if (!path)
 		return NULL;
-	snprintf(path, cap, "%s/%s.schema.yaml", dir, queue);
-	char *slash = strchr(path + strlen(dir) + 1, '/');
-	if (slash)
-		*slash = '.';
+	char *o = stpcpy(stpcpy(path, dir), "/");
+	for (const char *c = queue, *slash = strchr(queue, '/'); *c; c++) {
+		if (*c == '.' && c < slash)
+			o = stpcpy(o, "%2E");
+		else
+			*o++ = c == slash ? '.' : *c;
+	}
+	stpcpy(o, ".schema.yaml");
 	return path;
 }
 

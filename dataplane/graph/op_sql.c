@@ -483,10 +483,11 @@ static void emit_stage(struct op_run *x, unsigned port, struct rec *const *recs,
 }
 
 /* The node's row is the sum of the stages' ones. */
-static void count(const struct sql *s, uint64_t *row)
+/* Summed beside the row, which others read. */
+static void count(const struct sql *s, uint64_t *ret_row)
 {
 	bool grouped = false;
-	memset(row, 0, SQL_N_COLS * sizeof(*row));
+	uint64_t row[SQL_N_COLS] = {0};
 	for (unsigned i = 0; i < s->plan->n_stages; i++) {
 		const struct stage *st = &s->plan->stages[i];
 		for (unsigned c = 0; c < st->op->ledger->n_cols; c++)
@@ -498,6 +499,7 @@ static void count(const struct sql *s, uint64_t *row)
 	const struct ledger_table *t = s->plan->stages[last].op->ledger;
 	uint64_t n_out = ledger_sum(t, s->rows[last], LEDGER_OUT);
 	row[grouped ? SQL_COL_groups_out : SQL_COL_records_out] = n_out;
+	memcpy(ret_row, row, sizeof(row));
 }
 
 static void sql_run(const struct op_plan *p, void *state, struct op_run *x, struct rec *const *recs,

@@ -1,0 +1,1 @@
+SELECT "a""b" /* x */ FROM app WHERE k = E'\x41' AND (((1

@@ -1,0 +1,1 @@
+SELECT *, upper(a.k) AS k FROM app a JOIN d ON lower(a.k) = d.id WHERE d.n IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT k FROM app ORDER BY k
