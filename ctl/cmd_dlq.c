@@ -363,7 +363,13 @@ static bool is_listed(const struct dlq_args *a, uint64_t seq, const struct dead_
 
 static int tell_damage(const struct dead_letter_store *s)
 {
-	uint64_t n = dead_letter_store_damaged(s);
+	uint64_t cut, n = dead_letter_store_damaged(s, &cut);
+	if (cut)
+		fprintf(stderr,
+			"sluicectl: %" PRIu64
+			" bytes at the end of segments are no whole letters: a "
+			"crash cut them off, or they are being written\n",
+			cut);
 	if (n)
 		fprintf(stderr, "sluicectl: %" PRIu64 " bytes of letters are damaged\n", n);
 	return n ? EXIT_WRONG : EXIT_DONE;

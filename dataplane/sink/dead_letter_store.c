@@ -33,7 +33,7 @@ struct dead_letter_store {
 	size_t at; /* in names: of `file` */
 	struct seg_file *file;
 	struct seg_frame frame;
-	uint64_t off, damaged;
+	uint64_t off, damaged, cut;
 	uint32_t rec; /* in the frame */
 	bool loaded;
 
@@ -304,7 +304,7 @@ void dead_letter_store_rewind(struct dead_letter_store *s)
 	seg_file_close(s->file);
 	s->file = NULL;
 	s->at = 0;
-	s->damaged = 0;
+	s->damaged = s->cut = 0;
 	s->loaded = false;
 }
 
@@ -334,7 +334,7 @@ static int next_frame(struct dead_letter_store *s, struct err *e)
 		if (found < 0 || found == SEG_FOUND_END)
 			return found < 0 ? found : 0;
 		if (found == SEG_FOUND_DAMAGE) {
-			s->damaged += d.torn ? 0 : d.bytes;
+			*(d.torn ? &s->cut : &s->damaged) += d.bytes;
 			continue;
 		}
 		int rc = seg_file_load(s->file, &s->frame, e);
@@ -344,6 +344,24 @@ static int next_frame(struct dead_letter_store *s, struct err *e)
 			return rc;
 		s->damaged += s->frame.stored_bytes;
 	}
+}
+
+static uint64_t file_bytes(const struct dead_letter_store *s, size_t i)
+{
+	char path[FILE_OPS_PATH];
+	int fd = path_of(s, s->names[i], path, NULL) < 0 ? -1
+							 : s->io->open(s->io->ctx, path, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	int64_t size = s->io->size(s->io->ctx, fd);
+	s->io->close(s->io->ctx, fd);
+	return size > 0 ? (uint64_t)size : 0;
+}
+
+/* A file that a crash left before its first letter was written is no damage. */
+static void count_unreadable(struct dead_letter_store *s, size_t i)
+{
+	*(is_open(s->names[i]) ? &s->cut : &s->damaged) += file_bytes(s, i);
 }
 
 /* The next record of any segment. 1, 0 or -errno. */
@@ -369,7 +387,8 @@ static int next_rec(struct dead_letter_store *s, struct seg_rec *ret_r, struct e
 		rc = open_segment(s, s->at, &s->file, e);
 		if (rc < 0)
 			return rc;
-		s->at += rc == 0;
+		if (rc == 0)
+			count_unreadable(s, s->at++);
 	}
 }
 
@@ -389,8 +408,10 @@ int dead_letter_store_next(struct dead_letter_store *s, uint64_t *ret_seq,
 	return rc;
 }
 
-uint64_t dead_letter_store_damaged(const struct dead_letter_store *s)
+uint64_t dead_letter_store_damaged(const struct dead_letter_store *s, uint64_t *ret_cut)
 {
+	if (ret_cut)
+		*ret_cut = s->cut;
 	return s->damaged;
 }
 
@@ -447,16 +468,8 @@ uint64_t dead_letter_store_end(const struct dead_letter_store *s)
 uint64_t dead_letter_store_bytes(const struct dead_letter_store *s)
 {
 	uint64_t sum = 0;
-	for (size_t i = 0; i < s->n_names; i++) {
-		char path[FILE_OPS_PATH];
-		int fd = path_of(s, s->names[i], path, NULL) < 0
-				 ? -1
-				 : s->io->open(s->io->ctx, path, O_RDONLY);
-		int64_t size = fd < 0 ? 0 : s->io->size(s->io->ctx, fd);
-		sum += size > 0 ? (uint64_t)size : 0;
-		if (fd >= 0)
-			s->io->close(s->io->ctx, fd);
-	}
+	for (size_t i = 0; i < s->n_names; i++)
+		sum += file_bytes(s, i);
 	return sum;
 }
 

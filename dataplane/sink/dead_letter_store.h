@@ -41,10 +41,11 @@ int dead_letter_store_next(struct dead_letter_store *s, uint64_t *ret_seq,
 /* From the first again. */
 void dead_letter_store_rewind(struct dead_letter_store *s);
 
-/* Damage that was passed over since the folder was opened or rewound, in bytes; and letters that
- * are of no form that is known. A segment that is being written may end in half a letter.
+/* Damage that was passed over since the folder was opened or rewound, in bytes, letters of no form
+ * that is known among them. *ret_cut, NULL or set: the ends of files that are cut, by a crash it
+ * may be, or are being written.
  */
-uint64_t dead_letter_store_damaged(const struct dead_letter_store *s);
+uint64_t dead_letter_store_damaged(const struct dead_letter_store *s, uint64_t *ret_cut);
 
 enum dead_state dead_letter_store_state(const struct dead_letter_store *s, uint64_t seq);
 

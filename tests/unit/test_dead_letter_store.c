@@ -132,7 +132,7 @@ static void letters_are_numbered_over_batches_and_restarts(void **unused)
 	close_sink();
 	s = open_store();
 	assert_string_equal(listed(s), "0a 1b 2c 3d");
-	assert_int_equal(dead_letter_store_damaged(s), 0);
+	assert_int_equal(dead_letter_store_damaged(s, NULL), 0);
 	assert_int_equal(dead_letter_store_end(s), 4);
 	dead_letter_store_close(s);
 }
@@ -286,10 +286,36 @@ static void a_letter_that_a_crash_cut_is_left_out_and_the_others_are_kept(void *
 	send();
 	each_file(cut_last_bytes); /* inside of b; the segment is still NAME.open */
 	struct dead_letter_store *s = open_store();
+	uint64_t cut;
 	assert_string_equal(listed(s), "0a");
-	assert_int_equal(dead_letter_store_damaged(s), 0); /* it was never counted as written */
+	assert_int_equal(dead_letter_store_damaged(s, &cut), 0); /* it was not counted as written */
+	assert_int_not_equal(cut, 0);
 	dead_letter_store_close(s);
 	close_sink();
+}
+
+static void spoil(const char *path)
+{
+	int fd = strstr(path, ".seg") ? open(path, O_RDWR) : -1;
+	if (fd < 0)
+		return;
+	assert_int_equal(pwrite(fd, "xxxxxxxx", 8, 0), 8);   /* the head */
+	assert_int_equal(pwrite(fd, "xxxxxxxx", 8, 100), 8); /* and the only frame */
+	assert_int_equal(ftruncate(fd, 200), 0);
+	close(fd);
+}
+
+static void a_finished_segment_that_is_none_any_more_is_damage(void **unused)
+{
+	open_sink();
+	add("a", 100);
+	send();
+	close_sink();
+	each_file(spoil);
+	struct dead_letter_store *s = open_store();
+	assert_string_equal(listed(s), "");
+	assert_int_equal(dead_letter_store_damaged(s, NULL), 200);
+	dead_letter_store_close(s);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -305,6 +331,7 @@ int main(void)
 		CASE(a_full_folder_refuses_letters_and_says_so_once),
 		CASE(a_number_is_never_used_again_also_when_all_is_removed),
 		CASE(letters_that_are_too_old_are_removed_and_told_of),
+		CASE(a_finished_segment_that_is_none_any_more_is_damage),
 		CASE(a_letter_that_a_crash_cut_is_left_out_and_the_others_are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
