@@ -78,8 +78,8 @@ int redis_url_parse(const char *text, struct redis_url *ret_u, struct err *e)
 	const uint8_t *at = find(s, '@');
 	if (at && memchr(s.ptr, ':', (size_t)(at - s.ptr)))
 		return err_set(e, -EINVAL,
-			       "url: a password does not belong here: use password, password_file "
-			       "or password_env");
+			       "url: a password does not belong here: use the option password, "
+			       "or of a dimension password_file or password_env");
 	if ((at && !take(&s, at, u.user, sizeof(u.user))) ||
 	    !(is_tcp ? parse_tcp(s, &u) : parse_unix(s, &u)))
 		return err_set(e, -EINVAL, "url \"%s\": %s", text, EXPECTED);

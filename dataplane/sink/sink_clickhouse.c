@@ -105,7 +105,7 @@ struct ch_state {
 	enum body_form form;
 	uint64_t ask_ns, ask_again_ns;
 	uint64_t progress_ns;
-	bool refused;
+	bool refused, met;
 	struct err trouble; /* empty: nothing */
 	struct err notices[NOTICES_MAX];
 	unsigned n_notices;
@@ -568,6 +568,13 @@ static int clickhouse_open(void *state, const void *conf, struct err *e)
 		st->flights[i].next = st->free;
 		st->free = &st->flights[i];
 	}
+	return 0;
+}
+
+/* Waits a little for an answer: what is wrong is known at the start. */
+static int meet(struct ch_state *st, struct err *e)
+{
+	st->met = true;
 	ask_now(st);
 	if (st->refused)
 		return err_set(e, -EACCES, "%s", st->trouble.text);
@@ -606,6 +613,7 @@ static int clickhouse_queue(void *state, unsigned queue, const struct sink_queue
 {
 	struct ch_state *st = state;
 	struct table *t = mem_alloc(sizeof(*t));
+	int rc;
 	if (!t || grow_tables(st, queue + 1) < 0) {
 		mem_free(t);
 		return err_set(e, -ENOMEM, "out of memory");
@@ -617,7 +625,10 @@ static int clickhouse_queue(void *state, unsigned queue, const struct sink_queue
 	quote(q->topic, t->name, sizeof(t->name));
 	if (body_init(&t->body) < 0 || ch_call_init(&t->call, t->answer, sizeof(t->answer)) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
-	if (st->greeting == GREETING_DONE)
+	rc = st->met ? 0 : meet(st, e);
+	if (rc < 0)
+		return rc;
+	if (st->greeting == GREETING_DONE && t->state == TABLE_UNASKED)
 		ask_now(st);
 	if (t->state == TABLE_MISSING)
 		return err_set(e, -ENOENT, "queue %s: table %s: %s", q->name, t->name,

@@ -121,6 +121,7 @@ struct round {
 struct redis_state {
 	const struct redis_sink_conf *conf;
 	struct redis_link link;
+	bool met;
 	struct stream *streams; /* by queue */
 	unsigned n_streams;
 	struct flight *flights, *free, *first, **end, *settled, **settled_end;
@@ -515,7 +516,6 @@ static int redis_sink_open(void *state, const void *conf, struct err *e)
 {
 	struct redis_state *st = state;
 	const struct redis_sink_conf *c = conf;
-	uint64_t begin_ns = clock_mono_ns();
 	st->conf = c;
 	st->end = &st->first;
 	st->settled_end = &st->settled;
@@ -535,9 +535,17 @@ static int redis_sink_open(void *state, const void *conf, struct err *e)
 		st->length_max[text_put_u64(st->length_max, (uint64_t)c->length_max)] = '\0';
 	if (c->mark && c->mark[0])
 		snprintf(st->mark, sizeof(st->mark), "%.100s%d-%" PRIx64, c->mark, (int)getpid(),
-			 begin_ns);
+			 clock_mono_ns());
+	return 0;
+}
+
+/* Waits a little for the connection: what is wrong with it is known at the start. */
+static int meet(struct redis_state *st, struct err *e)
+{
+	uint64_t until_ns = clock_mono_ns() + OPEN_NS;
+	st->met = true;
 	while (!redis_link_step(&st->link, clock_mono_ns(), false) && !st->link.refused &&
-	       clock_mono_ns() - begin_ns < OPEN_NS && st->link.state != REDIS_LINK_DOWN)
+	       clock_mono_ns() < until_ns && st->link.state != REDIS_LINK_DOWN)
 		redis_link_wait(&st->link, 10);
 	if (st->link.refused)
 		return err_set(e, -EACCES, "%s", st->link.why.text);
@@ -597,7 +605,8 @@ static int redis_sink_queue(void *state, unsigned queue, const struct sink_queue
 	if (grow_streams(st, queue + 1) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	st->streams[queue].queue = q;
-	return check_kind(st, q, e);
+	int rc = st->met ? 0 : meet(st, e);
+	return rc == 0 ? check_kind(st, q, e) : rc;
 }
 
 static enum sink_answer redis_sink_write(void *state, const struct out_batch *b, struct err *e)
