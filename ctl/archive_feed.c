@@ -7,6 +7,7 @@
 #include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
+#include "dataplane/frame/origin.h"
 #include "dataplane/sink/seg_check.h"
 
 #define BODY_FACTOR 4 /* extraction reads JSON of so many times frame.bytes_max */
@@ -37,13 +38,35 @@ static bool take(struct slice *io_s, struct slice lit)
 
 #define TAKE(io_s, lit) take(io_s, SLICE_LIT(lit))
 
-/* The inside of a JSON string, whose first quote is taken; and its last quote. */
+/* The bytes of the escape at the front of @s, as sluice writes them: \n and the like, \u00xx; 0: it
+ * is none.
+ */
+static size_t escape_len(struct slice s)
+{
+	if (s.len < 2)
+		return 0;
+	if (memchr("\"\\/bfnrt", s.ptr[1], 8))
+		return 2;
+	bool ok = s.len >= 6 && s.ptr[1] == 'u' && s.ptr[2] == '0' && s.ptr[3] == '0' &&
+		  text_hex_digit(s.ptr[4]) >= 0 && text_hex_digit(s.ptr[5]) >= 0;
+	return ok ? 6 : 0;
+}
+
+/* The inside of a JSON string, whose first quote is taken; and its last quote. It goes out as it
+ * is, and so has to be right.
+ */
 static bool take_string(struct slice *io_s, struct slice *ret_text)
 {
 	size_t i = 0;
-	while (i < io_s->len && io_s->ptr[i] != '"')
-		i += io_s->ptr[i] == '\\' ? 2 : 1;
-	if (i >= io_s->len)
+	while (i < io_s->len && io_s->ptr[i] != '"') {
+		size_t n = io_s->ptr[i] < ' '     ? 0
+			   : io_s->ptr[i] == '\\' ? escape_len(slice_from(*io_s, i))
+						  : 1;
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	if (i >= io_s->len || text_utf8_valid(io_s->ptr, i) != i)
 		return false;
 	*ret_text = slice_of(io_s->ptr, i);
 	*io_s = slice_from(*io_s, i + 1);
@@ -99,6 +122,8 @@ bool archive_head_read(struct slice line, struct archive_head *ret_h)
 		    !take_string(&s, &address))
 			return false;
 		h.origin = slice_of(from.ptr, (size_t)(s.ptr - from.ptr));
+		if (h.origin.len > ORIGIN_LEN_MAX)
+			return false;
 	}
 	h.fields = (size_t)(s.ptr - line.ptr);
 	if (s.len == 0 || (*s.ptr != ',' && *s.ptr != '}') || line.ptr[line.len - 1] != '}')

@@ -12,6 +12,7 @@ static bool reads(const char *line)
 #define ID     "{\"_id\":\"9f86d081884c7d65-s-17-3\""
 #define TIME   ",\"_time\":\"2026-11-25T04:43:16.123456789Z\""
 #define NAMES  ",\"_source\":\"web\",\"_stream\":\"a\\\"b\""
+#define LONG   "0123456789012345678901234567890123456789012345678901234567890123456789"
 #define ORIGIN ",\"_src\":\"10.0.0.1:514\",\"_dst\":\"[::1]:514\""
 
 static void the_front_of_a_record_is_its_identity(void **state)
@@ -51,6 +52,11 @@ static void other_json_is_refused(void **state)
 		"{\"_id\":\"9f86d081884c7d65-s-17\"" TIME NAMES "}",
 		"{\"_id\":\"9f86d081884c7d6-s-17-3\"" TIME NAMES "}",
 		"{\"_id\":\"9f86d081884c7d65-s-17-99999999999\"" TIME NAMES "}",
+		ID TIME ",\"_source\":\"web\",\"_stream\":\"a\\q\"}",
+		ID TIME ",\"_source\":\"web\",\"_stream\":\"a\\ud800\"}",
+		ID TIME ",\"_source\":\"web\",\"_stream\":\"a\xff\"}",
+		ID TIME ",\"_source\":\"web\",\"_stream\":\"a\n\"}",
+		ID TIME NAMES ",\"_src\":\"" LONG LONG "\",\"_dst\":\"b\"}",
 		"{\"before\":null,\"after\":{\"id\":1},\"op\":\"c\"}",
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
