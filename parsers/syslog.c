@@ -183,9 +183,10 @@ static enum probe syslog_probe(const void *conf, const struct parse_in *first)
 /* --- Records -----------------------------------------------------------------------------------
  */
 
-static void set_keyword(struct rec_builder *rb, unsigned i, const struct keyword *k, uint32_t off)
+static inline void set_keyword(struct rec_builder *rb, unsigned i, const struct keyword *k,
+			       uint8_t *at, uint32_t off)
 {
-	memcpy(rb->b->arena.base + off, k->text, sizeof(k->text));
+	memcpy(at, k->text, sizeof(k->text));
 	rec_set(rb, i, val_of(VAL_STR, off, k->len));
 }
 
@@ -201,8 +202,9 @@ static void set_pri(struct rec_builder *rb, bool has_pri, unsigned pri)
 		rb->full = true;
 		return;
 	}
-	set_keyword(rb, SYSLOG_FACILITY, &facilities[pri >> 3], off);
-	set_keyword(rb, SYSLOG_SEVERITY, &severities[pri & 7], off + 8);
+	uint8_t *at = rb->b->arena.base + off;
+	set_keyword(rb, SYSLOG_FACILITY, &facilities[pri >> 3], at, off);
+	set_keyword(rb, SYSLOG_SEVERITY, &severities[pri & 7], at + 8, off + 8);
 }
 
 static const char *syslog_extract(const void *conf, const struct frame *f, struct rec_builder *rb)

@@ -6,7 +6,7 @@
 /* What a value may need besides its bytes: a double (32), its quotes, the comma before it. */
 #define VAL_EXTRA_MAX 36
 /* What is copied whole may end so far behind what counts. */
-#define SLACK         32
+#define SLACK         64
 static_assert(SLACK >= LATER_SLACK && SLACK >= JSON_TEXT_SLACK &&
 		      SLACK >= sizeof(struct schema_key),
 	      "enough for both");
@@ -51,10 +51,11 @@ static uint8_t *put_base64(uint8_t *o, const uint8_t *p, size_t len)
 	return o;
 }
 
-/* As put_padded, for what is longer than a name. */
+/* As put_padded, for what is longer than a name and mostly no longer than this. */
 static inline uint8_t *put_wide(uint8_t *o, const uint8_t *p, size_t len)
 {
-	for (size_t i = 0; i < len; i += SLACK)
+	memcpy(o, p, SLACK);
+	for (size_t i = SLACK; __builtin_expect(i < len, 0); i += SLACK)
 		memcpy(o + i, p + i, SLACK);
 	return o + len;
 }
