@@ -14,8 +14,9 @@
 #define NS_PER_MS      1000000ull
 
 #define POLL_EVERY_NS  (100 * NS_PER_MS)
-#define IDLE_NS_MIN    (NS_PER_MS / 16) /* a batch waits for its thread this long, */
-#define IDLE_NS_MAX    NS_PER_MS        /* or this long after a pause */
+/* A sleep costs some 14 us in a guest, and a worker has other batches to fill meanwhile. */
+#define IDLE_NS_MIN    (NS_PER_MS / 2) /* a batch waits for its thread this long, */
+#define IDLE_NS_MAX    NS_PER_MS       /* or this long after a pause */
 #define BACKOFF_NS_MIN NS_PER_MS
 #define BACKOFF_NS_MAX (100 * NS_PER_MS)
 #define PROBE_NS       (1000 * NS_PER_MS)
