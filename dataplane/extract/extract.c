@@ -262,13 +262,13 @@ static bool field_text(struct extract *x, unsigned i, struct slice *ret_text)
 	return v.type == VAL_STR || v.type == VAL_JSTR;
 }
 
-/* The parser's field that formats read: their fields take its place. */
+/* The parser's field that formats (there are some) read: their fields take its place. */
 static void read_field(struct extract *x, const struct frame *f, struct outcome *o)
 {
 	const struct extract_source *src = &x->sources[f->source];
 	int i = src->format_field >= 0 ? src->format_field : src->message_field;
 	struct slice text;
-	if (!src->formats || i < 0 || !field_text(x, (unsigned)i, &text))
+	if (i < 0 || !field_text(x, (unsigned)i, &text))
 		return;
 	if (apply_formats(x, f, text, o) && !src->keep_message)
 		x->rb.fixed[i] = (struct val){0};
@@ -286,7 +286,7 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 	switch (kind) {
 	case BODY_PARSER:
 		why = src->parser->extract(src->parser_conf, f, &x->rb);
-		if (!why)
+		if (!why && src->formats)
 			read_field(x, f, o);
 		break;
 	case BODY_JSON:

@@ -1,9 +1,10 @@
-#include "dataplane/frame/frame_priv.h"
+#include "dataplane/frame/frame.h"
 
 #include <stdio.h>
 
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/claim.h"
+#include "dataplane/frame/frame_datagram.h"
 
 /* The first piece that is joined to a half frame. Most frames end within it, and what follows is
  * then read where it lies, without a copy; each further piece is twice as long.

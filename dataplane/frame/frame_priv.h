@@ -61,10 +61,4 @@ struct frame_stage {
 	struct reasons *reasons;        /* of each row */
 };
 
-/* frame_datagram.c: a datagram of a session with whole_datagrams; @cut: the capture cut it. False
- * when the burst is full: then nothing has been counted.
- */
-bool frame_take_datagram(struct frame_stage *f, const struct frame_session *fs,
-			 const struct flow_event *ev, bool cut);
-
 #endif

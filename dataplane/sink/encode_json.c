@@ -60,7 +60,7 @@ static inline uint8_t *put_wide(uint8_t *o, const uint8_t *p, size_t len)
 	return o + len;
 }
 
-/* A value that is neither text nor null. */
+/* A value that is neither text, null nor a time. */
 static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o)
 {
 	const uint8_t *p = base + v.off;
@@ -79,8 +79,6 @@ static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct va
 		return o + text_put_u64((char *)o, load8(p));
 	case VAL_F64:
 		return put_f64(o, p);
-	case VAL_TIME:
-		return put_time(ctx, o, p);
 	case VAL_BYTES:
 		return put_base64(o, p, v.len);
 	case VAL_TRUE:
@@ -93,6 +91,7 @@ static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct va
 	case VAL_LATER:
 		return later_put(base, v, o);
 	case VAL_STR:
+	case VAL_TIME:
 	case VAL_NULL:
 	case VAL_ABSENT:
 		break;
@@ -112,6 +111,8 @@ put_val(struct encode_ctx *ctx, const uint8_t *base, uint64_t word, uint8_t *o, 
 		return put_text(o, base + (uint32_t)word, word >> 32 & VAL_LEN_MAX, io_invalid);
 	if (type == VAL_NULL)
 		return PUT_LIT(o, "null");
+	if (type == VAL_TIME)
+		return put_time(ctx, o, base + (uint32_t)word);
 	return put_other(ctx, base, val_of_word(word), o);
 }
 

@@ -1,10 +1,21 @@
+/* frame_datagram.h - the straight way of datagrams that are frames.
+ *
+ * In:     a datagram of a session with whole_datagrams.
+ * Out:    a frame in the burst, its bytes in the arena of the batch; counters of its source.
+ * Owns:   nothing.
+ * Runs:   worker. Private to frame.c, and in line there.
+ * Limits: -
+ */
+#ifndef SL_FRAME_FRAME_DATAGRAM_H
+#define SL_FRAME_FRAME_DATAGRAM_H
+
 #include "dataplane/frame/frame_priv.h"
 
 /* The straight way. Nothing of a datagram is kept, nobody waits for it, and its parser has nothing
  * to remember: so it is neither put to parse, nor described by it, but a frame at once.
  */
-static inline bool put(struct frame_out *o, const struct frame_session *fs,
-		       const struct flow_event *ev, struct slice kept, bool cut)
+static inline bool frame_put_datagram(struct frame_out *o, const struct frame_session *fs,
+				      const struct flow_event *ev, struct slice kept, bool cut)
 {
 	frame_out_origin(o, slice_of(fs->origin[ev->dir], fs->origin_len[ev->dir]));
 	if (!frame_out_room(o, kept.len))
@@ -34,11 +45,12 @@ static inline bool put(struct frame_out *o, const struct frame_session *fs,
 	return true;
 }
 
-bool frame_take_datagram(struct frame_stage *f, const struct frame_session *fs,
-			 const struct flow_event *ev, bool cut)
+/* False when the burst is full: then nothing has been counted. @cut: the capture cut it. */
+static inline bool frame_take_datagram(struct frame_stage *f, const struct frame_session *fs,
+				       const struct flow_event *ev, bool cut)
 {
 	struct slice kept = f->sources[fs->source].parser->datagram(ev->data);
-	if (kept.len && !put(&f->out, fs, ev, kept, cut)) {
+	if (kept.len && !frame_put_datagram(&f->out, fs, ev, kept, cut)) {
 		f->out.full = true;
 		return false;
 	}
@@ -48,3 +60,5 @@ bool frame_take_datagram(struct frame_stage *f, const struct frame_session *fs,
 	row[FRAME_frames] += kept.len > 0;
 	return true;
 }
+
+#endif
