@@ -54,6 +54,7 @@ struct topology {
 	int stdin_copy;          /* -1: none */
 	char stdin_path[32];
 	const char **paths;
+	bool sink_failed;          /* of a replay, which ended by it */
 	atomic_bool stop, give_up; /* finish; and without waiting for the sinks */
 	atomic_uint n_running;
 	uint64_t watchdog_ms, fed_ns, answered_ns;

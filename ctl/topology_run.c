@@ -62,9 +62,21 @@ static bool kept(const struct topology *t, unsigned i)
 static bool any_sink_failed(const struct topology *t)
 {
 	for (unsigned i = 0; i < t->conf->n_sinks; i++)
-		if (shipper_failed(t->sinks[i].shipper) && !kept(t, i))
+		if (shipper_failed(t->sinks[i].shipper) && !topology_is_paired(t, i))
 			return true;
 	return false;
+}
+
+/* A live port goes on: the sinks that failed are tried again. A replay ends; what its spool has
+ * stays there. A sink that has another one in its place is waited for.
+ */
+static void end_replay(struct topology *t)
+{
+	if (t->ports || !any_sink_failed(t))
+		return;
+	t->sink_failed = true;
+	atomic_store(&t->stop, true);
+	handoff_stop_waiting(t->handoff);
 }
 
 /* One line, drawn over itself: how far, how many, how fast. */
@@ -179,9 +191,8 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
-		/* A live port goes on: the sinks that failed are tried again. */
-		bool failed = !topology_watch_dead(t, out) || any_sink_failed(t);
-		if (!t->ports && failed) {
+		end_replay(t);
+		if (!topology_watch_dead(t, out) && !t->ports) {
 			atomic_store(&t->stop, true);
 			handoff_stop_waiting(t->handoff);
 		}
@@ -219,6 +230,7 @@ static void wait_for_sinks(struct topology *t, FILE *out)
 	unsigned still_ms = 0;
 	while ((count_settled(t) < n || courier_busy(t)) && !atomic_load(&t->give_up)) {
 		uint64_t now = 0;
+		end_replay(t);
 		watch_sinks(t, out);
 		topology_watch_dead(t, out);
 		feed_watchdog(t);
@@ -314,7 +326,7 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	if (run_keepers(t, true, out) < 0)
 		rc = -EIO;
 	wait_for_sinks(t, out);
-	if (stop_sinks(t, out) < 0)
+	if (stop_sinks(t, out) < 0 || t->sink_failed)
 		rc = -EIO;
 	if (topology_stop_dead(t, out) < 0)
 		rc = -EIO;

@@ -395,7 +395,7 @@ static void close_spool(struct courier *c, struct lane_place *p)
 {
 	struct err e = {0};
 	if (p->spool && spool_close(p->spool, &e) < 0 && c->rc == 0)
-		c->rc = err_set(&c->result, -EIO, "queue %s: spool: %s", p->name, e.text);
+		c->rc = err_set(&c->result, -EIO, "%s", e.text);
 	p->spool = NULL;
 }
 
@@ -523,7 +523,7 @@ static int open_spool(struct courier *c, struct lane_place *p, struct err *e)
 {
 	int rc = spool_open(c->spec.spool, p->name, c->spec.io, clock_wall_ns(), &p->spool, e);
 	if (rc < 0)
-		return err_prefix(e, rc, "queue %s: spool: ", p->name);
+		return rc;
 	const struct spool_found *found = spool_found(p->spool);
 	if (found->notice.text[0])
 		tell(p, "spool: %s", found->notice.text);

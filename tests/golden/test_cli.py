@@ -173,6 +173,25 @@ def closed_pipe(checks, binary, pcap):
                  f"a reader that goes away ends the replay with a reason: {err}")
 
 
+def spool_of_a_replay(checks, binary, folder, pcap):
+    """A replay whose sink fails ends; what its spool has goes first when it is run again."""
+    config = os.path.join(folder, "spool.yaml")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write("sources: { s: { match: { udp: 514 }, parser: syslog } }\n"
+                "sinks: { o: { stdout: {} } }\nspool: { dir: spool }\n"
+                "queues: { x/a: { from: s, sink: o, spool: always } }\n")
+    want = [r["_id"] for r in replay(binary, pcap, "-c", config).records]
+    p = subprocess.Popen([binary, "replay", "--quiet", "-c", config, pcap], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p.stdout.close()
+    err = p.stderr.read().decode()
+    checks.check(p.wait(timeout=60) == 1 and "the reader of standard output went away" in err and
+                 f"queue x/a: {len(want)} records are in the spool, for the next start" in err,
+                 f"a replay whose sink fails ends, and keeps its records: {err[-500:]}")
+    again = replay(binary, pcap, "-c", config)
+    checks.healthy(again, "again")
+    checks.equal([r["_id"] for r in again.records], want + want, "what was kept goes first")
+
+
 def ids_of_evicted(checks, binary, folder):
     pcap, conf = os.path.join(folder, "ids.pcap"), os.path.join(folder, "ids.yaml")
     write_pcap(pcap, [(BASE_NS + i * 2_000_000, ethernet(udp(f"10.0.0.{1 + i % 2}", 40000, "10.0.0.9", 514, b"<13>n %d" % i)))
@@ -325,6 +344,7 @@ def main():
         bursts(checks, binary, folder)
         mistakes(checks, binary, folder, pcap)
         closed_pipe(checks, binary, pcap)
+        spool_of_a_replay(checks, binary, folder, pcap)
         ids_of_evicted(checks, binary, folder)
         large_bodies(checks, binary, folder)
         paced_records_leave(checks, binary, folder)

@@ -455,7 +455,7 @@ static void a_spool_is_one_process_s(void **unused_)
 					  .spool = &spool,
 					  .io = &file_ops_real};
 	assert_int_equal(courier_create(&spec, &second, &error), -EBUSY);
-	assert_non_null(strstr(error.text, "queue lab/a: spool: "));
+	assert_non_null(strstr(error.text, "spool of queue lab/a: "));
 	assert_null(second);
 	stop(true);
 }
