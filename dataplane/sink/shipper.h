@@ -13,19 +13,19 @@
 #include "dataplane/base/ledger.h"
 #include "dataplane/sink/sink.h"
 
-#define SHIPPER_COLS(X)                                                              \
-	X(IN, records_in, "records taken over from the workers")                     \
-	X(OUT, written, "written")                                                   \
-	X(OUT, returned, "given back unwritten, to be sent later: the sink failed")  \
-	X(POLICY, dead_letters, "refused by the sink for good: dead letters")        \
-	X(LOSS, rejected, "refused by the sink for good")                            \
-	X(LOSS, too_large, "larger than the sink takes")                             \
-	X(LOSS, no_topic, "their topic does not exist, or must not be written to")   \
-	X(LOSS, timed_out, "not acknowledged within the time that the sink has")     \
-	X(LOSS, failed, "the sink failed, or was stopped, before they were written") \
-	X(HELD, held, "in batches that are being written")                           \
-	X(INFO, bytes_written, "bytes of the records that were written")             \
-	X(INFO, batches_written, "batches that were written")                        \
+#define SHIPPER_COLS(X)                                                                \
+	X(IN, records_in, "records taken over from the workers")                       \
+	X(OUT, written, "written")                                                     \
+	X(POLICY, returned, "given back unwritten, to be sent later: the sink failed") \
+	X(POLICY, dead_letters, "refused by the sink for good: dead letters")          \
+	X(LOSS, rejected, "refused by the sink for good")                              \
+	X(LOSS, too_large, "larger than the sink takes")                               \
+	X(LOSS, no_topic, "their topic does not exist, or must not be written to")     \
+	X(LOSS, timed_out, "not acknowledged within the time that the sink has")       \
+	X(LOSS, failed, "the sink failed, or was stopped, before they were written")   \
+	X(HELD, held, "in batches that are being written")                             \
+	X(INFO, bytes_written, "bytes of the records that were written")               \
+	X(INFO, batches_written, "batches that were written")                          \
 	X(INFO, busy, "times that the sink was busy and a batch was offered again")
 
 #define SHIPPER_COL(kind, name, help) SHIPPER_##name,
