@@ -234,6 +234,52 @@ static void a_sink_takes_from_all_workers_and_queues_in_turn(void **state)
 	handoff_destroy(h);
 }
 
+static void
+a_queue_without_a_sink_s_thread_is_taken_by_itself_from_all_workers_in_turn(void **state)
+{
+	static const uint16_t nobody[] = {HANDOFF_NO_SINK, 0};
+	struct handoff *h = NULL;
+	struct err e;
+	assert_int_equal(handoff_create(2, 2, nobody, 1, CAP, false, &h, &e), 0);
+	for (unsigned w = 0; w < 2; w++)
+		for (unsigned i = 0; i < 2; i++) {
+			assert_true(put(h, w, 0, 10, 1));
+			handoff_flush(h, w, false);
+		}
+	assert_null(handoff_take(h, 0));
+	for (unsigned i = 0; i < 4; i++) {
+		struct out_batch *b = handoff_take_queue(h, 0);
+		assert_int_equal(b->worker, i % 2);
+		handoff_give_back(h, b);
+	}
+	assert_null(handoff_take_queue(h, 0));
+	assert_null(handoff_take_queue(h, 1));
+	handoff_destroy(h);
+}
+
+static void the_level_rises_while_batches_are_out_and_falls_when_they_are_back(void **state)
+{
+	struct handoff *h = make(1, false);
+	static struct out_batch *out[HANDOFF_BATCHES + HANDOFF_SPARES];
+	unsigned n = 0, level = 0;
+	assert_int_equal(handoff_level(h, 0, 0), 0);
+	while (put(h, 0, 0, OUT_BATCH_BYTES, 1)) {
+		assert_true(handoff_level(h, 0, 0) >= level);
+		level = handoff_level(h, 0, 0);
+		out[n++] = handoff_take(h, 0);
+	}
+	assert_int_equal(level, HANDOFF_LEVEL_MAX);
+	assert_int_equal(handoff_level(h, 0, 1), 0);
+	while (n)
+		handoff_give_back(h, out[--n]);
+	assert_int_equal(handoff_level(h, 0, 0), 0);
+	handoff_destroy(h);
+	h = make(1, true); /* a replay waits */
+	assert_true(put(h, 0, 0, OUT_BATCH_BYTES, 1));
+	assert_int_equal(handoff_level(h, 0, 0), 0);
+	handoff_destroy(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +294,10 @@ int main(void)
 		cmocka_unit_test(a_replay_that_waits_gives_up_when_it_is_told_to),
 		cmocka_unit_test(a_record_larger_than_a_batch_is_lost_and_counted),
 		cmocka_unit_test(a_sink_takes_from_all_workers_and_queues_in_turn),
+		cmocka_unit_test(
+			a_queue_without_a_sink_s_thread_is_taken_by_itself_from_all_workers_in_turn),
+		cmocka_unit_test(
+			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
 	};
 	const char *note;
 	struct err e;
