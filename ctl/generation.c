@@ -21,8 +21,9 @@ static int build_form(struct generation *g, unsigned q, struct err *e)
 {
 	const struct queue_conf *qc = &g->conf->queues[q];
 	struct queue_form *f = &g->forms[q];
-	/* A record that its sink refuses is known by its id. */
-	bool ids = qc->headers || g->conf->dead_letters.dir;
+	/* A record that its sink refuses is known by its id, which JSON begins with. */
+	bool json = encoders[qc->format] == &encoder_json;
+	bool ids = qc->headers || (g->conf->dead_letters.dir && !json);
 	int rc = 0;
 	*f = (struct queue_form){
 		.encoder = encoders[qc->format],

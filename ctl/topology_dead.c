@@ -50,6 +50,17 @@ void topology_bury(void *arg, unsigned worker, const struct dead_letter *l)
 	put(t->handoff, worker, hidden_queue(t), l);
 }
 
+/* encode_json's records begin with it. */
+static struct slice id_in_json(struct slice raw)
+{
+	struct slice head = SLICE_LIT("{\"_id\":\"");
+	if (!slice_starts(raw, head))
+		return (struct slice){0};
+	struct slice id = slice_from(raw, head.len);
+	const uint8_t *end = memchr(id.ptr, '"', id.len);
+	return slice_of(id.ptr, end ? (size_t)(end - id.ptr) : 0);
+}
+
 void topology_letter_of(const struct topology *t, const struct out_batch *b, uint32_t rec,
 			enum sink_fate why, const char *text, struct dead_letter *ret_l)
 {
@@ -61,11 +72,13 @@ void topology_letter_of(const struct topology *t, const struct out_batch *b, uin
 	ret_l->text[DEAD_RULE] = slice_str(conf_of(t)->queues[b->queue].name);
 	ret_l->text[DEAD_DETAIL] = slice_str(text);
 	ret_l->text[DEAD_RAW] = slice_of(b->buf + begin, b->ends[rec] - begin);
-	if (!b->marks)
-		return;
-	const struct out_mark *m = &b->marks[rec];
-	ret_l->text[DEAD_KEY] = slice_of(b->mark_buf + m->off, m->key_len);
-	ret_l->text[DEAD_ID] = slice_of(b->mark_buf + m->off + m->key_len, m->id_len);
+	if (b->marks) {
+		const struct out_mark *m = &b->marks[rec];
+		ret_l->text[DEAD_KEY] = slice_of(b->mark_buf + m->off, m->key_len);
+		ret_l->text[DEAD_ID] = slice_of(b->mark_buf + m->off + m->key_len, m->id_len);
+	}
+	if (ret_l->text[DEAD_ID].len == 0)
+		ret_l->text[DEAD_ID] = id_in_json(ret_l->text[DEAD_RAW]);
 }
 
 bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, enum sink_fate why,
@@ -183,7 +196,8 @@ static bool put_again(void *arg, unsigned queue, const struct dead_letter *l)
 	if (!room)
 		return false;
 	memcpy(room, raw.ptr, raw.len);
-	handoff_mark(t->handoff, 0, queue, l->text[DEAD_KEY], l->text[DEAD_ID]);
+	if (t->gen->forms[queue].marks)
+		handoff_mark(t->handoff, 0, queue, l->text[DEAD_KEY], l->text[DEAD_ID]);
 	handoff_commit(t->handoff, 0, queue, raw.len, l->time_ns);
 	return true;
 }
