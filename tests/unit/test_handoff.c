@@ -234,8 +234,7 @@ static void a_sink_takes_from_all_workers_and_queues_in_turn(void **state)
 	handoff_destroy(h);
 }
 
-static void
-a_queue_without_a_sink_s_thread_is_taken_by_itself_from_all_workers_in_turn(void **state)
+static void a_queue_without_a_sink_is_taken_by_itself_from_all_workers_in_turn(void **state)
 {
 	static const uint16_t nobody[] = {HANDOFF_NO_SINK, 0};
 	struct handoff *h = NULL;
@@ -295,7 +294,7 @@ int main(void)
 		cmocka_unit_test(a_record_larger_than_a_batch_is_lost_and_counted),
 		cmocka_unit_test(a_sink_takes_from_all_workers_and_queues_in_turn),
 		cmocka_unit_test(
-			a_queue_without_a_sink_s_thread_is_taken_by_itself_from_all_workers_in_turn),
+			a_queue_without_a_sink_is_taken_by_itself_from_all_workers_in_turn),
 		cmocka_unit_test(
 			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
 	};
