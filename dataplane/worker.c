@@ -20,7 +20,6 @@
  */
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
-#define TURNS_TO_SHED_LOOK  16 /* some thousand records: less than a batch or two */
 
 /* What came before a stop stands in the rings of the card or the kernel, and is read; what comes
  * since must not hold it up for ever.
@@ -486,7 +485,7 @@ static void capture_run(struct worker *w)
 		answer(w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
 			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
-		if (w->turns % TURNS_TO_SHED_LOOK == 0)
+		if (w->shed && w->turns % shed_look_turns(w->shed) == 0)
 			look_at_queues(w);
 		if (n < 0) {
 			note_error(w);

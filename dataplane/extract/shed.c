@@ -2,6 +2,9 @@
 
 #include "dataplane/base/mem.h"
 
+#define LOOK_TURNS_MIN 16 /* some thousand records: less than a batch or two */
+#define LOOKS_A_TURN   4  /* on the average, so that they cost nothing beside the turn */
+
 struct state {
 	bool on;
 	uint32_t n; /* frames since one was kept */
@@ -9,7 +12,7 @@ struct state {
 
 struct shed {
 	const struct shed_source *sources;
-	unsigned n_sources, n_on;
+	unsigned n_sources, n_on, look_turns;
 	struct state *states; /* by source */
 };
 
@@ -27,6 +30,9 @@ int shed_create(const struct shed_source *sources, unsigned n_sources, struct sh
 		return err_set(e, -ENOMEM, "no memory for a worker");
 	s->sources = sources;
 	s->n_sources = n_sources;
+	s->look_turns = LOOK_TURNS_MIN;
+	for (unsigned i = 0; i < n_sources; i++)
+		s->look_turns += sources[i].at ? sources[i].n_queues / LOOKS_A_TURN : 0;
 	s->states = mem_alloc(n_sources * sizeof(*s->states));
 	if (!s->states) {
 		mem_free(s);
@@ -42,6 +48,11 @@ void shed_destroy(struct shed *s)
 		return;
 	mem_free(s->states);
 	mem_free(s);
+}
+
+unsigned shed_look_turns(const struct shed *s)
+{
+	return s->look_turns;
 }
 
 void shed_look(struct shed *s, unsigned (*level)(void *arg, unsigned worker, unsigned queue),

@@ -30,7 +30,9 @@ int shed_create(const struct shed_source *sources, unsigned n_sources, struct sh
 		struct err *e);
 void shed_destroy(struct shed *s); /* accepts NULL */
 
-/* To be called now and then. @level tells that of a queue. */
+/* To be called now and then: every so many turns, more seldom when there is much to look at. */
+unsigned shed_look_turns(const struct shed *s);
+/* @level tells that of a queue. */
 void shed_look(struct shed *s, unsigned (*level)(void *arg, unsigned worker, unsigned queue),
 	       void *arg, unsigned worker);
 

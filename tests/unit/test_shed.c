@@ -91,6 +91,17 @@ static void each_source_is_shed_from_its_level_on_and_no_longer(void **unused)
 	assert_int_equal(burst(frames), 90);
 }
 
+static void many_queues_are_looked_at_more_seldom(void **unused)
+{
+	static uint16_t many[4000];
+	const struct shed_source wide = {.at = 1, .keep = 2, .queues = many, .n_queues = 4000};
+	struct shed *w;
+	assert_int_equal(shed_look_turns(s), 16);
+	assert_int_equal(shed_create(&wide, 1, &w, &e), 0);
+	assert_int_equal(shed_look_turns(w), 1016);
+	shed_destroy(w);
+}
+
 static void sources_that_are_never_shed_cost_nothing(void **unused)
 {
 	struct shed *none;
@@ -108,6 +119,7 @@ int main(void)
 		TEST(nothing_is_shed_while_there_is_room),
 		TEST(row_changes_go_on_when_logs_of_the_same_queue_are_shed),
 		TEST(each_source_is_shed_from_its_level_on_and_no_longer),
+		TEST(many_queues_are_looked_at_more_seldom),
 		TEST(sources_that_are_never_shed_cost_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
