@@ -30,9 +30,10 @@ int shed_create(const struct shed_source *sources, unsigned n_sources, struct sh
 		return err_set(e, -ENOMEM, "no memory for a worker");
 	s->sources = sources;
 	s->n_sources = n_sources;
-	s->look_turns = LOOK_TURNS_MIN;
+	unsigned looks = n_sources;
 	for (unsigned i = 0; i < n_sources; i++)
-		s->look_turns += sources[i].at ? sources[i].n_queues / LOOKS_A_TURN : 0;
+		looks += sources[i].at ? sources[i].n_queues : 0;
+	s->look_turns = LOOK_TURNS_MIN + looks / LOOKS_A_TURN;
 	s->states = mem_alloc(n_sources * sizeof(*s->states));
 	if (!s->states) {
 		mem_free(s);
