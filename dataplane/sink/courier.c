@@ -140,8 +140,11 @@ static void tell_changes(struct lane_place *p)
 	if (p->spooling_told || p->c->now_ns - p->spooling_ns < TOLD_AFTER_NS)
 		return;
 	p->spooling_told = true;
-	tell(p, "records go to the spool: sink %s does not take them as fast as they come",
-	     p->c->spec.sink_names[p->sinks[lane_side(p->lane)]]);
+	if (lane_paused(p->lane))
+		tell(p, "records go to the spool: it is paused");
+	else
+		tell(p, "records go to the spool: sink %s does not take them as fast as they come",
+		     p->c->spec.sink_names[p->sinks[lane_side(p->lane)]]);
 }
 
 /* ---- what the lanes ask for ---- */

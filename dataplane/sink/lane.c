@@ -418,6 +418,11 @@ int lane_command(struct lane *l, enum lane_command command, unsigned side, struc
 	return 0;
 }
 
+bool lane_paused(const struct lane *l)
+{
+	return l->paused;
+}
+
 /* ---- life ---- */
 
 void lane_stop_reading(struct lane *l)

@@ -123,6 +123,7 @@ int lane_close(struct lane *l, struct err *e);
 
 unsigned lane_side(const struct lane *l);   /* which sink it sends to */
 unsigned lane_flying(const struct lane *l); /* batches */
+bool lane_paused(const struct lane *l);
 /* True, with its text, while the spool does not take records. */
 bool lane_trouble(const struct lane *l, struct err *e);
 const uint64_t *lane_row(const struct lane *l);
