@@ -55,7 +55,9 @@ static const uint8_t *skip_value(const uint8_t *p, const uint8_t *end)
 
 void cells_open(struct cells *c, const struct change *change, struct slice object)
 {
-	*c = (struct cells){.change = change, .p = object.ptr, .end = object.ptr + object.len};
+	*c = (struct cells){.change = change, .p = object.ptr, .end = object.ptr};
+	if (object.len)
+		c->end += object.len;
 }
 
 /* Columns come in the table's order, so that the search goes on where the last one ended; once it
