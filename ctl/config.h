@@ -149,6 +149,7 @@ struct queue_conf {
 	const char *key;   /* NULL: none */
 	int64_t partitions, pack;
 	bool headers;
+	struct opt_map properties;
 	int64_t hops_max;
 	/* delivery */
 	int spool;       /* enum queue_spool */

@@ -93,6 +93,12 @@ const struct opt config_queue_opts[] = {
 	 .help = "With headers: a record that would come to a higher number is refused and counts "
 		 "as lost (too_many_hops). The number is that of the record's field _hop, and "
 		 "one."},
+	{.name = "properties",
+	 .type = OPT_MAP,
+	 .off = offsetof(struct queue_conf, properties),
+	 .def = "{}",
+	 .help = "Of a kafka sink: settings of this topic alone, by librdkafka's names for topics: "
+		 "compression.codec, request.required.acks, partitioner."},
 	{.name = "spool",
 	 .type = OPT_ENUM,
 	 .off = offsetof(struct queue_conf, spool),
@@ -280,7 +286,8 @@ static void check_taken(const struct config_loader *l, const struct yaml_val *v,
 		    {"key", q->key, SINK_TAKES_KEY},
 		    {"partitions", q->partitions != 0, SINK_TAKES_PARTITIONS},
 		    {"pack", q->pack != 1, SINK_TAKES_PACK},
-		    {"headers", q->headers, SINK_TAKES_HEADERS}};
+		    {"headers", q->headers, SINK_TAKES_HEADERS},
+		    {"properties", q->properties.n > 0, SINK_TAKES_PROPERTIES}};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct yaml_val *at = yaml_val_get(v, keys[i].key);
 		if (!keys[i].is_set)

@@ -53,7 +53,8 @@ static int build_queues(struct topology *t, struct err *e)
 			.partitions = (unsigned)qc->partitions,
 			.pack = (unsigned)qc->pack,
 			.headers = qc->headers,
-			.binary = encoders[qc->format]->binary};
+			.binary = encoders[qc->format]->binary,
+			.properties = qc->properties};
 	}
 	return 0;
 }

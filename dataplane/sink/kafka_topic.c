@@ -23,6 +23,26 @@ static int look_failed(rd_kafka_resp_err_t code, const char *topic, struct err *
 	}
 }
 
+int kafka_topic_open(rd_kafka_t *rk, const struct sink_queue *q, rd_kafka_topic_t **ret_rkt,
+		     struct err *e)
+{
+	char text[400];
+	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
+	for (size_t i = 0; i < q->properties.n; i++) {
+		const struct opt_pair *p = &q->properties.items[i];
+		if (rd_kafka_topic_conf_set(conf, p->key, p->value, text, sizeof(text)) ==
+		    RD_KAFKA_CONF_OK)
+			continue;
+		rd_kafka_topic_conf_destroy(conf);
+		return err_set(e, -EINVAL, "queue %s: properties: %s: %s", q->name, p->key, text);
+	}
+	*ret_rkt = rd_kafka_topic_new(rk, q->topic, conf); /* frees it, also when it fails */
+	if (*ret_rkt)
+		return 0;
+	return err_set(e, -EINVAL, "topic \"%s\" of queue %s: %s", q->topic, q->name,
+		       rd_kafka_err2str(rd_kafka_last_error()));
+}
+
 int kafka_topic_look(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int timeout_ms, struct err *e)
 {
 	const struct rd_kafka_metadata *md;

@@ -12,8 +12,15 @@
 #include <librdkafka/rdkafka.h>
 
 #include "dataplane/base/err.h"
+#include "dataplane/sink/sink.h"
 
 #define KAFKA_TOPIC_BYTES_MAX 249
+
+/* The handle of @q's topic, with the queue's own properties; the caller destroys it. 0, or -EINVAL
+ * with a text that names the property or the topic. Asks no broker.
+ */
+int kafka_topic_open(rd_kafka_t *rk, const struct sink_queue *q, rd_kafka_topic_t **ret_rkt,
+		     struct err *e);
 
 /* 0: it is there. -ENOENT: it is not. -EACCES: it must not be seen or written to. -EINVAL: it can
  * have no such name. -EAGAIN: no broker has answered. All but 0 with a text that names the topic.

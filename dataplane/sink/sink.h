@@ -57,14 +57,15 @@ struct sink_place {
 
 /* A queue that leads to the sink. Borrowed until close. */
 struct sink_queue {
-	const char *name;    /* project/name */
-	unsigned sink;       /* which one it leads to: shipper_spec.index */
-	unsigned backup;     /* and which one in its place; the same: none */
-	const char *topic;   /* where its records go */
-	unsigned partitions; /* of a topic that is made; 0: as the store has it */
-	unsigned pack;       /* records in one message, at most */
-	bool headers;        /* messages carry the id of the record */
-	bool binary;         /* records are no lines: nothing stands behind one */
+	const char *name;          /* project/name */
+	unsigned sink;             /* which one it leads to: shipper_spec.index */
+	unsigned backup;           /* and which one in its place; the same: none */
+	const char *topic;         /* where its records go */
+	unsigned partitions;       /* of a topic that is made; 0: as the store has it */
+	unsigned pack;             /* records in one message, at most */
+	bool headers;              /* messages carry the id of the record */
+	bool binary;               /* records are no lines: nothing stands behind one */
+	struct opt_map properties; /* of the topic, by the names of the client's library */
 };
 
 /* Keys of a queue that mean something to a sink with topics. */
@@ -74,6 +75,7 @@ enum sink_takes {
 	SINK_TAKES_PACK = 4,
 	SINK_TAKES_HEADERS = 8,
 	SINK_TAKES_BINARY = 16, /* formats whose records are no lines */
+	SINK_TAKES_PROPERTIES = 32,
 };
 
 struct sink_ops {

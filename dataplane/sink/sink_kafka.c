@@ -506,11 +506,10 @@ static int make_client(struct kafka_state *st, struct err *e)
 		rd_kafka_conf_destroy(conf);
 		return err_set(e, -EINVAL, "%s", text);
 	}
-	for (unsigned i = 0; i < st->n_topics; i++)
+	for (unsigned i = 0; rc == 0 && i < st->n_topics; i++)
 		if (st->topics[i].queue)
-			st->topics[i].rkt =
-				rd_kafka_topic_new(st->rk, st->topics[i].queue->topic, NULL);
-	return 0;
+			rc = kafka_topic_open(st->rk, st->topics[i].queue, &st->topics[i].rkt, e);
+	return rc;
 }
 
 static void destroy_client(struct kafka_state *st)
@@ -600,13 +599,12 @@ static int kafka_queue(void *state, unsigned queue, const struct sink_queue *q, 
 	t->window = NO_WINDOW;
 	t->alone_bytes = UINT32_MAX;
 	t->pack_bytes_max = (uint32_t)st->conf->message_bytes_max - PACK_ROOM_BYTES;
-	t->rkt = rd_kafka_topic_new(st->rk, q->topic, NULL);
-	if (!t->rkt)
-		return err_set(e, -EINVAL, "topic \"%s\" of queue %s: %s", q->topic, q->name,
-			       rd_kafka_err2str(rd_kafka_last_error()));
+	int rc = kafka_topic_open(st->rk, q, &t->rkt, e);
+	if (rc < 0)
+		return rc;
 	/* Brokers that are away are not waited for once for each topic. */
 	bool away = st->trouble.text[0] != '\0';
-	int rc = away ? -EAGAIN : kafka_topic_look(st->rk, t->rkt, LOOK_MS, &why);
+	rc = away ? -EAGAIN : kafka_topic_look(st->rk, t->rkt, LOOK_MS, &why);
 	rd_kafka_poll(st->rk, 0); /* on_error: why nobody answered */
 	if (rc == -EAGAIN && !away) {
 		if (!st->trouble.text[0])
@@ -782,7 +780,7 @@ const struct sink_ops sink_kafka = {
 	.conf_size = sizeof(struct kafka_conf),
 	.state_size = sizeof(struct kafka_state),
 	.takes = SINK_TAKES_KEY | SINK_TAKES_PARTITIONS | SINK_TAKES_PACK | SINK_TAKES_HEADERS |
-		 SINK_TAKES_BINARY,
+		 SINK_TAKES_BINARY | SINK_TAKES_PROPERTIES,
 	.open = kafka_open,
 	.queue = kafka_queue,
 	.write = kafka_write,

@@ -419,6 +419,27 @@ static void keys_and_ids_go_with_the_record(void **unused)
 	rd_kafka_destroy(rk);
 }
 
+static void a_topic_has_settings_of_its_own(void **unused)
+{
+	struct opt_pair pairs[] = {{"compression.codec", "lz4", 1, 1}};
+	queues[1].properties = (struct opt_map){pairs, 1};
+	make(4, true);
+	start(0);
+	WAIT_FOR(n_back == n_made);
+	expect_written(0, 2 * PER_BATCH);
+	expect_written(1, 2 * PER_BATCH);
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	shipper_destroy(s);
+	s = NULL;
+	pairs[0] = (struct opt_pair){"no.such.thing", "1", 1, 1};
+	assert_int_equal(create(0), -EINVAL);
+	assert_non_null(strstr(error.text, "queue t/two: properties: no.such.thing: "));
+	/* It is heeded: an idempotent producer cannot do with fewer acknowledgements. */
+	pairs[0] = (struct opt_pair){"request.required.acks", "1", 1, 1};
+	assert_int_equal(create(0), -EINVAL);
+	assert_non_null(strstr(error.text, "topic \"two\" of queue t/two: "));
+}
+
 static void a_setting_that_cannot_be_is_named(void **unused)
 {
 	struct opt_pair pairs[] = {{"no.such.thing", "1", 1, 1}};
@@ -454,6 +475,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_record_is_written_when_the_broker_has_acknowledged_it),
 		TEST(queues_have_topics_of_their_own),
+		TEST(a_topic_has_settings_of_its_own),
 		TEST(records_are_packed_up_to_the_number_and_the_size_of_a_message),
 		TEST(of_a_refused_batch_only_the_message_that_is_too_large_is_lost),
 		TEST(a_record_beyond_the_limit_is_told_with_its_size_and_the_others_go),
