@@ -23,6 +23,7 @@ from sluice import SKIP, Checks, Run  # noqa: E402
 NS = f"slspool{os.getpid()}"
 HERE, THERE = "10.98.0.1", "10.98.0.2"
 KEYS, PER, RATE = 97, 8, 3000
+AWAY_S = 60  # that a broker is away
 HEAD = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface={iface}" }}] }}
 api: {{ socket: {dir}/control.sock }}
