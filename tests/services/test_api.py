@@ -288,7 +288,6 @@ def main():
             try_tcp(lab, checks)
             a_thousand_clients(lab, checks)
             status, log = lab.stop()
-            checks.check("records go to the spool: it is paused" in log, "the log says why records are spooled")
             # A flood from another core may be more than this machine reads: said, and no error of the API.
             checks.check(status in (0, 1), "it ends by itself")
             checks.equal(os.path.exists(lab.sock), False, "and takes its socket away")
