@@ -53,30 +53,25 @@ static int show_losses(struct control *c, const char *const *values, json_t *rep
 	return 0;
 }
 
-/* ---- what the rows of one scope amount to ---- */
+/* ---- what the row of one stage and scope amounts to ---- */
 
 struct scoped {
-	const char *scope, *stage;
 	uint64_t in, out, lost, held;
 };
 
-static void add_scope(void *arg, const struct ledger_table *t, const char *scope,
-		      const uint64_t *cols)
-{
-	struct scoped *s = arg;
-	if (strcmp(t->stage, s->stage) != 0 || strcmp(scope, s->scope) != 0)
-		return;
-	s->in += ledger_sum(t, cols, LEDGER_IN);
-	s->out += ledger_sum(t, cols, LEDGER_OUT);
-	s->lost += ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED);
-	s->held += ledger_sum(t, cols, LEDGER_HELD);
-}
-
+/* All of them 0 where the stage has no such row. */
 static struct scoped scope_sum(const struct report *r, const char *stage, const char *scope)
 {
-	struct scoped s = {.scope = scope, .stage = stage};
-	report_each(r, add_scope, &s);
-	return s;
+	const struct ledger_table *t;
+	const uint64_t *cols = report_find(r, stage, scope, &t);
+	if (!cols)
+		return (struct scoped){0};
+	return (struct scoped){
+		.in = ledger_sum(t, cols, LEDGER_IN),
+		.out = ledger_sum(t, cols, LEDGER_OUT),
+		.lost = ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED),
+		.held = ledger_sum(t, cols, LEDGER_HELD),
+	};
 }
 
 static int show_streams(struct control *c, const char *const *values, json_t *reply, struct err *e)

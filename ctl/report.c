@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "ctl/report_told.h"
 #include "dataplane/base/mem.h"
@@ -20,12 +21,15 @@ struct row {
 	uint64_t cols[LEDGER_COLS_MAX];
 	struct why *whys; /* by column and text, so that the order is the same in every run */
 	struct row *next;
+	struct row *chain; /* of rows whose stage and scope have the same hash */
 };
 
 struct report {
 	struct row *first, **end;
-	struct row *last; /* that was added to: rows of several workers come in the same order */
-	json_t *told;     /* an array, or NULL */
+	struct row **chains; /* 1 << log2_chains of them */
+	unsigned log2_chains;
+	size_t n;
+	json_t *told; /* an array, or NULL */
 };
 
 struct report *report_create(void)
@@ -50,23 +54,71 @@ void report_destroy(struct report *r)
 		mem_free(row->scope);
 		mem_free(row);
 	}
+	mem_free(r->chains);
 	mem_free(r);
 }
 
-static bool is_row(const struct row *row, const struct ledger_table *t, const char *scope)
+static size_t chain_of(const struct report *r, const char *stage, const char *scope)
 {
-	return row->table == t && strcmp(row->scope, scope) == 0;
+	uint64_t seed = XXH3_64bits(stage, strlen(stage));
+	uint64_t hash = XXH3_64bits_withSeed(scope, strlen(scope), seed);
+	return hash & (((size_t)1 << r->log2_chains) - 1);
+}
+
+static bool grow(struct report *r)
+{
+	struct report larger = {.log2_chains = r->log2_chains ? r->log2_chains + 1 : 8};
+	larger.chains = mem_alloc(sizeof(struct row *) << larger.log2_chains);
+	if (!larger.chains)
+		return false;
+	for (struct row *row = r->first; row; row = row->next) {
+		struct row **at = &larger.chains[chain_of(&larger, row->table->stage, row->scope)];
+		row->chain = *at;
+		*at = row;
+	}
+	mem_free(r->chains);
+	r->chains = larger.chains;
+	r->log2_chains = larger.log2_chains;
+	return true;
 }
 
 static struct row *find_row(const struct report *r, const struct ledger_table *t, const char *scope)
 {
-	struct row *row = r->last;
-	if (row && is_row(row, t, scope))
-		return row;
-	if (row && row->next && is_row(row->next, t, scope))
-		return row->next;
-	for (row = r->first; row && !is_row(row, t, scope);)
-		row = row->next;
+	struct row *row = r->n ? r->chains[chain_of(r, t->stage, scope)] : NULL;
+	while (row && (row->table != t || strcmp(row->scope, scope) != 0))
+		row = row->chain;
+	return row;
+}
+
+const uint64_t *report_find(const struct report *r, const char *stage, const char *scope,
+			    const struct ledger_table **ret_t)
+{
+	struct row *row = r->n ? r->chains[chain_of(r, stage, scope)] : NULL;
+	while (row && (strcmp(row->table->stage, stage) != 0 || strcmp(row->scope, scope) != 0))
+		row = row->chain;
+	if (row)
+		*ret_t = row->table;
+	return row ? row->cols : NULL;
+}
+
+/* NULL when out of memory. */
+static struct row *new_row(struct report *r, const struct ledger_table *t, const char *scope)
+{
+	if ((!r->chains || r->n >> r->log2_chains) && !grow(r))
+		return NULL;
+	struct row *row = mem_alloc(sizeof(*row));
+	char *text = mem_strdup(scope);
+	if (!row || !text) {
+		mem_free(row);
+		mem_free(text);
+		return NULL;
+	}
+	struct row **at = &r->chains[chain_of(r, t->stage, scope)];
+	*row = (struct row){.table = t, .scope = text, .chain = *at};
+	*at = row;
+	*r->end = row;
+	r->end = &row->next;
+	r->n++;
 	return row;
 }
 
@@ -74,16 +126,8 @@ void report_add(struct report *r, const struct ledger_table *t, const char *scop
 		const uint64_t *cols)
 {
 	struct row *row = find_row(r, t, scope);
-	if (!row) {
-		row = mem_alloc(sizeof(*row));
-		if (!row)
-			return;
-		row->table = t;
-		row->scope = mem_strdup(scope);
-		*r->end = row;
-		r->end = &row->next;
-	}
-	r->last = row;
+	if (!row && !(row = new_row(r, t, scope)))
+		return;
 	for (unsigned i = 0; i < t->n_cols; i++)
 		row->cols[i] += cols[i];
 }

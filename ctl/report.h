@@ -51,6 +51,12 @@ void report_print_losses(const struct report *r, FILE *out);
 int report_write_json(const struct report *r, const char *path, struct err *e);
 json_t *report_json(const struct report *r); /* the same, owned by the caller */
 
+/* The columns of the row of @stage and @scope; where a stage has several tables, of any. NULL:
+ * there is none.
+ */
+const uint64_t *report_find(const struct report *r, const char *stage, const char *scope,
+			    const struct ledger_table **ret_t);
+
 /* Each row in the order of the path; @scope and @cols are borrowed until @row returns. */
 typedef void report_row_fn(void *arg, const struct ledger_table *t, const char *scope,
 			   const uint64_t *cols);

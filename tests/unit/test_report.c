@@ -113,6 +113,44 @@ static void programs_get_the_same_numbers_by_kind(void **state)
 	report_destroy(r);
 }
 
+struct walk {
+	unsigned n;
+	bool in_order;
+};
+
+static void next_row(void *arg, const struct ledger_table *t, const char *scope,
+		     const uint64_t *cols)
+{
+	struct walk *w = arg;
+	char want[16];
+	snprintf(want, sizeof(want), "s%u", w->n++);
+	w->in_order = w->in_order && strcmp(scope, want) == 0 && cols[SAMPLE_came] == 2;
+}
+
+static void ten_thousand_rows_are_found_and_keep_their_order(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {[SAMPLE_came] = 1, [SAMPLE_went] = 1};
+	const struct ledger_table *t = NULL;
+	struct report *r = report_create();
+	struct walk w = {.in_order = true};
+	char scope[16];
+	assert_null(report_find(r, "sample", "s0", &t));
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(scope, sizeof(scope), "s%u", i % 10000);
+		report_add(r, &sample_ledger, scope, row);
+	}
+	report_each(r, next_row, &w);
+	assert_int_equal(w.n, 10000);
+	assert_true(w.in_order);
+	const uint64_t *cols = report_find(r, "sample", "s9999", &t);
+	assert_non_null(cols);
+	assert_ptr_equal(t, &sample_ledger);
+	assert_int_equal(cols[SAMPLE_went], 2);
+	assert_null(report_find(r, "sample", "s10000", &t));
+	assert_null(report_find(r, "other", "s0", &t));
+	report_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +159,7 @@ int main(void)
 		cmocka_unit_test(what_was_missed_counts_as_lost_and_what_was_left_out_does_not),
 		cmocka_unit_test(a_row_of_zeros_is_not_shown),
 		cmocka_unit_test(programs_get_the_same_numbers_by_kind),
+		cmocka_unit_test(ten_thousand_rows_are_found_and_keep_their_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
