@@ -328,6 +328,16 @@ static int start_unix(struct api *api, struct err *e)
 	return api->unix_daemon ? 0 : err_set(e, -EIO, "api.socket: %s: cannot be served", path);
 }
 
+static bool has_socket(const struct api_conf *conf)
+{
+	return conf->socket && strcmp(conf->socket, "none") != 0;
+}
+
+bool api_is_wanted(const struct api_conf *conf)
+{
+	return has_socket(conf) || conf->listen;
+}
+
 int api_start(const struct api_conf *conf, struct control *c, struct api **ret_api, struct err *e)
 {
 	struct api *api = mem_alloc(sizeof(*api));
@@ -337,7 +347,7 @@ int api_start(const struct api_conf *conf, struct control *c, struct api **ret_a
 	api->conf = conf;
 	api->control = c;
 	raise_files_limit();
-	if (conf->socket && strcmp(conf->socket, "none") != 0)
+	if (has_socket(conf))
 		rc = start_unix(api, e);
 	if (rc == 0 && conf->listen)
 		rc = start_tcp(api, e);

@@ -26,6 +26,9 @@
 
 struct api;
 
+/* Is there a socket or a port that it is to serve? */
+bool api_is_wanted(const struct api_conf *conf);
+
 /* 0, or -errno with a text: -EADDRINUSE when another process serves the socket. A text of success
  * is a notice. @conf and @c are borrowed until stop.
  */

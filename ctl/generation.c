@@ -177,6 +177,23 @@ int generation_build(const struct config *conf, struct generation *before,
 	return 0;
 }
 
+struct worker_conf generation_worker_conf(const struct generation *g)
+{
+	const struct pipeline *p = g->pipeline;
+	return (struct worker_conf){
+		.extract_sources = p->extract_sources,
+		.rules = p->rules,
+		.graph = &p->graph,
+		.forms = g->forms,
+		.sheds = g->sheds,
+		.n_queues = (unsigned)g->conf->n_queues,
+		.source_names = p->source_names,
+		.n_sources = (unsigned)g->conf->n_sources,
+		.names = p->names,
+		.encode = p->encode,
+	};
+}
+
 struct generation *generation_get(struct generation *g)
 {
 	g->n_refs++;

@@ -35,6 +35,10 @@ struct generation {
  */
 int generation_build(const struct config *conf, struct generation *before,
 		     struct generation **ret_g, FILE *out, struct err *e);
+
+/* The members of a worker's configuration that are a generation's. */
+struct worker_conf generation_worker_conf(const struct generation *g);
+
 struct generation *generation_get(struct generation *g);
 void generation_put(struct generation *g); /* accepts NULL */
 

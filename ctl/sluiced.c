@@ -81,12 +81,12 @@ static struct api *start_api(const struct config *c, struct topology *t, struct 
 {
 	struct api *api = NULL;
 	struct err e = {0};
-	*ret_c = control_create(c, &topology_control_ops, t);
-	if (!*ret_c)
+	if (!api_is_wanted(&c->api) || !(*ret_c = control_create(c, &topology_control_ops, t)))
 		return NULL;
-	topology_control(t, *ret_c);
 	if (api_start(&c->api, *ret_c, &api, &e) < 0)
 		fprintf(stderr, "sluiced: %s; sluicectl cannot ask this process\n", e.text);
+	else
+		topology_control(t, *ret_c); /* reports are for those who ask */
 	return api;
 }
 

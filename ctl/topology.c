@@ -71,42 +71,32 @@ static uint8_t dead_flags(const struct topology *t)
 static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
 			struct err *e)
 {
-	const struct pipeline *p = t->pipeline;
-	struct worker_conf wc = {
-		.index = i,
-		.n_workers = t->n_workers,
-		.live = live,
-		.share = !live,
-		.capture = source,
-		.decode = &t->conf->decode,
-		.flow = &t->conf->flow,
-		.frame = &t->conf->frame,
-		.frame_sources = p->frame_sources,
-		.extract_sources = p->extract_sources,
-		.rules = p->rules,
-		.graph = &p->graph,
-		.forms = t->gen->forms,
-		.sheds = t->gen->sheds,
-		.n_queues = (unsigned)t->conf->n_queues,
-		.source_names = p->source_names,
-		.n_sources = (unsigned)t->conf->n_sources,
-		.names = p->names,
-		.encode = p->encode,
-		.out = {.room = out_room,
-			.open = out_open,
-			.mark = out_mark,
-			.commit = out_commit,
-			.added = out_added,
-			.flush = out_flush,
-			.level = out_level,
-			.leave_out = out_leave_out,
-			.narrowed = out_narrowed,
-			.dead = topology_has_dead(t) ? topology_bury : NULL,
-			.dead_arg = t,
-			.arg = t->handoff},
-		.dead_flags = dead_flags(t),
-		.stop = &t->stop,
-		.ask = &t->asks[i],
+	struct worker_conf wc = generation_worker_conf(t->gen);
+	wc.index = i;
+	wc.n_workers = t->n_workers;
+	wc.live = live;
+	wc.share = !live;
+	wc.capture = source;
+	wc.decode = &t->conf->decode;
+	wc.flow = &t->conf->flow;
+	wc.frame = &t->conf->frame;
+	wc.frame_sources = t->pipeline->frame_sources;
+	wc.dead_flags = dead_flags(t);
+	wc.stop = &t->stop;
+	wc.ask = &t->asks[i];
+	wc.out = (struct worker_out){
+		.room = out_room,
+		.open = out_open,
+		.mark = out_mark,
+		.commit = out_commit,
+		.added = out_added,
+		.flush = out_flush,
+		.level = out_level,
+		.leave_out = out_leave_out,
+		.narrowed = out_narrowed,
+		.dead = topology_has_dead(t) ? topology_bury : NULL,
+		.dead_arg = t,
+		.arg = t->handoff,
 	};
 	if (t->letters)
 		topology_feed(t, &wc);

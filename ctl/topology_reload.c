@@ -41,30 +41,13 @@ struct reload {
 	atomic_bool hangup; /* asked for by a signal */
 };
 
-static struct worker_conf conf_of(const struct generation *g, const struct topology *t)
-{
-	const struct pipeline *p = g->pipeline;
-	return (struct worker_conf){
-		.frame = &t->first->conf->frame,
-		.extract_sources = p->extract_sources,
-		.rules = p->rules,
-		.graph = &p->graph,
-		.forms = g->forms,
-		.sheds = g->sheds,
-		.n_queues = (unsigned)g->conf->n_queues,
-		.source_names = p->source_names,
-		.n_sources = (unsigned)g->conf->n_sources,
-		.names = p->names,
-		.encode = p->encode,
-	};
-}
-
 /* ---- the thread that builds ---- */
 
 static int build_gens(struct reload *r, struct err *e)
 {
-	struct worker_conf wc = conf_of(r->next, r->t);
+	struct worker_conf wc = generation_worker_conf(r->next);
 	int rc = 0;
+	wc.frame = &r->t->first->conf->frame;
 	r->gens = mem_alloc(r->t->n_workers * sizeof(struct worker_gen *));
 	if (!r->gens)
 		return err_set(e, -ENOMEM, "no memory");

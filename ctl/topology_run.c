@@ -176,10 +176,12 @@ static int run_keepers(struct topology *t, bool last, FILE *out)
 /* The service manager hears of us for as long as the workers answer. */
 static void feed_watchdog(struct topology *t)
 {
+	if (!t->watchdog_ms)
+		return;
 	uint64_t now_ns = clock_mono_ns();
 	if (topology_answered(t))
 		t->answered_ns = now_ns;
-	if (!t->watchdog_ms || now_ns - t->fed_ns < t->watchdog_ms * NS_PER_MS ||
+	if (now_ns - t->fed_ns < t->watchdog_ms * NS_PER_MS ||
 	    now_ns - t->answered_ns > SILENCE_MAX_NS)
 		return;
 	t->fed_ns = now_ns;

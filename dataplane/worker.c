@@ -30,7 +30,6 @@
 #define EMPTY_AFTER_STOP    (IDLE_TURNS_TO_FLUSH + 3)
 
 struct worker_gen {
-	struct worker *worker;
 	struct worker_conf conf;
 	struct shed *shed;
 	struct rules_scratch *rules;
@@ -549,7 +548,6 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 	struct worker_gen *g = mem_alloc(sizeof(*g));
 	if (!g)
 		return err_set(e, -ENOMEM, "no memory for a worker");
-	g->worker = w;
 	g->conf = *conf;
 	int rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
 				conf->names, &g->extract, e);
@@ -587,6 +585,7 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 {
 	int rc = -ENOMEM;
 	size_t frame_max = frame_limit_max(conf->frame, conf->frame_sources, conf->n_sources);
+	struct worker_gen *first;
 	struct worker *w = mem_alloc(sizeof(*w));
 	if (!w) {
 		if (conf->capture)
@@ -612,16 +611,11 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 	    (rc = flow_create(conf->flow, &w->flow, e)) < 0 ||
 	    (rc = frame_create(conf->frame, conf->frame_sources, conf->n_sources, w->flow,
 			       &w->frame, e)) < 0 ||
-	    (rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
-				 conf->names, &w->extract, e)) < 0 ||
-	    (rc = graph_create(conf->graph, queue_put_all, w, &w->graph, e)) < 0 ||
-	    (rc = create_keys(conf, &w->keys, e)) < 0 ||
-	    (rc = create_shed(w, conf, &w->shed, e)) < 0)
+	    (rc = worker_gen_create(w, conf, &first, e)) < 0)
 		goto fail;
-	if (conf->rules && !(w->rules = rules_scratch_create(conf->rules))) {
-		rc = err_set(e, -ENOMEM, "no memory for the rules of a worker");
-		goto fail;
-	}
+	worker_gen_give(w, first);
+	worker_gen_take_late(w);
+	worker_gen_destroy(first); /* it has what there was before: nothing */
 	if (conf->share)
 		decode_share(w->decode, conf->index, conf->n_workers);
 	for (unsigned i = 0; i < conf->n_sources; i++) {
@@ -631,8 +625,6 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 		if (s->parser->acked)
 			flow_tell_acks(w->flow, &s->tcp);
 	}
-	if (conf->out.dead)
-		graph_set_dead(w->graph, &graph_dead);
 	*ret_w = w;
 	return 0;
 fail:
