@@ -22,11 +22,11 @@
 #include "dataplane/sink/body.h"
 #include "dataplane/sink/clickhouse_conf.h"
 #include "dataplane/sink/clickhouse_row.h"
+#include "dataplane/sink/queued.h"
 #include "dataplane/sink/sinks.h"
 
 #define NS_PER_MS        1000000ull
 #define FLIGHTS          512
-#define NOTICES_MAX      8
 #define RECORD_BYTES_MAX (64u << 20)
 #define ROW_RECORD_MAX   (16u << 20) /* of one that becomes a row */
 #define TRIES_MAX        8
@@ -42,13 +42,11 @@
 #define NO_WINDOW        UINT32_MAX
 
 struct flight {
+	struct queued q; /* first */
 	struct flight *next;
 	struct table *table;
-	uint64_t at_ns;  /* when it came */
-	uint32_t n_left; /* records */
-	struct sink_report report;
+	uint64_t at_ns; /* when it came */
 	uint8_t done[OUT_BATCH_RECS_MAX];
-	uint8_t fates[OUT_BATCH_RECS_MAX];
 };
 
 enum table_state {
@@ -93,8 +91,8 @@ struct ch_state {
 	struct ch_http http;
 	struct table **tables; /* by queue */
 	unsigned n_tables;
-	struct flight *flights, *free, *settled, **settled_end;
-	uint32_t n_flying;
+	struct queued_lists q;
+	struct flight *flights;
 	enum asked asked;
 	struct table *asked_of;
 	struct ch_call ask;
@@ -107,15 +105,7 @@ struct ch_state {
 	uint64_t progress_ns;
 	bool refused, met;
 	struct err trouble; /* empty: nothing */
-	struct err notices[NOTICES_MAX];
-	unsigned n_notices;
 };
-
-static void tell(struct ch_state *st, const char *text)
-{
-	if (st->n_notices < NOTICES_MAX)
-		err_set(&st->notices[st->n_notices++], 0, "%s", text);
-}
 
 /* Doubles a wait; a part of the result comes from the clock: those that lost their server together
  * do not come back together.
@@ -136,8 +126,8 @@ struct place {
 
 static struct place undone(struct place p)
 {
-	while (p.f && (p.rec >= p.f->report.b->n_recs || p.f->done[p.rec])) {
-		if (++p.rec >= p.f->report.b->n_recs)
+	while (p.f && (p.rec >= p.f->q.report.b->n_recs || p.f->done[p.rec])) {
+		if (++p.rec >= p.f->q.report.b->n_recs)
 			p = (struct place){p.f->next, 0};
 	}
 	return p;
@@ -150,7 +140,7 @@ static struct place behind(struct place p)
 
 static struct slice line_of(struct place p)
 {
-	const struct out_batch *b = p.f->report.b;
+	const struct out_batch *b = p.f->q.report.b;
 	uint32_t from = p.rec ? b->ends[p.rec - 1] : 0;
 	return slice_of(b->buf + from, b->ends[p.rec] - from);
 }
@@ -158,11 +148,11 @@ static struct slice line_of(struct place p)
 static void settle(struct place p, enum sink_fate fate)
 {
 	p.f->done[p.rec] = 1;
-	p.f->fates[p.rec] = (uint8_t)fate;
-	p.f->report.recs[fate]++;
+	p.f->q.fates[p.rec] = (uint8_t)fate;
+	p.f->q.report.recs[fate]++;
 	if (fate == SINK_WRITTEN)
-		p.f->report.bytes_written += line_of(p).len;
-	p.f->n_left--;
+		p.f->q.report.bytes_written += line_of(p).len;
+	p.f->q.n_left--;
 }
 
 /* Batches of which all is settled leave the table's list. */
@@ -171,16 +161,14 @@ static void sweep(struct ch_state *st, struct table *t)
 	struct flight **at = &t->first;
 	while (*at) {
 		struct flight *f = *at;
-		if (f->n_left) {
+		if (f->q.n_left) {
 			at = &f->next;
 			continue;
 		}
 		*at = f->next;
 		f->next = NULL;
-		*st->settled_end = f;
-		st->settled_end = &f->next;
-		st->n_flying--;
-		t->bytes -= f->report.b->len;
+		queued_end(&st->q, &f->q);
+		t->bytes -= f->q.report.b->len;
 	}
 	t->end = at;
 }
@@ -192,10 +180,10 @@ static void lose(struct ch_state *st, struct place p, enum sink_fate fate, const
 	struct err e;
 	err_set(&e, 0, "table %s: a record of %zu bytes is not written: %s", t->name,
 		line_of(p).len, why);
-	if (!p.f->report.why.text[0])
-		p.f->report.why = e;
+	if (!p.f->q.report.why.text[0])
+		p.f->q.report.why = e;
 	if (!(t->told & 1u << fate))
-		tell(st, e.text);
+		queued_tell(&st->q, e.text);
 	t->told |= 1u << fate;
 	settle(p, fate);
 }
@@ -430,9 +418,9 @@ static void heard_settings(struct ch_state *st)
 	st->has_best_effort = strstr(has, "date_time_input_format");
 	st->has_null_default = strstr(has, "input_format_null_as_default");
 	if (st->conf->token && !st->has_token)
-		tell(st,
-		     "this ClickHouse has no insert_deduplication_token: what is sent again may be "
-		     "there twice, with the same _id");
+		queued_tell(&st->q, "this ClickHouse has no insert_deduplication_token: what is "
+				    "sent again may be "
+				    "there twice, with the same _id");
 	st->greeting = st->form == BODY_ZSTD ? GREETING_ZSTD : GREETING_DONE;
 }
 
@@ -442,7 +430,7 @@ static void heard_zstd(struct ch_state *st)
 	if (st->ask.verdict == CH_GOOD)
 		return;
 	st->form = BODY_GZIP;
-	tell(st, "this ClickHouse does not know compression zstd: gzip is used");
+	queued_tell(&st->q, "this ClickHouse does not know compression zstd: gzip is used");
 }
 
 static void heard_table(struct ch_state *st, struct table *t)
@@ -554,7 +542,6 @@ static int clickhouse_open(void *state, const void *conf, struct err *e)
 	struct ch_state *st = state;
 	const struct ch_conf *c = conf;
 	st->conf = c;
-	st->settled_end = &st->settled;
 	st->form = (enum body_form)c->compression;
 	int rc = ch_http_init(&st->http, &c->http, e);
 	if (rc < 0)
@@ -564,10 +551,7 @@ static int clickhouse_open(void *state, const void *conf, struct err *e)
 	if (!st->flights || !st->ask_text || body_init(&st->ask_body) < 0 ||
 	    ch_call_init(&st->ask, st->ask_text, ASKED_BYTES) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (unsigned i = FLIGHTS; i-- > 0;) {
-		st->flights[i].next = st->free;
-		st->free = &st->flights[i];
-	}
+	queued_init(&st->q, st->flights, FLIGHTS, sizeof(*st->flights));
 	return 0;
 }
 
@@ -639,27 +623,23 @@ static int clickhouse_queue(void *state, unsigned queue, const struct sink_queue
 static enum sink_answer clickhouse_write(void *state, const struct out_batch *b, struct err *e)
 {
 	struct ch_state *st = state;
-	struct flight *f = st->free;
 	struct table *t = b->queue < st->n_tables ? st->tables[b->queue] : NULL;
 	if (!t) {
 		err_set(e, -EIO, "no table");
 		return SINK_FATAL;
 	}
+	struct flight *f = (struct flight *)queued_begin(&st->q, b);
 	if (!f) {
 		err_set(e, -EAGAIN, "%s",
 			st->trouble.text[0] ? st->trouble.text
 					    : "it has not answered for what it has");
 		return SINK_BUSY;
 	}
-	st->free = f->next;
 	f->next = NULL;
 	f->table = t;
 	f->at_ns = clock_mono_ns();
-	f->n_left = b->n_recs;
-	/* It is given back by its report, so it is not only looked at. */
-	f->report = (struct sink_report){.b = (struct out_batch *)(uintptr_t)b, .fates = f->fates};
 	memset(f->done, 0, b->n_recs);
-	if (st->n_flying++ == 0)
+	if (st->q.n_flying == 1)
 		st->progress_ns = f->at_ns;
 	*t->end = f;
 	t->end = &f->next;
@@ -671,21 +651,7 @@ static enum sink_answer clickhouse_write(void *state, const struct out_batch *b,
 static bool clickhouse_report(void *state, struct sink_report *ret)
 {
 	struct ch_state *st = state;
-	if (st->n_notices) {
-		*ret = (struct sink_report){.why = st->notices[0]};
-		memmove(st->notices, st->notices + 1, --st->n_notices * sizeof(*st->notices));
-		return true;
-	}
-	struct flight *f = st->settled;
-	if (!f)
-		return false;
-	st->settled = f->next;
-	if (!st->settled)
-		st->settled_end = &st->settled;
-	*ret = f->report;
-	f->next = st->free;
-	st->free = f;
-	return true;
+	return queued_report(&st->q, ret);
 }
 
 /* A table that has not taken its records for a while, whatever the others do; or NULL. */
@@ -703,7 +669,7 @@ static const struct table *failing(const struct ch_state *st)
 static enum sink_answer clickhouse_poll(void *state, struct err *e)
 {
 	struct ch_state *st = state;
-	if (st->n_flying)
+	if (st->q.n_flying)
 		ch_http_wait(&st->http, WAIT_MS);
 	turn(st);
 	const struct table *t = failing(st);
@@ -713,7 +679,7 @@ static enum sink_answer clickhouse_poll(void *state, struct err *e)
 	}
 	uint64_t for_ns = clock_mono_ns() - st->progress_ns;
 	bool told = st->trouble.text[0];
-	if (st->n_flying == 0 || for_ns < (told ? STALLED_NS : st->conf->linger_ns + SILENT_NS))
+	if (st->q.n_flying == 0 || for_ns < (told ? STALLED_NS : st->conf->linger_ns + SILENT_NS))
 		return SINK_DONE;
 	err_set(e, 0, "%s", told ? st->trouble.text : "ClickHouse does not answer");
 	return SINK_BUSY;
@@ -735,7 +701,8 @@ static void clickhouse_give_up(void *state)
 static int clickhouse_flush(void *state, struct err *e)
 {
 	const struct ch_state *st = state;
-	return st->n_flying == 0 ? 0 : err_set(e, -EIO, "%u batches are not written", st->n_flying);
+	return st->q.n_flying == 0 ? 0
+				   : err_set(e, -EIO, "%u batches are not written", st->q.n_flying);
 }
 
 static int clickhouse_close(void *state, struct err *e)

@@ -25,11 +25,11 @@
 #include "dataplane/sink/kafka_topic.h"
 #include "dataplane/sink/kafka_verdict.h"
 #include "dataplane/sink/out_hops.h"
+#include "dataplane/sink/queued.h"
 #include "dataplane/sink/sinks.h"
 
 #define NS_PER_MS          1000000ull
 #define FLIGHTS            1024
-#define NOTICES_MAX        8
 #define SEND_MAX           128 /* messages in one call of the client */
 #define TRIES_MAX          8
 #define AGAIN_NS_MIN       (100 * NS_PER_MS)
@@ -56,12 +56,10 @@ struct msg {
 };
 
 struct flight {
-	struct flight *next; /* of its queue; of those that are free or settled */
+	struct queued q;     /* first */
+	struct flight *next; /* of its queue */
 	struct topic *topic;
-	uint32_t n_left; /* records */
-	struct sink_report report;
 	struct msg msgs[OUT_BATCH_RECS_MAX];
-	uint8_t fates[OUT_BATCH_RECS_MAX];
 };
 
 /* A queue and its topic. */
@@ -93,24 +91,16 @@ struct kafka_state {
 	/* What the topic with the lowest limit takes at once; 0: as the client has it. */
 	uint32_t batch_bytes_max;
 	bool limits_untold;
-	struct flight *flights, *free, *settled, **settled_end;
-	uint32_t n_flying, n_out;
+	struct queued_lists q;
+	struct flight *flights;
+	uint32_t n_out;
 	uint64_t progress_ns; /* when a message was acknowledged last, or the first one sent */
 
 	bool cut, renew; /* a cut is being made; then a new client is needed */
 	uint64_t resume_ns, again_ns;
 	struct err trouble;  /* what the client says of its brokers; empty: nothing */
 	struct err unusable; /* no client can be had, or none that may write */
-
-	struct err notices[NOTICES_MAX];
-	unsigned n_notices;
 };
-
-static void tell(struct kafka_state *st, const char *text)
-{
-	if (st->n_notices < NOTICES_MAX)
-		err_set(&st->notices[st->n_notices++], 0, "%s", text);
-}
 
 /* ---- what becomes of messages ---- */
 
@@ -118,10 +108,10 @@ static void settle(struct kafka_state *st, struct flight *f, uint32_t rec, enum 
 {
 	struct msg *m = &f->msgs[rec];
 	m->state = MSG_DONE;
-	f->report.recs[fate] += m->n;
-	memset(f->fates + rec, fate, m->n);
-	f->n_left -= m->n;
-	if (f->n_left > 0)
+	f->q.report.recs[fate] += m->n;
+	memset(f->q.fates + rec, fate, m->n);
+	f->q.n_left -= m->n;
+	if (f->q.n_left > 0)
 		return;
 	/* Out of its queue's list: mostly it is the first. */
 	struct topic *t = f->topic;
@@ -136,9 +126,7 @@ static void settle(struct kafka_state *st, struct flight *f, uint32_t rec, enum 
 		t->rec = 0;
 	}
 	f->next = NULL;
-	*st->settled_end = f;
-	st->settled_end = &f->next;
-	st->n_flying--;
+	queued_end(&st->q, &f->q);
 }
 
 /* A message that will never be written. The first of a kind and topic is told of. */
@@ -148,15 +136,15 @@ static void lose(struct kafka_state *st, struct flight *f, uint32_t rec, enum si
 	const char *id;
 	struct topic *t = f->topic;
 	struct err e;
-	const struct out_batch *b = f->report.b;
+	const struct out_batch *b = f->q.report.b;
 	int id_len = out_batch_id(b, rec, &id);
 	err_set(&e, 0, "topic \"%s\": a record of %u bytes%s%.*s is not written: %s",
 		t->queue->topic, out_batch_bytes(b, rec, 1), id_len ? ", _id " : "", id_len, id,
 		why);
-	if (!f->report.why.text[0])
-		f->report.why = e;
+	if (!f->q.report.why.text[0])
+		f->q.report.why = e;
 	if (!(t->told & 1u << fate))
-		tell(st, e.text);
+		queued_tell(&st->q, e.text);
 	t->told |= 1u << fate;
 	settle(st, f, rec, fate);
 }
@@ -186,7 +174,7 @@ static void refused(struct kafka_state *st, struct flight *f, uint32_t rec, enum
 	struct topic *t = f->topic;
 	struct msg *m = &f->msgs[rec];
 	bool alone = t->window == 1 || (t->n_out == 0 && t->n_refused == 0);
-	uint32_t bytes = out_batch_bytes(f->report.b, rec, m->n);
+	uint32_t bytes = out_batch_bytes(f->q.report.b, rec, m->n);
 	m->state = MSG_NEW;
 	if (alone && m->n == 1) {
 		if (fate == SINK_TOO_LARGE && bytes < t->alone_bytes)
@@ -229,7 +217,7 @@ static void failed(struct kafka_state *st, struct flight *f, uint32_t rec, rd_ka
 	if (!st->cut) {
 		struct err e;
 		err_set(&e, 0, "%s; what is not acknowledged is sent again", why);
-		tell(st, e.text);
+		queued_tell(&st->q, e.text);
 		back_off(st);
 	}
 	st->renew = true;
@@ -249,7 +237,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 		failed(st, f, rec, m->err);
 		return;
 	}
-	f->report.bytes_written += m->len;
+	f->q.report.bytes_written += m->len;
 	kafka_places_add(&t->places, m->partition, m->offset);
 	st->progress_ns = clock_mono_ns();
 	st->trouble.text[0] = '\0';
@@ -271,7 +259,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 			"the client failed (%s: %s); a new one sends again what is not "
 			"acknowledged",
 			rd_kafka_err2name(cause), text);
-		tell(st, e.text);
+		queued_tell(&st->q, e.text);
 		if (cause == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
 			st->unusable = e;
 		st->renew = true;
@@ -283,7 +271,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && st->trouble.text[0])
 		return;
 	if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && !st->trouble.text[0])
-		tell(st, reason);
+		queued_tell(&st->q, reason);
 	err_set(&st->trouble, 0, "%s", reason);
 }
 
@@ -307,7 +295,7 @@ static uint16_t make_up(const struct topic *t, const struct out_batch *b, uint32
 static void fill(struct kafka_state *st, struct flight *f, uint32_t rec, bool binary,
 		 rd_kafka_message_t *out)
 {
-	const struct out_batch *b = f->report.b;
+	const struct out_batch *b = f->q.report.b;
 	uint32_t from = rec ? b->ends[rec - 1] : 0, to = b->ends[rec + f->msgs[rec].n - 1];
 	if (!binary && to > from && b->buf[to - 1] == '\n')
 		to--;
@@ -350,7 +338,7 @@ static rd_kafka_resp_err_t send_headed(rd_kafka_t *rk, struct topic *t, const st
 static void send_all(rd_kafka_t *rk, struct topic *t, struct flight *f, rd_kafka_message_t *msgs,
 		     unsigned n)
 {
-	if (!t->queue->headers || !f->report.b->marks) {
+	if (!t->queue->headers || !f->q.report.b->marks) {
 		rd_kafka_produce_batch(t->rkt, RD_KAFKA_PARTITION_UA, 0, msgs, (int)n);
 		return;
 	}
@@ -358,7 +346,7 @@ static void send_all(rd_kafka_t *rk, struct topic *t, struct flight *f, rd_kafka
 		uint32_t rec = (uintptr_t)msgs[i]._private % OUT_BATCH_RECS_MAX;
 		msgs[i].err = i && msgs[i - 1].err == RD_KAFKA_RESP_ERR__QUEUE_FULL
 				      ? msgs[i - 1].err
-				      : send_headed(rk, t, f->report.b, rec, &msgs[i]);
+				      : send_headed(rk, t, f->q.report.b, rec, &msgs[i]);
 	}
 }
 
@@ -369,12 +357,12 @@ static unsigned collect(struct kafka_state *st, struct topic *t, rd_kafka_messag
 	unsigned n = 0;
 	uint32_t room = t->window - t->n_out;
 	uint32_t rec = t->rec;
-	while (rec < f->report.b->n_recs && n < SEND_MAX && n < room) {
+	while (rec < f->q.report.b->n_recs && n < SEND_MAX && n < room) {
 		struct msg *m = &f->msgs[rec];
 		if (m->n == 0)
-			m->n = make_up(t, f->report.b, rec);
+			m->n = make_up(t, f->q.report.b, rec);
 		bool alone = m->state == MSG_NEW &&
-			     out_batch_bytes(f->report.b, rec, m->n) >= t->alone_bytes;
+			     out_batch_bytes(f->q.report.b, rec, m->n) >= t->alone_bytes;
 		if (alone && (n || t->n_out))
 			break;
 		if (m->state == MSG_NEW)
@@ -396,9 +384,9 @@ static bool pump_step(struct kafka_state *st, struct topic *t)
 	if (st->cut || !f || t->n_out >= t->window || (t->alone && t->n_out))
 		return false;
 	unsigned n = collect(st, t, msgs);
-	if (n == 0 && t->rec < f->report.b->n_recs) /* the next one goes alone */
+	if (n == 0 && t->rec < f->q.report.b->n_recs) /* the next one goes alone */
 		return false;
-	if (t->rec >= f->report.b->n_recs) {
+	if (t->rec >= f->q.report.b->n_recs) {
 		t->at = f->next;
 		t->rec = 0;
 	}
@@ -466,7 +454,7 @@ static bool topic_ready(struct kafka_state *st, struct topic *t)
 		rc = kafka_topic_look(st->rk, t->rkt, MAKE_MS, &e) == 0 ? 0 : -EAGAIN;
 	if (rc ==
 	    -EINVAL) { /* its records are lost by name, as those of a topic that is not there */
-		tell(st, e.text);
+		queued_tell(&st->q, e.text);
 		rc = 0;
 	}
 	if (rc < 0)
@@ -561,14 +549,10 @@ static int kafka_open(void *state, const void *conf, struct err *e)
 {
 	struct kafka_state *st = state;
 	st->conf = conf;
-	st->settled_end = &st->settled;
 	st->flights = mem_map(FLIGHTS * sizeof(*st->flights));
 	if (!st->flights)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (unsigned i = FLIGHTS; i-- > 0;) {
-		st->flights[i].next = st->free;
-		st->free = &st->flights[i];
-	}
+	queued_init(&st->q, st->flights, FLIGHTS, sizeof(*st->flights));
 	return make_client(st, e);
 }
 
@@ -623,24 +607,20 @@ static int kafka_queue(void *state, unsigned queue, const struct sink_queue *q, 
 static enum sink_answer kafka_write(void *state, const struct out_batch *b, struct err *e)
 {
 	struct kafka_state *st = state;
-	struct flight *f = st->free;
 	struct topic *t = b->queue < st->n_topics ? &st->topics[b->queue] : NULL;
 	if (st->unusable.text[0] || !t || !t->queue) {
 		err_set(e, -EIO, "%s", st->unusable.text[0] ? st->unusable.text : "no topic");
 		return SINK_FATAL;
 	}
+	struct flight *f = (struct flight *)queued_begin(&st->q, b);
 	if (!f) {
 		err_set(e, -EAGAIN, "%s",
 			st->trouble.text[0] ? st->trouble.text
 					    : "it has not acknowledged what it has");
 		return SINK_BUSY;
 	}
-	st->free = f->next;
 	f->next = NULL;
 	f->topic = t;
-	f->n_left = b->n_recs;
-	/* It is given back by its report, so it is not only looked at. */
-	f->report = (struct sink_report){.b = (struct out_batch *)(uintptr_t)b, .fates = f->fates};
 	memset(f->msgs, 0, b->n_recs * sizeof(f->msgs[0]));
 	if (t->last)
 		t->last->next = f;
@@ -651,7 +631,6 @@ static enum sink_answer kafka_write(void *state, const struct out_batch *b, stru
 		t->at = f;
 		t->rec = 0;
 	}
-	st->n_flying++;
 	pump(st);
 	return SINK_QUEUED;
 }
@@ -659,21 +638,7 @@ static enum sink_answer kafka_write(void *state, const struct out_batch *b, stru
 static bool kafka_report(void *state, struct sink_report *ret)
 {
 	struct kafka_state *st = state;
-	if (st->n_notices) {
-		*ret = (struct sink_report){.why = st->notices[0]};
-		memmove(st->notices, st->notices + 1, --st->n_notices * sizeof(*st->notices));
-		return true;
-	}
-	struct flight *f = st->settled;
-	if (!f)
-		return false;
-	st->settled = f->next;
-	if (!st->settled)
-		st->settled_end = &st->settled;
-	*ret = f->report;
-	f->next = st->free;
-	st->free = f;
-	return true;
+	return queued_report(&st->q, ret);
 }
 
 static enum sink_answer kafka_poll(void *state, struct err *e)
@@ -687,7 +652,7 @@ static enum sink_answer kafka_poll(void *state, struct err *e)
 		return SINK_FATAL;
 	}
 	pump(st);
-	if (st->n_flying == 0)
+	if (st->q.n_flying == 0)
 		return SINK_DONE;
 	uint64_t for_ns = clock_mono_ns() - st->progress_ns;
 	if (for_ns < STALLED_NS)
@@ -753,9 +718,9 @@ static enum sink_answer kafka_probe(void *state, struct err *e)
 static int kafka_flush(void *state, struct err *e)
 {
 	const struct kafka_state *st = state;
-	return st->n_flying == 0
+	return st->q.n_flying == 0
 		       ? 0
-		       : err_set(e, -EIO, "%u batches are not acknowledged", st->n_flying);
+		       : err_set(e, -EIO, "%u batches are not acknowledged", st->q.n_flying);
 }
 
 static int kafka_close(void *state, struct err *e)

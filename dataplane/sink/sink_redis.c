@@ -24,12 +24,12 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
 #include "dataplane/sink/out_hops.h"
+#include "dataplane/sink/queued.h"
 #include "dataplane/sink/redis_link.h"
 #include "dataplane/sink/sinks.h"
 
 #define NS_PER_MS       1000000ull
 #define FLIGHTS         256
-#define NOTICES_MAX     8
 #define ROUND_ENTRIES   4096
 #define ROUND_BYTES     (256u << 10)
 #define ENTRY_BYTES_MAX (64u << 20)
@@ -84,12 +84,10 @@ static const struct opt redis_sink_opts[] = {
 	OPT_END};
 
 struct flight {
+	struct queued q; /* first */
 	struct flight *next;
 	struct stream *stream;
-	uint32_t n_left; /* records */
-	struct sink_report report;
 	uint8_t done[OUT_BATCH_RECS_MAX]; /* at the first record of an entry */
-	uint8_t fates[OUT_BATCH_RECS_MAX];
 };
 
 /* A queue and its stream. */
@@ -124,30 +122,22 @@ struct redis_state {
 	bool met;
 	struct stream *streams; /* by queue */
 	unsigned n_streams;
-	struct flight *flights, *free, *first, **end, *settled, **settled_end;
-	uint32_t n_flying;
+	struct queued_lists q;
+	struct flight *flights, *first, **end;
 	struct round round;
 	char mark[200]; /* empty: none */
 	char length_max[24];
 	uint64_t progress_ns, resume_ns, again_ns;
 	struct err trouble; /* what Redis said; empty: nothing */
 	struct err unusable;
-	struct err notices[NOTICES_MAX];
-	unsigned n_notices;
 };
-
-static void tell(struct redis_state *st, const char *text)
-{
-	if (st->n_notices < NOTICES_MAX)
-		err_set(&st->notices[st->n_notices++], 0, "%s", text);
-}
 
 /* ---- entries ---- */
 
 /* The records from @p on that are one entry. */
 static uint32_t n_of(struct place p)
 {
-	const struct out_batch *b = p.f->report.b;
+	const struct out_batch *b = p.f->q.report.b;
 	uint32_t n = 1;
 	while (n < p.f->stream->queue->pack && p.rec + n < b->n_recs &&
 	       out_batch_bytes(b, p.rec, n + 1) <= ROUND_BYTES)
@@ -159,7 +149,7 @@ static uint32_t n_of(struct place p)
 static struct place undone(struct place p)
 {
 	while (p.f) {
-		if (p.rec >= p.f->report.b->n_recs)
+		if (p.rec >= p.f->q.report.b->n_recs)
 			p = (struct place){p.f->next, 0};
 		else if (p.f->done[p.rec])
 			p.rec += n_of(p);
@@ -178,11 +168,11 @@ static void settle(struct redis_state *st, struct place p, enum sink_fate fate)
 {
 	uint32_t n = n_of(p);
 	p.f->done[p.rec] = 1;
-	memset(p.f->fates + p.rec, fate, n);
-	p.f->report.recs[fate] += n;
+	memset(p.f->q.fates + p.rec, fate, n);
+	p.f->q.report.recs[fate] += n;
 	if (fate == SINK_WRITTEN)
-		p.f->report.bytes_written += out_batch_bytes(p.f->report.b, p.rec, n);
-	p.f->n_left -= n;
+		p.f->q.report.bytes_written += out_batch_bytes(p.f->q.report.b, p.rec, n);
+	p.f->q.n_left -= n;
 }
 
 /* Batches of which all is settled leave the list. */
@@ -191,15 +181,13 @@ static void sweep(struct redis_state *st)
 	struct flight **at = &st->first;
 	while (*at) {
 		struct flight *f = *at;
-		if (f->n_left) {
+		if (f->q.n_left) {
 			at = &f->next;
 			continue;
 		}
 		*at = f->next;
 		f->next = NULL;
-		*st->settled_end = f;
-		st->settled_end = &f->next;
-		st->n_flying--;
+		queued_end(&st->q, &f->q);
 	}
 	st->end = at;
 }
@@ -210,11 +198,11 @@ static void lose(struct redis_state *st, struct place p, enum sink_fate fate, co
 	struct stream *s = p.f->stream;
 	struct err e;
 	err_set(&e, 0, "stream \"%s\": a record of %u bytes is not written: %s", s->queue->topic,
-		out_batch_bytes(p.f->report.b, p.rec, 1), why);
-	if (!p.f->report.why.text[0])
-		p.f->report.why = e;
+		out_batch_bytes(p.f->q.report.b, p.rec, 1), why);
+	if (!p.f->q.report.why.text[0])
+		p.f->q.report.why = e;
 	if (!(s->told & 1u << fate))
-		tell(st, e.text);
+		queued_tell(&st->q, e.text);
 	s->told |= 1u << fate;
 	settle(st, p, fate);
 }
@@ -298,7 +286,7 @@ static void round_failed(struct redis_state *st, const char *why)
 		if (of_mark) {
 			struct err e;
 			err_set(&e, 0, "mark: %s; without it records may be there twice", why);
-			tell(st, e.text);
+			queued_tell(&st->q, e.text);
 			st->mark[0] = '\0';
 			return;
 		}
@@ -319,7 +307,7 @@ static void round_failed(struct redis_state *st, const char *why)
 static void put_entry(struct redis_state *st, struct place p)
 {
 	struct redis_link *l = &st->link;
-	const struct out_batch *b = p.f->report.b;
+	const struct out_batch *b = p.f->q.report.b;
 	const struct sink_queue *q = p.f->stream->queue;
 	const struct out_mark *mark = b->marks ? &b->marks[p.rec] : NULL;
 	bool key = mark && mark->key_len, id = mark && q->headers;
@@ -358,7 +346,7 @@ static void put_entries(struct redis_state *st, uint64_t now_ns)
 	struct place p = undone((struct place){st->first, 0});
 	while (p.f && r->n < ROUND_ENTRIES) {
 		struct stream *s = p.f->stream;
-		uint32_t len = out_batch_bytes(p.f->report.b, p.rec, n_of(p));
+		uint32_t len = out_batch_bytes(p.f->q.report.b, p.rec, n_of(p));
 		if (r->n && bytes + len > ROUND_BYTES)
 			break;
 		if (now_ns < s->refused_until_ns) {
@@ -518,7 +506,6 @@ static int redis_sink_open(void *state, const void *conf, struct err *e)
 	const struct redis_sink_conf *c = conf;
 	st->conf = c;
 	st->end = &st->first;
-	st->settled_end = &st->settled;
 	st->link.password = c->password;
 	st->link.timeout_ns = c->timeout_ns;
 	int rc = redis_url_parse(c->url, &st->link.url, e);
@@ -527,10 +514,7 @@ static int redis_sink_open(void *state, const void *conf, struct err *e)
 	st->flights = mem_map(FLIGHTS * sizeof(*st->flights));
 	if (!st->flights || redis_link_init(&st->link) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (unsigned i = FLIGHTS; i-- > 0;) {
-		st->flights[i].next = st->free;
-		st->free = &st->flights[i];
-	}
+	queued_init(&st->q, st->flights, FLIGHTS, sizeof(*st->flights));
 	if (c->length_max)
 		st->length_max[text_put_u64(st->length_max, (uint64_t)c->length_max)] = '\0';
 	if (c->mark && c->mark[0])
@@ -612,29 +596,24 @@ static int redis_sink_queue(void *state, unsigned queue, const struct sink_queue
 static enum sink_answer redis_sink_write(void *state, const struct out_batch *b, struct err *e)
 {
 	struct redis_state *st = state;
-	struct flight *f = st->free;
 	struct stream *s = b->queue < st->n_streams ? &st->streams[b->queue] : NULL;
 	if (st->unusable.text[0] || !s || !s->queue) {
 		err_set(e, -EIO, "%s", st->unusable.text[0] ? st->unusable.text : "no stream");
 		return SINK_FATAL;
 	}
+	struct flight *f = (struct flight *)queued_begin(&st->q, b);
 	if (!f) {
 		const char *why = st->link.why.text[0] ? st->link.why.text : st->trouble.text;
 		err_set(e, -EAGAIN, "%s", why[0] ? why : "it has not answered for what it has");
 		return SINK_BUSY;
 	}
-	st->free = f->next;
 	f->next = NULL;
 	f->stream = s;
-	f->n_left = b->n_recs;
-	/* It is given back by its report, so it is not only looked at. */
-	f->report = (struct sink_report){.b = (struct out_batch *)(uintptr_t)b, .fates = f->fates};
 	memset(f->done, 0, b->n_recs);
 	if (!st->first)
 		st->progress_ns = clock_mono_ns();
 	*st->end = f;
 	st->end = &f->next;
-	st->n_flying++;
 	turn(st);
 	return SINK_QUEUED;
 }
@@ -642,21 +621,7 @@ static enum sink_answer redis_sink_write(void *state, const struct out_batch *b,
 static bool redis_sink_report(void *state, struct sink_report *ret)
 {
 	struct redis_state *st = state;
-	if (st->n_notices) {
-		*ret = (struct sink_report){.why = st->notices[0]};
-		memmove(st->notices, st->notices + 1, --st->n_notices * sizeof(*st->notices));
-		return true;
-	}
-	struct flight *f = st->settled;
-	if (!f)
-		return false;
-	st->settled = f->next;
-	if (!st->settled)
-		st->settled_end = &st->settled;
-	*ret = f->report;
-	f->next = st->free;
-	st->free = f;
-	return true;
+	return queued_report(&st->q, ret);
 }
 
 static enum sink_answer redis_sink_poll(void *state, struct err *e)
@@ -669,7 +634,7 @@ static enum sink_answer redis_sink_poll(void *state, struct err *e)
 		*e = st->unusable;
 		return SINK_FATAL;
 	}
-	if (st->n_flying == 0 || clock_mono_ns() - st->progress_ns < STALLED_NS)
+	if (st->q.n_flying == 0 || clock_mono_ns() - st->progress_ns < STALLED_NS)
 		return SINK_DONE;
 	const char *why = st->link.why.text[0] ? st->link.why.text : st->trouble.text;
 	err_set(e, 0, "%s", why[0] ? why : "Redis does not answer");
@@ -690,7 +655,8 @@ static void redis_sink_give_up(void *state)
 static int redis_sink_flush(void *state, struct err *e)
 {
 	const struct redis_state *st = state;
-	return st->n_flying == 0 ? 0 : err_set(e, -EIO, "%u batches are not written", st->n_flying);
+	return st->q.n_flying == 0 ? 0
+				   : err_set(e, -EIO, "%u batches are not written", st->q.n_flying);
 }
 
 static int redis_sink_close(void *state, struct err *e)
