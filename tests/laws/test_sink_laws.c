@@ -110,19 +110,7 @@ static uint64_t count(unsigned col)
 	return row[col];
 }
 
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
-}
-
-#define WAIT_FOR(condition)                            \
-	do {                                           \
-		unsigned tries_ = 0;                   \
-		while (!(condition)) {                 \
-			assert_true(tries_++ < 10000); \
-			pause_ms(1);                   \
-		}                                      \
-	} while (0)
+#define WAIT_FOR(condition) WAIT_UP_TO(10000, 1, condition)
 
 static void expect_all_written(void)
 {

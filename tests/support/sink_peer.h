@@ -15,10 +15,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "dataplane/sink/shipper.h"
+
+static inline void pause_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+/* Looks @tries times, every @ms milliseconds, until @condition holds. */
+#define WAIT_UP_TO(tries, ms, condition)                 \
+	do {                                             \
+		unsigned tries_ = 0;                     \
+		while (!(condition)) {                   \
+			assert_true(tries_++ < (tries)); \
+			pause_ms(ms);                    \
+		}                                        \
+	} while (0)
 
 static inline void *conf_field(const struct sink_ops *ops, void *conf, const char *name)
 {

@@ -1,39 +1,15 @@
-/* The Redis sink behind its shipper, against a Redis in a thread that misbehaves when it is told
- * to. */
+/* The ClickHouse sink behind its shipper, against a ClickHouse in a thread that misbehaves when it
+ * is told to. */
 #include "tests/unit/unit.h"
-
-#include <time.h>
 
 #include "dataplane/sink/sinks.h"
 #include "tests/support/clickhouse_fake.h"
-
-#define N_QUEUES  2
-#define N_BATCHES 64
-#define PER_BATCH 50
+#include "tests/support/sink_rig.h"
 
 static struct ch_fake *fake;
 static char url[256];
 static const char columns[] = "record\tUInt32\t\t\nfill\tString\t\t\n";
 static void *conf;
-static struct sink_queue queues[N_QUEUES];
-static struct out_batch *batches[N_BATCHES];
-static atomic_uint n_made, n_taken, n_back;
-static struct shipper *s;
-static struct err error;
-
-static struct out_batch *take(void *ctx)
-{
-	unsigned i = atomic_load(&n_taken);
-	if (i == atomic_load(&n_made))
-		return NULL;
-	atomic_store(&n_taken, i + 1);
-	return batches[i];
-}
-
-static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
-{
-	atomic_fetch_add(&n_back, 1);
-}
 
 static int set_up(void **unused)
 {
@@ -46,19 +22,13 @@ static int set_up(void **unused)
 	conf_number(&sink_clickhouse, conf, "linger", 20000000);
 	conf_number(&sink_clickhouse, conf, "timeout", 10000000000);
 	*(bool *)conf_field(&sink_clickhouse, conf, "token") = true;
-	queues[0] = (struct sink_queue){.name = "t/one", .topic = "db.one", .pack = 1};
-	queues[1] = (struct sink_queue){.name = "t/two", .topic = "two", .pack = 1};
-	n_made = n_taken = n_back = 0;
-	error.text[0] = '\0';
-	s = NULL;
+	rig_init("db.one", "two");
 	return 0;
 }
 
 static int tear_down(void **unused)
 {
-	shipper_destroy(s);
-	for (unsigned i = 0; i < n_made; i++)
-		batch_free(batches[i]);
+	rig_fini();
 	free(fake->got.p);
 	free(fake);
 	free(conf);
@@ -67,14 +37,7 @@ static int tear_down(void **unused)
 
 static int create(void)
 {
-	const struct shipper_spec spec = {.name = "c",
-					  .ops = &sink_clickhouse,
-					  .conf = conf,
-					  .n_queues = N_QUEUES,
-					  .queues = queues,
-					  .take = take,
-					  .give_back = give_back};
-	return shipper_create(&spec, &s, &error);
+	return rig_create("c", &sink_clickhouse, conf, 0);
 }
 
 static void listen_on(uint16_t port)
@@ -90,37 +53,7 @@ static void start(void)
 		fail_msg("%s", error.text);
 }
 
-/* @n batches; number i has the records from i * PER_BATCH on. */
-static void make(unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		unsigned at = n_made;
-		batches[at] = batch_of(at * PER_BATCH, (at + 1) * PER_BATCH);
-		atomic_fetch_add(&n_made, 1);
-	}
-}
-
-static uint64_t count(unsigned queue, unsigned col)
-{
-	uint64_t row[SHIPPER_N_COLS];
-	shipper_row(s, queue, row);
-	assert_int_equal(ledger_imbalance(&shipper_ledger, row), 0);
-	return row[col];
-}
-
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
-}
-
-#define WAIT_FOR(condition)                           \
-	do {                                          \
-		unsigned tries_ = 0;                  \
-		while (!(condition)) {                \
-			assert_true(tries_++ < 2000); \
-			pause_ms(5);                  \
-		}                                     \
-	} while (0)
+#define WAIT_FOR(condition) WAIT_UP_TO(2000, 5, condition)
 
 static void stop(void)
 {
@@ -144,7 +77,7 @@ static void many_batches_are_few_inserts_of_all_records_in_order(void **unused)
 {
 	listen_on(0);
 	start();
-	make(40);
+	make(40, false);
 	stop();
 	expect_table(40);
 	assert_int_equal(n_back, 40);
@@ -159,7 +92,7 @@ static void few_records_are_inserted_when_they_have_lingered(void **unused)
 {
 	listen_on(0);
 	start();
-	make(1);
+	make(1, false);
 	WAIT_FOR(n_back == 1);
 	stop();
 	expect_table(1);
@@ -170,7 +103,7 @@ static void an_insert_without_an_answer_is_sent_again_under_its_token(void **unu
 	atomic_store(&fake->fault, CHF_CUT);
 	listen_on(0);
 	start();
-	make(10);
+	make(10, false);
 	stop();
 	expect_table(10);
 }
@@ -181,7 +114,7 @@ static void without_tokens_an_insert_without_an_answer_is_there_twice_and_it_was
 	atomic_store(&fake->fault, CHF_CUT);
 	listen_on(0);
 	start();
-	make(1);
+	make(1, false);
 	WAIT_FOR(n_back == 1);
 	assert_true(shipper_notice(s, &error));
 	assert_non_null(strstr(error.text, "no insert_deduplication_token"));
@@ -199,7 +132,7 @@ static void a_bad_record_is_found_and_its_neighbours_are_written(bool names_row,
 	fake->names_row = names_row;
 	listen_on(0);
 	start();
-	make(4);
+	make(4, false);
 	assert_int_equal(shipper_stop(s, true, &error), -EIO);
 	assert_non_null(strstr(error.text, "table `db`.`one`: a record of"));
 	assert_non_null(strstr(error.text, "Cannot parse"));
@@ -230,7 +163,7 @@ static void an_insert_that_is_too_large_is_halved_and_nothing_is_lost(void **unu
 	fake->body_max = 9000;
 	listen_on(0);
 	start();
-	make(4);
+	make(4, false);
 	stop();
 	expect_table(4);
 }
@@ -242,7 +175,7 @@ static void a_state_that_passes_is_told_and_waited_for(void **unused)
 	atomic_store(&fake->fault, CHF_ERROR);
 	listen_on(0);
 	start();
-	make(4);
+	make(4, false);
 	WAIT_FOR(shipper_trouble(s, &error));
 	assert_non_null(strstr(error.text, "Too many parts"));
 	assert_int_equal(count(0, SHIPPER_held), 4 * PER_BATCH);
@@ -260,7 +193,7 @@ static void a_table_that_waits_is_told_though_others_go_on(void **unused)
 	atomic_store(&fake->fault, CHF_ERROR);
 	listen_on(0);
 	start();
-	make(1);
+	make(1, false);
 	WAIT_FOR(n_back == 1);
 	batches[1] = batch_of(PER_BATCH, 2 * PER_BATCH);
 	batches[1]->queue = 1;
@@ -270,7 +203,7 @@ static void a_table_that_waits_is_told_though_others_go_on(void **unused)
 		pause_ms(20);
 		if (n_made == N_BATCHES)
 			continue;
-		make(1);
+		make(1, false);
 		WAIT_FOR(n_back == back + 1);
 	}
 	assert_non_null(strstr(error.text, "table `two`: Code: 252"));
@@ -286,7 +219,7 @@ static void settings_that_may_not_be_read_are_done_without(void **unused)
 	fake->settings = NULL;
 	listen_on(0);
 	start();
-	make(1);
+	make(1, false);
 	stop();
 	expect_table(1);
 	assert_null(strstr(fake->last_query, "insert_deduplication_token"));
@@ -299,7 +232,7 @@ static void an_error_of_no_known_kind_is_not_tried_for_ever(void **unused)
 	atomic_store(&fake->fault, CHF_ERROR);
 	listen_on(0);
 	start();
-	make(1);
+	make(1, false);
 	while (!shipper_notice(s, &error))
 		pause_ms(50);
 	assert_non_null(strstr(error.text, "is not written: Code: 62"));
@@ -312,12 +245,12 @@ static void a_table_that_goes_loses_its_records_by_name(void **unused)
 {
 	listen_on(0);
 	start();
-	make(1);
+	make(1, false);
 	WAIT_FOR(n_back == 1);
 	fake->status = 404;
 	fake->error = "Code: 60, e.displayText() = DB::Exception: Table db.one doesn't exist.";
 	atomic_store(&fake->fault, CHF_ERROR);
-	make(2);
+	make(2, false);
 	WAIT_FOR(n_back == 3);
 	assert_int_equal(count(0, SHIPPER_no_topic), 2 * PER_BATCH);
 	ch_fake_stop(fake);
@@ -341,7 +274,7 @@ static void a_wrong_password_is_an_error_before_anything_starts(void **unused)
 	assert_non_null(strstr(error.text, "Wrong password"));
 	conf_text(&sink_clickhouse, conf, "password", "right");
 	start();
-	make(1);
+	make(1, false);
 	stop();
 	expect_table(1);
 }
@@ -352,7 +285,7 @@ static void a_server_that_comes_late_is_told_and_gets_everything(void **unused)
 	ch_fake_stop(fake);
 	start();
 	assert_non_null(strstr(error.text, "it is tried on"));
-	make(5);
+	make(5, false);
 	WAIT_FOR(shipper_trouble(s, &error));
 	assert_non_null(strstr(error.text, "ClickHouse at http://127.0.0.1:"));
 	listen_on(fake->port);
@@ -365,10 +298,10 @@ static void a_silent_server_is_left_and_asked_again_and_nothing_is_there_twice(v
 	listen_on(0);
 	conf_number(&sink_clickhouse, conf, "timeout", 400000000);
 	start();
-	make(1);
+	make(1, false);
 	WAIT_FOR(n_back == 1);
 	atomic_store(&fake->fault, CHF_SILENT);
-	make(2);
+	make(2, false);
 	WAIT_FOR(shipper_trouble(s, &error));
 	atomic_store(&fake->fault, CHF_GOOD);
 	stop();
@@ -381,7 +314,7 @@ static void a_silent_server_does_not_hold_up_a_stop(void **unused)
 	conf_number(&sink_clickhouse, conf, "timeout", 400000000);
 	start();
 	atomic_store(&fake->fault, CHF_SILENT);
-	make(4);
+	make(4, false);
 	WAIT_FOR(shipper_trouble(s, NULL));
 	assert_int_equal(shipper_stop(s, false, &error), -ECANCELED);
 	assert_int_equal(count(0, SHIPPER_failed), 4 * PER_BATCH);

@@ -1,39 +1,14 @@
 /* The Kafka sink behind its shipper, against librdkafka's mock cluster. */
 #include "tests/unit/unit.h"
 
-#include <stdatomic.h>
-#include <time.h>
-
 #include "dataplane/sink/kafka_conf.h"
 #include "dataplane/sink/sinks.h"
 #include "tests/support/kafka_mock.h"
-
-#define N_QUEUES  2
-#define N_BATCHES 64
-#define PER_BATCH 50
+#include "tests/support/sink_rig.h"
 
 static struct mock mock;
 static struct kafka_conf conf;
 static const char *broker_list[1];
-static struct sink_queue queues[N_QUEUES];
-static struct out_batch *batches[N_BATCHES];
-static atomic_uint n_made, n_taken, n_back;
-static struct shipper *s;
-static struct err error;
-
-static struct out_batch *take(void *ctx)
-{
-	unsigned i = atomic_load(&n_taken);
-	if (i == atomic_load(&n_made))
-		return NULL;
-	atomic_store(&n_taken, i + 1);
-	return batches[i];
-}
-
-static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
-{
-	atomic_fetch_add(&n_back, 1);
-}
 
 static int set_up(void **unused)
 {
@@ -46,34 +21,20 @@ static int set_up(void **unused)
 				   .idempotence = true,
 				   .linger_ns = 20000000,
 				   .message_bytes_max = 1000000};
-	queues[0] = (struct sink_queue){.name = "t/one", .topic = "one", .pack = 1};
-	queues[1] = (struct sink_queue){.name = "t/two", .topic = "two", .pack = 1};
-	n_made = n_taken = n_back = 0;
-	error.text[0] = '\0';
-	s = NULL;
+	rig_init("one", "two");
 	return 0;
 }
 
 static int tear_down(void **unused)
 {
-	shipper_destroy(s);
-	for (unsigned i = 0; i < n_made; i++)
-		batch_free(batches[i]);
+	rig_fini();
 	mock_fini(&mock);
 	return 0;
 }
 
 static int create(uint64_t drain_ns_max)
 {
-	const struct shipper_spec spec = {.name = "k",
-					  .ops = &sink_kafka,
-					  .conf = &conf,
-					  .n_queues = N_QUEUES,
-					  .queues = queues,
-					  .take = take,
-					  .give_back = give_back,
-					  .drain_ns_max = drain_ns_max};
-	return shipper_create(&spec, &s, &error);
+	return rig_create("k", &sink_kafka, &conf, drain_ns_max);
 }
 
 static void start(uint64_t drain_ns_max)
@@ -82,43 +43,7 @@ static void start(uint64_t drain_ns_max)
 		fail_msg("%s", error.text);
 }
 
-/* The next batch: number i has the records from i * PER_BATCH on. */
-static void make_of(uint16_t queue)
-{
-	unsigned at = n_made;
-	batches[at] = batch_of(at * PER_BATCH, (at + 1) * PER_BATCH);
-	batches[at]->queue = queue;
-	atomic_fetch_add(&n_made, 1);
-}
-
-/* @n batches, of queue 0 or of both in turn. */
-static void make(unsigned n, bool two_queues)
-{
-	for (unsigned i = 0; i < n; i++)
-		make_of(two_queues ? n_made % N_QUEUES : 0);
-}
-
-static uint64_t count(unsigned queue, unsigned col)
-{
-	uint64_t row[SHIPPER_N_COLS];
-	shipper_row(s, queue, row);
-	assert_int_equal(ledger_imbalance(&shipper_ledger, row), 0);
-	return row[col];
-}
-
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
-}
-
-#define WAIT_FOR(condition)                           \
-	do {                                          \
-		unsigned tries_ = 0;                  \
-		while (!(condition)) {                \
-			assert_true(tries_++ < 4000); \
-			pause_ms(10);                 \
-		}                                     \
-	} while (0)
+#define WAIT_FOR(condition) WAIT_UP_TO(4000, 10, condition)
 
 static void expect_written(unsigned queue, unsigned n)
 {

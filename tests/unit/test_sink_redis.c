@@ -2,37 +2,13 @@
  * to. */
 #include "tests/unit/unit.h"
 
-#include <time.h>
-
 #include "dataplane/sink/sinks.h"
 #include "tests/support/redis_fake.h"
-
-#define N_QUEUES  2
-#define N_BATCHES 64
-#define PER_BATCH 50
+#include "tests/support/sink_rig.h"
 
 static struct fake_redis *fake;
 static char *dir, url[256];
 static void *conf;
-static struct sink_queue queues[N_QUEUES];
-static struct out_batch *batches[N_BATCHES];
-static atomic_uint n_made, n_taken, n_back;
-static struct shipper *s;
-static struct err error;
-
-static struct out_batch *take(void *ctx)
-{
-	unsigned i = atomic_load(&n_taken);
-	if (i == atomic_load(&n_made))
-		return NULL;
-	atomic_store(&n_taken, i + 1);
-	return batches[i];
-}
-
-static void give_back(void *ctx, struct out_batch *b, const struct shipper_outcome *o)
-{
-	atomic_fetch_add(&n_back, 1);
-}
 
 static int set_up(void **unused)
 {
@@ -43,19 +19,13 @@ static int set_up(void **unused)
 	conf_text(&sink_redis, conf, "url", url);
 	conf_text(&sink_redis, conf, "mark", "m:");
 	conf_number(&sink_redis, conf, "timeout", 10000000000);
-	queues[0] = (struct sink_queue){.name = "t/one", .topic = "one", .pack = 1};
-	queues[1] = (struct sink_queue){.name = "t/two", .topic = "two", .pack = 1};
-	n_made = n_taken = n_back = 0;
-	error.text[0] = '\0';
-	s = NULL;
+	rig_init("one", "two");
 	return 0;
 }
 
 static int tear_down(void **unused)
 {
-	shipper_destroy(s);
-	for (unsigned i = 0; i < n_made; i++)
-		batch_free(batches[i]);
+	rig_fini();
 	fake_fini(fake);
 	free(fake);
 	free(conf);
@@ -65,14 +35,7 @@ static int tear_down(void **unused)
 
 static int create(void)
 {
-	const struct shipper_spec spec = {.name = "r",
-					  .ops = &sink_redis,
-					  .conf = conf,
-					  .n_queues = N_QUEUES,
-					  .queues = queues,
-					  .take = take,
-					  .give_back = give_back};
-	return shipper_create(&spec, &s, &error);
+	return rig_create("r", &sink_redis, conf, 0);
 }
 
 static void start(void)
@@ -81,38 +44,7 @@ static void start(void)
 		fail_msg("%s", error.text);
 }
 
-/* @n batches, of queue 0 or of both in turn; number i has the records from i * PER_BATCH on. */
-static void make(unsigned n, bool two_queues)
-{
-	for (unsigned i = 0; i < n; i++) {
-		unsigned at = n_made;
-		batches[at] = batch_of(at * PER_BATCH, (at + 1) * PER_BATCH);
-		batches[at]->queue = two_queues ? at % N_QUEUES : 0;
-		atomic_fetch_add(&n_made, 1);
-	}
-}
-
-static uint64_t count(unsigned queue, unsigned col)
-{
-	uint64_t row[SHIPPER_N_COLS];
-	shipper_row(s, queue, row);
-	assert_int_equal(ledger_imbalance(&shipper_ledger, row), 0);
-	return row[col];
-}
-
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
-}
-
-#define WAIT_FOR(condition)                           \
-	do {                                          \
-		unsigned tries_ = 0;                  \
-		while (!(condition)) {                \
-			assert_true(tries_++ < 2000); \
-			pause_ms(5);                  \
-		}                                     \
-	} while (0)
+#define WAIT_FOR(condition) WAIT_UP_TO(2000, 5, condition)
 
 static void stop(void)
 {
