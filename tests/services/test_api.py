@@ -18,8 +18,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from sluice import SKIP, Checks  # noqa: E402
+from wire import Veth, sh  # noqa: E402
 
-NS = f"sluiceapi{os.getpid()}"
+VETH = Veth("sluiceapi")
 TOKEN = "0123456789abcdef-secret"
 N_LINES = 20000
 CLIENTS = 1000
@@ -41,23 +42,6 @@ for i in range(n):
 """
 
 
-def sh(*cmd, check=True):
-    return subprocess.run(cmd, check=check, capture_output=True, text=True)
-
-
-def in_ns(*cmd):
-    return ["ip", "netns", "exec", NS, *cmd]
-
-
-def lab_up():
-    sh("ip", "netns", "add", NS)
-    sh(*in_ns("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
-    for link in ("lo", "v0", "v1"):
-        sh(*in_ns("ip", "link", "set", link, "up"))
-    sh(*in_ns("ip", "addr", "add", "10.9.0.1/24", "dev", "v0"))
-    sh(*in_ns("ip", "neigh", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:01", "dev", "v0"))
-
-
 class Lab:
     def __init__(self, binary, folder):
         self.ctl = os.path.join(os.path.dirname(binary), "sluicectl")
@@ -66,7 +50,7 @@ class Lab:
         with open(config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(folder=folder, token=TOKEN))
         self.log = open(os.path.join(folder, "log"), "w+", encoding="utf-8")
-        self.p = subprocess.Popen(in_ns(binary, "run", "-c", config), stderr=self.log, stdout=self.log)
+        self.p = subprocess.Popen(VETH.ns(binary, "run", "-c", config), stderr=self.log, stdout=self.log)
         for _ in range(200):
             if os.path.exists(self.sock) or self.p.poll() is not None:
                 break
@@ -104,7 +88,7 @@ class Lab:
         return r.status, data
 
     def send(self, n, pause):
-        sh(*in_ns(sys.executable, "-c", SENDER, str(n), str(pause)))
+        sh(*VETH.ns(sys.executable, "-c", SENDER, str(n), str(pause)))
 
 
 def look_at_all(lab, checks):
@@ -224,7 +208,7 @@ def try_the_wrong_thing(lab, checks):
 
 def try_tcp(lab, checks):
     def curl(*args):
-        return sh(*in_ns("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *args,
+        return sh(*VETH.ns("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *args,
                          "http://127.0.0.1:18686/v1/status"), check=False).stdout
     checks.equal(curl(), "401", "TCP wants the token")
     checks.equal(curl("-H", f"Authorization: Bearer {TOKEN[:-1]}x"), "401", "the right one")
@@ -240,7 +224,7 @@ def a_thousand_clients(lab, checks):
         s.connect(lab.sock)
         s.sendall(b"GET /v1/sta")
         slow.append(s)
-    flood = subprocess.Popen(in_ns(sys.executable, "-c", SENDER, "10000000", "0"))
+    flood = subprocess.Popen(VETH.ns(sys.executable, "-c", SENDER, "10000000", "0"))
     times, codes = [], []
 
     def client():
@@ -272,11 +256,10 @@ def a_thousand_clients(lab, checks):
 
 def main():
     binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if os.geteuid() != 0 or sh("ip", "netns", "add", f"{NS}x", check=False).returncode:
+    if not VETH.possible():
         print("skipped: network namespaces need root")
         sys.exit(SKIP)
-    sh("ip", "netns", "del", f"{NS}x")
-    lab_up()
+    VETH.up()
     try:
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
@@ -293,7 +276,7 @@ def main():
             checks.equal(os.path.exists(lab.sock), False, "and takes its socket away")
             checks.check("balanced: yes" in log, "the ledger balances at the end")
     finally:
-        sh("ip", "netns", "del", NS, check=False)
+        VETH.down()
     checks.done()
 
 

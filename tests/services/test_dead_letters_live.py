@@ -15,9 +15,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from sluice import SKIP, Checks  # noqa: E402
-from wire import end, possible, sh  # noqa: E402
+from wire import Veth, end, possible  # noqa: E402
 
-NS = f"sluicedl{os.getpid()}"
+VETH = Veth("sluicedl")
 CONF = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
 api: {{ socket: {folder}/control.sock }}
@@ -40,22 +40,13 @@ for i in range(int(sys.argv[1]), int(sys.argv[2])):
 """
 
 
-def in_ns(*cmd):
-    return ["ip", "netns", "exec", NS, *cmd]
-
-
 class Lab:
     def __init__(self, binary, folder, checks):
         self.binary, self.folder, self.checks = binary, folder, checks
         self.ctl = os.path.join(os.path.dirname(binary), "sluicectl")
         self.log = open(os.path.join(folder, "log"), "w+", encoding="utf-8")
         self.p = None
-        sh("ip", "netns", "add", NS)
-        sh(*in_ns("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
-        for link in ("lo", "v0", "v1"):
-            sh(*in_ns("ip", "link", "set", link, "up"))
-        sh(*in_ns("ip", "addr", "add", "10.9.0.1/24", "dev", "v0"))
-        sh(*in_ns("ip", "neigh", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:01", "dev", "v0"))
+        VETH.up()
 
     def conf(self, node, by="(n::int % 10)", name="c.yaml", more=0):
         """The node that divides, behind so many that do nothing."""
@@ -70,7 +61,7 @@ class Lab:
     def start(self):
         if os.path.exists(self.folder + "/control.sock"):
             os.unlink(self.folder + "/control.sock")  # of one that was killed
-        self.p = subprocess.Popen(in_ns(self.binary, "run", "-c", os.path.join(self.folder, "c.yaml"), "--ledger",
+        self.p = subprocess.Popen(VETH.ns(self.binary, "run", "-c", os.path.join(self.folder, "c.yaml"), "--ledger",
                                         os.path.join(self.folder, "ledger.json")), stderr=self.log, stdout=self.log)
         for _ in range(200):
             if os.path.exists(self.folder + "/control.sock") or self.p.poll() is not None:
@@ -79,7 +70,7 @@ class Lab:
         time.sleep(0.7)
 
     def send(self, first, behind):
-        subprocess.run(in_ns(sys.executable, "-c", SENDER, str(first), str(behind)), check=True, timeout=60)
+        subprocess.run(VETH.ns(sys.executable, "-c", SENDER, str(first), str(behind)), check=True, timeout=60)
 
     def run(self, *args):
         return subprocess.run([self.ctl, *args], capture_output=True, text=True, timeout=60, check=False)
@@ -168,7 +159,7 @@ def main():
         finally:
             if lab.p and lab.p.poll() is None:
                 end(lab.p, signal.SIGKILL)
-            sh("ip", "netns", "del", NS, check=False)
+            VETH.down()
     checks.done()
 
 

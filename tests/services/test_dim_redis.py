@@ -18,8 +18,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
 from sluice import SKIP, Checks, Run, replay  # noqa: E402
+from wire import Veth, sh  # noqa: E402
 
-NS = f"sluice{os.getpid()}d"
+VETH = Veth("sluicedim", "veth-s", "veth-r", "10.96.0")
 SECRET = "kept-quiet-7"
 CONFIG = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=veth-r" }}] }}
@@ -40,23 +41,6 @@ u.sendto({text!r}, ("10.96.0.2", 5140))
 """
 
 
-def sh(*cmd):
-    subprocess.run(cmd, check=True, capture_output=True)
-
-
-def in_ns(*cmd):
-    return ["ip", "netns", "exec", NS, *cmd]
-
-
-def lab_up():
-    sh("ip", "netns", "add", NS)
-    sh(*in_ns("ip", "link", "add", "veth-s", "type", "veth", "peer", "name", "veth-r"))
-    for name in ("lo", "veth-s", "veth-r"):
-        sh(*in_ns("ip", "link", "set", name, "up"))
-    sh(*in_ns("ip", "addr", "add", "10.96.0.1/24", "dev", "veth-s"))
-    sh(*in_ns("ip", "neigh", "add", "10.96.0.2", "lladdr", "02:00:00:00:00:09", "dev", "veth-s"))
-
-
 def encode(*words):
     out = [b"*%d\r\n" % len(words)]
     for w in words:
@@ -71,7 +55,7 @@ class Redis:
 
     def start(self, *options):
         self.p = subprocess.Popen(
-            in_ns("redis-server", "--port", "6379", "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir",
+            VETH.ns("redis-server", "--port", "6379", "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir",
                   self.folder, "--dbfilename", "kept.rdb", "--save", "3600 1", *options),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
@@ -118,7 +102,7 @@ class Running:
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(redis=redis_options, more=more))
         self.out, self.err = (open(os.path.join(lab.folder, n), "w+b") for n in ("run.out", "run.err"))
-        self.p = subprocess.Popen(in_ns(lab.binary, "run", "-c", self.conf, "--ledger", self.ledger),
+        self.p = subprocess.Popen(VETH.ns(lab.binary, "run", "-c", self.conf, "--ledger", self.ledger),
                                   stdout=self.out, stderr=self.err)
         for _ in range(400):
             if b"sluiced: port " in self.said() or self.p.poll() is not None:
@@ -133,7 +117,7 @@ class Running:
     def ask(self, key, meanwhile=None):
         self.n += 1
         text = json.dumps({"ask": self.n, "k": key}).encode() + b"\n"
-        sh(*in_ns(sys.executable, "-c", SENDER.format(text=text)))
+        sh(*VETH.ns(sys.executable, "-c", SENDER.format(text=text)))
         if meanwhile:
             time.sleep(0.5)
             meanwhile()
@@ -316,7 +300,7 @@ def main():
     checks = Checks()
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(binary, folder, checks)
-        lab_up()
+        VETH.up()
         try:
             lab.redis.start("--notify-keyspace-events", "KA")
             told_of_changes(lab)
@@ -326,7 +310,7 @@ def main():
             million(lab)
         finally:
             lab.redis.end()
-            sh("ip", "netns", "del", NS)
+            VETH.down()
     checks.done()
 
 

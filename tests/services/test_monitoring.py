@@ -13,10 +13,11 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from sluice import SKIP, Checks  # noqa: E402
+from wire import Veth, sh  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MONITORING = os.path.join(ROOT, "conf", "monitoring")
-NS = f"sluicemon{os.getpid()}"
+VETH = Veth("sluicemon")
 TOKEN = "0123456789abcdef-secret"
 CONFIG = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
@@ -64,25 +65,8 @@ for i in range(2000):
 """
 
 
-def sh(*cmd, check=True, **more):
-    return subprocess.run(cmd, check=check, capture_output=True, text=True, **more)
-
-
-def in_ns(*cmd):
-    return ["ip", "netns", "exec", NS, *cmd]
-
-
-def lab_up():
-    sh("ip", "netns", "add", NS)
-    sh(*in_ns("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
-    for link in ("lo", "v0", "v1"):
-        sh(*in_ns("ip", "link", "set", link, "up"))
-    sh(*in_ns("ip", "addr", "add", "10.9.0.1/24", "dev", "v0"))
-    sh(*in_ns("ip", "neigh", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:01", "dev", "v0"))
-
-
 def query(expr):
-    out = sh(*in_ns("curl", "-s", "http://127.0.0.1:19090/api/v1/query?query=" + urllib.parse.quote(expr)),
+    out = sh(*VETH.ns("curl", "-s", "http://127.0.0.1:19090/api/v1/query?query=" + urllib.parse.quote(expr)),
              check=False).stdout
     try:
         return json.loads(out)
@@ -148,11 +132,10 @@ def main():
     if not shutil.which("promtool"):
         print("skipped: Prometheus is not installed (package prometheus)")
         sys.exit(1 if os.environ.get("CI") == "true" else SKIP)
-    if os.geteuid() != 0 or sh("ip", "netns", "add", f"{NS}x", check=False).returncode:
+    if not VETH.possible():
         print("skipped: network namespaces need root")
         sys.exit(SKIP)
-    sh("ip", "netns", "del", f"{NS}x")
-    lab_up()
+    VETH.up()
     running = []
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -161,16 +144,16 @@ def main():
                 f.write(TOKEN)
             with open(f"{folder}/s.yaml", "w", encoding="utf-8") as f:
                 f.write(CONFIG.format(folder=folder))
-            running.append(subprocess.Popen(in_ns(binary, "run", "-c", f"{folder}/s.yaml"), stderr=subprocess.DEVNULL))
+            running.append(subprocess.Popen(VETH.ns(binary, "run", "-c", f"{folder}/s.yaml"), stderr=subprocess.DEVNULL))
             running.append(subprocess.Popen(
-                in_ns("prometheus", f"--config.file={prometheus(folder)}", f"--storage.tsdb.path={folder}/tsdb",
+                VETH.ns("prometheus", f"--config.file={prometheus(folder)}", f"--storage.tsdb.path={folder}/tsdb",
                       "--web.listen-address=127.0.0.1:19090", "--log.level=error")))
             for _ in range(100):
                 if os.path.exists(f"{folder}/control.sock") and query("up")["status"] == "success":
                     break
                 time.sleep(0.1)
             time.sleep(1)
-            sh(*in_ns(sys.executable, "-c", SENDER))
+            sh(*VETH.ns(sys.executable, "-c", SENDER))
             look(checks, binary, folder)
             for p in running:
                 p.send_signal(signal.SIGTERM)
@@ -179,7 +162,7 @@ def main():
         for p in running:
             if p.poll() is None:
                 p.kill()
-        sh("ip", "netns", "del", NS, check=False)
+        VETH.down()
     checks.done()
 
 

@@ -17,8 +17,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from sluice import SKIP, Checks  # noqa: E402
+from wire import Veth  # noqa: E402
 
-NS = f"sluicerl{os.getpid()}"
+VETH = Veth("sluicerl")
 RELOADS = 100
 HEAD = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
@@ -62,23 +63,6 @@ print(i)
 """
 
 
-def sh(*cmd, check=True):
-    return subprocess.run(cmd, check=check, capture_output=True, text=True)
-
-
-def in_ns(*cmd):
-    return ["ip", "netns", "exec", NS, *cmd]
-
-
-def lab_up():
-    sh("ip", "netns", "add", NS)
-    sh(*in_ns("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
-    for link in ("lo", "v0", "v1"):
-        sh(*in_ns("ip", "link", "set", link, "up"))
-    sh(*in_ns("ip", "addr", "add", "10.9.0.1/24", "dev", "v0"))
-    sh(*in_ns("ip", "neigh", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:01", "dev", "v0"))
-
-
 class Lab:
     def __init__(self, binary, folder):
         self.binary, self.folder = binary, folder
@@ -99,7 +83,7 @@ class Lab:
     def start(self):
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self.ledger = os.path.join(self.folder, "ledger.json")
-        self.p = subprocess.Popen(in_ns(self.binary, "run", "-c", self.config, "--ledger", self.ledger),
+        self.p = subprocess.Popen(VETH.ns(self.binary, "run", "-c", self.config, "--ledger", self.ledger),
                                   stderr=self.log, stdout=self.log)
         for _ in range(200):
             if os.path.exists(self.folder + "/control.sock") or self.p.poll() is not None:
@@ -117,7 +101,7 @@ class Lab:
             return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
 
     def send(self, seconds):
-        return subprocess.Popen(in_ns(sys.executable, "-c", SENDER, str(seconds)), stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(VETH.ns(sys.executable, "-c", SENDER, str(seconds)), stdout=subprocess.PIPE, text=True)
 
     def stop(self, hard=False):
         self.p.send_signal(signal.SIGTERM)
@@ -211,18 +195,17 @@ def a_sink_that_is_away(lab, checks):
 
 def main():
     binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if os.geteuid() != 0 or sh("ip", "netns", "add", f"{NS}x", check=False).returncode:
+    if not VETH.possible():
         print("skipped: network namespaces need root")
         sys.exit(SKIP)
-    sh("ip", "netns", "del", f"{NS}x")
-    lab_up()
+    VETH.up()
     try:
         with tempfile.TemporaryDirectory() as folder:
             lab = Lab(binary, folder)
             a_hundred_reloads(lab, checks)
             a_sink_that_is_away(lab, checks)
     finally:
-        sh("ip", "netns", "del", NS, check=False)
+        VETH.down()
     checks.done()
 
 

@@ -1,4 +1,5 @@
-"""A primary and a replica in network namespaces of their own, and a third one between them that is the wire.
+"""Networks that tests make: a veth pair (Veth), and, for replication (Wire), a primary and a replica in network
+namespaces of their own, with a third one between them that is the wire.
 
     primary 10.99.1.1 == mp [ the wire's namespace ] mr == replica 10.99.1.2
                          |                           |
@@ -16,8 +17,8 @@ PRIMARY, REPLICA = "10.99.1.1", "10.99.1.2"
 ENDS = (("p", PRIMARY), ("r", REPLICA))
 
 
-def sh(*cmd, check=True):
-    p = subprocess.run(cmd, check=False, capture_output=True, text=True)
+def sh(*cmd, check=True, **more):
+    p = subprocess.run(cmd, check=False, capture_output=True, text=True, **more)
     if check and p.returncode:
         raise RuntimeError(f"{' '.join(cmd)}: {p.stdout}{p.stderr}")
     return p
@@ -48,6 +49,34 @@ def possible():
         return p.stderr.strip() if p.returncode else None
     finally:
         sh("ip", "netns", "del", name)
+
+
+class Veth:
+    """A namespace with a veth pair: what is sent to net.2 goes out at one end, and is captured at the other."""
+
+    def __init__(self, name, sends="v0", receives="v1", net="10.9.0"):
+        self.name, self.sends, self.receives, self.net = f"{name}{os.getpid()}", sends, receives, net
+
+    def ns(self, *cmd):
+        return ["ip", "netns", "exec", self.name, *cmd]
+
+    def possible(self):
+        """May this process make namespaces?"""
+        if os.geteuid() != 0 or sh("ip", "netns", "add", f"{self.name}x", check=False).returncode:
+            return False
+        sh("ip", "netns", "del", f"{self.name}x")
+        return True
+
+    def up(self):
+        sh("ip", "netns", "add", self.name)
+        sh(*self.ns("ip", "link", "add", self.sends, "type", "veth", "peer", "name", self.receives))
+        for link in ("lo", self.sends, self.receives):
+            sh(*self.ns("ip", "link", "set", link, "up"))
+        sh(*self.ns("ip", "addr", "add", f"{self.net}.1/24", "dev", self.sends))
+        sh(*self.ns("ip", "neigh", "add", f"{self.net}.2", "lladdr", "02:00:00:00:00:01", "dev", self.sends))
+
+    def down(self):
+        sh("ip", "netns", "del", self.name, check=False)
 
 
 class Wire:
