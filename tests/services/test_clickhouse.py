@@ -139,22 +139,13 @@ class Lab:
                 self.t.equal(b, a, f"types: {name}: RowBinary beside JSONEachRow")
 
     def while_it_runs(self, name, meddle):
-        capture, failed = self.path("slow.pcap"), []
+        capture = self.path("slow.pcap")
         make_capture(capture, N_SLOW, 3)
         self.server.ask(f"CREATE TABLE lab.{name} ({COLUMNS}) ENGINE = MergeTree ORDER BY n")
-
-        def run_meddle():
-            time.sleep(1)
-            try:
-                meddle()
-            except Exception as e:  # noqa: BLE001 - told below, the replay has to end first
-                failed.append(e)
-        thread = threading.Thread(target=run_meddle)
-        thread.start()
-        run = self.replay(capture, f"  lab/{name}: {{ from: lines, sink: c }}\n", "--speed", "real",
-                          options="linger: 300ms, timeout: 2s")
-        thread.join()
-        self.t.check(not failed, f"{name}: {failed}")
+        run = self.t.meddled(
+            lambda: self.replay(capture, f"  lab/{name}: {{ from: lines, sink: c }}\n", "--speed", "real",
+                                options="linger: 300ms, timeout: 2s"),
+            meddle, 1, name)
         self.expect_written(run, f"lab/{name}", N_SLOW, name)
         n, ids, numbers = map(int, self.server.row(f"SELECT count(), uniqExact(_id), uniqExact(n) FROM lab.{name}"))
         self.t.equal((ids, numbers), (N_SLOW, N_SLOW), f"{name}: different records in the table")

@@ -133,19 +133,9 @@ class Lab:
         capture = self.path("slow.pcap")
         make_capture(capture, n, seconds)
         self.broker.create(name, 4)
-        failed = []
-
-        def run_meddle():
-            time.sleep(1.5)
-            try:
-                meddle()
-            except Exception as e:  # noqa: BLE001 - told below, the replay has to end first
-                failed.append(e)
-        thread = threading.Thread(target=run_meddle)
-        thread.start()
-        run = self.replay(capture, f"  lab/{name}: {{ from: lines, sink: k, key: k, topic: {name} }}\n", "--speed", "real")
-        thread.join()
-        self.t.check(not failed, f"{name}: {failed}")
+        run = self.t.meddled(
+            lambda: self.replay(capture, f"  lab/{name}: {{ from: lines, sink: k, key: k, topic: {name} }}\n", "--speed", "real"),
+            meddle, 1.5, name)
         self.expect_written(run, f"lab/{name}", n, name)
         self.t.equal(run.status, 0, f"{name}: exit status")
         self.t.equal(run.err.count("waiting for it"), 1, f"{name}: told once that it waits: {run.err[-600:]}")

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -131,20 +130,11 @@ class Lab:
         self.t.check(5000 <= n < 6000, f"length_max: {n} entries are kept")
 
     def while_it_runs(self, name, meddle, seconds=3):
-        capture, failed = self.path("slow.pcap"), []
+        capture = self.path("slow.pcap")
         make_capture(capture, N_SLOW, seconds)
-
-        def run_meddle():
-            time.sleep(1)
-            try:
-                meddle()
-            except Exception as e:  # noqa: BLE001 - told below, the replay has to end first
-                failed.append(e)
-        thread = threading.Thread(target=run_meddle)
-        thread.start()
-        run = self.replay(capture, f"  lab/{name}: {{ from: lines, sink: r, key: k }}\n", "--speed", "real")
-        thread.join()
-        self.t.check(not failed, f"{name}: {failed}")
+        run = self.t.meddled(
+            lambda: self.replay(capture, f"  lab/{name}: {{ from: lines, sink: r, key: k }}\n", "--speed", "real"),
+            meddle, 1, name)
         self.expect_all(run, f"lab.{name}", f"lab/{name}", N_SLOW, name)
         return run
 

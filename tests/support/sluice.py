@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 SKIP = 77
 
@@ -88,6 +90,23 @@ class Checks:
                 self.check(sums == cells, f"{what}: reasons do not add up: {r['scope']}: {sums} {cells}")
             held = [r for r in run.ledger["rows"] if any(r["held"].values())]
             self.check(not held, f"{what}: something is still held at the end: {held}")
+
+    def meddled(self, run, meddle, after, what):
+        """What run() returns; meddle() is called beside it, so many seconds behind its start."""
+        failed = []
+
+        def late():
+            time.sleep(after)
+            try:
+                meddle()
+            except Exception as e:  # noqa: BLE001 - told below, the run has to end first
+                failed.append(e)
+        thread = threading.Thread(target=late)
+        thread.start()
+        result = run()
+        thread.join()
+        self.check(not failed, f"{what}: {failed}")
+        return result
 
     def done(self):
         print(f"{self.passed} passed, {self.failed} failed")
