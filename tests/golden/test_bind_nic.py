@@ -7,22 +7,11 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from fake_host import make_card, write_routes  # noqa: E402
 from sluice import Checks  # noqa: E402
 
 SCRIPT = os.path.join(HERE, "..", "..", "scripts", "bind-nic.sh")
 MAIN, OTHER = "0000:00:01.0", "0000:00:02.0"
-
-
-def make(root):
-    for card, name in ((MAIN, "eth0"), (OTHER, "eth1")):
-        device = f"{root}/sys/bus/pci/devices/{card}"
-        os.makedirs(f"{device}/net/{name}")
-        os.makedirs(f"{root}/sys/bus/pci/drivers/ice", exist_ok=True)
-        os.symlink("../../drivers/ice", f"{device}/driver")
-    os.makedirs(f"{root}/sys/bus/pci/drivers/vfio-pci")
-    os.makedirs(f"{root}/proc/net")
-    with open(f"{root}/proc/net/route", "w", encoding="utf-8") as f:
-        f.write("Iface\tDestination\neth1\t0000000A\neth0\t00000000\n")
 
 
 def read(path):
@@ -33,7 +22,9 @@ def read(path):
 def main():
     checks = Checks()
     with tempfile.TemporaryDirectory() as root:
-        make(root)
+        for card, name in ((MAIN, "eth0"), (OTHER, "eth1")):
+            make_card(root, card, name)
+        write_routes(root, "Iface\tDestination\neth1\t0000000A\neth0\t00000000\n")
         env = dict(os.environ, SYS=f"{root}/sys", PROC=f"{root}/proc")
         env.pop("SSH_CONNECTION", None)
 

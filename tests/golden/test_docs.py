@@ -3,9 +3,8 @@
 
     test_docs.py SLUICED
 
-Commands are the indented lines that begin with build/sluiced or build/sluicectl. They run in a folder
-that has build/, conf/ and a sample capture under each name that they use; `run` reads a port and is
-only checked. A command may end with `# exit N`; without it the status must be 0.
+Here run those that need no more than the two programs and files (support/docs.py has the others); in a folder
+that has build/, conf/ and a sample capture under each name that they use; `run` reads a port and is only checked.
 """
 import os
 import re
@@ -16,6 +15,8 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+from docs import commands, documents, elsewhere, in_sandbox  # noqa: E402
+
 SLUICED = os.path.abspath(sys.argv[1])
 PIPES = {"tcpdump": "cat trace.pcap"}  # what cannot run here, and what stands in for it
 bad = 0
@@ -25,18 +26,6 @@ def fail(where, text):
     global bad
     bad += 1
     print(f"{where}: {text}")
-
-
-def documents():
-    folders = [ROOT, os.path.join(ROOT, "docs")]
-    return sorted(os.path.join(d, f) for d in folders for f in os.listdir(d) if f.endswith(".md"))
-
-
-def commands(path):
-    for number, line in enumerate(open(path, encoding="utf-8"), 1):
-        m = re.match(r"(?: {4,}|\t)(?:sudo )?((?:[a-z]+ .*\| *)?build/sluice(?:d|ctl) .*)", line)
-        if m:
-            yield number, re.split(r"\s{3,}(?=[a-z])", m[1].strip())[0]
 
 
 def prepare(folder):
@@ -55,12 +44,10 @@ def prepare(folder):
 
 
 def runnable(command):
-    """The command as it can run here, and the status that it must end with."""
-    command, _, want = command.partition("# exit")
+    """The command as it can run here."""
     for tool, stand_in in PIPES.items():
         command = re.sub(rf"^{tool}\b[^|]*", stand_in + " ", command)
-    command = re.sub(r"sluiced run\b(.*?)( --ledger \S+)?$", r"sluiced check\1", command.strip())
-    return command, int(want or 0)
+    return re.sub(r"sluiced run\b(.*?)( --ledger \S+)?$", r"sluiced check\1", command)
 
 
 def run(folder, command):
@@ -70,20 +57,32 @@ def run(folder, command):
 
 def check_commands(folder):
     n = 0
-    for path in documents():
-        run(folder, "build/sluiced replay -q --ledger ledger.json trace.pcap")
-        for number, line in commands(path):
-            command, want = runnable(line)
-            done = run(folder, command)
-            where = f"{os.path.relpath(path, ROOT)}:{number}: {line}"
-            n += 1
-            if done.returncode != want:
-                fail(where, f"status {done.returncode}, not {want}: {done.stderr[-500:]}")
-            elif want == 0 and not done.stdout and not re.search(r"-q|losses|>", command):
-                fail(where, "says nothing")
+    document = None
+    for path, number, line, want in commands():
+        if not in_sandbox(line):
+            continue
+        if path != document:
+            run(folder, "build/sluiced replay -q --ledger ledger.json trace.pcap")
+        document = path
+        command = runnable(line)
+        done = run(folder, command)
+        where = f"{path}:{number}: {line}"
+        n += 1
+        if done.returncode != want:
+            fail(where, f"status {done.returncode}, not {want}: {done.stderr[-500:]}")
+        elif want == 0 and not done.stdout and not re.search(r"-q|losses|--diff|-c \S+ --ledger|>", command):
+            fail(where, "says nothing")
     if n < 5:
         fail("documents", f"only {n} commands were found")
     print(f"{n} commands of the documents")
+
+
+def check_named_tests():
+    """A command that runs elsewhere names the test that runs it."""
+    for path, number, line, _ in commands():
+        for test in re.findall(r"tests/[\w/]+\.py", elsewhere(line) or ""):
+            if not os.path.exists(os.path.join(ROOT, test)):
+                fail(f"{path}:{number}: {line}", f"{test} is not there")
 
 
 def check_examples(folder):
@@ -113,6 +112,7 @@ def main():
         prepare(folder)
         check_commands(folder)
         check_examples(folder)
+    check_named_tests()
     check_links()
     return 1 if bad else 0
 

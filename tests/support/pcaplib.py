@@ -94,3 +94,14 @@ def write_pcap(path, packets, snaplen=262144, sort=True):
         for ns, frame in packets:
             f.write(struct.pack("<IIII", ns // 10**9, ns % 10**9, min(len(frame), snaplen), len(frame)))
             f.write(frame[:snaplen])
+
+
+def read_pcap(path):
+    """The frames of what write_pcap has written."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 24
+    while at < len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        yield data[at + 16:at + 16 + size]
+        at += 16 + size
