@@ -133,3 +133,11 @@ bool config_dimension_equal(const struct dimension_conf *a, const struct dimensi
 	       all_equal(config_dimension_opts, a, b) &&
 	       all_equal(a->spec.kind->opts, a->spec.conf, b->spec.conf);
 }
+
+bool config_node_equal(const struct node_conf *a, const struct node_conf *b)
+{
+	bool same = strcmp(a->name, b->name) == 0 && a->op == b->op && a->from.n == b->from.n;
+	for (size_t i = 0; same && i < a->from.n; i++)
+		same = strcmp(a->from.items[i], b->from.items[i]) == 0;
+	return same && all_equal(a->op->opts, a->conf, b->conf);
+}

@@ -19,5 +19,7 @@
 unsigned config_restarts(const struct config *was, const struct config *is, FILE *out);
 
 bool config_dimension_equal(const struct dimension_conf *a, const struct dimension_conf *b);
+/* The same name, operator and options, from the same places. */
+bool config_node_equal(const struct node_conf *a, const struct node_conf *b);
 
 #endif

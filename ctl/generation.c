@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "ctl/config_compare.h"
 #include "ctl/config_read.h"
 #include "dataplane/base/mem.h"
 
@@ -154,6 +155,30 @@ static int hold_owners(struct generation *g, struct generation *before, struct e
 	return 0;
 }
 
+static uint16_t find_node(const struct config *c, const struct node_conf *wanted)
+{
+	for (unsigned i = 0; i < c->n_nodes; i++)
+		if (config_node_equal(&c->nodes[c->node_order[i]], wanted))
+			return (uint16_t)i;
+	return GRAPH_NO_NODE;
+}
+
+/* Which nodes of @before go on here. What feeds a dimension remembers nothing that is not its own.
+ */
+static int map_nodes(struct generation *g, const struct generation *before, struct err *e)
+{
+	const struct config *was = before->conf;
+	unsigned n = before->pipeline->graph.n_nodes;
+	g->next_nodes = mem_alloc((n + 1) * sizeof(*g->next_nodes));
+	if (!g->next_nodes)
+		return err_set(e, -ENOMEM, "no memory");
+	for (unsigned i = 0; i < n; i++)
+		g->next_nodes[i] = i < was->n_nodes
+					   ? find_node(g->conf, &was->nodes[was->node_order[i]])
+					   : GRAPH_NO_NODE;
+	return 0;
+}
+
 int generation_build(const struct config *conf, struct generation *before,
 		     struct generation **ret_g, FILE *out, struct err *e)
 {
@@ -165,6 +190,8 @@ int generation_build(const struct config *conf, struct generation *before,
 	int rc = pipeline_rebuild(conf, before ? before->pipeline : NULL, &g->pipeline, e);
 	if (rc == 0)
 		rc = hold_owners(g, before, e);
+	if (rc == 0 && before)
+		rc = map_nodes(g, before, e);
 	if (rc == 0)
 		rc = build_forms(g, out, e);
 	if (rc == 0)
@@ -184,6 +211,7 @@ struct worker_conf generation_worker_conf(const struct generation *g)
 		.extract_sources = p->extract_sources,
 		.rules = p->rules,
 		.graph = &p->graph,
+		.next_nodes = g->next_nodes,
 		.forms = g->forms,
 		.sheds = g->sheds,
 		.n_queues = (unsigned)g->conf->n_queues,
@@ -215,6 +243,7 @@ void generation_put(struct generation *g)
 	mem_free(g->forms);
 	mem_free(g->sheds);
 	mem_free(g->shed_queues);
+	mem_free(g->next_nodes);
 	queue_schemas_destroy(g->schemas);
 	pipeline_destroy(g->pipeline);
 	for (size_t i = 0; g->dim_owners && i < g->conf->n_dimensions; i++)

@@ -7,7 +7,7 @@
  * Limits: -
  *
  * A dimension that a reload does not change goes on with its rows: it belongs to the generation
- * that made it, which stays for as long as one uses it.
+ * that made it, which stays for as long as one uses it. So does a node with what it remembers.
  */
 #ifndef SL_CTL_GENERATION_H
 #define SL_CTL_GENERATION_H
@@ -28,6 +28,7 @@ struct generation {
 	struct queue_form *forms;
 	struct shed_source *sheds; /* by source */
 	uint16_t *shed_queues;     /* theirs */
+	uint16_t *next_nodes;      /* by node of the graph before: the same one here; or NULL */
 };
 
 /* @before: the one that runs, at a reload; else NULL. 0, or -errno with a text. What is wrong with

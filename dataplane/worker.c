@@ -391,38 +391,32 @@ static void answer(struct worker *w)
 	atomic_store_explicit(&ask->answered, asked, memory_order_release);
 }
 
-#define EXCHANGE(a, b)                   \
-	do {                             \
-		__typeof__(a) was = (a); \
-		(a) = (b);               \
-		(b) = was;               \
-	} while (0)
-
 void worker_gen_take_late(struct worker *w)
 {
 	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
-	EXCHANGE(w->rules, g->rules);
-	EXCHANGE(w->shed, g->shed);
-	EXCHANGE(w->extract, g->extract);
-	EXCHANGE(w->graph, g->graph);
-	EXCHANGE(w->keys, g->keys);
-	EXCHANGE(w->conf.rules, g->conf.rules);
-	EXCHANGE(w->conf.forms, g->conf.forms);
-	EXCHANGE(w->conf.graph, g->conf.graph);
-	EXCHANGE(w->conf.source_names, g->conf.source_names);
+	SL_EXCHANGE(w->rules, g->rules);
+	SL_EXCHANGE(w->shed, g->shed);
+	SL_EXCHANGE(w->extract, g->extract);
+	SL_EXCHANGE(w->graph, g->graph);
+	SL_EXCHANGE(w->keys, g->keys);
+	SL_EXCHANGE(w->conf.rules, g->conf.rules);
+	SL_EXCHANGE(w->conf.forms, g->conf.forms);
+	SL_EXCHANGE(w->conf.graph, g->conf.graph);
+	SL_EXCHANGE(w->conf.source_names, g->conf.source_names);
 	struct proto_scratch *proto = w->encode.proto;
 	w->encode = g->conf.encode;
 	w->encode.proto = proto;
 	atomic_store_explicit(&w->next, NULL, memory_order_release);
 }
 
-/* A reload has made new parts: what the old ones hold goes out first. */
+/* A reload has made new parts: what the old ones hold goes out first, or is carried over. */
 static void take_generation(struct worker *w)
 {
-	if (!atomic_load_explicit(&w->next, memory_order_relaxed))
+	const struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
+	if (!g)
 		return;
 	w->batch.arena.cap = w->graph_cap;
-	graph_finish(w->graph, &w->batch);
+	graph_go_over(w->graph, g->graph, g->conf.next_nodes, &w->batch);
 	w->batch.arena.cap = w->extract_cap;
 	worker_gen_take_late(w);
 }

@@ -91,6 +91,7 @@ struct worker_conf {
 	const struct extract_source *extract_sources;
 	const struct rules *rules; /* of all sources; NULL: none */
 	const struct graph_plan *graph;
+	const uint16_t *next_nodes;      /* of a reload: graph_go_over's; NULL: nothing stays */
 	const struct queue_form *forms;  /* by queue */
 	unsigned n_queues;               /* of these, the ones that may have keys */
 	const struct shed_source *sheds; /* by source; NULL: none is shed */
@@ -133,8 +134,8 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 		      struct err *e);
 void worker_gen_destroy(struct worker_gen *g); /* accepts NULL */
 
-/* Hands @g over. Between two turns @w ends the graph that it has, as at the end of the input, and
- * goes on with @g; @g has the old parts then.
+/* Hands @g over. Between two turns @w goes on with @g, as graph_go_over says; @g has the old parts
+ * then.
  */
 void worker_gen_give(struct worker *w, struct worker_gen *g);
 bool worker_gen_taken(const struct worker *w); /* what was given last */

@@ -31,4 +31,13 @@ void mem_unmap(void *p, size_t bytes);
 void mem_seal(bool sealed);
 bool mem_sealed(void);
 
+/* What @a holds is @b's now, and the other way round: for parts that go from one owner to another.
+ */
+#define SL_EXCHANGE(a, b)                \
+	do {                             \
+		__typeof__(a) was = (a); \
+		(a) = (b);               \
+		(b) = was;               \
+	} while (0)
+
 #endif

@@ -189,15 +189,35 @@ void graph_advance(struct graph *g, uint64_t now_ns, struct batch *b)
 	advance_nodes(g, now_ns, b);
 }
 
+static void finish_node(struct graph *g, unsigned node, struct batch *b)
+{
+	struct node_run r = in_node(g, node, b);
+	if (!r.node->op->finish)
+		return;
+	arena_reset(&b->arena);
+	r.node->op->finish(r.node->plan, r.state, &r.x);
+}
+
 void graph_finish(struct graph *g, struct batch *b)
 {
-	for (unsigned i = 0; i < g->plan->n_nodes; i++) {
-		struct node_run r = in_node(g, i, b);
-		if (!r.node->op->finish)
-			continue;
-		arena_reset(&b->arena);
-		r.node->op->finish(r.node->plan, r.state, &r.x);
-	}
+	for (unsigned i = 0; i < g->plan->n_nodes; i++)
+		finish_node(g, i, b);
+}
+
+static bool carry_node(struct graph *g, unsigned node, struct graph *next, unsigned to)
+{
+	const struct graph_node *a = &g->plan->nodes[node], *z = &next->plan->nodes[to];
+	return a->op->carry && a->op->carry(a->plan, g->states[node], z->plan, next->states[to]);
+}
+
+/* In the order of the graph: what a node gives out comes to those behind it before they are
+ * carried over.
+ */
+void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of, struct batch *b)
+{
+	for (unsigned i = 0; i < g->plan->n_nodes; i++)
+		if (!next_of || next_of[i] == GRAPH_NO_NODE || !carry_node(g, i, next, next_of[i]))
+			finish_node(g, i, b);
 }
 
 /* ---- life ---- */

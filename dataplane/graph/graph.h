@@ -77,6 +77,14 @@ void graph_advance(struct graph *g, uint64_t now_ns, struct batch *b);
 /* The input has ended. */
 void graph_finish(struct graph *g, struct batch *b);
 
+#define GRAPH_NO_NODE UINT16_MAX
+
+/* @next, which has seen no record yet, goes on in place of @g. @next_of: by node of @g, the one of
+ * @next that goes on with what it holds, or GRAPH_NO_NODE: that goes out, as at the end of the
+ * input; NULL: all of it.
+ */
+void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of, struct batch *b);
+
 #define GRAPH_COLS(X)                                                          \
 	X(IN, records_in, "records of this source, or of this port of a node") \
 	X(OUT, records_out, "went to a queue or a node, or to several")        \

@@ -3,7 +3,7 @@
  * In:     records of the batch, borrowed until the call returns; their schema.
  * Out:    records at numbered ports: the same ones, or new ones in the arena of the batch.
  * Owns:   a plan for all workers (immutable), a state for each.
- * Runs:   ports, build, destroy: main. create: main. run, advance, finish: worker.
+ * Runs:   ports, build, destroy: main. create: main. run, advance, finish, carry: worker.
  * Limits: OP_PORTS_MAX ports.
  *
  * An operator is one file and one row of ops.c. It may emit as often as it likes within a call;
@@ -101,6 +101,12 @@ struct op {
 	void (*advance)(const struct op_plan *p, void *state, struct op_run *x, uint64_t now_ns);
 	/* The input has ended: what is held goes out. */
 	void (*finish)(const struct op_plan *p, void *state, struct op_run *x);
+	/* A reload, by the worker: what @from holds is @to's now, which is of a node with the same
+	 * name and options and has seen no record. False: it does not fit, and nothing was moved.
+	 * NULL: an operator that remembers nothing.
+	 */
+	bool (*carry)(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
+		      void *to);
 };
 
 /* All of them, closed by NULL: ops.c. */

@@ -217,6 +217,21 @@ static void dedup_run(const struct op_plan *p, void *state, struct op_run *x,
 	op_emit(x, 0, s->out, n_out);
 }
 
+/* Keys whose values have another type now do not come again: they go as their windows end. */
+static bool dedup_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
+			void *to)
+{
+	struct dedup *a = from, *b = to;
+	if (a->cap != b->cap)
+		return false;
+	SL_EXCHANGE(a->entries, b->entries);
+	SL_EXCHANGE(a->map, b->map);
+	SL_EXCHANGE(a->head, b->head);
+	SL_EXCHANGE(a->n, b->n);
+	SL_EXCHANGE(a->now_ns, b->now_ns);
+	return true;
+}
+
 const struct op op_dedup = {
 	.name = "dedup",
 	.summary = "The first record of each key within a window of packet time",
@@ -229,4 +244,5 @@ const struct op op_dedup = {
 	.create = dedup_create,
 	.discard = dedup_discard,
 	.run = dedup_run,
+	.carry = dedup_carry,
 };

@@ -533,6 +533,23 @@ static void sql_finish(const struct op_plan *p, void *state, struct op_run *x)
 	count(s, op_row(x));
 }
 
+/* The aggregate is what remembers. Its row stays: that of the node goes on from nothing, and what
+ * goes out of it is less than nothing held, until both rows are summed.
+ */
+static bool sql_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
+		      void *to)
+{
+	const struct sql_plan *p = (const struct sql_plan *)from_plan;
+	const struct sql_plan *q = (const struct sql_plan *)to_plan;
+	struct sql *a = from, *b = to;
+	for (unsigned i = 0; i < p->n_stages && i < q->n_stages; i++) {
+		const struct stage *st = &p->stages[i], *to_st = &q->stages[i];
+		if (st->op == &op_aggregate && to_st->op == &op_aggregate)
+			return st->op->carry(st->plan, a->states[i], to_st->plan, b->states[i]);
+	}
+	return false;
+}
+
 const struct op op_sql = {
 	.name = "sql",
 	.summary = "A SELECT with WHERE, JOIN of dimensions and GROUP BY windows of time",
@@ -548,4 +565,5 @@ const struct op op_sql = {
 	.run = sql_run,
 	.advance = sql_advance,
 	.finish = sql_finish,
+	.carry = sql_carry,
 };

@@ -11,6 +11,7 @@
 #define SL_TESTS_OP_RIG_H
 
 #include "ctl/pipeline.h"
+#include "dataplane/base/mem.h"
 #include "dataplane/extract/json.h"
 
 #define OP_RIG_OUT_MAX            4096
@@ -168,6 +169,35 @@ static inline void op_rig_assert(struct op_rig *r, const char *want)
 static inline void op_rig_finish(struct op_rig *r)
 {
 	graph_finish(r->graph, &r->batch);
+}
+
+/* A reload, to @yaml: nodes go on with what they remember where there is one of the same name.
+ * The rows begin anew; those of before balance, as op_rig_fini sees to.
+ */
+static inline void op_rig_reload(struct op_rig *r, const char *yaml, const char *node)
+{
+	static struct op_rig next;
+	struct err e;
+	uint16_t to[64];
+	op_rig_init(&next, yaml, node);
+	graph_destroy(next.graph); /* for another, whose records come to @r */
+	assert_int_equal(graph_create(&next.pipeline->trial_graph, op_rig_put, r, &next.graph, &e),
+			 0);
+	unsigned n = r->pipeline->graph.n_nodes, n_next = next.pipeline->graph.n_nodes;
+	assert_true(n <= OP_RIG_N(to));
+	for (unsigned i = 0; i < n; i++) {
+		to[i] = GRAPH_NO_NODE;
+		for (unsigned k = 0; k < n_next; k++)
+			if (strcmp(r->pipeline->graph.nodes[i].name,
+				   next.pipeline->graph.nodes[k].name) == 0)
+				to[i] = (uint16_t)k;
+	}
+	graph_go_over(r->graph, next.graph, to, &r->batch);
+	SL_EXCHANGE(r->graph, next.graph);
+	SL_EXCHANGE(r->pipeline, next.pipeline);
+	SL_EXCHANGE(r->conf, next.conf);
+	SL_EXCHANGE(r->origin, next.origin);
+	op_rig_fini(&next);
 }
 
 /* The column of that name in the ledger of a node. */

@@ -54,12 +54,43 @@ static void groups_beyond_the_most_that_may_be_open_are_lost_by_name(void **stat
 	op_rig_fini(&rig);
 }
 
+/* Its groups are below nothing in the new row what they are above it in the old one. */
+static void a_window_that_is_open_over_a_reload_is_written_once(void **state)
+{
+	op_rig_init(&rig, AGGREGATE(SUMS), "a");
+	OP_RIG_FEED(&rig, objects);
+	op_rig_reload(&rig, AGGREGATE(SUMS) "formats: { x: { grok: \"%{INT:n}\" } }\n", "a");
+	assert_int_equal(rig.n, 0);
+	OP_RIG_FEED(&rig, objects);
+	op_rig_finish(&rig);
+	op_rig_assert(&rig, FIRST "\"k\":\"a\",\"n\":6,\"s\":6,\"m\":2}\n" FIRST
+				  "\"k\":\"b\",\"n\":2,\"s\":10,\"m\":5}\n");
+	assert_int_equal(op_rig_row(&rig, "a", "merged"), 8);
+	assert_int_equal(op_rig_row(&rig, "a", "held") + 4, 0);
+	op_rig_fini(&rig);
+}
+
+static void groups_of_another_form_go_out_at_the_reload(void **state)
+{
+	op_rig_init(&rig, AGGREGATE(SUMS), "a");
+	OP_RIG_FEED(&rig, objects);
+	op_rig_reload(&rig, AGGREGATE("aggregates: { n: count(*), s: \"sum(v::float8)\" }"), "a");
+	assert_int_equal(rig.n, 2);
+	OP_RIG_FEED(&rig, objects);
+	op_rig_finish(&rig);
+	assert_int_equal(rig.n, 4);
+	assert_int_equal(op_rig_row(&rig, "a", "merged"), 4);
+	op_rig_fini(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_comes_out_for_each_group_of_a_window),
 		cmocka_unit_test(what_comes_behind_its_window_is_late_and_named),
 		cmocka_unit_test(groups_beyond_the_most_that_may_be_open_are_lost_by_name),
+		cmocka_unit_test(a_window_that_is_open_over_a_reload_is_written_once),
+		cmocka_unit_test(groups_of_another_form_go_out_at_the_reload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

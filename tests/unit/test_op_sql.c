@@ -36,6 +36,22 @@ static void a_select_with_group_by_aggregates_and_having_leaves_groups_out(void 
 	op_rig_fini(&rig);
 }
 
+static void a_group_of_a_select_is_written_once_over_a_reload(void **state)
+{
+	static const char *const two[] = {"{\"k\":\"a\"}", "{\"k\":\"b\"}"};
+	static const char yaml[] =
+		"pipeline: { q: { op: sql, from: app, query: \"SELECT k, count(*) AS n FROM app "
+		"GROUP BY tumble(_time, '1 minute'), k\" } }\n";
+	op_rig_init(&rig, yaml, "q");
+	OP_RIG_FEED(&rig, two);
+	op_rig_reload(&rig, yaml, "q");
+	OP_RIG_FEED(&rig, two);
+	op_rig_finish(&rig);
+	op_rig_assert(&rig, "{\"k\":\"a\",\"n\":2}\n{\"k\":\"b\",\"n\":2}\n");
+	assert_int_equal(op_rig_row(&rig, "q", "merged"), 4);
+	op_rig_fini(&rig);
+}
+
 static void what_is_not_supported_is_refused_with_its_place(void **state)
 {
 	static const char *const queries[] = {
@@ -58,6 +74,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_select_filters_and_projects),
 		cmocka_unit_test(a_select_with_group_by_aggregates_and_having_leaves_groups_out),
+		cmocka_unit_test(a_group_of_a_select_is_written_once_over_a_reload),
 		cmocka_unit_test(what_is_not_supported_is_refused_with_its_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
