@@ -14,6 +14,7 @@
 #include "ctl/cmd_dlq.h"
 #include "ctl/cmd_spool.h"
 #include "ctl/command.h"
+#include "ctl/complete.h"
 #include "ctl/doctor.h"
 #include "ctl/render.h"
 #include "ctl/top.h"
@@ -72,6 +73,8 @@ static int run_metrics(struct options *o, int argc, char **argv);
 static int run_openapi(struct options *o, int argc, char **argv);
 static int run_top(struct options *o, int argc, char **argv);
 static int run_completion(struct options *o, int argc, char **argv);
+static int run_complete(struct options *o, int argc, char **argv);
+static int take_options(struct options *o, int argc, char **argv, int *io_at);
 static int run_doctor(struct options *o, int argc, char **argv);
 static int run_help(struct options *o, int argc, char **argv);
 
@@ -89,6 +92,8 @@ static const struct local_command locals[] = {
 	{"openapi", "", "the API's description", run_openapi},
 	{"completion", "bash|zsh", "completion for a shell: eval \"$(sluicectl completion bash)\"",
 	 run_completion},
+	{"complete", "WORD...", "what may come next, for that: word, tab, what it is",
+	 run_complete},
 	{"help", "", "this list", run_help},
 	{0},
 };
@@ -306,31 +311,71 @@ static int run_top(struct options *o, int argc, char **argv)
 	return code;
 }
 
-/* ---- help ---- */
+/* ---- completion in a shell ---- */
 
-static void print_words(void)
+/* Names of what runs: the first column of the command that lists them. */
+static char *ask_names(void *arg, const char *kind)
 {
-	for (const struct command *c = commands; c->path; c++)
-		printf("%s%.*s", c == commands ? "" : " ", (int)strcspn(c->path, " "), c->path);
-	for (const struct local_command *l = locals; l->name; l++)
-		if (!command_find(l->name))
-			printf(" %s", l->name);
+	struct options *o = arg;
+	struct client *client;
+	struct err e;
+	json_t *reply, *row;
+	char *text = NULL;
+	size_t len, i;
+	char path[32];
+	snprintf(path, sizeof(path), "%ss", kind);
+	if (!command_find(path) || client_open(&o->client, &client, &e) < 0)
+		return NULL;
+	FILE *f = open_memstream(&text, &len);
+	if (f && client_run(client, path, false, NULL, 0, &reply, &e) == 0) {
+		json_array_foreach(json_object_get(reply, "rows"), i, row)
+		{
+			const char *name = json_string_value(json_object_get(row, kind));
+			if (name)
+				fprintf(f, "%s\n", name);
+		}
+		json_decref(reply);
+	}
+	if (f)
+		fclose(f);
+	client_close(client);
+	return text;
+}
+
+static int run_complete(struct options *o, int argc, char **argv)
+{
+	struct complete_entry entries[64] = {0};
+	struct complete_conf conf = {.entries = entries, .names = ask_names, .arg = o};
+	int at = 0;
+	for (const struct command *c = commands; c->path && conf.n_entries < 64; c++) {
+		struct complete_entry *e = &entries[conf.n_entries++];
+		*e = (struct complete_entry){.path = c->path, .help = c->help};
+		for (unsigned i = 0; i < command_n_args(c) && i < COMPLETE_ARGS_MAX; i++)
+			e->args[i] = c->args[i].name;
+	}
+	for (const struct local_command *l = locals; l->name && conf.n_entries < 64; l++)
+		entries[conf.n_entries++] = (struct complete_entry){
+			.path = l->name,
+			.help = l->help,
+			.choices = islower((unsigned char)*l->args) ? l->args : NULL,
+		};
+	if (argc && (take_options(o, argc - 1, argv, &at) || at >= argc))
+		return EXIT_DONE; /* the value of an option: files, as far as the shell knows */
+	complete_print(&conf, argc - at, argv + at, stdout);
+	return EXIT_DONE;
 }
 
 static int run_completion(struct options *o, int argc, char **argv)
 {
 	(void)o;
-	const char *shell = argc == 1 ? argv[0] : "";
-	bool zsh = strcmp(shell, "zsh") == 0;
-	if (!zsh && strcmp(shell, "bash") != 0)
+	const char *script = argc == 1 ? complete_script(argv[0]) : NULL;
+	if (!script)
 		return usage_error("completion: expected bash or zsh%s", "");
-	if (zsh)
-		fputs("autoload -Uz bashcompinit && bashcompinit\n", stdout);
-	fputs("complete -o default -W \"", stdout);
-	print_words();
-	fputs("\" sluicectl\n", stdout);
+	fputs(script, stdout);
 	return EXIT_DONE;
 }
+
+/* ---- help ---- */
 
 static void print_command(const struct command *c)
 {

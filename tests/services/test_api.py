@@ -118,6 +118,7 @@ def look_at_all(lab, checks):
     checks.equal(TOKEN in lab.run("config").stdout, False, "a secret is never shown")
     ledger = lab.run("ledger")
     checks.check(ledger.returncode == 0 and "balanced: yes; nothing lost" in ledger.stdout, "ledger balances")
+    checks.equal(lab.run("complete", "queue", "pause", "l").stdout, "lab/syslog\tqueue\n", "names of queues are completed")
     top = lab.run("top", "--count", "2")
     checks.check(top.returncode == 0 and top.stdout.count("records/s") == 6, "top draws twice")
 
