@@ -20,7 +20,8 @@ static const char zsh_script[] =
 	"    [[ -n $lines[1] ]] && _describe -t commands sluicectl lines || _files\n"
 	"}\n"
 	"# Autoloaded from a file, or evaluated.\n"
-	"if [[ $funcstack[1] == _sluicectl ]]; then _sluicectl \"$@\"; else compdef _sluicectl sluicectl; fi\n";
+	"if [[ $funcstack[1] == _sluicectl ]]; then _sluicectl \"$@\"\n"
+	"else compdef _sluicectl sluicectl; fi\n";
 
 const char *complete_script(const char *shell)
 {
