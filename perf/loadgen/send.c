@@ -1,0 +1,177 @@
+#include "perf/loadgen/send.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_config.h>
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/base/mem.h"
+
+#define BURST       32
+#define DESCRIPTORS 1024
+
+struct sender {
+	uint16_t port_id;
+	struct rte_mempool *pool;
+	struct rte_mbuf *mbufs[BURST];
+};
+
+int sender_open(uint16_t port_id, unsigned n_mbufs, unsigned bytes_max, struct sender **ret_s,
+		struct err *e)
+{
+	char name[32];
+	struct sender *s = mem_alloc(sizeof(*s));
+	if (!s)
+		return err_set(e, -ENOMEM, "no memory for a sender");
+	snprintf(name, sizeof(name), "send%u", port_id);
+	s->port_id = port_id;
+	/* A cache of one burst: what the reader frees comes back while it is warm. */
+	s->pool = rte_pktmbuf_pool_create(name, n_mbufs, 2 * BURST, 0,
+					  (uint16_t)(RTE_PKTMBUF_HEADROOM + bytes_max),
+					  SOCKET_ID_ANY);
+	if (!s->pool) {
+		mem_free(s);
+		return err_set(e, -ENOMEM, "no memory for %u packet buffers: %s", n_mbufs,
+			       rte_strerror(rte_errno));
+	}
+	*ret_s = s;
+	return 0;
+}
+
+void sender_close(struct sender *s)
+{
+	if (!s)
+		return;
+	rte_mempool_free(s->pool);
+	mem_free(s);
+}
+
+/* Makes and offers @n packets, at most BURST. */
+static void send_burst(struct sender *s, struct load *l, unsigned n, bool wait,
+		       struct send_count *c)
+{
+	if (rte_pktmbuf_alloc_bulk(s->pool, s->mbufs, n) < 0) {
+		/* The reader has them all: as good as a full ring, and nothing was made for them.
+		 */
+		c->refused += wait ? 0 : n;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = s->mbufs[i];
+		unsigned len = load_next(l, rte_pktmbuf_mtod(m, uint8_t *), &c->events);
+		m->data_len = (uint16_t)len;
+		m->pkt_len = len;
+		c->bytes += len;
+	}
+	unsigned done = rte_eth_tx_burst(s->port_id, 0, s->mbufs, (uint16_t)n);
+	while (wait && done < n)
+		done += rte_eth_tx_burst(s->port_id, 0, s->mbufs + done, (uint16_t)(n - done));
+	for (unsigned i = done; i < n; i++)
+		c->bytes -= s->mbufs[i]->pkt_len;
+	rte_pktmbuf_free_bulk(s->mbufs + done, n - done);
+	c->packets += done;
+	c->refused += n - done;
+}
+
+/* How many are due at @s seconds, less those that were offered; counts the late ones. */
+static uint64_t due_at(double s, const struct send_rate *rate, struct send_count *c)
+{
+	uint64_t due = (uint64_t)(s * rate->packets_s), had = c->packets + c->refused + c->late;
+	uint64_t n = due > had ? due - had : 0;
+	if (n > rate->late_max) {
+		c->late += n - rate->late_max;
+		n = rate->late_max;
+	}
+	return n;
+}
+
+void sender_send(struct sender *s, struct load *l, const struct send_rate *rate,
+		 struct send_count *ret_n)
+{
+	struct send_count c = {0};
+	/* A thread of its own gets a number, and with it a cache of the pool. */
+	bool new = rte_lcore_id() == LCORE_ID_ANY &&rte_thread_register() == 0;
+	double hz = (double)rte_get_tsc_hz();
+	uint64_t from = rte_rdtsc();
+	for (;;) {
+		double at = (double)(rte_rdtsc() - from) / hz;
+		uint64_t had = c.packets + c.refused + c.late, n = BURST;
+		c.seconds = at;
+		if ((rate->seconds > 0 && at >= rate->seconds) ||
+		    (rate->packets && had >= rate->packets) ||
+		    (rate->stop && atomic_load_explicit(rate->stop, memory_order_relaxed)))
+			break;
+		if (rate->packets_s > 0)
+			n = due_at(at, rate, &c);
+		if (rate->packets && n > rate->packets - had)
+			n = rate->packets - had;
+		for (; n; n -= n < BURST ? n : BURST)
+			send_burst(s, l, n < BURST ? (unsigned)n : BURST, rate->wait, &c);
+	}
+	if (new)
+		rte_thread_unregister();
+	*ret_n = c;
+}
+
+static int find(const char *device, uint16_t *ret_id, struct err *e)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(device, ","), device);
+	if (rte_eth_dev_get_port_by_name(name, ret_id) < 0)
+		return err_set(e, -ENODEV, "%s: there is no such port", name);
+	return 0;
+}
+
+int sender_ring(unsigned index, unsigned n, char *name, uint16_t *ret_id, struct err *e)
+{
+	snprintf(name, 32, "load%u", index);
+	struct rte_ring *r = rte_ring_create(name, n, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	int id = r ? rte_eth_from_rings(name, &r, 1, &r, 1, SOCKET_ID_ANY) : -1;
+	if (id < 0)
+		return err_set(e, -ENOMEM, "a ring of %u: %s", n, rte_strerror(rte_errno));
+	snprintf(name, 32, "net_ring_load%u", index);
+	*ret_id = (uint16_t)id;
+	/* EAL says of each port that was there before that it could not be attached once more. */
+	rte_log_set_level_pattern("lib.eal", RTE_LOG_CRIT);
+	return 0;
+}
+
+void sender_ring_free(const char *name)
+{
+	rte_ring_free(rte_ring_lookup(name + strlen("net_ring_")));
+}
+
+int sender_port(const char *device, uint16_t *ret_id, struct err *e)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_mempool *pool;
+	uint16_t id, n_rx = DESCRIPTORS, n_tx = DESCRIPTORS;
+	if (find(device, &id, e) < 0 && (rte_dev_probe(device) < 0 || find(device, &id, e) < 0))
+		return err_set(e, -ENODEV, "%s: no driver of DPDK's took it", device);
+	/* Some drivers want a receive queue, whatever it is for. */
+	pool = rte_pktmbuf_pool_create("unread", 2 * DESCRIPTORS - 1, 0, 0,
+				       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	int rc = pool ? rte_eth_dev_configure(id, 1, 1, &conf) : -ENOMEM;
+	if (rc == 0)
+		rc = rte_eth_dev_adjust_nb_rx_tx_desc(id, &n_rx, &n_tx);
+	if (rc == 0)
+		rc = rte_eth_rx_queue_setup(id, 0, n_rx, SOCKET_ID_ANY, NULL, pool);
+	if (rc == 0)
+		rc = rte_eth_tx_queue_setup(id, 0, n_tx, SOCKET_ID_ANY, NULL);
+	if (rc == 0)
+		rc = rte_eth_dev_start(id);
+	if (rc < 0)
+		return err_set(e, rc, "%s: cannot be made ready: %s", device, rte_strerror(-rc));
+	*ret_id = id;
+	return 0;
+}

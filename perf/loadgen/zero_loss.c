@@ -1,0 +1,300 @@
+/* zero_loss.c - the highest rate of packets that the appliance takes without losing one, found by
+ * bisection, as RFC 2544 (section 26.1) does; for each kind of traffic.
+ *
+ *     generator (a core of its own, on the clock) > ring > worker (a core) > null sink
+ *
+ * The ring is DPDK's net_ring, read as any other port is; it stands for the card's: what it has no
+ * room for is lost. A trial has no loss when the ring refused nothing, the ledger balances without
+ * a loss, and every event that was sent came out as a record, in JSON.
+ *
+ * In:     a job file; the names of jobs, else all of them.
+ * Out:    a line a trial, then a line a job; with --json the same as lines of JSON.
+ * Owns:   the appliance under test, in this process.
+ * Runs:   main on the generator's core, which the sink shares.
+ * Limits: one worker.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/config.h"
+#include "ctl/eal.h"
+#include "ctl/topology.h"
+#include "perf/bench.h"
+#include "perf/loadgen/job.h"
+#include "perf/loadgen/send.h"
+
+#define WARM_SECONDS 0.5
+#define RING_MAX     (1u << 20)
+#define MBUFS_BESIDE 2048 /* what the worker, the generator and their caches have in hand */
+
+static const char usage[] =
+	"zero_loss [options] JOBS.yaml [JOB...] - the highest rate without a loss, by bisection\n"
+	"\n"
+	"  --seconds S      a trial takes so long (default 5)\n"
+	"  --resolution P   bisect down to P per cent of the rate (default 2)\n"
+	"  --tries N        a rate passes when one of N trials has no loss (default 1, as RFC "
+	"2544\n"
+	"                   has it; more, where other work takes the cores away now and then)\n"
+	"  --ring N         packets that the ring holds, a power of two (default 1024)\n"
+	"  --cores W,G      CPUs of the worker and of the generator (default 1,0)\n"
+	"  --json           lines of JSON\n";
+
+struct args {
+	double seconds, resolution;
+	unsigned tries, ring, cores[2];
+	bool json;
+};
+
+/* One trial. */
+struct trial {
+	const struct args *args;
+	const struct load_job *job;
+	struct load *load;
+	struct topology *topology;
+	struct sender *sender;
+	double rate; /* 0: as fast as the worker reads; nothing is lost then */
+	struct send_count warm, sent;
+	uint64_t written, lost;
+	bool balanced;
+};
+
+static void die(const char *what, const struct err *e)
+{
+	fprintf(stderr, "zero_loss: %s%s%s\n", what, e ? ": " : "", e ? e->text : "");
+	exit(1);
+}
+
+static void pin(unsigned cpu)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		die("there is no such CPU; see --cores", NULL);
+}
+
+/* The generator: memory and sessions are warmed up without a loss, then it goes by the clock. */
+static void *generate(void *arg)
+{
+	struct trial *t = arg;
+	load_restart(t->load);
+	unsigned late_max = t->args->ring / 4;
+	struct send_rate warm = {
+		.seconds = WARM_SECONDS, .packets_s = t->rate, .late_max = late_max, .wait = true};
+	sender_send(t->sender, t->load, &warm, &t->warm);
+	struct send_rate rate = {.seconds = t->args->seconds,
+				 .packets_s = t->rate,
+				 .late_max = late_max,
+				 .wait = t->rate <= 0};
+	sender_send(t->sender, t->load, &rate, &t->sent);
+	topology_stop(t->topology);
+	return NULL;
+}
+
+/* Losses of the ledger, but for messages that the end of the trial cut. */
+static void count_row(void *arg, const struct ledger_table *tab, const char *scope,
+		      const uint64_t *cols)
+{
+	struct trial *t = arg;
+	(void)scope;
+	t->balanced &= ledger_imbalance(tab, cols) == 0;
+	for (unsigned i = 0; i < tab->n_cols; i++) {
+		bool loss = tab->cols[i].kind == LEDGER_LOSS || tab->cols[i].kind == LEDGER_MISSED;
+		if (loss && strcmp(tab->cols[i].name, "incomplete") != 0)
+			t->lost += cols[i];
+		if (strcmp(tab->stage, "sink") == 0 && strcmp(tab->cols[i].name, "written") == 0)
+			t->written += cols[i];
+	}
+}
+
+static void run_trial(struct trial *t)
+{
+	static unsigned n_ports; /* a port has its name for one trial */
+	struct err_list errs = {0};
+	struct config *c;
+	struct topology_input in = {.n_workers = 1};
+	struct err e;
+	char text[512], name[32];
+	uint16_t port;
+	pthread_t thread;
+	if (sender_ring(n_ports++, t->args->ring, name, &port, &e) < 0)
+		die("the ring", &e);
+	snprintf(text, sizeof(text),
+		 "capture: { ports: [{ device: %s }] }\nsources: { s: %s }\n"
+		 "sinks: { out: { \"null\": {} } }\nqueues: { load/out: { from: s, sink: out } }\n",
+		 name, load_source((enum load_kind)t->job->kind));
+	if (config_parse("zero_loss", slice_str(text), NULL, &c, &errs) < 0) {
+		err_list_print(&errs, stderr);
+		exit(1);
+	}
+	err_list_fini(&errs);
+	if (topology_build(c, &in, &t->topology, &e) < 0)
+		die("the appliance", &e);
+	if (sender_open(port, t->args->ring + MBUFS_BESIDE, load_bytes_max(t->load), &t->sender,
+			&e) < 0)
+		die("the generator", &e);
+	if (pthread_create(&thread, NULL, generate, t) != 0)
+		die("no thread for the generator", NULL);
+	topology_run(t->topology, false, stderr);
+	pthread_join(thread, NULL);
+	struct report *r = report_create();
+	t->balanced = true;
+	t->written = t->lost = 0;
+	topology_report(t->topology, r);
+	report_each(r, count_row, t);
+	report_destroy(r);
+	topology_destroy(t->topology);
+	sender_close(t->sender);
+	sender_ring_free(name);
+	config_free(c);
+}
+
+/* Of a stream the last message of each session may be cut by the end of the trial. */
+static bool is_whole(const struct trial *t)
+{
+	uint64_t events = t->warm.events + t->sent.events;
+	uint64_t cut = t->job->kind == LOAD_SYSLOG_UDP ? 0 : 2 * (uint64_t)t->job->sessions;
+	return t->balanced && t->lost == 0 && t->sent.refused == 0 && t->written + cut >= events &&
+	       t->written <= events + cut;
+}
+
+static void print_trial(const struct trial *t, bool whole)
+{
+	double s = t->sent.seconds;
+	if (!t->balanced)
+		die("the ledger does not balance", NULL);
+	printf(t->args->json
+		       ? "{\"job\":\"%s\",\"asked_pps\":%.0f,\"offered_pps\":%.0f,\"events_s\":%."
+			 "0f,"
+			 "\"gbit_s\":%.2f,\"refused\":%" PRIu64 ",\"late\":%" PRIu64
+			 ",\"lost\":%" PRIu64 ",\"pass\":%s}\n"
+		       : "  %s: asked %.0f packets/s, offered %.0f: %.0f events/s, %.2f Gbit/s; "
+			 "refused %" PRIu64 ", late %" PRIu64 ", lost inside %" PRIu64
+			 ", without a loss: %s\n",
+	       t->job->name, t->rate, (double)(t->sent.packets + t->sent.refused) / s,
+	       (double)t->sent.events / s, (double)t->sent.bytes * 8 / s / 1e9, t->sent.refused,
+	       t->sent.late, t->lost, whole ? "true" : "false");
+	fflush(stdout);
+}
+
+/* Also false when the generator could not offer what was asked: then nothing is known of it. */
+static bool passes(struct trial *t, double rate)
+{
+	for (unsigned i = 0; i < t->args->tries; i++) {
+		t->rate = rate;
+		run_trial(t);
+		bool whole = is_whole(t) && (double)t->sent.late <= 0.01 * t->args->seconds * rate;
+		print_trial(t, whole);
+		if (whole)
+			return true;
+	}
+	return false;
+}
+
+static bool search(const struct args *a, const struct load_job *job)
+{
+	struct trial t = {.args = a, .job = job}, best = {0};
+	struct err e;
+	if (load_create(job, &t.load, &e) < 0)
+		die("load", &e);
+	/* As fast as the worker reads: no rate above it can be without a loss. */
+	run_trial(&t);
+	print_trial(&t, is_whole(&t));
+	double top = (double)t.sent.packets / t.sent.seconds, low = 0, high = 1.05 * top;
+	while (high - low > a->resolution / 100 * high) {
+		double rate = (low + high) / 2;
+		if (passes(&t, rate)) {
+			low = rate;
+			best = t;
+		} else {
+			high = rate;
+		}
+	}
+	load_destroy(t.load);
+	double s = low > 0 ? best.sent.seconds : 1;
+	printf(a->json ? "{\"job\":\"%s\",\"top_pps\":%.0f,\"zero_loss_pps\":%.0f,"
+			 "\"zero_loss_events_s\":%.0f,\"zero_loss_gbit_s\":%.2f}\n"
+		       : "%s: reads at most %.0f packets/s; without a loss %.0f packets/s, %.0f "
+			 "events/s, %.2f Gbit/s\n",
+	       job->name, top, low, (double)best.sent.events / s,
+	       (double)best.sent.bytes * 8 / s / 1e9);
+	fflush(stdout);
+	return low > 0;
+}
+
+static bool read_args(int argc, char **argv, struct args *a)
+{
+	static const struct option opts[] = {
+		{"seconds", 1, NULL, 's'}, {"resolution", 1, NULL, 'r'},
+		{"tries", 1, NULL, 't'},   {"ring", 1, NULL, 'n'},
+		{"cores", 1, NULL, 'c'},   {"json", 0, NULL, 'j'},
+		{"help", 0, NULL, 'h'},    {0}};
+	*a = (struct args){
+		.seconds = 5, .resolution = 2, .tries = 1, .ring = 1024, .cores = {1, 0}};
+	for (int c; (c = getopt_long(argc, argv, "", opts, NULL)) != -1;) {
+		switch (c) {
+		case 's':
+			a->seconds = strtod(optarg, NULL);
+			break;
+		case 'r':
+			a->resolution = strtod(optarg, NULL);
+			break;
+		case 't':
+			a->tries = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			a->ring = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			if (sscanf(optarg, "%u,%u", &a->cores[0], &a->cores[1]) != 2)
+				return false;
+			break;
+		case 'j':
+			a->json = true;
+			break;
+		default:
+			fputs(usage, c == 'h' ? stdout : stderr);
+			exit(c == 'h' ? 0 : 2);
+		}
+	}
+	return argc > optind && a->seconds > 0 && a->resolution > 0 && a->tries > 0 &&
+	       a->ring >= 64 && a->ring <= RING_MAX;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a;
+	struct job_file jobs;
+	struct eal_conf eal = {.ports = true, .n_workers = 1};
+	struct err e;
+	const char *note;
+	bool ok = true;
+	if (!read_args(argc, argv, &a)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (!job_file_read(argv[optind], &jobs, stderr))
+		return 2;
+	for (int i = optind + 1; i < argc; i++)
+		if (!job_file_find(&jobs, argv[i], stderr))
+			return 2;
+	/* Workers stay where EAL is started; this thread, and those that it makes, go elsewhere. */
+	pin(a.cores[0]);
+	if (eal_start(&eal, &note, &e) < 0)
+		die("", &e);
+	pin(a.cores[1]);
+	if (note)
+		fprintf(stderr, "zero_loss: %s\n", note);
+	for (unsigned j = 0; j < jobs.n && optind + 1 == argc; j++)
+		ok &= search(&a, &jobs.jobs[j]);
+	for (int i = optind + 1; i < argc; i++)
+		ok &= search(&a, job_file_find(&jobs, argv[i], stderr));
+	job_file_fini(&jobs);
+	eal_stop();
+	return ok ? 0 : 1;
+}
