@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "ctl/api_wait.h"
 #include "ctl/command.h"
 #include "ctl/metrics.h"
 #include "dataplane/base/mem.h"
@@ -20,6 +21,7 @@ struct api {
 	const struct api_conf *conf;
 	struct control *control;
 	struct MHD_Daemon *unix_daemon, *tcp_daemon;
+	struct api_wait *wait;
 	const char *socket; /* that is ours to remove */
 	char *cert, *key;
 	char token[SECRET_BYTES_MAX];
@@ -120,8 +122,34 @@ static unsigned status_of(int rc)
 					    : MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
+static enum MHD_Result send_failure(struct MHD_Connection *conn, int rc, const struct err *e)
+{
+	return send_error(conn, status_of(rc), e->text);
+}
+
+/* The answer of @job, once it is there: until then the library calls again. */
+static enum MHD_Result poll_job(struct api *api, struct MHD_Connection *conn,
+				struct control_job *job)
+{
+	struct err e = {0};
+	json_t *reply = json_object();
+	control_enter(api->control);
+	int rc = job->ops->poll(job, reply, &e);
+	control_leave(api->control);
+	if (rc == 0)
+		return send_json(conn, MHD_HTTP_OK, reply);
+	json_decref(reply);
+	if (rc != -EAGAIN)
+		return send_failure(conn, COMMAND_FAILED, &e);
+	return api_wait(api->wait, conn)
+		       ? MHD_YES
+		       : send_error(conn, MHD_HTTP_SERVICE_UNAVAILABLE,
+				    "sluiced stops, or too many wait for their answers");
+}
+
+/* *ret_job: what goes on behind the call; NULL: nothing, it has been answered. */
 static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
-				   const struct command *c)
+				   const struct command *c, struct control_job **ret_job)
 {
 	struct values v = {.command = c};
 	struct err e = {0};
@@ -129,14 +157,17 @@ static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
 	check_values(&v);
 	if (v.wrong.text[0])
 		return send_error(conn, MHD_HTTP_BAD_REQUEST, v.wrong.text);
-	json_t *reply = json_object();
+	json_t *reply = c->run ? json_object() : NULL;
 	control_enter(api->control);
-	int rc = c->run(api->control, v.of, reply, &e);
+	int rc = c->run ? c->run(api->control, v.of, reply, &e)
+			: c->begin(api->control, v.of, ret_job, &e);
 	control_leave(api->control);
+	if (rc == 0 && *ret_job)
+		return poll_job(api, conn, *ret_job);
 	if (rc == 0)
 		return send_json(conn, MHD_HTTP_OK, reply);
 	json_decref(reply);
-	return send_error(conn, status_of(rc), e.text);
+	return send_failure(conn, rc, &e);
 }
 
 static enum api_access access_of(const struct api *api, struct MHD_Connection *conn, bool is_tcp)
@@ -167,7 +198,7 @@ static enum MHD_Result refuse(const struct api *api, struct MHD_Connection *conn
 }
 
 static enum MHD_Result answer(struct api *api, struct MHD_Connection *conn, const char *url,
-			      const char *method, bool is_tcp)
+			      const char *method, bool is_tcp, struct control_job **ret_job)
 {
 	enum api_access access = access_of(api, conn, is_tcp);
 	bool is_get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
@@ -189,7 +220,7 @@ static enum MHD_Result answer(struct api *api, struct MHD_Connection *conn, cons
 					     : "expected GET");
 	if (c->changes && access != API_CHANGE)
 		return refuse(api, conn, is_tcp, true);
-	return run_command(api, conn, c);
+	return run_command(api, conn, c, ret_job);
 }
 
 /* A body that nobody reads is refused before it is sent. */
@@ -202,16 +233,19 @@ static bool has_body(struct MHD_Connection *conn)
 					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
+/* Where a request's job will stand, before it has one. */
+static int head_seen;
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
 				  const char *method, const char *version, const char *body,
 				  size_t *body_len, void **io_seen, bool is_tcp)
 {
-	static int seen;
+	struct control_job *job = NULL;
 	(void)version;
 	(void)body;
 	/* The first call is for the head alone. */
 	if (!*io_seen) {
-		*io_seen = &seen;
+		*io_seen = &head_seen;
 		return has_body(conn) ? send_error(conn, MHD_HTTP_CONTENT_TOO_LARGE,
 						   "no command has a body: arguments stand behind "
 						   "the ? of the address")
@@ -219,7 +253,25 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 	}
 	if (*body_len)
 		return MHD_NO;
-	return answer(arg, conn, url, method, is_tcp);
+	if (*io_seen != &head_seen)
+		return poll_job(arg, conn, *io_seen);
+	enum MHD_Result done = answer(arg, conn, url, method, is_tcp, &job);
+	if (job)
+		*io_seen = job;
+	return done;
+}
+
+/* Also when the client has gone before its answer. */
+static void on_completed(void *arg, struct MHD_Connection *conn, void **io_seen,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct control_job *job = *io_seen != &head_seen ? *io_seen : NULL;
+	(void)arg;
+	(void)conn;
+	(void)code;
+	if (job)
+		job->ops->drop(job);
+	*io_seen = NULL;
 }
 
 static enum MHD_Result on_unix(void *arg, struct MHD_Connection *conn, const char *url,
@@ -258,7 +310,8 @@ static void say_nothing(void *arg, const char *fmt, va_list ap)
 /* @fd is moved. NULL: it could not be started. */
 static struct MHD_Daemon *serve(struct api *api, int fd, bool is_tcp)
 {
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG;
+	unsigned flags =
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, api->cert},
 				       {MHD_OPTION_HTTPS_MEM_KEY, 0, api->key},
 				       {MHD_OPTION_END, 0, NULL}};
@@ -271,7 +324,8 @@ static struct MHD_Daemon *serve(struct api *api, int fd, bool is_tcp)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	struct MHD_Daemon *d = MHD_start_daemon(
 		flags, 0, NULL, NULL, is_tcp ? on_tcp : on_unix, api, MHD_OPTION_EXTERNAL_LOGGER,
-		say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		say_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)API_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_REQUEST_MAX, MHD_OPTION_ARRAY,
 		is_tls ? tls : &tls[2], MHD_OPTION_END);
@@ -347,7 +401,8 @@ int api_start(const struct api_conf *conf, struct control *c, struct api **ret_a
 	api->conf = conf;
 	api->control = c;
 	raise_files_limit();
-	if (has_socket(conf))
+	rc = api_wait_create(&api->wait, e);
+	if (rc == 0 && has_socket(conf))
 		rc = start_unix(api, e);
 	if (rc == 0 && conf->listen)
 		rc = start_tcp(api, e);
@@ -363,10 +418,12 @@ void api_stop(struct api *api)
 {
 	if (!api)
 		return;
+	api_wait_stop(api->wait);
 	if (api->unix_daemon)
 		MHD_stop_daemon(api->unix_daemon);
 	if (api->tcp_daemon)
 		MHD_stop_daemon(api->tcp_daemon);
+	api_wait_destroy(api->wait);
 	if (api->socket)
 		unlink(api->socket);
 	mem_free(api->cert);

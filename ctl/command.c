@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/base/text.h"
+
+#define FLOWS_SHOWN 1000 /* unless more are asked for */
+
 static int show_status(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
 	(void)values;
@@ -153,6 +157,32 @@ SHOW_PART(ports)
 SHOW_PART(sinks)
 SHOW_PART(dims)
 
+static int begin_flows(struct control *c, const char *const *values, struct control_job **ret_j,
+		       struct err *e)
+{
+	const struct config *conf = control_config(c);
+	struct flow_query q = {.source = -1, .limit = FLOWS_SHOWN};
+	uint64_t limit;
+	void *arg;
+	if (values[0] && !(q.state = flow_state_bit(values[0])))
+		return err_set(e, COMMAND_BAD_ARGUMENT, "state: expected one of %s",
+			       flow_state_names());
+	for (size_t i = 0; values[1] && i < conf->n_sources; i++)
+		if (strcmp(conf->sources[i].name, values[1]) == 0)
+			q.source = (int)i;
+	if (values[1] && q.source < 0)
+		return err_set(e, COMMAND_NOT_FOUND, "source: no source is named %.64s", values[1]);
+	if (values[2]) {
+		if (!text_u64(slice_str(values[2]), &limit) || limit < 1 ||
+		    limit > FLOW_TABLE_ROWS_MAX)
+			return err_set(e, COMMAND_BAD_ARGUMENT, "limit: expected 1 to %d",
+				       FLOW_TABLE_ROWS_MAX);
+		q.limit = (unsigned)limit;
+	}
+	const struct control_ops *parts = control_parts(c, &arg);
+	return parts->flows(arg, &q, ret_j, e) < 0 ? COMMAND_FAILED : 0;
+}
+
 static int show_config(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
 	char *text = NULL;
@@ -252,6 +282,18 @@ const struct command commands[] = {
 	 .help = "the dimensions: keys, loads, how old the rows are",
 	 .columns = "dimension from keys bytes loads loads_failed version age_s",
 	 .run = show_dims},
+	{.path = "flows",
+	 .help = "the sessions that live, largest first: what they are, packets and bytes of each "
+		 "way, gaps",
+	 .columns = "protocol client server source state notes packets_out bytes_out packets_back "
+		    "bytes_back gaps gap_bytes last why",
+	 .args = {{"state",
+		   "only these: plain, tls, compressed, left, bad, unknown, undecided, "
+		   "late, one-sided or gaps",
+		   true},
+		  {"source", "only those of this source", true},
+		  {"limit", "rows at most; 1,000 without it", true}},
+	 .begin = begin_flows},
 	{.path = "config",
 	 .help = "the configuration that runs, every option, secrets left out",
 	 .run = show_config},

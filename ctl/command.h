@@ -34,6 +34,9 @@ struct command {
 	/* @values in the order of args, NULL where not given. 0, or one of the above with a text.
 	 */
 	int (*run)(struct control *c, const char *const *values, json_t *reply, struct err *e);
+	/* In place of it, of a command whose answer takes a while. */
+	int (*begin)(struct control *c, const char *const *values, struct control_job **ret_j,
+		     struct err *e);
 };
 
 extern const struct command commands[]; /* closed by a NULL path */

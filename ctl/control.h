@@ -11,9 +11,27 @@
 #define SL_CTL_CONTROL_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "ctl/config.h"
+#include "ctl/flow_table.h"
 #include "ctl/report.h"
+
+/* An answer that takes a while, or has no end: who asks comes again and again, and never waits. */
+struct control_job;
+
+struct control_job_ops {
+	/* 0: @reply is whole; -EAGAIN: not yet; another: it has failed, with a text. */
+	int (*poll)(struct control_job *j, json_t *reply, struct err *e);
+	/* Of a stream, in place of it: at most @cap bytes. 0: there are none now; -1: no more. */
+	ssize_t (*read)(struct control_job *j, char *out, size_t cap);
+	/* At its end, or when nobody wants it any more. */
+	void (*drop)(struct control_job *j);
+};
+
+struct control_job {
+	const struct control_job_ops *ops;
+};
 
 /* Answers of the topology; each appends objects to @rows. */
 struct control_ops {
@@ -29,6 +47,8 @@ struct control_ops {
 	int (*queue_switch)(void *arg, const char *queue, const char *sink, struct err *e);
 	int (*reload)(void *arg, json_t *reply, struct err *e); /* -EBUSY: one is under way */
 	void (*reload_state)(void *arg, json_t *reply);
+	int (*flows)(void *arg, const struct flow_query *q, struct control_job **ret_j,
+		     struct err *e);
 };
 
 struct control;

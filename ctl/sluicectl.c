@@ -156,7 +156,16 @@ static int print_reply(const struct options *o, const struct command *c, const j
 	return judge(c, reply);
 }
 
-/* Arguments stand in the order of the table, or as --name=value. */
+/* As many as there are: it takes no such argument. */
+static unsigned find_argument(const struct command *c, const char *name, size_t len)
+{
+	unsigned n = command_n_args(c), k = 0;
+	while (k < n && (strlen(c->args[k].name) != len || strncmp(c->args[k].name, name, len)))
+		k++;
+	return k;
+}
+
+/* Arguments stand in the order of the table, or as --name VALUE or --name=VALUE. */
 static int take_arguments(const struct command *c, int argc, char **argv,
 			  const char *pairs[2 * COMMAND_ARGS_MAX], unsigned *ret_n)
 {
@@ -165,18 +174,17 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 		const char *value = argv[i];
 		unsigned k = at;
 		if (strncmp(argv[i], "--", 2) == 0) {
-			const char *equals = strchr(argv[i], '=');
-			size_t len = equals ? (size_t)(equals - argv[i] - 2) : 0;
-			for (k = 0; k < n; k++)
-				if (equals && strlen(c->args[k].name) == len &&
-				    strncmp(c->args[k].name, argv[i] + 2, len) == 0)
-					break;
-			value = equals ? equals + 1 : NULL;
+			size_t len = strcspn(argv[i], "=") - 2;
+			k = find_argument(c, argv[i] + 2, len);
+			value = argv[i][2 + len] ? argv[i] + 3 + len : argv[i + 1];
+			if (k < n && !value)
+				return usage_error("%s: its value is missing", argv[i]);
 		} else {
 			at++;
 		}
-		if (k >= n || n_pairs == n || !value)
+		if (k >= n || n_pairs == n)
 			return usage_error("%s: not expected here", argv[i]);
+		i += value == argv[i + 1];
 		pairs[2 * n_pairs] = c->args[k].name;
 		pairs[2 * n_pairs++ + 1] = value;
 	}

@@ -129,6 +129,7 @@ const struct control_ops topology_control_ops = {
 	.queue_switch = queue_switch,
 	.reload = topology_reload_ask,
 	.reload_state = topology_reload_show,
+	.flows = topology_flows,
 };
 
 /* Called each millisecond: asks the workers, and publishes when all have answered. */

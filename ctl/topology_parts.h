@@ -118,6 +118,10 @@ void topology_answer_for(struct topology *t, unsigned worker);
 /* topology_control.c */
 void topology_publish(struct topology *t);
 
+/* topology_flows.c */
+int topology_flows(void *arg, const struct flow_query *q, struct control_job **ret_j,
+		   struct err *e);
+
 /* topology_run.c. A replay's dimensions stay as they were loaded. */
 int topology_watch_dimensions(struct topology *t, FILE *out);
 

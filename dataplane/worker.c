@@ -41,6 +41,7 @@ struct worker_gen {
 struct worker {
 	struct worker_conf conf;
 	struct worker_gen *_Atomic next; /* given, and not taken yet */
+	struct errands errands;
 	struct decode *decode;
 	struct flow *flow;
 	struct frame_stage *frame;
@@ -473,9 +474,11 @@ static void feed_run(struct worker *w)
 static void capture_run(struct worker *w)
 {
 	int n;
+	errands_open(&w->errands);
 	while ((n = receive(w)) != -ENODATA) {
 		take_generation(w);
 		answer(w);
+		errands_step(&w->errands, w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
 			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
 		if (w->shed && w->turns % shed_look_turns(w->shed) == 0)
@@ -489,6 +492,7 @@ static void capture_run(struct worker *w)
 			worker_turn(w, (unsigned)n);
 		}
 	}
+	errands_close(&w->errands);
 	capture_settle(w->conf.capture);
 	worker_finish(w);
 }
@@ -644,6 +648,11 @@ void worker_destroy(struct worker *w)
 	if (w->conf.capture)
 		capture_close(w->conf.capture);
 	mem_free(w);
+}
+
+void worker_errand(struct worker *w, struct errand *er)
+{
+	errands_give(&w->errands, er);
 }
 
 const char *worker_error(const struct worker *w, unsigned i)

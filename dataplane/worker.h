@@ -13,6 +13,7 @@
 
 #include "dataplane/capture/capture.h"
 #include "dataplane/capture/decode.h"
+#include "dataplane/errand.h"
 #include "dataplane/extract/extract.h"
 #include "dataplane/extract/shed.h"
 #include "dataplane/flow/flow.h"
@@ -145,6 +146,9 @@ void worker_gen_take_late(struct worker *w);
 /* Of the parts that were exchanged: for their ledger. */
 const struct extract *worker_gen_extract(const struct worker_gen *g);
 const struct graph *worker_gen_graph(const struct worker_gen *g);
+
+/* Between two turns, as long as it runs; a worker that is fed does none. Any thread. */
+void worker_errand(struct worker *w, struct errand *er);
 
 /* Text @i of what broke, or NULL: one for each broken file. */
 #define WORKER_ERRORS_MAX 16

@@ -357,7 +357,7 @@ static inline void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 	}
 	f->packets[FLOW_packets_taken]++;
 	f->bytes[FLOW_BYTES_bytes_in] += p->len;
-	flow_touch(f, idx, p);
+	flow_touch(f, idx, dir, p);
 	f->table.s[idx].pub.seen[dir] = true;
 	udp_emit(f, idx, dir, p);
 }
@@ -526,6 +526,31 @@ const struct flow_session *flow_session(const struct flow *f, uint32_t session)
 {
 	assert(session && session <= f->table.n_touched);
 	return &f->table.s[session].pub;
+}
+
+static void look_at_dir(const struct session *s, unsigned dir, struct flow_look *l)
+{
+	const struct flow_dir *d = &s->dir[dir];
+	bool settled = !session_is_tcp(s) || d->flags & DIR_KNOWN;
+	l->packets[dir] = (uint64_t)d->packets_high << 32 | d->n_packets;
+	l->bytes[dir] = settled ? d->pos - d->base : 0;
+}
+
+bool flow_look(const struct flow *f, uint32_t session, struct flow_look *ret_l)
+{
+	const struct session *s = &f->table.s[session];
+	if (!session || session > f->table.n_touched || !session_lives(&f->table, session) ||
+	    s->list == LIST_TAIL)
+		return false;
+	ret_l->session = &s->pub;
+	for (unsigned dir = 0; dir < 2; dir++)
+		look_at_dir(s, dir, ret_l);
+	return true;
+}
+
+uint32_t flow_sessions_end(const struct flow *f)
+{
+	return f->table.n_touched + 1;
 }
 
 uint32_t flow_sessions_max(const struct flow *f)

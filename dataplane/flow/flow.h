@@ -110,6 +110,19 @@ void flow_release(struct flow *f);
 const struct flow_session *flow_session(const struct flow *f, uint32_t session);
 uint32_t flow_sessions_max(const struct flow *f); /* session indexes are below this */
 
+/* A session as it stands between two calls. */
+struct flow_look {
+	const struct flow_session *session;
+	uint64_t packets[2]; /* by direction */
+	uint64_t bytes[2];   /* of its stream until now, holes that were given up included */
+};
+
+/* False: there is no session at this index, or one that is over. Indexes go from 1 to below
+ * flow_sessions_end; any up to flow_sessions_max may be asked for.
+ */
+bool flow_look(const struct flow *f, uint32_t session, struct flow_look *ret_l);
+uint32_t flow_sessions_end(const struct flow *f);
+
 /* Ledger: packets and bytes. */
 #define FLOW_PACKET_COLS(X)                                                   \
 	X(IN, packets_in, "TCP and UDP packets from capture")                 \

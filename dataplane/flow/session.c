@@ -162,6 +162,7 @@ void session_put(struct session_table *t, uint32_t idx)
 	if (s->list != N_LISTS)
 		list_remove(t, idx);
 	birth_remove(t, idx);
+	s->list = N_LISTS; /* nobody's, for session_lives */
 	s->next = t->ended;
 	t->ended = idx;
 	t->n_live--;

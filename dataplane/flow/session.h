@@ -48,13 +48,14 @@ struct flow_dir {
 	uint32_t ack_max; /* highest acknowledgement by the peer */
 	uint32_t end_seq; /* behind the highest byte seen; final with DIR_FIN or DIR_RST */
 	uint32_t base;
-	uint32_t wait;        /* index of what waits for a hole, 0: nothing */
-	uint32_t odd_seq;     /* behind the last segment outside the window */
-	uint32_t gap_end_seq; /* the last hole that was given up */
-	uint32_t gap_bytes;   /* its length */
-	uint8_t flags;        /* enum flow_dir_flag */
-	uint8_t n_odd;        /* segments outside the window, each behind the one before */
-	uint8_t pad[6];
+	uint32_t wait;         /* index of what waits for a hole, 0: nothing */
+	uint32_t odd_seq;      /* behind the last segment outside the window */
+	uint32_t gap_end_seq;  /* the last hole that was given up */
+	uint32_t gap_bytes;    /* its length */
+	uint8_t flags;         /* enum flow_dir_flag */
+	uint8_t n_odd;         /* segments outside the window, each behind the one before */
+	uint16_t packets_high; /* 2^32 of them */
+	uint32_t n_packets;    /* of the session that came from this side */
 };
 
 struct session {
@@ -194,6 +195,12 @@ void session_swap(struct session *s);
 /* Takes the session out of table and lists. Its index is free after session_release. */
 void session_put(struct session_table *t, uint32_t idx);
 void session_release(struct session_table *t);
+
+/* Is it a session, and not what is left of one? @idx: below n_touched + 1. */
+static inline bool session_lives(const struct session_table *t, uint32_t idx)
+{
+	return t->s[idx].list != N_LISTS;
+}
 
 /* Puts it at the end of the list. */
 void session_enlist(struct session_table *t, uint32_t idx, enum session_list list);

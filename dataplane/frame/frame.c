@@ -147,6 +147,33 @@ const void *frame_pool(const struct frame_stage *f, unsigned source)
 	return f->parser_pools[source];
 }
 
+/* Why direction @d is not read on; a protocol that is one-way says so, and is well. */
+static void look_at_left(const struct frame_stage *f, const struct frame_session *fs, unsigned d,
+			 struct frame_look *l)
+{
+	const struct reason *r = &f->reasons[fs->source].of[fs->dirs[d].reason];
+	if (!fs->dirs[d].left || l->claim == FRAME_BROKEN || strcmp(r->text, PARSER_ANSWERS) == 0)
+		return;
+	l->claim = r->col == FRAME_bad ? FRAME_BROKEN : FRAME_LEFT;
+	l->why = r->text;
+}
+
+void frame_look(const struct frame_stage *f, uint32_t session, struct frame_look *ret_l)
+{
+	const struct frame_session *fs =
+		(const struct frame_session *)(f->sessions + f->stride * session);
+	*ret_l = (struct frame_look){.gaps = fs->gaps, .gap_bytes = fs->gap_bytes};
+	if (fs->claim == CLAIM_NONE) {
+		ret_l->claim = FRAME_NOBODYS;
+		ret_l->why = f->reasons[f->n_sources].of[fs->reason].text;
+	} else if (fs->claim == CLAIM_TAKEN) {
+		ret_l->claim = FRAME_READ;
+		ret_l->source = fs->source;
+		for (unsigned d = 0; d < 2; d++)
+			look_at_left(f, fs, d, ret_l);
+	}
+}
+
 /* @n bytes become no frame, for a reason that has its place already. */
 static void lose(struct frame_stage *f, unsigned row, unsigned place, uint64_t n)
 {
@@ -609,16 +636,14 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 			return false;
 		f->rows[fs->source][FRAME_gaps]++;
 		f->rows[fs->source][FRAME_gap_bytes] += ev->gap_bytes;
-	} else if (fs->claim == CLAIM_OPEN) {
-		fs->gaps++;
-		fs->gap_bytes += ev->gap_bytes;
-		if (dir->unread.len)
-			drop_unclaimed(f, fs, ev->dir, refuse(f, "first bytes with a hole"));
+	} else if (fs->claim == CLAIM_OPEN && dir->unread.len) {
+		drop_unclaimed(f, fs, ev->dir, refuse(f, "first bytes with a hole"));
 	}
-	if (!ev->datagram) {
+	fs->gaps++;
+	fs->gap_bytes += ev->gap_bytes;
+	dir->seen = true; /* on_end clears what is counted here */
+	if (!ev->datagram)
 		dir->after_gap = true;
-		dir->seen = true;
-	}
 	return true;
 }
 

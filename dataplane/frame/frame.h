@@ -91,6 +91,26 @@ const uint64_t *frame_row(const struct frame_stage *f, unsigned source);
 /* Why: of a row's unclaimed, left_alone, skipped and bad. */
 const struct reasons *frame_reasons(const struct frame_stage *f, unsigned source);
 
+/* What has become of the claim on a session that lives. */
+enum frame_claim {
+	FRAME_UNDECIDED, /* too few bytes yet */
+	FRAME_READ,      /* by its source's parser */
+	FRAME_LEFT, /* the parser reads no further, in one direction at least: it is something else
+		     */
+	FRAME_BROKEN, /* the same: it is not what it was taken for */
+	FRAME_NOBODYS,
+};
+
+struct frame_look {
+	enum frame_claim claim;
+	uint16_t source; /* but for the first and last of these */
+	const char *why; /* static text, of the last three; else NULL */
+	uint64_t gaps, gap_bytes;
+};
+
+/* @session: an index of flow's, of a session that lives. */
+void frame_look(const struct frame_stage *f, uint32_t session, struct frame_look *ret_l);
+
 /* What the parser of a source keeps beside its sessions; or NULL. */
 const void *frame_pool(const struct frame_stage *f, unsigned source);
 

@@ -38,7 +38,7 @@ struct frame_session {
 	uint16_t source;
 	bool whole_datagrams;     /* claimed, and parser->datagram is all that reads it */
 	uint64_t session_id;      /* of flow's session; set by the claim */
-	uint64_t gaps, gap_bytes; /* before the claim: of the source that takes it */
+	uint64_t gaps, gap_bytes; /* those before the claim are the source's that takes it */
 	struct direction dirs[2];
 	char origin[2][ORIGIN_LEN_MAX];
 	uint64_t state[];

@@ -4,7 +4,7 @@
 
 #include "dataplane/base/text.h"
 
-static size_t put_end(char *out, const uint8_t addr[16], uint16_t port)
+size_t origin_end_put(char *out, const uint8_t addr[16], uint16_t port)
 {
 	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
 	size_t len = 0;
@@ -30,10 +30,10 @@ size_t origin_put(char *out, const struct flow_session *s, unsigned dir)
 {
 	size_t len = 8;
 	memcpy(out, "\"_src\":\"", 8);
-	len += put_end(out + len, s->addr[dir], s->port[dir]);
+	len += origin_end_put(out + len, s->addr[dir], s->port[dir]);
 	memcpy(out + len, "\",\"_dst\":\"", 10);
 	len += 10;
-	len += put_end(out + len, s->addr[!dir], s->port[!dir]);
+	len += origin_end_put(out + len, s->addr[!dir], s->port[!dir]);
 	out[len++] = '"';
 	return len;
 }

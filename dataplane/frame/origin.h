@@ -17,4 +17,7 @@
 /* Returns the bytes written. @dir 0: the client is the source. */
 size_t origin_put(char *out, const struct flow_session *s, unsigned dir);
 
+/* One end of it: "10.0.0.1:514" or "[fe80::1]:514". */
+size_t origin_end_put(char *out, const uint8_t addr[16], uint16_t port);
+
 #endif

@@ -433,6 +433,32 @@ static void any_number_of_workers_and_any_burst_tell_the_same(void **state)
 	}
 }
 
+static void who_looks_sees_the_sessions_that_live_and_their_bytes_and_packets(void **state)
+{
+	struct rig r;
+	struct flow_look l;
+	rig_init(&r);
+	assert_int_equal(flow_sessions_end(r.f), 1);
+	rig_tcp(&r, 0, TCP_SYN, 0, 0, "");
+	rig_tcp(&r, 1, TCP_SYN, 0, 1, "");
+	rig_c(&r, 1, "hello");
+	rig_c(&r, 1, "hello"); /* again: a packet, and no more of the stream */
+	rig_s(&r, 1, 6, "yes");
+	assert_int_equal(flow_sessions_end(r.f), 2);
+	assert_true(flow_look(r.f, 1, &l));
+	assert_int_equal(l.packets[0], 3);
+	assert_int_equal(l.packets[1], 2);
+	assert_int_equal(l.bytes[0], 5);
+	assert_int_equal(l.bytes[1], 3);
+	assert_true(l.session->from_start && l.session->seen[1]);
+	rig_tcp(&r, 0, TCP_FIN, 6, 4, "");
+	rig_tcp(&r, 1, TCP_FIN, 4, 7, "");
+	assert_false(flow_look(r.f, 1, &l)); /* over, though late copies still belong to it */
+	assert_false(flow_look(r.f, 0, &l));
+	assert_false(flow_look(r.f, 2, &l));
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +478,7 @@ int main(void)
 		cmocka_unit_test(the_end_comes_in_batches_until_there_is_no_more),
 		cmocka_unit_test(what_was_due_before_the_end_of_the_capture_ends_as_idle),
 		cmocka_unit_test(any_number_of_workers_and_any_burst_tell_the_same),
+		cmocka_unit_test(who_looks_sees_the_sessions_that_live_and_their_bytes_and_packets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

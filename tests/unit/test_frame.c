@@ -729,8 +729,42 @@ static void what_nobody_claims_is_told_by_name(void **st)
 	rig_end(r);
 	check_reason(r, NOBODY, FRAME_unclaimed, "compressed as a whole: gzip", 8, 1);
 	rig_text(r, 0, "what may this be?");
+	struct frame_look l;
+	frame_look(r->f, 0, &l);
+	assert_int_equal(l.claim, FRAME_NOBODYS);
+	assert_string_equal(l.why, "no source knows its first bytes");
 	rig_end(r);
 	check_reason(r, NOBODY, FRAME_unclaimed, "no source knows its first bytes", 17, 1);
+	rig_free(r);
+}
+
+static void check_look(const struct rig *r, enum frame_claim claim, uint64_t gaps, uint64_t bytes)
+{
+	struct frame_look l;
+	frame_look(r->f, 0, &l);
+	assert_int_equal(l.claim, claim);
+	assert_int_equal(l.gaps, gaps);
+	assert_int_equal(l.gap_bytes, bytes);
+	assert_true(!l.why == (claim == FRAME_UNDECIDED || claim == FRAME_READ));
+}
+
+static void who_looks_sees_what_became_of_a_claim_and_every_gap(void **state)
+{
+	struct rig *r = rig_new(514, 4096, 1 << 20);
+	check_look(r, FRAME_UNDECIDED, 0, 0);
+	rig_gap(r, 5);
+	rig_text(r, 0, "o");
+	check_look(r, FRAME_UNDECIDED, 1, 5);
+	rig_text(r, 0, "ne\ntwo\n");
+	check_look(r, FRAME_READ, 1, 5);
+	rig_gap(r, 7);
+	check_look(r, FRAME_READ, 2, 12);
+	rig_text(r, 0, "three\n~");
+	check_look(r, FRAME_BROKEN, 2, 12);
+	rig_gap(r, 1); /* of what nobody reads any more too */
+	check_look(r, FRAME_BROKEN, 3, 13);
+	rig_end(r);
+	check_look(r, FRAME_UNDECIDED, 0, 0);
 	rig_free(r);
 }
 
@@ -761,6 +795,7 @@ int main(void)
 		cmocka_unit_test(a_session_that_ended_is_not_called),
 		cmocka_unit_test(what_nobody_claims_is_told_by_name),
 		cmocka_unit_test(a_session_in_the_place_of_another_has_its_own_addresses),
+		cmocka_unit_test(who_looks_sees_what_became_of_a_claim_and_every_gap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
