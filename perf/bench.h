@@ -1,10 +1,8 @@
-/* bench.h - time and medians for the benchmarks.
+/* bench.h - time, medians and counts for the benchmarks.
  *
- * In:     seconds of rounds.
- * Out:    a line: nanoseconds an item, median with minimum and maximum, and items a second.
- * Owns:   nothing.
- * Runs:   main of a benchmark.
- * Limits: BENCH_ROUNDS_MAX rounds.
+ * In:     seconds of rounds; SL_BENCH_COUNT in the environment, where perf/guard counts
+ * instructions. Out:    a line: nanoseconds an item, median with minimum and maximum, and items a
+ * second. Owns:   nothing. Runs:   main of a benchmark. Limits: BENCH_ROUNDS_MAX rounds.
  */
 #ifndef SL_PERF_BENCH_H
 #define SL_PERF_BENCH_H
@@ -68,6 +66,29 @@ static inline void bench_print(const char *what, double *s, unsigned n, double i
 	double median = bench_median(s, n);
 	printf("%-44s %8.1f ns (%.1f-%.1f)  %8.2f M/s\n", what, median * 1e9 / items,
 	       s[0] * 1e9 / items, s[n - 1] * 1e9 / items, items / median / 1e6);
+}
+
+/* True: run each case once, by bench_count(), in place of rounds. */
+static inline bool bench_counts(void)
+{
+	return getenv("SL_BENCH_COUNT") != NULL;
+}
+
+/* callgrind counts inside of this function alone, and writes a dump each time it is left. */
+__attribute__((noinline, noclone, unused)) static void bench_counted(void (*run)(void *), void *arg)
+{
+	run(arg);
+	__asm__ volatile(""
+			 :
+			 :
+			 : "memory"); /* else the call is a jump, and this is left before it */
+}
+
+/* @run was run before, so that what is made once is not counted. */
+static inline void bench_count(const char *what, double items, void (*run)(void *), void *arg)
+{
+	bench_counted(run, arg);
+	printf("count\t%s\t%.0f\n", what, items);
 }
 
 /* A record of a nanosecond pcap with an Ethernet, IPv4 and UDP header around @msg. Returns its

@@ -123,8 +123,9 @@ static void read_log(enum step step)
 	}
 }
 
-static void run_step(enum step step)
+static void run_step(void *arg)
 {
+	enum step step = *(enum step *)arg;
 	if (step <= STEP_SUMS)
 		sum_events(step == STEP_ZLIB);
 	else
@@ -157,15 +158,25 @@ int main(int argc, char **argv)
 		   "no memory");
 	bench_must(parser_mysql.state_size <= sizeof(state), "the state is too large");
 	if (argc == 3) {
-		run_step((enum step)strtoul(argv[2], NULL, 10));
+		enum step step = (enum step)strtoul(argv[2], NULL, 10);
+		run_step(&step);
 		return 0;
 	}
+	for (enum step i = STEP_SUMS; bench_counts() && i < N_STEPS; i++) {
+		n_images = 0;
+		read_log(STEP_FRAMES);
+		double n = (double)n_images;
+		run_step(&i);
+		bench_count(names[i], n, run_step, &i);
+	}
+	if (bench_counts())
+		return 0;
 	unsigned times = 1 + (unsigned)(ROUND_MIN / file.len);
 	for (unsigned round = 0; round <= ROUNDS; round++)
-		for (unsigned i = 0; i < N_STEPS; i++) {
+		for (enum step i = 0; i < N_STEPS; i++) {
 			double t = bench_cpu();
 			for (unsigned k = 0; k < times; k++)
-				run_step((enum step)i);
+				run_step(&i);
 			if (round)
 				seconds[i][round - 1] = (bench_cpu() - t) / times;
 		}

@@ -37,15 +37,31 @@ static void make_file(const char *path, unsigned n)
 	fclose(f);
 }
 
-/* Seconds of N_BURSTS. */
-static double look_up(struct dim *d, int reader, unsigned n_keys, uint64_t *io_hits)
+static char texts[BURST][16];
+static struct slice keys[BURST];
+
+struct burst {
+	struct dim *d;
+	int reader;
+	uint64_t hits;
+};
+
+static void look_up_burst(void *arg)
 {
-	static char texts[BURST][16];
-	struct slice keys[BURST];
+	struct burst *b = arg;
 	const struct dim_row *rows[BURST];
+	dim_table_find(dim_enter(b->d, b->reader), keys, BURST, rows);
+	for (unsigned i = 0; i < BURST; i++)
+		b->hits += rows[i] != NULL && rows[i]->vals[0].len > 0;
+	dim_leave(b->d, b->reader);
+}
+
+/* Seconds of N_BURSTS. */
+static double look_up(struct burst *burst, unsigned n_keys)
+{
 	uint32_t r = 1;
 	uint64_t ns = 0;
-	for (unsigned b = 0; b < N_BURSTS; b++) {
+	for (unsigned b = 0; b < (bench_counts() ? 1 : N_BURSTS); b++) {
 		for (unsigned i = 0; i < BURST; i++) {
 			r = r * 1664525 + 1013904223;
 			unsigned key = (unsigned)((uint64_t)r * n_keys >> 32);
@@ -53,10 +69,7 @@ static double look_up(struct dim *d, int reader, unsigned n_keys, uint64_t *io_h
 			keys[i] = slice_of(texts[i], (size_t)len);
 		}
 		uint64_t begin = clock_mono_ns();
-		dim_table_find(dim_enter(d, reader), keys, BURST, rows);
-		for (unsigned i = 0; i < BURST; i++)
-			*io_hits += rows[i] != NULL && rows[i]->vals[0].len > 0;
-		dim_leave(d, reader);
+		look_up_burst(burst);
 		ns += clock_mono_ns() - begin;
 	}
 	return (double)ns / 1e9;
@@ -79,6 +92,19 @@ static struct dim_spec make_spec(const char *url, const char *path, unsigned n)
 	return s;
 }
 
+static void measure(struct burst *burst, unsigned n)
+{
+	double rounds[N_ROUNDS + 1];
+	uint64_t row[DIM_N_COLS];
+	for (unsigned i = 0; i <= N_ROUNDS; i++)
+		rounds[i] = look_up(burst, n);
+	bench_print("lookup", rounds + 1, N_ROUNDS, (double)N_BURSTS * BURST);
+	dim_row(burst->d, row);
+	printf("keys %llu, bytes of rows %llu, hits %.3f\n", (unsigned long long)row[DIM_keys],
+	       (unsigned long long)row[DIM_bytes],
+	       (double)burst->hits / ((N_ROUNDS + 1.0) * N_BURSTS * BURST));
+}
+
 int main(int argc, char **argv)
 {
 	static const char path[] = "/tmp/sluice-bench-dim.csv";
@@ -91,8 +117,8 @@ int main(int argc, char **argv)
 	struct dim_spec s = make_spec(url, path, n);
 	struct dim *d;
 	struct err e = {0};
-	double before = resident_mib(), rounds[N_ROUNDS + 1];
-	uint64_t begin = clock_mono_ns(), hits = 0;
+	double before = resident_mib();
+	uint64_t begin = clock_mono_ns();
 	bench_must(dim_create(&s, &d, &e) == 0, e.text);
 	printf("load: %.2f s; resident: %.0f MiB before, %.0f behind it\n",
 	       (double)(clock_mono_ns() - begin) / 1e9, before, resident_mib());
@@ -100,15 +126,13 @@ int main(int argc, char **argv)
 	if (dim_is_told(d) && dim_refresh(d, &e) >= 0)
 		printf("sweep in place: %.2f s; resident: %.0f MiB\n",
 		       (double)(clock_mono_ns() - begin) / 1e9, resident_mib());
-	int reader = dim_join(d);
-	for (unsigned i = 0; i <= N_ROUNDS; i++)
-		rounds[i] = look_up(d, reader, n, &hits);
-	bench_print("lookup", rounds + 1, N_ROUNDS, (double)N_BURSTS * BURST);
-	uint64_t row[DIM_N_COLS];
-	dim_row(d, row);
-	printf("keys %llu, bytes of rows %llu, hits %.3f\n", (unsigned long long)row[DIM_keys],
-	       (unsigned long long)row[DIM_bytes],
-	       (double)hits / ((N_ROUNDS + 1.0) * N_BURSTS * BURST));
+	struct burst burst = {.d = d, .reader = dim_join(d)};
+	if (bench_counts()) {
+		look_up(&burst, n);
+		bench_count("lookup", BURST, look_up_burst, &burst);
+	} else {
+		measure(&burst, n);
+	}
 	dim_destroy(d);
 	dim_make_free(&s);
 	if (!url)

@@ -179,8 +179,21 @@ static void check_same(unsigned k, const struct vec *v)
 			   cases[k].expression);
 }
 
+struct burst {
+	struct expr_run *r;
+	size_t used;
+};
+
+static void run_burst(void *arg)
+{
+	const struct burst *b = arg;
+	arena.used = b->used;
+	expr_run_all(b->r, N_ROWS, &arena);
+}
+
 static double run_s(struct expr_run *r, void (*hand)(void), size_t used)
 {
+	struct burst b = {r, used};
 	double from = bench_now();
 	for (unsigned i = 0; i < N_BURSTS; i++) {
 		arena.used = used;
@@ -188,7 +201,7 @@ static double run_s(struct expr_run *r, void (*hand)(void), size_t used)
 			hand();
 			__asm__ volatile("" : : "r"(out_i), "r"(out_s) : "memory");
 		} else {
-			expr_run_all(r, N_ROWS, &arena);
+			run_burst(&b);
 		}
 	}
 	return bench_now() - from;
@@ -213,6 +226,10 @@ static void bench_case(unsigned k)
 	expr_run_all(r, N_ROWS, &arena);
 	check_same(k, expr_run_result(r, 0));
 	double ours[N_ROUNDS], hand[N_ROUNDS];
+	if (bench_counts()) {
+		bench_count(cases[k].expression, N_ROWS, run_burst, &(struct burst){r, used});
+		goto out;
+	}
 	for (int round = -1; round < N_ROUNDS; round++) {
 		ours[round < 0 ? 0 : round] = run_s(r, NULL, used);
 		if (cases[k].hand)
@@ -222,6 +239,7 @@ static void bench_case(unsigned k)
 	bench_print("    expression", ours, N_ROUNDS, (double)N_BURSTS * N_ROWS);
 	if (cases[k].hand)
 		bench_print("    loop by hand", hand, N_ROUNDS, (double)N_BURSTS * N_ROWS);
+out:
 	arena.used = used;
 	expr_run_destroy(r);
 	expr_set_destroy(s);

@@ -144,19 +144,37 @@ static void check_ways(const struct ways *w)
 	}
 }
 
+struct plan_run {
+	const struct plan *plan;
+	unsigned n;
+};
+
+static void plan_lines(void *arg)
+{
+	struct plan_run *r = arg;
+	struct plan_part parts[PLAN_GROUPS_MAX + 1];
+	for (unsigned i = 0; i < N_LINES; i++)
+		r->n += plan_match(r->plan, lines[i], parts);
+}
+
 static void bench_ways(const struct grok *lib, const char *name, put_fn *put, const char *pattern)
 {
 	struct ways w = ways_of(lib, pattern);
-	struct plan_part parts[PLAN_GROUPS_MAX + 1];
+	struct plan_run run = {.plan = w.plan};
 	double plan[N_ROUNDS], pcre[N_ROUNDS], len = make_lines(put);
 	char what[64];
 	unsigned n = 0;
 	check_ways(&w);
+	if (bench_counts()) {
+		snprintf(what, sizeof(what), "plan of %s", name);
+		bench_count(what, N_LINES, plan_lines, &run);
+		ways_free(&w);
+		return;
+	}
 	for (unsigned r = 0; r < N_ROUNDS; r++) {
 		double from = bench_cpu();
 		for (unsigned k = 0; k < N_PASSES; k++)
-			for (unsigned i = 0; i < N_LINES; i++)
-				n += plan_match(w.plan, lines[i], parts);
+			plan_lines(&run);
 		plan[r] = bench_cpu() - from;
 		from = bench_cpu();
 		for (unsigned k = 0; k < N_PASSES; k++)
@@ -164,7 +182,7 @@ static void bench_ways(const struct grok *lib, const char *name, put_fn *put, co
 				n += regex_match(w.regex, w.scratch, lines[i]);
 		pcre[r] = bench_cpu() - from;
 	}
-	bench_must(n == 2u * N_ROUNDS * N_PASSES * N_LINES, "a line did not match");
+	bench_must(n + run.n == 2u * N_ROUNDS * N_PASSES * N_LINES, "a line did not match");
 	snprintf(what, sizeof(what), "%s, %.0f B, %u fields: plan", name, len,
 		 regex_n_groups(w.regex));
 	bench_print(what, plan + 1, N_ROUNDS - 1, (double)N_PASSES * N_LINES);
@@ -176,19 +194,22 @@ static void bench_ways(const struct grok *lib, const char *name, put_fn *put, co
 
 static const struct parser parser_lines = {.name = "lines"};
 
-static double records_round(struct extract *x, const struct frame *frames, size_t used)
+struct records_run {
+	struct extract *x;
+	const struct frame *frames;
+	size_t used;
+};
+
+static void records_pass(void *arg)
 {
-	double from = bench_cpu();
-	for (unsigned k = 0; k < N_PASSES; k++) {
-		for (unsigned i = 0; i < N_LINES;) {
-			batch.n_recs = 0;
-			batch.arena.used = used;
-			unsigned end = i + 64;
-			i = extract_records(x, frames, i, end, NULL, &batch);
-			bench_must(i == end, "the batch is full");
-		}
+	const struct records_run *r = arg;
+	for (unsigned i = 0; i < N_LINES;) {
+		batch.n_recs = 0;
+		batch.arena.used = r->used;
+		unsigned end = i + 64;
+		i = extract_records(r->x, r->frames, i, end, NULL, &batch);
+		bench_must(i == end, "the batch is full");
 	}
-	return bench_cpu() - from;
 }
 
 static void bench_records(const char *name, put_fn *put, unsigned kind, const struct format_set *fs)
@@ -205,13 +226,21 @@ static void bench_records(const char *name, put_fn *put, unsigned kind, const st
 	for (unsigned i = 0; i < N_LINES; i++)
 		frames[i] = (struct frame){
 			.bytes = lines[i], .body = lines[i], .body_kind = (uint8_t)kind};
-	size_t used = batch.arena.used;
-	for (unsigned r = 0; r < N_ROUNDS; r++)
-		s[r] = records_round(x, frames, used);
+	struct records_run run = {x, frames, batch.arena.used};
+	unsigned n_rounds = bench_counts() ? 1 : N_ROUNDS;
+	for (unsigned r = 0; r < n_rounds; r++) {
+		double from = bench_cpu();
+		for (unsigned k = 0; k < (bench_counts() ? 1 : N_PASSES); k++)
+			records_pass(&run);
+		s[r] = bench_cpu() - from;
+	}
 	const uint64_t *row = extract_row(x, 0);
 	bench_must(row[EXTRACT_unparsed] == 0 && row[EXTRACT_no_format] == 0, "not all was parsed");
 	snprintf(what, sizeof(what), "%s, %.0f B, to a record", name, len);
-	bench_print(what, s + 1, N_ROUNDS - 1, (double)N_PASSES * N_LINES);
+	if (bench_counts())
+		bench_count(what, N_LINES, records_pass, &run);
+	else
+		bench_print(what, s + 1, N_ROUNDS - 1, (double)N_PASSES * N_LINES);
 	extract_destroy(x);
 	names_destroy(names);
 }
@@ -285,7 +314,8 @@ int main(int argc, char **argv)
 	struct format_set *fs = one_format(lib, names, access);
 	bench_records("access log", put_access, BODY_TEXT, fs);
 	bench_records("text line", put_access, BODY_TEXT, NULL);
-	bench_json_alone();
+	if (!bench_counts())
+		bench_json_alone();
 	bench_records("JSON beacon", put_beacon, BODY_AUTO, NULL);
 	format_set_destroy(fs);
 	names_destroy(names);

@@ -47,6 +47,7 @@ static const char *const nodes[] = {
 	"    rest: other\n",
 };
 #define N_NODES (sizeof(nodes) / sizeof(nodes[0]))
+#define N_PARTS (N_NODES + 1)
 
 static const char *const ends[N_NODES] = {
 	"f", "p", "e", "r.vip, r.cn, r.us, r.jp, r.de, r.long, r.short, r.other"};
@@ -60,6 +61,7 @@ struct set {
 };
 
 static struct set sets[N_SETS];
+static unsigned n_sets;
 static struct batch batch;
 static unsigned n_keys;
 static const char *const names[] = {"t", "uid", "vid", "dur", "region", "url", "ua", "v"};
@@ -296,11 +298,24 @@ static void lay_down(const struct set *s)
 		batch.recs[i] = (struct rec *)(batch.arena.base + s->recs[i]);
 }
 
+static void push(void *arg)
+{
+	graph_push(arg, &batch);
+}
+
+static void count(const struct part *p)
+{
+	lay_down(&sets[0]);
+	push(p->graph);
+	lay_down(&sets[1]);
+	bench_count(p->name, N_RECS, push, p->graph);
+}
+
 static double run_s(const struct part *p)
 {
 	double s = 0;
 	out.n = out.sum = 0;
-	for (unsigned k = 0; k < N_SETS; k++) {
+	for (unsigned k = 0; k < n_sets; k++) {
 		lay_down(&sets[k]);
 		double from = bench_cpu();
 		if (p->graph)
@@ -312,13 +327,24 @@ static double run_s(const struct part *p)
 	return s;
 }
 
+static void measure(struct part *parts, uint64_t n)
+{
+	for (unsigned round = 0; round < N_ROUNDS; round++)
+		for (unsigned i = 0; i < N_PARTS; i++)
+			parts[i].s[round] = run_s(&parts[i]);
+	for (unsigned i = 0; i < N_PARTS; i++)
+		bench_print(parts[i].name, parts[i].s, N_ROUNDS, (double)N_SETS * N_RECS);
+	printf("the graph is %.2f times the loop; of %u records %llu go on\n",
+	       parts[N_PARTS - 2].s[N_ROUNDS / 2] / parts[N_PARTS - 1].s[N_ROUNDS / 2],
+	       N_SETS * N_RECS, (unsigned long long)n);
+}
+
 int main(int argc, char **argv)
 {
-	static struct part parts[] = {
+	static struct part parts[N_PARTS] = {
 		{.name = "filter"},         {.name = "and project"}, {.name = "and enrich"},
 		{.name = "and route: all"}, {.name = "by hand"},
 	};
-	enum { N_PARTS = N_NODES + 1 };
 	bench_about(argc, argv, 1, "bench_graph [KEYS]: the cost of a record in the graph");
 	n_keys = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000000;
 	unlink("/tmp/bench-graph.csv");
@@ -328,18 +354,16 @@ int main(int argc, char **argv)
 	hand.reader = dim_join(hand.dim);
 	bench_must(schema_init(&hand.schema, hand_fields, 7) == 0, "memory");
 	make_sets();
+	n_sets = bench_counts() ? 2 : N_SETS;
 	run_s(&parts[N_PARTS - 2]);
 	uint64_t n = out.n;
 	run_s(&parts[N_PARTS - 1]);
 	bench_must(n == out.n && n > 0, "as many records both ways");
-	for (unsigned round = 0; round < N_ROUNDS; round++)
-		for (unsigned i = 0; i < N_PARTS; i++)
-			parts[i].s[round] = run_s(&parts[i]);
-	for (unsigned i = 0; i < N_PARTS; i++)
-		bench_print(parts[i].name, parts[i].s, N_ROUNDS, (double)N_SETS * N_RECS);
-	printf("the graph is %.2f times the loop; of %u records %llu go on\n",
-	       parts[N_PARTS - 2].s[N_ROUNDS / 2] / parts[N_PARTS - 1].s[N_ROUNDS / 2],
-	       N_SETS * N_RECS, (unsigned long long)n);
+	if (bench_counts())
+		for (unsigned i = 0; i < N_NODES; i++)
+			count(&parts[i]);
+	else
+		measure(parts, n);
 	unlink("/tmp/bench-graph.csv");
 	unlink("/tmp/bench-graph.yaml");
 	return 0;

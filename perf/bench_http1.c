@@ -15,8 +15,7 @@
 #include "parsers/parsers.h"
 #include "perf/bench.h"
 
-#define ROUNDS   7
-#define REQUESTS 200000
+#define ROUNDS 7
 
 static const char head[] =
 	"POST /v5/alt/act?p=1 HTTP/1.1\r\nHost: msg.example.com\r\n"
@@ -27,6 +26,7 @@ static const char answer[] =
 	"HTTP/1.1 204 No Content\r\nServer: nginx/1.22\r\n"
 	"Date: Wed, 25 Nov 2026 14:00:00 GMT\r\nConnection: keep-alive\r\n\r\n";
 
+static unsigned n_requests = 200000;
 static char one[2048], many[16384];
 static size_t one_len, many_len;
 static struct batch batch;
@@ -74,7 +74,7 @@ static void parse_requests(const char *p, size_t len, bool answered)
 	uint64_t off = 0, answer_off = 0;
 	memset(&state, 0, sizeof(state));
 	conf.answer_wait_ns = answered ? 10000000000ull : 0;
-	for (unsigned i = 0; i < REQUESTS; i++) {
+	for (unsigned i = 0; i < n_requests; i++) {
 		if (i % 8 == 0) {
 			arena_reset(&batch.arena);
 			frame_out_begin(&out, &batch, frames, BATCH_RECS_MAX);
@@ -93,7 +93,7 @@ static void parse_requests(const char *p, size_t len, bool answered)
 static void read_heads(void)
 {
 	const char *why;
-	for (unsigned i = 0; i < REQUESTS; i++) {
+	for (unsigned i = 0; i < n_requests; i++) {
 		struct http1_msg m = {0};
 		http1_head_read(&m, slice_of(one, one_len), false, 65536, &why);
 		sink += m.head_len;
@@ -111,16 +111,16 @@ static void http_parser_heads(void)
 {
 	static const http_parser_settings settings = {
 		.on_url = on_bytes, .on_header_field = on_bytes, .on_header_value = on_bytes};
-	for (unsigned i = 0; i < REQUESTS; i++) {
+	for (unsigned i = 0; i < n_requests; i++) {
 		http_parser p;
 		http_parser_init(&p, HTTP_REQUEST);
 		sink += http_parser_execute(&p, &settings, one, one_len);
 	}
 }
 
-static void run_case(unsigned i)
+static void run_case(void *arg)
 {
-	switch (i) {
+	switch (*(unsigned *)arg) {
 	case 0:
 		http_parser_heads();
 		break;
@@ -147,18 +147,24 @@ int main(int argc, char **argv)
 	bench_about(argc, argv, 0,
 		    "bench_http1 - what does a beacon cost until its frame is in the batch?");
 	double seconds[5][ROUNDS];
+	if (bench_counts())
+		n_requests = 64;
 	make_requests();
 	if (arena_init(&batch.arena, 4 << 20) < 0 || frame_out_init(&out, 5 << 20) < 0)
 		return 1;
 	for (unsigned round = 0; round <= ROUNDS; round++) {
 		for (unsigned i = 0; i < 5; i++) {
-			double t = bench_cpu();
-			run_case(i);
-			if (round)
+			double t = bench_cpu(), n = i == 4 ? 20.0 * n_requests : n_requests;
+			run_case(&i);
+			if (bench_counts() && i > 0)
+				bench_count(names[i], n, run_case, &i);
+			else if (round)
 				seconds[i][round - 1] = bench_cpu() - t;
 		}
+		if (bench_counts())
+			return 0;
 	}
 	for (unsigned i = 0; i < 5; i++)
-		bench_print(names[i], seconds[i], ROUNDS, i == 4 ? 20.0 * REQUESTS : REQUESTS);
+		bench_print(names[i], seconds[i], ROUNDS, i == 4 ? 20.0 * n_requests : n_requests);
 	return 0;
 }

@@ -12,22 +12,7 @@
 #include <jansson.h>
 
 #include "dataplane/base/civil.h"
-#include "dataplane/sink/encode.h"
-#include "perf/bench.h"
-
-#define N_RECS   BATCH_RECS_MAX
-#define N_ROUNDS 7
-#define OUT_CAP  (256u << 10)
-#define ORIGIN   "\"_src\":\"10.0.0.1:51234\",\"_dst\":\"10.0.0.9:514\""
-
-static const struct field_def fields[] = {
-	{"facility", VAL_STR, ""},  {"severity", VAL_STR, ""}, {"hostname", VAL_STR, ""},
-	{"appname", VAL_STR, ""},   {"procid", VAL_STR, ""},   {"msgid", VAL_STR, ""},
-	{"timestamp", VAL_STR, ""}, {"method", VAL_STR, ""},   {"path", VAL_STR, ""},
-	{"status", VAL_I64, ""},    {"bytes", VAL_I64, ""},    {"uid", VAL_STR, ""},
-	{"vid", VAL_STR, ""},       {"region", VAL_STR, ""},   {"title", VAL_STR, ""},
-};
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+#include "perf/bench_rec.h"
 
 /* The same record as the two other encoders want it. */
 struct plain {
@@ -37,47 +22,21 @@ struct plain {
 };
 
 static struct plain plains[N_RECS];
-static struct schema schema;
-static struct batch batch;
-static struct encode_ctx ctx;
-static uint8_t *out;
 
-static void plain_fill(struct plain *p, unsigned i)
+static void plain_fill(unsigned i)
 {
-	static const char *const severities[] = {"info", "warning", "err", "crit"};
-	static const char *const regions[] = {"cn-north", "cn-east", "us", "sg"};
-	*p = (struct plain){.session = 0x9e3779b97f4a7c15ull * (i + 1),
-			    .off = 1000 + i * 317u,
-			    .time_ns = 1795581796123456789 + i * 1000037,
-			    .status = 200 + i % 5,
-			    .bytes = 100 + i * 977};
-	const char *const text[N_FIELDS] = {
-		"local7", severities[i % 4], "web-17", "nginx",        "4711",
-		"ID47",   "04:43:16",        "GET",    "/v5/a",        NULL,
-		NULL,     "u7f3a9",          "v20931", regions[i % 4], "Episode"};
+	struct plain *p = &plains[i];
+	const struct rec *r = batch.recs[i];
+	const char *text[N_FIELDS];
+	*p = (struct plain){.session = r->session_id,
+			    .off = r->stream_off,
+			    .time_ns = (int64_t)r->time_ns,
+			    .status = rec_status(i),
+			    .bytes = rec_bytes(i)};
+	rec_texts(i, text);
 	for (unsigned k = 0; k < N_FIELDS; k++)
 		if (text[k])
 			snprintf(p->text[k], sizeof(p->text[k]), "%s", text[k]);
-}
-
-static void rec_fill(const struct plain *p)
-{
-	static struct rec_builder rb;
-	rec_begin(&rb, &batch, &schema);
-	for (unsigned k = 0; k < N_FIELDS; k++)
-		if (fields[k].type == VAL_STR)
-			rec_set_str(&rb, k, slice_str(p->text[k]));
-	rec_set_i64(&rb, 9, p->status);
-	rec_set_i64(&rb, 10, p->bytes);
-	uint32_t origin = arena_copy(&batch.arena, ORIGIN, strlen(ORIGIN));
-	struct rec *r = rec_end(&rb);
-	if (!r)
-		abort();
-	r->time_ns = (uint64_t)p->time_ns;
-	r->session_id = p->session;
-	r->stream_off = p->off;
-	r->origin_off = origin;
-	r->origin_len = strlen(ORIGIN);
 }
 
 static size_t by_encode(unsigned i, uint8_t *o)
@@ -136,33 +95,12 @@ static size_t by_jansson(unsigned i, uint8_t *o)
 	return len;
 }
 
-static const struct way {
-	const char *name;
-	size_t (*run)(unsigned i, uint8_t *o);
-	unsigned n_passes; /* over the records, a round */
-} ways[] = {
-	{"encode_json", by_encode, 4000},
-	{"encode_json_max + encode_json", by_encode_and_max, 4000},
-	{"snprintf", by_snprintf, 400},
-	{"jansson", by_jansson, 60},
+static const struct way ways[N_WAYS] = {
+	{"encode_json", by_encode, 4000, true},
+	{"encode_json_max + encode_json", by_encode_and_max, 4000, true},
+	{"snprintf", by_snprintf, 400, false},
+	{"jansson", by_jansson, 60, false},
 };
-#define N_WAYS (sizeof(ways) / sizeof(ways[0]))
-
-/* Seconds a record; lines go one behind the other into a block that fits in L2. */
-static double round_s(const struct way *w, size_t *ret_bytes)
-{
-	size_t at = 0, bytes = 0;
-	double begin = bench_now();
-	for (unsigned pass = 0; pass < w->n_passes; pass++)
-		for (unsigned i = 0; i < N_RECS; i++) {
-			size_t len = w->run(i, out + at);
-			bytes += len;
-			at = at + len > OUT_CAP - 4096 ? 0 : at + len;
-		}
-	double n = (double)w->n_passes * N_RECS;
-	*ret_bytes = (size_t)((double)bytes / n);
-	return (bench_now() - begin) / n;
-}
 
 static void check_same(void)
 {
@@ -187,34 +125,14 @@ static void check_same(void)
 
 int main(int argc, char **argv)
 {
-	static const uint8_t source[64 + SL_PAD] = "\"_source\":\"nginx\",\"_stream\":\"nginx\",";
 	bench_about(argc, argv, 0,
 		    "bench_json - what does a record cost as a line of JSON, beside snprintf and "
 		    "jansson?");
-	struct slice source_json = slice_str((const char *)source);
-	ctx = (struct encode_ctx){.source_json = &source_json, .source_only = &source_json};
-	out = calloc(1, OUT_CAP);
-	if (!out || arena_init(&batch.arena, 1u << 20) < 0 ||
-	    schema_init(&schema, fields, N_FIELDS) < 0)
-		return 1;
-	arena_reset(&batch.arena);
-	for (unsigned i = 0; i < N_RECS; i++) {
-		plain_fill(&plains[i], i);
-		rec_fill(&plains[i]);
-	}
+	recs_init();
+	for (unsigned i = 0; i < N_RECS; i++)
+		plain_fill(i);
 	check_same();
-	double s[N_WAYS][N_ROUNDS];
-	size_t bytes[N_WAYS];
-	for (int round = -1; round < N_ROUNDS; round++)
-		for (unsigned k = 0; k < N_WAYS; k++)
-			s[k][round < 0 ? 0 : round] = round_s(&ways[k], &bytes[k]);
-	for (unsigned k = 0; k < N_WAYS; k++) {
-		char what[64];
-		snprintf(what, sizeof(what), "%s, %zu bytes", ways[k].name, bytes[k]);
-		bench_print(what, s[k], N_ROUNDS, 1);
-	}
-	schema_fini(&schema);
-	arena_fini(&batch.arena);
-	free(out);
+	ways_measure(ways);
+	recs_fini();
 	return 0;
 }

@@ -57,6 +57,19 @@ static void make_lines(void)
 	}
 }
 
+struct prefix_run {
+	const struct match_prefix *prefix;
+	struct match_prefix_scratch *scratch;
+	uint64_t bits;
+};
+
+static void find_prefixes(void *arg)
+{
+	struct prefix_run *r = arg;
+	for (unsigned i = 0; i < N_LINES; i++)
+		r->bits += match_prefix_find(r->prefix, r->scratch, frames[i].body);
+}
+
 /* By the first of the formats in @may that fits. */
 static bool read_line(const struct format_set *fs, struct format_scratch *scratch, uint64_t may,
 		      unsigned i)
@@ -98,11 +111,15 @@ static void bench_prefix(const struct grok *lib)
 	struct format_scratch *scratch =
 		format_scratch_create((const struct format *const *)fs->formats, N_FORMATS, 1024);
 	unsigned n = 0;
-	uint64_t bits = 0;
+	struct prefix_run run = {prefix, s, 0};
+	if (bench_counts()) {
+		find_prefixes(&run);
+		bench_count("prefixes of 20 formats", N_LINES, find_prefixes, &run);
+		goto out;
+	}
 	for (unsigned r = 0; r < N_ROUNDS; r++) {
 		double from = bench_now();
-		for (unsigned i = 0; i < N_LINES; i++)
-			bits += match_prefix_find(prefix, s, frames[i].body);
+		find_prefixes(&run);
 		only[r] = bench_now() - from;
 		from = bench_now();
 		for (unsigned i = 0; i < N_LINES; i++) {
@@ -118,10 +135,11 @@ static void bench_prefix(const struct grok *lib)
 		}
 		without[r] = bench_now() - from;
 	}
-	bench_must(n == 2 * N_ROUNDS * N_LINES && bits, "a line has no format");
+	bench_must(n == 2 * N_ROUNDS * N_LINES && run.bits, "a line has no format");
 	bench_print("20 formats: prefix only, first 64 B", only + 1, N_ROUNDS - 1, N_LINES);
 	bench_print("    prefix, then the format's plan", with + 1, N_ROUNDS - 1, N_LINES);
 	bench_print("    each format's plan in turn", without + 1, N_ROUNDS - 1, N_LINES);
+out:
 	format_scratch_destroy(scratch);
 	match_prefix_scratch_destroy(s);
 	match_prefix_destroy(prefix);
@@ -137,6 +155,11 @@ static unsigned scan_bursts(struct rules_scratch *s, unsigned burst)
 	for (unsigned i = 0; i < N_LINES; i += burst)
 		n += rules_scan(s, frames + i, burst)->n;
 	return n;
+}
+
+static void scan_all(void *arg)
+{
+	scan_bursts(arg, N_BURST);
 }
 
 static unsigned search_each(struct regex *const *regex, unsigned n_rules, struct regex_scratch *s,
@@ -175,6 +198,11 @@ static void bench_rules(unsigned n_rules)
 	double compile_s = bench_now() - from;
 	struct rules_scratch *s = rules_scratch_create(r);
 	unsigned n_hits = scan_bursts(s, N_BURST);
+	if (bench_counts()) {
+		snprintf(what, sizeof(what), "%u rules over a burst", n_rules);
+		bench_count(what, N_LINES, scan_all, s);
+		goto out;
+	}
 	bench_must(n_hits == scan_bursts(s, 1), "lines and bursts hit differently");
 	bench_must(n_few < N_LINES || n_hits == search_each(regex, n_rules, alone, N_LINES),
 		   "bursts and PCRE2 hit differently");
@@ -194,6 +222,7 @@ static void bench_rules(unsigned n_rules)
 	bench_print(what, burst + 1, N_ROUNDS - 1, N_LINES);
 	bench_print("    per line", line + 1, N_ROUNDS - 1, N_LINES);
 	bench_print("    PCRE2, one rule after the other", each + 1, N_ROUNDS - 1, n_few);
+out:
 	rules_scratch_destroy(s);
 	rules_destroy(r);
 	regex_scratch_destroy(alone);
@@ -214,7 +243,8 @@ int main(int argc, char **argv)
 	make_lines();
 	bench_prefix(lib);
 	bench_rules(30);
-	bench_rules(RULES);
+	if (!bench_counts())
+		bench_rules(RULES);
 	grok_destroy(lib);
 	arena_fini(&batch.arena);
 	return 0;

@@ -13,14 +13,14 @@
 #include "perf/bench.h"
 #include "tests/support/conf_default.h"
 
-#define PAYLOAD ((double)PACKETS * SEGMENT)
+enum { FLOWS = 64, SEGMENT = 1448, ROUNDS = 6, TOTAL = 64 << 20, FEW = 6400 };
 
-enum { FLOWS = 64, SEGMENT = 1448, ROUNDS = 6, TOTAL = 64 << 20, PACKETS = TOTAL / SEGMENT };
+static unsigned n_packets = TOTAL / SEGMENT;
 
 static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each)
 {
 	uint32_t seq[FLOWS] = {0};
-	for (unsigned i = 0; i < PACKETS; i++) {
+	for (unsigned i = 0; i < n_packets; i++) {
 		unsigned k = i % FLOWS;
 		p[i] = (struct pkt){
 			.proto = IPPROTO_TCP_,
@@ -38,7 +38,7 @@ static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each
 		seq[k] += SEGMENT;
 	}
 	/* A segment and the next of its flow change places. */
-	for (unsigned i = 0; late_each && i + FLOWS < PACKETS; i++) {
+	for (unsigned i = 0; late_each && i + FLOWS < n_packets; i++) {
 		if (i % late_each != late_each - 1)
 			continue;
 		struct pkt first = p[i];
@@ -86,33 +86,49 @@ static uint64_t look(const struct flow_event *e)
 	return sum;
 }
 
-static double run_flow(const struct pkt *p, bool read, uint64_t *sum)
+struct track {
+	struct flow *f;
+	const struct pkt *p;
+	bool read;
+	uint64_t out, sum;
+};
+
+static void track_packets(void *arg)
 {
-	struct flow *f = make_flow();
-	open_sessions(f, p);
-	double from = bench_now();
-	uint64_t out = 0;
-	for (unsigned i = 0; i < PACKETS; i += PKT_BURST) {
-		unsigned n = PACKETS - i < PKT_BURST ? PACKETS - i : PKT_BURST;
+	struct track *t = arg;
+	for (unsigned i = 0; i < n_packets; i += PKT_BURST) {
+		unsigned n = n_packets - i < PKT_BURST ? n_packets - i : PKT_BURST;
 		const struct flow_event *ev;
-		unsigned n_ev = flow_track(f, p + i, n, &ev);
+		unsigned n_ev = flow_track(t->f, t->p + i, n, &ev);
 		for (unsigned k = 0; k < n_ev; k++) {
-			out += ev[k].data.len;
-			if (read)
-				*sum += look(&ev[k]);
+			t->out += ev[k].data.len;
+			if (t->read)
+				t->sum += look(&ev[k]);
 		}
-		flow_release(f);
+		flow_release(t->f);
 	}
+}
+
+static double run_flow(const char *name, const struct pkt *p, bool read, uint64_t *sum)
+{
+	struct track t = {.f = make_flow(), .p = p, .read = read};
+	open_sessions(t.f, p);
+	double from = bench_now();
+	if (bench_counts())
+		bench_count(name, n_packets, track_packets, &t);
+	else
+		track_packets(&t);
 	double took = bench_now() - from;
-	bench_must(out == (uint64_t)PACKETS * SEGMENT, "not all bytes came out");
-	flow_destroy(f);
+	bench_must(t.out == (uint64_t)n_packets * SEGMENT, "not all bytes came out");
+	flow_destroy(t.f);
+	*sum += t.sum;
 	return took;
 }
 
 static double run_memcpy(const struct pkt *p, uint8_t *to)
 {
 	double from = bench_now();
-	for (unsigned i = 0; i < PACKETS; i++)
+	for (unsigned i = 0; i < n_packets; i++)
 		memcpy(to + (size_t)i * SEGMENT, p[i].payload, SEGMENT);
 	return bench_now() - from;
 }
@@ -121,7 +137,7 @@ static double report(const char *name, const char *what, double *s)
 {
 	char text[64];
 	snprintf(text, sizeof(text), "%s: %s, a segment", name, what);
-	bench_print(text, s + 1, ROUNDS - 1, PACKETS); /* [0] warmed up */
+	bench_print(text, s + 1, ROUNDS - 1, n_packets); /* [0] warmed up */
 	return bench_median(s + 1, ROUNDS - 1);
 }
 
@@ -129,11 +145,14 @@ int main(int argc, char **argv)
 {
 	bench_about(argc, argv, 0,
 		    "bench_reasm - how fast do TCP segments become bytes in order, beside memcpy?");
-	uint8_t *bytes = mem_map(TOTAL), *to = mem_map(TOTAL);
-	struct pkt *p = mem_alloc(PACKETS * sizeof(*p));
+	if (bench_counts())
+		n_packets = FEW;
+	size_t total = (size_t)n_packets * SEGMENT;
+	uint8_t *bytes = mem_map(total), *to = mem_map(total);
+	struct pkt *p = mem_alloc(n_packets * sizeof(*p));
 	bench_must(bytes && to && p, "no memory");
 	uint64_t sum = 0;
-	for (size_t i = 0; i < TOTAL; i++)
+	for (size_t i = 0; i < total; i++)
 		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
 	static const struct {
 		const char *name;
@@ -142,20 +161,24 @@ int main(int argc, char **argv)
 	for (unsigned c = 0; c < 2; c++) {
 		double copy[ROUNDS], track[ROUNDS], read[ROUNDS];
 		make_packets(p, bytes, cases[c].late_each);
+		if (bench_counts()) {
+			run_flow(cases[c].name, p, false, &sum);
+			continue;
+		}
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			copy[i] = run_memcpy(p, to);
-			track[i] = run_flow(p, false, &sum);
-			read[i] = run_flow(p, true, &sum);
+			track[i] = run_flow(cases[c].name, p, false, &sum);
+			read[i] = run_flow(cases[c].name, p, true, &sum);
 		}
 		double copy_s = report(cases[c].name, "memcpy", copy);
 		double track_s = report(cases[c].name, "flow", track);
 		double read_s = report(cases[c].name, "flow and one read", read);
 		printf("%.2f, %.2f and %.2f GB/s; with one read %.0f %% of memcpy\n",
-		       PAYLOAD / copy_s / 1e9, PAYLOAD / track_s / 1e9, PAYLOAD / read_s / 1e9,
-		       100 * copy_s / read_s);
+		       (double)total / copy_s / 1e9, (double)total / track_s / 1e9,
+		       (double)total / read_s / 1e9, 100 * copy_s / read_s);
 	}
 	mem_free(p);
-	mem_unmap(to, TOTAL);
-	mem_unmap(bytes, TOTAL);
+	mem_unmap(to, total);
+	mem_unmap(bytes, total);
 	return sum == 42;
 }

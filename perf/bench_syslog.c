@@ -61,9 +61,11 @@ static void begin(void)
 	frame_out_begin(&out, &batch, frames, BATCH_RECS_MAX);
 }
 
-static void frame_lines(size_t len)
+static size_t text_len;
+
+static void frame_lines(void *arg)
 {
-	struct parse_in in = {.data = slice_of(text, len), .time_ns = 1795581796123456789ull};
+	struct parse_in in = {.data = slice_of(text, text_len), .time_ns = 1795581796123456789ull};
 	memset(state, 0, sizeof(state));
 	begin();
 	parser_syslog.parse(state, conf, &in, &out);
@@ -71,18 +73,17 @@ static void frame_lines(size_t len)
 		abort();
 }
 
-static size_t read_lines(void)
+static void read_lines(void *arg)
 {
-	size_t used = batch.arena.used, sum = 0;
+	size_t used = batch.arena.used, *sum = arg;
 	for (unsigned i = 0; i < N_LINES; i++) {
 		frames[i].time_ns = 1795581796123456789ull;
 		rec_begin(rb, &batch, &schema);
 		if (parser_syslog.extract(conf, &frames[i], rb))
 			abort();
-		sum += rb->fixed[7].len;
+		*sum += rb->fixed[7].len;
 	}
 	batch.arena.used = used;
-	return sum;
 }
 
 static void measure(const char *kind, size_t len)
@@ -90,13 +91,23 @@ static void measure(const char *kind, size_t len)
 	double frame[N_ROUNDS], reading[N_ROUNDS];
 	char what[64];
 	size_t sum = 0;
+	text_len = len;
+	if (bench_counts()) {
+		frame_lines(NULL);
+		read_lines(&sum);
+		snprintf(what, sizeof(what), "%s: frame", kind);
+		bench_count(what, N_LINES, frame_lines, NULL);
+		snprintf(what, sizeof(what), "%s: read", kind);
+		bench_count(what, N_LINES, read_lines, &sum);
+		return;
+	}
 	for (unsigned r = 0; r < N_ROUNDS; r++) {
 		double t0 = bench_cpu();
 		for (unsigned i = 0; i < N_BURSTS; i++)
-			frame_lines(len);
+			frame_lines(NULL);
 		double t1 = bench_cpu();
 		for (unsigned i = 0; i < N_BURSTS; i++)
-			sum += read_lines();
+			read_lines(&sum);
 		frame[r] = t1 - t0;
 		reading[r] = bench_cpu() - t1;
 	}

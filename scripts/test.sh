@@ -18,7 +18,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
 
 [ -f build/build.ninja ] || meson setup build
-ninja -C build sluiced sluicectl
+ninja -C build sluiced sluicectl benches
 [ -f build/asan/build.ninja ] ||
     meson setup build/asan -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized \
         -Dtests=enabled
