@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "dataplane/base/clock.h"
@@ -75,6 +76,7 @@ struct table {
 	uint32_t again;  /* so many, exactly: it is sent again; 0: it is not */
 	uint32_t window; /* so many at most, while one that is refused is looked for */
 	bool suspect;    /* the record behind this insert is to go alone */
+	XXH128_hash_t token;
 	unsigned tries;
 	uint64_t resume_ns, again_ns;
 	uint64_t failing_ns; /* since when it is not taken; 0: it is */
@@ -305,22 +307,33 @@ static size_t put_record(struct ch_state *st, struct table *t, struct place p)
 	return row.len;
 }
 
+/* The token is of the records as they came, with their _id: rows of RowBinary that are the same
+ * byte for byte may be of different ones, and then none of them has been there before. Records
+ * of formats without an _id are told apart by the time of their batch.
+ */
 static void put_records(struct ch_state *st, struct table *t)
 {
 	uint32_t limit = t->again ? t->again : t->window;
 	uint64_t bytes = 0;
+	XXH3_state_t hash;
 	struct place p = undone((struct place){t->first, 0});
+	XXH3_INITSTATE(&hash);
+	XXH3_128bits_reset_withSeed(&hash, p.f ? p.f->q.report.b->first_ns + p.rec : 0);
 	body_begin(&t->body, st->form);
 	t->n = 0;
 	while (p.f && t->n < limit) {
 		struct place next = behind(p);
-		if (!t->again && t->n && bytes + line_of(p).len > st->conf->insert_bytes)
+		struct slice line = line_of(p);
+		if (!t->again && t->n && bytes + line.len > st->conf->insert_bytes)
 			break;
 		size_t len = put_record(st, t, p);
+		if (len)
+			XXH3_128bits_update(&hash, line.ptr, line.len);
 		bytes += len;
 		t->n += len > 0;
 		p = next;
 	}
+	t->token = XXH3_128bits_digest(&hash);
 }
 
 static int put_params(const struct ch_state *st, const struct table *t, char *out, size_t cap)
@@ -341,12 +354,10 @@ static int put_params(const struct ch_state *st, const struct table *t, char *ou
 			out + n, cap - n, "&input_format_skip_unknown_fields=1%s%s",
 			st->has_best_effort ? "&date_time_input_format=best_effort" : "",
 			st->has_null_default ? "&input_format_null_as_default=1" : "");
-	if (st->has_token && n < cap) {
-		XXH128_hash_t hash = XXH3_128bits(t->body.buf, t->body.len);
+	if (st->has_token && n < cap)
 		n += (size_t)snprintf(out + n, cap - n,
 				      "&insert_deduplication_token=%016" PRIx64 "%016" PRIx64,
-				      hash.high64, hash.low64);
-	}
+				      t->token.high64, t->token.low64);
 	return n < cap ? 0 : -EINVAL;
 }
 

@@ -2,7 +2,8 @@
 """The ClickHouse sink and a real ClickHouse: what was read from a capture is in the table, whatever the server does
 meanwhile; and where it cannot be, the ledger says how much and why.
 
-    test_clickhouse.py SLUICED
+    test_clickhouse.py SLUICED        Debian's server
+    test_clickhouse.py SLUICED new    the engine of a newer one, behind an HTTP front of our own
 """
 import json
 import os
@@ -22,8 +23,8 @@ from lines_capture import make_capture  # noqa: E402
 from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
 from sluice import SKIP, Checks, replay  # noqa: E402
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "services", "clickhouse.sh")
-N_LARGE, N_SLOW = 200_000, 40_000
+SERVICES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "services")
+N_LARGE, N_SLOW, N_NEW = 200_000, 40_000, 50_000
 COLUMNS = "_id String, _time DateTime, _src String, n UInt32, k String, pad String"
 CONFIG = """
 sources:
@@ -50,12 +51,14 @@ TYPES = {
 
 
 class ClickHouse:
+    script = os.path.join(SERVICES, "clickhouse.sh")
+
     def __init__(self, folder, port):
         self.folder, self.port, self.p = folder, port, None
 
     def start(self, *password):
         with open(os.path.join(self.folder, "clickhouse.log"), "ab") as log:
-            self.p = subprocess.Popen([SCRIPT, "run", os.path.join(self.folder, "clickhouse"), str(self.port), *password],
+            self.p = subprocess.Popen([self.script, "run", os.path.join(self.folder, "clickhouse"), str(self.port), *password],
                                       stdout=log, stderr=log)
         for _ in range(300):
             try:
@@ -86,10 +89,23 @@ class ClickHouse:
         return self.ask(query).rstrip("\n").split("\t")
 
 
+class NewClickHouse(ClickHouse):
+    script = os.path.join(SERVICES, "clickhouse-engine.sh")
+
+    def look(self, what):
+        return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{what}", timeout=5).read()
+
+    def seen(self):
+        return json.loads(self.look("seen"))
+
+
 class Lab:
-    def __init__(self, binary, folder, port):
-        self.binary, self.folder, self.t = binary, folder, Checks()
-        self.server = ClickHouse(folder, port)
+    keeps_tokens = ""  # of a table
+    twice_max = 4096 * 2  # 18.16 has no tokens: of an insert without an answer a second one is allowed
+
+    def __init__(self, binary, server):
+        self.binary, self.folder, self.t = binary, server.folder, Checks()
+        self.server = server
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -107,15 +123,18 @@ class Lab:
     # -- what is tested --
 
     def many(self):
-        make_capture(self.path("large.pcap"), N_LARGE, 1)
-        for name, options in (("json", "compression: gzip"), ("rows", "format: RowBinary"), ("zipped", "format: RowBinary, "
-                                                                                              "compression: gzip")):
+        self.inserts(N_LARGE, (("json", "compression: gzip"), ("rows", "format: RowBinary"),
+                               ("zipped", "format: RowBinary, compression: gzip")))
+
+    def inserts(self, n_recs, forms):
+        make_capture(self.path("large.pcap"), n_recs, 1)
+        for name, options in forms:
             self.server.ask(f"CREATE TABLE lab.{name} ({COLUMNS}) ENGINE = TinyLog")
             run = self.replay(self.path("large.pcap"), f"  lab/{name}: {{ from: lines, sink: c }}\n", options=options)
-            self.expect_written(run, f"lab/{name}", N_LARGE, name)
+            self.expect_written(run, f"lab/{name}", n_recs, name)
             # TinyLog keeps the order of inserts.
             got = self.server.ask(f"SELECT n FROM lab.{name} FORMAT TSV").split()
-            self.t.check([int(n) for n in got] == list(range(N_LARGE)), f"{name}: each record once, in order")
+            self.t.check([int(n) for n in got] == list(range(n_recs)), f"{name}: each record once, in order")
             first = json.loads(self.server.ask(f"SELECT * FROM lab.{name} WHERE n = 5 FORMAT JSONEachRow"))
             self.t.check(first.pop("_id"), f"{name}: it has an id")
             self.t.equal(first, {"_time": "2026-11-25 04:43:16", "_src": "10.0.0.1:40000", "n": 5, "k": "key-5",
@@ -141,7 +160,7 @@ class Lab:
     def while_it_runs(self, name, meddle):
         capture = self.path("slow.pcap")
         make_capture(capture, N_SLOW, 3)
-        self.server.ask(f"CREATE TABLE lab.{name} ({COLUMNS}) ENGINE = MergeTree ORDER BY n")
+        self.server.ask(f"CREATE TABLE lab.{name} ({COLUMNS}) ENGINE = MergeTree ORDER BY n {self.keeps_tokens}")
         run = self.t.meddled(
             lambda: self.replay(capture, f"  lab/{name}: {{ from: lines, sink: c }}\n", "--speed", "real",
                                 options="linger: 300ms, timeout: 2s"),
@@ -149,8 +168,7 @@ class Lab:
         self.expect_written(run, f"lab/{name}", N_SLOW, name)
         n, ids, numbers = map(int, self.server.row(f"SELECT count(), uniqExact(_id), uniqExact(n) FROM lab.{name}"))
         self.t.equal((ids, numbers), (N_SLOW, N_SLOW), f"{name}: different records in the table")
-        # 18.16 has no tokens: of an insert without an answer a second one is allowed, and its _id tells it.
-        self.t.check(n - ids <= 4096 * 2, f"{name}: {n - ids} duplicates")
+        self.t.check(n - ids <= self.twice_max, f"{name}: {n - ids} duplicates")
         print(f"{name}: {n - ids} records twice")
         return run
 
@@ -234,17 +252,61 @@ class Lab:
         self.t.equal(run.count("sink", "lab/nosuch", "written"), 20, f"password of a file: {run.err}")
 
 
+class NewLab(Lab):
+    keeps_tokens = "SETTINGS non_replicated_deduplication_window = 1000"
+    twice_max = 0
+
+    def zstd(self):
+        self.inserts(N_NEW, (("json", "compression: zstd"), ("rows", "format: RowBinary, compression: zstd")))
+        seen = self.server.seen()
+        self.t.equal(list(seen["encodings"]), ["zstd"], "zstd: of all bodies")
+        n = len(seen["tokens"])
+        self.t.check(n > 4 and None not in seen["tokens"] and len(set(seen["tokens"])) == n, f"tokens: {n}, one each")
+
+    def unanswered(self):
+        """The insert is done, and the connection goes without an answer: sent again, it is not there twice."""
+        self.server.ask(f"CREATE TABLE lab.cut ({COLUMNS}) ENGINE = MergeTree ORDER BY n {self.keeps_tokens}")
+        make_capture(self.path("few.pcap"), 2000, 0)
+        self.server.look("cut")
+        before = len(self.server.seen()["tokens"])
+        run = self.replay(self.path("few.pcap"), "  lab/cut: { from: lines, sink: c }\n", options="compression: zstd")
+        self.expect_written(run, "lab/cut", 2000, "unanswered")
+        tokens = self.server.seen()["tokens"][before:]
+        self.t.equal(len(tokens) - len(set(tokens)), 1, f"unanswered: one insert came twice, under its token: {tokens}")
+        self.t.equal(self.server.row("SELECT count(), uniqExact(_id) FROM lab.cut"), ["2000", "2000"], "unanswered: rows")
+
+    def lacks_nothing(self):
+        self.server.ask(f"CREATE TABLE lab.new ({COLUMNS}) ENGINE = TinyLog")
+        run = self.replay(self.path("few.pcap"), "  lab/new: { from: lines, sink: c }\n", options="compression: zstd")
+        self.t.check("this ClickHouse" not in run.err, f"lacks nothing: nothing is told: {run.err}")
+
+
+def old_scenarios(lab):
+    return (lab.many, lab.types, lab.bad_records, lab.told_what_it_lacks, lab.killed, lab.frozen, lab.dropped, lab.refused)
+
+
+def new_scenarios(lab):
+    return (lab.zstd, lab.types, lab.bad_records, lab.unanswered, lab.lacks_nothing, lab.killed)
+
+
+def skip(why):
+    print("skipped: " + why)
+    sys.exit(1 if os.environ.get("CI") == "true" else SKIP)
+
+
 def main():
-    if not shutil.which("clickhouse-server"):
-        print("skipped: clickhouse-server is not installed")
-        sys.exit(1 if os.environ.get("CI") == "true" else SKIP)
+    new = sys.argv[2:] == ["new"]
+    if new and subprocess.run([NewClickHouse.script, "fetch"], check=False).returncode != 0:
+        skip("chdb-core-lite is not to be had")
+    if not new and not shutil.which("clickhouse-server"):
+        skip("clickhouse-server is not installed")
     with tempfile.TemporaryDirectory(prefix="sluice-clickhouse-") as folder:
-        lab = Lab(os.path.abspath(sys.argv[1]), folder, 20000 + os.getpid() % 20000)
+        server = (NewClickHouse if new else ClickHouse)(folder, 20000 + os.getpid() % 20000)
+        lab = (NewLab if new else Lab)(os.path.abspath(sys.argv[1]), server)
         try:
             lab.server.start()
             lab.server.ask("CREATE DATABASE lab")
-            for scenario in (lab.many, lab.types, lab.bad_records, lab.told_what_it_lacks, lab.killed, lab.frozen, lab.dropped,
-                             lab.refused):
+            for scenario in (new_scenarios if new else old_scenarios)(lab):
                 at = time.monotonic()
                 scenario()
                 print(f"{scenario.__name__}: {time.monotonic() - at:.1f} s", flush=True)

@@ -340,6 +340,25 @@ static void rows_go_in_the_types_of_their_columns_and_what_does_not_fit_is_named
 		strstr(fake->last_query, "%28%60record%60%2C%60other%60%29%20FORMAT%20RowBinary"));
 }
 
+/* The fills of records 0 and 480 are both empty, so their rows are the same. */
+static void rows_that_are_alike_have_tokens_of_their_own(void **unused)
+{
+	fake->described = "fill\tString\t\t\n";
+	conf_choice(&sink_clickhouse, conf, "format", 1);
+	conf_number(&sink_clickhouse, conf, "linger", 0);
+	listen_on(0);
+	start();
+	for (unsigned i = 0; i < 2; i++) {
+		batches[i] = batch_of(480 * i, 480 * i + 1);
+		atomic_fetch_add(&n_made, 1);
+		WAIT_FOR(n_back == i + 1);
+	}
+	stop();
+	assert_int_equal(fake->n_tokens, 2);
+	assert_int_equal(fake->got.len, 2);
+	assert_memory_equal(fake->got.p, "\0\0", 2);
+}
+
 static void a_type_that_rows_cannot_have_is_an_error_before_anything_starts(void **unused)
 {
 	fake->described = "record\tUInt32\t\t\nm\tMap(String, String)\t\t\n";
@@ -373,6 +392,7 @@ int main(void)
 		CASE(a_silent_server_is_left_and_asked_again_and_nothing_is_there_twice),
 		CASE(a_silent_server_does_not_hold_up_a_stop),
 		CASE(rows_go_in_the_types_of_their_columns_and_what_does_not_fit_is_named),
+		CASE(rows_that_are_alike_have_tokens_of_their_own),
 		CASE(a_type_that_rows_cannot_have_is_an_error_before_anything_starts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
