@@ -156,6 +156,7 @@ SHOW_PART(workers)
 SHOW_PART(ports)
 SHOW_PART(sinks)
 SHOW_PART(dims)
+SHOW_PART(latency)
 
 static int begin_flows(struct control *c, const char *const *values, struct control_job **ret_j,
 		       struct err *e)
@@ -294,6 +295,11 @@ const struct command commands[] = {
 		  {"source", "only those of this source", true},
 		  {"limit", "rows at most; 1,000 without it", true}},
 	 .begin = begin_flows},
+	{.path = "latency",
+	 .help = "how long from a packet to its records, and to their acknowledgement, since the "
+		 "start",
+	 .columns = "stage scope records mean_us p50_us p90_us p99_us p999_us max_us",
+	 .run = show_latency},
 	{.path = "config",
 	 .help = "the configuration that runs, every option, secrets left out",
 	 .run = show_config},

@@ -39,6 +39,7 @@ struct control_ops {
 	void (*ports)(void *arg, json_t *rows);
 	void (*sinks)(void *arg, json_t *rows);
 	void (*dims)(void *arg, json_t *rows);
+	void (*latency)(void *arg, json_t *rows);
 	/* Where @queue's records go now; its index in the configuration. */
 	const char *(*queue_sink)(void *arg, unsigned queue);
 	/* As topology_queue_command. */

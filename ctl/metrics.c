@@ -2,7 +2,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "ctl/latency_row.h"
 
 #define NAME_MAX_BYTES 160
 #define TABLES_MAX     128
@@ -127,6 +130,47 @@ static void put_sinks(struct control *c, FILE *out)
 	json_decref(rows);
 }
 
+/* Edges a factor of 4 apart, from 4 us to 18 minutes. */
+static void put_histogram(const json_t *row, FILE *out)
+{
+	struct latency_sum s;
+	uint64_t below = 0;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	if (!f)
+		return;
+	fprintf(f, "stage=\"%s\",scope=\"", json_string_value(json_object_get(row, "stage")));
+	put_label(f, json_string_value(json_object_get(row, "scope")));
+	fputs("\"", f);
+	fclose(f);
+	latency_row_read(row, &s);
+	for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
+		below += s.n[i];
+		if (i % 8 == 3 && i < 116)
+			fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"%.9g\"} %" PRIu64 "\n",
+				text, (double)latency_bound_ns(i) / 1e9, below);
+	}
+	fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", text, s.total);
+	fprintf(out, "sluice_latency_seconds_sum{%s} %.9g\n", text, (double)s.sum_ns / 1e9);
+	fprintf(out, "sluice_latency_seconds_count{%s} %" PRIu64 "\n", text, s.total);
+	free(text);
+}
+
+static void put_latency(struct control *c, FILE *out)
+{
+	void *arg;
+	size_t i;
+	json_t *rows = json_array(), *row;
+	control_parts(c, &arg)->latency(arg, rows);
+	put_head(out, "sluice_latency_seconds",
+		 "from a packet to its records (record, by worker), and to their acknowledgement "
+		 "(ack, by queue)",
+		 "histogram");
+	json_array_foreach(rows, i, row) put_histogram(row, out);
+	json_decref(rows);
+}
+
 void metrics_write(struct control *c, FILE *out)
 {
 	uint64_t age_ns;
@@ -140,6 +184,7 @@ void metrics_write(struct control *c, FILE *out)
 	put_gauge(out, "sluice_unbalanced_rows", "rows of the ledger that do not balance: a bug",
 		  (double)report_imbalances(r));
 	put_sinks(c, out);
+	put_latency(c, out);
 	put_head(out, "sluice_lost_total", "lost or missed, by stage, in the stage's unit",
 		 "counter");
 	report_each(r, put_lost, out);

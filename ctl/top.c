@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/latency_row.h"
 #include "ctl/render.h"
 #include "dataplane/base/clock.h"
 
@@ -36,6 +37,7 @@ static const struct pane panes[] = {
 struct top {
 	struct client *client;
 	json_t *before[N_PANES]; /* NULL at the first screen */
+	json_t *latency;         /* of the screen before */
 	json_t *losses;          /* of the first */
 	uint64_t at_ns;
 };
@@ -63,6 +65,36 @@ static void set_rate(json_t *row, const json_t *before, const char *column, doub
 	json_object_set_new(row, name,
 			    before ? json_integer((json_int_t)((double)(now - then) / s))
 				   : json_null());
+}
+
+/* Percentiles of the time between two screens. */
+static void since_before(json_t *rows, const json_t *before)
+{
+	json_t *row, *old;
+	size_t i;
+	json_array_foreach(rows, i, row)
+	{
+		old = json_array_get(json_object_get(before, "rows"), i);
+		if (json_equal(json_object_get(row, "scope"), json_object_get(old, "scope")))
+			latency_row_since(row, old);
+	}
+}
+
+static int show_latency(struct top *t, struct err *e)
+{
+	json_t *reply;
+	int rc = ask(t, "latency", &reply, e);
+	if (rc < 0)
+		return rc;
+	json_t *kept = json_deep_copy(reply);
+	since_before(json_object_get(reply, "rows"), t->latency);
+	putchar('\n');
+	render_reply(reply, "stage scope p50_us p90_us p99_us max_us", isatty(STDOUT_FILENO),
+		     stdout);
+	json_decref(t->latency);
+	json_decref(reply);
+	t->latency = kept;
+	return 0;
 }
 
 static int show_pane(struct top *t, unsigned i, double s, struct err *e)
@@ -144,6 +176,7 @@ static int show_screen(struct top *t, bool screen, struct err *e)
 	json_decref(status);
 	for (unsigned i = 0; rc == 0 && i < N_PANES; i++)
 		rc = show_pane(t, i, s, e);
+	rc = rc == 0 ? show_latency(t, e) : rc;
 	return rc == 0 ? show_losses(t, e) : rc;
 }
 
@@ -159,6 +192,7 @@ int top_run(struct client *c, unsigned every_s, unsigned n, bool screen, struct 
 	}
 	for (unsigned i = 0; i < N_PANES; i++)
 		json_decref(t.before[i]);
+	json_decref(t.latency);
 	json_decref(t.losses);
 	return rc;
 }

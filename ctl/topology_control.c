@@ -1,6 +1,8 @@
 /* What a running topology answers to commands, and the reports that it publishes for them. */
+#include <stdio.h>
 #include <string.h>
 
+#include "ctl/latency_row.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/capture/port.h"
 
@@ -95,6 +97,26 @@ static void list_dims(void *arg, json_t *rows)
 	}
 }
 
+/* From the packet's time on: to the end of the path, by worker, and to the acknowledgement, by
+ * queue. */
+static void list_latency(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		struct latency_sum sum = {0};
+		char scope[24];
+		snprintf(scope, sizeof(scope), "worker %u", i);
+		latency_read(worker_latency(t->workers[i]), &sum);
+		json_array_append_new(rows, latency_row("record", scope, &sum));
+	}
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		struct latency_sum sum = {0};
+		for (unsigned i = 0; i < t->conf->n_sinks; i++)
+			latency_read(shipper_latency(t->sinks[i].shipper, q), &sum);
+		json_array_append_new(rows, latency_row("ack", t->conf->queues[q].name, &sum));
+	}
+}
+
 static const char *queue_sink(void *arg, unsigned q)
 {
 	const struct topology *t = arg;
@@ -123,6 +145,7 @@ const struct control_ops topology_control_ops = {
 	.ports = list_ports,
 	.sinks = list_sinks,
 	.dims = list_dims,
+	.latency = list_latency,
 	.queue_sink = queue_sink,
 	.queue_pause = queue_pause,
 	.queue_resume = queue_resume,

@@ -53,6 +53,7 @@ struct worker {
 	struct out_key **keys;         /* by queue; NULL: it has none */
 	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
 	unsigned idle_turns, turns, late_receives, n_empty;
+	struct latency latency;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
 
@@ -350,6 +351,14 @@ static void worker_idle(struct worker *w)
 	flow_release(w->flow);
 }
 
+/* What is made of a file happened long ago. */
+static void note_latency(struct worker *w, unsigned n)
+{
+	uint64_t now_ns = w->conf.live ? clock_wall_ns() : 0, then_ns = w->raw[0].time_ns;
+	if (w->conf.live)
+		latency_add(&w->latency, now_ns > then_ns ? now_ns - then_ns : 0, n);
+}
+
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n)
 {
 	const struct flow_event *ev;
@@ -490,6 +499,7 @@ static void capture_run(struct worker *w)
 		} else {
 			w->idle_turns = 0;
 			worker_turn(w, (unsigned)n);
+			note_latency(w, (unsigned)n);
 		}
 	}
 	errands_close(&w->errands);
@@ -663,6 +673,11 @@ const char *worker_error(const struct worker *w, unsigned i)
 const struct capture_stats *worker_capture_stats(const struct worker *w)
 {
 	return &w->conf.capture->stats;
+}
+
+const struct latency *worker_latency(const struct worker *w)
+{
+	return &w->latency;
 }
 
 const struct decode *worker_decode(const struct worker *w)

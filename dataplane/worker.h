@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "dataplane/base/latency.h"
 #include "dataplane/capture/capture.h"
 #include "dataplane/capture/decode.h"
 #include "dataplane/errand.h"
@@ -156,6 +157,10 @@ const char *worker_error(const struct worker *w, unsigned i);
 
 /* For the ledger and for progress. */
 const struct capture_stats *worker_capture_stats(const struct worker *w);
+/* From packet to record, of a port: how long after its packet time a packet had been through the
+ * path; of a burst that of its oldest packet, for all of them.
+ */
+const struct latency *worker_latency(const struct worker *w);
 const struct decode *worker_decode(const struct worker *w);
 const struct flow *worker_flow(const struct worker *w);
 const struct frame_stage *worker_frame(const struct worker *w);

@@ -59,8 +59,9 @@ struct shipper {
 	struct err trouble; /* empty: none */
 	struct err notices[NOTICES_MAX];
 	unsigned n_notices;
-	atomic_uint version; /* of rows; odd while they change */
-	uint64_t *rows;      /* SHIPPER_N_COLS for each queue */
+	atomic_uint version;     /* of rows; odd while they change */
+	uint64_t *rows;          /* SHIPPER_N_COLS for each queue */
+	struct latency *latency; /* by queue */
 };
 
 static void sleep_ns(uint64_t ns)
@@ -101,6 +102,19 @@ void shipper_row(const struct shipper *s, unsigned queue, uint64_t ret_row[SHIPP
 		atomic_thread_fence(memory_order_acquire);
 		after = atomic_load_explicit(&s->version, memory_order_relaxed);
 	} while (before != after || before & 1);
+}
+
+static void note_latency(struct shipper *s, const struct out_batch *b, uint32_t n_written)
+{
+	uint64_t now_ns = clock_wall_ns();
+	if (n_written)
+		latency_add(&s->latency[b->queue], now_ns > b->first_ns ? now_ns - b->first_ns : 0,
+			    n_written);
+}
+
+const struct latency *shipper_latency(const struct shipper *s, unsigned queue)
+{
+	return &s->latency[queue];
 }
 
 /* Trouble */
@@ -264,6 +278,7 @@ static void settle_report(struct shipper *s, struct sink_report *r)
 	add(s, queue, SHIPPER_bytes_written, r->bytes_written);
 	add(s, queue, SHIPPER_batches_written, o.n_written > 0);
 	rows_end(s);
+	note_latency(s, r->b, o.n_written);
 	if (o.n_written + o.n_returned + n_dead < r->b->n_recs)
 		remember(s, -EIO, &r->why);
 	if (s->places && o.n_written)
@@ -604,10 +619,11 @@ int shipper_create(const struct shipper_spec *spec, struct shipper **ret_s, stru
 	s->name = mem_strdup(spec->name);
 	s->state = mem_alloc(spec->ops->state_size);
 	s->rows = mem_alloc(spec->n_queues * SHIPPER_N_COLS * sizeof(*s->rows));
+	s->latency = mem_alloc(spec->n_queues * sizeof(*s->latency));
 	bool places = spec->probe && spec->ops->places;
 	if (places)
 		s->places = mem_alloc(spec->n_queues * sizeof(*s->places));
-	if (!s->name || !s->state || !s->rows || (places && !s->places)) {
+	if (!s->name || !s->state || !s->rows || !s->latency || (places && !s->places)) {
 		err_set(e, rc, "sink %s: out of memory", spec->name);
 		goto fail;
 	}
@@ -634,6 +650,7 @@ void shipper_destroy(struct shipper *s)
 		s->spec.ops->close(s->state, &(struct err){0});
 	pthread_mutex_destroy(&s->lock);
 	mem_free(s->places);
+	mem_free(s->latency);
 	mem_free(s->rows);
 	mem_free(s->state);
 	mem_free(s->name);

@@ -10,6 +10,7 @@
 #ifndef SL_SINK_SHIPPER_H
 #define SL_SINK_SHIPPER_H
 
+#include "dataplane/base/latency.h"
 #include "dataplane/base/ledger.h"
 #include "dataplane/sink/sink.h"
 
@@ -113,6 +114,11 @@ bool shipper_trouble(struct shipper *s, struct err *e);
 
 /* Something that its user should know, once: true, with its text. */
 bool shipper_notice(struct shipper *s, struct err *e);
+
+/* From packet to acknowledgement: how long after its oldest packet's time a batch was settled, for
+ * each of its records that were written. Means nothing for captures of yesterday.
+ */
+const struct latency *shipper_latency(const struct shipper *s, unsigned queue);
 
 /* One consistent copy of a queue's row. */
 void shipper_row(const struct shipper *s, unsigned queue, uint64_t ret_row[SHIPPER_N_COLS]);

@@ -112,6 +112,13 @@ def look_at_all(lab, checks):
             if not needs and method == "get":
                 p = lab.run(*op["operationId"].split(" "))
                 checks.check(p.returncode == 0 and p.stdout, f"sluicectl {op['operationId']} prints for people")
+    latency = {(r["stage"], r["scope"]): r for r in lab.json("latency")["rows"]}
+    for where in (("record", "worker 0"), ("ack", "lab/syslog")):
+        r = latency[where]
+        checks.check(r["records"] >= N_LINES and 0 < r["p50_us"] <= r["p99_us"] <= r["max_us"] < 60e6 and
+                     sum(r["buckets"].values()) == r["records"], f"latency of {where}: {r}")
+    checks.check(latency["ack", "lab/syslog"]["p50_us"] > latency["record", "worker 0"]["p50_us"],
+                 "what is acknowledged was a record first")
     queue = lab.json("queues")["rows"][0]
     checks.equal((queue["queue"], queue["records"], queue["lost"]), ("lab/syslog", N_LINES, 0),
                  "the queue has them all")
@@ -135,7 +142,7 @@ def read_metrics(lab, checks):
             heads.add(last)
         elif not line.startswith("#"):
             m = re.fullmatch(r'([a-zA-Z_][a-zA-Z0-9_]*)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+', line)
-            if not m or m.group(1) != last:
+            if not m or re.sub("(latency_seconds)_(bucket|sum|count)$", r"\1", m.group(1)) != last:
                 bad.append(line)
             else:
                 samples[m.group(1) + (m.group(2) or "")] = float(line.rsplit(" ", 1)[1])
