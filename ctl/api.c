@@ -1,7 +1,6 @@
 #include "ctl/api.h"
 
 #include <microhttpd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "ctl/api_wait.h"
 #include "ctl/command.h"
 #include "ctl/metrics.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/secret.h"
 
@@ -307,32 +307,45 @@ static void say_nothing(void *arg, const char *fmt, va_list ap)
 	(void)ap;
 }
 
-/* @fd is moved. NULL: it could not be started. */
-static struct MHD_Daemon *serve(struct api *api, int fd, bool is_tcp)
+struct service {
+	struct api *api;
+	int fd;
+	bool is_tcp;
+	struct MHD_Daemon *daemon;
+};
+
+static int start_daemon(void *arg)
 {
+	struct service *s = arg;
+	struct api *api = s->api;
 	unsigned flags =
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, api->cert},
 				       {MHD_OPTION_HTTPS_MEM_KEY, 0, api->key},
 				       {MHD_OPTION_END, 0, NULL}};
-	bool is_tls = is_tcp && api->cert;
-	sigset_t all, before;
+	bool is_tls = s->is_tcp && api->cert;
 	if (is_tls)
 		flags |= MHD_USE_TLS;
-	/* Signals are main's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	struct MHD_Daemon *d = MHD_start_daemon(
-		flags, 0, NULL, NULL, is_tcp ? on_tcp : on_unix, api, MHD_OPTION_EXTERNAL_LOGGER,
+	s->daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, s->is_tcp ? on_tcp : on_unix, api, MHD_OPTION_EXTERNAL_LOGGER,
 		say_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		MHD_OPTION_LISTEN_SOCKET, s->fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)API_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_REQUEST_MAX, MHD_OPTION_ARRAY,
 		is_tls ? tls : &tls[2], MHD_OPTION_END);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!d)
+	return 0;
+}
+
+/* @fd is moved. NULL: it could not be started. The thread that answers is confined as the one that
+ * starts it is.
+ */
+static struct MHD_Daemon *serve(struct api *api, int fd, bool is_tcp)
+{
+	struct service s = {.api = api, .fd = fd, .is_tcp = is_tcp};
+	confine_call(start_daemon, &s);
+	if (!s.daemon)
 		close(fd);
-	return d;
+	return s.daemon;
 }
 
 static int read_pem(const char *path, const char *key, char **ret_text, struct err *e)

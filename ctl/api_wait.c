@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 
 struct api_wait {
@@ -26,6 +27,7 @@ static void call_all(struct api_wait *w)
 static void *run(void *arg)
 {
 	struct api_wait *w = arg;
+	confine_thread();
 	pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
 		if (w->n == 0) {

@@ -27,6 +27,12 @@ const struct opt config_top_opts[] = {
 	 .help = "A folder with the schema of each queue, PROJECT.NAME.schema.yaml, which `sluiced "
 		 "schema write` makes. A start and `sluiced check` compare them with what the "
 		 "configuration amounts to (docs/pipeline.md)."},
+	{.name = "run_as",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct config, run_as),
+	 .help = "USER or USER:GROUP that `sluiced run`, started as root, becomes when its ports "
+		 "are open; files, spools and the socket are made as this user. Not set: it stays "
+		 "who it is (docs/SECURITY.md)."},
 	OPT_END,
 };
 

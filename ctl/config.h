@@ -184,6 +184,7 @@ struct config {
 	const char *dir;  /* of the file; "" is the working directory */
 	int64_t workers;
 	const char *schema_dir; /* NULL: schemas are not kept */
+	const char *run_as;     /* USER or USER:GROUP; NULL: as it was started */
 	struct api_conf api;
 	struct capture_conf capture;
 	struct decode_conf decode;

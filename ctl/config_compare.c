@@ -105,6 +105,9 @@ static void compare_queues(struct comparison *c)
 unsigned config_restarts(const struct config *was, const struct config *is, FILE *out)
 {
 	struct comparison c = {.was = was, .is = is, .out = out};
+	/* `workers` is of replays alone. */
+	if (strcmp(was->run_as ? was->run_as : "", is->run_as ? is->run_as : "") != 0)
+		differs(&c, "run_as", "", "");
 	compare(&c, "api", "", config_api_opts, &was->api, &is->api);
 	compare(&c, "capture", "", config_capture_opts, &was->capture, &is->capture);
 	compare_ports(&c);

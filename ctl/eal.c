@@ -1,14 +1,17 @@
 #include "ctl/eal.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
 #include <rte_config.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_launch.h>
 #include <rte_log.h>
 
 #define ARGS_MAX      256 /* two for each of CONFIG_WORKERS_MAX ports, and our own */
@@ -16,6 +19,8 @@
 /* Memory of EAL without hugepages, in MiB: rings only, or packet buffers of 64 KiB too. */
 #define MEMORY_REPLAY "32"
 #define MEMORY_PORTS  "1024"
+
+#define ANSWER_MAX_MS 1000
 
 #define PLAIN_MEMORY  ": running on plain memory, which costs a third to a half of the speed"
 
@@ -121,6 +126,39 @@ int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 			       rte_strerror(rte_errno),
 			       conf->ports ? " (the lines above say what it lacked)" : "");
 	return 0;
+}
+
+struct each_thread {
+	void (*fn)(void);
+	atomic_bool done;
+};
+
+static int run_in_lcore(void *arg)
+{
+	((struct each_thread *)arg)->fn();
+	return 0;
+}
+
+/* Alarms ring in the thread of interrupts. */
+static void run_in_alarm(void *arg)
+{
+	struct each_thread *each = arg;
+	each->fn();
+	atomic_store(&each->done, true);
+}
+
+int eal_each_thread(void (*fn)(void))
+{
+	struct each_thread each = {.fn = fn};
+	rte_eal_mp_remote_launch(run_in_lcore, &each, SKIP_MAIN);
+	rte_eal_mp_wait_lcore();
+	if (rte_eal_alarm_set(1, run_in_alarm, &each) < 0)
+		return -ETIMEDOUT;
+	for (unsigned ms = 0; ms < ANSWER_MAX_MS && !atomic_load(&each.done); ms++)
+		usleep(1000);
+	/* Waits for one that is ringing: behind it @each is ours alone. */
+	rte_eal_alarm_cancel(run_in_alarm, &each);
+	return atomic_load(&each.done) ? 0 : -ETIMEDOUT;
 }
 
 void eal_stop(void)

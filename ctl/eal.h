@@ -30,4 +30,9 @@ struct eal_conf {
 int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e);
 void eal_stop(void);
 
+/* Runs @fn once in each thread of EAL's but main: the lcores, which must be idle, and the one that
+ * waits for interrupts. -ETIMEDOUT: that one did not answer within a second.
+ */
+int eal_each_thread(void (*fn)(void));
+
 #endif

@@ -14,6 +14,7 @@
 #include "ctl/cmd_spool.h"
 #include "ctl/config.h"
 #include "ctl/eal.h"
+#include "ctl/privilege.h"
 #include "ctl/quantity.h"
 #include "ctl/reference.h"
 #include "ctl/report.h"
@@ -162,7 +163,8 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 			 const char *ledger, bool quiet)
 {
 	struct err e;
-	if (ledger && !can_write(ledger))
+	/* A run writes it as the user that it becomes. */
+	if (ledger && in->replay && !can_write(ledger))
 		return EXIT_USAGE;
 	const char *note;
 	struct topology *t = NULL;
@@ -176,6 +178,8 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 			       .ports = !in->replay,
 			       .extra = in->replay ? NULL : c->capture.eal.items,
 			       .n_extra = in->replay ? 0 : c->capture.eal.n};
+	if (n_devices)
+		privilege_fence();
 	if (eal_start(&eal, &note, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 		return EXIT_USAGE;
@@ -185,7 +189,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	int code = EXIT_USAGE;
 	if (topology_build(c, in, &t, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
-	} else {
+	} else if (in->replay || !ledger || can_write(ledger)) {
 		topology_describe(t, stderr);
 		code = run_to_end(c, t, in, ledger, quiet);
 	}

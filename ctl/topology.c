@@ -7,7 +7,6 @@
 
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
-#include "dataplane/capture/port.h"
 
 /* ---- a worker's way out: its queues in the hand-off ---- */
 
@@ -68,8 +67,8 @@ static uint8_t dead_flags(const struct topology *t)
 	return (uint8_t)((d->unparsed ? REC_UNPARSED : 0) | (d->no_format ? REC_NO_FORMAT : 0));
 }
 
-static int build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
-			struct err *e)
+int topology_build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
+			  struct err *e)
 {
 	struct worker_conf wc = generation_worker_conf(t->gen);
 	wc.index = i;
@@ -162,7 +161,7 @@ static int refuse_pipes(const struct topology *t, const struct replay_conf *rc, 
 static int build_replay(struct topology *t, const struct topology_input *in, struct err *e)
 {
 	if (in->letters || in->archive)
-		return build_worker(t, 0, NULL, false, e);
+		return topology_build_worker(t, 0, NULL, false, e);
 	struct replay_conf rc_ = in->replay ? *in->replay : (struct replay_conf){0};
 	if (in->replay && t->n_workers > 1) {
 		int rc = refuse_pipes(t, in->replay, e);
@@ -179,32 +178,7 @@ static int build_replay(struct topology *t, const struct topology_input *in, str
 				    : replay_open_memory(in->memory.ptr, in->memory.len, 1, &source,
 							 e);
 		if (rc == 0)
-			rc = build_worker(t, i, source, false, e);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int build_ports(struct topology *t, struct err *e)
-{
-	const struct capture_conf *c = &t->conf->capture;
-	unsigned w = 0;
-	t->ports = mem_alloc((c->n_ports + 1) * sizeof(*t->ports));
-	if (!t->ports)
-		return err_set(e, -ENOMEM, "no memory for ports");
-	for (unsigned i = 0; i < c->n_ports; i++) {
-		struct port_conf pc = {.device = c->ports[i].device,
-				       .n_queues = (unsigned)c->ports[i].queues};
-		int rc = port_open(&pc, i, &t->ports[i], e);
-		for (unsigned q = 0; rc == 0 && q < pc.n_queues; q++) {
-			struct capture *source;
-			rc = port_queue(t->ports[i], q, &source, e);
-			if (rc == 0)
-				rc = build_worker(t, w++, source, true, e);
-		}
-		if (rc == 0)
-			rc = port_start(t->ports[i], e);
+			rc = topology_build_worker(t, i, source, false, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -247,6 +221,9 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	bool is_file = in->replay || in->memory.len || in->letters || in->archive;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
+	/* First of all, as root may do it: what is made behind it is run_as's. */
+	if (rc == 0 && !is_file)
+		rc = topology_open_ports(t, e);
 	if (rc == 0)
 		rc = generation_build(conf, NULL, &t->gen, stderr, e);
 	if (rc == 0)
@@ -266,7 +243,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		rc = topology_build_asks(t, e);
 	if (rc == 0)
-		rc = is_file ? build_replay(t, in, e) : build_ports(t, e);
+		rc = is_file ? build_replay(t, in, e) : topology_start_ports(t, e);
 	if (rc == 0)
 		rc = topology_build_snapshots(t, e);
 	if (rc == 0)
@@ -290,8 +267,7 @@ void topology_destroy(struct topology *t)
 	topology_destroy_dead(t);
 	for (unsigned i = 0; t->workers && i < t->n_workers; i++)
 		worker_destroy(t->workers[i]);
-	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
-		port_close(t->ports[i]);
+	topology_close_ports(t);
 	courier_destroy(t->courier);
 	handoff_destroy(t->handoff);
 	topology_reload_destroy(t);
@@ -300,7 +276,6 @@ void topology_destroy(struct topology *t)
 	if (t->stdin_copy >= 0)
 		close(t->stdin_copy);
 	mem_free(t->paths);
-	mem_free(t->ports);
 	mem_free(t->sinks);
 	mem_free(t->sink_names);
 	mem_free(t->queues);
@@ -308,13 +283,4 @@ void topology_destroy(struct topology *t)
 	mem_free(t->asks);
 	mem_free(t->snapshots);
 	mem_free(t);
-}
-
-void topology_describe(const struct topology *t, FILE *out)
-{
-	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++) {
-		char line[512];
-		port_describe(t->ports[i], line, sizeof(line));
-		fprintf(out, "sluiced: %s\n", line);
-	}
 }

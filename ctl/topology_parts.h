@@ -36,6 +36,7 @@ struct topology {
 	const struct config *conf; /* its own */
 	struct pipeline *pipeline;
 	struct port **ports;
+	struct capture **captures; /* of the ports' queues, until their workers have them */
 	struct handoff *handoff;
 	const char **sink_names;
 	struct courier *courier; /* NULL: no queue has a spool or a backup */
@@ -64,6 +65,17 @@ struct topology {
 	unsigned control_ms;     /* since the last report to it */
 	struct err keep_trouble; /* what a parser's keeper said last: told once */
 };
+
+/* topology.c. @source is moved. */
+int topology_build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
+			  struct err *e);
+
+/* topology_ports.c. Opened with all rights of the process, which becomes run_as then; started, with
+ * a worker for each queue, when the rest is built, and what rights are left are given up.
+ */
+int topology_open_ports(struct topology *t, struct err *e);
+int topology_start_ports(struct topology *t, struct err *e);
+void topology_close_ports(struct topology *t);
 
 /* topology_sinks.c, in the order of building. 0 or -errno with a text. */
 int topology_build_handoff(struct topology *t, bool wait, struct err *e);

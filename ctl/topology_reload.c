@@ -14,6 +14,7 @@
 #include "ctl/config_compare.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/dim/dim_watch.h"
 
@@ -97,6 +98,7 @@ static void *run(void *arg)
 {
 	struct reload *r = arg;
 	FILE *out = open_memstream(&r->text, &r->text_len);
+	confine_thread();
 	r->rc = out ? build(r, out) : -ENOMEM;
 	if (out)
 		fclose(out);

@@ -10,6 +10,7 @@
 #include "ctl/notify.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/dim/dim_watch.h"
 
 #define PROGRESS_EVERY_MS 500
@@ -48,6 +49,7 @@ static int run_worker(void *arg)
 {
 	struct topology *t = arg;
 	unsigned i = rte_lcore_index((int)rte_lcore_id()) - 1;
+	confine_thread();
 	int rc = worker_run(t->workers[i]);
 	atomic_fetch_sub(&t->n_running, 1);
 	return rc;
@@ -291,6 +293,12 @@ static int stop_sinks(struct topology *t, FILE *out)
 	return rc;
 }
 
+static int confine_itself(void *arg)
+{
+	(void)arg;
+	return confine_thread();
+}
+
 int topology_run(struct topology *t, bool progress, FILE *out)
 {
 	int rc = 0;
@@ -298,6 +306,10 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	struct err e;
 	if (run_keepers(t, false, out) < 0)
 		return -EIO;
+	if (t->ports && confine_call(confine_itself, NULL) < 0)
+		fprintf(out,
+			"sluiced: this kernel has no seccomp, or lets nobody use it: threads keep "
+			"all system calls\n");
 	if (topology_start_dead(t, &e) < 0) {
 		fprintf(out, "sluiced: %s\n", e.text);
 		return -EIO;

@@ -4,6 +4,7 @@
 
 #include "ctl/config_read.h"
 #include "ctl/topology_parts.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 
 /* A record is at most its frame with every byte escaped, and its keys. A body that was compressed
@@ -75,12 +76,16 @@ static void give_batch_back(void *arg, struct out_batch *b, const struct shipper
 		handoff_give_back(s->t->handoff, b);
 }
 
-int topology_build_sinks(struct topology *t, struct err *e)
+struct sinks_build {
+	struct topology *t;
+	struct err *e;
+};
+
+static int build_sinks(void *arg)
 {
+	struct topology *t = ((struct sinks_build *)arg)->t;
+	struct err *e = ((struct sinks_build *)arg)->e;
 	const struct config *c = t->conf;
-	t->sinks = mem_alloc((c->n_sinks + 1) * sizeof(*t->sinks));
-	if (!t->sinks)
-		return err_set(e, -ENOMEM, "no memory for sinks");
 	int rc = build_queues(t, e);
 	for (unsigned i = 0; rc == 0 && i < c->n_sinks; i++) {
 		struct sink_side *s = &t->sinks[i];
@@ -109,4 +114,13 @@ int topology_build_sinks(struct topology *t, struct err *e)
 			courier_attach(t->courier, i, s->shipper);
 	}
 	return rc;
+}
+
+/* What clients of stores start is confined from its first call on. */
+int topology_build_sinks(struct topology *t, struct err *e)
+{
+	t->sinks = mem_alloc((t->conf->n_sinks + 1) * sizeof(*t->sinks));
+	if (!t->sinks)
+		return err_set(e, -ENOMEM, "no memory for sinks");
+	return confine_call(build_sinks, &(struct sinks_build){t, e});
 }

@@ -11,7 +11,8 @@ build="gcc g++ meson ninja-build pkg-config python3 libc6-dev
        libdpdk-dev libhyperscan-dev libpcre2-dev libsimdjson-dev
        zlib1g-dev libzstd-dev libyaml-dev libjansson-dev libpcap-dev libxxhash-dev
        libpg-query-dev libprotobuf-c-dev libhiredis-dev librdkafka-dev
-       libmicrohttpd-dev libcurl4-openssl-dev tzdata"
+       libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev
+       tzdata"
 tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev libhttp-parser-dev
        postgresql-15 redis-server mariadb-server mariadb-client clickhouse-server
        prometheus kcat maven default-jre-headless nginx-light openssl tcpdump

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataplane/base/clock.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 
 #define NS_PER_S    1000000000ull
@@ -65,6 +66,7 @@ static void *watch(void *arg)
 	struct side *s = arg;
 	uint64_t every_ns = dim_spec_of(s->dim)->every_ns, pause_ns = every_ns;
 	bool told = dim_is_told(s->dim);
+	confine_thread();
 	while (wait_for(s->w, pause_ns)) {
 		struct err e = {0};
 		int rc = dim_refresh(s->dim, &e);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "dataplane/base/clock.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/batch_ring.h"
 #include "dataplane/sink/cut_file.h"
@@ -406,6 +407,7 @@ static void *run(void *arg)
 {
 	struct courier *c = arg;
 	uint64_t idle_ns = IDLE_NS_MIN;
+	confine_thread();
 	for (;;) {
 		/* Before the look at the rings: what came before the stop is seen. */
 		bool stopping = atomic_load_explicit(&c->stop, memory_order_acquire);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "dataplane/base/clock.h"
+#include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 
 #define NS_PER_MS      1000000ull
@@ -581,6 +582,7 @@ static void *run(void *arg)
 {
 	struct shipper *s = arg;
 	uint64_t idle_ns = IDLE_NS_MIN;
+	confine_thread();
 	for (;;) {
 		/* Before the look for a batch: what was handed over before the stop is seen. */
 		bool stopping = atomic_load_explicit(&s->stop, memory_order_acquire) != STOP_NO;
