@@ -10,6 +10,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/capture/idle.h"
 #include "dataplane/rec/later.h"
 #include "dataplane/sink/out_batch.h"
 #include "dataplane/sink/out_hops.h"
@@ -21,13 +22,8 @@
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
 
-/* What came before a stop stands in the rings of the card or the kernel, and is read; what comes
- * since must not hold it up for ever.
- */
-#define RECEIVES_AFTER_STOP 16384
-
-/* Nothing, so many times in a row: the kernel may still hold what came just before. */
-#define EMPTY_AFTER_STOP    (IDLE_TURNS_TO_FLUSH + 3)
+/* Time goes on for a worker that rests, too. */
+#define IDLE_REST_NS        10000000ull
 
 struct worker_gen {
 	struct worker_conf conf;
@@ -52,8 +48,11 @@ struct worker {
 	struct encode_ctx encode;
 	struct out_key **keys;         /* by queue; NULL: it has none */
 	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
-	unsigned idle_turns, turns, late_receives, n_empty;
+	unsigned idle_turns, turns;
 	struct latency latency;
+	struct idle idle;
+	uint64_t rested_ns; /* since the idle turns were counted last */
+	struct capture_stop stop;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
 
@@ -340,9 +339,13 @@ static void look_at_queues(struct worker *w)
 /* Nothing came. A live port's clock goes on by itself; a file's stands still. */
 static void worker_idle(struct worker *w)
 {
-	if (++w->idle_turns != IDLE_TURNS_TO_FLUSH)
+	uint64_t rest_ns = idle_rest(&w->idle, w->conf.capture->wait_max_ns);
+	capture_wait(w->conf.capture, rest_ns);
+	w->rested_ns += rest_ns;
+	if (++w->idle_turns < IDLE_TURNS_TO_FLUSH && w->rested_ns < IDLE_REST_NS)
 		return;
 	w->idle_turns = 0;
+	w->rested_ns = 0;
 	w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
 	look_at_queues(w);
 	if (!w->conf.live)
@@ -454,12 +457,14 @@ const struct graph *worker_gen_graph(const struct worker_gen *g)
 /* As capture_receive; -ENODATA also when it was told to stop and has read what came before. */
 static int receive(struct worker *w)
 {
+	struct capture *c = w->conf.capture;
 	bool stop = atomic_load_explicit(w->conf.stop, memory_order_relaxed);
-	if (stop && (!w->conf.live || w->late_receives++ == RECEIVES_AFTER_STOP))
+	if (!stop || c->ends)
+		return capture_receive(c, w->raw);
+	if (!w->conf.live || w->stop.n_bursts == CAPTURE_BURSTS_AFTER_STOP)
 		return -ENODATA;
-	int n = capture_receive(w->conf.capture, w->raw);
-	w->n_empty = n == 0 ? w->n_empty + stop : 0;
-	return w->n_empty == EMPTY_AFTER_STOP ? -ENODATA : n;
+	int n = capture_receive(c, w->raw);
+	return capture_is_dry(&w->stop, c, n) && n <= 0 ? -ENODATA : n;
 }
 
 /* Frames that were packets once. Their packet times may go back, the clock does not. */
@@ -498,6 +503,7 @@ static void capture_run(struct worker *w)
 			worker_idle(w);
 		} else {
 			w->idle_turns = 0;
+			idle_busy(&w->idle);
 			worker_turn(w, (unsigned)n);
 			note_latency(w, (unsigned)n);
 		}

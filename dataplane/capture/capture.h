@@ -10,7 +10,9 @@
 #define SL_CAPTURE_CAPTURE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/base/err.h"
 #include "dataplane/capture/pkt.h"
 
@@ -19,10 +21,16 @@ struct capture_stats {
 	_Atomic uint64_t packets;     /* handed out */
 	_Atomic uint64_t bytes;       /* read from the file (compressed bytes), or received */
 	_Atomic uint64_t bytes_total; /* size of all files; 0 when unknown */
-	_Atomic uint64_t missed;      /* lost before us, by the card's or the kernel's own count */
+	/* Lost before us, by the card's or the kernel's own count. */
+	_Atomic uint64_t missed;      /* the card's or the kernel's ring was full */
+	_Atomic uint64_t no_buffer;   /* the pool was empty */
+	_Atomic uint64_t bad_frames;  /* broken on the wire, or refused by the card */
 	_Atomic uint64_t unstamped;   /* of packets: the card's stamp was missing, or no time */
 	_Atomic uint64_t clock_steps; /* the card's clock, or the host's, was set */
 	_Atomic uint64_t link_downs;  /* the interface went down, or away */
+	_Atomic uint64_t polls;       /* looks for packets */
+	_Atomic uint64_t empty_polls; /* of these, in vain */
+	_Atomic uint64_t waits;       /* times that it slept, since nothing came */
 };
 
 struct capture;
@@ -36,6 +44,10 @@ struct capture_ops {
 	int (*receive)(struct capture *c, struct pkt_raw *out);
 	/* No receive will follow: counts what was lost until now. NULL: nothing to count. */
 	void (*settle)(struct capture *c);
+	/* Nothing came, several times in a row: sleeps until something may have come, or @ns are
+	 * over. NULL: it has no way to (files).
+	 */
+	void (*wait)(struct capture *c, uint64_t ns);
 	void (*close)(struct capture *c); /* frees c too; accepts NULL */
 };
 
@@ -43,11 +55,51 @@ struct capture {
 	const struct capture_ops *ops;
 	struct capture_stats stats;
 	struct err err;
+	uint64_t late_ns;     /* what a port hands out is at most so old, when it is asked often */
+	uint64_t wait_max_ns; /* no longer wait than this may keep it from being asked */
+	bool pending;         /* something has come, and is handed out in a moment */
+	bool ends;            /* told to stop, it ends by itself with -ENODATA */
 };
 
 static inline int capture_receive(struct capture *c, struct pkt_raw *out)
 {
 	return c->ops->receive(c, out);
+}
+
+/* Of one writer: readers see one or the other. */
+static inline void capture_count(_Atomic uint64_t *n, uint64_t more)
+{
+	uint64_t was = atomic_load_explicit(n, memory_order_relaxed);
+	atomic_store_explicit(n, was + more, memory_order_relaxed);
+}
+
+/* What came before a stop stands in the rings of the card or the kernel, and is read; what comes
+ * since must not hold it up for ever.
+ */
+#define CAPTURE_BURSTS_AFTER_STOP 16384
+#define CAPTURE_STOP_SLACK_NS     5000000ull
+
+struct capture_stop {
+	uint64_t at_ns; /* 0: none yet */
+	unsigned n_bursts;
+};
+
+/* A stop was asked for, and a receive has answered @n. True: nothing is left of what came before.
+ */
+static inline bool capture_is_dry(struct capture_stop *s, const struct capture *c, int n)
+{
+	uint64_t now_ns = clock_mono_ns();
+	if (s->at_ns == 0)
+		s->at_ns = now_ns;
+	if (n > 0)
+		return ++s->n_bursts == CAPTURE_BURSTS_AFTER_STOP;
+	return !c->pending && now_ns - s->at_ns > c->late_ns + CAPTURE_STOP_SLACK_NS;
+}
+
+static inline void capture_wait(struct capture *c, uint64_t ns)
+{
+	if (ns && c->ops->wait)
+		c->ops->wait(c, ns);
 }
 
 static inline void capture_settle(struct capture *c)

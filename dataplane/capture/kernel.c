@@ -29,12 +29,10 @@
  * has N_BLOCKS * RETIRE_MS at any rate, two seconds, before the ring is full of nearly empty ones.
  */
 #define RETIRE_MS   8
-/* So many receives in a row find nothing before one waits: until then what a worker does when there
- * is nothing (it hands over what it holds) is not put off. A wait is longer than RETIRE_MS, so that
- * what came before it is seen by its end.
- */
-#define EMPTY_MAX   64
-#define WAIT_MS     10
+/* Between the stamp and the ring a packet waits for the kernel's soft interrupt, on a busy core. */
+#define LATE_NS     (20 * 1000000ull)
+/* The wait ends when a block is handed over: it may be long. */
+#define WAIT_MAX_NS (10 * 1000000ull)
 #define PAGE_BYTES  4096u
 #define VLAN_BYTES  4u
 #define MACS_BYTES  12u
@@ -49,7 +47,7 @@ struct kernel {
 	struct tpacket3_hdr *next; /* in it */
 	uint32_t n_left;           /* packets of it; 0 and @held: all are out, and borrowed */
 	bool held;
-	uint32_t receives, n_empty;
+	uint32_t receives;
 	uint64_t number;
 };
 
@@ -64,7 +62,7 @@ static void read_losses(struct kernel *k)
 	struct tpacket_stats_v3 st;
 	socklen_t len = sizeof(st);
 	if (getsockopt(k->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
-		atomic_fetch_add_explicit(&k->c.stats.missed, st.tp_drops, memory_order_relaxed);
+		capture_count(&k->c.stats.missed, st.tp_drops);
 }
 
 static void put16be(uint8_t *p, unsigned v)
@@ -102,14 +100,19 @@ static struct pkt_raw packet_of(struct kernel *k, struct tpacket3_hdr *h)
 static bool block_take(struct kernel *k)
 {
 	if (k->held) {
+		block_of(k)->hdr.bh1.num_pkts = 0;
 		__atomic_store_n(&block_of(k)->hdr.bh1.block_status, TP_STATUS_KERNEL,
 				 __ATOMIC_RELEASE);
 		k->block = (k->block + 1) % N_BLOCKS;
 		k->held = false;
 	}
 	struct tpacket_block_desc *b = block_of(k);
-	if (!(__atomic_load_n(&b->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+	if (!(__atomic_load_n(&b->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) {
+		/* The kernel counts in the block that it fills, too. */
+		k->c.pending = __atomic_load_n(&b->hdr.bh1.num_pkts, __ATOMIC_RELAXED) > 0;
 		return false;
+	}
+	k->c.pending = false;
 	k->held = true;
 	k->n_left = b->hdr.bh1.num_pkts;
 	k->next = (struct tpacket3_hdr *)((uint8_t *)b + b->hdr.bh1.offset_to_first_pkt);
@@ -117,14 +120,17 @@ static bool block_take(struct kernel *k)
 }
 
 /* The error of an interface that went down would end every wait at once, until it is asked for. */
-static void wait_for_packets(struct kernel *k)
+static void kernel_wait(struct capture *c, uint64_t ns)
 {
+	struct kernel *k = (struct kernel *)c;
 	struct pollfd ready = {.fd = k->fd, .events = POLLIN};
+	struct timespec t = {.tv_nsec = (long)ns};
 	int error;
 	socklen_t len = sizeof(error);
-	if (poll(&ready, 1, WAIT_MS) > 0 && ready.revents & POLLERR &&
+	capture_count(&c->stats.waits, 1);
+	if (ppoll(&ready, 1, &t, NULL) > 0 && ready.revents & POLLERR &&
 	    getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == ENETDOWN)
-		atomic_fetch_add_explicit(&k->c.stats.link_downs, 1, memory_order_relaxed);
+		capture_count(&c->stats.link_downs, 1);
 }
 
 static int kernel_receive(struct capture *c, struct pkt_raw *out)
@@ -132,12 +138,11 @@ static int kernel_receive(struct capture *c, struct pkt_raw *out)
 	struct kernel *k = (struct kernel *)c;
 	if (k->receives++ % STATS_EVERY == 0)
 		read_losses(k);
+	capture_count(&c->stats.polls, 1);
 	if (k->n_left == 0 && !block_take(k)) {
-		if (++k->n_empty > EMPTY_MAX)
-			wait_for_packets(k);
+		capture_count(&c->stats.empty_polls, 1);
 		return 0;
 	}
-	k->n_empty = 0;
 	int n = 0;
 	uint64_t bytes = 0;
 	for (; n < PKT_BURST && k->n_left; n++) {
@@ -146,8 +151,8 @@ static int kernel_receive(struct capture *c, struct pkt_raw *out)
 		k->next = (struct tpacket3_hdr *)((uint8_t *)k->next + k->next->tp_next_offset);
 		k->n_left--;
 	}
-	atomic_fetch_add_explicit(&c->stats.packets, (uint64_t)n, memory_order_relaxed);
-	atomic_fetch_add_explicit(&c->stats.bytes, bytes, memory_order_relaxed);
+	capture_count(&c->stats.packets, (uint64_t)n);
+	capture_count(&c->stats.bytes, bytes);
 	return n;
 }
 
@@ -169,6 +174,7 @@ static void kernel_close(struct capture *c)
 static const struct capture_ops kernel_ops = {.name = "kernel",
 					      .receive = kernel_receive,
 					      .settle = kernel_settle,
+					      .wait = kernel_wait,
 					      .close = kernel_close};
 
 /* The page behind the ring is for readers that look ahead with vectors. */
@@ -228,6 +234,8 @@ int kernel_open(const char *iface, unsigned index, struct capture **ret_c, struc
 	if (!k)
 		return err_set(e, -ENOMEM, "no memory for a receive ring");
 	k->c.ops = &kernel_ops;
+	k->c.late_ns = LATE_NS;
+	k->c.wait_max_ns = WAIT_MAX_NS;
 	k->index = (uint16_t)index;
 	k->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* nothing, until it is bound */
 	if (k->fd < 0 && errno == EPERM)

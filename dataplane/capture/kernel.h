@@ -4,11 +4,10 @@
  * Out:    struct capture: bursts that point into the ring, stamped by the kernel. VLAN tags, which
  *         the kernel takes off, are back in their place.
  * Owns:   the socket and its ring; a burst until the next receive.
- * Runs:   open, start: main. receive, close: one worker. When nothing comes for a while, a receive
- *         waits for some milliseconds, so that a silent interface costs no core.
+ * Runs:   open, start: main. receive, wait, close: one worker. A wait ends when something comes.
  * Limits: KERNEL_RING_BYTES of packets that were not read yet; what came beyond is counted as
  *         missed. Packets lie in the ring one behind the other, whatever their length, so that
- * small ones take little of it.
+ *         small ones take little of it.
  */
 #ifndef SL_CAPTURE_KERNEL_H
 #define SL_CAPTURE_KERNEL_H

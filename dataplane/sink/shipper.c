@@ -17,7 +17,8 @@
 #define POLL_EVERY_NS  (100 * NS_PER_MS)
 /* A sleep costs some 14 us in a guest, and a worker has other batches to fill meanwhile. */
 #define IDLE_NS_MIN    (NS_PER_MS / 2) /* a batch waits for its thread this long, */
-#define IDLE_NS_MAX    NS_PER_MS       /* or this long after a pause */
+#define IDLE_NS_MAX    NS_PER_MS       /* or this long after a pause, */
+#define QUIET_NS_MAX   (4 * NS_PER_MS) /* or this, when the sink has nothing to confirm */
 #define BACKOFF_NS_MIN NS_PER_MS
 #define BACKOFF_NS_MAX (100 * NS_PER_MS)
 #define PROBE_NS       (1000 * NS_PER_MS)
@@ -594,7 +595,7 @@ static void *run(void *arg)
 			break;
 		} else {
 			sleep_ns(idle_ns);
-			if (idle_ns < IDLE_NS_MAX)
+			if (idle_ns < (s->n_queued ? IDLE_NS_MAX : QUIET_NS_MAX))
 				idle_ns *= 2;
 		}
 		look_after(s, !b);
