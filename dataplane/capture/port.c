@@ -18,6 +18,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/device.h"
 #include "dataplane/capture/kernel.h"
+#include "dataplane/capture/rss.h"
 
 #define RX_DESCRIPTORS 1024
 
@@ -43,7 +44,12 @@ struct port {
 	struct stamp stamp;
 	bool stamp_read; /* its clock could be read, and stamp says what it is */
 	struct kernel_drops drops;
-	bool started;
+	bool started, interrupts;
+	uint8_t rss_key[RSS_KEY_MAX]; /* as the card tells it */
+	struct rss rss;
+	struct rte_eth_xstat_name *names; /* of the driver's own counts */
+	struct rte_eth_xstat *values;
+	unsigned n_names;
 	struct capture **kernel; /* an interface of the kernel: its queues, and nothing else */
 	struct rte_mempool *pool;
 	struct rte_eth_dev_info info;
@@ -127,22 +133,105 @@ static int make_pool(struct port *p, struct err *e)
 	return 0;
 }
 
+/* Of the driver's counts: those of what did not come through, less those of the ledger's columns.
+ */
+static bool names_losses(const char *name)
+{
+	static const char *const columns[] = {"rx_missed_errors", "rx_errors",
+					      "rx_mbuf_allocation_errors"};
+	static const char *const words[] = {"drop",  "miss",     "err",  "discard", "no_buf",
+					    "nobuf", "overflow", "over", "crc",     "fifo"};
+	if (strncmp(name, "rx", 2) != 0 && !strstr(name, "_rx"))
+		return false;
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (strcmp(name, columns[i]) == 0)
+			return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(name, words[i]))
+			return true;
+	return false;
+}
+
+/* The names of the driver's own counts stay, for those who are told of them. */
+static void read_names(struct port *p)
+{
+	int n = rte_eth_xstats_get_names(p->id, NULL, 0);
+	if (n <= 0)
+		return;
+	p->names = mem_alloc((unsigned)n * sizeof(*p->names));
+	p->values = mem_alloc((unsigned)n * sizeof(*p->values));
+	if (p->names && p->values && rte_eth_xstats_get_names(p->id, p->names, (unsigned)n) == n)
+		p->n_names = (unsigned)n;
+}
+
+void port_causes(const struct port *p, void (*tell)(void *arg, const char *name, uint64_t n),
+		 void *arg)
+{
+	int n = p->n_names ? rte_eth_xstats_get(p->id, p->values, p->n_names) : 0;
+	for (int i = 0; i < n && n <= (int)p->n_names; i++) {
+		const struct rte_eth_xstat *x = &p->values[i];
+		if (x->value && x->id < p->n_names && names_losses(p->names[x->id].name))
+			tell(arg, p->names[x->id].name, x->value);
+	}
+}
+
+/* A key that hashes both directions alike, over all that the card can hash; of tunnels the inside,
+ * where it looks there.
+ */
+static void ask_for_rss(struct port *p, struct rte_eth_conf *conf)
+{
+	uint64_t can = p->info.flow_type_rss_offloads;
+	size_t len = p->info.hash_key_size;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = can & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP |
+						   RTE_ETH_RSS_UDP | RTE_ETH_RSS_LEVEL_INNERMOST);
+	p->rss.inner = can & RTE_ETH_RSS_LEVEL_INNERMOST;
+	if (len == 0 || len > RSS_KEY_MAX)
+		return;
+	rss_make_key(p->rss_key, len);
+	conf->rx_adv_conf.rss_conf.rss_key = p->rss_key;
+	conf->rx_adv_conf.rss_conf.rss_key_len = (uint8_t)len;
+}
+
+/* Asks the card, which has started, what it hashes with. Drivers that take no key at first may take
+ * one now.
+ */
+static void verify_rss(struct port *p)
+{
+	struct rte_eth_rss_conf is = {.rss_key = p->rss_key, .rss_key_len = RSS_KEY_MAX};
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = p->info.hash_key_size ? p->info.hash_key_size : 40;
+		p->rss.key_len = 0;
+		p->rss.key = p->rss_key;
+		if (rte_eth_dev_rss_hash_conf_get(p->id, &is) < 0)
+			return;
+		p->rss.key_len = len < RSS_KEY_MAX ? len : RSS_KEY_MAX;
+		if (i || !rss_splits(&p->rss, false))
+			return;
+		rss_make_key(p->rss_key, p->rss.key_len);
+		is.rss_key_len = (uint8_t)p->rss.key_len;
+		if (rte_eth_dev_rss_hash_update(p->id, &is) < 0)
+			return;
+	}
+}
+
 static int configure(struct port *p, struct err *e)
 {
 	struct rte_eth_conf conf = {0};
-	if (p->n_queues > 1) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			p->info.flow_type_rss_offloads &
-			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-	}
+	if (p->n_queues > 1)
+		ask_for_rss(p, &conf);
 	if (p->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP)
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
-	uint16_t n_rx = RX_DESCRIPTORS, n_tx = 64;
-	int rc = rte_eth_dev_configure(p->id, (uint16_t)p->n_queues, p->n_queues, &conf);
+	uint16_t n_rx = RX_DESCRIPTORS, n_tx = 64, n_queues = (uint16_t)p->n_queues;
+	conf.intr_conf.rxq = 1;
+	int rc = rte_eth_dev_configure(p->id, n_queues, n_queues, &conf);
+	p->interrupts = rc == 0;
+	conf.intr_conf.rxq = 0;
+	if (rc < 0)
+		rc = rte_eth_dev_configure(p->id, n_queues, n_queues, &conf);
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &n_rx, &n_tx);
-	for (uint16_t q = 0; rc == 0 && q < p->n_queues; q++) {
+	for (uint16_t q = 0; rc == 0 && q < n_queues; q++) {
 		rc = rte_eth_rx_queue_setup(p->id, q, n_rx, SOCKET_ID_ANY, NULL, p->pool);
 		if (rc == 0)
 			rc = rte_eth_tx_queue_setup(p->id, q, n_tx, SOCKET_ID_ANY, NULL);
@@ -153,6 +242,14 @@ static int configure(struct port *p, struct err *e)
 	if (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TIMESTAMP)
 		rte_mbuf_dyn_rx_timestamp_register(&p->stamp_offset, &p->stamp_flag);
 	return 0;
+}
+
+static int start_card(struct port *p, struct err *e)
+{
+	int rc = p->started ? 0 : rte_eth_dev_start(p->id);
+	p->started = rc == 0;
+	return rc < 0 ? err_set(e, rc, "port %s: cannot start: %s", p->device, rte_strerror(-rc))
+		      : 0;
 }
 
 int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p, struct err *e)
@@ -189,6 +286,11 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 		rc = make_pool(p, e);
 	if (rc == 0)
 		rc = configure(p, e);
+	/* What a card hashes with it tells once it runs: before anybody knows who will read it. */
+	if (rc == 0 && p->n_queues > 1 && (rc = start_card(p, e)) == 0)
+		verify_rss(p);
+	if (rc == 0)
+		read_names(p);
 	if (rc < 0) {
 		port_close(p);
 		return rc;
@@ -212,6 +314,8 @@ int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e
 		.queue_id = (uint16_t)q,
 		.index = (uint16_t)p->index,
 		.account = q == 0,
+		.interrupts = p->interrupts,
+		.is_card = device_is_pci(p->device),
 		.stamp_offset = p->stamp_offset,
 		.stamp_flag = p->stamp_flag,
 		.stamp = &p->stamp,
@@ -244,10 +348,9 @@ int port_start(struct port *p, struct err *e)
 		int rc = kernel_start(p->kernel, p->n_queues, &cause);
 		return rc < 0 ? err_set(e, rc, "port %s: %s", p->device, cause.text) : 0;
 	}
-	int rc = rte_eth_dev_start(p->id);
+	int rc = start_card(p, e);
 	if (rc < 0)
-		return err_set(e, rc, "port %s: cannot start: %s", p->device, rte_strerror(-rc));
-	p->started = true;
+		return rc;
 	if (p->stamp_offset >= 0)
 		read_clock(p);
 	/* A mirror's packets are addressed to others. Some virtual devices cannot, and need not. */
@@ -268,7 +371,18 @@ void port_close(struct port *p)
 		rte_eth_dev_close(p->id);
 	rte_mempool_free(p->pool);
 	mem_free(p->kernel);
+	mem_free(p->names);
+	mem_free(p->values);
 	mem_free(p);
+}
+
+const char *port_splits(const struct port *p, bool tunnels)
+{
+	if (p->n_queues == 1)
+		return NULL;
+	if (p->kernel)
+		return tunnels ? "the kernel's hash does not look into tunnels" : NULL;
+	return rss_splits(&p->rss, tunnels);
 }
 
 static void describe_stamps(const struct port *p, char *out, size_t cap)

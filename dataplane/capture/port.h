@@ -33,6 +33,13 @@ int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e
 int port_start(struct port *p, struct err *e);
 void port_close(struct port *p);
 
+/* NULL: its queues have whole sessions, also (@tunnels) those in tunnels. Else why they do not. */
+const char *port_splits(const struct port *p, bool tunnels);
+
+/* Calls @tell with each count of the driver's own that names losses, and is not 0. */
+void port_causes(const struct port *p, void (*tell)(void *arg, const char *name, uint64_t n),
+		 void *arg);
+
 /* One line for people: driver, link, queues, what it can and cannot do (time stamps, large
  * packets). */
 void port_describe(const struct port *p, char *out, size_t cap);
@@ -42,6 +49,8 @@ struct rx_queue_conf {
 	uint16_t port_id, queue_id;
 	uint16_t index;            /* pkt_raw.port */
 	bool account;              /* this queue reports the port's own losses */
+	bool interrupts;           /* the driver wakes up who waits for this queue */
+	bool is_card;              /* of which nobody but its ring keeps packets meanwhile */
 	int stamp_offset;          /* of the mbuf's dynamic field, or -1: the card stamps nothing */
 	uint64_t stamp_flag;       /* of ol_flags: the field is filled in */
 	const struct stamp *stamp; /* borrowed: as it is when the queue is first read */
