@@ -53,7 +53,12 @@ struct capture_conf {
 	struct capture_port_conf *ports;
 	size_t n_ports; /* 0: this configuration can replay, not run */
 	struct opt_strings eal;
+	int64_t workers; /* of a run; 0: one for each queue */
+	int rehash;
+	uint64_t rehash_bytes;
 };
+
+enum capture_rehash { CAPTURE_REHASH_AUTO, CAPTURE_REHASH_ON, CAPTURE_REHASH_OFF };
 
 enum source_shed {
 	SOURCE_SHED_AUTO,
@@ -247,8 +252,12 @@ void config_free(struct config *c); /* accepts NULL */
 void config_print_effective(const struct config *c, FILE *out);
 
 /* The tables of the keys that belong to no stage; the offsets are into the structs above. */
-extern const struct opt config_top_opts[];       /* struct config */
-extern const struct opt config_api_opts[];       /* struct api_conf */
+extern const struct opt config_top_opts[]; /* struct config */
+extern const struct opt config_api_opts[]; /* struct api_conf */
+/* Of a run: the receive queues of all ports, and who takes the sessions that come by them. */
+unsigned config_run_queues(const struct config *c);
+unsigned config_run_workers(const struct config *c);
+
 extern const struct opt config_capture_opts[];   /* struct capture_conf */
 extern const struct opt config_port_opts[];      /* struct capture_port_conf */
 extern const struct opt config_source_opts[];    /* struct source_conf */

@@ -1,11 +1,38 @@
 #include "ctl/config_read.h"
 
+static const char *const rehash_choices[] = {"auto", "on", "off", NULL};
+
 const struct opt config_capture_opts[] = {
 	{.name = "eal",
 	 .type = OPT_STRINGS,
 	 .off = offsetof(struct capture_conf, eal),
 	 .def = "[]",
 	 .help = "More arguments for DPDK's EAL, such as --in-memory; rarely needed."},
+	{.name = "workers",
+	 .type = OPT_INT,
+	 .off = offsetof(struct capture_conf, workers),
+	 .min = 0,
+	 .max = CONFIG_WORKERS_MAX,
+	 .def = "0",
+	 .help = "Workers of a run, that sessions are shared out to. 0: one for each receive "
+		 "queue."},
+	{.name = "rehash",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct capture_conf, rehash),
+	 .def = "auto",
+	 .choices = rehash_choices,
+	 .help = "Sessions are shared out to workers in software. auto: unless there is one port, "
+		 "with a queue for each worker, that keeps both directions of every session "
+		 "together, in tunnels too; off: the cards do it, whatever they do."},
+	{.name = "rehash_bytes",
+	 .type = OPT_BYTES,
+	 .off = offsetof(struct capture_conf, rehash_bytes),
+	 .min = 1 << 20,
+	 .max = (int64_t)1 << 33,
+	 .def = "16MiB",
+	 .help = "Most bytes of packets that wait for one worker, in software; in equal parts for "
+		 "each queue, of 1 MiB at least. What finds no room is lost, and counted as "
+		 "ring_full."},
 	OPT_END,
 };
 
@@ -22,8 +49,8 @@ const struct opt config_port_opts[] = {
 	 .min = 1,
 	 .max = CONFIG_WORKERS_MAX,
 	 .def = "1",
-	 .help = "Receive queues, each read by a worker on a core of its own; the card shares out "
-		 "the sessions among them."},
+	 .help = "Receive queues of the card or the interface. Each is read by one worker; see "
+		 "capture.workers."},
 	OPT_END,
 };
 
@@ -38,14 +65,36 @@ static void check_device(const struct config_loader *l, const struct yaml_val *p
 	}
 }
 
+unsigned config_run_queues(const struct config *c)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < c->capture.n_ports; i++)
+		n += (unsigned)c->capture.ports[i].queues;
+	return n;
+}
+
+unsigned config_run_workers(const struct config *c)
+{
+	return c->capture.workers ? (unsigned)c->capture.workers : config_run_queues(c);
+}
+
 static void check_queues(const struct config_loader *l, const struct yaml_val *ports)
 {
-	int64_t n = 0;
-	for (size_t i = 0; i < l->c->capture.n_ports; i++)
-		n += l->c->capture.ports[i].queues;
+	unsigned n = config_run_queues(l->c);
 	if (n > CONFIG_WORKERS_MAX)
-		option_err(&l->r, ports, "%lld queues in all; expected at most %d, one worker each",
-			   (long long)n, CONFIG_WORKERS_MAX);
+		option_err(&l->r, ports, "%u queues in all; expected at most %d", n,
+			   CONFIG_WORKERS_MAX);
+}
+
+static void check_workers(const struct config_loader *l, const struct yaml_val *capture)
+{
+	const struct capture_conf *c = &l->c->capture;
+	unsigned n = config_run_queues(l->c);
+	if (n && c->workers && c->workers != n && c->rehash == CAPTURE_REHASH_OFF)
+		option_err(&l->r, yaml_val_get(capture, "workers"),
+			   "%lld workers for %u queues; expected %u, as `rehash` is off, or "
+			   "`rehash: auto`",
+			   (long long)c->workers, n, n);
 }
 
 #define PORTS_MAX CONFIG_WORKERS_MAX
@@ -88,5 +137,8 @@ int config_read_capture(struct config_loader *l)
 	struct options_shape shape = {.parts = &part, .n_parts = 1, .others = others};
 	options_read(&l->r, &shape, capture);
 	const struct yaml_val *ports = yaml_val_get(capture, "ports");
-	return ports ? read_ports(l, ports) : 0;
+	int rc = ports ? read_ports(l, ports) : 0;
+	if (rc == 0)
+		check_workers(l, capture);
+	return rc;
 }

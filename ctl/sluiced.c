@@ -505,14 +505,14 @@ static int parse_config_args(int argc, char **argv, const char **ret_config,
 	return *ret_config ? 0 : usage_error("%s: -c FILE is missing", argv[0]);
 }
 
-/* A card gives each worker the sessions of its queue, and workers share nothing. */
+/* Each worker has sessions of its own, and workers share nothing. */
 static void tell_alone(const struct config *c, unsigned n_workers)
 {
 	const struct node_conf *node = alone_node(c);
 	if (n_workers > 1 && node)
 		fprintf(stderr,
 			"sluiced: pipeline.%s (%s) works in each of the %u workers by itself, on "
-			"the sessions of that worker; one queue in all makes it one\n",
+			"the sessions of that worker; capture.workers: 1 makes it one\n",
 			node->name, node->op->name, n_workers);
 }
 
@@ -533,9 +533,7 @@ static int cmd_run(int argc, char **argv)
 			path);
 		rc = EXIT_USAGE;
 	} else {
-		unsigned n_workers = 0;
-		for (size_t i = 0; i < c->capture.n_ports; i++)
-			n_workers += (unsigned)c->capture.ports[i].queues;
+		unsigned n_workers = config_run_workers(c);
 		tell_alone(c, n_workers);
 		struct topology_input in = {.n_workers = n_workers};
 		rc = build_and_run(c, &in, ledger, false);

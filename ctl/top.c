@@ -29,7 +29,7 @@ static const struct pane panes[] = {
 	{"workers",
 	 "worker",
 	 {"packets", "bytes", "missed"},
-	 "worker port queue packets/s bytes/s missed/s missed"},
+	 "worker core node reads packets/s bytes/s busy missed/s missed"},
 };
 
 #define N_PANES (sizeof(panes) / sizeof(panes[0]))

@@ -74,7 +74,7 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 	wc.index = i;
 	wc.n_workers = t->n_workers;
 	wc.live = live;
-	wc.share = !live;
+	wc.share = !live || t->rehash;
 	wc.capture = source;
 	wc.decode = &t->conf->decode;
 	wc.flow = &t->conf->flow;

@@ -4,57 +4,8 @@
 
 #include "ctl/latency_row.h"
 #include "ctl/topology_parts.h"
-#include "dataplane/capture/port.h"
 
 #define REPORT_EVERY_MS 500
-
-static json_int_t load(const _Atomic uint64_t *n)
-{
-	return (json_int_t)atomic_load_explicit(n, memory_order_relaxed);
-}
-
-/* Worker @w reads queue *ret_queue of the port that is returned. */
-static unsigned port_of(const struct topology *t, unsigned w, unsigned *ret_queue)
-{
-	unsigned p = 0;
-	while (w >= (unsigned)t->conf->capture.ports[p].queues)
-		w -= (unsigned)t->conf->capture.ports[p++].queues;
-	*ret_queue = w;
-	return p;
-}
-
-static void list_workers(void *arg, json_t *rows)
-{
-	const struct topology *t = arg;
-	for (unsigned i = 0; i < t->n_workers; i++) {
-		const struct capture_stats *st = worker_capture_stats(t->workers[i]);
-		unsigned queue = 0;
-		int port = t->ports ? (int)port_of(t, i, &queue) : -1;
-		json_array_append_new(rows, json_pack("{s:i,s:i,s:i,s:I,s:I,s:I}", "worker", (int)i,
-						      "port", port, "queue", (int)queue, "packets",
-						      load(&st->packets), "bytes", load(&st->bytes),
-						      "missed", load(&st->missed)));
-	}
-}
-
-static void list_ports(void *arg, json_t *rows)
-{
-	const struct topology *t = arg;
-	unsigned w = 0;
-	for (unsigned p = 0; t->ports && p < t->conf->capture.n_ports; p++) {
-		const struct capture_port_conf *pc = &t->conf->capture.ports[p];
-		json_int_t packets = 0, missed = 0;
-		for (int64_t q = 0; q < pc->queues; q++, w++) {
-			const struct capture_stats *st = worker_capture_stats(t->workers[w]);
-			packets += load(&st->packets);
-			missed += load(&st->missed);
-		}
-		json_array_append_new(rows,
-				      json_pack("{s:i,s:s,s:I,s:I,s:I}", "port", (int)p, "device",
-						pc->device, "queues", (json_int_t)pc->queues,
-						"packets", packets, "missed", missed));
-	}
-}
 
 static void list_sinks(void *arg, json_t *rows)
 {
@@ -141,8 +92,8 @@ static int queue_switch(void *arg, const char *queue, const char *sink, struct e
 }
 
 const struct control_ops topology_control_ops = {
-	.workers = list_workers,
-	.ports = list_ports,
+	.workers = topology_list_workers,
+	.ports = topology_list_ports,
 	.sinks = list_sinks,
 	.dims = list_dims,
 	.latency = list_latency,

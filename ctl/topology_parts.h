@@ -13,6 +13,8 @@
 
 #include "ctl/generation.h"
 #include "ctl/topology.h"
+#include "dataplane/capture/port.h"
+#include "dataplane/capture/rehash.h"
 #include "dataplane/sink/courier.h"
 #include "dataplane/sink/handoff.h"
 #include "dataplane/sink/shipper.h"
@@ -30,13 +32,22 @@ struct sink_side {
 	unsigned still_ms;         /* in trouble, and for so long that has not grown */
 };
 
+/* A receive queue of a port. */
+struct topology_queue {
+	struct capture *c;
+	unsigned port, queue, worker; /* the last: who reads it */
+	bool moved;                   /* it is the worker's, or the rehash's, to close */
+};
+
 struct topology {
 	struct generation *first;  /* what capture, flow and frame work by: to the end */
 	struct generation *gen;    /* the rest, since the last reload */
 	const struct config *conf; /* its own */
 	struct pipeline *pipeline;
-	struct port **ports;
-	struct capture **captures; /* of the ports' queues, until their workers have them */
+	struct port **ports; /* NULL: a replay */
+	struct topology_queue *rx;
+	unsigned n_rx;
+	struct rehash *rehash; /* NULL: each worker has its queue, and all that comes by it */
 	struct handoff *handoff;
 	const char **sink_names;
 	struct courier *courier; /* NULL: no queue has a spool or a backup */
@@ -76,6 +87,8 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 int topology_open_ports(struct topology *t, struct err *e);
 int topology_start_ports(struct topology *t, struct err *e);
 void topology_close_ports(struct topology *t);
+void topology_list_workers(void *arg, json_t *rows);
+void topology_list_ports(void *arg, json_t *rows);
 
 /* topology_sinks.c, in the order of building. 0 or -errno with a text. */
 int topology_build_handoff(struct topology *t, bool wait, struct err *e);

@@ -7,41 +7,116 @@
  *
  * A port that loses its link keeps its socket or its device, and is read again without any of
  * these.
+ *
+ * Here it is decided, too, which worker reads which queue, and whether sessions are shared out in
+ * software.
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "ctl/eal.h"
 #include "ctl/privilege.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
-#include "dataplane/capture/port.h"
 
-static int open_port(struct topology *t, unsigned i, unsigned *io_n_captures, struct err *e)
+static int open_port(struct topology *t, unsigned i, struct err *e)
 {
 	const struct capture_port_conf *c = &t->conf->capture.ports[i];
 	struct port_conf pc = {.device = c->device, .n_queues = (unsigned)c->queues};
 	int rc = port_open(&pc, i, &t->ports[i], e);
 	for (unsigned q = 0; rc == 0 && q < pc.n_queues; q++) {
-		rc = port_queue(t->ports[i], q, &t->captures[*io_n_captures], e);
-		*io_n_captures += rc == 0;
+		struct topology_queue *rx = &t->rx[t->n_rx];
+		*rx = (struct topology_queue){.port = i, .queue = q};
+		rc = port_queue(t->ports[i], q, &rx->c, e);
+		t->n_rx += rc == 0;
 	}
 	return rc;
 }
 
 int topology_open_ports(struct topology *t, struct err *e)
 {
-	unsigned n = 0;
 	struct privilege_user user;
 	int rc = privilege_find(t->conf->run_as, &user, e);
 	if (rc < 0)
 		return rc;
 	t->ports = mem_alloc((t->conf->capture.n_ports + 1) * sizeof(*t->ports));
-	t->captures = mem_alloc((t->n_workers + 1) * sizeof(*t->captures));
-	if (!t->ports || !t->captures)
+	t->rx = mem_alloc((config_run_queues(t->conf) + 1) * sizeof(*t->rx));
+	if (!t->ports || !t->rx)
 		return err_set(e, -ENOMEM, "no memory for ports");
 	for (unsigned i = 0; rc == 0 && i < t->conf->capture.n_ports; i++)
-		rc = open_port(t, i, &n, e);
+		rc = open_port(t, i, e);
 	return rc < 0 ? rc : privilege_become(&user, e);
+}
+
+/* Lists of ports whose sessions belong together. Returns how many. */
+static unsigned find_together(const struct topology *t, const struct opt_ports **out)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < t->conf->n_sources && n < DECODE_TOGETHER_MAX; i++) {
+		const struct frame_source *s = &t->pipeline->frame_sources[i];
+		if (s->parser->together)
+			out[n++] = &s->tcp;
+	}
+	return n;
+}
+
+/* NULL: the ports give each worker whole sessions. Else why they do not. */
+static const char *why_rehash(const struct topology *t, char *text, size_t cap)
+{
+	const struct capture_conf *c = &t->conf->capture;
+	const struct opt_ports *together[DECODE_TOGETHER_MAX];
+	if (c->rehash == CAPTURE_REHASH_OFF || (t->n_workers == 1 && t->n_rx == 1))
+		return NULL;
+	if (c->rehash == CAPTURE_REHASH_ON)
+		return "as it was asked for";
+	if (t->n_workers != t->n_rx) {
+		snprintf(text, cap, "%u worker%s, %u queue%s", t->n_workers,
+			 t->n_workers == 1 ? "" : "s", t->n_rx, t->n_rx == 1 ? "" : "s");
+		return text;
+	}
+	if (c->n_ports > 1)
+		return "a session may come by two ports";
+	if (find_together(t, together))
+		return "sessions of one database server belong together";
+	return port_splits(t->ports[0], t->conf->decode.tunnel_depth_max > 0);
+}
+
+static int build_rehash(struct topology *t, struct err *e)
+{
+	const struct opt_ports *together[DECODE_TOGETHER_MAX];
+	struct rehash_conf rc = {.n_workers = t->n_workers,
+				 .n_sources = t->n_rx,
+				 .bytes_max = t->conf->capture.rehash_bytes,
+				 .decode = &t->conf->decode,
+				 .together = together,
+				 .n_together = find_together(t, together),
+				 .stop = &t->stop};
+	int err = rehash_create(&rc, &t->rehash, e);
+	for (unsigned q = 0; err == 0 && q < t->n_rx; q++) {
+		t->rx[q].worker = q % t->n_workers;
+		t->rx[q].moved = true;
+		rehash_add(t->rehash, q, t->rx[q].c, t->rx[q].worker);
+	}
+	return err;
+}
+
+static int build_workers(struct topology *t, struct err *e)
+{
+	char text[128];
+	const char *why = why_rehash(t, text, sizeof(text));
+	int rc = why ? build_rehash(t, e) : 0;
+	if (rc == 0 && why)
+		fprintf(stderr, "sluiced: sessions are shared out to %u worker%s in software: %s\n",
+			t->n_workers, t->n_workers == 1 ? "" : "s", why);
+	for (unsigned w = 0; rc == 0 && w < t->n_workers; w++) {
+		struct capture *source = t->rehash ? rehash_capture(t->rehash, w) : t->rx[w].c;
+		if (!t->rehash) {
+			t->rx[w].worker = w;
+			t->rx[w].moved = true;
+		}
+		rc = topology_build_worker(t, w, source, true, e);
+	}
+	return rc;
 }
 
 static void shed(void)
@@ -58,31 +133,23 @@ static void shed(void)
 
 int topology_start_ports(struct topology *t, struct err *e)
 {
-	unsigned w = 0;
-	for (unsigned i = 0; i < t->conf->capture.n_ports; i++) {
-		int rc = 0;
-		for (int64_t q = 0; rc == 0 && q < t->conf->capture.ports[i].queues; q++, w++) {
-			struct capture *source = t->captures[w];
-			t->captures[w] = NULL;
-			rc = topology_build_worker(t, w, source, true, e);
-		}
-		if (rc == 0)
-			rc = port_start(t->ports[i], e);
-		if (rc < 0)
-			return rc;
-	}
-	shed();
-	return 0;
+	int rc = build_workers(t, e);
+	for (unsigned i = 0; rc == 0 && i < t->conf->capture.n_ports; i++)
+		rc = port_start(t->ports[i], e);
+	if (rc == 0)
+		shed();
+	return rc;
 }
 
 void topology_close_ports(struct topology *t)
 {
-	for (unsigned i = 0; t->captures && i < t->n_workers; i++)
-		if (t->captures[i])
-			capture_close(t->captures[i]);
+	for (unsigned q = 0; q < t->n_rx; q++)
+		if (!t->rx[q].moved)
+			capture_close(t->rx[q].c);
+	rehash_destroy(t->rehash);
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
-	mem_free(t->captures);
+	mem_free(t->rx);
 	mem_free(t->ports);
 }
 
@@ -92,5 +159,78 @@ void topology_describe(const struct topology *t, FILE *out)
 		char line[512];
 		port_describe(t->ports[i], line, sizeof(line));
 		fprintf(out, "sluiced: %s\n", line);
+	}
+}
+
+/* ---- what commands ask ---- */
+
+static uint64_t load(const _Atomic uint64_t *n)
+{
+	return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static void set_count(json_t *row, const char *key, uint64_t n)
+{
+	json_object_set_new(row, key, json_integer((json_int_t)n));
+}
+
+/* "0.0 1.0": the port and the queue of each that worker @w reads. */
+static uint64_t reads_of(const struct topology *t, unsigned w, char *text, size_t cap)
+{
+	uint64_t missed = 0;
+	size_t len = 0;
+	*text = '\0';
+	for (unsigned q = 0; q < t->n_rx; q++) {
+		const struct topology_queue *rx = &t->rx[q];
+		if (rx->worker != w)
+			continue;
+		missed += load(&rx->c->stats.missed);
+		if (len < cap)
+			len += (size_t)snprintf(text + len, cap - len, "%s%u.%u", len ? " " : "",
+						rx->port, rx->queue);
+	}
+	return missed;
+}
+
+void topology_list_workers(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		const struct capture_stats *st = worker_capture_stats(t->workers[i]);
+		char reads[256];
+		uint64_t missed = reads_of(t, i, reads, sizeof(reads));
+		json_t *row = json_pack("{s:i,s:s}", "worker", (int)i, "reads", reads);
+		set_count(row, "packets", load(&st->packets));
+		set_count(row, "bytes", load(&st->bytes));
+		set_count(row, "polls", load(&st->polls));
+		set_count(row, "empty_polls", load(&st->empty_polls));
+		set_count(row, "waits", load(&st->waits));
+		set_count(row, "missed", missed);
+		json_array_append_new(rows, row);
+	}
+}
+
+void topology_list_ports(void *arg, json_t *rows)
+{
+	const struct topology *t = arg;
+	for (unsigned p = 0; t->ports && p < t->conf->capture.n_ports; p++) {
+		const struct capture_port_conf *pc = &t->conf->capture.ports[p];
+		json_t *row = json_pack("{s:i,s:s,s:I}", "port", (int)p, "device", pc->device,
+					"queues", (json_int_t)pc->queues);
+		uint64_t packets = 0, missed = 0, no_buffer = 0, bad_frames = 0;
+		for (unsigned q = 0; q < t->n_rx; q++) {
+			const struct capture_stats *st = &t->rx[q].c->stats;
+			if (t->rx[q].port != p)
+				continue;
+			packets += load(&st->packets);
+			missed += load(&st->missed);
+			no_buffer += load(&st->no_buffer);
+			bad_frames += load(&st->bad_frames);
+		}
+		set_count(row, "packets", packets);
+		set_count(row, "missed", missed);
+		set_count(row, "no_buffer", no_buffer);
+		set_count(row, "bad_frames", bad_frames);
+		json_array_append_new(rows, row);
 	}
 }

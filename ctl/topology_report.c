@@ -36,36 +36,49 @@ static void pass_row(struct walk *k, const struct ledger_table *table, const cha
 		report_add(k->r, table, scope, row);
 }
 
-#define PORT_COLS(X)                                                                        \
-	X(IN, received, "packets from the card or the kernel")                              \
-	X(OUT, taken, "handed to capture")                                                  \
-	X(MISSED, missed, "lost before us, by the card's or the kernel's own count")        \
-	X(INFO, unstamped, "the card's stamp was missing, or no time: the host's is taken") \
-	X(INFO, clock_steps, "the card's clock, or the host's, was set")                    \
+#define PORT_COLS(X)                                                                         \
+	X(IN, received, "packets from the card or the kernel")                               \
+	X(OUT, taken, "handed to capture")                                                   \
+	X(MISSED, missed, "lost before us: the card's or the kernel's ring was full")        \
+	X(MISSED, no_buffer, "lost before us: the driver had no free buffer")                \
+	X(MISSED, bad_frames, "lost before us: broken on the wire, by the card's own count") \
+	X(INFO, unstamped, "the card's stamp was missing, or no time: the host's is taken")  \
+	X(INFO, clock_steps, "the card's clock, or the host's, was set")                     \
 	X(INFO, link_downs, "times that a queue saw the interface go down, or away")
 #define PORT_COL(kind, name, help) PORT_##name,
 enum { PORT_COLS(PORT_COL) PORT_N_COLS };
 LEDGER_DEFINE(port, "port", "packets", PORT_COLS);
 
-static void walk_port(const struct worker *w, struct walk *k)
+/* The queues that worker @i reads. */
+static void walk_port(const struct topology *t, unsigned i, struct walk *k)
 {
-	const struct capture_stats *st = worker_capture_stats(w);
-	uint64_t n = atomic_load(&st->packets);
-	uint64_t row[PORT_N_COLS] = {
-		[PORT_received] = n,
-		[PORT_taken] = n,
-		[PORT_missed] = atomic_load(&st->missed),
-		[PORT_unstamped] = atomic_load(&st->unstamped),
-		[PORT_clock_steps] = atomic_load(&st->clock_steps),
-		[PORT_link_downs] = atomic_load(&st->link_downs),
-	};
+	uint64_t row[PORT_N_COLS] = {0};
+	for (unsigned q = 0; q < t->n_rx; q++) {
+		const struct capture_stats *st = &t->rx[q].c->stats;
+		if (t->rx[q].worker != i)
+			continue;
+		row[PORT_received] += atomic_load(&st->packets);
+		row[PORT_missed] += atomic_load(&st->missed);
+		row[PORT_no_buffer] += atomic_load(&st->no_buffer);
+		row[PORT_bad_frames] += atomic_load(&st->bad_frames);
+		row[PORT_unstamped] += atomic_load(&st->unstamped);
+		row[PORT_clock_steps] += atomic_load(&st->clock_steps);
+		row[PORT_link_downs] += atomic_load(&st->link_downs);
+	}
+	row[PORT_taken] = row[PORT_received];
 	pass_row(k, &port_ledger, "", row);
+	if (t->rehash) {
+		uint64_t shared[REHASH_N_COLS];
+		rehash_row(t->rehash, i, shared);
+		pass_row(k, &rehash_ledger, "", shared);
+	}
 }
 
-static void walk_packets(const struct topology *t, const struct worker *w, struct walk *k)
+static void walk_packets(const struct topology *t, unsigned i, struct walk *k)
 {
+	const struct worker *w = t->workers[i];
 	if (t->ports)
-		walk_port(w, k);
+		walk_port(t, i, k);
 	pass_row(k, &decode_ledger, "", decode_row(worker_decode(w)));
 	pass_row(k, &flow_packet_ledger, "", flow_packet_row(worker_flow(w)));
 	pass_row(k, &flow_byte_ledger, "", flow_byte_row(worker_flow(w)));
@@ -131,7 +144,7 @@ static unsigned n_queues(const struct topology *t)
 static void walk_worker(const struct topology *t, unsigned i, struct walk *k)
 {
 	const struct worker *w = t->workers[i];
-	walk_packets(t, w, k);
+	walk_packets(t, i, k);
 	walk_sources(t, w, k);
 	walk_parsers(t, w, k);
 	walk_nodes(t, w, k);
@@ -234,6 +247,12 @@ static void add_past(void *arg, const struct ledger_table *table, const char *sc
 	report_add(arg, table, scope, cols);
 }
 
+/* What the driver itself calls its losses. */
+static void add_cause(void *arg, const char *name, uint64_t n)
+{
+	report_add_reason(arg, &port_ledger, "", PORT_missed, name, n, 0);
+}
+
 void topology_report(const struct topology *t, struct report *r)
 {
 	struct walk at[TOPOLOGY_WORKERS_MAX];
@@ -245,7 +264,9 @@ void topology_report(const struct topology *t, struct report *r)
 	if (t->archive)
 		report_add(r, &archive_ledger, "", archive_feed_row(t->archive));
 	for (unsigned i = 0; i < t->n_workers; i++)
-		walk_packets(t, t->workers[i], &at[i]);
+		walk_packets(t, i, &at[i]);
+	for (unsigned p = 0; t->ports && p < t->conf->capture.n_ports; p++)
+		port_causes(t->ports[p], add_cause, r);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		walk_sources(t, t->workers[i], &at[i]);
 	for (unsigned i = 0; i < t->n_workers; i++)

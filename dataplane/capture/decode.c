@@ -437,21 +437,33 @@ static enum walk_next walk_step(struct walk *k, enum walk_next next)
 	}
 }
 
+static enum walk_next walk_on(struct walk *k, enum walk_next next)
+{
+	while (next < NEXT_DONE && k->headers++ < DECODE_HEADERS_MAX)
+		next = walk_step(k, next);
+	return next;
+}
+
+static struct walk walk_of(const struct decode *d, const struct pkt_raw *raw, struct pkt *out)
+{
+	return (struct walk){.p = raw->ptr,
+			     .end = raw->ptr + raw->cap_len,
+			     .missing = raw->wire_len > raw->cap_len ? raw->wire_len - raw->cap_len
+								     : 0,
+			     .out = out,
+			     .tunnels_max = d->tunnels_max,
+			     .check_ip = d->checksum != CHECKSUM_IGNORE,
+			     .udp_tunnels = d->udp_tunnels};
+}
+
 /* Any packet, header by header. */
 static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct pkt *out,
 			    unsigned at)
 {
-	struct walk k = {.p = raw->ptr,
-			 .end = raw->ptr + raw->cap_len,
-			 .missing = raw->wire_len > raw->cap_len ? raw->wire_len - raw->cap_len : 0,
-			 .out = out,
-			 .tunnels_max = d->tunnels_max,
-			 .check_ip = d->checksum != CHECKSUM_IGNORE,
-			 .udp_tunnels = d->udp_tunnels};
+	struct walk k = walk_of(d, raw, out);
 	enum walk_next next = l2_link(&k, raw->link);
 	for (;;) {
-		while (next < NEXT_DONE && k.headers++ < DECODE_HEADERS_MAX)
-			next = walk_step(&k, next);
+		next = walk_on(&k, next);
 		if (next == NEXT_DONE)
 			return settle(d, &k, raw, at);
 		if (next < NEXT_DONE)
@@ -529,6 +541,26 @@ static inline unsigned decode_one(struct decode *d, const struct pkt_raw *raw, s
 	struct walk k;
 	k.out = out;
 	return decode_fast(d, raw, &k) ? settle(d, &k, raw, at) : decode_walk(d, raw, out, at);
+}
+
+unsigned decode_owner(const struct decode *d, const struct pkt_raw *raw)
+{
+	struct pkt p;
+	struct walk k;
+	k.out = &p;
+	if (!decode_fast(d, raw, &k)) {
+		k = walk_of(d, raw, &p);
+		enum walk_next next = walk_on(&k, l2_link(&k, raw->link));
+		if (next == NEXT_FRAGMENT)
+			return DECODE_ALL;
+		if (next != NEXT_DONE)
+			return 0;
+	}
+	struct address src = address_of(k.src, k.family), dst = address_of(k.dst, k.family);
+	memcpy(p.src, src.w, 16);
+	memcpy(p.dst, dst.w, 16);
+	p.hash = hash_of(src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1], p.sport, p.dport);
+	return owner_of(d, &p);
 }
 
 unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out)

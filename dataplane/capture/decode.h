@@ -31,6 +31,8 @@
 #ifndef SL_CAPTURE_DECODE_H
 #define SL_CAPTURE_DECODE_H
 
+#include <limits.h>
+
 #include "dataplane/base/err.h"
 #include "dataplane/base/ledger.h"
 #include "dataplane/base/option.h"
@@ -72,6 +74,12 @@ void decode_share(struct decode *d, unsigned worker, unsigned n_workers);
  */
 #define DECODE_TOGETHER_MAX 16
 void decode_share_together(struct decode *d, const struct opt_ports *ports);
+
+/* Which worker's share @raw is, of those that decode_share told of; DECODE_ALL: a fragment, which
+ * all have to see. Counts nothing, so that a decoder that only does this is never in a row.
+ */
+#define DECODE_ALL UINT_MAX
+unsigned decode_owner(const struct decode *d, const struct pkt_raw *raw);
 
 /* Decodes up to PKT_BURST raw packets. Returns the number written to @out (at most @n). */
 unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out);

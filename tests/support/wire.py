@@ -51,6 +51,19 @@ def possible():
         sh("ip", "netns", "del", name)
 
 
+PLAYER = """
+import socket, sys, time
+out = {}
+frames = [(link, bytes.fromhex(frame)) for link, frame in map(str.split, sys.stdin)]
+for link in {link for link, frame in frames}:
+    out[link] = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    out[link].bind((link, 0))
+for i, (link, frame) in enumerate(frames):
+    out[link].send(frame)
+    if i % int(sys.argv[1]) == 0: time.sleep(float(sys.argv[2]))
+"""
+
+
 class Veth:
     """A namespace with a veth pair: what is sent to net.2 goes out at one end, and is captured at the other."""
 
@@ -69,11 +82,28 @@ class Veth:
 
     def up(self):
         sh("ip", "netns", "add", self.name)
-        sh(*self.ns("ip", "link", "add", self.sends, "type", "veth", "peer", "name", self.receives))
+        sh(*self.ns("ip", "link", "add", "dev", self.sends, "type", "veth", "peer", "name", self.receives))
         for link in ("lo", self.sends, self.receives):
-            sh(*self.ns("ip", "link", "set", link, "up"))
+            sh(*self.ns("ip", "link", "set", "dev", link, "up"))
         sh(*self.ns("ip", "addr", "add", f"{self.net}.1/24", "dev", self.sends))
         sh(*self.ns("ip", "neigh", "add", f"{self.net}.2", "lladdr", "02:00:00:00:00:01", "dev", self.sends))
+
+    def quiet(self):
+        """No word of IPv6's own passes: all packets are the test's."""
+        for scope in ("all", "default"):
+            sh(*self.ns("sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{scope}/disable_ipv6"))
+
+    def pair(self, sends, receives):
+        """One more pair in the namespace, without addresses."""
+        sh(*self.ns("ip", "link", "add", "dev", sends, "type", "veth", "peer", "name", receives))
+        for link in (sends, receives):
+            sh(*self.ns("ip", "link", "set", "dev", link, "up"))
+
+    def play(self, frames, every=25, pause=0.002):
+        """Sends (interface, bytes) pairs, in this order, with a @pause behind so @every many."""
+        p = subprocess.run(self.ns(sys.executable, "-c", PLAYER, str(every), str(pause)), check=True, text=True,
+                           input="".join(f"{link} {frame.hex()}\n" for link, frame in frames))
+        return p.returncode
 
     def down(self):
         sh("ip", "netns", "del", self.name, check=False)

@@ -247,8 +247,10 @@ static const struct bad bad_ports[] = {
 	 "x.yaml:1:45: capture.ports[1].device: device \"a\" is in line 1 already\n"},
 	{"capture: { ports: [{ device: a, queues: 40 }, { device: b, queues: 30 }] "
 	 "}\n" BASE,
-	 "x.yaml:1:19: capture.ports: 70 queues in all; expected at most 64, one worker "
-	 "each\n"},
+	 "x.yaml:1:19: capture.ports: 70 queues in all; expected at most 64\n"},
+	{"capture: { workers: 3, rehash: off, ports: [{ device: a, queues: 2 }] }\n" BASE,
+	 "x.yaml:1:21: capture.workers: 3 workers for 2 queues; expected 2, as `rehash` is off, "
+	 "or `rehash: auto`\n"},
 	{"capture: { eal: { a: b } }\n" BASE,
 	 "x.yaml:1:17: capture.eal: a map does not fit here; expected text, or a list of "
 	 "texts\n"},
