@@ -14,8 +14,9 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/secret.h"
 
-#define PATH_PREFIX "/v1/"
-#define FILE_MAX    (1u << 20) /* of a certificate */
+#define PATH_PREFIX  "/v1/"
+#define FILE_MAX     (1u << 20) /* of a certificate */
+#define STREAM_BLOCK (32u << 10)
 
 struct api {
 	const struct api_conf *conf;
@@ -106,8 +107,18 @@ static enum MHD_Result take_value(void *arg, enum MHD_ValueKind kind, const char
 	return MHD_YES;
 }
 
+/* A flag is there, or not. */
+static void check_flags(struct values *v)
+{
+	for (unsigned i = 0; i < command_n_args(v->command); i++)
+		if (v->of[i] && v->command->args[i].is_flag && strcmp(v->of[i], "yes") != 0)
+			err_set(&v->wrong, 0, "%s: expected yes, or to be left out",
+				v->command->args[i].name);
+}
+
 static void check_values(struct values *v)
 {
+	check_flags(v);
 	for (unsigned i = 0; i < command_n_args(v->command); i++)
 		if (!v->of[i] && !v->command->args[i].optional && !v->wrong.text[0])
 			err_set(&v->wrong, 0, "%s is missing: %s", v->command->args[i].name,
@@ -147,6 +158,56 @@ static enum MHD_Result poll_job(struct api *api, struct MHD_Connection *conn,
 				    "sluiced stops, or too many wait for their answers");
 }
 
+/* ---- streams ---- */
+
+struct stream {
+	struct api *api;
+	struct MHD_Connection *conn;
+	struct control_job *job;
+};
+
+static ssize_t read_stream(void *arg, uint64_t pos, char *out, size_t cap)
+{
+	struct stream *s = arg;
+	(void)pos;
+	control_enter(s->api->control);
+	ssize_t n = s->job->ops->read(s->job, out, cap);
+	control_leave(s->api->control);
+	if (n > 0)
+		return n;
+	return n == 0 && api_wait(s->api->wait, s->conn) ? 0 : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void free_stream(void *arg)
+{
+	struct stream *s = arg;
+	s->job->ops->drop(s->job);
+	mem_free(s);
+}
+
+/* @job is moved. */
+static enum MHD_Result send_stream(struct api *api, struct MHD_Connection *conn,
+				   struct control_job *job)
+{
+	struct stream *s = mem_alloc(sizeof(*s));
+	struct MHD_Response *r = NULL;
+	if (s) {
+		*s = (struct stream){api, conn, job};
+		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
+						      s, free_stream);
+	}
+	if (!r) {
+		mem_free(s);
+		job->ops->drop(job);
+		return MHD_NO;
+	}
+	MHD_add_response_header(r, "Content-Type", "application/x-ndjson");
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	enum MHD_Result sent = MHD_queue_response(conn, MHD_HTTP_OK, r);
+	MHD_destroy_response(r);
+	return sent;
+}
+
 /* *ret_job: what goes on behind the call; NULL: nothing, it has been answered. */
 static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
 				   const struct command *c, struct control_job **ret_job)
@@ -162,6 +223,11 @@ static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
 	int rc = c->run ? c->run(api->control, v.of, reply, &e)
 			: c->begin(api->control, v.of, ret_job, &e);
 	control_leave(api->control);
+	if (rc == 0 && c->streams) {
+		struct control_job *job = *ret_job;
+		*ret_job = NULL;
+		return send_stream(api, conn, job);
+	}
 	if (rc == 0 && *ret_job)
 		return poll_job(api, conn, *ret_job);
 	if (rc == 0)

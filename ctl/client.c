@@ -71,8 +71,8 @@ void client_close(struct client *c)
 	mem_free(c);
 }
 
-/* Asks for @url. @ret_status: of HTTP. */
-static int ask(struct client *c, const char *url, bool post, struct reply *r, long *ret_status,
+/* Asks for @url. @r: where the answer goes. @ret_status: of HTTP. */
+static int ask(struct client *c, const char *url, bool post, void *r, long *ret_status,
 	       struct err *e)
 {
 	c->why[0] = '\0';
@@ -142,11 +142,12 @@ int client_get(struct client *c, const char *path, char **ret_text, struct err *
 	return fetch(c, url, false, ret_text, e);
 }
 
-int client_run(struct client *c, const char *command, bool changes, const char *const *pairs,
-	       unsigned n, json_t **ret_reply, struct err *e)
+/* Where a command with its arguments is asked for. */
+static void command_url(struct client *c, const char *command, const char *const *pairs, unsigned n,
+			char url[URL_MAX])
 {
-	char url[URL_MAX] = "", *text;
 	size_t len = 0;
+	url[0] = '\0';
 	put(url, &len, c->conf.url ? c->conf.url : "http://localhost");
 	put(url, &len, "/v1/");
 	put(url, &len, command);
@@ -161,10 +162,80 @@ int client_run(struct client *c, const char *command, bool changes, const char *
 		put(url, &len, value ? value : "");
 		curl_free(value);
 	}
+}
+
+int client_run(struct client *c, const char *command, bool changes, const char *const *pairs,
+	       unsigned n, json_t **ret_reply, struct err *e)
+{
+	char url[URL_MAX], *text;
+	command_url(c, command, pairs, n, url);
 	int rc = fetch(c, url, changes, &text, e);
 	if (rc < 0)
 		return rc;
 	*ret_reply = json_loads(text, 0, NULL);
 	free(text);
 	return *ret_reply ? 0 : err_set(e, -EIO, "the answer is not JSON");
+}
+
+/* ---- streams ---- */
+
+struct lines {
+	struct client *client;
+	struct reply rest; /* of a line whose end has not come, or of a refusal */
+	bool (*line)(void *arg, const char *text, size_t len);
+	void *arg;
+	const volatile bool *stop;
+	bool enough;
+};
+
+/* Gives the whole lines out, and keeps the rest. */
+static void give_lines(struct lines *l)
+{
+	char *at = l->rest.text, *end = at + l->rest.len, *nl;
+	while (!l->enough && (nl = memchr(at, '\n', (size_t)(end - at)))) {
+		l->enough = !l->line(l->arg, at, (size_t)(nl - at));
+		at = nl + 1;
+	}
+	l->rest.len = (size_t)(end - at);
+	memmove(l->rest.text, at, l->rest.len);
+	l->rest.text[l->rest.len] = '\0';
+}
+
+static size_t take_lines(char *bytes, size_t one, size_t n, void *arg)
+{
+	struct lines *l = arg;
+	long status = 0;
+	size_t len = take(bytes, one, n, &l->rest);
+	curl_easy_getinfo(l->client->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (len && status == 200)
+		give_lines(l);
+	return l->enough ? 0 : len;
+}
+
+static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct lines *l = arg;
+	return *l->stop;
+}
+
+int client_stream(struct client *c, const char *command, const char *const *pairs, unsigned n,
+		  bool (*line)(void *arg, const char *text, size_t len), void *arg,
+		  const volatile bool *stop, struct err *e)
+{
+	struct lines l = {.client = c, .line = line, .arg = arg, .stop = stop};
+	char url[URL_MAX];
+	long status = 0;
+	command_url(c, command, pairs, n, url);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 0L);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_lines);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, &l);
+	int rc = ask(c, url, false, &l, &status, e);
+	if (l.enough || *stop)
+		rc = 0;
+	else if (rc == 0 && status != 200)
+		rc = refused(&l.rest, status, e);
+	free(l.rest.text);
+	return rc;
 }

@@ -1,5 +1,6 @@
 #include "ctl/command.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -158,12 +159,27 @@ SHOW_PART(sinks)
 SHOW_PART(dims)
 SHOW_PART(latency)
 
+/* What an order that was not heeded amounts to. */
+static int heeded(int rc)
+{
+	return rc == 0 ? 0 : rc == -ENOENT ? COMMAND_NOT_FOUND : COMMAND_BAD_ARGUMENT;
+}
+
+static bool take_count(const char *name, const char *text, uint64_t max, uint64_t *ret,
+		       struct err *e)
+{
+	if (!text || (text_u64(slice_str(text), ret) && *ret >= 1 && *ret <= max))
+		return true;
+	err_set(e, 0, "%s: expected 1 to %" PRIu64, name, max);
+	return false;
+}
+
 static int begin_flows(struct control *c, const char *const *values, struct control_job **ret_j,
 		       struct err *e)
 {
 	const struct config *conf = control_config(c);
-	struct flow_query q = {.source = -1, .limit = FLOWS_SHOWN};
-	uint64_t limit;
+	struct flow_query q = {.source = -1};
+	uint64_t limit = FLOWS_SHOWN;
 	void *arg;
 	if (values[0] && !(q.state = flow_state_bit(values[0])))
 		return err_set(e, COMMAND_BAD_ARGUMENT, "state: expected one of %s",
@@ -173,15 +189,29 @@ static int begin_flows(struct control *c, const char *const *values, struct cont
 			q.source = (int)i;
 	if (values[1] && q.source < 0)
 		return err_set(e, COMMAND_NOT_FOUND, "source: no source is named %.64s", values[1]);
-	if (values[2]) {
-		if (!text_u64(slice_str(values[2]), &limit) || limit < 1 ||
-		    limit > FLOW_TABLE_ROWS_MAX)
-			return err_set(e, COMMAND_BAD_ARGUMENT, "limit: expected 1 to %d",
-				       FLOW_TABLE_ROWS_MAX);
-		q.limit = (unsigned)limit;
-	}
+	if (!take_count("limit", values[2], FLOW_TABLE_ROWS_MAX, &limit, e))
+		return COMMAND_BAD_ARGUMENT;
+	q.limit = (unsigned)limit;
 	const struct control_ops *parts = control_parts(c, &arg);
 	return parts->flows(arg, &q, ret_j, e) < 0 ? COMMAND_FAILED : 0;
+}
+
+static int begin_tap(struct control *c, const char *const *values, struct control_job **ret_j,
+		     struct err *e)
+{
+	struct tap_query q = {.node = values[0], .where = values[3]};
+	uint64_t rate = TAP_RATE;
+	void *arg;
+	q.which = (values[1] ? TAP_BEFORE : 0u) | (values[2] ? TAP_AFTER : 0u);
+	if (!q.which)
+		q.which = TAP_BEFORE | TAP_AFTER;
+	if (!take_count("rate", values[4], TAP_RATE_MAX, &rate, e) ||
+	    !take_count("count", values[5], TAP_COUNT_MAX, &q.count, e))
+		return COMMAND_BAD_ARGUMENT;
+	q.rate = (unsigned)rate;
+	const struct control_ops *parts = control_parts(c, &arg);
+	int rc = parts->tap(arg, &q, ret_j, e);
+	return rc == -EINVAL || rc == -ENOENT ? heeded(rc) : rc < 0 ? COMMAND_FAILED : 0;
 }
 
 static int show_config(struct control *c, const char *const *values, json_t *reply, struct err *e)
@@ -200,12 +230,6 @@ static int show_config(struct control *c, const char *const *values, json_t *rep
 }
 
 /* ---- what changes something ---- */
-
-/* What an order that was not heeded amounts to. */
-static int heeded(int rc)
-{
-	return rc == 0 ? 0 : rc == -ENOENT ? COMMAND_NOT_FOUND : COMMAND_BAD_ARGUMENT;
-}
 
 static int pause_queue(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
@@ -301,6 +325,16 @@ const struct command commands[] = {
 		 "start",
 	 .columns = "stage scope records mean_us p50_us p90_us p99_us p999_us max_us",
 	 .run = show_latency},
+	{.path = "tap",
+	 .help = "records before and after a node, as they pass: a sample, as lines of JSON",
+	 .streams = true,
+	 .args = {{"node", "its name, or that of a source"},
+		  {"before", "only what it takes", true, true},
+		  {"after", "only what it gives", true, true},
+		  {"where", "only records of which this expression is true", true},
+		  {"rate", "records a second at most; 10 without it", true},
+		  {"count", "so many, and then the end", true}},
+	 .begin = begin_tap},
 	{.path = "config",
 	 .help = "the configuration that runs, every option, secrets left out",
 	 .run = show_config},
@@ -368,10 +402,11 @@ static json_t *parameters(const struct command *c)
 	return list;
 }
 
-static json_t *answer_of(const char *text)
+static json_t *answer_of(const char *text, bool streams)
 {
 	return json_pack("{s:s,s:{s:{s:{s:s}}}}", "description", text, "content",
-			 "application/json", "schema", "type", "object");
+			 streams ? "application/x-ndjson" : "application/json", "schema", "type",
+			 "object");
 }
 
 json_t *command_openapi(void)
@@ -383,11 +418,12 @@ json_t *command_openapi(void)
 		for (char *p = path; *p; p++)
 			if (*p == ' ')
 				*p = '/';
-		json_t *op = json_pack("{s:s,s:s,s:o,s:{s:o,s:o,s:o}}", "operationId", c->path,
-				       "summary", c->help, "parameters", parameters(c), "responses",
-				       "200", answer_of("the reply"), "400",
-				       answer_of("an argument is wrong: `error` says which"), "403",
-				       answer_of("not allowed to this user, or with this token"));
+		json_t *op = json_pack(
+			"{s:s,s:s,s:o,s:{s:o,s:o,s:o}}", "operationId", c->path, "summary", c->help,
+			"parameters", parameters(c), "responses", "200",
+			answer_of(c->streams ? "an object a line" : "the reply", c->streams), "400",
+			answer_of("an argument is wrong: `error` says which", false), "403",
+			answer_of("not allowed to this user, or with this token", false));
 		json_object_set_new(paths, path,
 				    json_pack("{s:o}", c->changes ? "post" : "get", op));
 	}

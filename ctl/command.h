@@ -14,7 +14,7 @@
 
 #include "ctl/control.h"
 
-#define COMMAND_ARGS_MAX  4
+#define COMMAND_ARGS_MAX  6
 #define COMMAND_VALUE_MAX 1024
 
 /* What a command may return, beside 0: each is an HTTP status in api.c. */
@@ -23,18 +23,21 @@ enum { COMMAND_BAD_ARGUMENT = -EINVAL, COMMAND_NOT_FOUND = -ENOENT, COMMAND_FAIL
 struct command_arg {
 	const char *name, *help;
 	bool optional;
+	bool is_flag; /* its value is `yes` */
 };
 
 struct command {
 	const char *path; /* words between single spaces */
 	const char *help; /* one line */
 	bool changes;     /* something: for administrators */
+	bool streams;     /* the answer is one line of JSON behind the other, as they come */
 	struct command_arg args[COMMAND_ARGS_MAX];
 	const char *columns; /* of `rows`, between single spaces; NULL: no table */
 	/* @values in the order of args, NULL where not given. 0, or one of the above with a text.
 	 */
 	int (*run)(struct control *c, const char *const *values, json_t *reply, struct err *e);
-	/* In place of it, of a command whose answer takes a while. */
+	/* In place of it, of a command whose answer takes a while, or is a stream of lines of JSON.
+	 */
 	int (*begin)(struct control *c, const char *const *values, struct control_job **ret_j,
 		     struct err *e);
 };

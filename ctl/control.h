@@ -15,6 +15,7 @@
 
 #include "ctl/config.h"
 #include "ctl/flow_table.h"
+#include "ctl/live_tap.h"
 #include "ctl/report.h"
 
 /* An answer that takes a while, or has no end: who asks comes again and again, and never waits. */
@@ -48,6 +49,8 @@ struct control_ops {
 	int (*queue_switch)(void *arg, const char *queue, const char *sink, struct err *e);
 	int (*reload)(void *arg, json_t *reply, struct err *e); /* -EBUSY: one is under way */
 	void (*reload_state)(void *arg, json_t *reply);
+	/* -ENOENT, -EINVAL: its arguments are wrong; another: it cannot be now. */
+	int (*tap)(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
 	int (*flows)(void *arg, const struct flow_query *q, struct control_job **ret_j,
 		     struct err *e);
 };

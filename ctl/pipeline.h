@@ -54,6 +54,12 @@ int pipeline_graph_build(struct pipeline *p, struct err *e);
 const struct op_schema *pipeline_queue_schema(const struct pipeline *p, unsigned q);
 void pipeline_graph_destroy(struct pipeline *p);
 
+/* What is known of the records of several of them together. @ret_fields is the caller's, for
+ * mem_free. 0 or -ENOMEM.
+ */
+int pipeline_merge(const struct pipeline *p, const unsigned *origins, size_t n_origins,
+		   struct op_field **ret_fields, struct op_schema *ret_s);
+
 /* What is known of the records of an origin, by index of conf->origins. */
 const struct op_schema *pipeline_schema(const struct pipeline *p, unsigned origin);
 

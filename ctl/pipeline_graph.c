@@ -93,9 +93,10 @@ static const struct op_field *find(const struct op_schema *s, const char *name)
 /* What is known of records that come from several places: a field that not all of them have is null
  * in the others; one that has two types is text.
  */
-static int merge(const struct pipeline_graph *g, const unsigned *origins, size_t n_origins,
-		 struct op_field **ret_fields, struct op_schema *ret_s)
+int pipeline_merge(const struct pipeline *p, const unsigned *origins, size_t n_origins,
+		   struct op_field **ret_fields, struct op_schema *ret_s)
 {
+	const struct pipeline_graph *g = p->built;
 	size_t n = 0;
 	for (size_t i = 0; i < n_origins; i++)
 		n += g->schemas[origins[i]].n_fields;
@@ -171,7 +172,7 @@ static int build_node(struct pipeline *p, unsigned i, struct err *e)
 	struct place place = {p, node};
 	struct op_field *fields;
 	struct op_schema in;
-	if (merge(g, node->origins, node->n_origins, &fields, &in) < 0)
+	if (pipeline_merge(p, node->origins, node->n_origins, &fields, &in) < 0)
 		return err_set(e, -ENOMEM, "no memory for the schema of %s", node->name);
 	struct op_env env = {.name = node->name,
 			     .in = &in,
@@ -225,7 +226,7 @@ static int queue_schemas(struct pipeline *p, struct err *e)
 	for (size_t q = 0; q < p->conf->n_queues; q++) {
 		const struct queue_conf *queue = &p->conf->queues[q];
 		struct op_field *fields;
-		if (merge(g, queue->origins, queue->n_origins, &fields, &g->queues[q]) < 0)
+		if (pipeline_merge(p, queue->origins, queue->n_origins, &fields, &g->queues[q]) < 0)
 			return err_set(e, -ENOMEM, "no memory for the schema of %s", queue->name);
 		int rc = queue->fields.n ? keep_fields(queue, &g->queues[q], e) : 0;
 		if (rc < 0)

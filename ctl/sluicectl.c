@@ -17,6 +17,7 @@
 #include "ctl/complete.h"
 #include "ctl/doctor.h"
 #include "ctl/render.h"
+#include "ctl/show_tap.h"
 #include "ctl/top.h"
 #include "dataplane/base/text.h"
 
@@ -176,7 +177,8 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 		if (strncmp(argv[i], "--", 2) == 0) {
 			size_t len = strcspn(argv[i], "=") - 2;
 			k = find_argument(c, argv[i] + 2, len);
-			value = argv[i][2 + len] ? argv[i] + 3 + len : argv[i + 1];
+			bool flag = k < n && c->args[k].is_flag;
+			value = argv[i][2 + len] ? argv[i] + 3 + len : flag ? "yes" : argv[i + 1];
 			if (k < n && !value)
 				return usage_error("%s: its value is missing", argv[i]);
 		} else {
@@ -221,6 +223,11 @@ static int run_remote(struct options *o, const struct command *c, int argc, char
 	int code = take_arguments(c, argc, argv, pairs, &n);
 	if (code || (code = connect_to(o, &client)))
 		return code;
+	if (c->streams) {
+		int rc = show_tap(client, c->path, pairs, n, &e);
+		client_close(client);
+		return rc < 0 ? failed(&e) : EXIT_DONE;
+	}
 	int rc = client_run(client, c->path, c->changes, pairs, n, &reply, &e);
 	if (rc == 0 && strcmp(c->path, "reload") == 0 &&
 	    (rc = follow_reload(client, &reply, &e)) < 0)
@@ -387,14 +394,21 @@ static int run_completion(struct options *o, int argc, char **argv)
 
 static void print_command(const struct command *c)
 {
+	unsigned n_args = command_n_args(c);
 	printf("  sluicectl %s", c->path);
-	for (unsigned i = 0; i < command_n_args(c); i++) {
+	for (unsigned i = 0; i < n_args; i++) {
+		const struct command_arg *a = &c->args[i];
 		char name[32];
 		size_t n = 0;
-		for (; c->args[i].name[n] && n < sizeof(name) - 1; n++)
-			name[n] = (char)toupper((unsigned char)c->args[i].name[n]);
+		for (; a->name[n] && n < sizeof(name) - 1; n++)
+			name[n] = (char)toupper((unsigned char)a->name[n]);
 		name[n] = '\0';
-		printf(c->args[i].optional ? " [%s]" : " %s", name);
+		if (a->is_flag)
+			printf(" [--%s]", a->name);
+		else if (a->optional && n_args > 2)
+			printf(" [--%s %s]", a->name, name);
+		else
+			printf(a->optional ? " [%s]" : " %s", name);
 	}
 	printf("\n      %s\n", c->help);
 }

@@ -104,6 +104,7 @@ const struct control_ops topology_control_ops = {
 	.reload = topology_reload_ask,
 	.reload_state = topology_reload_show,
 	.flows = topology_flows,
+	.tap = topology_tap,
 };
 
 /* Called each millisecond: asks the workers, and publishes when all have answered. */

@@ -71,6 +71,8 @@ struct topology {
 	atomic_uint n_running;
 	uint64_t watchdog_ms, fed_ns, answered_ns;
 	struct reload *reload;
+	unsigned n_reloads; /* that were gone over to; changed as control_lock says */
+	atomic_uint n_taps;
 	struct report *past;     /* rows of earlier generations */
 	struct control *control; /* NULL: nobody asks while it runs */
 	unsigned control_ms;     /* since the last report to it */
@@ -146,6 +148,10 @@ void topology_publish(struct topology *t);
 /* topology_flows.c */
 int topology_flows(void *arg, const struct flow_query *q, struct control_job **ret_j,
 		   struct err *e);
+
+/* topology_tap.c */
+#define TOPOLOGY_TAPS_MAX 8
+int topology_tap(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
 
 /* topology_run.c. A replay's dimensions stay as they were loaded. */
 int topology_watch_dimensions(struct topology *t, FILE *out);

@@ -194,6 +194,7 @@ static void go_over(struct reload *r, FILE *out)
 	}
 	if (t->control)
 		control_lock(t->control);
+	t->n_reloads++;
 	t->gen = r->next;
 	t->conf = t->gen->conf;
 	t->pipeline = t->gen->pipeline;

@@ -508,6 +508,7 @@ static void capture_run(struct worker *w)
 			note_latency(w, (unsigned)n);
 		}
 	}
+	graph_tap_remove_all(w->graph); /* nobody can remove one from now on */
 	errands_close(&w->errands);
 	capture_settle(w->conf.capture);
 	worker_finish(w);
@@ -664,6 +665,19 @@ void worker_destroy(struct worker *w)
 	if (w->conf.capture)
 		capture_close(w->conf.capture);
 	mem_free(w);
+}
+
+bool worker_tap(struct worker *w, const struct graph_plan *plan, struct graph_tap *t)
+{
+	bool fits = graph_plan(w->graph) == plan;
+	if (fits)
+		graph_tap_add(w->graph, t);
+	return fits;
+}
+
+void worker_untap(struct worker *w, const struct graph_tap *t)
+{
+	graph_tap_remove(w->graph, t);
 }
 
 void worker_errand(struct worker *w, struct errand *er)

@@ -148,6 +148,10 @@ void worker_gen_take_late(struct worker *w);
 const struct extract *worker_gen_extract(const struct worker_gen *g);
 const struct graph *worker_gen_graph(const struct worker_gen *g);
 
+/* For an errand alone. @plan: what the tap was made for; false: the graph is of another. */
+bool worker_tap(struct worker *w, const struct graph_plan *plan, struct graph_tap *t);
+void worker_untap(struct worker *w, const struct graph_tap *t);
+
 /* Between two turns, as long as it runs; a worker that is fed does none. Any thread. */
 void worker_errand(struct worker *w, struct errand *er);
 

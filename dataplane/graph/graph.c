@@ -10,6 +10,7 @@ struct graph {
 	graph_put *put;
 	const struct graph_dead *dead; /* NULL: there are no dead letters */
 	void *arg;
+	struct graph_tap *taps;         /* mostly none */
 	void **states;                  /* by node */
 	uint64_t (*rows)[GRAPH_N_COLS]; /* by origin */
 	uint64_t (*node_rows)[LEDGER_COLS_MAX];
@@ -58,6 +59,17 @@ static struct node_run in_node(struct graph *g, unsigned node, struct batch *b)
 				 .state = g->states[node]};
 }
 
+static __attribute__((noinline)) void show(const struct graph *g, unsigned origin, struct batch *b,
+					   struct rec *const *recs, unsigned n)
+{
+	size_t mark = b->arena.used;
+	for (const struct graph_tap *t = g->taps; t; t = t->next) {
+		if (t->origins[origin])
+			t->see(t->arg, origin, b, recs, n);
+		b->arena.used = mark;
+	}
+}
+
 /* Depth first: an operator's records are through when it goes on, and what was made of them in the
  * arena goes. Nodes stand behind those that they take from, so this ends.
  */
@@ -69,6 +81,8 @@ static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *
 	row[GRAPH_records_in] += n;
 	row[o->n_queues + o->n_nodes ? GRAPH_records_out : GRAPH_no_queue] += n;
 	row[GRAPH_copies] += (uint64_t)o->n_queues * n;
+	if (__builtin_expect(g->taps != NULL, 0))
+		show(g, origin, b, recs, n);
 	for (unsigned i = 0; i < o->n_queues; i++)
 		g->put(g->arg, o->queues[i], b, recs, n);
 	size_t mark = b->arena.used;
@@ -249,6 +263,31 @@ int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struc
 void graph_set_dead(struct graph *g, const struct graph_dead *dead)
 {
 	g->dead = dead;
+}
+
+void graph_tap_add(struct graph *g, struct graph_tap *t)
+{
+	t->next = g->taps;
+	g->taps = t;
+}
+
+void graph_tap_remove(struct graph *g, const struct graph_tap *t)
+{
+	struct graph_tap **at = &g->taps;
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at)
+		*at = t->next;
+}
+
+void graph_tap_remove_all(struct graph *g)
+{
+	g->taps = NULL;
+}
+
+const struct graph_plan *graph_plan(const struct graph *g)
+{
+	return g->plan;
 }
 
 void graph_destroy(struct graph *g)

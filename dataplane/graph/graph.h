@@ -58,6 +58,17 @@ struct graph_dead {
 	struct slice (*about)(void *arg, struct batch *b, const struct rec *r);
 };
 
+/* Sees the records that come to some origins, before queues and nodes do, and changes nothing. */
+struct graph_tap {
+	const bool *origins; /* by origin: is it one of them? */
+	/* Borrowed until it returns. It may use the arena; what it takes is given back behind it.
+	 */
+	void (*see)(void *arg, unsigned origin, struct batch *b, struct rec *const *recs,
+		    unsigned n);
+	void *arg;
+	struct graph_tap *next;
+};
+
 struct graph;
 
 /* @plan is borrowed. 0, or -errno with a text. */
@@ -67,6 +78,12 @@ void graph_destroy(struct graph *g);
 
 /* Records that a node loses go to @dead from now on, with the argument of @put. */
 void graph_set_dead(struct graph *g, const struct graph_dead *dead);
+
+/* Worker. @t is borrowed until it is removed; one that is not there is no fault. */
+void graph_tap_add(struct graph *g, struct graph_tap *t);
+void graph_tap_remove(struct graph *g, const struct graph_tap *t);
+void graph_tap_remove_all(struct graph *g);
+const struct graph_plan *graph_plan(const struct graph *g);
 
 /* All records of the batch, by their sources. The arena behind them is used, and given back. */
 void graph_push(struct graph *g, struct batch *b);

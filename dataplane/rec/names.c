@@ -90,6 +90,18 @@ int names_add(struct names *n, struct slice name, uint32_t *ret_id)
 	return 0;
 }
 
+struct names *names_copy(const struct names *n)
+{
+	struct names *copy = names_create();
+	uint32_t id;
+	for (uint32_t i = 0; copy && i < n->n; i++)
+		if (names_add(copy, names_text(n, i), &id) < 0) {
+			names_destroy(copy);
+			return NULL;
+		}
+	return copy;
+}
+
 uint32_t names_count(const struct names *n)
 {
 	return n->n;

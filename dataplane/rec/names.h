@@ -17,6 +17,8 @@ struct names;
 
 struct names *names_create(void); /* NULL when out of memory */
 void names_destroy(struct names *n);
+/* The same names under the same numbers, to be added to. NULL when out of memory. */
+struct names *names_copy(const struct names *n);
 
 /* The number of @name, added when it is new. Returns -ENOSPC beyond NAMES_MAX, -ENOMEM. A name of
  * the user's that begins with '_' is kept as it is: parsers put the second '_' in front themselves.

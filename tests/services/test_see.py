@@ -3,10 +3,11 @@
 
 Sessions of every state are played into a veth, packet by packet, as captures of the field have them.
 """
+import glob
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ for i, f in enumerate(frames):
 
 
 class Lab:
-    def __init__(self, binary, folder, taps=()):
+    def __init__(self, binary, folder):
         self.folder, self.ctl = folder, os.path.join(os.path.dirname(binary), "sluicectl")
         self.sock, self.config = folder + "/control.sock", folder + "/see.yaml"
         self.write()
@@ -156,6 +157,129 @@ def see_flows(lab, checks):
         checks.equal((p.returncode, why in p.stderr), (2, True), f"flows {' '.join(args)} is refused: {p.stderr}")
 
 
+class Tap:
+    """A `sluicectl tap` that runs; what it has printed at its end."""
+
+    def __init__(self, lab, *args):
+        self.p = subprocess.Popen([lab.ctl, "--socket", lab.sock, "tap", *args], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+
+    def end(self, sig=None):
+        if sig:
+            self.p.send_signal(sig)
+        out, err = self.p.communicate(timeout=20)
+        self.lines, self.err = [json.loads(line) for line in out.splitlines()], err
+        return self
+
+    def sides(self, side):
+        return [int(r["record"]["message"].split(" ")[-1]) for r in self.lines if r["side"] == side]
+
+
+def counts_of(text):
+    """`tap N: 12 seen, 3 shown; left out: 9 more than the rate` -> {seen: 12, shown: 3, more: 9}"""
+    found = re.findall(r"(\d+) (seen|shown|more|for|on|that)", text)
+    return {name: int(n) for n, name in found}
+
+
+def see_records(lab, checks):
+    both = Tap(lab, "odd", "--rate", "1000", "--count", "44")
+    before = Tap(lab, "slim", "--before", "--where", "message LIKE '%1' AND length(message) > 6", "--rate=1000")
+    after = Tap(lab, "slim", "--after", "--rate", "100", "--count", "4")
+    source = Tap(lab, "syslog", "--count=3")
+    time.sleep(0.5)
+    lab.send(syslog(0, 40))
+    time.sleep(1.5)
+    both.end()
+    checks.equal((both.sides("in")[:3], len(both.lines)), ([0, 1, 2], 44), f"before and after a node: {both.err}")
+    checks.equal(both.sides("out"), [n for n in both.sides("in") if n % 10 == 1], "what the filter let through")
+    checks.check("the end: as many as were asked for" in both.err, f"and why it ended: {both.err}")
+    before.end(signal.SIGINT)
+    checks.equal((before.p.returncode, before.sides("in")), (0, [11, 21, 31]), f"with a condition: {before.err}")
+    checks.equal(counts_of(before.err), {"seen": 4, "shown": 3, "for": 1}, "what the condition leaves out is counted")
+    after.end()
+    checks.equal([r["record"]["host"] for r in after.lines], ["WEB-1"] * 4, "after a node its own fields")
+    checks.equal(set(after.lines[0]), {"tap", "side", "record"}, "lines are those of replay --tap")
+    checks.equal(source.end().sides("out"), [0, 1, 2], "a source")
+
+
+def see_a_sample(lab, checks):
+    slow = Tap(lab, "syslog", "--rate", "5")
+    time.sleep(0.5)
+    lab.send(syslog(0, 3000))
+    time.sleep(1.6)
+    slow.end(signal.SIGTERM)
+    n = counts_of(slow.err)
+    checks.check(n["seen"] == 3000 and 5 <= n["shown"] <= 25 and n["shown"] == len(slow.lines), f"five a second: {n}")
+    checks.equal(n["shown"] + n["more"], 3000, "and the rest is counted")
+
+
+def end_of_taps(lab, checks):
+    for args, why in ((("nothing",), "no node or source has this name; there are: odd slim syslog lines"),
+                      (("odd", "--where", "hostnme ="), "where: at byte"),
+                      (("odd", "--where", "length(message)"), "where: at byte"),
+                      (("odd", "--rate", "0"), "rate: expected 1 to 100000"),
+                      (("odd", "--count", "x"), "count: expected 1 to"),
+                      (("syslog", "--before"), "a source has no records before it"),
+                      ((), "node is missing"), (("odd", "--before=maybe"), "before: expected yes")):
+        p = lab.run("tap", *args)
+        checks.equal((p.returncode, why in p.stderr), (2, True), f"tap {' '.join(args)} is refused: {p.stderr}")
+    many = [Tap(lab, "odd") for _ in range(8)]
+    time.sleep(0.7)
+    p = lab.run("tap", "odd")
+    checks.equal((p.returncode, "8 taps are open" in p.stderr), (2, True), f"there is an end to taps: {p.stderr}")
+    for t in many:
+        t.p.kill()
+        t.end()
+    for _ in range(30):
+        again = Tap(lab, "odd", "--count", "1")
+        time.sleep(0.2)
+        if again.p.poll() is None:
+            break
+        again.end()
+    lab.send(syslog(0, 1))
+    checks.equal(again.end().sides("in"), [0], "taps of clients that were killed are gone")
+    tap = Tap(lab, "odd", "--rate", "100")
+    time.sleep(0.5)
+    lab.write(odd=2)
+    checks.equal(lab.run("reload").returncode, 0, "a reload")
+    checks.check("the end: the configuration was reloaded" in tap.end().err, f"ends a tap: {tap.err}")
+    tap = Tap(lab, "odd", "--after", "--count", "1")
+    time.sleep(0.5)
+    lab.send(syslog(0, 5))
+    checks.equal(tap.end().sides("out"), [2], "the next one sees what runs now")
+
+
+def written(folder):
+    records = []
+    for name in sorted(glob.glob(folder + "/out*.ndjson*")):
+        with open(name, encoding="utf-8") as f:
+            records += [(r["message"], r.get("host")) for r in map(json.loads, f)]
+    return sorted(records, key=str)  # two queues share the file
+
+
+def change_nothing(binary, folder, checks):
+    """The same traffic without a tap and under eight: the same records, the same rows."""
+    found = []
+    for taps in (0, 8):
+        where = os.path.join(folder, str(taps))
+        os.mkdir(where)
+        lab = Lab(binary, where)
+        open_ = [Tap(lab, n, "--rate", "100000", "--where", "length(message) / (length(message) - 6) > 0")
+                 for n in ("odd", "slim", "syslog", "lines")[:taps] * 2]
+        time.sleep(0.5)
+        lab.send(syslog(0, 2000) + sessions())
+        time.sleep(1.5)
+        for t in open_:
+            t.end(signal.SIGINT)
+        _, _, ledger = lab.stop()
+        rows = {(r["stage"], r["scope"], r["unit"]): {**r["in"], **r["out"], **r["loss"], **r["policy"]}
+                for r in ledger["rows"] if r["stage"] in ("graph", "filter", "project", "queue", "sink", "extract")}
+        found.append((written(where), rows))
+        checks.check(all("11 on which" in t.err for t in open_[:1]), f"errors are the tap's own: {[t.err for t in open_]}")
+    checks.equal(found[1][0], found[0][0], "the same records")
+    checks.equal(found[1][1], found[0][1], "the same rows")
+
+
 def main():
     binary, checks = os.path.abspath(sys.argv[1]), Checks()
     if not VETH.possible():
@@ -166,8 +290,15 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             lab = Lab(binary, folder)
             see_flows(lab, checks)
+            see_records(lab, checks)
+            see_a_sample(lab, checks)
+            end_of_taps(lab, checks)
+            last = Tap(lab, "odd")
+            time.sleep(0.5)
             status, log, ledger = lab.stop()
+            checks.check("sluiced stops" in last.end().err, f"the end of all ends a tap: {last.err}")
             checks.check(status in (0, 1) and ledger["balanced"], f"it ends by itself, the ledger balanced: {log}")
+            change_nothing(binary, folder, checks)
     finally:
         VETH.down()
     checks.done()

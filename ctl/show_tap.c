@@ -1,0 +1,73 @@
+#include "ctl/show_tap.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static volatile bool stopped;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stopped = true;
+}
+
+/* The last line that was no record. */
+struct told {
+	json_t *counts;
+};
+
+static bool take_line(void *arg, const char *text, size_t len)
+{
+	struct told *t = arg;
+	json_t *o = NULL;
+	/* Only counts are short; a record is passed on as it is. */
+	if (len < 1024 && (o = json_loadb(text, len, 0, NULL)) && json_object_get(o, "counts")) {
+		json_decref(t->counts);
+		t->counts = o;
+		return true;
+	}
+	json_decref(o);
+	fwrite(text, 1, len, stdout);
+	fputc('\n', stdout);
+	return fflush(stdout) == 0;
+}
+
+static void tell(const struct told *t)
+{
+	static const char *const left_out[][2] = {
+		{"filtered", "for which the condition does not hold"},
+		{"failed", "on which the condition failed"},
+		{"over_rate", "more than the rate"},
+		{"no_room", "that found no room"},
+	};
+	const json_t *counts = json_object_get(t->counts, "counts");
+	const char *before = "; left out: ";
+	const char *end = json_string_value(json_object_get(t->counts, "end"));
+	fprintf(stderr,
+		"sluicectl: tap %s: %" JSON_INTEGER_FORMAT " seen, %" JSON_INTEGER_FORMAT " shown",
+		json_string_value(json_object_get(t->counts, "tap")),
+		json_integer_value(json_object_get(counts, "seen")),
+		json_integer_value(json_object_get(counts, "shown")));
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+		json_int_t n = json_integer_value(json_object_get(counts, left_out[i][0]));
+		if (n)
+			fprintf(stderr, "%s%" JSON_INTEGER_FORMAT " %s", before, n, left_out[i][1]);
+		before = n ? ", " : before;
+	}
+	fprintf(stderr, "%s%s\n", end ? "; the end: " : "", end ? end : "");
+}
+
+int show_tap(struct client *c, const char *command, const char *const *pairs, unsigned n,
+	     struct err *e)
+{
+	struct told t = {0};
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	int rc = client_stream(c, command, pairs, n, take_line, &t, &stopped, e);
+	if (t.counts)
+		tell(&t);
+	json_decref(t.counts);
+	return rc;
+}
