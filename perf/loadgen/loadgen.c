@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_config.h>
 #include <rte_ethdev.h>
@@ -19,6 +20,8 @@
 #include "perf/bench.h"
 #include "perf/loadgen/job.h"
 #include "perf/loadgen/send.h"
+
+#define FAR_END_US 300000
 
 static const char usage[] =
 	"loadgen [options] JOBS.yaml JOB - offers the load of a job\n"
@@ -120,6 +123,7 @@ static bool send_all(const struct args *a, struct load *l)
 	       n.packets, n.seconds, (double)n.packets / n.seconds / 1e6,
 	       (double)n.bytes * 8 / n.seconds / 1e9, (double)n.events / n.seconds / 1e6, n.refused,
 	       n.late);
+	usleep(FAR_END_US); /* what the far end has not read yet must not go with the device */
 	rte_eth_dev_stop(port);
 	rte_eth_dev_close(port);
 	sender_close(s);

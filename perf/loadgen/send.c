@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_bus_vdev.h>
 #include <rte_config.h>
 #include <rte_cycles.h>
 #include <rte_dev.h>
@@ -17,8 +18,9 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 
-#define BURST       32
-#define DESCRIPTORS 1024
+#define BURST        32
+#define DESCRIPTORS  1024
+#define LINK_WAIT_MS 10000
 
 struct sender {
 	uint16_t port_id;
@@ -132,28 +134,31 @@ static int find(const char *device, uint16_t *ret_id, struct err *e)
 	return 0;
 }
 
-int sender_ring(unsigned index, unsigned n, char *name, uint16_t *ret_id, struct err *e)
+#define RING_NAME (SEND_RING + sizeof("net_ring_") - 1) /* the driver adds the rest */
+
+int sender_ring(unsigned n, uint16_t *ret_id, struct err *e)
 {
-	snprintf(name, 32, "load%u", index);
-	struct rte_ring *r = rte_ring_create(name, n, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	int id = r ? rte_eth_from_rings(name, &r, 1, &r, 1, SOCKET_ID_ANY) : -1;
+	struct rte_ring *r =
+		rte_ring_create(RING_NAME, n, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	int id = r ? rte_eth_from_rings(RING_NAME, &r, 1, &r, 1, SOCKET_ID_ANY) : -1;
 	if (id < 0)
 		return err_set(e, -ENOMEM, "a ring of %u: %s", n, rte_strerror(rte_errno));
-	snprintf(name, 32, "net_ring_load%u", index);
 	*ret_id = (uint16_t)id;
-	/* EAL says of each port that was there before that it could not be attached once more. */
+	/* EAL says of a port that was there before that it could not be attached once more. */
 	rte_log_set_level_pattern("lib.eal", RTE_LOG_CRIT);
 	return 0;
 }
 
-void sender_ring_free(const char *name)
+void sender_ring_free(void)
 {
-	rte_ring_free(rte_ring_lookup(name + strlen("net_ring_")));
+	rte_vdev_uninit(SEND_RING);
+	rte_ring_free(rte_ring_lookup(RING_NAME));
 }
 
 int sender_port(const char *device, uint16_t *ret_id, struct err *e)
 {
 	struct rte_eth_conf conf = {0};
+	struct rte_eth_link link = {0};
 	struct rte_mempool *pool;
 	uint16_t id, n_rx = DESCRIPTORS, n_tx = DESCRIPTORS;
 	if (find(device, &id, e) < 0 && (rte_dev_probe(device) < 0 || find(device, &id, e) < 0))
@@ -172,6 +177,12 @@ int sender_port(const char *device, uint16_t *ret_id, struct err *e)
 		rc = rte_eth_dev_start(id);
 	if (rc < 0)
 		return err_set(e, rc, "%s: cannot be made ready: %s", device, rte_strerror(-rc));
+	for (unsigned ms = 0; rc == 0 && !link.link_status; ms++) {
+		if (ms == LINK_WAIT_MS)
+			return err_set(e, -ENOLINK, "%s: the link does not come up", device);
+		rte_delay_us_sleep(1000);
+		rc = rte_eth_link_get_nowait(id, &link);
+	}
 	*ret_id = id;
 	return 0;
 }

@@ -44,11 +44,12 @@ void sender_close(struct sender *s);
 void sender_send(struct sender *s, struct load *l, const struct send_rate *rate,
 		 struct send_count *ret_n);
 
-/* A port that gives back what is sent out of it, of a ring with that many places; @name, of 32
- * bytes, is what a configuration calls it. No two of one process have the same @index.
+/* A port that gives back what is sent out of it: a ring of @n places, of which a configuration
+ * speaks as the device SEND_RING. One at a time.
  */
-int sender_ring(unsigned index, unsigned n, char *name, uint16_t *ret_id, struct err *e);
-void sender_ring_free(const char *name); /* behind the end of its port */
+#define SEND_RING "net_ring_load"
+int sender_ring(unsigned n, uint16_t *ret_id, struct err *e);
+void sender_ring_free(void); /* behind the end of its port */
 
 /* A device of DPDK's, such as net_ring0 or 0000:3b:00.0, made ready to send on. */
 int sender_port(const char *device, uint16_t *ret_id, struct err *e);

@@ -41,12 +41,16 @@ static const char usage[] =
 	"2544\n"
 	"                   has it; more, where other work takes the cores away now and then)\n"
 	"  --ring N         packets that the ring holds, a power of two (default 1024)\n"
+	"  --config FILE    of the appliance, whose port is { device: net_ring_load }; what it "
+	"filters\n"
+	"                   is no loss (default: every event as JSON to a sink of type null)\n"
 	"  --cores W,G      CPUs of the worker and of the generator (default 1,0)\n"
 	"  --json           lines of JSON\n";
 
 struct args {
 	double seconds, resolution;
 	unsigned tries, ring, cores[2];
+	const char *config; /* NULL: read_config's own */
 	bool json;
 };
 
@@ -112,27 +116,38 @@ static void count_row(void *arg, const struct ledger_table *tab, const char *sco
 	}
 }
 
-static void run_trial(struct trial *t)
+/* The appliance's, or one queue of the records as JSON. */
+static struct config *read_config(const struct trial *t)
 {
-	static unsigned n_ports; /* a port has its name for one trial */
 	struct err_list errs = {0};
 	struct config *c;
-	struct topology_input in = {.n_workers = 1};
-	struct err e;
-	char text[512], name[32];
-	uint16_t port;
-	pthread_t thread;
-	if (sender_ring(n_ports++, t->args->ring, name, &port, &e) < 0)
-		die("the ring", &e);
+	char text[512];
 	snprintf(text, sizeof(text),
-		 "capture: { ports: [{ device: %s }] }\nsources: { s: %s }\n"
+		 "capture: { ports: [{ device: " SEND_RING " }] }\nsources: { s: %s }\n"
 		 "sinks: { out: { \"null\": {} } }\nqueues: { load/out: { from: s, sink: out } }\n",
-		 name, load_source((enum load_kind)t->job->kind));
-	if (config_parse("zero_loss", slice_str(text), NULL, &c, &errs) < 0) {
+		 load_source((enum load_kind)t->job->kind));
+	int rc = t->args->config ? config_load(t->args->config, &c, &errs)
+				 : config_parse("zero_loss", slice_str(text), NULL, &c, &errs);
+	if (rc < 0) {
 		err_list_print(&errs, stderr);
-		exit(1);
+		exit(2);
 	}
 	err_list_fini(&errs);
+	if (c->capture.n_ports != 1 || c->capture.ports[0].queues != 1 ||
+	    strcmp(c->capture.ports[0].device, SEND_RING) != 0)
+		die("--config: expected one port, { device: " SEND_RING " }", NULL);
+	return c;
+}
+
+static void run_trial(struct trial *t)
+{
+	struct config *c = read_config(t);
+	struct topology_input in = {.n_workers = 1};
+	struct err e;
+	uint16_t port;
+	pthread_t thread;
+	if (sender_ring(t->args->ring, &port, &e) < 0)
+		die("the ring", &e);
 	if (topology_build(c, &in, &t->topology, &e) < 0)
 		die("the appliance", &e);
 	if (sender_open(port, t->args->ring + MBUFS_BESIDE, load_bytes_max(t->load), &t->sender,
@@ -140,7 +155,15 @@ static void run_trial(struct trial *t)
 		die("the generator", &e);
 	if (pthread_create(&thread, NULL, generate, t) != 0)
 		die("no thread for the generator", NULL);
-	topology_run(t->topology, false, stderr);
+	size_t len;
+	char *said = NULL;
+	FILE *out = open_memstream(&said, &len);
+	if (topology_run(t->topology, false, out) < 0) {
+		fflush(out);
+		fputs(said, stderr);
+	}
+	fclose(out);
+	free(said);
 	pthread_join(thread, NULL);
 	struct report *r = report_create();
 	t->balanced = true;
@@ -150,7 +173,7 @@ static void run_trial(struct trial *t)
 	report_destroy(r);
 	topology_destroy(t->topology);
 	sender_close(t->sender);
-	sender_ring_free(name);
+	sender_ring_free();
 	config_free(c);
 }
 
@@ -159,8 +182,8 @@ static bool is_whole(const struct trial *t)
 {
 	uint64_t events = t->warm.events + t->sent.events;
 	uint64_t cut = t->job->kind == LOAD_SYSLOG_UDP ? 0 : 2 * (uint64_t)t->job->sessions;
-	return t->balanced && t->lost == 0 && t->sent.refused == 0 && t->written + cut >= events &&
-	       t->written <= events + cut;
+	bool all = t->args->config || (t->written + cut >= events && t->written <= events + cut);
+	return t->balanced && t->lost == 0 && t->sent.refused == 0 && all;
 }
 
 static void print_trial(const struct trial *t, bool whole)
@@ -230,10 +253,9 @@ static bool search(const struct args *a, const struct load_job *job)
 static bool read_args(int argc, char **argv, struct args *a)
 {
 	static const struct option opts[] = {
-		{"seconds", 1, NULL, 's'}, {"resolution", 1, NULL, 'r'},
-		{"tries", 1, NULL, 't'},   {"ring", 1, NULL, 'n'},
-		{"cores", 1, NULL, 'c'},   {"json", 0, NULL, 'j'},
-		{"help", 0, NULL, 'h'},    {0}};
+		{"seconds", 1, NULL, 's'}, {"resolution", 1, NULL, 'r'}, {"tries", 1, NULL, 't'},
+		{"ring", 1, NULL, 'n'},    {"config", 1, NULL, 'f'},     {"cores", 1, NULL, 'c'},
+		{"json", 0, NULL, 'j'},    {"help", 0, NULL, 'h'},       {0}};
 	*a = (struct args){
 		.seconds = 5, .resolution = 2, .tries = 1, .ring = 1024, .cores = {1, 0}};
 	for (int c; (c = getopt_long(argc, argv, "", opts, NULL)) != -1;) {
@@ -246,6 +268,9 @@ static bool read_args(int argc, char **argv, struct args *a)
 			break;
 		case 't':
 			a->tries = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			a->config = optarg;
 			break;
 		case 'n':
 			a->ring = (unsigned)strtoul(optarg, NULL, 10);

@@ -52,6 +52,15 @@ def mistakes_in_a_job_file_are_named_with_their_place(checks, folder):
     checks.check(p.returncode == 2 and "syslog_udp" in p.stderr, f"a job that is not there: {p.stderr}")
 
 
+def a_configuration_of_ones_own_is_searched_with(checks, folder):
+    path = os.path.join(folder, "own.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("capture: { ports: [{ device: net_ring0 }] }\nsources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"
+                "sinks: { out: { \"null\": {} } }\nqueues: { load/all: { from: syslog, sink: out } }\n")
+    p = subprocess.run([ZERO_LOSS, "--cores", "0,0", "--config", path, JOBS, "syslog_udp"], capture_output=True, text=True)
+    checks.check(p.returncode and "net_ring_load" in p.stderr, f"a port that is not the ring: {p.stderr}")
+
+
 def a_search_ends_with_a_rate_that_lost_nothing(checks):
     p = subprocess.run([ZERO_LOSS, "--json", "--seconds", "0.2", "--resolution", "60", "--ring", "65536", "--cores", "0,0", JOBS,
                         "ndjson"], capture_output=True, text=True, timeout=120)
@@ -72,6 +81,7 @@ def main():
         for kind, (packets, key) in KINDS.items():
             every_event_of_a_kind_becomes_a_record(checks, folder, kind, packets, key)
         mistakes_in_a_job_file_are_named_with_their_place(checks, folder)
+        a_configuration_of_ones_own_is_searched_with(checks, folder)
     a_search_ends_with_a_rate_that_lost_nothing(checks)
     checks.done()
 
