@@ -1,6 +1,7 @@
 #include "dataplane/graph/column.h"
 
 #include <emmintrin.h>
+#include <limits.h>
 #include <string.h>
 
 #include "dataplane/graph/bytes.h"
@@ -45,18 +46,6 @@ static inline bool key_is(const struct column *c, const struct batch *b, struct 
 	return key.len <= sizeof(c->head) || memcmp(p, c->name.ptr, key.len) == 0;
 }
 
-/* Not where the last record had it. */
-static struct val *find_pair(struct column *c, const struct batch *b, struct rec *r)
-{
-	struct val *pairs = rec_pairs(r);
-	for (unsigned i = 0; i < r->n_pairs; i++)
-		if (key_is(c, b, pairs[2 * i])) {
-			c->pair = i;
-			return &pairs[2 * i + 1];
-		}
-	return NULL;
-}
-
 /* `"_src":"10.0.0.1:514","_dst":"10.0.0.9:514"`: the text of one of the two. */
 static struct slice origin_part(const struct batch *b, const struct rec *r, bool dst)
 {
@@ -71,95 +60,126 @@ static struct slice origin_part(const struct batch *b, const struct rec *r, bool
 	return slice_of(from, (size_t)(to - from));
 }
 
-/* Of a record of another schema than the last, or with its fields elsewhere. */
+/* Remembers that @pair of @r is it. */
+static struct val *found_pair(struct column *c, struct rec *r, unsigned pair)
+{
+	struct val *key = rec_pairs(r) + 2 * pair;
+	c->at = (unsigned)(key + 1 - r->vals);
+	c->n_pairs = pair + 1;
+	c->key_top = (uint32_t)(val_word(key) >> 32);
+	c->place = key->type == VAL_NAME                 ? COLUMN_NAMED
+		   : c->name.len <= sizeof(c->head_mask) ? COLUMN_SHORT
+							 : COLUMN_LONG;
+	return key + 1;
+}
+
+/* In a record of another schema than the last, or with its fields elsewhere. NULL: it has none. */
 __attribute__((noinline)) static struct val *search(struct column *c, const struct batch *b,
 						    struct rec *r)
 {
 	if (r->schema != c->schema) {
 		c->schema = r->schema;
 		c->fixed = find_fixed(r->schema, c->name);
-		c->first_pair = r->schema->n_fields;
+		c->place = c->fixed >= 0 ? COLUMN_FIXED : COLUMN_SHORT;
+		c->at = c->fixed >= 0 ? (unsigned)c->fixed : 0;
+		c->n_pairs = UINT_MAX; /* no record has as many */
 	}
-	return c->fixed >= 0 ? &r->vals[c->fixed] : find_pair(c, b, r);
+	if (c->fixed >= 0)
+		return &r->vals[c->fixed];
+	for (unsigned i = 0; i < r->n_pairs; i++)
+		if (key_is(c, b, rec_pairs(r)[2 * i]))
+			return found_pair(c, r, i);
+	return NULL;
 }
 
-static inline struct val *find_slot(struct column *c, const struct batch *b, struct rec *r)
-{
-	if (r->schema == c->schema) {
-		if (c->fixed >= 0)
-			return &r->vals[c->fixed];
-		struct val *pair = r->vals + c->first_pair + 2 * c->pair;
-		if (c->pair < r->n_pairs && key_is(c, b, pair[0]))
-			return &pair[1];
-	}
-	return search(c, b, r);
-}
-
-/* Where a column was found last, ready to look there again. Values are read as words, whose upper
- * half is type and length: that is what a key is told by, before its first bytes are.
+/* The fields of records from @i on, up to the first that does not have it where it was found last,
+ * which is such a @place: the number of that record. Values are read as words, whose upper half is
+ * type and length: that is what a key is told by, before its first bytes are.
  */
-struct spot {
-	const struct schema *schema;
-	unsigned at;      /* the value's, in rec->vals; a pair's key stands before it */
-	unsigned n_pairs; /* that a record has at least; 0: it is fixed */
-	uint32_t key_top;
-	bool by_name; /* the key is VAL_NAME */
-	uint64_t head, head_mask;
-};
-
-static inline uint64_t word_of(const struct val *v)
+static inline __attribute__((always_inline)) unsigned
+take_at(const struct column *c, enum column_place place, const uint8_t *restrict base,
+	struct rec *const *restrict recs, unsigned i, unsigned n, struct val *restrict vals)
 {
-	return bytes_load8((const uint8_t *)v);
-}
-
-/* Of the record that it was found in. */
-static struct spot spot_of(const struct column *c, const struct rec *r)
-{
-	struct spot s = {.schema = c->schema, .head = c->head, .head_mask = c->head_mask};
-	if (c->fixed >= 0) {
-		s.at = (unsigned)c->fixed;
-		return s;
+	const struct schema *schema = c->schema;
+	uint64_t head = c->head, head_mask = c->head_mask, key_top = c->key_top;
+	size_t at = offsetof(struct rec, vals) + c->at * sizeof(struct val);
+	uint32_t name_id = c->name_id;
+	unsigned n_pairs = c->n_pairs;
+	for (; i < n; i++) {
+		const uint8_t *slot = (const uint8_t *)recs[i] + at;
+		if (recs[i]->schema != schema ||
+		    (place != COLUMN_FIXED && recs[i]->n_pairs < n_pairs))
+			break;
+		if (place != COLUMN_FIXED) {
+			uint64_t key = bytes_load8(slot - sizeof(struct val));
+			if (key >> 32 != key_top)
+				break;
+			if (place == COLUMN_NAMED && (uint32_t)key != name_id)
+				break;
+			const uint8_t *p = base + (uint32_t)key;
+			if (place != COLUMN_NAMED && ((bytes_load8(p) ^ head) & head_mask))
+				break;
+			if (place == COLUMN_LONG && memcmp(p, c->name.ptr, c->name.len) != 0)
+				break;
+		}
+		memcpy(&vals[i], slot, sizeof(*vals));
 	}
-	s.at = c->first_pair + 2 * c->pair + 1;
-	s.n_pairs = c->pair + 1;
-	s.by_name = r->vals[s.at - 1].type == VAL_NAME;
-	s.key_top = (uint32_t)(word_of(&r->vals[s.at - 1]) >> 32);
-	return s;
+	return i;
 }
 
-static inline bool is_there(const struct spot *s, const struct column *c, const uint8_t *base,
-			    const struct rec *r)
+typedef unsigned take_from(const struct column *c, const uint8_t *base, struct rec *const *recs,
+			   unsigned i, unsigned n, struct val *vals);
+
+__attribute__((noinline)) static unsigned take_fixed(const struct column *c, const uint8_t *base,
+						     struct rec *const *recs, unsigned i,
+						     unsigned n, struct val *vals)
 {
-	if (r->schema != s->schema || r->n_pairs < s->n_pairs)
-		return false;
-	if (s->n_pairs == 0)
-		return true;
-	uint64_t key = word_of(&r->vals[s->at - 1]);
-	if (key >> 32 != s->key_top)
-		return false;
-	if (s->by_name)
-		return (uint32_t)key == c->name_id;
-	const uint8_t *p = base + (uint32_t)key;
-	return ((bytes_load8(p) ^ s->head) & s->head_mask) == 0 &&
-	       (c->name.len <= sizeof(s->head) || memcmp(p, c->name.ptr, c->name.len) == 0);
+	return take_at(c, COLUMN_FIXED, base, recs, i, n, vals);
 }
 
-/* The field of @r, by way of @spot; 0, which is VAL_ABSENT, when there is none. */
-static inline uint64_t seek(struct spot *spot, struct column *c, const struct batch *b,
-			    struct rec *r)
+__attribute__((noinline)) static unsigned take_named(const struct column *c, const uint8_t *base,
+						     struct rec *const *recs, unsigned i,
+						     unsigned n, struct val *vals)
 {
-	if (is_there(spot, c, b->arena.base, r))
-		return word_of(&r->vals[spot->at]);
-	const struct val *slot = search(c, b, r);
-	if (!slot)
-		return 0;
-	*spot = spot_of(c, r);
-	return word_of(slot);
+	return take_at(c, COLUMN_NAMED, base, recs, i, n, vals);
 }
 
-static inline unsigned type_of_word(uint64_t val)
+__attribute__((noinline)) static unsigned take_short(const struct column *c, const uint8_t *base,
+						     struct rec *const *recs, unsigned i,
+						     unsigned n, struct val *vals)
 {
-	return (unsigned)(val >> 59);
+	return take_at(c, COLUMN_SHORT, base, recs, i, n, vals);
+}
+
+__attribute__((noinline)) static unsigned take_long(const struct column *c, const uint8_t *base,
+						    struct rec *const *recs, unsigned i, unsigned n,
+						    struct val *vals)
+{
+	return take_at(c, COLUMN_LONG, base, recs, i, n, vals);
+}
+
+static take_from *const takes[] = {[COLUMN_FIXED] = take_fixed,
+				   [COLUMN_NAMED] = take_named,
+				   [COLUMN_SHORT] = take_short,
+				   [COLUMN_LONG] = take_long};
+
+/* The field of each record; VAL_ABSENT where there is none. */
+static void take(struct column *c, const struct batch *b, struct rec *const *recs, unsigned n,
+		 struct val *vals)
+{
+	for (unsigned i = 0;; i++) {
+		i = takes[c->place](c, b->arena.base, recs, i, n, vals);
+		if (i == n)
+			return;
+		const struct val *slot = search(c, b, recs[i]);
+		vals[i] = slot ? *slot : (struct val){0};
+	}
+}
+
+struct val *column_slot(struct column *c, const struct batch *b, struct rec *r)
+{
+	struct val v;
+	return takes[c->place](c, b->arena.base, &r, 0, 1, &v) ? &r->vals[c->at] : search(c, b, r);
 }
 
 /* Types of values, a bit each, that a type of SQL is carried as. */
@@ -189,22 +209,16 @@ bool column_pass(struct column *c, const struct batch *b, struct rec *const *rec
 		 enum sql_type t, struct val *vals)
 {
 	uint32_t good = carried_as(t) | 1u << VAL_NULL, seen = 0;
-	struct spot spot = {0};
 	if (c->kind != COLUMN_FIELD)
 		return false;
+	take(c, b, recs, n, vals);
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t val = seek(&spot, c, b, recs[i]);
-		if (type_of_word(val) == VAL_ABSENT)
-			val = (uint64_t)VAL_NULL << 59;
-		memcpy(&vals[i], &val, sizeof(val));
-		seen |= 1u << type_of_word(val);
+		unsigned type = (unsigned)(val_word(&vals[i]) >> VAL_TYPE_SHIFT);
+		if (type == VAL_ABSENT)
+			vals[i] = val_of(VAL_NULL, 0, type = VAL_NULL);
+		seen |= 1u << type;
 	}
 	return (seen & ~good) == 0;
-}
-
-struct val *column_slot(struct column *c, const struct batch *b, struct rec *r)
-{
-	return find_slot(c, b, r);
 }
 
 static struct slice meta_text(const struct column *c, const struct batch *b, const struct rec *r)
@@ -231,24 +245,19 @@ static inline unsigned odd_bytes(const uint8_t *p, bool is_json)
 /* What is read beyond the end of a text is of the arena, or of its padding. */
 static inline bool is_plain(const uint8_t *p, size_t len, bool is_json)
 {
-	for (; len > 16; p += 16, len -= 16)
+	static const uint16_t first[] = {0,     0x1,    0x3,    0x7,    0xf,   0x1f,
+					 0x3f,  0x7f,   0xff,   0x1ff,  0x3ff, 0x7ff,
+					 0xfff, 0x1fff, 0x3fff, 0x7fff, 0xffff};
+	for (; __builtin_expect(len > 16, 0); p += 16, len -= 16)
 		if (odd_bytes(p, is_json))
 			return false;
-	return (odd_bytes(p, is_json) & ((1u << len) - 1)) == 0;
-}
-
-static void put_word(struct vec *v, unsigned i, uint64_t word, struct arena *a)
-{
-	struct val val;
-	memcpy(&val, &word, sizeof(val));
-	vec_put(v, i, val, a);
+	return (odd_bytes(p, is_json) & first[len]) == 0;
 }
 
 /* Of a value that is not written yet, what is looked at. */
-static void put_members(struct column *c, uint64_t word, struct batch *b, struct vec *v, unsigned i)
+static void put_members(struct column *c, struct val val, struct batch *b, struct vec *v,
+			unsigned i)
 {
-	struct val val;
-	memcpy(&val, &word, sizeof(val));
 	val = later_settle_some(&b->arena, val, &c->pick);
 	if (val.type == VAL_ABSENT)
 		v->state[i] = VEC_NO_ROOM;
@@ -256,55 +265,71 @@ static void put_members(struct column *c, uint64_t word, struct batch *b, struct
 		vec_put(v, i, val, &b->arena);
 }
 
-/* Most texts stand in the arena as they are read. */
-static void fill_texts(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
-		       struct vec *v)
+static void fill_states(const struct val *vals, unsigned n, uint8_t *state)
 {
-	struct slice *out = v->s;
-	uint8_t *state = v->state;
-	struct spot spot = {0};
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t val = seek(&spot, c, b, recs[i]);
-		const uint8_t *p = b->arena.base + (uint32_t)val;
+	for (unsigned i = 0; i < n; i++)
+		state[i] = val_word(&vals[i]) >> VAL_TYPE_SHIFT <= VAL_NULL ? VEC_NULL : VEC_VALUE;
+}
+
+/* Texts of one type that stand in the arena as they are read, from @i on: the number of the first
+ * that is another thing.
+ */
+static inline __attribute__((always_inline)) unsigned
+fill_plain(const struct val *restrict vals, enum val_type type, const uint8_t *restrict base,
+	   unsigned i, unsigned n, struct slice *restrict out)
+{
+	for (; i < n; i++) {
+		uint64_t val = val_word(&vals[i]);
+		const uint8_t *p = base + (uint32_t)val;
 		size_t len = val >> 32 & VAL_LEN_MAX;
-		unsigned type = type_of_word(val);
-		if ((type == VAL_JSTR || type == VAL_STR) && is_plain(p, len, type == VAL_JSTR)) {
-			state[i] = VEC_VALUE;
-			out[i] = slice_of(p, len);
-		} else {
-			put_word(v, i, val, &b->arena);
-		}
+		if (val >> VAL_TYPE_SHIFT != type || !is_plain(p, len, type == VAL_JSTR))
+			break;
+		out[i] = slice_of(p, len);
+	}
+	return i;
+}
+
+static void fill_texts(const struct val *vals, unsigned n, struct batch *b, struct vec *v)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned first = i;
+		if (vals[i].type == VAL_JSTR)
+			i = fill_plain(vals, VAL_JSTR, b->arena.base, i, n, v->s);
+		else if (vals[i].type == VAL_STR)
+			i = fill_plain(vals, VAL_STR, b->arena.base, i, n, v->s);
+		memset(v->state + first, VEC_VALUE, i - first);
+		if (i < n)
+			vec_put(v, i, vals[i], &b->arena);
 	}
 }
 
 /* Most integers are carried as such. */
-static void fill_ints(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
-		      struct vec *v)
+static void fill_ints(const struct val *vals, unsigned n, struct batch *b, struct vec *v)
 {
 	int64_t max = v->type == SQL_INT8 ? INT64_MAX : v->type == SQL_INT4 ? INT32_MAX : INT16_MAX;
-	struct spot spot = {0};
+	const uint8_t *base = b->arena.base;
+	int64_t *out = v->i;
+	uint8_t *state = v->state;
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t val = seek(&spot, c, b, recs[i]);
-		int64_t word = (int64_t)bytes_load8(b->arena.base + (uint32_t)val);
-		if (type_of_word(val) == VAL_I64 && word <= max && word >= -max - 1) {
-			v->state[i] = VEC_VALUE;
-			v->i[i] = word;
+		uint64_t val = val_word(&vals[i]);
+		int64_t word = (int64_t)bytes_load8(base + (uint32_t)val);
+		if (val >> VAL_TYPE_SHIFT == VAL_I64 && word <= max && word >= -max - 1) {
+			state[i] = VEC_VALUE;
+			out[i] = word;
 		} else {
-			put_word(v, i, val, &b->arena);
+			vec_put(v, i, vals[i], &b->arena);
 		}
 	}
 }
 
-static void fill_others(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
+static void fill_others(struct column *c, const struct val *vals, unsigned n, struct batch *b,
 			struct vec *v)
 {
-	struct spot spot = {0};
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t val = seek(&spot, c, b, recs[i]);
-		if (type_of_word(val) == VAL_LATER && c->pick.n)
-			put_members(c, val, b, v, i);
+		if (vals[i].type == VAL_LATER && c->pick.n)
+			put_members(c, vals[i], b, v, i);
 		else
-			put_word(v, i, val, &b->arena);
+			vec_put(v, i, vals[i], &b->arena);
 	}
 }
 
@@ -323,13 +348,19 @@ static void put_meta(const struct column *c, const struct batch *b, const struct
 void column_fill(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
 		 struct vec *v)
 {
-	if (c->kind != COLUMN_FIELD)
+	struct val vals[VEC_ROWS_MAX];
+	if (c->kind != COLUMN_FIELD) {
 		for (unsigned i = 0; i < n; i++)
 			put_meta(c, b, recs[i], v, i);
+		return;
+	}
+	take(c, b, recs, n, vals);
+	if (c->only_there)
+		fill_states(vals, n, v->state);
 	else if (v->type == SQL_TEXT)
-		fill_texts(c, b, recs, n, v);
+		fill_texts(vals, n, b, v);
 	else if (v->type == SQL_INT8 || v->type == SQL_INT4 || v->type == SQL_INT2)
-		fill_ints(c, b, recs, n, v);
+		fill_ints(vals, n, b, v);
 	else
-		fill_others(c, b, recs, n, v);
+		fill_others(c, vals, n, b, v);
 }

@@ -22,17 +22,24 @@ enum column_kind {
 	COLUMN_ERROR
 };
 
+/* A field of the schema, or a pair, by the kind of its key. */
+enum column_place { COLUMN_FIXED, COLUMN_NAMED, COLUMN_SHORT, COLUMN_LONG };
+
 struct column {
 	struct slice name;
 	uint64_t head, head_mask; /* its first eight bytes, and which of them it has */
 	uint32_t name_id;         /* the same name as a key */
 	enum column_kind kind;
 	const struct slice *source_names; /* by rec->source */
-	const struct schema *schema;      /* where the field was looked for last */
-	int fixed;                        /* its index there, or -1 */
-	unsigned first_pair;              /* of its records: where pairs begin */
-	unsigned pair;          /* of the last record: the next one likely has it there too */
 	struct later_pick pick; /* the members that are looked at; none: the whole value is */
+	bool only_there;        /* of a text: nobody asks more than whether it is NULL */
+	/* Where it was found last: the next record likely has it there, too. */
+	const struct schema *schema; /* of that record */
+	enum column_place place;
+	unsigned at;      /* the value's, in rec->vals; a pair's key stands before it */
+	unsigned n_pairs; /* that a record has at least */
+	uint32_t key_top; /* the upper half of the key: its type and length */
+	int fixed;        /* its index in the schema, or -1 */
 };
 
 /* Fields that every record has, whatever its schema: _time, _source, _stream, _src, _dst, _error.

@@ -7,7 +7,8 @@
 
 /* The members of an input that are read. */
 struct members {
-	bool whole; /* or all of it */
+	bool whole;  /* or all of it */
+	bool valued; /* more than whether it is NULL */
 	unsigned n;
 	struct slice keys[MEMBERS_MAX];
 };
@@ -224,8 +225,10 @@ static void find_members(struct expr_set *s, const uint32_t *last)
 	const struct step *steps = s->p.steps;
 	for (unsigned i = 0; i < s->n_exprs; i++) {
 		const struct step *st = &steps[s->exprs[i]];
+		if (s->left_out[i]) /* it is looked at elsewhere */
+			st = &steps[st->args[0]];
 		if (!st->fn && !st->constant)
-			s->members[st->column].whole = true;
+			s->members[st->column].whole = s->members[st->column].valued = true;
 	}
 	for (uint32_t i = 0; i < s->p.n_steps; i++) {
 		const struct step *st = &steps[i];
@@ -234,6 +237,7 @@ static void find_members(struct expr_set *s, const uint32_t *last)
 			if (arg->fn || arg->constant)
 				continue;
 			struct members *m = &s->members[arg->column];
+			m->valued |= st->fn != &fn_is_null;
 			const struct vec *key =
 				st->n_args == 2 ? steps[st->args[1]].constant : NULL;
 			if (k == 0 && fn_takes_member(st->fn) && key && key->state[0] == VEC_VALUE)
@@ -249,6 +253,11 @@ const struct slice *expr_set_members(const struct expr_set *s, unsigned i, unsig
 	const struct members *m = &s->members[i];
 	*ret_n = m->whole ? 0 : m->n;
 	return m->keys;
+}
+
+bool expr_set_asks_null(const struct expr_set *s, unsigned i)
+{
+	return !s->members[i].valued;
 }
 
 int expr_set_finish(struct expr_set *s, struct err *e)

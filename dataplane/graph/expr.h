@@ -76,6 +76,9 @@ const struct expr_column *expr_set_inputs(const struct expr_set *s, unsigned *re
  */
 const struct slice *expr_set_members(const struct expr_set *s, unsigned i, unsigned *ret_n);
 
+/* Is whether it is NULL all that the set asks of input @i? */
+bool expr_set_asks_null(const struct expr_set *s, unsigned i);
+
 /* Is the expression the same for all records (no column in it)? Then its value, one row. */
 bool expr_set_constant(const struct expr_set *s, unsigned expr, const struct vec **ret_v);
 
@@ -88,7 +91,9 @@ bool expr_set_is_input(const struct expr_set *s, unsigned expr, unsigned *ret_in
 unsigned expr_set_one_of(const struct expr_set *s, unsigned expr, unsigned *ret_input);
 struct slice expr_set_one_of_text(const struct expr_set *s, unsigned expr, unsigned i);
 
-/* Before expr_set_finish: the caller finds its result by itself, and does not ask for it. */
+/* Before expr_set_finish, of one that expr_set_one_of told of: the caller finds its result by
+ * itself, in the input, and does not ask for it.
+ */
 void expr_set_leave_out(struct expr_set *s, unsigned expr);
 
 /* After expr_set_finish: does a call read input @i? One that is a result, and no more, is not. */

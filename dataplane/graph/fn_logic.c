@@ -33,20 +33,22 @@ static void join(struct vec *out, const struct vec *v, unsigned n, bool ends)
 static void run_and_or(struct call *c, unsigned n, bool ends)
 {
 	struct vec *out = c->out;
+	int64_t *restrict is = out->i;
 	memcpy(out->state, c->in[0]->state, n);
-	memcpy(out->i, c->in[0]->i, n * sizeof(*out->i));
+	memcpy(is, c->in[0]->i, n * sizeof(*is));
 	bool clean = all_values(out, n);
 	for (unsigned k = 1; k < c->n_in; k++) {
 		const struct vec *v = c->in[k];
+		const int64_t *restrict more = v->i;
 		if (!clean || !all_values(v, n)) {
 			clean = false;
 			join(out, v, n, ends);
 		} else if (ends) {
 			for (unsigned i = 0; i < n; i++)
-				out->i[i] |= v->i[i];
+				is[i] |= more[i];
 		} else {
 			for (unsigned i = 0; i < n; i++)
-				out->i[i] &= v->i[i];
+				is[i] &= more[i];
 		}
 	}
 }
@@ -63,19 +65,22 @@ static void run_or(struct call *c, unsigned n)
 
 static void run_not(struct call *c, unsigned n)
 {
-	const struct vec *v = c->in[0];
-	memcpy(c->out->state, v->state, n);
+	const int64_t *restrict in = c->in[0]->i;
+	int64_t *restrict out = c->out->i;
+	memcpy(c->out->state, c->in[0]->state, n);
 	for (unsigned i = 0; i < n; i++)
-		c->out->i[i] = v->i[i] ^ 1;
+		out[i] = in[i] ^ 1;
 }
 
 static void run_is_null(struct call *c, unsigned n)
 {
-	const struct vec *v = c->in[0];
-	for (unsigned i = 0; i < n; i++) {
-		c->out->i[i] = v->state[i] == VEC_NULL;
-		c->out->state[i] = v->state[i] >= VEC_ERROR ? v->state[i] : VEC_VALUE;
-	}
+	const uint8_t *restrict in = c->in[0]->state;
+	uint8_t *restrict state = c->out->state;
+	int64_t *restrict out = c->out->i;
+	for (unsigned i = 0; i < n; i++)
+		out[i] = in[i] == VEC_NULL;
+	for (unsigned i = 0; i < n; i++)
+		state[i] = in[i] >= VEC_ERROR ? in[i] : VEC_VALUE;
 }
 
 /* IS TRUE, IS FALSE: param is which. */

@@ -229,6 +229,8 @@ int op_exprs_create(const struct op_exprs *x, struct op_exprs_state *s, struct e
 			return err_set(e, rc, "no room for the name of column %s", inputs[i].name);
 		struct later_pick *pick = &s->columns[i].pick;
 		pick->keys = expr_set_members(x->set, i, &pick->n);
+		s->columns[i].only_there =
+			inputs[i].type == SQL_TEXT && expr_set_asks_null(x->set, i);
 	}
 	return expr_run_create(x->set, &s->run, e);
 }

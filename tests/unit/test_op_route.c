@@ -66,6 +66,18 @@ static void a_null_is_no_constant_and_goes_to_the_rest(void **state)
 	op_rig_fini(&rig);
 }
 
+static void a_field_is_looked_up_where_another_branch_asks_whether_it_is_null(void **state)
+{
+	static const char branches[] =
+		"none: \"r IS NULL\", a: \"r = 'cn'\", b: \"r = 'us'\", c: \"r = 'jp'\"";
+	assert_string_equal(routed(branches, "r.none", regions, N(regions)),
+			    "{\"r\":null,\"n\":5}\n{\"n\":6}\n");
+	op_rig_fini(&rig);
+	assert_string_equal(routed(branches, "r.b", regions, N(regions)),
+			    "{\"r\":\"us\",\"n\":2}\n");
+	op_rig_fini(&rig);
+}
+
 static void a_branch_that_ends_in_an_error_before_one_holds_loses_the_record(void **state)
 {
 	static const char *const objects[] = {"{\"r\":\"cn\",\"n\":\"x\"}",
@@ -116,6 +128,7 @@ int main(void)
 		cmocka_unit_test(a_record_takes_the_first_branch_that_has_its_constant),
 		cmocka_unit_test(a_branch_before_the_constants_comes_before_them),
 		cmocka_unit_test(a_null_is_no_constant_and_goes_to_the_rest),
+		cmocka_unit_test(a_field_is_looked_up_where_another_branch_asks_whether_it_is_null),
 		cmocka_unit_test(a_branch_that_ends_in_an_error_before_one_holds_loses_the_record),
 		cmocka_unit_test(many_constants_each_find_their_own_branch),
 		cmocka_unit_test(a_branch_of_the_rests_name_is_refused_at_its_place),
