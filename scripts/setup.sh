@@ -5,6 +5,7 @@
 #
 #     scripts/setup.sh          build and run
 #     scripts/setup.sh --test   and test: sanitizers, fuzzers, formatter, network tools
+#     scripts/setup.sh --perf   and compare: what perf/compare.sh sets beside sluice
 set -eu
 
 build="gcc g++ meson ninja-build pkg-config python3 libc6-dev
@@ -18,12 +19,17 @@ tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev libht
        prometheus kcat maven default-jre-headless nginx-light openssl tcpdump
        iproute2 ethtool procps valgrind zstd gzip git zsh python3-pip"
 
+# tshark and the log programs are peers, as they are; a JDK and python3-venv build the others.
+peers="tshark mariadb-server mariadb-client kcat tcpdump iproute2 ethtool
+       maven default-jdk-headless python3-venv"
+
 packages=$build
 for arg in "$@"; do
     case $arg in
-    --test) packages="$build $tests" ;;
+    --test) packages="$packages $tests" ;;
+    --perf) packages="$packages $peers" ;;
     *)
-        echo "setup.sh: $arg: expected nothing or --test" >&2
+        echo "setup.sh: $arg: expected nothing, --test or --perf" >&2
         exit 2
         ;;
     esac

@@ -15,10 +15,11 @@ debs() { # folder, packages
     to=$1
     shift
     [ -d "$to" ] && return
-    mkdir -p debs && (cd debs && apt-get download -q "$@" >/dev/null 2>&1) || {
+    mkdir -p debs
+    if ! (cd debs && apt-get download -q "$@" >/dev/null 2>&1); then
         echo "get.sh: $to: its packages cannot be downloaded" >&2
         return
-    }
+    fi
     mkdir -p "$to.part"
     for p in "$@"; do
         dpkg -x debs/"$p"_*.deb "$to.part"
