@@ -73,35 +73,6 @@ static void compare_sources(struct comparison *c)
 	}
 }
 
-static void compare_sinks(struct comparison *c)
-{
-	const struct config *was = c->was, *is = c->is;
-	if (!same_names(c, "sinks", was->sinks, was->n_sinks, is->sinks, is->n_sinks,
-			sizeof(*is->sinks), offsetof(struct sink_conf, name)))
-		return;
-	for (size_t i = 0; i < is->n_sinks; i++) {
-		const struct sink_conf *a = &was->sinks[i], *b = &is->sinks[i];
-		if (a->ops != b->ops)
-			differs(c, "sinks", b->name, "");
-		else
-			compare(c, "sinks", b->name, b->ops->opts, a->conf, b->conf);
-	}
-}
-
-static void compare_queues(struct comparison *c)
-{
-	const struct config *was = c->was, *is = c->is;
-	if (!same_names(c, "queues", was->queues, was->n_queues, is->queues, is->n_queues,
-			sizeof(*is->queues), offsetof(struct queue_conf, name)))
-		return;
-	for (size_t i = 0; i < is->n_queues; i++) {
-		const struct queue_conf *a = &was->queues[i], *b = &is->queues[i];
-		compare(c, "queues", b->name, config_queue_opts, a, b);
-		if (!a->key != !b->key) /* batches have room for keys, or not */
-			differs(c, "queues", b->name, "key");
-	}
-}
-
 unsigned config_restarts(const struct config *was, const struct config *is, FILE *out)
 {
 	struct comparison c = {.was = was, .is = is, .out = out};
@@ -117,8 +88,6 @@ unsigned config_restarts(const struct config *was, const struct config *is, FILE
 	compare(&c, "frame", "", frame_opts, &was->frame, &is->frame);
 	compare(&c, "spool", "", spool_opts, &was->spool, &is->spool);
 	compare_sources(&c);
-	compare_sinks(&c);
-	compare_queues(&c);
 	return c.n;
 }
 
@@ -143,4 +112,29 @@ bool config_node_equal(const struct node_conf *a, const struct node_conf *b)
 	for (size_t i = 0; same && i < a->from.n; i++)
 		same = strcmp(a->from.items[i], b->from.items[i]) == 0;
 	return same && all_equal(a->op->opts, a->conf, b->conf);
+}
+
+bool config_sink_equal(const struct sink_conf *a, const struct sink_conf *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->ops == b->ops &&
+	       all_equal(a->ops->opts, a->conf, b->conf);
+}
+
+/* What a queue says of its records, and not of their way. */
+static bool is_of_records(const char *option)
+{
+	static const char *const names[] = {"from", "format", "fields",  "compatibility",
+					    "ddl",  "key",    "hops_max"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(option, names[i]) == 0)
+			return true;
+	return false;
+}
+
+bool config_queue_way_equal(const struct queue_conf *a, const struct queue_conf *b)
+{
+	bool same = strcmp(a->name, b->name) == 0;
+	for (const struct opt *o = config_queue_opts; same && o->name; o++)
+		same = is_of_records(o->name) || options_equal(o, a, b);
+	return same;
 }

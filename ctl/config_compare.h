@@ -7,8 +7,8 @@
  * Limits: -
  *
  * Options say for themselves whether a reload may change them (struct opt's `live`). Beside these,
- * the ports, sources, sinks and queues must be the same ones in the same order; formats, rules,
- * dimensions, the pipeline and what queues take from it may all be others.
+ * the ports and sources must be the same ones in the same order; formats, rules, dimensions, the
+ * pipeline, queues and sinks may all be others.
  */
 #ifndef SL_CTL_CONFIG_COMPARE_H
 #define SL_CTL_CONFIG_COMPARE_H
@@ -21,5 +21,8 @@ unsigned config_restarts(const struct config *was, const struct config *is, FILE
 bool config_dimension_equal(const struct dimension_conf *a, const struct dimension_conf *b);
 /* The same name, operator and options, from the same places. */
 bool config_node_equal(const struct node_conf *a, const struct node_conf *b);
+bool config_sink_equal(const struct sink_conf *a, const struct sink_conf *b);
+/* The same name, and the same way from the hand-off on. */
+bool config_queue_way_equal(const struct queue_conf *a, const struct queue_conf *b);
 
 #endif

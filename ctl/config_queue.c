@@ -16,12 +16,14 @@ const struct opt config_queue_opts[] = {
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, sink_name),
 	 .required = true,
+	 .live = true,
 	 .help = "The sink that the records go to."},
 	{.name = "format",
 	 .type = OPT_ENUM,
 	 .off = offsetof(struct queue_conf, format),
 	 .choices = encoder_names,
 	 .def = "json",
+	 .live = true,
 	 .help = "How a record is written: json is one object a line; protobuf is one message of "
 		 "the queue's schema; the others hold the changes of rows, as Debezium, canal and "
 		 "Maxwell write them (docs/output.md)."},
@@ -53,6 +55,7 @@ const struct opt config_queue_opts[] = {
 	{.name = "topic",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, topic),
+	 .live = true,
 	 .help = "Of a sink that has topics, such as kafka: the topic; of redis the stream, of "
 		 "clickhouse the table (db.table). Not set: the name of the queue, with \".\" in "
 		 "place of \"/\"."},
@@ -68,6 +71,7 @@ const struct opt config_queue_opts[] = {
 	 .off = offsetof(struct queue_conf, partitions),
 	 .max = 100000,
 	 .def = "0",
+	 .live = true,
 	 .help = "Partitions of a topic that the sink makes. 0: as the brokers have it."},
 	{.name = "pack",
 	 .type = OPT_INT,
@@ -75,12 +79,14 @@ const struct opt config_queue_opts[] = {
 	 .min = 1,
 	 .max = 4096,
 	 .def = "1",
+	 .live = true,
 	 .help = "Of a sink that has topics: so many records at most in one message, one a line. "
 		 "More than 1 needs a queue without key and headers."},
 	{.name = "headers",
 	 .type = OPT_BOOL,
 	 .off = offsetof(struct queue_conf, headers),
 	 .def = "false",
+	 .live = true,
 	 .help = "Of a sink that has topics: messages have the headers sluice-id (the record's "
 		 "_id) and sluice-hop, the number of queues that it has come through by then."},
 	{.name = "hops_max",
@@ -97,6 +103,7 @@ const struct opt config_queue_opts[] = {
 	 .type = OPT_MAP,
 	 .off = offsetof(struct queue_conf, properties),
 	 .def = "{}",
+	 .live = true,
 	 .help = "Of a kafka sink: settings of this topic alone, by librdkafka's names for topics: "
 		 "compression.codec, request.required.acks, partitioner."},
 	{.name = "spool",
@@ -104,12 +111,14 @@ const struct opt config_queue_opts[] = {
 	 .off = offsetof(struct queue_conf, spool),
 	 .choices = spool_choices,
 	 .def = "auto",
+	 .live = true,
 	 .help = "overflow: what the sink does not take at once goes to the spool. always: "
 		 "everything does, before it is sent. off: nothing. auto: overflow where there is "
 		 "a section `spool`. A replay has a time of its own, and uses only always."},
 	{.name = "backup",
 	 .type = OPT_STRING,
 	 .off = offsetof(struct queue_conf, backup_name),
+	 .live = true,
 	 .help = "The sink that the records go to while the first does not take them "
 		 "(docs/delivery.md)."},
 	{.name = "switch",
@@ -117,17 +126,20 @@ const struct opt config_queue_opts[] = {
 	 .off = offsetof(struct queue_conf, switched),
 	 .choices = switch_choices,
 	 .def = "health",
+	 .live = true,
 	 .help = "With backup: who decides which of the two is used. manual: only a command."},
 	{.name = "switch_after",
 	 .type = OPT_DURATION,
 	 .off = offsetof(struct queue_conf, switch_after_ns),
 	 .min = 1000000,
 	 .def = "10s",
+	 .live = true,
 	 .help = "With switch: health, a sink that does not take records for so long is left."},
 	{.name = "return_after",
 	 .type = OPT_DURATION,
 	 .off = offsetof(struct queue_conf, return_after_ns),
 	 .def = "60s",
+	 .live = true,
 	 .help = "With switch: health, the first is used again when it has been well for so long. "
 		 "0: by a command only."},
 	OPT_END,

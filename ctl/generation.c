@@ -230,7 +230,7 @@ struct generation *generation_get(struct generation *g)
 
 void generation_put(struct generation *g)
 {
-	if (!g || --g->n_refs)
+	if (!g || atomic_fetch_sub(&g->n_refs, 1) > 1)
 		return;
 	for (size_t q = 0; q < g->conf->n_queues; q++) {
 		if (g->shapes)

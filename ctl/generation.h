@@ -12,12 +12,14 @@
 #ifndef SL_CTL_GENERATION_H
 #define SL_CTL_GENERATION_H
 
+#include <stdatomic.h>
+
 #include "ctl/pipeline.h"
 #include "ctl/queue_schema.h"
 #include "dataplane/worker.h"
 
 struct generation {
-	unsigned n_refs;
+	atomic_uint n_refs;             /* a reload's thread takes one too */
 	struct generation **dim_owners; /* by dimension; NULL: this one */
 	struct config *own_conf;        /* NULL: borrowed */
 	const struct config *conf;

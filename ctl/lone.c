@@ -2,7 +2,7 @@
 
 #include "dataplane/base/mem.h"
 
-/* A record is at most its frame with every byte escaped, and its keys; see topology_sinks.c. */
+/* A record is at most its frame with every byte escaped, and its keys; see topology_outlets.c. */
 #define ROOM(frame_bytes_max) (32 * (frame_bytes_max) + (17u << 20))
 
 struct lone {

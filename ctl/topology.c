@@ -8,57 +8,6 @@
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
 
-/* ---- a worker's way out: its queues in the hand-off ---- */
-
-static uint8_t *out_room(void *arg, unsigned worker, unsigned queue, size_t len)
-{
-	return handoff_room(arg, worker, queue, len);
-}
-
-static void out_commit(void *arg, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
-{
-	handoff_commit(arg, worker, queue, len, time_ns);
-}
-
-static struct out_batch *out_open(void *arg, unsigned worker, unsigned queue, size_t len)
-{
-	return handoff_open(arg, worker, queue, len);
-}
-
-static void out_added(void *arg, unsigned worker, unsigned queue, unsigned n)
-{
-	handoff_added(arg, worker, queue, n);
-}
-
-static void out_mark(void *arg, unsigned worker, unsigned queue, struct slice key, struct slice id)
-{
-	handoff_mark(arg, worker, queue, key, id);
-}
-
-static unsigned out_level(void *arg, unsigned worker, unsigned queue)
-{
-	return handoff_level(arg, worker, queue);
-}
-
-static void out_flush(void *arg, unsigned worker, bool last)
-{
-	handoff_flush(arg, worker, last);
-}
-
-static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encode_fit why)
-{
-	static const unsigned cols[] = {[ENCODE_DDL] = HANDOFF_ddl,
-					[ENCODE_END] = HANDOFF_ends,
-					[ENCODE_NO_FORM] = HANDOFF_no_form,
-					[ENCODE_TOO_FAR] = HANDOFF_too_many_hops};
-	handoff_leave_out(arg, worker, queue, cols[why]);
-}
-
-static void out_narrowed(void *arg, unsigned worker, unsigned queue, bool more, bool misfit)
-{
-	handoff_narrowed(arg, worker, queue, more, misfit);
-}
-
 static uint8_t dead_flags(const struct topology *t)
 {
 	const struct dead_letter_conf *d = &t->conf->dead_letters;
@@ -83,20 +32,10 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 	wc.dead_flags = dead_flags(t);
 	wc.stop = &t->stop;
 	wc.ask = &t->asks[i];
-	wc.out = (struct worker_out){
-		.room = out_room,
-		.open = out_open,
-		.mark = out_mark,
-		.commit = out_commit,
-		.added = out_added,
-		.flush = out_flush,
-		.level = out_level,
-		.leave_out = out_leave_out,
-		.narrowed = out_narrowed,
-		.dead = topology_has_dead(t) ? topology_bury : NULL,
-		.dead_arg = t,
-		.arg = t->handoff,
-	};
+	wc.out = topology_worker_out;
+	wc.out.dead = topology_has_dead(t) ? topology_bury : NULL;
+	wc.out.dead_arg = t;
+	wc.out.arg = t->outlets;
 	if (t->letters)
 		topology_feed(t, &wc);
 	if (t->archive)
@@ -218,11 +157,11 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->n_workers = in->n_workers;
 	t->letters = in->letters;
 	t->archive = in->archive;
-	bool is_file = in->replay || in->memory.len || in->letters || in->archive;
+	t->is_file = in->replay || in->memory.len || in->letters || in->archive;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	/* First of all, as root may do it: what is made behind it is run_as's. */
-	if (rc == 0 && !is_file)
+	if (rc == 0 && !t->is_file)
 		rc = topology_open_ports(t, e);
 	if (rc == 0)
 		rc = generation_build(conf, NULL, &t->gen, stderr, e);
@@ -237,19 +176,17 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		tell_dimensions(t);
 	if (rc == 0)
-		rc = topology_build_courier(t, is_file, e);
+		rc = topology_build_dead(t, t->is_file, e);
 	if (rc == 0)
-		rc = topology_build_handoff(t, is_file, e);
+		rc = topology_build_outlets(t, e);
 	if (rc == 0)
 		rc = topology_build_asks(t, e);
 	if (rc == 0)
-		rc = is_file ? build_replay(t, in, e) : topology_start_ports(t, e);
+		rc = t->is_file ? build_replay(t, in, e) : topology_start_ports(t, e);
 	if (rc == 0)
 		rc = topology_build_snapshots(t, e);
 	if (rc == 0)
-		rc = topology_build_dead(t, is_file, e);
-	if (rc == 0)
-		rc = topology_build_sinks(t, e);
+		rc = topology_open_outlets(t->outlets, NULL, e);
 	if (rc < 0) {
 		topology_destroy(t);
 		return rc;
@@ -262,23 +199,17 @@ void topology_destroy(struct topology *t)
 {
 	if (!t)
 		return;
-	for (unsigned i = 0; t->sinks && i < t->conf->n_sinks; i++)
-		shipper_destroy(t->sinks[i].shipper);
-	topology_destroy_dead(t);
 	for (unsigned i = 0; t->workers && i < t->n_workers; i++)
 		worker_destroy(t->workers[i]);
 	topology_close_ports(t);
-	courier_destroy(t->courier);
-	handoff_destroy(t->handoff);
+	topology_destroy_outlets(t);
+	topology_destroy_dead(t);
 	topology_reload_destroy(t);
 	generation_put(t->gen);
 	generation_put(t->first);
 	if (t->stdin_copy >= 0)
 		close(t->stdin_copy);
 	mem_free(t->paths);
-	mem_free(t->sinks);
-	mem_free(t->sink_names);
-	mem_free(t->queues);
 	mem_free(t->workers);
 	mem_free(t->asks);
 	mem_free(t->snapshots);

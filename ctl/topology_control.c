@@ -11,10 +11,11 @@ static void list_sinks(void *arg, json_t *rows)
 {
 	const struct topology *t = arg;
 	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
-		struct shipper *s = t->sinks[i].shipper;
+		const struct way *y = &t->outlets->sinks[i];
+		struct shipper *s = y->o->sides[y->index].shipper;
 		struct err e = {0};
 		uint64_t sum[SHIPPER_N_COLS] = {0}, row[SHIPPER_N_COLS];
-		for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		for (unsigned q = 0; q < y->o->of.n_queues; q++) {
 			shipper_row(s, q, row);
 			for (unsigned k = 0; k < SHIPPER_N_COLS; k++)
 				sum[k] += row[k];
@@ -61,19 +62,56 @@ static void list_latency(void *arg, json_t *rows)
 		json_array_append_new(rows, latency_row("record", scope, &sum));
 	}
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {
+		const struct way *y = &t->outlets->queues[q];
 		struct latency_sum sum = {0};
-		for (unsigned i = 0; i < t->conf->n_sinks; i++)
-			latency_read(shipper_latency(t->sinks[i].shipper, q), &sum);
+		for (unsigned i = 0; i < y->o->of.n_sinks; i++)
+			latency_read(shipper_latency(y->o->sides[i].shipper, y->index), &sum);
 		json_array_append_new(rows, latency_row("ack", t->conf->queues[q].name, &sum));
 	}
 }
 
+/* Without a courier there is no other sink; before it has started neither. */
 static const char *queue_sink(void *arg, unsigned q)
 {
 	const struct topology *t = arg;
-	unsigned sink =
-		topology_couriers(t, q) ? courier_sink(t->courier, q) : t->conf->queues[q].sink;
-	return t->conf->sinks[sink].name;
+	const struct way *y = &t->outlets->queues[q];
+	if (!y->o->started || !y->o->courier)
+		return t->conf->queues[q].sink_name;
+	return outlet_sink(y->o, courier_sink(y->o->courier, y->index))->name;
+}
+
+int topology_queue_command(struct topology *t, const char *queue, enum topology_queue_order order,
+			   const char *sink, struct err *e)
+{
+	static const enum lane_command commands[] = {[TOPOLOGY_PAUSE] = LANE_PAUSE,
+						     [TOPOLOGY_RESUME] = LANE_RESUME,
+						     [TOPOLOGY_SWITCH] = LANE_SWITCH};
+	const struct config *c = t->conf;
+	size_t q = 0;
+	while (q < c->n_queues && strcmp(c->queues[q].name, queue) != 0)
+		q++;
+	if (q == c->n_queues)
+		return err_set(e, -ENOENT, "no queue is named %s", queue);
+	const struct way *y = &t->outlets->queues[q];
+	if (!y->o->of.by_courier)
+		return err_set(e, -EINVAL, "queue %s has no spool and no backup", queue);
+	if (!y->o->started)
+		return err_set(e, -EINVAL,
+			       "queue %s: what a reload has replaced has not ended yet; try again",
+			       queue);
+	struct courier *courier = y->o->courier;
+	if (order != TOPOLOGY_SWITCH)
+		return courier_command(courier, y->index, commands[order], 0, e);
+	if (!sink)
+		return courier_command(courier, y->index, LANE_AUTO, 0, e);
+	const struct queue_conf *qc = &c->queues[q];
+	bool to_backup = qc->backup_name && strcmp(sink, qc->backup_name) == 0;
+	if (!to_backup && strcmp(sink, qc->sink_name) != 0)
+		return err_set(e, -EINVAL,
+			       "queue %s: sink %s is not one of its own; expected %s%s%s", queue,
+			       sink, qc->sink_name, qc->backup_name ? " or " : "",
+			       qc->backup_name ? qc->backup_name : "");
+	return courier_command(courier, y->index, LANE_SWITCH, to_backup, e);
 }
 
 static int queue_pause(void *arg, const char *queue, struct err *e)

@@ -1,8 +1,7 @@
 /* Dead letters: from workers and sinks' threads to the thread that writes them.
  *
- *     workers       > a queue behind those of the configuration, in the hand-off >
- *     sinks' threads > a hand-off of their own, one queue                        > shipper >
- * segments
+ *     workers        > a hand-off of their own, one queue >
+ *     sinks' threads > the same; each sink has a place    > shipper > segments
  */
 #include <inttypes.h>
 #include <string.h>
@@ -10,28 +9,22 @@
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
 
-#define SCOPE         "(dead letters)"
-#define DRAIN_NS_MAX  10000000000ull
-#define TROUBLE_MS    1000
+#define DRAIN_NS_MAX      10000000000ull
+#define TROUBLE_MS        1000
 /* A letter of a sink: an encoded record and some text. */
-#define REFUSED_BYTES (OUT_BATCH_BYTES + (1u << 16))
+#define REFUSED_BYTES     (OUT_BATCH_BYTES + (1u << 16))
+
+/* Sinks of a reload have places beside those that they are in place of. */
+#define N_PLACES(n_sinks) (2 * (n_sinks) + 16)
 
 struct topology_dead {
-	struct handoff *refused; /* its workers are the sinks */
+	struct handoff *letters; /* of the workers */
+	struct handoff *refused; /* its workers are places of sinks */
+	unsigned n_places;
+	atomic_bool *taken; /* by place */
 	struct shipper *shipper;
 	unsigned trouble_ms;
 };
-
-/* For threads that a reload does not wait for: what they need of it no reload changes. */
-static const struct config *conf_of(const struct topology *t)
-{
-	return t->first->conf;
-}
-
-static unsigned hidden_queue(const struct topology *t)
-{
-	return (unsigned)conf_of(t)->n_queues;
-}
 
 /* False: there was no room, which the hand-off counts. */
 static void put(struct handoff *h, unsigned worker, unsigned queue, const struct dead_letter *l)
@@ -47,7 +40,7 @@ static void put(struct handoff *h, unsigned worker, unsigned queue, const struct
 void topology_bury(void *arg, unsigned worker, const struct dead_letter *l)
 {
 	struct topology *t = arg;
-	put(t->handoff, worker, hidden_queue(t), l);
+	put(t->dead->letters, worker, 0, l);
 }
 
 /* encode_json's records begin with it. */
@@ -61,7 +54,7 @@ static struct slice id_in_json(struct slice raw)
 	return slice_of(id.ptr, end ? (size_t)(end - id.ptr) : 0);
 }
 
-void topology_letter_of(const struct topology *t, const struct out_batch *b, uint32_t rec,
+void topology_letter_of(const struct outlet *o, const struct out_batch *b, uint32_t rec,
 			enum sink_fate why, const char *text, struct dead_letter *ret_l)
 {
 	uint32_t begin = rec ? b->ends[rec - 1] : 0;
@@ -69,7 +62,7 @@ void topology_letter_of(const struct topology *t, const struct out_batch *b, uin
 		.kind = DEAD_RECORD, .stage = DEAD_SINK, .time_ns = b->first_ns};
 	ret_l->text[DEAD_REASON] =
 		why == SINK_TOO_LARGE ? SLICE_LIT("too_large") : SLICE_LIT("rejected");
-	ret_l->text[DEAD_RULE] = slice_str(conf_of(t)->queues[b->queue].name);
+	ret_l->text[DEAD_RULE] = slice_str(outlet_queue(o, b->queue)->name);
 	ret_l->text[DEAD_DETAIL] = slice_str(text);
 	ret_l->text[DEAD_RAW] = slice_of(b->buf + begin, b->ends[rec] - begin);
 	if (b->marks) {
@@ -86,23 +79,50 @@ bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, e
 {
 	struct sink_side *s = arg;
 	struct dead_letter l;
-	topology_letter_of(s->t, b, rec, why, text, &l);
-	put(s->t->dead->refused, s->index, 0, &l);
-	handoff_flush(s->t->dead->refused, s->index, true);
+	struct handoff *refused = s->o->t->dead->refused;
+	topology_letter_of(s->o, b, rec, why, text, &l);
+	put(refused, s->letters, 0, &l);
+	handoff_flush(refused, s->letters, true);
 	return true;
 }
 
 static struct out_batch *take(void *arg)
 {
-	struct topology *t = arg;
-	struct out_batch *b = handoff_take(t->handoff, (unsigned)conf_of(t)->n_sinks + 1);
-	return b ? b : handoff_take(t->dead->refused, 0);
+	struct topology_dead *d = arg;
+	struct out_batch *b = handoff_take(d->letters, 0);
+	return b ? b : handoff_take(d->refused, 0);
 }
 
 static void give_back(void *arg, struct out_batch *b, const struct shipper_outcome *o)
 {
-	struct topology *t = arg;
-	handoff_give_back(b->queue == hidden_queue(t) ? t->handoff : t->dead->refused, b);
+	struct topology_dead *d = arg;
+	handoff_give_back(handoff_has(d->letters, b) ? d->letters : d->refused, b);
+}
+
+struct handoff *topology_letters(const struct topology *t)
+{
+	return t->dead ? t->dead->letters : NULL;
+}
+
+int topology_take_letters_place(struct topology *t, unsigned *ret_place, struct err *e)
+{
+	struct topology_dead *d = t->dead;
+	*ret_place = TOPOLOGY_NO_PLACE;
+	for (unsigned i = 0; d && i < d->n_places; i++)
+		if (!atomic_exchange(&d->taken[i], true)) {
+			*ret_place = i;
+			return 0;
+		}
+	return d ? err_set(e, -ENOSPC,
+			   "no room for the dead letters of so many more sinks: only a restart "
+			   "makes it")
+		 : 0;
+}
+
+void topology_give_letters_place(struct topology *t, unsigned place)
+{
+	if (place != TOPOLOGY_NO_PLACE)
+		atomic_store(&t->dead->taken[place], false);
 }
 
 int topology_build_dead(struct topology *t, bool wait, struct err *e)
@@ -111,22 +131,28 @@ int topology_build_dead(struct topology *t, bool wait, struct err *e)
 	const struct config *c = t->conf;
 	if (!topology_has_dead(t))
 		return 0;
-	t->dead = mem_alloc(sizeof(*t->dead));
-	if (!t->dead)
+	struct topology_dead *d = t->dead = mem_alloc(sizeof(*t->dead));
+	if (!d)
 		return err_set(e, -ENOMEM, "no memory for dead letters");
-	int rc = handoff_create((unsigned)c->n_sinks, 1, to_us, 1, t->batch_cap + REFUSED_BYTES,
-				wait, &t->dead->refused, e);
+	d->n_places = N_PLACES((unsigned)c->n_sinks);
+	d->taken = mem_alloc(d->n_places * sizeof(*d->taken));
+	if (!d->taken)
+		return err_set(e, -ENOMEM, "no memory for dead letters");
+	int rc = handoff_create(t->n_workers, 1, to_us, 1, t->batch_cap, wait, &d->letters, e);
+	if (rc == 0)
+		rc = handoff_create(d->n_places, 1, to_us, 1, t->batch_cap + REFUSED_BYTES, wait,
+				    &d->refused, e);
 	struct shipper_spec spec = {.name = "dead_letters",
 				    .ops = &sink_dead_letter,
 				    .conf = &c->dead_letters,
-				    .n_queues = (unsigned)c->n_queues + 1,
-				    .reopen = t->ports != NULL,
+				    .n_queues = 1,
+				    .reopen = !t->is_file,
 				    .take = take,
 				    .give_back = give_back,
 				    .drain_ns_max = DRAIN_NS_MAX,
-				    .ctx = t};
+				    .ctx = d};
 	if (rc == 0)
-		rc = shipper_create(&spec, &t->dead->shipper, e);
+		rc = shipper_create(&spec, &d->shipper, e);
 	if (rc == 0 && e->text[0])
 		fprintf(stderr, "sluiced: %s\n", e->text);
 	return rc;
@@ -137,7 +163,9 @@ void topology_destroy_dead(struct topology *t)
 	if (!t->dead)
 		return;
 	shipper_destroy(t->dead->shipper);
+	handoff_destroy(t->dead->letters);
 	handoff_destroy(t->dead->refused);
+	mem_free(t->dead->taken);
 	mem_free(t->dead);
 }
 
@@ -192,13 +220,14 @@ static bool put_again(void *arg, unsigned queue, const struct dead_letter *l)
 {
 	struct topology *t = arg;
 	struct slice raw = l->text[DEAD_RAW];
-	uint8_t *room = handoff_room(t->handoff, 0, queue, raw.len);
+	const struct way *y = &t->outlets->queues[queue];
+	uint8_t *room = handoff_room(y->handoff, 0, y->index, raw.len);
 	if (!room)
 		return false;
 	memcpy(room, raw.ptr, raw.len);
 	if (t->gen->forms[queue].marks)
-		handoff_mark(t->handoff, 0, queue, l->text[DEAD_KEY], l->text[DEAD_ID]);
-	handoff_commit(t->handoff, 0, queue, raw.len, l->time_ns);
+		handoff_mark(y->handoff, 0, y->index, l->text[DEAD_KEY], l->text[DEAD_ID]);
+	handoff_commit(y->handoff, 0, y->index, raw.len, l->time_ns);
 	return true;
 }
 
@@ -219,7 +248,8 @@ static uint64_t lost(void *arg)
 	for (unsigned i = 0; i < plan->n_nodes; i++)
 		n += lost_of(plan->nodes[i].op->ledger, graph_node_row(worker_graph(w), i));
 	for (unsigned q = 0; q < t->conf->n_queues; q++)
-		n += lost_of(&handoff_ledger, handoff_row(t->handoff, 0, q));
+		n += lost_of(&handoff_ledger, handoff_row(t->outlets->queues[q].handoff, 0,
+							  t->outlets->queues[q].index));
 	return n;
 }
 
@@ -233,8 +263,8 @@ bool topology_refused_again(void *arg, const struct out_batch *b, uint32_t rec, 
 {
 	const struct sink_side *s = arg;
 	struct dead_letter l;
-	topology_letter_of(s->t, b, rec, why, text, &l);
-	dead_retry_failed(s->t->letters, &l);
+	topology_letter_of(s->o, b, rec, why, text, &l);
+	dead_retry_failed(s->o->t->letters, &l);
 	return true;
 }
 
@@ -249,31 +279,16 @@ void topology_feed(struct topology *t, struct worker_conf *wc)
 
 /* ---- the ledger ---- */
 
-const char *topology_queue_name(const struct topology *t, unsigned q)
-{
-	return q < t->conf->n_queues ? t->conf->queues[q].name : SCOPE;
-}
-
-static void shipped(const struct topology *t, uint64_t ret_row[SHIPPER_N_COLS])
-{
-	uint64_t of_sinks[SHIPPER_N_COLS];
-	shipper_row(t->dead->shipper, hidden_queue(t), ret_row);
-	if (t->conf->n_queues == 0)
-		return;
-	shipper_row(t->dead->shipper, 0, of_sinks);
-	for (unsigned i = 0; i < SHIPPER_N_COLS; i++)
-		ret_row[i] += of_sinks[i];
-}
-
 void topology_report_dead(const struct topology *t, struct report *r)
 {
 	uint64_t row[SHIPPER_N_COLS];
 	if (!t->dead)
 		return;
-	for (unsigned i = 0; i < t->conf->n_sinks; i++)
-		report_add(r, &handoff_ledger, SCOPE, handoff_row(t->dead->refused, i, 0));
-	shipped(t, row);
-	report_add(r, &shipper_ledger, SCOPE, row);
+	for (unsigned i = 0; i < t->dead->n_places; i++)
+		report_add(r, &handoff_ledger, TOPOLOGY_LETTERS,
+			   handoff_row(t->dead->refused, i, 0));
+	shipper_row(t->dead->shipper, 0, row);
+	report_add(r, &shipper_ledger, TOPOLOGY_LETTERS, row);
 }
 
 uint64_t topology_n_dead(const struct topology *t)
@@ -281,6 +296,6 @@ uint64_t topology_n_dead(const struct topology *t)
 	uint64_t row[SHIPPER_N_COLS];
 	if (!t->dead)
 		return 0;
-	shipped(t, row);
+	shipper_row(t->dead->shipper, 0, row);
 	return row[SHIPPER_written];
 }

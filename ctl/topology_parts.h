@@ -9,27 +9,30 @@
 #ifndef SL_CTL_TOPOLOGY_PARTS_H
 #define SL_CTL_TOPOLOGY_PARTS_H
 
+#include <limits.h>
 #include <stdatomic.h>
 
-#include "ctl/generation.h"
+#include "ctl/outlet.h"
 #include "ctl/topology.h"
 #include "dataplane/capture/port.h"
 #include "dataplane/capture/rehash.h"
-#include "dataplane/sink/courier.h"
-#include "dataplane/sink/handoff.h"
-#include "dataplane/sink/shipper.h"
 #include "dataplane/worker.h"
 
-struct topology;
 struct topology_dead; /* topology_dead.c */
 
-/* What the callbacks of one sink's thread need. */
-struct sink_side {
-	struct topology *t;
-	unsigned index;
-	struct shipper *shipper;
-	uint64_t n_settled, n_now; /* records that it was done with, a millisecond ago and now */
-	unsigned still_ms;         /* in trouble, and for so long that has not grown */
+/* Where a queue goes, or a sink is. */
+struct way {
+	struct outlet *o;
+	struct handoff *handoff; /* the outlet's; of a sink unused */
+	unsigned index;          /* there */
+};
+
+/* All outlets of a configuration. Workers find a queue's hand-off by it. */
+struct outlets {
+	struct outlet **of; /* new ones are its own until they are taken */
+	unsigned n, n_queues, n_sinks;
+	struct way *queues, *sinks; /* by index in the configuration */
+	struct handoff *letters;    /* NULL: there are no dead letters */
 };
 
 /* A receive queue of a port. */
@@ -48,11 +51,10 @@ struct topology {
 	struct topology_queue *rx;
 	unsigned n_rx;
 	struct rehash *rehash; /* NULL: each worker has its queue, and all that comes by it */
-	struct handoff *handoff;
-	const char **sink_names;
-	struct courier *courier; /* NULL: no queue has a spool or a backup */
-	struct sink_side *sinks;
-	struct sink_queue *queues;
+	bool is_file;                 /* a replay: it has a time of its own, and waits */
+	struct outlets *outlets;      /* of conf */
+	struct outlet *all;           /* also those that are left; in the order of their making */
+	unsigned n_moving;            /* of these, not started yet, or left */
 	struct dead_retry *letters;   /* that are tried again; NULL: none */
 	struct archive_feed *archive; /* that is replayed; NULL: none */
 	struct topology_dead *dead;   /* NULL: there are no dead letters */
@@ -92,23 +94,46 @@ void topology_close_ports(struct topology *t);
 void topology_list_workers(void *arg, json_t *rows);
 void topology_list_ports(void *arg, json_t *rows);
 
-/* topology_sinks.c, in the order of building. 0 or -errno with a text. */
-int topology_build_handoff(struct topology *t, bool wait, struct err *e);
-size_t topology_batch_cap(const struct topology *t); /* bytes of a batch of records */
-int topology_build_sinks(struct topology *t, struct err *e);
+/* topology_outlets.c. Those of @gen; where one of @before (NULL: none) says the same, it is it. Not
+ * opened yet. 0 or -errno with a text.
+ */
+int topology_make_outlets(struct topology *t, struct generation *gen, const struct outlets *before,
+			  struct outlets **ret_outlets, struct err *e);
+int topology_build_outlets(struct topology *t, struct err *e); /* the first */
+void topology_destroy_outlets(struct topology *t);
+int topology_open_outlets(struct outlets *x, const struct outlets *before, struct err *e);
+void topology_free_outlets(struct outlets *x); /* but for the outlets; accepts NULL */
+/* Those that are in none but @x, which nobody has taken, too. */
+void topology_drop_outlets(struct outlets *x, const struct outlets *before);
+/* Before the workers go over to @next: what is not there any more is said to be left. */
+void topology_mark_outlets(struct topology *t, const struct outlets *next);
+/* They have. */
+void topology_take_outlets(struct topology *t, struct outlets *next);
+/* Each millisecond: starts what can be, ends what has been left. */
+void topology_step_outlets(struct topology *t, FILE *out);
+/* In the callbacks of a worker; @outlets: struct outlets. */
+extern const struct worker_out topology_worker_out;
 
-/* topology_dead.c: letters go through a queue behind the configuration's, in the hand-off. */
-#define TOPOLOGY_DEAD_TAKER(t) ((unsigned)(t)->conf->n_sinks + 1)
+size_t topology_batch_cap(const struct topology *t); /* bytes of a batch of records */
+/* enum lane_mode. */
+int topology_spool_mode(const struct topology *t, const struct config *c, unsigned queue);
+
+/* topology_dead.c */
+#define TOPOLOGY_LETTERS  "(dead letters)" /* the scope of their rows */
+#define TOPOLOGY_NO_PLACE UINT_MAX
 static inline bool topology_has_dead(const struct topology *t)
 {
-	return t->conf->dead_letters.dir != NULL && !t->letters;
+	return t->first->conf->dead_letters.dir != NULL && !t->letters;
 }
 int topology_build_dead(struct topology *t, bool wait, struct err *e);
 void topology_destroy_dead(struct topology *t);
+struct handoff *topology_letters(const struct topology *t); /* NULL: there are none */
+/* A sink's own place where what it refuses goes, of any thread that builds. */
+int topology_take_letters_place(struct topology *t, unsigned *ret_place, struct err *e);
+void topology_give_letters_place(struct topology *t, unsigned place);
 int topology_start_dead(struct topology *t, struct err *e);
 bool topology_watch_dead(struct topology *t, FILE *out); /* false: they cannot be written */
 int topology_stop_dead(struct topology *t, FILE *out);
-const char *topology_queue_name(const struct topology *t, unsigned q);
 void topology_report_dead(const struct topology *t, struct report *r);
 
 /* Letters in place of a capture: what of them fails again becomes no new letter. */
@@ -121,17 +146,8 @@ void topology_bury(void *arg, unsigned worker, const struct dead_letter *l);
 /* A sink's; @arg: its struct sink_side. In its thread. */
 bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, enum sink_fate why,
 			   const char *text);
-void topology_letter_of(const struct topology *t, const struct out_batch *b, uint32_t rec,
+void topology_letter_of(const struct outlet *o, const struct out_batch *b, uint32_t rec,
 			enum sink_fate why, const char *text, struct dead_letter *ret_l);
-
-/* topology_courier.c. Builds it for the queues that want one, before the hand-off: @is_file: a
- * replay.
- */
-int topology_build_courier(struct topology *t, bool is_file, struct err *e);
-bool topology_couriers(const struct topology *t, unsigned queue); /* does @queue go by it? */
-bool topology_is_paired(const struct topology *t, unsigned sink); /* has a backup, or is one */
-/* What it has to tell. */
-void topology_tell_courier(struct topology *t, FILE *out);
 
 /* topology_report.c. The asks before the workers, the snapshots behind them. */
 int topology_build_asks(struct topology *t, struct err *e);

@@ -18,6 +18,8 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/dim/dim_watch.h"
 
+#define MOVING_MAX 16
+
 enum step { IDLE, BUILDING, BUILT, TAKING, SETTLING };
 
 struct reload {
@@ -32,6 +34,7 @@ struct reload {
 	size_t text_len;
 	struct generation *next;
 	struct worker_gen **gens; /* by worker */
+	struct outlets *outlets;  /* of next */
 
 	pthread_mutex_t lock; /* of what is shown */
 	unsigned n_asked;     /* by API or signal */
@@ -49,6 +52,7 @@ static int build_gens(struct reload *r, struct err *e)
 	struct worker_conf wc = generation_worker_conf(r->next);
 	int rc = 0;
 	wc.frame = &r->t->first->conf->frame;
+	wc.out.arg = r->outlets;
 	r->gens = mem_alloc(r->t->n_workers * sizeof(struct worker_gen *));
 	if (!r->gens)
 		return err_set(e, -ENOMEM, "no memory");
@@ -75,7 +79,11 @@ static int build(struct reload *r, FILE *out)
 	rc = generation_build(conf, t->gen, &r->next, out, &e);
 	if (rc == 0) {
 		r->next->own_conf = conf;
-		rc = build_gens(r, &e);
+		rc = topology_make_outlets(t, r->next, t->outlets, &r->outlets, &e);
+		if (rc == 0)
+			rc = topology_open_outlets(r->outlets, t->outlets, &e);
+		if (rc == 0)
+			rc = build_gens(r, &e);
 	} else {
 		config_free(conf);
 	}
@@ -84,8 +92,11 @@ static int build(struct reload *r, FILE *out)
 	return rc;
 }
 
+/* What was built, or what it has replaced. */
 static void drop_built(struct reload *r)
 {
+	topology_drop_outlets(r->outlets, r->t->outlets);
+	r->outlets = NULL;
 	for (unsigned i = 0; r->gens && i < r->t->n_workers; i++)
 		worker_gen_destroy(r->gens[i]);
 	mem_free(r->gens);
@@ -195,6 +206,10 @@ static void go_over(struct reload *r, FILE *out)
 	if (t->control)
 		control_lock(t->control);
 	t->n_reloads++;
+	struct outlets *left = t->outlets;
+	topology_take_outlets(t, r->outlets);
+	topology_free_outlets(left);
+	r->outlets = NULL;
 	t->gen = r->next;
 	t->conf = t->gen->conf;
 	t->pipeline = t->gen->pipeline;
@@ -223,6 +238,7 @@ static void take_built(struct reload *r, FILE *out)
 		end(r, false, out);
 		return;
 	}
+	topology_mark_outlets(t, r->outlets);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		worker_gen_give(t->workers[i], r->gens[i]);
 	atomic_store(&r->step, TAKING);
@@ -237,7 +253,8 @@ bool topology_reload_step(struct topology *t, FILE *out)
 		r->n_asked += atomic_exchange(&r->hangup, false) && r->n_asked == r->n;
 		bool asked = r->n_asked > r->n;
 		pthread_mutex_unlock(&r->lock);
-		if (asked)
+		/* What earlier ones have left comes to its end; there is a limit to it. */
+		if (asked && t->n_moving < MOVING_MAX)
 			start(r);
 		return false;
 	case BUILDING:

@@ -131,13 +131,16 @@ static void walk_nodes(const struct topology *t, const struct worker *w, struct 
 
 static void walk_queue(const struct topology *t, unsigned worker, unsigned q, struct walk *k)
 {
-	pass_row(k, &handoff_ledger, topology_queue_name(t, q), handoff_row(t->handoff, worker, q));
+	const struct way *y = &t->outlets->queues[q];
+	pass_row(k, &handoff_ledger, t->conf->queues[q].name,
+		 handoff_row(y->handoff, worker, y->index));
 }
 
-/* That a worker fills: of the configuration, and the one of dead letters. */
-static unsigned n_queues(const struct topology *t)
+static void walk_letters(const struct topology *t, unsigned worker, struct walk *k)
 {
-	return (unsigned)t->conf->n_queues + topology_has_dead(t);
+	if (t->outlets->letters)
+		pass_row(k, &handoff_ledger, TOPOLOGY_LETTERS,
+			 handoff_row(t->outlets->letters, worker, 0));
 }
 
 /* All that a worker counts. */
@@ -148,8 +151,9 @@ static void walk_worker(const struct topology *t, unsigned i, struct walk *k)
 	walk_sources(t, w, k);
 	walk_parsers(t, w, k);
 	walk_nodes(t, w, k);
-	for (unsigned q = 0; q < n_queues(t); q++)
+	for (unsigned q = 0; q < t->conf->n_queues; q++)
 		walk_queue(t, i, q, k);
+	walk_letters(t, i, k);
 }
 
 /* ---- snapshots: two a worker, so that the one that is read is never written to ---- */
@@ -225,22 +229,6 @@ static void report_dimensions(const struct topology *t, struct report *r)
 	}
 }
 
-static void report_sink(const struct topology *t, unsigned q, struct report *r)
-{
-	const struct queue_conf *qc = &t->conf->queues[q];
-	uint64_t row[SHIPPER_N_COLS], lane[LANE_N_COLS], spool[SPOOL_N_COLS];
-	if (t->courier && courier_row(t->courier, q, lane))
-		report_add(r, &lane_ledger, qc->name, lane);
-	if (t->courier && courier_spool_row(t->courier, q, spool))
-		report_add(r, &spool_ledger, qc->name, spool);
-	shipper_row(t->sinks[qc->sink].shipper, q, row);
-	report_add(r, &shipper_ledger, qc->name, row);
-	if (qc->backup == CONFIG_NO_SINK)
-		return;
-	shipper_row(t->sinks[qc->backup].shipper, q, row);
-	report_add(r, &shipper_ledger, qc->name, row);
-}
-
 static void add_past(void *arg, const struct ledger_table *table, const char *scope,
 		     const uint64_t *cols)
 {
@@ -274,13 +262,17 @@ void topology_report(const struct topology *t, struct report *r)
 	report_dimensions(t, r);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		walk_nodes(t, t->workers[i], &at[i]);
-	for (unsigned q = 0; q < n_queues(t); q++) {
+	for (unsigned q = 0; q < t->conf->n_queues; q++) {
 		for (unsigned i = 0; i < t->n_workers; i++)
 			walk_queue(t, i, q, &at[i]);
-		if (q < t->conf->n_queues)
-			report_sink(t, q, r);
+		outlet_report(t->outlets->queues[q].o, t->outlets->queues[q].index, r);
 	}
+	for (unsigned i = 0; i < t->n_workers; i++)
+		walk_letters(t, i, &at[i]);
 	topology_report_dead(t, r);
+	for (const struct outlet *o = t->all; o; o = o->next)
+		for (unsigned q = 0; o->has_left && q < o->of.n_queues; q++)
+			outlet_report(o, q, r);
 	report_each(t->past, add_past, r);
 }
 

@@ -55,18 +55,21 @@ static int run_worker(void *arg)
 	return rc;
 }
 
-/* Are the records of sink @i kept until they are written? */
-static bool kept(const struct topology *t, unsigned i)
-{
-	return t->courier && courier_feeds(t->courier, i);
-}
-
 static bool any_sink_failed(const struct topology *t)
 {
-	for (unsigned i = 0; i < t->conf->n_sinks; i++)
-		if (shipper_failed(t->sinks[i].shipper) && !topology_is_paired(t, i))
-			return true;
+	for (const struct outlet *o = t->all; o; o = o->next)
+		for (unsigned i = 0; i < o->of.n_sinks; i++)
+			if (shipper_failed(o->sides[i].shipper) && !outlet_is_paired(o, i))
+				return true;
 	return false;
+}
+
+static void stop_waiting(struct topology *t)
+{
+	for (struct outlet *o = t->all; o; o = o->next)
+		handoff_stop_waiting(o->handoff);
+	if (t->outlets->letters)
+		handoff_stop_waiting(t->outlets->letters);
 }
 
 /* A live port goes on: the sinks that failed are tried again. A replay ends; what its spool has
@@ -78,7 +81,7 @@ static void end_replay(struct topology *t)
 		return;
 	t->sink_failed = true;
 	atomic_store(&t->stop, true);
-	handoff_stop_waiting(t->handoff);
+	stop_waiting(t);
 }
 
 /* One line, drawn over itself: how far, how many, how fast. */
@@ -96,66 +99,38 @@ static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out
 	fflush(out);
 }
 
-static uint64_t count_of_sink(struct topology *t, unsigned sink, unsigned queue)
-{
-	uint64_t row[SHIPPER_N_COLS];
-	shipper_row(t->sinks[sink].shipper, queue, row);
-	t->sinks[sink].n_now += row[SHIPPER_records_in] - row[SHIPPER_held];
-	return row[SHIPPER_records_in] - row[SHIPPER_held];
-}
-
-/* What the sinks have written or lost, and what the workers have handed over, once they are done:
- * of the queues that go without the courier.
- */
-static uint64_t count_settled(struct topology *t)
-{
-	uint64_t n = 0;
-	for (unsigned i = 0; i < t->conf->n_sinks; i++)
-		t->sinks[i].n_now = 0;
-	for (unsigned q = 0; q < t->conf->n_queues; q++) {
-		const struct queue_conf *qc = &t->conf->queues[q];
-		uint64_t of_it = count_of_sink(t, qc->sink, q);
-		n += topology_couriers(t, q) ? 0 : of_it;
-		if (qc->backup != CONFIG_NO_SINK)
-			count_of_sink(t, qc->backup, q);
-	}
-	return n;
-}
-
-static uint64_t count_handed_over(const struct topology *t)
-{
-	uint64_t n = 0;
-	for (unsigned q = 0; q < t->conf->n_queues; q++)
-		for (unsigned i = 0; i < t->n_workers && !topology_couriers(t, q); i++)
-			n += handoff_row(t->handoff, i, q)[HANDOFF_records_out];
-	return n;
-}
-
 /* Called each millisecond while anything runs: a sink that is busy for long is told of once, and
  * does not keep a process from stopping.
  */
-static void watch_sinks(struct topology *t, FILE *out)
+static void watch_sink(struct topology *t, struct outlet *o, unsigned i, FILE *out)
 {
 	struct err e;
-	count_settled(t);
-	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
-		struct sink_side *s = &t->sinks[i];
-		while (shipper_notice(s->shipper, &e))
-			fprintf(out, "sluiced: %s\n", e.text);
-		bool failed = shipper_failed(s->shipper);
-		bool stuck = (!failed || kept(t, i)) && shipper_trouble(s->shipper, &e) &&
-			     s->n_now == s->n_settled;
-		s->n_settled = s->n_now;
-		s->still_ms = stuck ? s->still_ms + 1 : 0;
-		if (s->still_ms == TROUBLE_AFTER_MS && !failed)
-			fprintf(out, "sluiced: sink %s: %s; waiting for it\n",
-				t->conf->sinks[i].name, e.text);
-		if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
-			atomic_store(&t->give_up, true);
+	struct sink_side *s = &o->sides[i];
+	bool failed = shipper_failed(s->shipper);
+	bool stuck = (!failed || o->courier) && shipper_trouble(s->shipper, &e) &&
+		     s->n_now == s->n_settled;
+	s->n_settled = s->n_now;
+	s->still_ms = stuck ? s->still_ms + 1 : 0;
+	if (s->still_ms == TROUBLE_AFTER_MS && !failed)
+		fprintf(out, "sluiced: sink %s: %s; waiting for it\n", outlet_sink(o, i)->name,
+			e.text);
+	if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
+		atomic_store(&t->give_up, true);
+}
+
+static void watch_sinks(struct topology *t, FILE *out)
+{
+	for (struct outlet *o = t->all; o; o = o->next) {
+		if (o->has_thread) /* it looks after its sinks by itself */
+			continue;
+		outlet_settled(o);
+		outlet_tell(o, out);
+		for (unsigned i = 0; i < o->of.n_sinks; i++)
+			watch_sink(t, o, i, out);
 	}
-	topology_tell_courier(t, out);
+	topology_step_outlets(t, out);
 	if (atomic_load(&t->give_up))
-		handoff_stop_waiting(t->handoff);
+		stop_waiting(t);
 }
 
 /* What parsers keep across restarts; struct parser's keep_run. */
@@ -198,7 +173,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 		end_replay(t);
 		if (!topology_watch_dead(t, out) && !t->ports) {
 			atomic_store(&t->stop, true);
-			handoff_stop_waiting(t->handoff);
+			stop_waiting(t);
 		}
 		watch_sinks(t, out);
 		run_keepers(t, false, out);
@@ -220,34 +195,50 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 }
 
 /* Of a run, and of a replay that is stopped, what is in a spool stays there. */
-static bool courier_busy(struct topology *t)
+static bool is_busy(struct topology *t, uint64_t *io_moved)
 {
-	if (t->courier && (t->ports || atomic_load(&t->stop)))
-		courier_stop_reading(t->courier);
-	return t->courier && !courier_idle(t->courier);
+	bool busy = t->n_moving > 0;
+	for (struct outlet *o = t->all; o; o = o->next) {
+		if (o->courier && (t->ports || atomic_load(&t->stop)))
+			courier_stop_reading(o->courier);
+		if (o->has_thread)
+			continue;
+		busy |= !outlet_is_done(o);
+		for (unsigned i = 0; i < o->of.n_sinks; i++)
+			*io_moved += o->sides[i].n_now;
+	}
+	return busy;
 }
 
 /* Until the sinks are done with all that was handed over, or are given up. */
 static void wait_for_sinks(struct topology *t, FILE *out)
 {
-	uint64_t n = count_handed_over(t), moved = 0;
+	uint64_t moved = 0, now = 0;
 	unsigned still_ms = 0;
-	while ((count_settled(t) < n || courier_busy(t)) && !atomic_load(&t->give_up)) {
-		uint64_t now = 0;
+	while (is_busy(t, &now) && !atomic_load(&t->give_up)) {
 		end_replay(t);
 		watch_sinks(t, out);
 		topology_watch_dead(t, out);
 		feed_watchdog(t);
-		for (unsigned i = 0; i < t->conf->n_sinks; i++)
-			now += t->sinks[i].n_now;
 		still_ms = now == moved ? still_ms + 1 : 0;
 		moved = now;
+		now = 0;
 		if (still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
 			atomic_store(&t->give_up, true);
 		usleep(1000);
 	}
-	if (t->courier)
-		courier_finish(t->courier);
+}
+
+/* Those that are left come to their end by themselves, soon. */
+static void join_left(struct topology *t, FILE *out)
+{
+	for (bool any = true; any;) {
+		any = false;
+		for (struct outlet *o = t->all; o; o = o->next)
+			any |= o->has_thread;
+		topology_step_outlets(t, out);
+		usleep(1000);
+	}
 }
 
 static int tell_errors(const struct topology *t, FILE *out)
@@ -273,23 +264,18 @@ static int stop_sinks(struct topology *t, FILE *out)
 {
 	bool drain = !atomic_load(&t->give_up);
 	int rc = 0;
-	struct err e;
-	for (unsigned i = 0; i < t->conf->n_sinks; i++) {
-		int failed = shipper_stop(t->sinks[i].shipper, drain, &e);
-		struct err notice;
-		while (shipper_notice(t->sinks[i].shipper, &notice))
-			fprintf(out, "sluiced: %s\n", notice.text);
-		if (failed < 0) {
-			fprintf(out, "sluiced: %s\n", e.text);
+	join_left(t, out);
+	for (struct outlet *o = t->all; o; o = o->next)
+		if (o->started && outlet_stop(o, drain, out) < 0)
 			rc = -EIO;
-		}
-	}
-	int failed = t->courier ? courier_stop(t->courier, &e) : 0;
-	topology_tell_courier(t, out);
-	if (failed < 0) {
-		fprintf(out, "sluiced: %s\n", e.text);
-		rc = -EIO;
-	}
+	return rc;
+}
+
+static int start_sinks(struct topology *t, struct err *e)
+{
+	int rc = topology_start_dead(t, e);
+	for (struct outlet *o = t->all; o && rc == 0; o = o->next)
+		rc = outlet_start(o, e);
 	return rc;
 }
 
@@ -310,16 +296,7 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 		fprintf(out,
 			"sluiced: this kernel has no seccomp, or lets nobody use it: threads keep "
 			"all system calls\n");
-	if (topology_start_dead(t, &e) < 0) {
-		fprintf(out, "sluiced: %s\n", e.text);
-		return -EIO;
-	}
-	for (unsigned i = 0; i < t->conf->n_sinks; i++)
-		if (shipper_start(t->sinks[i].shipper, &e) < 0) {
-			fprintf(out, "sluiced: %s\n", e.text);
-			return -EIO;
-		}
-	if (t->courier && courier_start(t->courier, &e) < 0) {
+	if (start_sinks(t, &e) < 0) {
 		fprintf(out, "sluiced: %s\n", e.text);
 		return -EIO;
 	}

@@ -416,6 +416,8 @@ void worker_gen_take_late(struct worker *w)
 	SL_EXCHANGE(w->conf.forms, g->conf.forms);
 	SL_EXCHANGE(w->conf.graph, g->conf.graph);
 	SL_EXCHANGE(w->conf.source_names, g->conf.source_names);
+	SL_EXCHANGE(w->conf.n_queues, g->conf.n_queues);
+	SL_EXCHANGE(w->conf.out.arg, g->conf.out.arg);
 	struct proto_scratch *proto = w->encode.proto;
 	w->encode = g->conf.encode;
 	w->encode.proto = proto;
@@ -431,6 +433,8 @@ static void take_generation(struct worker *w)
 	w->batch.arena.cap = w->graph_cap;
 	graph_go_over(w->graph, g->graph, g->conf.next_nodes, &w->batch);
 	w->batch.arena.cap = w->extract_cap;
+	if (w->conf.out.leave)
+		w->conf.out.leave(w->conf.out.arg, w->conf.index);
 	worker_gen_take_late(w);
 }
 

@@ -42,6 +42,10 @@ struct worker_out {
 	struct out_batch *(*open)(void *arg, unsigned worker, unsigned queue, size_t len);
 	void (*added)(void *arg, unsigned worker, unsigned queue, unsigned n);
 	void (*flush)(void *arg, unsigned worker, bool last);
+	/* The worker goes over to another @arg: what is open in the parts of this one that are not
+	 * of that one is handed over. NULL: there is none.
+	 */
+	void (*leave)(void *arg, unsigned worker);
 	/* How full the queue is for this worker, up to SHED_LEVEL_MAX. NULL: nothing is shed. */
 	unsigned (*level)(void *arg, unsigned worker, unsigned queue);
 	/* A record that the queue's format does not hold. */
@@ -129,8 +133,8 @@ void worker_track(struct worker *w, const struct pkt *pkts, unsigned n);
 void worker_finish(struct worker *w);
 
 /* The parts of @w from extraction on, by @conf: its extract_sources, sheds, rules, graph, forms,
- * names and encode; the rest is as it was, and so are the number of sources and queues. 0 or -errno
- * with a text.
+ * names, encode and the argument of out; the rest is as it was, and so is the number of sources. 0
+ * or -errno with a text.
  */
 int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
 		      struct err *e);

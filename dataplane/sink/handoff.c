@@ -301,6 +301,12 @@ void handoff_give_back(struct handoff *h, struct out_batch *b)
 	rte_ring_enqueue(b < l->batches + HANDOFF_BATCHES ? l->free : l->spare, b);
 }
 
+bool handoff_has(const struct handoff *h, const struct out_batch *b)
+{
+	const struct lane *l = h->lanes, *end = l + h->n_workers * h->n_queues;
+	return (uintptr_t)b >= (uintptr_t)l && (uintptr_t)b < (uintptr_t)end;
+}
+
 const uint64_t *handoff_row(const struct handoff *h, unsigned worker, unsigned queue)
 {
 	return lane_of(h, worker, queue)->row;

@@ -89,6 +89,7 @@ struct out_batch *handoff_take(struct handoff *h, unsigned sink);
 /* The same of one queue: for the courier's thread, of queues that lead to no sink's thread. */
 struct out_batch *handoff_take_queue(struct handoff *h, unsigned queue);
 void handoff_give_back(struct handoff *h, struct out_batch *b);
+bool handoff_has(const struct handoff *h, const struct out_batch *b); /* is it one of its own? */
 
 #define HANDOFF_COLS(X)                                                                           \
 	X(IN, records_in, "records for this queue")                                               \

@@ -42,6 +42,7 @@ static const struct opt file_opts[] = {
 	 .type = OPT_PATH,
 	 .off = offsetof(struct file_conf, path),
 	 .required = true,
+	 .live = true,
 	 .help = "Names of the files: %Y %m %d %H %M %S are the time of the first record in UTC, "
 		 "%n is a "
 		 "number; -%n is added where there is none."},
@@ -50,6 +51,7 @@ static const struct opt file_opts[] = {
 	 .off = offsetof(struct file_conf, compress),
 	 .def = "none",
 	 .choices = compress_choices,
+	 .live = true,
 	 .help = "none, or zstd: the names then end in .zst."},
 	{.name = "level",
 	 .type = OPT_INT,
@@ -57,6 +59,7 @@ static const struct opt file_opts[] = {
 	 .min = -7,
 	 .max = 19,
 	 .def = "1",
+	 .live = true,
 	 .help = "Level of zstd: lower is faster."},
 	{.name = "frame_bytes",
 	 .type = OPT_BYTES,
@@ -64,11 +67,13 @@ static const struct opt file_opts[] = {
 	 .min = 64 << 10,
 	 .max = 1 << 30,
 	 .def = "4MiB",
+	 .live = true,
 	 .help = "Records are compressed in frames of so many bytes; each can be read alone."},
 	{.name = "rotate_bytes",
 	 .type = OPT_BYTES,
 	 .off = offsetof(struct file_conf, rotate_bytes),
 	 .def = "1GiB",
+	 .live = true,
 	 .help = "A file is finished before it passes this size; a compressed one after the batch "
 		 "that "
 		 "passes it. 0: no limit."},
@@ -76,6 +81,7 @@ static const struct opt file_opts[] = {
 	 .type = OPT_DURATION,
 	 .off = offsetof(struct file_conf, rotate_every),
 	 .def = "1h",
+	 .live = true,
 	 .help = "A file is finished when it has been open for so long. 0: no limit."},
 	OPT_END};
 

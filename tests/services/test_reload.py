@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reloads of a `sluiced run` under traffic: no packet lost, no record twice, the ledger balanced, memory flat.
 
-A hundred reloads go over other formats, operators, dimensions and queues' inputs; some are refused: bad text, an
+A hundred reloads go over other formats, operators, splits, dimensions, sinks and queues; some are refused: bad text, an
 expression that cannot be, an option that only a restart changes. Each line carries a number, so that every one is
 accounted for.
 """
@@ -30,9 +30,16 @@ sources: {{ syslog: {{ match: {{ udp: {port} }}, parser: syslog, {formats} keep_
 """
 SINKS = """
 sinks:
-  out: {{ file: {{ path: "{folder}/out.ndjson" }} }}
+  out: {{ file: {{ path: "{folder}/out.ndjson"{rotate} }} }}
   away: {{ kafka: {{ brokers: "127.0.0.1:9" }} }}
 """
+# Where the queue goes, and what there is beside it: each with its sinks.
+WAYS = (
+    ("out", ""),
+    ("two", '  two: {{ file: {{ path: "{folder}/out-two.ndjson" }} }}\n'),
+    ("out", '  two: {{ file: {{ path: "{folder}/out-two.ndjson" }} }}\n'),
+    ("zip", '  zip: {{ file: {{ path: "{folder}/out-zip.ndjson", rotate_bytes: 64KiB }} }}\n  nowhere: {{ "null": {{}} }}\n'),
+)
 # What a reload may change: each with the queue's input.
 PIPELINES = (
     ("pipeline: {}", "syslog"),
@@ -71,14 +78,17 @@ class Lab:
         with open(os.path.join(folder, "d.csv"), "w", encoding="utf-8") as f:
             f.write("k,title\n" + "".join(f"h{i},title {i}\n" for i in range(10)))
 
-    def write(self, pipeline=0, formats=0, kind="string", port=514, tail="", away="nobody"):
+    def write(self, pipeline=0, formats=0, kind="string", port=514, tail="", away="", way=0, rotate="", more=""):
         text, origin = PIPELINES[pipeline]
+        sink, sinks = WAYS[way]
         if "{folder}" in text:
             text = text.format(folder=self.folder, type=kind)
-        body = HEAD + FORMAT_DEFS + SOURCE + SINKS
+        body = HEAD + FORMAT_DEFS + SOURCE + SINKS + sinks
+        if "nowhere" in sinks:
+            more += "  lab/more: { from: syslog, sink: nowhere }\n"
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(body.format(folder=self.folder, formats=FORMATS[formats], port=port) + text +
-                    f"\nqueues:\n  lab/all: {{ from: {origin}, sink: out }}\n" + away + tail)
+            f.write(body.format(folder=self.folder, formats=FORMATS[formats], port=port, rotate=rotate) + text +
+                    f"\nqueues:\n  lab/all: {{ from: {origin}, sink: {sink} }}\n" + more + away + tail)
 
     def start(self):
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
@@ -113,9 +123,16 @@ class Lab:
         with open(self.ledger, encoding="utf-8") as f:
             return status, self.log.read(), json.load(f)
 
-    def numbers(self):
+    def wait_written(self, queue, n):
+        for _ in range(400):
+            _, reply = self.run("queues")
+            if any(r["queue"] == queue and r["written"] >= n for r in reply.get("rows", ())):
+                return
+            time.sleep(0.05)
+
+    def numbers(self, pattern="out*.ndjson*"):
         found = []
-        for name in glob.glob(self.folder + "/out*.ndjson*"):
+        for name in sorted(glob.glob(f"{self.folder}/{pattern}")):
             with open(name, encoding="utf-8") as f:
                 found += [int(json.loads(line)["message"].split(" ")[-1]) for line in f]
         return found
@@ -123,7 +140,7 @@ class Lab:
 
 def a_hundred_reloads(lab, checks):
     chance = random.Random(6)
-    lab.write(away="")
+    lab.write()
     lab.start()
     sender = lab.send(RELOADS * 0.12)
     done = failed = 0
@@ -132,19 +149,20 @@ def a_hundred_reloads(lab, checks):
         kind = i % 10
         want = "done"
         if kind == 3:
-            lab.write(away="", tail="queues: [\n")
+            lab.write(tail="queues: [\n")
             want = "failed"
         elif kind == 5:
-            lab.write(away="", port=515)
+            lab.write(port=515)
             want = "failed"
         elif kind == 7:
-            lab.write(away="", tail='\n')
+            lab.write(tail='\n')
             with open(lab.config, "a", encoding="utf-8") as f:
                 f.write("no_such_section: {}\n")
             want = "failed"
         else:
             lab.write(chance.randrange(len(PIPELINES)), chance.randrange(len(FORMATS)),
-                      chance.choice(("string", "int")), away="")
+                      chance.choice(("string", "int")), way=chance.randrange(len(WAYS)),
+                      rotate=chance.choice(("", "", ", rotate_every: 10s")))
         begin = time.monotonic()
         code, reply = lab.run("reload")
         if reply.get("state") != want or (code == 0) != (want == "done") or time.monotonic() - begin > 20:
@@ -157,7 +175,7 @@ def a_hundred_reloads(lab, checks):
     checks.equal(wrong[:2], [], "each reload ends as it should")
     sent = int(sender.communicate(timeout=120)[0])
     time.sleep(1)
-    lab.write(2, away="")
+    lab.write(2)
     begin = time.monotonic()
     code, reply = lab.run("reload")
     checks.check(code == 0 and time.monotonic() - begin < 10, f"a reload without traffic ends: {reply}")
@@ -165,6 +183,9 @@ def a_hundred_reloads(lab, checks):
     got = lab.numbers()
     missed = sum(r["missed"].get("missed", 0) for r in ledger["rows"] if r["stage"] == "port")
     checks.equal((len(got), len(set(got)), missed), (sent, sent, 0), "every line is there, once")
+    checks.check(all(glob.glob(f"{lab.folder}/out-{name}-*") for name in ("two", "zip")), "each sink had its time")
+    names = {r["scope"] for r in ledger["rows"] if r["stage"] == "sink"}
+    checks.equal(names, {"lab/all", "lab/more"}, "rows of a queue that is gone stay")
     checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), "the ledger balances, nothing is lost")
     checks.equal(log.count(": done in"), done + 1, "the log tells of each that went well")
     checks.equal(log.count("everything stays as it was"), failed, "and of each that did not")
@@ -193,6 +214,91 @@ def a_sink_that_is_away(lab, checks):
     checks.equal((len(lab.numbers()), ledger["balanced"]), (sent, True), "the other sink has every line")
 
 
+def a_queue_that_moves_takes_its_spool_along(lab, checks):
+    """From a sink that is away to one that takes records."""
+    for name in glob.glob(lab.folder + "/out*"):
+        os.unlink(name)
+    spool = f"spool: {{ dir: {lab.folder}/spool }}\n"
+    away = "  lab/away: { from: syslog, sink: away }\n"
+    lab.write(way=2, away=away, tail=spool)
+    lab.start()
+    sent = int(lab.send(1).communicate(timeout=60)[0])
+    code, reply = lab.run("reload")
+    checks.equal(code, 0, f"a reload that changes nothing: {reply}")
+    lab.write(way=2, away=away.replace("sink: away", "sink: two"), tail=spool)
+    code, reply = lab.run("reload")
+    checks.equal(code, 0, f"the queue moves: {reply}")
+    sent_later = int(lab.send(0.5).communicate(timeout=60)[0])
+    lab.wait_written("lab/away", sent + sent_later)
+    _, log, ledger = lab.stop()
+    two = lab.numbers("out-two*")
+    checks.equal(two, list(range(sent)) + list(range(sent_later)), "each record once, those of before first")
+    checks.equal((ledger["balanced"], ledger["lost"]), (True, 0), "nothing is lost")
+    checks.check("are in the spool" in log, "the log tells of the spool")
+    row = next(r for r in ledger["rows"] if r["stage"] == "spool" and r["scope"] == "lab/away")
+    checks.equal(row["held"], {"held": 0}, f"nothing is held any more: {row}")
+
+
+REMEMBERS = """
+pipeline:
+  once: {{ op: dedup, from: syslog, key: message, window: 1h }}
+  sums: {{ op: aggregate, from: once, window: 1h, time: "timestamp::timestamptz", ahead: 24h, group_by: {{ hostname: hostname }},
+           aggregates: {{ n: "count(*)", last: "max(length(message))" }} }}
+  asked: {{ op: sql, from: once, query: "SELECT hostname, count(*) AS n FROM once GROUP BY tumble(_time, '7 days'), hostname" }}
+  changes: {{ op: filter, from: syslog, where: "length(message) > {i}" }}
+queues:
+  lab/once: {{ from: once, sink: out }}
+  lab/sums: {{ from: sums, sink: two }}
+  lab/asked: {{ from: asked, sink: zip }}
+  lab/changes: {{ from: changes, sink: nowhere }}
+"""
+TWICE = """
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(4000):
+    s.sendto(b"<34>1 TIME h%d su - - - line %d" % (i % 7, i // 2), ("10.9.0.2", 514))
+    if i % 20 == 0:
+        time.sleep(0.01)
+"""
+
+
+def records_of(lab, pattern):
+    """What does not say when it was sent."""
+    found = []
+    for name in sorted(glob.glob(f"{lab.folder}/{pattern}")):
+        with open(name, encoding="utf-8") as f:
+            found += [{k: v for k, v in json.loads(line).items() if k[0] != "_"} for line in f]
+    return found
+
+
+def what_nodes_remember(lab, checks):
+    """The same output with and without twenty reloads: no window in two parts, no key forgotten."""
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))
+    outputs = []
+    for reloads in (0, 20):
+        for name in glob.glob(lab.folder + "/out*"):
+            os.unlink(name)
+        body = (HEAD + FORMAT_DEFS + SOURCE + SINKS + WAYS[1][1] + WAYS[3][1] + REMEMBERS)
+
+        def write(i, body=body):
+            with open(lab.config, "w", encoding="utf-8") as f:
+                f.write(body.format(folder=lab.folder, formats="", port=514, rotate="", i=i))
+        write(0)
+        lab.start()
+        sender = subprocess.Popen(VETH.ns(sys.executable, "-c", TWICE.replace("TIME", later)))
+        for i in range(reloads):
+            write(i % 3)
+            code, reply = lab.run("reload")
+            checks.check(code == 0, f"reload {i}: {reply}")
+        sender.wait(timeout=60)
+        time.sleep(0.5)
+        status, _, ledger = lab.stop()
+        checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), "the ledger balances")
+        outputs.append([records_of(lab, f"out{part}-[0-9]*") for part in ("", "-two", "-zip")])
+    checks.equal([len(part) for part in outputs[0]], [2000, 7, 7], "each line once, a record for each group")
+    checks.check(outputs[0] == outputs[1], "twenty reloads make no difference")
+
+
 def main():
     binary, checks = os.path.abspath(sys.argv[1]), Checks()
     if not VETH.possible():
@@ -204,6 +310,8 @@ def main():
             lab = Lab(binary, folder)
             a_hundred_reloads(lab, checks)
             a_sink_that_is_away(lab, checks)
+            a_queue_that_moves_takes_its_spool_along(lab, checks)
+            what_nodes_remember(lab, checks)
     finally:
         VETH.down()
     checks.done()
