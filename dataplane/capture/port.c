@@ -11,6 +11,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 
@@ -225,7 +226,6 @@ static int configure(struct port *p, struct err *e)
 	uint16_t n_rx = RX_DESCRIPTORS, n_tx = 64, n_queues = (uint16_t)p->n_queues;
 	conf.intr_conf.rxq = 1;
 	int rc = rte_eth_dev_configure(p->id, n_queues, n_queues, &conf);
-	p->interrupts = rc == 0;
 	conf.intr_conf.rxq = 0;
 	if (rc < 0)
 		rc = rte_eth_dev_configure(p->id, n_queues, n_queues, &conf);
@@ -314,7 +314,7 @@ int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e
 		.queue_id = (uint16_t)q,
 		.index = (uint16_t)p->index,
 		.account = q == 0,
-		.interrupts = p->interrupts,
+		.interrupts = &p->interrupts,
 		.is_card = device_is_pci(p->device),
 		.stamp_offset = p->stamp_offset,
 		.stamp_flag = p->stamp_flag,
@@ -341,6 +341,14 @@ static void read_clock(struct port *p)
 	p->stamp = stamp_of_readings(ticks[0], ns[0], ticks[1], ns[1]);
 }
 
+/* Do its queues wake up who waits for them? DPDK says so in an error of its own when not. */
+static void ask_for_interrupts(struct port *p)
+{
+	rte_log_set_level_pattern("lib.ethdev", RTE_LOG_EMERG);
+	p->interrupts = rte_eth_dev_rx_intr_ctl_q_get_fd(p->id, 0) >= 0;
+	rte_log_set_level_pattern("lib.ethdev", RTE_LOG_NOTICE);
+}
+
 int port_start(struct port *p, struct err *e)
 {
 	if (p->kernel) {
@@ -351,6 +359,7 @@ int port_start(struct port *p, struct err *e)
 	int rc = start_card(p, e);
 	if (rc < 0)
 		return rc;
+	ask_for_interrupts(p);
 	if (p->stamp_offset >= 0)
 		read_clock(p);
 	/* A mirror's packets are addressed to others. Some virtual devices cannot, and need not. */

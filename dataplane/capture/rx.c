@@ -122,18 +122,19 @@ static int rx_receive(struct capture *c, struct pkt_raw *out)
 	return rx->n_mbufs;
 }
 
-/* Until the driver says that something is there. False: it does not wake up anybody. */
+/* Until the driver says that something is there. A driver that cannot turn that on and off always
+ * says so.
+ */
 static bool wait_for_interrupt(struct rx *rx, uint64_t ns)
 {
 	uint16_t port = rx->conf.port_id, queue = rx->conf.queue_id;
 	struct rte_epoll_event event;
-	if (!rx->listens)
-		rx->listens = rte_eth_dev_rx_intr_ctl_q(port, queue, RTE_EPOLL_PER_THREAD,
-							RTE_INTR_EVENT_ADD, NULL) == 0;
-	rx->conf.interrupts = rx->listens && rte_eth_dev_rx_intr_enable(port, queue) == 0;
-	if (!rx->conf.interrupts)
+	if (!rx->listens && rte_eth_dev_rx_intr_ctl_q(port, queue, RTE_EPOLL_PER_THREAD,
+						      RTE_INTR_EVENT_ADD, NULL) < 0)
 		return false;
-	/* What came just before the interrupt was on wakes up nobody. */
+	rx->listens = true;
+	rte_eth_dev_rx_intr_enable(port, queue);
+	/* What came just before it was on wakes up nobody. */
 	if (rte_eth_rx_queue_count(port, queue) <= 0)
 		rte_epoll_wait(RTE_EPOLL_PER_THREAD, &event, 1, (int)(ns / 1000000) + 1);
 	rte_eth_dev_rx_intr_disable(port, queue);
@@ -155,8 +156,11 @@ static void rx_wait(struct capture *c, uint64_t ns)
 {
 	struct rx *rx = (struct rx *)c;
 	capture_count(&c->stats.waits, 1);
-	if (rx->conf.interrupts && wait_for_interrupt(rx, ns))
-		return;
+	if (*rx->conf.interrupts) {
+		c->wait_max_ns = WAIT_INTERRUPT_NS;
+		if (wait_for_interrupt(rx, ns))
+			return;
+	}
 	if (ns > WAIT_VIRTUAL_NS)
 		ns = WAIT_VIRTUAL_NS;
 	if (!wait_in_core(rx, ns))
@@ -190,9 +194,7 @@ int rx_open(const struct rx_queue_conf *conf, struct capture **ret_c, struct err
 		return err_set(e, -ENOMEM, "no memory for a receive queue");
 	rx->c.ops = &rx_ops;
 	rx->c.late_ns = conf->stamp_offset >= 0 ? LATE_STAMPED_NS : 0;
-	rx->c.wait_max_ns = conf->interrupts ? WAIT_INTERRUPT_NS
-			    : conf->is_card  ? WAIT_CARD_NS
-					     : WAIT_VIRTUAL_NS;
+	rx->c.wait_max_ns = conf->is_card ? WAIT_CARD_NS : WAIT_VIRTUAL_NS;
 	rx->conf = *conf;
 	rte_cpu_get_intrinsics_support(&rx->core);
 	*ret_c = &rx->c;

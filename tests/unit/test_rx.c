@@ -36,6 +36,7 @@ static struct rte_mempool *pool;
 static struct rte_ring *wire;
 static struct rx_queue_conf conf;
 static struct stamp stamp;
+static bool interrupts;
 static struct pkt_raw got[PKT_BURST];
 
 static int setup(void **state)
@@ -54,6 +55,7 @@ static int setup(void **state)
 	conf.port_id = (uint16_t)port;
 	conf.account = true;
 	conf.stamp = &stamp;
+	conf.interrupts = &interrupts;
 	return rte_eth_dev_configure(conf.port_id, 1, 1, &eth) ||
 	       rte_eth_rx_queue_setup(conf.port_id, 0, 128, SOCKET_ID_ANY, NULL, pool) ||
 	       rte_eth_tx_queue_setup(conf.port_id, 0, 128, SOCKET_ID_ANY, NULL) ||
