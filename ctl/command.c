@@ -298,7 +298,7 @@ const struct command commands[] = {
 	{.path = "workers",
 	 .help = "the workers: what they read (port.queue), packets, looks in vain, what the card "
 		 "lost",
-	 .columns = "worker reads packets bytes polls empty_polls waits missed",
+	 .columns = "worker core node reads packets bytes polls empty_polls waits missed",
 	 .run = show_workers},
 	{.path = "ports",
 	 .help = "the ports that are read",

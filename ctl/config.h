@@ -56,6 +56,8 @@ struct capture_conf {
 	int64_t workers; /* of a run; 0: one for each queue */
 	int rehash;
 	uint64_t rehash_bytes;
+	const char *cores; /* as cores.h has it */
+	uint64_t idle_max_ns;
 };
 
 enum capture_rehash { CAPTURE_REHASH_AUTO, CAPTURE_REHASH_ON, CAPTURE_REHASH_OFF };

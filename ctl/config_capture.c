@@ -33,6 +33,22 @@ const struct opt config_capture_opts[] = {
 	 .help = "Most bytes of packets that wait for one worker, in software; in equal parts for "
 		 "each queue, of 1 MiB at least. What finds no room is lost, and counted as "
 		 "ring_full."},
+	{.name = "cores",
+	 .type = OPT_STRING,
+	 .off = offsetof(struct capture_conf, cores),
+	 .def = "auto",
+	 .help = "Cores that the workers have to themselves: a list, such as 2-5,8, one for each, "
+		 "or "
+		 "off. auto: one each, on the NUMA node of the card, where two more are left for "
+		 "all others."},
+	{.name = "idle_max",
+	 .type = OPT_DURATION,
+	 .off = offsetof(struct capture_conf, idle_max_ns),
+	 .min = 0,
+	 .max = 100000000,
+	 .def = "10ms",
+	 .help = "Longest rest of a worker that finds nothing to read; also bound by what its port "
+		 "can be left alone for. 0: it never rests, and always costs a core."},
 	OPT_END,
 };
 

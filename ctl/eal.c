@@ -27,7 +27,7 @@
 struct args {
 	char *v[ARGS_MAX];
 	int n;
-	char cores[256];
+	char cores[8192]; /* a list of all CPUs, and the workers' */
 };
 
 static void add(struct args *a, const char *arg)
@@ -58,23 +58,37 @@ static unsigned long hugepages_free_mib(void)
 	return mib;
 }
 
-/* "(0-3)@(0,1)": every lcore floats over the CPUs that we may use. A replay shares the machine;
- * pinning of live workers is for the configuration's eal key until NUMA is looked at.
- */
-static void describe_cores(struct args *a, unsigned n_workers)
+static size_t add_set(char *out, size_t cap, const cpu_set_t *set)
 {
+	const char *comma = "";
+	size_t len = 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE && len < cap; cpu++) {
+		if (!CPU_ISSET(cpu, set))
+			continue;
+		len += (size_t)snprintf(out + len, cap - len, "%s%d", comma, cpu);
+		comma = ",";
+	}
+	return len;
+}
+
+/* "0@(0,1),1@2,2@3": main, and with it all threads but the workers', floats over the rest. Without
+ * cores of their own, as in a replay, which shares the machine, all do: "(0-3)@(0,1)".
+ */
+static void describe_cores(struct args *a, unsigned n_workers, const struct cores *cores)
+{
+	size_t cap = sizeof(a->cores), len;
 	cpu_set_t set;
 	CPU_ZERO(&set);
 	sched_getaffinity(0, sizeof(set), &set);
-	size_t len = (size_t)snprintf(a->cores, sizeof(a->cores), "(0-%u)@(", n_workers);
-	const char *comma = "";
-	for (int cpu = 0; cpu < CPU_SETSIZE && len < sizeof(a->cores) - 16; cpu++) {
-		if (!CPU_ISSET(cpu, &set))
-			continue;
-		len += (size_t)snprintf(a->cores + len, sizeof(a->cores) - len, "%s%d", comma, cpu);
-		comma = ",";
-	}
-	snprintf(a->cores + len, sizeof(a->cores) - len, ")");
+	bool pinned = cores && cores->pinned;
+	len = pinned ? (size_t)snprintf(a->cores, cap, "0@(")
+		     : (size_t)snprintf(a->cores, cap, "(0-%u)@(", n_workers);
+	len += add_set(a->cores + len, cap - len, pinned ? &cores->rest : &set);
+	if (len < cap)
+		len += (size_t)snprintf(a->cores + len, cap - len, ")");
+	for (unsigned i = 0; pinned && i < n_workers && len < cap; i++)
+		len += (size_t)snprintf(a->cores + len, cap - len, ",%u@%d", i + 1,
+					cores->of_worker[i]);
 }
 
 /* EAL would take every card that is bound to its drivers: only those that are asked for are
@@ -98,7 +112,7 @@ int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 {
 	struct args a = {0};
 	*ret_note = NULL;
-	describe_cores(&a, conf->n_workers);
+	describe_cores(&a, conf->n_workers, conf->cores);
 	add(&a, "sluiced");
 	add(&a, "--no-telemetry");
 	add(&a, "--log-level=lib.eal:error");

@@ -12,10 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ctl/cores.h"
 #include "dataplane/base/err.h"
 
 struct eal_conf {
 	unsigned n_workers;
+	const struct cores *cores;  /* of the workers; NULL: all float */
 	bool ports;                 /* hugepages where there are any */
 	const char *const *devices; /* the ports: no other card of the machine is touched */
 	size_t n_devices;

@@ -167,12 +167,18 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	if (ledger && in->replay && !can_write(ledger))
 		return EXIT_USAGE;
 	const char *note;
+	struct cores cores = {.pinned = false};
 	struct topology *t = NULL;
 	const char *devices[CONFIG_WORKERS_MAX];
 	size_t n_devices = in->replay ? 0 : c->capture.n_ports;
 	for (size_t i = 0; i < n_devices; i++)
 		devices[i] = c->capture.ports[i].device;
+	if (n_devices && cores_of_run(c, &cores, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+		return EXIT_USAGE;
+	}
 	struct eal_conf eal = {.n_workers = in->n_workers,
+			       .cores = &cores,
 			       .devices = devices,
 			       .n_devices = n_devices,
 			       .ports = !in->replay,
@@ -187,7 +193,9 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	if (note)
 		fprintf(stderr, "sluiced: %s\n", note);
 	int code = EXIT_USAGE;
-	if (topology_build(c, in, &t, &e) < 0) {
+	struct topology_input with = *in;
+	with.cores = &cores;
+	if (topology_build(c, &with, &t, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 	} else if (in->replay || !ledger || can_write(ledger)) {
 		topology_describe(t, stderr);

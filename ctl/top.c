@@ -29,7 +29,7 @@ static const struct pane panes[] = {
 	{"workers",
 	 "worker",
 	 {"packets", "bytes", "missed"},
-	 "worker core node reads packets/s bytes/s busy missed/s missed"},
+	 "worker core node reads packets/s bytes/s busy% missed/s missed"},
 };
 
 #define N_PANES (sizeof(panes) / sizeof(panes[0]))
@@ -97,6 +97,19 @@ static int show_latency(struct top *t, struct err *e)
 	return 0;
 }
 
+/* Of a worker: which part of its looks found something, in percent. */
+static void set_busy(json_t *row, const json_t *before)
+{
+	static const char *const keys[] = {"polls", "empty_polls"};
+	json_int_t d[2];
+	for (unsigned i = 0; i < 2; i++)
+		d[i] = json_integer_value(json_object_get(row, keys[i])) -
+		       json_integer_value(json_object_get(before, keys[i]));
+	json_object_set_new(row, "busy%",
+			    before && d[0] > 0 ? json_integer(100 * (d[0] - d[1]) / d[0])
+					       : json_null());
+}
+
 static int show_pane(struct top *t, unsigned i, double s, struct err *e)
 {
 	const struct pane *p = &panes[i];
@@ -113,6 +126,8 @@ static int show_pane(struct top *t, unsigned i, double s, struct err *e)
 						    : NULL;
 		for (unsigned c = 0; c < 4 && p->rates[c]; c++)
 			set_rate(row, before, p->rates[c], s);
+		if (json_object_get(row, "polls"))
+			set_busy(row, before);
 	}
 	putchar('\n');
 	render_reply(reply, p->columns, isatty(STDOUT_FILENO), stdout);

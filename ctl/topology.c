@@ -155,6 +155,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->conf = conf;
 	t->stdin_copy = -1;
 	t->n_workers = in->n_workers;
+	t->cores = in->cores;
 	t->letters = in->letters;
 	t->archive = in->archive;
 	t->is_file = in->replay || in->memory.len || in->letters || in->archive;

@@ -12,6 +12,7 @@
 #include "ctl/archive_feed.h"
 #include "ctl/config.h"
 #include "ctl/control.h"
+#include "ctl/cores.h"
 #include "ctl/dead_retry.h"
 #include "ctl/report.h"
 #include "dataplane/capture/replay.h"
@@ -24,6 +25,7 @@ struct topology_input {
 	struct dead_retry *letters;       /* in place of files, by one worker; else NULL */
 	struct archive_feed *archive;     /* the same */
 	unsigned n_workers;
+	const struct cores *cores; /* of the workers of a run; borrowed. NULL: they float */
 };
 
 struct topology;

@@ -61,8 +61,9 @@ struct topology {
 	size_t batch_cap;             /* of the hand-off */
 	struct worker **workers;
 	unsigned n_workers;
-	struct worker_ask *asks; /* by worker */
-	uint8_t *snapshots;      /* of their counters, two of snapshot_bytes each */
+	const struct cores *cores; /* of the workers, in a run */
+	struct worker_ask *asks;   /* by worker */
+	uint8_t *snapshots;        /* of their counters, two of snapshot_bytes each */
 	size_t snapshot_bytes;
 	struct dim_watch *watch; /* NULL: the dimensions stay as they are */
 	int stdin_copy;          /* -1: none */

@@ -114,8 +114,12 @@ static int build_workers(struct topology *t, struct err *e)
 			t->rx[w].worker = w;
 			t->rx[w].moved = true;
 		}
+		if (source->wait_max_ns > t->conf->capture.idle_max_ns)
+			source->wait_max_ns = t->conf->capture.idle_max_ns;
+		cores_memory_near(t->cores ? t->cores->node_of_worker[w] : -1);
 		rc = topology_build_worker(t, w, source, true, e);
 	}
+	cores_memory_near(-1);
 	return rc;
 }
 
@@ -160,6 +164,11 @@ void topology_describe(const struct topology *t, FILE *out)
 		port_describe(t->ports[i], line, sizeof(line));
 		fprintf(out, "sluiced: %s\n", line);
 	}
+	if (t->ports && t->cores && t->cores->pinned) {
+		char text[1024];
+		cores_describe(t->cores, t->n_workers, text, sizeof(text));
+		fprintf(out, "sluiced: %s\n", text);
+	}
 }
 
 /* ---- what commands ask ---- */
@@ -189,6 +198,8 @@ static uint64_t reads_of(const struct topology *t, unsigned w, char *text, size_
 			len += (size_t)snprintf(text + len, cap - len, "%s%u.%u", len ? " " : "",
 						rx->port, rx->queue);
 	}
+	if (len == 0 && t->rehash)
+		snprintf(text, cap, "rings");
 	return missed;
 }
 
@@ -199,7 +210,10 @@ void topology_list_workers(void *arg, json_t *rows)
 		const struct capture_stats *st = worker_capture_stats(t->workers[i]);
 		char reads[256];
 		uint64_t missed = reads_of(t, i, reads, sizeof(reads));
-		json_t *row = json_pack("{s:i,s:s}", "worker", (int)i, "reads", reads);
+		int core = t->ports && t->cores ? t->cores->of_worker[i] : -1;
+		int node = t->ports && t->cores ? t->cores->node_of_worker[i] : -1;
+		json_t *row = json_pack("{s:i,s:i,s:i,s:s}", "worker", (int)i, "core", core, "node",
+					node, "reads", reads);
 		set_count(row, "packets", load(&st->packets));
 		set_count(row, "bytes", load(&st->bytes));
 		set_count(row, "polls", load(&st->polls));

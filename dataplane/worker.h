@@ -79,8 +79,8 @@ struct queue_form {
 
 /* Counters are told between two turns, when everything in them balances, to whoever asks. */
 struct worker_ask {
-	atomic_uint asked;    /* raised by one by who asks */
-	atomic_uint answered; /* what `asked` was at the last answer */
+	_Alignas(64) atomic_uint asked; /* raised by one by who asks */
+	atomic_uint answered;           /* what `asked` was at the last answer */
 	void (*answer)(void *arg, unsigned worker, unsigned asked);
 	void *arg;
 };

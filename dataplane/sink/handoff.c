@@ -14,10 +14,10 @@
 
 LEDGER_DEFINE(handoff, "queue", "records", HANDOFF_COLS);
 
-/* What one worker holds of one queue. */
+/* What one worker holds of one queue: on lines that no other worker writes to. */
 struct lane {
-	struct rte_ring *full;  /* worker to sink thread */
-	struct rte_ring *free;  /* and back */
+	_Alignas(64) struct rte_ring *full; /* worker to sink thread */
+	struct rte_ring *free;              /* and back */
 	struct rte_ring *spare; /* those of them that are not used while others are free; or NULL */
 	struct out_batch *open;
 	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_SPARES];
