@@ -3,13 +3,16 @@
 
 Everything happens in a network namespace of its own, with a veth pair and interfaces that sluiced makes.
 """
+import datetime
 import glob
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from live import Live  # noqa: E402
@@ -136,20 +139,63 @@ def af_xdp_socket():
 
 def stop_loses_nothing_unsaid(lab):
     """Told to stop while it could not read: what stands in the ring comes out, what found it full is counted."""
-    device, n = "net_af_packet0,iface=veth-r", 60_000
-    port = Port(lab, device)
-    if not lab.checks.check(port.started(device), "stop: it starts"):
-        port.end()
-        return
-    port.p.send_signal(signal.SIGSTOP)
-    send(n, "10.97.0.2", " " * 1400)
-    port.p.send_signal(signal.SIGTERM)
-    run = port.end(signal.SIGCONT)
-    missed, got = run.count("port", "", "missed"), len(run.records)
-    lab.checks.healthy(run, "stop")
-    lab.checks.check(got > 0 and missed > 0 and got + missed == n, f"stop: {got} came out, {missed} are missed, {n} sent")
-    lab.checks.equal(run.status, 1, "stop: exit status")
-    lab.checks.check("missed: port: " in run.err.splitlines()[-1], f"stop: the last line names it: {run.err[-200:]}")
+    for device, n in (("net_af_packet0,iface=veth-r", 60_000), ("net_af_packet0,iface=veth-r,qpairs=1", 3_000),
+                      ("net_pcap0,iface=veth-r", 10_000)):
+        port = Port(lab, device)
+        if not lab.checks.check(port.started(device), f"stop: {device}: it starts"):
+            port.end()
+            continue
+        port.p.send_signal(signal.SIGSTOP)
+        send(n, "10.97.0.2", " " * 1400)
+        port.p.send_signal(signal.SIGTERM)
+        run = port.end(signal.SIGCONT)
+        missed, got = run.count("port", "", "missed"), len(run.records)
+        lab.checks.healthy(run, f"stop: {device}")
+        lab.checks.check(got > 0 and missed > 0 and got + missed == n,
+                         f"stop: {device}: {got} came out, {missed} are missed, {n} sent: {run.err[-300:]}")
+        lab.checks.equal(run.status, 1, f"stop: {device}: exit status")
+        lab.checks.check("missed: port: " in run.err.splitlines()[-1], f"stop: the last line names it: {run.err[-200:]}")
+
+
+def cpu_ns(pid):
+    """What all threads of a process have used."""
+    total = 0
+    for task in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(task, encoding="ascii") as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+def a_silent_port_costs_little_and_wakes_up_at_once(lab):
+    """Under 2 % of a core while nothing comes, and what comes then is a record in a moment."""
+    devices = [("net_af_packet0,iface=veth-r", "10.97.0.2", None)]
+    if os.path.exists("/dev/net/tun"):  # its driver has receive interrupts
+        devices.append(("net_tap0,iface=sluice-tap", "10.97.1.2", lambda: address("sluice-tap", "10.97.1")))
+    for device, to, prepare in devices:
+        port = Port(lab, device)
+        lab.checks.check(port.started(device), f"silent: {device}: it starts")
+        if prepare:
+            prepare()
+        used = []
+        for _ in range(2):
+            before, since = cpu_ns(port.p.pid), time.monotonic_ns()
+            time.sleep(1.5)
+            used.append((cpu_ns(port.p.pid) - before) / (time.monotonic_ns() - since))
+        took = []
+        for i in range(5):
+            time.sleep(0.1)
+            sender = subprocess.Popen(in_ns(sys.executable, "-c", SENDER.format(n=1, to=to, pad="")))
+            while port.text(0).count(b"\n") == i and time.monotonic_ns() - since < 30 * 10**9:
+                time.sleep(0.001)
+            now = time.time()
+            sender.wait()
+            last = json.loads((port.text(0).splitlines() or [b'{"_time": "1970-01-01T00:00:00"}'])[-1])["_time"]
+            took.append(now - datetime.datetime.fromisoformat(last[:26] + "+00:00").timestamp())
+        run = port.end()
+        print(f"{device}: {100 * min(used):.2f} % of a core in silence, {1000 * sorted(took)[2]:.0f} ms to a record")
+        lab.checks.check(min(used) < 0.02, f"silent: {device}: {used} of a core")
+        lab.checks.check(sorted(took)[2] < 0.1, f"silent: {device}: a record after {took} s")
+        lab.checks.equal(len(run.records), 5, f"silent: {device}: records")
 
 
 def refused(lab, what, device, want, eal="", before=()):
@@ -225,7 +271,8 @@ def main():
         lab_up()
         with tempfile.TemporaryDirectory() as folder:
             lab = Lab(binary, folder, checks)
-            for part in (ports_of_other_drivers, stop_loses_nothing_unsaid, plain_words, without_hugepages,
+            for part in (ports_of_other_drivers, stop_loses_nothing_unsaid,
+                         a_silent_port_costs_little_and_wakes_up_at_once, plain_words, without_hugepages,
                          replay_needs_nothing):
                 part(lab)
     finally:
