@@ -160,6 +160,12 @@ class Wire:
         self._offload("on")
         self._mirror(redirect=True)
 
+    def split(self):
+        """As a TAP has it: what comes from the primary passes tap-p, what goes to it passes tap-r, each once."""
+        for (n, _), (other, _) in (ENDS, ENDS[::-1]):
+            self._filter(f"m{n}", "ingress", ("mirror", "dev", f"tap-{n}-out"), ("redirect", "dev", f"m{other}"))
+            self.run("w", "tc", "filter", "del", "dev", f"m{n}", "egress")
+
     def lossy(self, seed, loss, double, reorder):
         self._mirror(redirect=False)
         self._offload("off")
