@@ -78,7 +78,7 @@ char *mem_strdup(const char *s)
 	return p;
 }
 
-#define MAP_PAD 4096
+#define MAP_PAD 4096 /* a page */
 
 void *mem_map(size_t bytes)
 {
@@ -100,4 +100,24 @@ void mem_unmap(void *p, size_t bytes)
 		return;
 	check_seal();
 	munmap(p, bytes + MAP_PAD);
+}
+
+/* Pages of the usual size, which memory is taken and given back by. */
+static uint8_t *page_up(uint8_t *p)
+{
+	return (uint8_t *)(((uintptr_t)p + MAP_PAD - 1) & ~(uintptr_t)(MAP_PAD - 1));
+}
+
+void mem_shrink(uint8_t *from, uint8_t *to)
+{
+	from = page_up(from);
+	to = page_up(to);
+	if (from < to)
+		madvise(from, (size_t)(to - from), MADV_DONTNEED);
+}
+
+void mem_small_pages(void *p, size_t bytes)
+{
+	if (p)
+		madvise(p, bytes, MADV_NOHUGEPAGE);
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed, aligned to 64 bytes, followed by SL_PAD readable bytes. NULL when out of memory. */
 void *mem_alloc(size_t bytes);
@@ -23,6 +24,13 @@ char *mem_strdup(const char *s);
  */
 void *mem_map(size_t bytes);
 void mem_unmap(void *p, size_t bytes);
+/* Gives the memory of a mapping back from @from on, to @to, both rounded up to pages: it reads as 0
+ * and is taken again when it is written to.
+ */
+void mem_shrink(uint8_t *from, uint8_t *to);
+/* A mapping that is one of many and mostly empty: a huge page would take 2 MiB for its first byte.
+ */
+void mem_small_pages(void *p, size_t bytes);
 
 /* From now on this thread must not allocate (true), or may again (false: at its end, or around a
  * library call that is known to). In builds with ASan any malloc or free of the thread aborts, not

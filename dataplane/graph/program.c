@@ -1,7 +1,5 @@
 #include "dataplane/graph/program.h"
 
-#include <sys/mman.h>
-
 #include "dataplane/base/mem.h"
 
 #define PROGRAM_INDEX (2 * PROGRAM_STEPS_MAX)
@@ -9,28 +7,22 @@
 #define INDEX_BYTES   (PROGRAM_INDEX * sizeof(uint32_t))
 #define SCRATCH_BYTES (4u << 20)
 
-/* A program is small and read while it is built, so huge pages would only cost memory: one for each
- * of the mappings of each node of a graph.
- */
-static void *small_pages(void *p, size_t bytes)
-{
-	if (p)
-		madvise(p, bytes, MADV_NOHUGEPAGE);
-	return p;
-}
-
 int program_init(struct program *p, const char *zone, struct err *e)
 {
 	memset(p, 0, sizeof(*p));
-	p->steps = small_pages(mem_map(STEPS_BYTES), STEPS_BYTES);
-	p->index = small_pages(mem_map(INDEX_BYTES), INDEX_BYTES);
+	p->steps = mem_map(STEPS_BYTES);
+	p->index = mem_map(INDEX_BYTES);
 	p->zones = zones_create();
 	p->patterns = patterns_create();
 	if (!p->steps || !p->index || !p->zones || !p->patterns ||
 	    arena_init(&p->a, PROGRAM_BYTES) < 0 || arena_init(&p->scratch, SCRATCH_BYTES) < 0)
 		return err_set(e, -ENOMEM, "out of memory for expressions");
-	small_pages(p->a.base, PROGRAM_BYTES);
-	small_pages(p->scratch.base, SCRATCH_BYTES);
+	/* A program is small and read while it is built, and there is one for each node of a graph.
+	 */
+	mem_small_pages(p->steps, STEPS_BYTES);
+	mem_small_pages(p->index, INDEX_BYTES);
+	mem_small_pages(p->a.base, PROGRAM_BYTES);
+	mem_small_pages(p->scratch.base, SCRATCH_BYTES);
 	return zone ? zones_get(p->zones, slice_str(zone), &p->zone, e) : 0;
 }
 

@@ -64,6 +64,8 @@ static int lane_init(struct lane *l, unsigned worker, unsigned queue, const stru
 		if (out_batch_init(b, h->batch_cap) < 0)
 			return err_set(e, -ENOMEM, "no address space for batches of %zu bytes",
 				       h->batch_cap);
+		if (i >= HANDOFF_BATCHES)
+			out_batch_rare(b);
 		b->queue = (uint16_t)queue;
 		b->worker = (uint16_t)worker;
 		rte_ring_enqueue(i < HANDOFF_BATCHES ? l->free : l->spare, b);
@@ -298,6 +300,7 @@ struct out_batch *handoff_take_queue(struct handoff *h, unsigned queue)
 void handoff_give_back(struct handoff *h, struct out_batch *b)
 {
 	struct lane *l = lane_of(h, b->worker, b->queue);
+	out_batch_trim(b);
 	rte_ring_enqueue(b < l->batches + HANDOFF_BATCHES ? l->free : l->spare, b);
 }
 

@@ -119,6 +119,7 @@ static void release_batch(struct lane *l, struct item *it)
 	struct out_batch *b = it->b;
 	it->b = NULL;
 	if (is_own(l, b)) {
+		out_batch_trim(b);
 		l->own_free[l->n_own_free++] = b;
 		return;
 	}

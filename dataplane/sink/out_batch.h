@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/base/mem.h"
+
 #define OUT_BATCH_BYTES    (256u << 10) /* handed over when it reaches this: stay inside L2 */
 #define OUT_BATCH_RECS_MAX 4096
 
@@ -62,9 +64,24 @@ static inline void out_batch_add(struct out_batch *b, size_t len, uint64_t time_
  * that can be, by encode_json_max(), so that a record is never cut. 0 or -ENOMEM.
  */
 int out_batch_init(struct out_batch *b, size_t cap);
+/* One that is used now and then; main, after init. */
+static inline void out_batch_rare(struct out_batch *b)
+{
+	mem_small_pages(b->buf, b->cap);
+}
 /* Gives it room for marks; main, once, after init. 0 or -ENOMEM. */
 int out_batch_init_marks(struct out_batch *b);
 void out_batch_fini(struct out_batch *b);
+
+/* A batch that is done with keeps so much memory: what a large record took is given back, else
+ * each of the many batches would have held one some day, and keep it.
+ */
+#define OUT_BATCH_KEPT (2 * OUT_BATCH_BYTES)
+static inline void out_batch_trim(struct out_batch *b)
+{
+	if (b->len > OUT_BATCH_KEPT)
+		mem_shrink(b->buf + OUT_BATCH_KEPT, b->buf + b->len);
+}
 
 /* Bytes of @n records from @rec on. */
 static inline uint32_t out_batch_bytes(const struct out_batch *b, uint32_t rec, uint32_t n)

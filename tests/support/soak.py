@@ -33,7 +33,7 @@ TOLD_EVERY_S = float(os.environ.get("SOAK_TOLD_EVERY", "60"))
 HEAD = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
 api: {{ socket: {folder}/control.sock }}
-flow: {{ sessions_max: 50000, memory_bytes_max: 32MiB, segment_bytes_max: 1MiB, tcp_idle: 60s }}
+flow: {{ sessions_max: 10000, memory_bytes_max: 32MiB, segment_bytes_max: 1MiB, tcp_idle: 60s }}
 frame: {{ carry_bytes_max: 32MiB }}
 decode: {{ fragment_bytes_max: 16MiB }}
 spool: {{ dir: {folder}/spool, bytes_max: 16MiB, segment_bytes: 1MiB, full: drop_oldest }}

@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "ctl/eal.h"
 #include "dataplane/sink/handoff.h"
@@ -279,6 +280,36 @@ static void the_level_rises_while_batches_are_out_and_falls_when_they_are_back(v
 	handoff_destroy(h);
 }
 
+/* Pages of the batch's buffer that are in memory, from @from on. */
+static size_t resident(const struct out_batch *b, size_t from, size_t len)
+{
+	unsigned char there[1024];
+	uintptr_t at = ((uintptr_t)b->buf + from + 4095) & ~(uintptr_t)4095;
+	size_t n = 0, pages = len / 4096 - 1;
+	assert_true(pages <= sizeof(there));
+	assert_int_equal(mincore((void *)at, pages * 4096, there), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += there[i] & 1;
+	return n;
+}
+
+static void what_a_large_record_took_is_given_back_with_its_batch(void **state)
+{
+	const size_t large = 3u << 20;
+	struct handoff *h = NULL;
+	struct err e;
+	assert_int_equal(
+		handoff_create(1, 3, sink_of_queue, 2, OUT_BATCH_BYTES + large, false, &h, &e), 0);
+	assert_true(put(h, 0, 0, large, 1));
+	struct out_batch *b = handoff_take(h, 0);
+	assert_int_equal(b->len, large);
+	assert_true(resident(b, OUT_BATCH_KEPT, large - OUT_BATCH_KEPT) > 500);
+	handoff_give_back(h, b);
+	assert_int_equal(resident(b, OUT_BATCH_KEPT, large - OUT_BATCH_KEPT), 0);
+	assert_true(resident(b, 0, OUT_BATCH_KEPT) > 100);
+	handoff_destroy(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +328,7 @@ int main(void)
 			a_queue_without_a_sink_is_taken_by_itself_from_all_workers_in_turn),
 		cmocka_unit_test(
 			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
+		cmocka_unit_test(what_a_large_record_took_is_given_back_with_its_batch),
 	};
 	const char *note;
 	struct err e;
