@@ -103,12 +103,12 @@ static int parse_list(const char *text, int ret_list[CONFIG_WORKERS_MAX])
 	int n = 0;
 	while (isdigit((unsigned char)*text)) {
 		char *end;
-		long from = strtol(text, &end, 10), to = from;
+		long long from = strtoll(text, &end, 10), to = from;
 		if (*end == '-' && isdigit((unsigned char)end[1]))
-			to = strtol(end + 1, &end, 10);
+			to = strtoll(end + 1, &end, 10);
 		if (from > to || to >= CORES_MAX)
 			return -1;
-		for (long core = from; core <= to; core++) {
+		for (long long core = from; core <= to; core++) {
 			if (n == CONFIG_WORKERS_MAX)
 				return -1;
 			ret_list[n++] = (int)core;

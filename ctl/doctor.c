@@ -257,6 +257,52 @@ static void look_at_if(struct doctor *d, const char *name)
 
 /* ---- the ports of the configuration ---- */
 
+/* Of a port that is read in frames of its own size, what is merged beyond that is lost. sluice's
+ * own ring takes packets of any length.
+ */
+static void look_at_merging(struct doctor *d, const char *device, const char *name,
+			    const struct ethtool_facts *f)
+{
+	char check[160], mend[160];
+	const char *args = strchr(device, ',');
+	bool own_ring = strncmp(device, "net_af_packet", 13) == 0 && args && !strchr(args + 1, ',');
+	const char *who = f->lro ? "lro" : "gro";
+	snprintf(check, sizeof(check), "offloads %s", name);
+	snprintf(mend, sizeof(mend), "ethtool -K %s gro off lro off", name);
+	if (!f->gro && !f->lro)
+		tell(d, OK, check, "", "no packets are merged");
+	else if (!own_ring)
+		tell(d, BAD, check, mend,
+		     "%s merges packets: more than this driver takes at a time", who);
+	else if (f->lro)
+		tell(d, NOTE, check, mend, "lro merges packets: their own times are gone");
+	else
+		tell(d, OK, check, "", "gro merges packets, which are read whole");
+}
+
+/* Of a card whose queues are read by several cores of the kernel's. */
+static void look_at_rss(struct doctor *d, const char *name, const struct ethtool_facts *f)
+{
+	char check[160], mend[3 * RSS_KEY_MAX + 160];
+	const struct rss rss = {.key = f->key, .key_len = f->key_len};
+	const char *why = rss_splits(&rss, false);
+	snprintf(check, sizeof(check), "rss %s", name);
+	if (f->queues < 2 || f->key_len == 0)
+		return;
+	if (!why) {
+		tell(d, OK, check, "", "%u queues, the hash is the same for both directions",
+		     f->queues);
+		return;
+	}
+	uint8_t key[RSS_KEY_MAX];
+	rss_make_key(key, f->key_len);
+	size_t len = (size_t)snprintf(mend, sizeof(mend), "ethtool -X %s hkey ", name);
+	for (unsigned i = 0; i < f->key_len; i++)
+		len += (size_t)snprintf(mend + len, sizeof(mend) - len, "%s%02x", i ? ":" : "",
+					key[i]);
+	tell(d, NOTE, check, mend, "%u queues; %s", f->queues, why);
+}
+
 static void look_at_kernel_port(struct doctor *d, const char *device, const char *name)
 {
 	char path[PATH_BYTES], state[TEXT_BYTES], check[160], mend[160] = "";
@@ -270,6 +316,11 @@ static void look_at_kernel_port(struct doctor *d, const char *device, const char
 	if (down)
 		snprintf(mend, sizeof(mend), "ip link set %s up", name);
 	tell(d, down ? BAD : OK, check, mend, "interface %s is %s", name, state);
+	struct ethtool_facts facts;
+	if (d->conf->ethtool && d->conf->ethtool(name, &facts)) {
+		look_at_merging(d, device, name, &facts);
+		look_at_rss(d, name, &facts);
+	}
 	bool bypass = strncmp(device, "net_af_xdp", 10) == 0;
 	const char *why;
 	if (bypass && is_ours(d, name, &why))

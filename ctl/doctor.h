@@ -12,11 +12,14 @@
 #include <jansson.h>
 
 #include "ctl/config.h"
+#include "ctl/ethtool.h"
 
 struct doctor_conf {
 	const char *root;           /* "" is the host itself */
 	const struct config *conf;  /* NULL: no ports are named */
 	const char *ssh_connection; /* $SSH_CONNECTION, or NULL */
+	bool (*ethtool)(const char *iface,
+			struct ethtool_facts *ret_f); /* ethtool_ask, or a test */
 };
 
 /* Appends {"check":..,"state":"ok"|"note"|"bad","found":..,"mend":..} to @rows. Returns how many

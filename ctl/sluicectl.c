@@ -112,7 +112,10 @@ static int run_doctor(struct options *o, int argc, char **argv)
 	err_list_fini(&errs);
 	if (rc < 0)
 		return EXIT_USAGE;
-	struct doctor_conf dc = {.root = "", .conf = c, .ssh_connection = getenv("SSH_CONNECTION")};
+	struct doctor_conf dc = {.root = "",
+				 .conf = c,
+				 .ssh_connection = getenv("SSH_CONNECTION"),
+				 .ethtool = ethtool_ask};
 	json_t *reply = json_object(), *rows = json_array();
 	unsigned n_bad = doctor_look(&dc, rows);
 	json_object_set_new(reply, "rows", rows);

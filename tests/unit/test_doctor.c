@@ -129,11 +129,53 @@ static void each_port_of_the_configuration_is_looked_at(void **state)
 	json_decref(rows);
 }
 
+/* eth0: a card of 8 queues that merges, with the usual key. eth1: as it should be. */
+static bool played(const char *iface, struct ethtool_facts *ret_f)
+{
+	bool usual = strcmp(iface, "eth0") == 0;
+	*ret_f = (struct ethtool_facts){.gro = usual, .queues = 8, .key_len = 40};
+	rss_make_key(ret_f->key, 40);
+	ret_f->key[3] ^= usual ? 0x77 : 0;
+	return true;
+}
+
+static void offloads_and_the_hash_of_an_interface_are_looked_at(void **state)
+{
+	static const struct {
+		const char *device, *check, *said;
+	} want[] = {
+		{"net_af_packet0,iface=eth0", "offloads eth0",
+		 "ok: gro merges packets, which are read whole []"},
+		{"net_af_packet0,iface=eth0,framesz=2048", "offloads eth0",
+		 "bad: gro merges packets: more than this driver takes at a time [ethtool -K eth0 "
+		 "gro off lro off]"},
+		{"net_af_packet0,iface=eth0", "rss eth0",
+		 "note: 8 queues; the card's hash is not the same for both directions of a session "
+		 "[ethtool -X eth0 hkey "
+		 "6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:"
+		 "6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a:6d:5a]"},
+		{"net_af_xdp0,iface=eth1", "offloads eth1", "ok: no packets are merged []"},
+		{"net_af_packet0,iface=eth1", "rss eth1",
+		 "ok: 8 queues, the hash is the same for both directions []"},
+	};
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		struct capture_port_conf port = {.device = want[i].device};
+		struct config c = {.capture = {.ports = &port, .n_ports = 1}};
+		struct doctor_conf dc = {.root = root, .conf = &c, .ethtool = played};
+		json_t *rows = json_array();
+		char text[1024];
+		doctor_look(&dc, rows);
+		assert_string_equal(said_of(rows, want[i].check, text, sizeof(text)), want[i].said);
+		json_decref(rows);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_is_told_part_by_part),
 		cmocka_unit_test(each_port_of_the_configuration_is_looked_at),
+		cmocka_unit_test(offloads_and_the_hash_of_an_interface_are_looked_at),
 	};
 	return cmocka_run_group_tests(tests, make_root, remove_root);
 }
