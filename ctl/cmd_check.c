@@ -99,6 +99,7 @@ static void print_options(const struct config *c)
 	char prefix[128];
 	print_changed("", config_top_opts, c);
 	print_changed("api.", config_api_opts, &c->api);
+	print_changed("log.", config_log_opts, &c->log);
 	print_changed("capture.", config_capture_opts, &c->capture);
 	print_changed("decode.", decode_opts, &c->decode);
 	print_changed("flow.", flow_opts, &c->flow);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/say.h"
 #include "dataplane/base/text.h"
 
 #define FLOWS_SHOWN 1000 /* unless more are asked for */
@@ -272,6 +273,21 @@ static int show_reload(struct control *c, const char *const *values, json_t *rep
 	return 0;
 }
 
+static int set_log(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	(void)c;
+	for (int i = 0; say_levels[i]; i++) {
+		if (values[0] && strcmp(values[0], say_levels[i]) != 0)
+			continue;
+		if (values[0])
+			say_set_level((enum say_level)(SAY_ERROR + i));
+		json_object_set_new(reply, "level",
+				    json_string(say_levels[say_level() - SAY_ERROR]));
+		return 0;
+	}
+	return err_set(e, COMMAND_BAD_ARGUMENT, "level: expected error, warning, notice or info");
+}
+
 const struct command commands[] = {
 	{.path = "status",
 	 .help = "is all well, and if not, what is wrong; totals and rates",
@@ -355,6 +371,11 @@ const struct command commands[] = {
 	 .args = {{"queue", "its name, project/name"},
 		  {"sink", "the name of its sink or of its backup", true}},
 	 .run = switch_queue},
+	{.path = "log",
+	 .help = "what is told on standard error: from this level on; without LEVEL, which it is",
+	 .changes = true,
+	 .args = {{"level", "error, warning, notice or info", true}},
+	 .run = set_log},
 	{.path = "reload",
 	 .help = "read the configuration again, and go over to it when all of it is well",
 	 .changes = true,

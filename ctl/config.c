@@ -36,12 +36,12 @@ const struct opt config_top_opts[] = {
 	OPT_END,
 };
 
-static const char *const sections[] = {"api",     "capture", "decode",     "flow",         "frame",
-				       "formats", "sources", "dimensions", "pipeline",     "sinks",
-				       "spool",   "queues",  "tests",      "dead_letters", NULL};
+static const char *const sections[] = {
+	"api",        "log",      "capture", "decode", "flow",   "frame", "formats",      "sources",
+	"dimensions", "pipeline", "sinks",   "spool",  "queues", "tests", "dead_letters", NULL};
 
 /* Parts of the design that are not there yet: named, so that a typo and a wish differ. */
-static const char *const later_sections[] = {"registry", "log", "schemas", NULL};
+static const char *const later_sections[] = {"registry", "schemas", NULL};
 
 /* ---- names ---- */
 
@@ -136,6 +136,7 @@ static int read_top(struct config_loader *l)
 	if (!options_is_map(&l->r, l->root))
 		return 0;
 	options_read(&l->r, &shape, l->root);
+	read_stage(l, "log", config_log_opts, &l->c->log);
 	read_stage(l, "decode", decode_opts, &l->c->decode);
 	read_stage(l, "flow", flow_opts, &l->c->flow);
 	read_stage(l, "frame", frame_opts, &l->c->frame);

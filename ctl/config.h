@@ -43,6 +43,12 @@ struct api_conf {
 	const char *cert, *key; /* PEM files; NULL: plain HTTP, on loopback only */
 };
 
+/* What is told while it runs: say.h. */
+struct log_conf {
+	int level; /* index of say_levels */
+	int form;  /* enum say_form */
+};
+
 struct capture_port_conf {
 	const char *device; /* a PCI address, or a virtual device: net_af_packet0,iface=eth1 */
 	int64_t queues;
@@ -193,6 +199,7 @@ struct config {
 	const char *schema_dir; /* NULL: schemas are not kept */
 	const char *run_as;     /* USER or USER:GROUP; NULL: as it was started */
 	struct api_conf api;
+	struct log_conf log;
 	struct capture_conf capture;
 	struct decode_conf decode;
 	struct flow_conf flow;
@@ -253,13 +260,14 @@ void config_free(struct config *c); /* accepts NULL */
  */
 void config_print_effective(const struct config *c, FILE *out);
 
-/* The tables of the keys that belong to no stage; the offsets are into the structs above. */
-extern const struct opt config_top_opts[]; /* struct config */
-extern const struct opt config_api_opts[]; /* struct api_conf */
 /* Of a run: the receive queues of all ports, and who takes the sessions that come by them. */
 unsigned config_run_queues(const struct config *c);
 unsigned config_run_workers(const struct config *c);
 
+/* The tables of the keys that belong to no stage; the offsets are into the structs above. */
+extern const struct opt config_top_opts[];       /* struct config */
+extern const struct opt config_api_opts[];       /* struct api_conf */
+extern const struct opt config_log_opts[];       /* struct log_conf */
 extern const struct opt config_capture_opts[];   /* struct capture_conf */
 extern const struct opt config_port_opts[];      /* struct capture_port_conf */
 extern const struct opt config_source_opts[];    /* struct source_conf */

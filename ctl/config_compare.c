@@ -82,6 +82,7 @@ unsigned config_restarts(const struct config *was, const struct config *is, FILE
 	compare(&c, "api", "", config_api_opts, &was->api, &is->api);
 	compare(&c, "capture", "", config_capture_opts, &was->capture, &is->capture);
 	compare_ports(&c);
+	compare(&c, "log", "", config_log_opts, &was->log, &is->log);
 	compare(&c, "dead_letters", "", dead_letter_opts, &was->dead_letters, &is->dead_letters);
 	compare(&c, "decode", "", decode_opts, &was->decode, &is->decode);
 	compare(&c, "flow", "", flow_opts, &was->flow, &is->flow);

@@ -90,6 +90,7 @@ static int fill(const struct option_reader *r, struct config *c)
 		return -ENOMEM;
 	if (!options_default(r, config_top_opts, c) ||
 	    !options_default(r, config_api_opts, &c->api) ||
+	    !options_default(r, config_log_opts, &c->log) ||
 	    !options_default(r, config_capture_opts, &c->capture) ||
 	    !options_default(r, decode_opts, &c->decode) ||
 	    !options_default(r, flow_opts, &c->flow) ||

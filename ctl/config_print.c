@@ -168,6 +168,7 @@ void config_print_effective(const struct config *c, FILE *out)
 	static const char *const last[] = {"patterns", NULL};
 	print_options(out, 0, config_top_opts, c, last, false);
 	print_map(out, 0, "api", config_api_opts, &c->api);
+	print_map(out, 0, "log", config_log_opts, &c->log);
 	print_capture(out, c);
 	print_map(out, 0, "decode", decode_opts, &c->decode);
 	print_map(out, 0, "flow", flow_opts, &c->flow);

@@ -8,6 +8,7 @@
 
 #include "ctl/config_compare.h"
 #include "ctl/config_read.h"
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
@@ -230,7 +231,7 @@ static int open_sink(struct outlet *o, unsigned i, struct err *e)
 				    .ctx = s};
 	rc = shipper_create(&spec, &s->shipper, e);
 	if (rc == 0 && e->text[0])
-		fprintf(stderr, "sluiced: %s\n", e->text);
+		say(SAY_NOTICE, "%s", e->text);
 	return rc;
 }
 
@@ -367,17 +368,17 @@ bool outlet_is_done(struct outlet *o)
 	return settled >= n;
 }
 
-void outlet_tell(struct outlet *o, FILE *out)
+void outlet_tell(struct outlet *o)
 {
 	struct err e;
 	for (unsigned i = 0; i < o->of.n_sinks; i++)
 		while (shipper_notice(o->sides[i].shipper, &e))
-			fprintf(out, "sluiced: %s\n", e.text);
+			say(SAY_WARNING, "%s", e.text);
 	while (o->courier && courier_notice(o->courier, &e))
-		fprintf(out, "sluiced: %s\n", e.text);
+		say(SAY_WARNING, "%s", e.text);
 }
 
-int outlet_stop(struct outlet *o, bool drain, FILE *out)
+int outlet_stop(struct outlet *o, bool drain)
 {
 	struct err e;
 	int rc = 0;
@@ -385,14 +386,14 @@ int outlet_stop(struct outlet *o, bool drain, FILE *out)
 		courier_finish(o->courier);
 	for (unsigned i = 0; i < o->of.n_sinks; i++)
 		if (shipper_stop(o->sides[i].shipper, drain, &e) < 0) {
-			fprintf(out, "sluiced: %s\n", e.text);
+			say(SAY_ERROR, "%s", e.text);
 			rc = -EIO;
 		}
 	if (o->courier && courier_stop(o->courier, &e) < 0) {
-		fprintf(out, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 		rc = -EIO;
 	}
-	outlet_tell(o, out);
+	outlet_tell(o);
 	return rc;
 }
 
@@ -424,15 +425,14 @@ static void *leave(void *arg)
 		moved = now;
 		usleep(1000);
 	}
-	outlet_stop(o, done, o->out);
+	outlet_stop(o, done);
 	atomic_store_explicit(&o->ended, true, memory_order_release);
 	return NULL;
 }
 
-int outlet_leave(struct outlet *o, FILE *out)
+int outlet_leave(struct outlet *o)
 {
 	sigset_t all, before;
-	o->out = out;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = pthread_create(&o->thread, NULL, leave, o);

@@ -61,7 +61,6 @@ struct outlet {
 	bool has_thread;
 	pthread_t thread;
 	atomic_bool ended;
-	FILE *out;
 };
 
 /* The hand-off, of batches of @batch_cap bytes, and with @courier the courier. */
@@ -73,7 +72,7 @@ int outlet_open(struct outlet *o, struct err *e); /* the sinks */
 int outlet_start(struct outlet *o, struct err *e);
 
 /* Once no worker has it: gives away what it has, for a bounded time, and ends; o->ended. */
-int outlet_leave(struct outlet *o, FILE *out);
+int outlet_leave(struct outlet *o);
 
 /* Do @gen's @parts say the same as what @o was made of? */
 bool outlet_is(const struct outlet *o, const struct generation *gen,
@@ -87,10 +86,10 @@ bool outlet_shares(const struct outlet *a, const struct outlet *b); /* a name of
 /* Records that its sinks are done with; with the shares of each in its side. */
 uint64_t outlet_settled(struct outlet *o);
 bool outlet_is_done(struct outlet *o); /* with all that was handed over */
-void outlet_tell(struct outlet *o, FILE *out);
+void outlet_tell(struct outlet *o);
 
 /* Ends the sinks, then the courier. @drain: what they have is written first. 0 or -EIO. */
-int outlet_stop(struct outlet *o, bool drain, FILE *out);
+int outlet_stop(struct outlet *o, bool drain);
 
 /* The rows of what is behind the hand-off, of one queue; and those of it, summed over workers. */
 void outlet_report(const struct outlet *o, unsigned queue, struct report *r);

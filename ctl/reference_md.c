@@ -173,6 +173,7 @@ void reference_write_md(FILE *out)
 	section(out, "Top level", "Beside the sections below:", config_top_opts);
 	section(out, "api", "How `sluicectl` and other programs ask `sluiced run`.",
 		config_api_opts);
+	section(out, "log", "What `sluiced run` tells of itself.", config_log_opts);
 	section(out, "capture", "What `sluiced run` reads; `ports` is a list.",
 		config_capture_opts);
 	section(out, "capture.ports[]", "One for each port or virtual device.", config_port_opts);

@@ -294,6 +294,7 @@ void reference_write_yaml(FILE *out)
 	fputc('\n', out);
 	options(&w, config_top_opts);
 	section(&w, "api", config_api_opts);
+	section(&w, "log", config_log_opts);
 	capture(&w);
 	section(&w, "decode", decode_opts);
 	section(&w, "flow", flow_opts);

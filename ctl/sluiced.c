@@ -18,6 +18,7 @@
 #include "ctl/quantity.h"
 #include "ctl/reference.h"
 #include "ctl/report.h"
+#include "ctl/say.h"
 #include "ctl/topology.h"
 #include "dataplane/base/text.h"
 
@@ -85,7 +86,7 @@ static struct api *start_api(const struct config *c, struct topology *t, struct 
 	if (!api_is_wanted(&c->api) || !(*ret_c = control_create(c, &topology_control_ops, t)))
 		return NULL;
 	if (api_start(&c->api, *ret_c, &api, &e) < 0)
-		fprintf(stderr, "sluiced: %s; sluicectl cannot ask this process\n", e.text);
+		say(SAY_ERROR, "api: %s; sluicectl cannot ask this process", e.text);
 	else
 		topology_control(t, *ret_c); /* reports are for those who ask */
 	return api;
@@ -191,14 +192,14 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 		return EXIT_USAGE;
 	}
 	if (note)
-		fprintf(stderr, "sluiced: %s\n", note);
+		say(SAY_NOTICE, "%s", note);
 	int code = EXIT_USAGE;
 	struct topology_input with = *in;
 	with.cores = &cores;
 	if (topology_build(c, &with, &t, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 	} else if (in->replay || !ledger || can_write(ledger)) {
-		topology_describe(t, stderr);
+		topology_describe(t);
 		code = run_to_end(c, t, in, ledger, quiet);
 	}
 	topology_destroy(t);
@@ -518,10 +519,10 @@ static void tell_alone(const struct config *c, unsigned n_workers)
 {
 	const struct node_conf *node = alone_node(c);
 	if (n_workers > 1 && node)
-		fprintf(stderr,
-			"sluiced: pipeline.%s (%s) works in each of the %u workers by itself, on "
-			"the sessions of that worker; capture.workers: 1 makes it one\n",
-			node->name, node->op->name, n_workers);
+		say(SAY_NOTICE,
+		    "pipeline.%s (%s) works in each of the %u workers by itself, on the sessions "
+		    "of that worker; capture.workers: 1 makes it one",
+		    node->name, node->op->name, n_workers);
 }
 
 static int cmd_run(int argc, char **argv)
@@ -542,6 +543,8 @@ static int cmd_run(int argc, char **argv)
 		rc = EXIT_USAGE;
 	} else {
 		unsigned n_workers = config_run_workers(c);
+		say_begin((enum say_level)(SAY_ERROR + c->log.level), (enum say_form)c->log.form,
+			  NULL);
 		tell_alone(c, n_workers);
 		struct topology_input in = {.n_workers = n_workers};
 		rc = build_and_run(c, &in, ledger, false);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
 
@@ -134,15 +135,15 @@ static void tell_dimensions(const struct topology *t)
 		const char *name = t->conf->dimensions[i].spec.name;
 		dim_row(t->pipeline->dims[i], row);
 		if (row[DIM_bad_values])
-			fprintf(stderr,
-				"sluiced: dimension %s: %" PRIu64
-				" values that their types do not take are null\n",
-				name, row[DIM_bad_values]);
+			say(SAY_WARNING,
+			    "dimension %s: %" PRIu64
+			    " values that their types do not take are null",
+			    name, row[DIM_bad_values]);
 		if (row[DIM_no_room])
-			fprintf(stderr,
-				"sluiced: dimension %s: %" PRIu64
-				" rows beyond keys_max or bytes_max are left out\n",
-				name, row[DIM_no_room]);
+			say(SAY_WARNING,
+			    "dimension %s: %" PRIu64
+			    " rows beyond keys_max or bytes_max are left out",
+			    name, row[DIM_no_room]);
 	}
 }
 

@@ -36,7 +36,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 void topology_destroy(struct topology *t);
 
 /* One line for each port: what it is and can. */
-void topology_describe(const struct topology *t, FILE *out);
+void topology_describe(const struct topology *t);
 
 /* Runs until the input ends or topology_stop. @progress: lines about what is going on are drawn on
  * standard error, which is a terminal. Returns 0, or -EIO when a file or a sink broke: the texts

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
 
@@ -154,7 +155,7 @@ int topology_build_dead(struct topology *t, bool wait, struct err *e)
 	if (rc == 0)
 		rc = shipper_create(&spec, &d->shipper, e);
 	if (rc == 0 && e->text[0])
-		fprintf(stderr, "sluiced: %s\n", e->text);
+		say(SAY_WARNING, "%s", e->text);
 	return rc;
 }
 
@@ -174,43 +175,41 @@ int topology_start_dead(struct topology *t, struct err *e)
 	return t->dead ? shipper_start(t->dead->shipper, e) : 0;
 }
 
-static void tell_notices(struct topology *t, FILE *out)
+static void tell_notices(struct topology *t)
 {
 	struct err e;
 	while (shipper_notice(t->dead->shipper, &e))
-		fprintf(out, "sluiced: %s\n", e.text);
+		say(SAY_WARNING, "%s", e.text);
 }
 
-bool topology_watch_dead(struct topology *t, FILE *out)
+bool topology_watch_dead(struct topology *t)
 {
 	struct err e;
 	if (!t->dead)
 		return true;
-	tell_notices(t, out);
+	tell_notices(t);
 	bool stuck = shipper_trouble(t->dead->shipper, &e);
 	t->dead->trouble_ms = stuck ? t->dead->trouble_ms + 1 : 0;
 	if (t->dead->trouble_ms == TROUBLE_MS)
-		fprintf(out, "sluiced: dead_letters: %s; waiting for it\n", e.text);
+		say(SAY_WARNING, "dead_letters: %s; waiting for it", e.text);
 	if (atomic_load(&t->give_up))
 		handoff_stop_waiting(t->dead->refused);
 	return !shipper_failed(t->dead->shipper);
 }
 
-int topology_stop_dead(struct topology *t, FILE *out)
+int topology_stop_dead(struct topology *t)
 {
 	struct err e;
 	if (!t->dead)
 		return 0;
 	int rc = shipper_stop(t->dead->shipper, !atomic_load(&t->give_up), &e);
-	tell_notices(t, out);
+	tell_notices(t);
 	if (rc < 0)
-		fprintf(out, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 	uint64_t n = topology_n_dead(t);
 	if (n)
-		fprintf(out,
-			"sluiced: %" PRIu64 " dead letter%s more in %s: see `sluicectl dlq ls "
-			"%s`\n",
-			n, n == 1 ? "" : "s", t->conf->dead_letters.dir, t->conf->dead_letters.dir);
+		say(SAY_NOTICE, "%" PRIu64 " dead letter%s more in %s: see `sluicectl dlq ls %s`",
+		    n, n == 1 ? "" : "s", t->conf->dead_letters.dir, t->conf->dead_letters.dir);
 	return rc;
 }
 

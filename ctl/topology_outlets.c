@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
@@ -368,10 +369,10 @@ static int tell_orphan(void *arg, const char *queue)
 		if (strcmp(c->queues[q].name, queue) == 0 &&
 		    topology_spool_mode(t, c, q) != LANE_OFF)
 			return 0;
-	fprintf(stderr,
-		"sluiced: the spool in %s has records of queue %s, which has no spool in this "
-		"configuration: they stay there; see `sluicectl spool`\n",
-		c->spool.dir, queue);
+	say(SAY_WARNING,
+	    "the spool in %s has records of queue %s, which has no spool in this "
+	    "configuration: they stay there; see `sluicectl spool`",
+	    c->spool.dir, queue);
 	return 0;
 }
 
@@ -459,20 +460,20 @@ static void count_found_once(struct topology *t, const struct outlet *o)
 	}
 }
 
-static void try_start(struct topology *t, struct outlet *o, FILE *out)
+static void try_start(struct topology *t, struct outlet *o)
 {
 	struct err e = {0};
 	if (o->retry_ms && o->retry_ms--)
 		return;
 	int rc = outlet_start(o, &e);
-	outlet_tell(o, out);
+	outlet_tell(o);
 	if (rc == 0) {
 		count_found_once(t, o);
 		t->n_moving -= !o->has_left;
 		return;
 	}
 	if (!o->told)
-		fprintf(out, "sluiced: %s; tried again each second\n", e.text);
+		say(SAY_WARNING, "%s; tried again each second", e.text);
 	o->told = true;
 	o->retry_ms = RETRY_MS;
 }
@@ -501,7 +502,7 @@ static void end(struct topology *t, struct outlet **at)
 	outlet_destroy(o);
 }
 
-void topology_step_outlets(struct topology *t, FILE *out)
+void topology_step_outlets(struct topology *t)
 {
 	for (struct outlet **at = &t->all; t->n_moving && *at;) {
 		struct outlet *o = *at;
@@ -510,9 +511,9 @@ void topology_step_outlets(struct topology *t, FILE *out)
 			continue;
 		}
 		if (!o->started && !is_before_its_time(t, o))
-			try_start(t, o, out);
+			try_start(t, o);
 		else if (o->has_left && o->started && !o->has_thread)
-			outlet_leave(o, out);
+			outlet_leave(o);
 		at = &o->next;
 	}
 }

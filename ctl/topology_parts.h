@@ -111,7 +111,7 @@ void topology_mark_outlets(struct topology *t, const struct outlets *next);
 /* They have. */
 void topology_take_outlets(struct topology *t, struct outlets *next);
 /* Each millisecond: starts what can be, ends what has been left. */
-void topology_step_outlets(struct topology *t, FILE *out);
+void topology_step_outlets(struct topology *t);
 /* In the callbacks of a worker; @outlets: struct outlets. */
 extern const struct worker_out topology_worker_out;
 
@@ -133,8 +133,8 @@ struct handoff *topology_letters(const struct topology *t); /* NULL: there are n
 int topology_take_letters_place(struct topology *t, unsigned *ret_place, struct err *e);
 void topology_give_letters_place(struct topology *t, unsigned place);
 int topology_start_dead(struct topology *t, struct err *e);
-bool topology_watch_dead(struct topology *t, FILE *out); /* false: they cannot be written */
-int topology_stop_dead(struct topology *t, FILE *out);
+bool topology_watch_dead(struct topology *t); /* false: they cannot be written */
+int topology_stop_dead(struct topology *t);
 void topology_report_dead(const struct topology *t, struct report *r);
 
 /* Letters in place of a capture: what of them fails again becomes no new letter. */
@@ -171,13 +171,13 @@ int topology_flows(void *arg, const struct flow_query *q, struct control_job **r
 int topology_tap(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
 
 /* topology_run.c. A replay's dimensions stay as they were loaded. */
-int topology_watch_dimensions(struct topology *t, FILE *out);
+int topology_watch_dimensions(struct topology *t);
 
 /* topology_reload.c. Step: each millisecond, by main; true: workers must not be asked now. */
 int topology_reload_create(struct topology *t, struct err *e);
 void topology_reload_destroy(struct topology *t);
-bool topology_reload_step(struct topology *t, FILE *out);
-void topology_reload_finish(struct topology *t, FILE *out);
+bool topology_reload_step(struct topology *t);
+void topology_reload_finish(struct topology *t);
 int topology_reload_ask(void *arg, json_t *reply, struct err *e);
 void topology_reload_show(void *arg, json_t *reply);
 

@@ -16,6 +16,7 @@
 
 #include "ctl/eal.h"
 #include "ctl/privilege.h"
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
 
@@ -128,11 +129,11 @@ static void shed(void)
 	struct err e;
 	privilege_shed();
 	if (eal_each_thread(privilege_shed) < 0)
-		fprintf(stderr, "sluiced: a thread of DPDK's does not answer\n");
+		say(SAY_WARNING, "a thread of DPDK's does not answer");
 	if (geteuid() == 0)
-		fprintf(stderr, "sluiced: runs as root; with run_as it would give that up now\n");
+		say(SAY_NOTICE, "runs as root; with run_as it would give that up now");
 	else if (privilege_check(&e) < 0)
-		fprintf(stderr, "sluiced: %s\n", e.text);
+		say(SAY_WARNING, "%s", e.text);
 }
 
 int topology_start_ports(struct topology *t, struct err *e)
@@ -157,12 +158,12 @@ void topology_close_ports(struct topology *t)
 	mem_free(t->ports);
 }
 
-void topology_describe(const struct topology *t, FILE *out)
+void topology_describe(const struct topology *t)
 {
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++) {
 		char line[512];
 		port_describe(t->ports[i], line, sizeof(line));
-		fprintf(out, "sluiced: %s\n", line);
+		say(SAY_INFO, "%s", line);
 	}
 	if (t->ports && t->cores && t->cores->pinned) {
 		char text[1024];

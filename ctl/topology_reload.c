@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ctl/config_compare.h"
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/confine.h"
@@ -137,15 +138,15 @@ static void start(struct reload *r)
 }
 
 /* Shows how it ended, and is ready for the next. */
-static void end(struct reload *r, bool ok, FILE *out)
+static void end(struct reload *r, bool ok)
 {
 	uint64_t took_ms = (clock_mono_ns() - r->began_ns) / 1000000;
+	const char *why = r->text && *r->text ? r->text : strerror(-r->rc);
 	if (ok)
-		fprintf(out, "sluiced: reload %u: done in %" PRIu64 " ms\n", r->n, took_ms);
+		say(SAY_INFO, "reload %u: done in %" PRIu64 " ms", r->n, took_ms);
 	else
-		fprintf(out, "sluiced: reload %u: failed, everything stays as it was: %s%s", r->n,
-			r->text && *r->text ? r->text : strerror(-r->rc),
-			r->text && *r->text ? "" : "\n");
+		say(SAY_ERROR, "reload %u: failed, everything stays as it was: %.*s", r->n,
+		    (int)(strlen(why) - (why[strlen(why) - 1] == '\n')), why);
 	pthread_mutex_lock(&r->lock);
 	free(r->why);
 	r->why = r->text ? r->text : strdup(ok ? "" : strerror(-r->rc));
@@ -191,7 +192,7 @@ static bool same_dimensions(const struct generation *was, const struct generatio
 }
 
 /* All workers run the new generation: main goes over to it, and so does who asks. */
-static void go_over(struct reload *r, FILE *out)
+static void go_over(struct reload *r)
 {
 	struct topology *t = r->t;
 	struct generation *was = t->gen;
@@ -223,19 +224,19 @@ static void go_over(struct reload *r, FILE *out)
 		t->first->pipeline->frame_sources[i].conf = t->conf->sources[i].conf;
 	mem_free(t->snapshots);
 	if (topology_build_snapshots(t, &e) < 0)
-		fprintf(out, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 	if (watch)
-		topology_watch_dimensions(t, out);
+		topology_watch_dimensions(t);
 }
 
-static void take_built(struct reload *r, FILE *out)
+static void take_built(struct reload *r)
 {
 	struct topology *t = r->t;
 	if (r->has_thread)
 		pthread_join(r->thread, NULL);
 	if (r->rc < 0) {
 		drop_built(r);
-		end(r, false, out);
+		end(r, false);
 		return;
 	}
 	topology_mark_outlets(t, r->outlets);
@@ -244,7 +245,7 @@ static void take_built(struct reload *r, FILE *out)
 	atomic_store(&r->step, TAKING);
 }
 
-bool topology_reload_step(struct topology *t, FILE *out)
+bool topology_reload_step(struct topology *t)
 {
 	struct reload *r = t->reload;
 	switch (atomic_load_explicit(&r->step, memory_order_acquire)) {
@@ -261,12 +262,12 @@ bool topology_reload_step(struct topology *t, FILE *out)
 		return false;
 	case BUILT:
 		if (topology_answered(t)) /* no snapshot is made of what is exchanged */
-			take_built(r, out);
+			take_built(r);
 		return true;
 	case TAKING:
 		if (!all_taken(t))
 			return true;
-		go_over(r, out);
+		go_over(r);
 		topology_ask(t);
 		atomic_store(&r->step, SETTLING);
 		return true;
@@ -274,13 +275,13 @@ bool topology_reload_step(struct topology *t, FILE *out)
 		if (!topology_answered(t))
 			return true;
 		drop_built(r);
-		end(r, true, out);
+		end(r, true);
 		return false;
 	}
 }
 
 /* The workers have ended: what was given to them and not taken is exchanged here. */
-void topology_reload_finish(struct topology *t, FILE *out)
+void topology_reload_finish(struct topology *t)
 {
 	struct reload *r = t->reload;
 	if (atomic_load(&r->step) == BUILDING || atomic_load(&r->step) == BUILT) {
@@ -293,12 +294,12 @@ void topology_reload_finish(struct topology *t, FILE *out)
 		for (unsigned i = 0; i < t->n_workers; i++)
 			if (!worker_gen_taken(t->workers[i]))
 				worker_gen_take_late(t->workers[i]);
-		go_over(r, out);
+		go_over(r);
 		atomic_store(&r->step, SETTLING);
 	}
 	if (atomic_load(&r->step) == SETTLING) {
 		drop_built(r);
-		end(r, true, out);
+		end(r, true);
 	}
 }
 

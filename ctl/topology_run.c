@@ -9,6 +9,7 @@
 #include <rte_lcore.h>
 
 #include "ctl/notify.h"
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/confine.h"
@@ -28,16 +29,17 @@
 
 static void tell_dimension(void *arg, const char *text)
 {
-	fprintf(arg, "sluiced: %s\n", text);
+	(void)arg;
+	say(SAY_WARNING, "%s", text);
 }
 
-int topology_watch_dimensions(struct topology *t, FILE *out)
+int topology_watch_dimensions(struct topology *t)
 {
 	struct err e;
 	if (!t->ports || dim_watch_start(t->pipeline->dims, (unsigned)t->conf->n_dimensions,
-					 tell_dimension, out, &t->watch, &e) == 0)
+					 tell_dimension, NULL, &t->watch, &e) == 0)
 		return 0;
-	fprintf(out, "sluiced: %s\n", e.text);
+	say(SAY_ERROR, "%s", e.text);
 	return -EIO;
 }
 
@@ -107,7 +109,7 @@ static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out
 /* Called each millisecond while anything runs: a sink that is busy for long is told of once, and
  * does not keep a process from stopping.
  */
-static void watch_sink(struct topology *t, struct outlet *o, unsigned i, FILE *out)
+static void watch_sink(struct topology *t, struct outlet *o, unsigned i)
 {
 	struct err e;
 	struct sink_side *s = &o->sides[i];
@@ -117,29 +119,28 @@ static void watch_sink(struct topology *t, struct outlet *o, unsigned i, FILE *o
 	s->n_settled = s->n_now;
 	s->still_ms = stuck ? s->still_ms + 1 : 0;
 	if (s->still_ms == TROUBLE_AFTER_MS && !failed)
-		fprintf(out, "sluiced: sink %s: %s; waiting for it\n", outlet_sink(o, i)->name,
-			e.text);
+		say(SAY_WARNING, "sink %s: %s; waiting for it", outlet_sink(o, i)->name, e.text);
 	if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
 		atomic_store(&t->give_up, true);
 }
 
-static void watch_sinks(struct topology *t, FILE *out)
+static void watch_sinks(struct topology *t)
 {
 	for (struct outlet *o = t->all; o; o = o->next) {
 		if (o->has_thread) /* it looks after its sinks by itself */
 			continue;
 		outlet_settled(o);
-		outlet_tell(o, out);
+		outlet_tell(o);
 		for (unsigned i = 0; i < o->of.n_sinks; i++)
-			watch_sink(t, o, i, out);
+			watch_sink(t, o, i);
 	}
-	topology_step_outlets(t, out);
+	topology_step_outlets(t);
 	if (atomic_load(&t->give_up))
 		stop_waiting(t);
 }
 
 /* What parsers keep across restarts; struct parser's keep_run. */
-static int run_keepers(struct topology *t, bool last, FILE *out)
+static int run_keepers(struct topology *t, bool last)
 {
 	int rc = 0;
 	for (size_t i = 0; i < t->conf->n_sources; i++) {
@@ -149,7 +150,7 @@ static int run_keepers(struct topology *t, bool last, FILE *out)
 			continue;
 		rc = -EIO;
 		if (last || strcmp(e.text, t->keep_trouble.text) != 0)
-			fprintf(out, "sluiced: source %s: %s\n", s->name, e.text);
+			say(SAY_WARNING, "source %s: %s", s->name, e.text);
 		t->keep_trouble = e;
 	}
 	return rc;
@@ -176,15 +177,16 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	bool drawn = false;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
 		end_replay(t);
-		if (!topology_watch_dead(t, out) && !t->ports) {
+		if (!topology_watch_dead(t) && !t->ports) {
 			atomic_store(&t->stop, true);
 			stop_waiting(t);
 		}
-		watch_sinks(t, out);
-		run_keepers(t, false, out);
-		if (!topology_reload_step(t, out))
+		watch_sinks(t);
+		run_keepers(t, false);
+		if (!topology_reload_step(t))
 			topology_publish(t);
 		feed_watchdog(t);
+		say_tick(false);
 		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
 			draw_progress(t, since_ns, out);
 			drawn = true;
@@ -194,7 +196,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	if (drawn)
 		fprintf(out, "\r\033[K");
 	rte_eal_mp_wait_lcore();
-	topology_reload_finish(t, out);
+	topology_reload_finish(t);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		topology_answer_for(t, i);
 }
@@ -216,14 +218,14 @@ static bool is_busy(struct topology *t, uint64_t *io_moved)
 }
 
 /* Until the sinks are done with all that was handed over, or are given up. */
-static void wait_for_sinks(struct topology *t, FILE *out)
+static void wait_for_sinks(struct topology *t)
 {
 	uint64_t moved = 0, now = 0;
 	unsigned still_ms = 0;
 	while (is_busy(t, &now) && !atomic_load(&t->give_up)) {
 		end_replay(t);
-		watch_sinks(t, out);
-		topology_watch_dead(t, out);
+		watch_sinks(t);
+		topology_watch_dead(t);
 		feed_watchdog(t);
 		still_ms = now == moved ? still_ms + 1 : 0;
 		moved = now;
@@ -235,18 +237,18 @@ static void wait_for_sinks(struct topology *t, FILE *out)
 }
 
 /* Those that are left come to their end by themselves, soon. */
-static void join_left(struct topology *t, FILE *out)
+static void join_left(struct topology *t)
 {
 	for (bool any = true; any;) {
 		any = false;
 		for (struct outlet *o = t->all; o; o = o->next)
 			any |= o->has_thread;
-		topology_step_outlets(t, out);
+		topology_step_outlets(t);
 		usleep(1000);
 	}
 }
 
-static int tell_errors(const struct topology *t, FILE *out)
+static int tell_errors(const struct topology *t)
 {
 	int rc = 0;
 	/* All workers of a replay read the same files and meet the same faults. */
@@ -254,24 +256,24 @@ static int tell_errors(const struct topology *t, FILE *out)
 	for (unsigned w = 0; w < n; w++) {
 		const char *text;
 		for (unsigned i = 0; (text = worker_error(t->workers[w], i)); i++) {
-			fprintf(out, "sluiced: %s\n", text);
+			say(SAY_ERROR, "%s", text);
 			rc = -EIO;
 		}
 	}
 	if (t->archive && archive_feed_trouble(t->archive)[0]) {
-		fprintf(out, "sluiced: %s\n", archive_feed_trouble(t->archive));
+		say(SAY_ERROR, "%s", archive_feed_trouble(t->archive));
 		rc = -EIO;
 	}
 	return rc;
 }
 
-static int stop_sinks(struct topology *t, FILE *out)
+static int stop_sinks(struct topology *t)
 {
 	bool drain = !atomic_load(&t->give_up);
 	int rc = 0;
-	join_left(t, out);
+	join_left(t);
 	for (struct outlet *o = t->all; o; o = o->next)
-		if (o->started && outlet_stop(o, drain, out) < 0)
+		if (o->started && outlet_stop(o, drain) < 0)
 			rc = -EIO;
 	return rc;
 }
@@ -295,17 +297,16 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	int rc = 0;
 	unsigned lcore, n = 0;
 	struct err e;
-	if (run_keepers(t, false, out) < 0)
+	if (run_keepers(t, false) < 0)
 		return -EIO;
 	if (t->ports && confine_call(confine_itself, NULL) < 0)
-		fprintf(out,
-			"sluiced: this kernel has no seccomp, or lets nobody use it: threads keep "
-			"all system calls\n");
+		say(SAY_WARNING, "this kernel has no seccomp, or lets nobody use it: threads keep "
+				 "all system calls");
 	if (start_sinks(t, &e) < 0) {
-		fprintf(out, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 		return -EIO;
 	}
-	if (topology_watch_dimensions(t, out) < 0)
+	if (topology_watch_dimensions(t) < 0)
 		return -EIO;
 	atomic_store(&t->n_running, t->n_workers);
 	RTE_LCORE_FOREACH_WORKER(lcore)
@@ -319,12 +320,15 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	notify("STOPPING=1");
 	dim_watch_stop(t->watch);
 	t->watch = NULL;
-	if (run_keepers(t, true, out) < 0)
+	if (run_keepers(t, true) < 0)
 		rc = -EIO;
-	wait_for_sinks(t, out);
-	if (stop_sinks(t, out) < 0 || t->sink_failed)
+	wait_for_sinks(t);
+	if (stop_sinks(t) < 0 || t->sink_failed)
 		rc = -EIO;
-	if (topology_stop_dead(t, out) < 0)
+	if (topology_stop_dead(t) < 0)
 		rc = -EIO;
-	return tell_errors(t, out) < 0 ? -EIO : rc;
+	if (tell_errors(t) < 0)
+		rc = -EIO;
+	say_tick(true);
+	return rc;
 }

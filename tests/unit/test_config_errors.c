@@ -119,19 +119,20 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 }
 
 static const struct bad unknown_keys[] = {
-	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of api, capture, "
+	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of api, log, capture, "
 			     "decode, flow, frame, formats, sources, dimensions, "
 			     "pipeline, sinks, spool, queues, tests, dead_letters, "
-			     "workers, patterns, schema_dir; did you mean \"workers\"?\n"},
+			     "workers, patterns, schema_dir, run_as; did you mean \"workers\"?\n"},
 	{"Workers: 2\n" BASE,
-	 "x.yaml:1:1: Workers: unknown key; expected one of api, capture, "
+	 "x.yaml:1:1: Workers: unknown key; expected one of api, log, capture, "
 	 "decode, flow, frame, formats, sources, dimensions, "
 	 "pipeline, sinks, spool, queues, "
-	 "tests, dead_letters, workers, patterns, schema_dir; did you mean \"workers\"?\n"},
-	{"nothing_like_it: 2\n" BASE,
-	 "x.yaml:1:1: nothing_like_it: unknown key; expected one of api, capture, decode, flow, "
-	 "frame, formats, sources, dimensions, "
-	 "pipeline, sinks, spool, queues, tests, dead_letters, workers, patterns, schema_dir\n"},
+	 "tests, dead_letters, workers, patterns, schema_dir, run_as; did you mean \"workers\"?\n"},
+	{"nothing_like_it: 2\n" BASE, "x.yaml:1:1: nothing_like_it: unknown key; expected one of "
+				      "api, log, capture, decode, flow, "
+				      "frame, formats, sources, dimensions, "
+				      "pipeline, sinks, spool, queues, tests, dead_letters, "
+				      "workers, patterns, schema_dir, run_as\n"},
 	{"dead_letters: { bytes_max: 1MiB }\n" BASE,
 	 "x.yaml:1:1: dead_letters: dir is missing; expected a path: The folder of the letters, "
 	 "such as /var/lib/sluice/dlq. It is made when it is not there.\n"},
@@ -139,9 +140,9 @@ static const struct bad unknown_keys[] = {
 	 "x.yaml:1:36: dead_letters.bytes_max: room for less than two segments; expected at least "
 	 "2 * segment\n"},
 	{"registry: {}\n"
-	 "log: {}\n" BASE,
+	 "schemas: {}\n" BASE,
 	 "x.yaml:1:1: registry: not in this version of sluice\n"
-	 "x.yaml:2:1: log: not in this version of sluice\n"},
+	 "x.yaml:2:1: schemas: not in this version of sluice\n"},
 	{"flow: { tcp_ilde: 1h }\n" BASE,
 	 "x.yaml:1:9: flow.tcp_ilde: unknown key; expected one of tcp_idle, "
 	 "memory_bytes_max; did you mean \"tcp_idle\"?\n"},
@@ -269,11 +270,12 @@ static const struct bad bad_sources[] = {
 	{"workers: 1\n", "x.yaml:1:1: sources is missing; expected at least one, such as "
 			 "sources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"},
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
-	 "x.yaml:1:1: sourcez: unknown key; expected one of api, capture, decode, flow, frame, "
+	 "x.yaml:1:1: sourcez: unknown key; expected one of api, log, capture, decode, flow, "
+	 "frame, "
 	 "formats, "
 	 "sources, dimensions, pipeline, sinks, spool, queues, tests, dead_letters, workers, "
 	 "patterns, "
-	 "schema_dir; did "
+	 "schema_dir, run_as; did "
 	 "you mean "
 	 "\"sources\"?\n"},
 	{"sources: {}\n", "x.yaml:1:10: sources: 0 sources; expected 1 to 16384\n"},
