@@ -107,8 +107,8 @@ static int build_workers(struct topology *t, struct err *e)
 	const char *why = why_rehash(t, text, sizeof(text));
 	int rc = why ? build_rehash(t, e) : 0;
 	if (rc == 0 && why)
-		fprintf(stderr, "sluiced: sessions are shared out to %u worker%s in software: %s\n",
-			t->n_workers, t->n_workers == 1 ? "" : "s", why);
+		say(SAY_NOTICE, "sessions are shared out to %u worker%s in software: %s",
+		    t->n_workers, t->n_workers == 1 ? "" : "s", why);
 	for (unsigned w = 0; rc == 0 && w < t->n_workers; w++) {
 		struct capture *source = t->rehash ? rehash_capture(t->rehash, w) : t->rx[w].c;
 		if (!t->rehash) {
