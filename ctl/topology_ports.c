@@ -168,7 +168,7 @@ void topology_describe(const struct topology *t)
 	if (t->ports && t->cores && t->cores->pinned) {
 		char text[1024];
 		cores_describe(t->cores, t->n_workers, text, sizeof(text));
-		fprintf(out, "sluiced: %s\n", text);
+		say(SAY_INFO, "%s", text);
 	}
 }
 
