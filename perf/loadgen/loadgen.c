@@ -13,9 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_config.h>
-#include <rte_ethdev.h>
-
 #include "ctl/eal.h"
 #include "perf/bench.h"
 #include "perf/loadgen/job.h"
@@ -124,8 +121,7 @@ static bool send_all(const struct args *a, struct load *l)
 	       (double)n.bytes * 8 / n.seconds / 1e9, (double)n.events / n.seconds / 1e6, n.refused,
 	       n.late);
 	usleep(FAR_END_US); /* what the far end has not read yet must not go with the device */
-	rte_eth_dev_stop(port);
-	rte_eth_dev_close(port);
+	sender_port_close(port);
 	sender_close(s);
 	eal_stop();
 	return true;

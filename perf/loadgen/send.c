@@ -186,3 +186,9 @@ int sender_port(const char *device, uint16_t *ret_id, struct err *e)
 	*ret_id = id;
 	return 0;
 }
+
+void sender_port_close(uint16_t id)
+{
+	rte_eth_dev_stop(id);
+	rte_eth_dev_close(id);
+}

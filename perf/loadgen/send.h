@@ -53,5 +53,6 @@ void sender_ring_free(void); /* behind the end of its port */
 
 /* A device of DPDK's, such as net_ring0 or 0000:3b:00.0, made ready to send on. */
 int sender_port(const char *device, uint16_t *ret_id, struct err *e);
+void sender_port_close(uint16_t id);
 
 #endif
