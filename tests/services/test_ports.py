@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,32 @@ def ports_of_other_drivers(lab):
         print("left out: net_af_xdp0: this kernel gives no AF_XDP socket")
     else:
         lab.drive("net_af_xdp0,iface=veth-r", 200, "10.97.0.2")
+
+
+def telemetry(path, *questions):
+    """What DPDK's telemetry answers (doc: "DPDK Telemetry User Guide")."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.settimeout(10)
+        s.connect(path)
+        s.recv(4096)  # who it is
+        answers = []
+        for q in questions:
+            s.send(q.encode())
+            answers.append(json.loads(s.recv(16384)))
+        return answers
+
+
+def dpdk_is_asked_by_its_telemetry(lab):
+    trace = os.path.join(lab.folder, "trace.pcap")  # of ports_of_other_drivers
+    device = f"net_pcap0,rx_pcap={trace}"
+    port = Port(lab, device, "--telemetry", before=("env", f"RUNTIME_DIRECTORY={lab.folder}"))
+    if lab.checks.check(port.started(device), f"telemetry: it starts: {port.text().decode()[-600:]}"):
+        lab.checks.equal(port.records(3000), 3000, "telemetry: records")
+        found = glob.glob(os.path.join(lab.folder, "dpdk", "*", "dpdk_telemetry.v2*"))
+        if lab.checks.equal(len(found), 1, f"telemetry: its socket: {found}"):
+            ports, stats = telemetry(found[0], "/ethdev/list", "/ethdev/stats,0")
+            lab.checks.equal((ports["/ethdev/list"], stats["/ethdev/stats"]["ipackets"]), ([0], 3000), "telemetry: the port")
+    port.end()
 
 
 def af_xdp_socket():
@@ -271,7 +298,7 @@ def main():
         lab_up()
         with tempfile.TemporaryDirectory() as folder:
             lab = Lab(binary, folder, checks)
-            for part in (ports_of_other_drivers, stop_loses_nothing_unsaid,
+            for part in (ports_of_other_drivers, dpdk_is_asked_by_its_telemetry, stop_loses_nothing_unsaid,
                          a_silent_port_costs_little_and_wakes_up_at_once, plain_words, without_hugepages,
                          replay_needs_nothing):
                 part(lab)
