@@ -108,13 +108,23 @@ static void add_devices(struct args *a, const struct eal_conf *conf)
 		add(a, "--no-pci");
 }
 
+/* Its thread is DPDK's own and keeps the rights that we start with: for those who ask for it. */
+static bool wants_telemetry(const struct eal_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_extra; i++)
+		if (strcmp(conf->extra[i], "--telemetry") == 0)
+			return true;
+	return false;
+}
+
 int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 {
 	struct args a = {0};
 	*ret_note = NULL;
 	describe_cores(&a, conf->n_workers, conf->cores);
 	add(&a, "sluiced");
-	add(&a, "--no-telemetry");
+	if (!wants_telemetry(conf))
+		add(&a, "--no-telemetry");
 	add(&a, "--log-level=lib.eal:error");
 	add(&a, "--lcores");
 	add(&a, a.cores);

@@ -50,12 +50,12 @@ struct topology {
 	struct port **ports; /* NULL: a replay */
 	struct topology_queue *rx;
 	unsigned n_rx;
-	struct rehash *rehash; /* NULL: each worker has its queue, and all that comes by it */
-	bool is_file;                 /* a replay: it has a time of its own, and waits */
-	struct outlets *outlets;      /* of conf */
-	struct outlet *all;           /* also those that are left; in the order of their making */
-	unsigned n_moving;            /* of these, not started yet, or left */
-	struct dead_retry *letters;   /* that are tried again; NULL: none */
+	struct rehash *rehash;      /* NULL: each worker has its queue, and all that comes by it */
+	bool is_file;               /* a replay: it has a time of its own, and waits */
+	struct outlets *outlets;    /* of conf */
+	struct outlet *all;         /* also those that are left; in the order of their making */
+	unsigned n_moving;          /* of these, not started yet, or left */
+	struct dead_retry *letters; /* that are tried again; NULL: none */
 	struct archive_feed *archive; /* that is replayed; NULL: none */
 	struct topology_dead *dead;   /* NULL: there are no dead letters */
 	size_t batch_cap;             /* of the hand-off */
