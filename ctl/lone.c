@@ -2,9 +2,6 @@
 
 #include "dataplane/base/mem.h"
 
-/* A record is at most its frame with every byte escaped, and its keys; see topology_outlets.c. */
-#define ROOM(frame_bytes_max) (32 * (frame_bytes_max) + (17u << 20))
-
 struct lone {
 	struct queue_form *forms;
 	struct worker *worker;
@@ -84,7 +81,7 @@ int lone_create(const struct pipeline *p, const struct graph_plan *plan, unsigne
 		return err_set(e, -ENOMEM, "no memory");
 	l->line = line;
 	l->arg = arg;
-	l->cap = ROOM(frame_limit_max(&c->frame, p->frame_sources, (unsigned)c->n_sources));
+	l->cap = LONE_ROOM(frame_limit_max(&c->frame, p->frame_sources, (unsigned)c->n_sources));
 	l->forms = mem_alloc((n_queues + 1) * sizeof(*l->forms));
 	l->room = mem_map(l->cap);
 	int rc_ = l->forms && l->room ? 0 : err_set(e, -ENOMEM, "no memory");

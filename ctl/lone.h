@@ -18,6 +18,9 @@
 /* @line: the record, its newline included, borrowed until it returns. False: no more. */
 typedef bool lone_line(void *arg, unsigned queue, struct slice line);
 
+/* A record is at most its frame with every byte escaped, and its keys; see topology_outlets.c. */
+#define LONE_ROOM(frame_bytes_max) (32 * (frame_bytes_max) + (17u << 20))
+
 struct lone;
 
 /* @plan and @p are borrowed. 0 or -errno with a text. */

@@ -14,6 +14,7 @@
 #include "ctl/cmd_spool.h"
 #include "ctl/config.h"
 #include "ctl/eal.h"
+#include "ctl/explain.h"
 #include "ctl/privilege.h"
 #include "ctl/quantity.h"
 #include "ctl/reference.h"
@@ -491,6 +492,45 @@ static int cmd_replay(int argc, char **argv)
 	return rc;
 }
 
+static int run_explain(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'}, {0}};
+	const char *path = NULL;
+	bool as_json = false;
+	struct err e;
+	json_t *o = NULL;
+	for (int opt; (opt = getopt_long(argc, argv, ":c:", longs, NULL)) != -1;) {
+		if (opt == 'c')
+			path = optarg;
+		else if (opt == 'j')
+			as_json = true;
+		else
+			return option_error(opt, argv);
+	}
+	if (argc - optind < 2)
+		return usage_error("%s", argc == optind ? "explain: which record?"
+							: "explain: which capture file?");
+	struct config *c = load_config(path);
+	if (!c)
+		return EXIT_USAGE;
+	struct replay_conf rc = {.paths = (const char *const *)argv + optind + 1,
+				 .n_paths = (unsigned)(argc - optind - 1)};
+	int code = EXIT_USAGE;
+	if (explain_record(c, &rc, argv[optind], stderr, &o, &e) < 0) {
+		fprintf(stderr, "sluiced: %s\n", e.text);
+	} else {
+		code = explain_found(o) ? EXIT_DONE : EXIT_LOST;
+		if (as_json)
+			json_dumpf(o, stdout, JSON_INDENT(1));
+		else
+			explain_print(o, stdout);
+	}
+	json_decref(o);
+	config_free(c);
+	return code;
+}
+
 /* The one option of run, check and test, and --ledger of run. */
 static int parse_config_args(int argc, char **argv, const char **ret_config,
 			     const char **ret_ledger)
@@ -666,6 +706,9 @@ static const struct command commands[] = {
 	 "-c FILE --dead-letters DIR [--reason R] [--source S] [--rule R] [--ledger FILE] "
 	 "[--quiet] [LETTER...]",
 	 "run dead letters through the pipeline again (sluicectl dlq retry)", cmd_replay},
+	{"explain", "[-c FILE] [--json] ID PCAP...",
+	 "one record of these files: its packets and bytes, what each node made of it, its queues",
+	 run_explain},
 	{"run", "-c FILE [--ledger FILE]", "read the configured ports until told to stop", cmd_run},
 	{"check", "[--dot] -c FILE", "build everything that the configuration names, start nothing",
 	 run_check},

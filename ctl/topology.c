@@ -9,14 +9,6 @@
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
 
-static uint8_t dead_flags(const struct topology *t)
-{
-	const struct dead_letter_conf *d = &t->conf->dead_letters;
-	if (!topology_has_dead(t) && !t->letters)
-		return 0;
-	return (uint8_t)((d->unparsed ? REC_UNPARSED : 0) | (d->no_format ? REC_NO_FORMAT : 0));
-}
-
 int topology_build_worker(struct topology *t, unsigned i, struct capture *source, bool live,
 			  struct err *e)
 {
@@ -30,7 +22,8 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 	wc.flow = &t->conf->flow;
 	wc.frame = &t->conf->frame;
 	wc.frame_sources = t->pipeline->frame_sources;
-	wc.dead_flags = dead_flags(t);
+	if (topology_has_dead(t) || t->letters)
+		wc.dead_flags = dead_letter_flags(&t->conf->dead_letters);
 	wc.stop = &t->stop;
 	wc.ask = &t->asks[i];
 	wc.out = topology_worker_out;

@@ -261,6 +261,25 @@ static void count_hops(const struct worker *w, struct batch *b)
 			b->recs[i]->hops = out_hops_of(b, b->recs[i]) & 127;
 }
 
+/* Before the eyes of the witness. */
+static void push_one_by_one(struct worker *w, struct batch *b)
+{
+	const struct worker_witness *witness = w->conf.witness;
+	struct rec *recs[BATCH_RECS_MAX];
+	unsigned n = b->n_recs;
+	memcpy(recs, b->recs, n * sizeof(struct rec *));
+	for (unsigned i = 0; i < n; i++) {
+		if (!recs[i])
+			continue;
+		b->recs[0] = recs[i];
+		b->n_recs = 1;
+		witness->before(witness->arg, b, recs[i]);
+		graph_push(w->graph, b);
+		witness->after(witness->arg);
+	}
+	b->n_recs = 0;
+}
+
 /* From a burst of frames, which stand in the batch's arena, to encoded records. */
 static void frames_run(struct worker *w, unsigned n_frames)
 {
@@ -272,6 +291,8 @@ static void frames_run(struct worker *w, unsigned n_frames)
 		hits = rules_scan(w->rules, w->frames, n_frames);
 	size_t behind_frames = b->arena.used;
 	w->n_frames = n_frames;
+	if (w->conf.witness)
+		w->conf.witness->frames(w->conf.witness->arg, w->frames, n_frames);
 	for (unsigned taken = 0; taken < n_frames;) {
 		b->arena.used = behind_frames;
 		b->n_recs = 0;
@@ -281,7 +302,10 @@ static void frames_run(struct worker *w, unsigned n_frames)
 		if (w->conf.dead_flags)
 			bury_unread(w, b);
 		count_hops(w, b);
-		graph_push(w->graph, b);
+		if (w->conf.witness)
+			push_one_by_one(w, b);
+		else
+			graph_push(w->graph, b);
 		b->arena.cap = w->extract_cap;
 	}
 	w->n_frames = 0;
@@ -512,7 +536,8 @@ static void capture_run(struct worker *w)
 			note_latency(w, (unsigned)n);
 		}
 	}
-	graph_tap_remove_all(w->graph); /* nobody can remove one from now on */
+	if (!w->conf.witness)                   /* whose own tap stays as long as the worker */
+		graph_tap_remove_all(w->graph); /* nobody can remove one from now on */
 	errands_close(&w->errands);
 	capture_settle(w->conf.capture);
 	worker_finish(w);

@@ -65,6 +65,16 @@ struct worker_feed {
 	void *arg;
 };
 
+/* Who looks on while a worker works; `explain`. Records then go through the graph one by one, and
+ * come out the same.
+ */
+struct worker_witness {
+	void (*frames)(void *arg, const struct frame *frames, unsigned n); /* of a burst */
+	void (*before)(void *arg, const struct batch *b, const struct rec *r);
+	void (*after)(void *arg);
+	void *arg;
+};
+
 /* How a queue wants its records. */
 struct queue_form {
 	const struct encoder *encoder;
@@ -108,8 +118,9 @@ struct worker_conf {
 	struct worker_out out;
 	uint8_t dead_flags;      /* enum rec_flag: extraction's records that out.dead takes */
 	struct worker_feed feed; /* instead of a capture */
-	atomic_bool *stop;       /* set from outside: finish and return */
-	struct worker_ask *ask;  /* NULL: nobody asks while it runs */
+	const struct worker_witness *witness; /* NULL: nobody looks on */
+	atomic_bool *stop;                    /* set from outside: finish and return */
+	struct worker_ask *ask;               /* NULL: nobody asks while it runs */
 };
 
 struct worker;
@@ -152,7 +163,8 @@ void worker_gen_take_late(struct worker *w);
 const struct extract *worker_gen_extract(const struct worker_gen *g);
 const struct graph *worker_gen_graph(const struct worker_gen *g);
 
-/* For an errand alone. @plan: what the tap was made for; false: the graph is of another. */
+/* For an errand, or before it runs. @plan: what the tap was made for; false: the graph is of
+ * another. */
 bool worker_tap(struct worker *w, const struct graph_plan *plan, struct graph_tap *t);
 void worker_untap(struct worker *w, const struct graph_tap *t);
 

@@ -10,6 +10,7 @@
 #ifndef SL_SINK_DEAD_LETTER_SINK_H
 #define SL_SINK_DEAD_LETTER_SINK_H
 
+#include "dataplane/rec/rec.h"
 #include "dataplane/sink/sink.h"
 
 struct file_ops;
@@ -21,6 +22,12 @@ struct dead_letter_conf {
 	bool unparsed, no_format;  /* frames of which extraction makes no more than text */
 	const struct file_ops *io; /* NULL: the disk */
 };
+
+/* Extraction's records that become dead letters: enum rec_flag. */
+static inline uint8_t dead_letter_flags(const struct dead_letter_conf *d)
+{
+	return (uint8_t)((d->unparsed ? REC_UNPARSED : 0) | (d->no_format ? REC_NO_FORMAT : 0));
+}
 
 extern const struct opt dead_letter_opts[];
 extern const struct sink_ops sink_dead_letter;

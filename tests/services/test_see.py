@@ -230,9 +230,9 @@ def end_of_taps(lab, checks):
     for t in many:
         t.p.kill()
         t.end()
-    for _ in range(30):
+    for _ in range(10):
         again = Tap(lab, "odd", "--count", "1")
-        time.sleep(0.2)
+        time.sleep(1)  # long enough to be refused
         if again.p.poll() is None:
             break
         again.end()

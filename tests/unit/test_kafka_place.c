@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include "dataplane/sink/kafka_hash.h"
 #include "dataplane/sink/kafka_place.h"
 
 static void the_first_and_the_last_offset_of_each_partition_are_kept_in_order(void **unused)
@@ -35,11 +36,29 @@ static void partitions_beyond_the_limit_are_not_told(void **unused)
 	kafka_places_fini(&p);
 }
 
+/* The vectors of Kafka's own test of murmur2. */
+static void a_key_has_the_number_that_javas_client_gives_it(void **unused)
+{
+	static const struct {
+		const char *key;
+		int32_t hash;
+	} vectors[] = {{"21", -973932308},
+		       {"foobar", -790332482},
+		       {"a-little-bit-long-string", -985981536},
+		       {"a-little-bit-longer-string", -1486304829},
+		       {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+		       {"abc", 479470107}};
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		assert_int_equal((int32_t)kafka_hash(vectors[i].key, strlen(vectors[i].key)),
+				 vectors[i].hash);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_and_the_last_offset_of_each_partition_are_kept_in_order),
 		cmocka_unit_test(partitions_beyond_the_limit_are_not_told),
+		cmocka_unit_test(a_key_has_the_number_that_javas_client_gives_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
