@@ -482,7 +482,8 @@ static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct 
  * or UDP, no tunnel, not cut. False when it is anything else, or anything about it is odd: then it
  * is walked.
  */
-static inline bool decode_fast(const struct decode *d, const struct pkt_raw *raw, struct walk *k)
+static inline __attribute__((always_inline)) bool
+decode_fast(const struct decode *d, const struct pkt_raw *raw, struct walk *k)
 {
 	const uint8_t *e = raw->ptr;
 	if (raw->link != LINK_ETHERNET || raw->cap_len < 14 + 4 + 20 + 8)
