@@ -56,14 +56,14 @@ def compare(a, folder):
             with Net() as net:
                 lab = Lab(folder, a.build, a.peers, net)
                 write_lines(lab.lines, 50000 if a.quick else 500000)
-                yield compare_tcp(lab, a.rounds) if case == "tcp" else compare_udp(lab, a.rounds, 1 if a.quick else 3,
-                                                                                     0.5 if a.quick else 0.08)
+                yield compare_tcp(lab, a.rounds) if case == "tcp" else compare_udp(lab, a.rounds, 1 if a.quick else 2,
+                                                                                     0.5 if a.quick else 0.12)
         elif case == "tshark":
-            yield from compare_tshark(a.build, folder, a.rounds, 5000 if a.quick else 100000)
+            yield from compare_tshark(a.build, folder, a.rounds, 5000 if a.quick else 50000)
         elif case == "binlog":
             yield compare_binlog(a.build, a.peers, folder, a.rounds, a.log, a.quick)
         else:
-            yield compare_kafka(a.build, a.peers, folder, a.rounds, 50000 if a.quick else 500000)
+            yield compare_kafka(a.build, a.peers, folder, a.rounds, 50000 if a.quick else 300000)
 
 
 def main():
