@@ -218,8 +218,8 @@ static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, cur
 	return *l->stop;
 }
 
-int client_stream(struct client *c, const char *command, const char *const *pairs, unsigned n,
-		  bool (*line)(void *arg, const char *text, size_t len), void *arg,
+int client_stream(struct client *c, const char *command, bool changes, const char *const *pairs,
+		  unsigned n, bool (*line)(void *arg, const char *text, size_t len), void *arg,
 		  const volatile bool *stop, struct err *e)
 {
 	struct lines l = {.client = c, .line = line, .arg = arg, .stop = stop};
@@ -231,7 +231,7 @@ int client_stream(struct client *c, const char *command, const char *const *pair
 	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, &l);
-	int rc = ask(c, url, false, &l, &status, e);
+	int rc = ask(c, url, changes, &l, &status, e);
 	if (l.enough || *stop)
 		rc = 0;
 	else if (rc == 0 && status != 200)

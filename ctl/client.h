@@ -40,8 +40,8 @@ int client_run(struct client *c, const char *command, bool changes, const char *
 /* The same of a command that streams: @line gets each line, without its end, as it comes. False:
  * that is enough. 0 also when @stop was set, which is looked at every second, and by signals.
  */
-int client_stream(struct client *c, const char *command, const char *const *pairs, unsigned n,
-		  bool (*line)(void *arg, const char *text, size_t len), void *arg,
+int client_stream(struct client *c, const char *command, bool changes, const char *const *pairs,
+		  unsigned n, bool (*line)(void *arg, const char *text, size_t len), void *arg,
 		  const volatile bool *stop, struct err *e);
 
 #endif

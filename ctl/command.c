@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/quantity.h"
 #include "ctl/say.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/text.h"
+#include "dataplane/record_pairs.h"
 
 #define FLOWS_SHOWN 1000 /* unless more are asked for */
 
@@ -215,6 +218,54 @@ static int begin_tap(struct control *c, const char *const *values, struct contro
 	return rc == -EINVAL || rc == -ENOENT ? heeded(rc) : rc < 0 ? COMMAND_FAILED : 0;
 }
 
+#define SHADOW_FOR_NS  (60 * NS_PER_S)
+#define SHADOW_SAMPLES 5
+
+static bool take_duration(const char *name, const char *text, uint64_t *io_ns, struct err *e)
+{
+	char meant[QUANTITY_TEXT_MAX];
+	const char *wrong = NULL;
+	if (text)
+		wrong = quantity_read(QUANTITY_DURATION, slice_str(text), io_ns, meant);
+	if (!wrong && *io_ns)
+		return true;
+	err_set(e, 0, "%s: %.64s%s; expected a duration, such as 60s", name, text,
+		wrong ? wrong : " is no time");
+	return false;
+}
+
+static int begin_shadow(struct control *c, const char *const *values, struct control_job **ret_j,
+			struct err *e)
+{
+	struct shadow_query q = {.config = values[0], .for_ns = SHADOW_FOR_NS};
+	uint64_t samples = SHADOW_SAMPLES;
+	void *arg;
+	if (!take_duration("for", values[1], &q.for_ns, e) ||
+	    !take_count("sample", values[2], PAIRS_SAMPLES_MAX, &samples, e))
+		return COMMAND_BAD_ARGUMENT;
+	q.samples = (unsigned)samples;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return parts->shadow(arg, &q, ret_j, e) < 0 ? COMMAND_FAILED : 0;
+}
+
+static int show_shadow(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)values;
+	(void)e;
+	control_parts(c, &arg)->shadow_state(arg, reply);
+	return 0;
+}
+
+static int stop_shadow(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	(void)values;
+	(void)reply;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return parts->shadow_stop(arg, e) < 0 ? COMMAND_NOT_FOUND : 0;
+}
+
 static int show_config(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
 	char *text = NULL;
@@ -380,6 +431,23 @@ const struct command commands[] = {
 	 .help = "read the configuration again, and go over to it when all of it is well",
 	 .changes = true,
 	 .run = reload},
+	{.path = "shadow",
+	 .help = "run another configuration beside this one on what comes, send nothing, and tell "
+		 "which records differ",
+	 .changes = true,
+	 .streams = true,
+	 .args = {{"config", "the file of the other one, as sluiced finds it"},
+		  {"for", "for so long: 60s", true},
+		  {"sample", "records shown of each queue and kind of difference: 5", true}},
+	 .begin = begin_shadow},
+	{.path = "shadow status",
+	 .help = "what the shadow has counted, or the last one",
+	 .columns = "queue same changed removed added",
+	 .run = show_shadow},
+	{.path = "shadow stop",
+	 .help = "it ends, and tells its counts",
+	 .changes = true,
+	 .run = stop_shadow},
 	{.path = "reload status", .help = "how the last reload ended", .run = show_reload},
 	{0},
 };

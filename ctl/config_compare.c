@@ -92,6 +92,15 @@ unsigned config_restarts(const struct config *was, const struct config *is, FILE
 	return c.n;
 }
 
+bool config_same_sources(const struct config *was, const struct config *is)
+{
+	bool same = was->n_sources == is->n_sources;
+	for (size_t i = 0; same && i < is->n_sources; i++)
+		same = strcmp(was->sources[i].name, is->sources[i].name) == 0 &&
+		       was->sources[i].parser == is->sources[i].parser;
+	return same;
+}
+
 static bool all_equal(const struct opt *opts, const void *a, const void *b)
 {
 	for (const struct opt *o = opts; o && o->name; o++)

@@ -18,6 +18,9 @@
 /* The number of lines written to @out. */
 unsigned config_restarts(const struct config *was, const struct config *is, FILE *out);
 
+/* As many of the same names and parsers, in the same order: one can be built beside the other. */
+bool config_same_sources(const struct config *was, const struct config *is);
+
 bool config_dimension_equal(const struct dimension_conf *a, const struct dimension_conf *b);
 /* The same name, operator and options, from the same places. */
 bool config_node_equal(const struct node_conf *a, const struct node_conf *b);

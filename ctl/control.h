@@ -34,6 +34,13 @@ struct control_job {
 	const struct control_job_ops *ops;
 };
 
+/* A candidate beside what runs. */
+struct shadow_query {
+	const char *config; /* a file, as sluiced finds it */
+	uint64_t for_ns;
+	unsigned samples; /* of each queue and kind of difference, of each worker */
+};
+
 /* Answers of the topology; each appends objects to @rows. */
 struct control_ops {
 	void (*workers)(void *arg, json_t *rows);
@@ -51,6 +58,10 @@ struct control_ops {
 	void (*reload_state)(void *arg, json_t *reply);
 	/* -ENOENT, -EINVAL: its arguments are wrong; another: it cannot be now. */
 	int (*tap)(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
+	int (*shadow)(void *arg, const struct shadow_query *q, struct control_job **ret_j,
+		      struct err *e);
+	int (*shadow_stop)(void *arg, struct err *e); /* -ENOENT: there is none */
+	void (*shadow_state)(void *arg, json_t *reply);
 	int (*flows)(void *arg, const struct flow_query *q, struct control_job **ret_j,
 		     struct err *e);
 };

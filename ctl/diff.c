@@ -4,7 +4,6 @@
  * by its queue and _id. Then the new one runs, and each of its lines looks for its own.
  */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,9 @@
 
 #include "ctl/cmd.h"
 #include "ctl/lone.h"
+#include "ctl/record_diff.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/record_pairs.h"
 
 #define TABLE_MIN (1u << 16)
 
@@ -64,16 +65,10 @@ static bool grow(struct diff *d)
 	return true;
 }
 
-/* Of the @nth line with this queue and _id: {"_id":"...", is how each begins. */
+/* Of the @nth line with this queue and _id. */
 static uint64_t key_of(const char *queue, struct slice line, uint64_t nth)
 {
-	static const char head[] = "{\"_id\":\"";
-	size_t n = sizeof(head) - 1, id = 0;
-	if (line.len > n && memcmp(line.ptr, head, n) == 0)
-		while (n + id < line.len && line.ptr[n + id] != '"')
-			id++;
-	uint64_t seed = XXH3_64bits_withSeed(queue, strlen(queue), nth);
-	uint64_t key = XXH3_64bits_withSeed(line.ptr + n, id, seed);
+	uint64_t key = record_pairs_key(line, XXH3_64bits_withSeed(queue, strlen(queue), nth));
 	return key ? key : 1;
 }
 
@@ -110,41 +105,13 @@ static char *read_line(struct diff *d, const struct seen *s)
 	return NULL;
 }
 
-/* Names of the members that are not the same, between quotes. */
-static void print_fields(const char *was, size_t was_len, struct slice is)
-{
-	json_t *a = json_loadb(was, was_len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-	json_t *b =
-		json_loadb((const char *)is.ptr, is.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-	json_t *names = json_array(), *v;
-	const char *key;
-	json_object_foreach(a, key, v) if (!json_equal(v, json_object_get(b, key)))
-		json_array_append_new(names, json_string(key));
-	json_object_foreach(b, key, v) if (!json_object_get(a, key))
-		json_array_append_new(names, json_string(key));
-	fputs("\"fields\":", stdout);
-	json_dumpf(names, stdout, JSON_COMPACT);
-	json_decref(names);
-	json_decref(a);
-	json_decref(b);
-}
-
-static void print_one(const char *what, const char *queue, struct slice line)
-{
-	printf("{\"diff\":\"%s\",\"queue\":\"%s\",\"record\":%.*s}\n", what, queue,
-	       (int)(line.len - 1), (const char *)line.ptr);
-}
-
 static void print_changed(struct diff *d, const struct seen *s, const char *queue,
 			  struct slice line)
 {
 	char *was = read_line(d, s);
 	if (!was)
 		return;
-	printf("{\"diff\":\"changed\",\"queue\":\"%s\",", queue);
-	print_fields(was, s->len, line);
-	printf(",\"old\":%.*s,\"new\":%.*s}\n", (int)s->len - 1, was, (int)line.len - 1,
-	       (const char *)line.ptr);
+	record_diff_write(stdout, "changed", queue, slice_of(was, s->len), line);
 	free(was);
 }
 
@@ -160,7 +127,7 @@ static bool compare_line(void *arg, unsigned queue, struct slice line)
 	while (s->key && s->matched);
 	if (!s->key) {
 		t->added++;
-		print_one("added", name, line);
+		record_diff_write(stdout, "added", name, (struct slice){0}, line);
 	} else if (s->matched = true, s->hash == XXH3_64bits(line.ptr, line.len)) {
 		t->equal++;
 	} else {
@@ -190,7 +157,8 @@ static void print_removed(struct diff *d)
 		char *text = read_line(d, s);
 		d->tallies[d->is->n_queues + s->queue].removed++;
 		if (text)
-			print_one("removed", d->was->queues[s->queue].name, slice_of(text, s->len));
+			record_diff_write(stdout, "removed", d->was->queues[s->queue].name,
+					  slice_of(text, s->len), (struct slice){0});
 		free(text);
 	}
 }

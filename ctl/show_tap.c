@@ -1,17 +1,10 @@
 #include "ctl/show_tap.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static volatile bool stopped;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	stopped = true;
-}
+#include "ctl/signal_stop.h"
 
 /* The last line that was no record. */
 struct told {
@@ -63,9 +56,7 @@ int show_tap(struct client *c, const char *command, const char *const *pairs, un
 	     struct err *e)
 {
 	struct told t = {0};
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	int rc = client_stream(c, command, pairs, n, take_line, &t, &stopped, e);
+	int rc = client_stream(c, command, false, pairs, n, take_line, &t, signal_stop(), e);
 	if (t.counts)
 		tell(&t);
 	json_decref(t.counts);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "ctl/complete.h"
 #include "ctl/doctor.h"
 #include "ctl/render.h"
+#include "ctl/show_shadow.h"
 #include "ctl/show_tap.h"
 #include "ctl/top.h"
 #include "dataplane/base/text.h"
@@ -169,7 +171,14 @@ static unsigned find_argument(const struct command *c, const char *name, size_t 
 	return k;
 }
 
-/* Arguments stand in the order of the table, or as --name VALUE or --name=VALUE. */
+/* sluiced has a folder of its own; what is not here may be where it runs. */
+static const char *file_path(const char *value)
+{
+	static char path[PATH_MAX];
+	return realpath(value, path) ? path : value;
+}
+
+/* Arguments stand in the order of the table, or as --name VALUE or --name=VALUE; -c is --config. */
 static int take_arguments(const struct command *c, int argc, char **argv,
 			  const char *pairs[2 * COMMAND_ARGS_MAX], unsigned *ret_n)
 {
@@ -177,7 +186,12 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 	for (int i = 0; i < argc; i++) {
 		const char *value = argv[i];
 		unsigned k = at;
-		if (strncmp(argv[i], "--", 2) == 0) {
+		if (strcmp(value, "-c") == 0) {
+			k = find_argument(c, "config", 6);
+			value = argv[i + 1];
+			if (k < n && !value)
+				return usage_error("%s: its value is missing", argv[i]);
+		} else if (strncmp(argv[i], "--", 2) == 0) {
 			size_t len = strcspn(argv[i], "=") - 2;
 			k = find_argument(c, argv[i] + 2, len);
 			bool flag = k < n && c->args[k].is_flag;
@@ -191,7 +205,8 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 			return usage_error("%s: not expected here", argv[i]);
 		i += value == argv[i + 1];
 		pairs[2 * n_pairs] = c->args[k].name;
-		pairs[2 * n_pairs++ + 1] = value;
+		bool is_file = strcmp(c->args[k].name, "config") == 0;
+		pairs[2 * n_pairs++ + 1] = is_file ? file_path(value) : value;
 	}
 	*ret_n = n_pairs;
 	return EXIT_DONE;
@@ -216,6 +231,17 @@ static int follow_reload(struct client *client, json_t **io_reply, struct err *e
 	}
 }
 
+static int run_stream(const struct options *o, struct client *client, const struct command *c,
+		      const char *const *pairs, unsigned n)
+{
+	struct err e;
+	bool same = true;
+	int rc = strcmp(c->path, "shadow") == 0
+			 ? show_shadow(client, c->path, pairs, n, o->json, &same, &e)
+			 : show_tap(client, c->path, pairs, n, &e);
+	return rc < 0 ? failed(&e) : same ? EXIT_DONE : EXIT_WRONG;
+}
+
 static int run_remote(struct options *o, const struct command *c, int argc, char **argv)
 {
 	const char *pairs[2 * COMMAND_ARGS_MAX];
@@ -227,9 +253,9 @@ static int run_remote(struct options *o, const struct command *c, int argc, char
 	if (code || (code = connect_to(o, &client)))
 		return code;
 	if (c->streams) {
-		int rc = show_tap(client, c->path, pairs, n, &e);
+		code = run_stream(o, client, c, pairs, n);
 		client_close(client);
-		return rc < 0 ? failed(&e) : EXIT_DONE;
+		return code;
 	}
 	int rc = client_run(client, c->path, c->changes, pairs, n, &reply, &e);
 	if (rc == 0 && strcmp(c->path, "reload") == 0 &&

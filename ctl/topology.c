@@ -147,6 +147,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (!t)
 		return err_set(e, -ENOMEM, "no memory");
 	t->conf = conf;
+	pthread_mutex_init(&t->shadow.lock, NULL);
 	t->stdin_copy = -1;
 	t->n_workers = in->n_workers;
 	t->cores = in->cores;
@@ -208,5 +209,7 @@ void topology_destroy(struct topology *t)
 	mem_free(t->workers);
 	mem_free(t->asks);
 	mem_free(t->snapshots);
+	json_decref(t->shadow.last);
+	pthread_mutex_destroy(&t->shadow.lock);
 	mem_free(t);
 }

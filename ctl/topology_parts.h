@@ -42,6 +42,13 @@ struct topology_queue {
 	bool moved;                   /* it is the worker's, or the rehash's, to close */
 };
 
+/* One at a time: topology_shadow.c. */
+struct shadow_state {
+	atomic_bool busy, stop;
+	pthread_mutex_t lock; /* of what follows */
+	json_t *last;         /* what was told last; NULL: nothing */
+};
+
 struct topology {
 	struct generation *first;  /* what capture, flow and frame work by: to the end */
 	struct generation *gen;    /* the rest, since the last reload */
@@ -76,6 +83,7 @@ struct topology {
 	struct reload *reload;
 	unsigned n_reloads; /* that were gone over to; changed as control_lock says */
 	atomic_uint n_taps;
+	struct shadow_state shadow;
 	struct report *past;     /* rows of earlier generations */
 	struct control *control; /* NULL: nobody asks while it runs */
 	unsigned control_ms;     /* since the last report to it */
@@ -180,5 +188,11 @@ bool topology_reload_step(struct topology *t);
 void topology_reload_finish(struct topology *t);
 int topology_reload_ask(void *arg, json_t *reply, struct err *e);
 void topology_reload_show(void *arg, json_t *reply);
+
+/* topology_shadow.c */
+int topology_shadow(void *arg, const struct shadow_query *q, struct control_job **ret_j,
+		    struct err *e);
+int topology_shadow_stop(void *arg, struct err *e);
+void topology_shadow_show(void *arg, json_t *reply);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/config_compare.h"
+#include "ctl/candidate.h"
 #include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
@@ -65,29 +65,16 @@ static int build_gens(struct reload *r, struct err *e)
 static int build(struct reload *r, FILE *out)
 {
 	struct topology *t = r->t;
-	struct config *conf = NULL;
-	struct err_list errs = {0};
 	struct err e = {0};
-	int rc = config_load(t->first->conf->path, &conf, &errs);
-	err_list_print(&errs, out);
-	err_list_fini(&errs);
-	if (rc < 0)
-		return rc;
-	if (config_restarts(t->conf, conf, out) > 0) {
-		config_free(conf);
+	unsigned n_restarts = 0;
+	int rc = candidate_load(t->first->conf->path, t->gen, &r->next, &n_restarts, out);
+	if (rc < 0 || n_restarts > 0)
 		return -EINVAL;
-	}
-	rc = generation_build(conf, t->gen, &r->next, out, &e);
-	if (rc == 0) {
-		r->next->own_conf = conf;
-		rc = topology_make_outlets(t, r->next, t->outlets, &r->outlets, &e);
-		if (rc == 0)
-			rc = topology_open_outlets(r->outlets, t->outlets, &e);
-		if (rc == 0)
-			rc = build_gens(r, &e);
-	} else {
-		config_free(conf);
-	}
+	rc = topology_make_outlets(t, r->next, t->outlets, &r->outlets, &e);
+	if (rc == 0)
+		rc = topology_open_outlets(r->outlets, t->outlets, &e);
+	if (rc == 0)
+		rc = build_gens(r, &e);
 	if (rc < 0)
 		fprintf(out, "%s\n", e.text);
 	return rc;

@@ -12,6 +12,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/idle.h"
 #include "dataplane/rec/later.h"
+#include "dataplane/shadow.h"
 #include "dataplane/sink/out_batch.h"
 #include "dataplane/sink/out_hops.h"
 #include "dataplane/sink/out_key.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct worker_conf conf;
 	struct worker_gen *_Atomic next; /* given, and not taken yet */
 	struct errands errands;
+	struct shadow *shadow; /* NULL: nobody compares */
 	struct decode *decode;
 	struct flow *flow;
 	struct frame_stage *frame;
@@ -308,6 +310,9 @@ static void frames_run(struct worker *w, unsigned n_frames)
 			graph_push(w->graph, b);
 		b->arena.cap = w->extract_cap;
 	}
+	b->arena.used = behind_frames;
+	if (w->shadow)
+		shadow_frames(w->shadow, w->frames, n_frames, b, w->extract_cap, w->graph_cap);
 	w->n_frames = 0;
 }
 
@@ -337,6 +342,8 @@ static void path_advance(struct worker *w, uint64_t now_ns)
 	}
 	w->batch.arena.cap = w->graph_cap;
 	graph_advance(w->graph, now_ns, &w->batch);
+	if (w->shadow)
+		shadow_advance(w->shadow, now_ns, &w->batch);
 	w->batch.arena.cap = w->extract_cap;
 }
 
@@ -513,6 +520,11 @@ static void feed_run(struct worker *w)
 	worker_finish(w);
 }
 
+static uint64_t missed_by(const struct worker *w)
+{
+	return atomic_load_explicit(&w->conf.capture->stats.missed, memory_order_relaxed);
+}
+
 static void capture_run(struct worker *w)
 {
 	int n;
@@ -532,12 +544,15 @@ static void capture_run(struct worker *w)
 		} else {
 			w->idle_turns = 0;
 			idle_busy(&w->idle);
+			if (w->shadow)
+				shadow_look(w->shadow, (unsigned)n, missed_by(w));
 			worker_turn(w, (unsigned)n);
 			note_latency(w, (unsigned)n);
 		}
 	}
 	if (!w->conf.witness)                   /* whose own tap stays as long as the worker */
 		graph_tap_remove_all(w->graph); /* nobody can remove one from now on */
+	w->shadow = NULL;
 	errands_close(&w->errands);
 	capture_settle(w->conf.capture);
 	worker_finish(w);
@@ -707,6 +722,13 @@ bool worker_tap(struct worker *w, const struct graph_plan *plan, struct graph_ta
 void worker_untap(struct worker *w, const struct graph_tap *t)
 {
 	graph_tap_remove(w->graph, t);
+}
+
+void worker_shadow(struct worker *w, struct shadow *s)
+{
+	if (w->shadow)
+		shadow_finish(w->shadow);
+	w->shadow = s;
 }
 
 void worker_errand(struct worker *w, struct errand *er)

@@ -168,6 +168,10 @@ const struct graph *worker_gen_graph(const struct worker_gen *g);
 bool worker_tap(struct worker *w, const struct graph_plan *plan, struct graph_tap *t);
 void worker_untap(struct worker *w, const struct graph_tap *t);
 
+/* For an errand alone. @s runs beside the graph from now on; NULL: what did has come to its end. */
+struct shadow;
+void worker_shadow(struct worker *w, struct shadow *s);
+
 /* Between two turns, as long as it runs; a worker that is fed does none. Any thread. */
 void worker_errand(struct worker *w, struct errand *er);
 

@@ -1,0 +1,375 @@
+/* A candidate beside what runs (dataplane/shadow.h): built in a thread, given to the workers
+ * between two turns, taken back by time, by command, or when who asked has gone.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/candidate.h"
+#include "ctl/record_diff.h"
+#include "ctl/topology_parts.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/mem.h"
+#include "dataplane/graph/op_feed.h"
+#include "dataplane/shadow.h"
+
+#define TELL_EVERY_NS NS_PER_S
+
+enum stage { BUILDING, RUNS, ENDED };
+
+/* What one worker has. */
+struct part {
+	struct errand errand;
+	struct shadow *shadow;
+	struct shadow *give; /* what the errand brings; NULL: nothing */
+	unsigned n_told;     /* samples */
+};
+
+struct side_plan {
+	struct graph_plan plan;
+	struct graph_node *nodes;
+	uint16_t *queues;
+};
+
+struct shadowing {
+	struct control_job job; /* first */
+	struct topology *t;
+	struct shadow_query q;
+	struct candidate *candidate;
+	struct generation *runs;
+	enum stage stage;
+	unsigned n_reloads; /* when it began */
+	uint64_t began_ns, told_ns;
+	struct side_plan plans[2];
+	const char **names; /* of queues of both sides */
+	unsigned n_queues;
+	struct part *parts; /* by worker */
+	char *text;         /* to be read */
+	size_t text_len, text_at;
+	FILE *out; /* into text */
+};
+
+/* ---- what feeds a dimension that others read must not do it twice ---- */
+
+static void pass_by(const struct op_plan *p, void *state, struct op_run *x, struct rec *const *recs,
+		    unsigned n)
+{
+}
+
+static const struct op op_muted = {.name = "muted", .run = pass_by};
+
+static bool is_lent(const struct generation *g, const char *dimension)
+{
+	for (size_t i = 0; i < g->conf->n_dimensions; i++)
+		if (strcmp(g->conf->dimensions[i].spec.name, dimension) == 0)
+			return g->pipeline->dims_lent[i];
+	return false;
+}
+
+static int copy_plan(struct side_plan *s, const struct generation *g, bool runs)
+{
+	const struct graph_plan *plan = &g->pipeline->graph;
+	s->plan = *plan;
+	s->nodes = mem_alloc((plan->n_nodes + 1) * sizeof(*s->nodes));
+	s->queues = mem_alloc((g->conf->n_queues + 1) * sizeof(*s->queues));
+	if (!s->nodes || !s->queues)
+		return -ENOMEM;
+	memcpy(s->nodes, plan->nodes, plan->n_nodes * sizeof(*s->nodes));
+	for (unsigned i = 0; i < plan->n_nodes; i++)
+		if (s->nodes[i].op == &op_feed && (runs || is_lent(g, s->nodes[i].name)))
+			s->nodes[i].op = &op_muted;
+	s->plan.nodes = s->nodes;
+	return 0;
+}
+
+/* Queues of one name are one. */
+static uint16_t number_of(struct shadowing *j, const char *name)
+{
+	unsigned i = 0;
+	while (i < j->n_queues && strcmp(j->names[i], name) != 0)
+		i++;
+	if (i == j->n_queues)
+		j->names[j->n_queues++] = name;
+	return (uint16_t)i;
+}
+
+static int make_plans(struct shadowing *j, const struct generation *gens[2])
+{
+	j->names = mem_alloc((gens[0]->conf->n_queues + gens[1]->conf->n_queues + 1) *
+			     sizeof(*j->names));
+	if (!j->names)
+		return -ENOMEM;
+	for (unsigned i = 0; i < 2; i++) {
+		if (copy_plan(&j->plans[i], gens[i], i == PAIR_OLD) < 0)
+			return -ENOMEM;
+		for (size_t q = 0; q < gens[i]->conf->n_queues; q++)
+			j->plans[i].queues[q] = number_of(j, gens[i]->conf->queues[q].name);
+	}
+	return 0;
+}
+
+static int make_shadows(struct shadowing *j, struct err *e)
+{
+	const struct generation *gens[2] = {j->runs, candidate_generation(j->candidate)};
+	struct shadow_conf c = {.samples_max = j->q.samples, .line_max = j->t->batch_cap};
+	if (make_plans(j, gens) < 0)
+		return err_set(e, -ENOMEM, "no memory for a shadow");
+	for (unsigned i = 0; i < 2; i++) {
+		c.sides[i].conf = generation_worker_conf(gens[i]);
+		c.sides[i].conf.graph = &j->plans[i].plan;
+		c.sides[i].conf.frame = &j->t->first->conf->frame;
+		c.sides[i].queues = j->plans[i].queues;
+	}
+	c.n_queues = j->n_queues;
+	int rc = 0;
+	for (unsigned i = 0; rc == 0 && i < j->t->n_workers; i++)
+		rc = shadow_create(&c, &j->parts[i].shadow, e);
+	return rc;
+}
+
+/* ---- workers ---- */
+
+static bool give(void *arg, struct worker *w)
+{
+	worker_shadow(w, ((struct part *)arg)->give);
+	return true;
+}
+
+/* To all workers; waits as long as a turn takes. False: some have ended. */
+static bool give_all(struct shadowing *j, bool in)
+{
+	bool all = true;
+	for (unsigned i = 0; i < j->t->n_workers; i++) {
+		struct part *p = &j->parts[i];
+		p->give = in ? p->shadow : NULL;
+		p->errand = (struct errand){.piece = give, .arg = p};
+		worker_errand(j->t->workers[i], &p->errand);
+	}
+	for (unsigned i = 0; i < j->t->n_workers; i++) {
+		errand_wait(&j->parts[i].errand);
+		all &= errand_state(&j->parts[i].errand) == ERRAND_DONE;
+	}
+	return all;
+}
+
+/* ---- what is told ---- */
+
+static uint64_t count_of(const struct shadowing *j, unsigned queue, enum pair_fate fate)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < j->t->n_workers; i++)
+		n += record_pairs_count(shadow_pairs(j->parts[i].shadow), queue, fate);
+	return n;
+}
+
+static json_t *counts(const struct shadowing *j, const char *state, const char *end)
+{
+	struct shadow_load sum = {.share = SHADOW_SHARE_MAX};
+	json_t *rows = json_array();
+	for (unsigned i = 0; i < j->t->n_workers; i++) {
+		struct shadow_load l = shadow_load(j->parts[i].shadow);
+		sum.frames += l.frames;
+		sum.compared += l.compared;
+		sum.too_long += l.too_long;
+		sum.share = l.share < sum.share ? l.share : sum.share;
+	}
+	for (unsigned q = 0; q < j->n_queues; q++) {
+		json_t *row = json_pack("{s:s}", "queue", j->names[q]);
+		for (unsigned f = 0; f < PAIR_N_FATES; f++)
+			json_object_set_new(row, pair_fate_names[f],
+					    json_integer((json_int_t)count_of(j, q, f)));
+		json_array_append_new(rows, row);
+	}
+	uint64_t s = (clock_mono_ns() - j->began_ns) / NS_PER_S;
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:I,s:o}", "shadow", state, "why", end,
+			 "config", j->q.config, "seconds", (json_int_t)s, "frames",
+			 (json_int_t)sum.frames, "compared", (json_int_t)sum.compared, "share_now",
+			 (double)sum.share / SHADOW_SHARE_MAX, "too_long", (json_int_t)sum.too_long,
+			 "rows", rows);
+}
+
+/* As a line, and for `shadow status`. */
+static void tell(struct shadowing *j, const char *state, const char *end)
+{
+	json_t *o = counts(j, state, end);
+	j->told_ns = clock_mono_ns();
+	json_dumpf(o, j->out, JSON_COMPACT);
+	fputc('\n', j->out);
+	pthread_mutex_lock(&j->t->shadow.lock);
+	json_decref(j->t->shadow.last);
+	j->t->shadow.last = o;
+	pthread_mutex_unlock(&j->t->shadow.lock);
+}
+
+/* Each worker has its own; all together no more than were asked for. */
+static void tell_samples(struct shadowing *j)
+{
+	struct pair_sample s;
+	for (unsigned i = 0; i < j->t->n_workers; i++) {
+		struct part *p = &j->parts[i];
+		while (record_pairs_sample(shadow_pairs(p->shadow), p->n_told, &s)) {
+			p->n_told++;
+			record_diff_write(j->out, pair_fate_names[s.fate], j->names[s.queue], s.old,
+					  s.new);
+		}
+	}
+}
+
+static void fail(struct shadowing *j, const char *why)
+{
+	json_t *o = json_pack("{s:s,s:s+,s:s}", "shadow", "failed", "why", why, "", "config",
+			      j->q.config);
+	json_dumpf(o, j->out, JSON_COMPACT);
+	fputc('\n', j->out);
+	json_decref(o);
+	j->stage = ENDED;
+}
+
+/* ---- the job ---- */
+
+static void begin(struct shadowing *j)
+{
+	struct err e;
+	if (!candidate_is_built(j->candidate))
+		return;
+	if (!candidate_generation(j->candidate) || candidate_restarts(j->candidate)) {
+		fail(j, candidate_text(j->candidate));
+	} else if (j->t->n_reloads != j->n_reloads) {
+		fail(j, "the configuration was reloaded meanwhile");
+	} else if (make_shadows(j, &e) < 0) {
+		fail(j, e.text);
+	} else if (!give_all(j, true)) {
+		give_all(j, false);
+		fail(j, "the workers do not run: sluiced stops");
+	} else {
+		j->began_ns = clock_mono_ns();
+		j->stage = RUNS;
+		tell(j, "runs", "");
+	}
+}
+
+/* NULL: it goes on. */
+static const char *why_end(struct shadowing *j)
+{
+	if (atomic_load(&j->t->shadow.stop))
+		return "it was stopped";
+	if (clock_mono_ns() - j->began_ns >= j->q.for_ns)
+		return "its time is over";
+	if (j->t->n_reloads != j->n_reloads)
+		return "the configuration was reloaded";
+	return atomic_load(&j->t->n_running) < j->t->n_workers ? "sluiced stops" : NULL;
+}
+
+static void go_on(struct shadowing *j)
+{
+	const char *end = why_end(j);
+	if (end) {
+		give_all(j, false);
+		j->stage = ENDED;
+	}
+	tell_samples(j);
+	if (end)
+		tell(j, "ended", end);
+	else if (clock_mono_ns() - j->told_ns >= TELL_EVERY_NS)
+		tell(j, "runs", "");
+}
+
+static ssize_t read_shadow(struct control_job *job, char *out, size_t cap)
+{
+	struct shadowing *j = (struct shadowing *)job;
+	if (j->stage == BUILDING)
+		begin(j);
+	else if (j->stage == RUNS)
+		go_on(j);
+	fflush(j->out);
+	size_t left = j->text_len - j->text_at, n = left < cap ? left : cap;
+	memcpy(out, j->text + j->text_at, n);
+	j->text_at += n;
+	if (j->text_at == j->text_len) { /* from the beginning again */
+		rewind(j->out);
+		j->text_at = j->text_len = 0;
+	}
+	return n || j->stage != ENDED ? (ssize_t)n : -1;
+}
+
+static void drop_shadow(struct control_job *job)
+{
+	struct shadowing *j = (struct shadowing *)job;
+	if (j->stage == RUNS) {
+		give_all(j, false);
+		tell(j, "ended", "who asked for it has gone");
+	}
+	for (unsigned i = 0; i < j->t->n_workers; i++)
+		shadow_destroy(j->parts[i].shadow);
+	for (unsigned i = 0; i < 2; i++) {
+		mem_free(j->plans[i].nodes);
+		mem_free(j->plans[i].queues);
+	}
+	candidate_drop(j->candidate);
+	generation_put(j->runs);
+	atomic_store(&j->t->shadow.busy, false);
+	if (j->out)
+		fclose(j->out);
+	free(j->text);
+	mem_free((void *)j->q.config);
+	mem_free(j->names);
+	mem_free(j->parts);
+	mem_free(j);
+}
+
+static const struct control_job_ops shadow_ops = {.read = read_shadow, .drop = drop_shadow};
+
+static int make_job(struct topology *t, const struct shadow_query *q, struct shadowing *j,
+		    struct err *e)
+{
+	j->job.ops = &shadow_ops;
+	j->t = t;
+	j->q = *q;
+	j->q.config = mem_strdup(q->config);
+	j->runs = generation_get(t->gen);
+	j->n_reloads = t->n_reloads;
+	j->parts = mem_alloc(t->n_workers * sizeof(*j->parts));
+	j->out = open_memstream(&j->text, &j->text_len);
+	if (!j->q.config || !j->parts || !j->out)
+		return err_set(e, -ENOMEM, "no memory for a shadow");
+	return candidate_begin(q->config, t->gen, &j->candidate, e);
+}
+
+int topology_shadow(void *arg, const struct shadow_query *q, struct control_job **ret_j,
+		    struct err *e)
+{
+	struct topology *t = arg;
+	if (atomic_exchange(&t->shadow.busy, true))
+		return err_set(e, -EBUSY, "there is a shadow already: see `shadow status`");
+	atomic_store(&t->shadow.stop, false);
+	struct shadowing *j = mem_alloc(sizeof(*j));
+	int rc = j ? make_job(t, q, j, e) : err_set(e, -ENOMEM, "no memory for a shadow");
+	if (rc < 0 && j && j->parts)
+		drop_shadow(&j->job);
+	else if (rc < 0)
+		atomic_store(&t->shadow.busy, false);
+	else
+		*ret_j = &j->job;
+	return rc;
+}
+
+int topology_shadow_stop(void *arg, struct err *e)
+{
+	struct topology *t = arg;
+	if (!atomic_load(&t->shadow.busy))
+		return err_set(e, -ENOENT, "there is no shadow");
+	atomic_store(&t->shadow.stop, true);
+	return 0;
+}
+
+void topology_shadow_show(void *arg, json_t *reply)
+{
+	struct topology *t = arg;
+	bool busy = atomic_load(&t->shadow.busy);
+	pthread_mutex_lock(&t->shadow.lock);
+	if (t->shadow.last)
+		json_object_update(reply, t->shadow.last);
+	else
+		json_object_set_new(reply, "shadow", json_string(busy ? "building" : "none"));
+	pthread_mutex_unlock(&t->shadow.lock);
+}
