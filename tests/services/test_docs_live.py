@@ -81,6 +81,8 @@ def prepare(folder, binary):
 def runnable(command, folder):
     for said, here in PLACES:
         command = command.replace(said, here.format(folder=folder))
+    if re.search(r"sluicectl tap (?!.*--count)|/v1/tap", command):  # until somebody interrupts it
+        command = f"timeout --signal INT --preserve-status 2 {command}; test $? = 0 -o $? = 130"
     if "hugepages.sh" in command:  # the number of pages is the machine's: a file stands before it
         command = f"mount --bind nr_hugepages /proc/sys/vm/nr_hugepages && {command}"
     return command
