@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The rate without a loss of each kind of traffic, several times over: medians, as perf/results has them.
+"""The rate without a loss of each kind of traffic, and what an event costs: medians of several searches, as perf/results has
+them.
 
     perf/zero_loss.py BUILD [--results perf/results]
 """
@@ -9,22 +10,55 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "peers"))
-from measure import machine, shown  # noqa: E402
+from measure import machine, run, shown  # noqa: E402
 
 JOBS = os.path.join(HERE, "jobs")
-# What a line of the table says, the jobs, and what zero_loss is given beside them.
-CASES = [(kind, "kinds.yaml", kind, []) for kind in ("syslog_udp", "syslog_tcp", "http", "ndjson", "binlog")] + [
-    ("syslog_udp, all stages: 30 rules, an enrichment, a route", "kinds.yaml", "syslog_udp",
-     ["--config", os.path.join(JOBS, "all_stages.conf.yaml")])]
-FIGURES = (("events/s, read as fast as it goes", "top_events_s"), ("events/s without a loss", "zero_loss_events_s"),
-           ("packets/s without a loss", "zero_loss_pps"), ("Gbit/s", "zero_loss_gbit_s"))
+KINDS = os.path.join(JOBS, "kinds.yaml")
+# What a line of the table says, the job, packets enough for half a million events, the parser, and the appliance's configuration.
+CASES = (("syslog_udp", "syslog_udp", 500000, "{ udp: 514 }, parser: syslog", None),
+         ("syslog_tcp", "syslog_tcp", 70000, "{ tcp: 514 }, parser: syslog", None),
+         ("http", "http", 400000, "{ tcp: 80 }, parser: http1", None),
+         ("ndjson", "ndjson", 70000, "{ tcp: 5170 }, parser: lines", None),
+         ("binlog", "binlog", 50000, "{ tcp: 3306 }, parser: mysql", None),
+         ("syslog_udp, all stages: 30 rules, an enrichment, a route", "syslog_udp", 500000, None,
+          os.path.join(JOBS, "all_stages.conf.yaml")))
+FIGURES = (("cores for a million events/s", "cores"), ("events/s, read as fast as it goes", "top_events_s"),
+           ("events/s without a loss", "zero_loss_events_s"), ("packets/s without a loss", "zero_loss_pps"),
+           ("Gbit/s", "zero_loss_gbit_s"))
+NULL = """sources: {{ s: {{ match: {match} }} }}
+sinks: {{ out: {{ "null": {{}} }} }}
+queues: {{ load/out: {{ from: s, sink: out }} }}
+"""
 
 
-def search(build, jobs, job, args):
-    p = subprocess.run([os.path.join(build, "perf", "zero_loss"), "--json", *args, os.path.join(JOBS, jobs), job],
+class Replay:
+    """Processor time of an event, the sink's thread included: of a long capture less a short one, so that the start is in
+    neither."""
+
+    def __init__(self, build, folder, number, job, packets, match, config):
+        self.sluiced, self.config, self.files = os.path.join(build, "sluiced"), config, []
+        if not config:
+            self.config = os.path.join(folder, f"{number}.yaml")
+            with open(self.config, "w", encoding="ascii") as f:
+                f.write(NULL.format(match=match))
+        for n in (packets, packets // 10):
+            path = os.path.join(folder, f"{number}-{n}.pcap")
+            p = subprocess.run([os.path.join(build, "perf", "loadgen"), KINDS, job, "--packets", str(n), "--write", path], check=True,
+                               capture_output=True, text=True)
+            self.files.append((path, int(p.stdout.split()[2])))
+
+    def cores(self):
+        (long, n_long), (short, n_short) = self.files
+        cpu = [run([self.sluiced, "replay", "-q", "-c", self.config, path], ok=(0, 1)).cpu for path in (long, short)]
+        return (cpu[0] - cpu[1]) / (n_long - n_short) * 1e6
+
+
+def search(build, job, args):
+    p = subprocess.run([os.path.join(build, "perf", "zero_loss"), "--json", *args, KINDS, job],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = [json.loads(line) for line in p.stdout.splitlines()]
     if not lines or "zero_loss_pps" not in lines[-1]:
@@ -41,13 +75,19 @@ def main():
     p.add_argument("--results", help="a folder for zero_loss-RING.md and .ndjson")
     a = p.parse_args()
     about, rows = machine(os.path.join(HERE, "..")), {name: [] for name, *_ in CASES}
-    for _ in range(a.rounds):
-        for name, jobs, job, args in CASES:
-            rows[name].append(search(a.build, jobs, job, ["--seconds", a.seconds, "--ring", a.ring, *args]))
+    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="sluice-load-", dir=shm) as folder:
+        replays = [Replay(a.build, folder, i, *case[1:]) for i, case in enumerate(CASES)]
+        for _ in range(a.rounds):
+            for (name, job, _, _, config), replay in zip(CASES, replays):
+                own = ["--config", config] if config else []
+                rows[name].append({**search(a.build, job, ["--seconds", a.seconds, "--ring", a.ring, *own]),
+                                   "cores": replay.cores()})
     text = [f"# The rate without a loss, a ring of {a.ring} packets", "",
             f"{about['machine']}, kernel {about['kernel']}; commit {about['commit']}, {about['date']}; load {about['load']} before "
             "the run.", f"One worker, on a core of its own; the generator and the sink on the other. Bisection to 2 % with trials of "
-            f"{a.seconds} s; medians of {a.rounds} searches", "(minimum-maximum). Every event becomes a line of JSON.", "",
+            f"{a.seconds} s; medians of {a.rounds} searches", "(minimum-maximum). Every event becomes a line of JSON. Cores: processor time of a replay from memory, the sink's thread "
+            "included, which", "other work on the machine disturbs least; the rates need both cores for themselves.", "",
             "| traffic | " + " | ".join(title for title, _ in FIGURES) + " |", "|---|" + "---|" * len(FIGURES)]
     lines = []
     for name, found in rows.items():

@@ -83,9 +83,9 @@ class Process:
         return False
 
 
-def run(argv, out=subprocess.DEVNULL, env=None):
+def run(argv, out=subprocess.DEVNULL, env=None, ok=(0,)):
     p = Process(argv, out, env).end()
-    if p.p.returncode:
+    if p.p.returncode not in ok:
         raise RuntimeError(f"{' '.join(argv)}: exit status {p.p.returncode}")
     return p
 
