@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/config_diff.h"
 #include "ctl/quantity.h"
 #include "ctl/say.h"
 #include "dataplane/base/clock.h"
@@ -248,6 +249,35 @@ static int begin_shadow(struct control *c, const char *const *values, struct con
 	return parts->shadow(arg, &q, ret_j, e) < 0 ? COMMAND_FAILED : 0;
 }
 
+static int begin_check(struct control *c, const char *const *values, struct control_job **ret_j,
+		       struct err *e)
+{
+	void *arg;
+	const struct control_ops *parts = control_parts(c, &arg);
+	return parts->check(arg, values[0], ret_j, e) < 0 ? COMMAND_FAILED : 0;
+}
+
+static int show_diff(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	struct config *file = NULL;
+	struct err_list errs = {0};
+	if (config_load(values[0], &file, &errs) < 0) {
+		size_t i = 0;
+		while (i < errs.n && errs.entries[i].warning)
+			i++;
+		err_set(e, 0, "%s", i < errs.n ? errs.entries[i].text : "no memory");
+		err_list_fini(&errs);
+		return COMMAND_BAD_ARGUMENT;
+	}
+	json_t *rows = json_array();
+	const char *needs = config_diff(control_config(c), file, rows);
+	json_object_set_new(reply, "needs", json_string(needs ? needs : "no memory"));
+	json_object_set_new(reply, "rows", rows);
+	err_list_fini(&errs);
+	config_free(file);
+	return 0;
+}
+
 static int show_shadow(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
 	void *arg;
@@ -431,6 +461,19 @@ const struct command commands[] = {
 	 .help = "read the configuration again, and go over to it when all of it is well",
 	 .changes = true,
 	 .run = reload},
+	{.path = "check",
+	 .help = "build another configuration beside this one, as a reload would, and change "
+		 "nothing",
+	 .changes = true,
+	 .args = {{"config", "its file, as sluiced finds it"}},
+	 .begin = begin_check},
+	{.path = "diff",
+	 .help = "the options that a file has otherwise, and whether a reload or a restart makes "
+		 "them so",
+	 .changes = true,
+	 .args = {{"config", "the file, as sluiced finds it"}},
+	 .columns = "option runs file needs",
+	 .run = show_diff},
 	{.path = "shadow",
 	 .help = "run another configuration beside this one on what comes, send nothing, and tell "
 		 "which records differ",

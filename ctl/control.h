@@ -58,6 +58,8 @@ struct control_ops {
 	void (*reload_state)(void *arg, json_t *reply);
 	/* -ENOENT, -EINVAL: its arguments are wrong; another: it cannot be now. */
 	int (*tap)(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
+	/* Builds the file @config beside what runs. */
+	int (*check)(void *arg, const char *config, struct control_job **ret_j, struct err *e);
 	int (*shadow)(void *arg, const struct shadow_query *q, struct control_job **ret_j,
 		      struct err *e);
 	int (*shadow_stop)(void *arg, struct err *e); /* -ENOENT: there is none */

@@ -144,6 +144,10 @@ static int judge(const struct command *c, const json_t *reply)
 	const char *state = json_string_value(json_object_get(reply, "state"));
 	if (strcmp(c->path, "status") == 0)
 		return state && strcmp(state, "ok") == 0 ? EXIT_DONE : EXIT_WRONG;
+	if (strcmp(c->path, "check") == 0)
+		return state && strcmp(state, "good") == 0 ? EXIT_DONE : EXIT_WRONG;
+	if (strcmp(c->path, "diff") == 0)
+		return json_array_size(json_object_get(reply, "rows")) ? EXIT_WRONG : EXIT_DONE;
 	if (strncmp(c->path, "reload", 6) == 0)
 		return state && strcmp(state, "failed") == 0 ? EXIT_WRONG : EXIT_DONE;
 	return EXIT_DONE;

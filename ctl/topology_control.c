@@ -140,6 +140,7 @@ const struct control_ops topology_control_ops = {
 	.queue_resume = queue_resume,
 	.queue_switch = queue_switch,
 	.reload = topology_reload_ask,
+	.check = topology_check,
 	.shadow = topology_shadow,
 	.shadow_stop = topology_shadow_stop,
 	.shadow_state = topology_shadow_show,

@@ -189,6 +189,9 @@ void topology_reload_finish(struct topology *t);
 int topology_reload_ask(void *arg, json_t *reply, struct err *e);
 void topology_reload_show(void *arg, json_t *reply);
 
+/* topology_check.c */
+int topology_check(void *arg, const char *config, struct control_job **ret_j, struct err *e);
+
 /* topology_shadow.c */
 int topology_shadow(void *arg, const struct shadow_query *q, struct control_job **ret_j,
 		    struct err *e);

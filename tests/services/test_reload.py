@@ -299,6 +299,48 @@ def what_nodes_remember(lab, checks):
     checks.check(outputs[0] == outputs[1], "twenty reloads make no difference")
 
 
+def what_a_file_needs(lab, checks):
+    """check and diff of another file beside the one that runs; and a sink that cannot be opened."""
+    lab.write(way=1)
+    lab.start()
+    running, lab.config = lab.config, os.path.join(lab.folder, "other.yaml")
+
+    def ask(command):
+        code, reply = lab.run(command, "-c", lab.config)
+        return code, reply.get("state", reply.get("needs")), reply
+    lab.write(way=1)
+    checks.equal(ask("check")[:2], (0, "good"), "the same can be built")
+    checks.equal(ask("diff")[:2], (0, "nothing"), "and differs in nothing")
+    lab.write(2, way=3, formats=1)
+    checks.equal(ask("check")[:2], (0, "good"), "what a reload makes")
+    code, needs, reply = ask("diff")
+    rows = {r["option"]: (r["runs"], r["file"], r["needs"]) for r in reply["rows"]}
+    checks.equal((code, needs), (1, "reload"), "a reload makes it so")
+    checks.equal(rows.get("queues.lab/all.sink"), ("two", "zip", "reload"), f"option by option: {sorted(rows)}")
+    lab.write(way=1, port=515)
+    code, state, reply = ask("check")
+    checks.check((code, state) == (1, "restart") and "only a restart" in reply["why"], f"a restart: {reply}")
+    rows = {r["option"]: r["needs"] for r in ask("diff")[2]["rows"]}
+    checks.equal(rows, {"sources.syslog.match.udp": "restart"}, "and that option alone")
+    lab.write(tail="queues: [\n")
+    code, state, reply = ask("check")
+    checks.check((code, state) == (1, "bad") and "other.yaml:" in reply["why"], f"a fault has its place: {reply}")
+    code, _, reply = ask("diff")
+    checks.check(code == 2 and "other.yaml:" in str(reply), f"there too: {reply}")
+    lab.config = running
+    lab.write(way=1, more="  lab/no: { from: syslog, sink: no }\n")
+    with open(lab.config, encoding="utf-8") as f:
+        text = f.read().replace("sinks:\n", 'sinks:\n  "no": { file: { path: /proc/nowhere/x } }\n')
+    with open(lab.config, "w", encoding="utf-8") as f:
+        f.write(text)
+    code, reply = lab.run("reload")
+    checks.check(code == 1 and "sink no" in reply["why"], f"a sink that cannot be opened fails the reload: {reply}")
+    _, reply = lab.run("queues")
+    checks.equal([(r["queue"], r["sink"]) for r in reply["rows"]], [("lab/all", "two")], "and all is as it was")
+    status, _, ledger = lab.stop()
+    checks.equal((status, ledger["balanced"]), (0, True), "the ledger balances")
+
+
 def main():
     binary, checks = os.path.abspath(sys.argv[1]), Checks()
     if not VETH.possible():
@@ -312,6 +354,7 @@ def main():
             a_sink_that_is_away(lab, checks)
             a_queue_that_moves_takes_its_spool_along(lab, checks)
             what_nodes_remember(lab, checks)
+            what_a_file_needs(lab, checks)
     finally:
         VETH.down()
     checks.done()
