@@ -1,0 +1,67 @@
+/* worker_parts.h - what the files of a worker share: worker.c has the path, worker_put.c its end in
+ * the queues, worker_dead.c what could not be worked on, worker_make.c what is made before it runs.
+ *
+ * In:     a worker, between two stages.
+ * Out:    -
+ * Owns:   nothing.
+ * Runs:   the worker's thread; worker_make.c: main, and a reload's thread.
+ * Limits: private to these four files.
+ */
+#ifndef SL_WORKER_PARTS_H
+#define SL_WORKER_PARTS_H
+
+#include "dataplane/capture/idle.h"
+#include "dataplane/sink/out_key.h"
+#include "dataplane/worker.h"
+
+struct worker_gen {
+	struct worker_conf conf;
+	struct shed *shed;
+	struct rules_scratch *rules;
+	struct extract *extract;
+	struct graph *graph;
+	struct out_key **keys;
+};
+
+struct worker {
+	struct worker_conf conf;
+	struct worker_gen *_Atomic next; /* given, and not taken yet */
+	struct errands errands;
+	struct shadow *shadow; /* NULL: nobody compares */
+	struct decode *decode;
+	struct flow *flow;
+	struct frame_stage *frame;
+	struct shed *shed; /* NULL: nothing is ever shed */
+	struct rules_scratch *rules;
+	struct extract *extract;
+	struct graph *graph;
+	struct encode_ctx encode;
+	struct out_key **keys;         /* by queue; NULL: it has none */
+	size_t extract_cap, graph_cap; /* of the arena; the second while the graph has it */
+	unsigned idle_turns, turns;
+	struct latency latency;
+	struct idle idle;
+	uint64_t rested_ns; /* since the idle turns were counted last */
+	struct capture_stop stop;
+	struct err errors[WORKER_ERRORS_MAX];
+	unsigned n_errors;
+
+	struct pkt_raw raw[PKT_BURST];
+	struct pkt pkts[PKT_BURST];
+	struct frame frames[BATCH_RECS_MAX];
+	unsigned n_frames; /* of the burst whose records are in the batch */
+	struct batch batch;
+};
+
+/* worker_put.c. The end of the graph: records into one queue, each in its format. */
+void worker_put(void *arg, unsigned queue, struct batch *b, struct rec *const *recs, unsigned n);
+/* Where a queue wants to know through how many sluices the records have come. */
+void worker_count_hops(const struct worker *w, struct batch *b);
+
+/* worker_dead.c. What extraction could not read leaves the batch; what a node could not is the
+ * graph's to tell.
+ */
+void worker_bury_unread(struct worker *w, struct batch *b);
+extern const struct graph_dead worker_graph_dead;
+
+#endif
