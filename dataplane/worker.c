@@ -138,7 +138,8 @@ static void worker_idle(struct worker *w)
 	look_at_queues(w);
 	if (!w->conf.live)
 		return;
-	path_advance(w, clock_wall_ns());
+	/* No further than what may still come. */
+	path_advance(w, clock_wall_ns() - w->conf.capture->late_ns);
 	flow_release(w->flow);
 }
 

@@ -17,7 +17,10 @@
 LEDGER_DEFINE(rehash, "rehash", "packets", REHASH_COLS);
 
 /* A worker that also takes from others' queues looks so often whether they have something. */
-#define WAIT_MAX_NS  1000000ull
+#define WAIT_MAX_NS  4000000ull
+
+/* What a packet may wait for on its way from a worker that receives and looks as often. */
+#define LATE_MORE_NS (2 * WAIT_MAX_NS)
 
 /* How long it sleeps while it holds a packet back for earlier ones. */
 #define HOLD_STEP_NS 50000ull
@@ -240,7 +243,7 @@ static int rehash_receive(struct capture *c, struct pkt_raw *out)
 	}
 	w->settled = true;
 	w->n_moved = 0;
-	for (unsigned s = w->index; w->n_own && s < r->n_sources && n >= 0; s++)
+	for (unsigned s = 0; w->n_own && s < r->n_sources && n >= 0; s++)
 		if (r->sources[s].worker == w->index && !r->sources[s].dry)
 			n = pump(w, s, out);
 	if (n < 0)
@@ -386,6 +389,9 @@ void rehash_add(struct rehash *r, unsigned i, struct capture *source, unsigned w
 	r->sources[i].worker = worker;
 	atomic_fetch_add(&r->n_flowing, 1);
 	w->n_own++;
+	for (unsigned k = 0; k < r->n_workers; k++)
+		if (r->workers[k]->c.late_ns < source->late_ns + LATE_MORE_NS)
+			r->workers[k]->c.late_ns = source->late_ns + LATE_MORE_NS;
 	if (r->n_sources == 1 || source->wait_max_ns < w->c.wait_max_ns)
 		w->c.wait_max_ns = source->wait_max_ns;
 }

@@ -1,5 +1,8 @@
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/rehash.h"
@@ -15,6 +18,7 @@ struct list {
 	struct capture c;
 	struct pkt_raw p[PACKETS_MAX];
 	unsigned n, at;
+	atomic_uint left;
 };
 
 static int list_receive(struct capture *c, struct pkt_raw *out)
@@ -23,6 +27,7 @@ static int list_receive(struct capture *c, struct pkt_raw *out)
 	int n = 0;
 	for (; n < 7 && l->at < l->n; n++)
 		out[n] = l->p[l->at++];
+	atomic_fetch_sub(&l->left, (unsigned)n);
 	return n;
 }
 
@@ -78,6 +83,7 @@ static void add(unsigned i, const struct made *m, uint64_t us, uint64_t number)
 	l->p[l->n].ptr = bytes;
 	l->p[l->n].number = number;
 	l->p[l->n++].time_ns = base_ns + us * 1000;
+	atomic_fetch_add(&l->left, 1);
 }
 
 static struct made session_packet(unsigned session, bool back)
@@ -317,6 +323,54 @@ static void both_directions_of_a_session_in_a_tunnel_come_to_one_worker(void **s
 		assert_true(n_of_worker[w] > 40);
 }
 
+#define N_THREADED 2
+static struct {
+	unsigned n, n_back, n_decoded;
+	uint64_t last_ns;
+} seen[N_THREADED];
+
+static void *work(void *arg)
+{
+	unsigned w = *(const unsigned *)arg;
+	struct pkt_raw raw[PKT_BURST];
+	struct pkt pkts[PKT_BURST];
+	for (int n; (n = capture_receive(rehash_capture(rehash, w), raw)) != -ENODATA;) {
+		for (int i = 0; i < n; i++) {
+			seen[w].n_back += raw[i].time_ns < seen[w].last_ns;
+			seen[w].last_ns = raw[i].time_ns;
+		}
+		seen[w].n += (unsigned)n;
+		seen[w].n_decoded += n > 0 ? decode_burst(decoders[w], raw, (unsigned)n, pkts) : 0;
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void each_worker_in_a_thread_of_its_own_gets_its_sessions_in_order(void **state)
+{
+	pthread_t t[N_THREADED];
+	unsigned index[N_THREADED] = {0, 1};
+	memset(seen, 0, sizeof(seen));
+	for (unsigned i = 0; i < 2 * PACKETS_MAX; i++) {
+		struct made m = session_packet(i % SESSIONS, i / SESSIONS % 2);
+		add(i % 2, &m, i, i);
+	}
+	build(N_THREADED, 2, 4 << 20);
+	for (unsigned w = 0; w < N_THREADED; w++)
+		assert_int_equal(pthread_create(&t[w], NULL, work, &index[w]), 0);
+	while (atomic_load(&lists[0].left) || atomic_load(&lists[1].left))
+		sched_yield();
+	atomic_store(&stop, true);
+	for (unsigned w = 0; w < N_THREADED; w++)
+		pthread_join(t[w], NULL);
+	assert_int_equal(seen[0].n + seen[1].n, 2 * PACKETS_MAX);
+	assert_int_equal(seen[0].n_decoded + seen[1].n_decoded, 2 * PACKETS_MAX);
+	assert_true(seen[0].n > PACKETS_MAX / 2 && seen[1].n > PACKETS_MAX / 2);
+	sum_rows(N_THREADED);
+	assert_int_equal(row[REHASH_out_of_order], seen[0].n_back + seen[1].n_back);
+	assert_int_equal(row[REHASH_held] + row[REHASH_ring_full], 0);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -328,6 +382,7 @@ int main(void)
 		TEST(a_worker_that_is_too_slow_loses_by_name_and_the_others_do_not),
 		TEST(fragments_go_to_all_and_the_datagram_to_the_worker_of_its_session),
 		TEST(both_directions_of_a_session_in_a_tunnel_come_to_one_worker),
+		TEST(each_worker_in_a_thread_of_its_own_gets_its_sessions_in_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
