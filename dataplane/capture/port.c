@@ -216,6 +216,26 @@ static void verify_rss(struct port *p)
 	}
 }
 
+/* With interrupts and a key of ours, or with less, as the driver takes it. */
+static int configure_device(struct port *p, struct rte_eth_conf *conf)
+{
+	struct rte_eth_rss_conf *rss = &conf->rx_adv_conf.rss_conf;
+	uint16_t n = (uint16_t)p->n_queues;
+	conf->intr_conf.rxq = 1;
+	int rc = rte_eth_dev_configure(p->id, n, n, conf);
+	if (rc == 0)
+		return 0;
+	conf->intr_conf.rxq = 0;
+	rc = rte_eth_dev_configure(p->id, n, n, conf);
+	if (rc == 0 || !rss->rss_hf)
+		return rc;
+	rss->rss_key = NULL;
+	rss->rss_key_len = 0;
+	rss->rss_hf &= ~RTE_ETH_RSS_LEVEL_INNERMOST;
+	p->rss.inner = false;
+	return rte_eth_dev_configure(p->id, n, n, conf);
+}
+
 static int configure(struct port *p, struct err *e)
 {
 	struct rte_eth_conf conf = {0};
@@ -224,11 +244,7 @@ static int configure(struct port *p, struct err *e)
 	if (p->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP)
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
 	uint16_t n_rx = RX_DESCRIPTORS, n_tx = 64, n_queues = (uint16_t)p->n_queues;
-	conf.intr_conf.rxq = 1;
-	int rc = rte_eth_dev_configure(p->id, n_queues, n_queues, &conf);
-	conf.intr_conf.rxq = 0;
-	if (rc < 0)
-		rc = rte_eth_dev_configure(p->id, n_queues, n_queues, &conf);
+	int rc = configure_device(p, &conf);
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &n_rx, &n_tx);
 	for (uint16_t q = 0; rc == 0 && q < n_queues; q++) {
@@ -344,9 +360,10 @@ static void read_clock(struct port *p)
 /* Do its queues wake up who waits for them? DPDK says so in an error of its own when not. */
 static void ask_for_interrupts(struct port *p)
 {
-	rte_log_set_level_pattern("lib.ethdev", RTE_LOG_EMERG);
+	int ethdev = rte_log_register("lib.ethdev"), level = rte_log_get_level((uint32_t)ethdev);
+	rte_log_set_level((uint32_t)ethdev, RTE_LOG_EMERG);
 	p->interrupts = rte_eth_dev_rx_intr_ctl_q_get_fd(p->id, 0) >= 0;
-	rte_log_set_level_pattern("lib.ethdev", RTE_LOG_NOTICE);
+	rte_log_set_level((uint32_t)ethdev, (uint32_t)level);
 }
 
 int port_start(struct port *p, struct err *e)

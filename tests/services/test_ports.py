@@ -170,15 +170,6 @@ def af_xdp_refusal():
     return None
 
 
-def dropped_by_wire():
-    """A busy machine's veth drops packets before anybody reads them, and counts them."""
-    n = 0
-    for link, count in (("veth-s", "tx_dropped"), ("veth-r", "rx_dropped")):
-        n += int(subprocess.run(in_ns("cat", f"/sys/class/net/{link}/statistics/{count}"), check=True,
-                                capture_output=True).stdout)
-    return n
-
-
 def stop_loses_nothing_unsaid(lab):
     """Told to stop while it could not read: what stands in the ring comes out, what found it full is counted."""
     for device, n in (("net_af_packet0,iface=veth-r", 60_000), ("net_af_packet0,iface=veth-r,qpairs=1", 3_000),
@@ -188,17 +179,18 @@ def stop_loses_nothing_unsaid(lab):
             port.end()
             continue
         port.p.send_signal(signal.SIGSTOP)
-        before = dropped_by_wire()
         send(n, "10.97.0.2", " " * 1400)
         port.p.send_signal(signal.SIGTERM)
         run = port.end(signal.SIGCONT)
-        missed, got, never = run.count("port", "", "missed"), len(run.records), dropped_by_wire() - before
+        missed, got = run.count("port", "", "missed"), len(run.records)
+        # On a machine that is busy with other things the sink may be late: then frames are left unread.
+        shed = run.count("extract", "syslog", "shed") + run.count("queue", "lab/syslog", "shed")
         lab.checks.healthy(run, f"stop: {device}")
-        lab.checks.check(got > 0 and missed > 0 and got + missed == n - never,
-                         f"stop: {device}: {got} came out, {missed} are missed, {n} sent, {never} of them dropped by "
-                         f"the wire: {run.err[-300:]}")
+        lab.checks.check(got > 0 and missed > 0 and got + missed + shed == n,
+                         f"stop: {device}: {got} came out, {missed} are missed, {shed} shed, {n} sent: {run.err[-300:]}")
         lab.checks.equal(run.status, 1, f"stop: {device}: exit status")
-        lab.checks.check("missed: port: " in run.err.splitlines()[-1], f"stop: the last line names it: {run.err[-200:]}")
+        lab.checks.check("missed: port: " in "".join(run.err.splitlines()[-3:]),
+                         f"stop: the last lines name it: {run.err[-200:]}")
 
 
 def cpu_ns(pid):
