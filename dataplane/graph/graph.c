@@ -14,6 +14,7 @@ struct graph {
 	void **states;                  /* by node */
 	uint64_t (*rows)[GRAPH_N_COLS]; /* by origin */
 	uint64_t (*node_rows)[LEDGER_COLS_MAX];
+	unsigned *rooms;                  /* by origin: pairs that its records have room for */
 	struct rec *list[BATCH_RECS_MAX]; /* records of one source */
 };
 
@@ -53,7 +54,8 @@ static struct node_run in_node(struct graph *g, unsigned node, struct batch *b)
 				       .row = g->node_rows[node],
 				       .emit = emit_port,
 				       .dead = g->dead ? bury : NULL,
-				       .about = about},
+				       .about = about,
+				       .room_next = g->rooms[g->plan->nodes[node].first_origin]},
 				 .g = g,
 				 .node = &g->plan->nodes[node],
 				 .state = g->states[node]};
@@ -88,6 +90,7 @@ static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *
 	size_t mark = b->arena.used;
 	for (unsigned i = 0; i < o->n_nodes; i++) {
 		struct node_run r = in_node(g, o->nodes[i], b);
+		r.x.room = g->rooms[origin];
 		r.node->op->run(r.node->plan, r.state, &r.x, recs, n);
 		b->arena.used = mark;
 	}
@@ -236,6 +239,23 @@ void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of,
 
 /* ---- life ---- */
 
+/* Nodes that add pairs do so in place where nobody else sees the records. From the last node on, as
+ * what the next ones add has to have room, too.
+ */
+static void find_rooms(const struct graph_plan *plan, unsigned *rooms)
+{
+	for (unsigned i = plan->n_nodes; i-- > 0;) {
+		const struct graph_node *n = &plan->nodes[i];
+		const struct graph_origin *o = &plan->origins[n->first_origin];
+		if (!n->op->makes_room || o->n_queues || o->n_nodes != 1)
+			continue;
+		const struct graph_node *next = &plan->nodes[o->nodes[0]];
+		if (next->op->appends)
+			rooms[n->first_origin] =
+				next->op->appends(next->plan) + rooms[next->first_origin];
+	}
+}
+
 int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struct graph **ret_g,
 		 struct err *e)
 {
@@ -246,9 +266,12 @@ int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struc
 	g->states = mem_alloc((plan->n_nodes + 1) * sizeof(*g->states));
 	g->rows = mem_alloc((plan->n_origins + 1) * sizeof(*g->rows));
 	g->node_rows = mem_alloc((plan->n_nodes + 1) * sizeof(*g->node_rows));
+	g->rooms = mem_alloc((plan->n_origins + 1) * sizeof(*g->rooms));
 	int rc = 0;
-	if (!g->states || !g->rows || !g->node_rows)
+	if (!g->states || !g->rows || !g->node_rows || !g->rooms)
 		rc = err_set(e, -ENOMEM, "no memory for the graph of a worker");
+	else
+		find_rooms(plan, g->rooms);
 	for (unsigned i = 0; rc == 0 && i < plan->n_nodes; i++)
 		if (plan->nodes[i].op->create)
 			rc = plan->nodes[i].op->create(plan->nodes[i].plan, &g->states[i], e);
@@ -300,6 +323,7 @@ void graph_destroy(struct graph *g)
 	mem_free(g->states);
 	mem_free(g->rows);
 	mem_free(g->node_rows);
+	mem_free(g->rooms);
 	mem_free(g);
 }
 

@@ -8,7 +8,8 @@
  *
  * An operator is one file and one row of ops.c. It may emit as often as it likes within a call;
  * what it emits has gone through everything behind it when op_emit returns. It never changes a
- * record that it was given: other nodes and queues see it too.
+ * record that it was given: other nodes and queues see it too. But where op_room says so: then the
+ * records were made for this node alone.
  */
 #ifndef SL_GRAPH_OP_H
 #define SL_GRAPH_OP_H
@@ -69,6 +70,7 @@ struct op_run {
 	 */
 	void (*dead)(struct op_run *x, const struct rec *r, const char *why, struct slice about);
 	struct slice (*about)(struct op_run *x, const struct rec *r);
+	unsigned room, room_next; /* see op_room */
 };
 
 struct op {
@@ -97,6 +99,11 @@ struct op {
 
 	void (*run)(const struct op_plan *p, void *state, struct op_run *x, struct rec *const *recs,
 		    unsigned n);
+	/* Pairs that it adds to each record. Where it is the only one to take from an operator that
+	 * makes room, it gets records of its own with room for them. NULL: it adds none.
+	 */
+	unsigned (*appends)(const struct op_plan *p);
+	bool makes_room; /* records at port 0 have op_room_next */
 	/* Packet time has come to @now_ns. NULL: nothing to do. */
 	void (*advance)(const struct op_plan *p, void *state, struct op_run *x, uint64_t now_ns);
 	/* The input has ended: what is held goes out. */
@@ -128,6 +135,20 @@ static inline bool op_dead(struct op_run *x, const struct rec *r, const char *wh
 	if (x->dead)
 		x->dead(x, r, why, about);
 	return x->dead != NULL;
+}
+
+/* How many pairs have room behind those of each record that it was given. Then the records are its
+ * own to be changed; 0: they are not.
+ */
+static inline unsigned op_room(const struct op_run *x)
+{
+	return x->room;
+}
+
+/* How many pairs are to have room behind those of a record that it makes. */
+static inline unsigned op_room_next(const struct op_run *x)
+{
+	return x->room_next;
 }
 
 static inline struct batch *op_batch(const struct op_run *x)

@@ -308,6 +308,11 @@ static int enrich_build(const void *conf, const struct op_env *env, struct op_pl
 
 /* ---- a worker's ---- */
 
+static unsigned enrich_appends(const struct op_plan *plan)
+{
+	return ((const struct enrich_plan *)plan)->n_fields;
+}
+
 static void enrich_discard(void *state)
 {
 	struct enrich *s = state;
@@ -350,8 +355,14 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 }
 
 /* The keys as text; no bytes where there is none. */
-static void spell_keys(struct enrich *s, const struct vec *v, unsigned n, struct arena *a)
+static const struct slice *spell_keys(struct enrich *s, const struct vec *v, unsigned n,
+				      struct arena *a)
 {
+	uint8_t worst = VEC_VALUE;
+	for (unsigned i = 0; i < n; i++)
+		worst |= v->state[i];
+	if (v->type == SQL_TEXT && worst == VEC_VALUE)
+		return v->s;
 	for (unsigned i = 0; i < n; i++) {
 		char text[24];
 		s->keys[i] = (struct slice){0};
@@ -366,6 +377,7 @@ static void spell_keys(struct enrich *s, const struct vec *v, unsigned n, struct
 		if (off)
 			s->keys[i] = arena_slice(a, off, len);
 	}
+	return s->keys;
 }
 
 /* Does no record of this schema have a new field already, but as a pair? */
@@ -382,36 +394,53 @@ static bool is_apart(const struct enrich_plan *p, struct enrich *s, const struct
 }
 
 /* The new fields as pairs behind a record that has none. */
-static void append(const struct enrich_plan *p, const struct enrich *s, struct rec *r,
-		   const struct dim_row *row, uint32_t base)
+static inline void append(const unsigned *from, const struct val *keys, unsigned n_fields,
+			  struct rec *r, const struct dim_row *row, uint32_t base)
 {
-	struct val *pairs = rec_pairs(r);
-	for (unsigned k = 0; k < p->n_fields; k++) {
-		pairs[2 * k] = s->keys_of[k];
-		pairs[2 * k + 1] = row ? row->vals[p->from[k]] : val_of(VAL_NULL, 0, 0);
-		pairs[2 * k + 1].off += base;
+	struct val *pairs = rec_pairs(r), null = val_of(VAL_NULL, 0, 0);
+	r->n_pairs = (uint16_t)n_fields;
+	for (unsigned k = 0; k < n_fields; k++) {
+		uint64_t word = val_word(row ? &row->vals[from[k]] : &null);
+		pairs[2 * k] = keys[k];
+		pairs[2 * k + 1] = val_of_word(word + base); /* its lower half is the place */
 	}
-	r->n_pairs = (uint16_t)p->n_fields;
 }
 
-/* The values of @row, or nulls, as fields of a copy of @from. NULL: no room. */
-static struct rec *enriched(const struct enrich_plan *p, struct enrich *s, struct batch *b,
-			    const struct rec *from, const struct dim_row *row)
+static void put_fields(const struct enrich_plan *p, struct enrich *s, const struct batch *b,
+		       struct rec *r, const struct dim_row *row, uint32_t base)
 {
-	struct rec *r = op_rec_copy(b, from, p->n_fields);
-	uint32_t base = row ? arena_copy(&b->arena, row, row->bytes) : 0;
-	if (!r || (row && !base))
-		return NULL;
-	if (r->n_pairs == 0 && is_apart(p, s, r->schema)) {
-		append(p, s, r, row, base);
-		return r;
-	}
 	for (unsigned k = 0; k < p->n_fields; k++) {
 		struct val v = row ? row->vals[p->from[k]] : val_of(VAL_NULL, 0, 0);
 		v.off += base;
 		op_rec_put(&s->columns[k], b, r, v);
 	}
-	return r;
+}
+
+/* The values of s->rows, or nulls where there is none, as fields of these records, or of copies of
+ * them: s->out. Returns how many; those without room are counted.
+ */
+static unsigned enrich_recs(const struct enrich_plan *p, struct enrich *s, struct op_run *x,
+			    struct rec *const *recs, unsigned n)
+{
+	struct batch *b = op_batch(x);
+	const unsigned *from = p->from;
+	const struct val *keys = s->keys_of;
+	unsigned n_out = 0, n_fields = p->n_fields, n_more = n_fields + op_room_next(x);
+	bool in_place = op_room(x) > 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct dim_row *row = s->rows[i];
+		struct rec *r = in_place ? recs[i] : op_rec_copy(b, recs[i], n_more);
+		uint32_t base = row ? arena_copy(&b->arena, row, row->bytes) : 0;
+		if (!r || (row && !base))
+			continue;
+		if (r->n_pairs == 0 && is_apart(p, s, r->schema))
+			append(from, keys, n_fields, r, row, base);
+		else
+			put_fields(p, s, b, r, row, base);
+		s->out[n_out++] = r;
+	}
+	op_row(x)[ENRICH_no_room] += n - n_out;
+	return n_out;
 }
 
 /* What becomes of a record whose key is not there. True: it goes on, with nulls. */
@@ -448,6 +477,16 @@ static bool hold(const struct enrich_plan *p, struct enrich *s, struct op_run *x
 	return done;
 }
 
+/* A record whose key is not there, or ended in an error. True: it does not go on from here. */
+static bool misses(const struct enrich_plan *p, struct enrich *s, struct op_run *x, struct rec *r,
+		   struct slice key, uint8_t state)
+{
+	if (state >= VEC_ERROR)
+		return true;
+	op_row(x)[ENRICH_no_key] += !key.ptr;
+	return hold(p, s, x, r, key) || !goes_on(p, x, r, (struct slice){0});
+}
+
 static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x,
 		       struct rec *const *recs, unsigned n)
 {
@@ -455,28 +494,25 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 	struct enrich *s = state;
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
-	unsigned n_out = 0;
 	op_exprs_run(&s->x, b, recs, n);
 	const struct vec *v = expr_run_result(s->x.run, p->key);
-	spell_keys(s, v, n, &b->arena);
+	const struct slice *keys = spell_keys(s, v, n, &b->arena);
 	row[ENRICH_records_in] += n;
-	op_errors(x, ENRICH_out_of_range, recs, v, n);
-	const struct dim_table *t = dim_enter(p->dim, s->reader);
-	dim_table_find(t, s->keys, n, s->rows);
+	unsigned n_errors = op_errors(x, ENRICH_out_of_range, recs, v, n);
+	dim_table_find(dim_enter(p->dim, s->reader), keys, n, s->rows);
+	unsigned n_on = 0, n_hits = 0;
 	for (unsigned i = 0; i < n; i++) {
-		bool hit = s->rows[i] != NULL;
-		if (v->state[i] >= VEC_ERROR)
+		const struct dim_row *hit = s->rows[i];
+		n_hits += hit != NULL;
+		if (!hit && misses(p, s, x, recs[i], keys[i], v->state[i]))
 			continue;
-		row[hit ? ENRICH_hits : ENRICH_misses]++;
-		row[ENRICH_no_key] += !s->keys[i].ptr;
-		if (!hit && (hold(p, s, x, recs[i], s->keys[i]) ||
-			     !goes_on(p, x, recs[i], (struct slice){0})))
-			continue;
-		s->out[n_out] = enriched(p, s, b, recs[i], s->rows[i]);
-		row[ENRICH_no_room] += !s->out[n_out];
-		n_out += s->out[n_out] != NULL;
+		s->out[n_on] = recs[i];
+		s->rows[n_on++] = hit;
 	}
+	unsigned n_out = enrich_recs(p, s, x, s->out, n_on);
 	dim_leave(p->dim, s->reader);
+	row[ENRICH_hits] += n_hits;
+	row[ENRICH_misses] += n - n_errors - n_hits;
 	row[ENRICH_records_out] += n_out;
 	op_emit(x, 0, s->out, n_out);
 }
@@ -492,7 +528,7 @@ static unsigned release_some(const struct enrich_plan *p, struct enrich *s, stru
 	struct held *h = s->held;
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
-	unsigned first = *io_at, n = held_n(h) - first, n_out = 0;
+	unsigned first = *io_at, n = held_n(h) - first, n_on = 0;
 	size_t bytes = 0, room = arena_left(&b->arena) / GRAPH_GROWTH;
 	n = n < BATCH_RECS_MAX ? n : BATCH_RECS_MAX;
 	for (unsigned i = 0; i < n; i++) {
@@ -505,18 +541,19 @@ static unsigned release_some(const struct enrich_plan *p, struct enrich *s, stru
 	}
 	dim_table_find(dim_enter(p->dim, s->reader), s->keys, n, s->rows);
 	for (unsigned i = 0; i < n; i++) {
-		bool hit = s->rows[i] != NULL;
+		const struct dim_row *hit = s->rows[i];
 		if (!s->keys[i].ptr || (!hit && held_until_ns(h, first + i) > now_ns))
 			continue;
 		struct rec *r = held_take(h, first + i, b);
 		row[ENRICH_held]--;
-		row[ENRICH_late_hits] += hit;
-		if (!hit && r && !goes_on(p, x, r, held_about(h, first + i)))
+		row[ENRICH_late_hits] += hit != NULL;
+		row[ENRICH_no_room] += !r;
+		if (!r || (!hit && !goes_on(p, x, r, held_about(h, first + i))))
 			continue;
-		s->out[n_out] = r ? enriched(p, s, b, r, s->rows[i]) : NULL;
-		row[ENRICH_no_room] += !s->out[n_out];
-		n_out += s->out[n_out] != NULL;
+		s->out[n_on] = r;
+		s->rows[n_on++] = hit;
 	}
+	unsigned n_out = enrich_recs(p, s, x, s->out, n_on);
 	dim_leave(p->dim, s->reader);
 	*io_at += n;
 	return n_out;
@@ -564,6 +601,8 @@ const struct op op_enrich = {
 	.create = enrich_create,
 	.discard = enrich_discard,
 	.run = enrich_run,
+	.appends = enrich_appends,
+	.makes_room = true,
 	.advance = enrich_advance,
 	.finish = enrich_finish,
 };

@@ -64,10 +64,10 @@ struct project_plan {
 
 struct project {
 	struct op_exprs_state x;
-	struct column *columns;        /* the plan's, to be written to */
-	bool *passed;                  /* by field: so it is, of all records of this burst */
-	struct val *vals;              /* of field 0 of all records, of field 1, ... */
-	uint16_t rows[BATCH_RECS_MAX]; /* of the records that go on */
+	struct column *columns;           /* the plan's, to be written to */
+	bool *passed;                     /* by field: so it is, of all records of this burst */
+	struct val *vals;                 /* of field 0 of all records, of field 1, ... */
+	struct rec *kept[BATCH_RECS_MAX]; /* without those that end in an error */
 	struct rec *out[BATCH_RECS_MAX];
 };
 
@@ -239,30 +239,6 @@ static uint8_t worst_state(const struct project_plan *j, const struct project *s
 	return worst;
 }
 
-/* A record is dropped with the first of its errors; else each of them is a null. */
-static unsigned drop_errors(const struct project_plan *j, struct project *s,
-			    struct rec *const *recs, unsigned n, struct op_run *x)
-{
-	uint64_t *row = op_row(x);
-	unsigned n_in = 0, n_checked = worst_state(j, s, n) >= VEC_ERROR ? j->n_fields : 0;
-	for (unsigned i = 0; i < n; i++) {
-		uint8_t worst = VEC_VALUE;
-		for (unsigned k = 0; k < n_checked; k++) {
-			uint8_t state = expr_run_result(s->x.run, j->exprs[k])->state[i];
-			if (s->passed[k] || state < VEC_ERROR)
-				continue;
-			row[PROJECT_nulled] += j->nulls;
-			if (worst < VEC_ERROR)
-				worst = state;
-		}
-		if (worst >= VEC_ERROR && !j->nulls)
-			op_error(x, PROJECT_out_of_range, recs[i], worst);
-		else
-			s->rows[n_in++] = (uint16_t)i;
-	}
-	return n_in;
-}
-
 /* Numbers of eight bytes, side by side in the arena. False: it has no room for them. */
 static bool take_words(const struct vec *v, enum val_type type, unsigned n, struct arena *a,
 		       struct val *vals)
@@ -286,46 +262,107 @@ static struct val take_text(const struct vec *v, unsigned i, struct arena *a)
 	return vec_get(v, i, a);
 }
 
-/* The results of an expression as values: VAL_ABSENT where there is no room for one. */
-static void take_vals(const struct vec *v, unsigned n, struct arena *a, struct val *vals)
+/* The results of an expression as values. False: for some there is no room, and they are
+ * VAL_ABSENT.
+ */
+static bool take_vals(const struct vec *v, unsigned n, struct arena *a, struct val *vals)
 {
 	enum val_type type = op_val_type(v->type);
-	bool words = type == VAL_I64 || type == VAL_F64 || type == VAL_TIME;
+	bool words = type == VAL_I64 || type == VAL_F64 || type == VAL_TIME, whole = true;
 	if (words && take_words(v, type, n, a, vals))
-		return;
+		return true;
 	for (unsigned i = 0; i < n; i++) {
 		if (v->state[i] != VEC_VALUE)
 			vals[i] = val_of(VAL_NULL, 0, 0);
 		else
 			vals[i] = v->type == SQL_TEXT ? take_text(v, i, a) : vec_get(v, i, a);
+		whole &= vals[i].type != VAL_ABSENT;
 	}
+	return whole;
 }
 
-static struct rec *make_rec(const struct project_plan *j, struct batch *b, const struct rec *from)
+/* A record is dropped with the first of its errors; else each of them is a null. The values of
+ * those that stay move up; they are s->kept. Returns how many.
+ */
+static unsigned drop_errors(const struct project_plan *j, struct project *s,
+			    struct rec *const *recs, unsigned n, struct op_run *x)
 {
-	if (j->keeps)
-		return op_rec_copy(b, from, j->n_fields);
-	struct rec *r = op_rec(b, from, &j->schema, 0);
-	if (r)
-		r->change = NULL; /* before and after are not what they were */
-	return r;
-}
-
-/* NULL: there is no room for it. */
-static struct rec *project_one(const struct project_plan *j, struct project *s, struct batch *b,
-			       const struct rec *from, unsigned row)
-{
-	struct rec *r = make_rec(j, b, from);
-	bool whole = r != NULL;
-	const struct val *v = s->vals + row;
-	for (unsigned k = 0; whole && k < j->n_fields; k++, v += BATCH_RECS_MAX) {
-		whole = v->type != VAL_ABSENT;
-		if (j->keeps)
-			op_rec_put(&s->columns[k], b, r, *v);
+	uint64_t *row = op_row(x);
+	unsigned n_in = 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t worst = VEC_VALUE;
+		for (unsigned k = 0; k < j->n_fields; k++) {
+			vals_of(s, k)[n_in] = vals_of(s, k)[i];
+			uint8_t state = expr_run_result(s->x.run, j->exprs[k])->state[i];
+			if (s->passed[k] || state < VEC_ERROR)
+				continue;
+			row[PROJECT_nulled] += j->nulls;
+			if (worst < VEC_ERROR)
+				worst = state;
+		}
+		if (worst >= VEC_ERROR && !j->nulls)
+			op_error(x, PROJECT_out_of_range, recs[i], worst);
 		else
-			r->vals[k] = *v;
+			s->kept[n_in++] = recs[i];
 	}
-	return whole ? r : NULL;
+	return n_in;
+}
+
+/* The same for values that found no room. */
+static unsigned drop_absent(const struct project_plan *j, struct project *s, unsigned n)
+{
+	unsigned n_in = 0;
+	for (unsigned i = 0; i < n; i++) {
+		bool whole = true;
+		for (unsigned k = 0; k < j->n_fields; k++) {
+			whole &= vals_of(s, k)[i].type != VAL_ABSENT;
+			vals_of(s, k)[n_in] = vals_of(s, k)[i];
+		}
+		s->kept[n_in] = s->kept[i];
+		n_in += whole;
+	}
+	return n_in;
+}
+
+/* Copies of the records, with the fields set. Returns how many there is room for. */
+static unsigned copy_recs(const struct project_plan *j, struct project *s, struct batch *b,
+			  struct rec *const *from, unsigned n, unsigned room)
+{
+	for (unsigned i = 0; i < n; i++) {
+		s->out[i] = op_rec_copy(b, from[i], j->n_fields + room);
+		if (!s->out[i])
+			return i;
+		for (unsigned k = 0; k < j->n_fields; k++)
+			op_rec_put(&s->columns[k], b, s->out[i], vals_of(s, k)[i]);
+	}
+	return n;
+}
+
+/* Records that have these fields and no others, side by side. Returns how many there is room for.
+ */
+static unsigned lay_recs(const struct project_plan *j, struct project *s, struct batch *b,
+			 struct rec *const *from, unsigned n, unsigned room)
+{
+	size_t bytes = sizeof(struct rec) + (j->n_fields + 2u * room) * sizeof(struct val);
+	size_t left = arena_left(&b->arena), n_fit = left < 8 ? 0 : (left - 7) / bytes;
+	n = n < n_fit ? n : (unsigned)n_fit;
+	uint32_t off = arena_take8(&b->arena, n * bytes);
+	if (!off)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct rec *r = (struct rec *)(b->arena.base + off + i * bytes);
+		*r = *from[i];
+		r->schema = &j->schema;
+		r->n_pairs = 0;
+		r->change = NULL; /* before and after are not what they were */
+		s->out[i] = r;
+	}
+	for (unsigned k = 0; k < j->n_fields; k++) {
+		const struct val *vals = vals_of(s, k);
+		for (unsigned i = 0; i < n; i++)
+			s->out[i]->vals[k] = vals[i];
+	}
+	return n;
 }
 
 static void project_run(const struct op_plan *p, void *state, struct op_run *x,
@@ -335,17 +372,20 @@ static void project_run(const struct op_plan *p, void *state, struct op_run *x,
 	struct project *s = state;
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
+	unsigned n_in = n;
+	bool whole = true;
 	pass_fields(j, s, b, recs, n);
 	op_exprs_run(&s->x, b, recs, n);
-	unsigned n_in = drop_errors(j, s, recs, n, x), n_out = 0;
 	for (unsigned k = 0; k < j->n_fields; k++)
 		if (!s->passed[k])
-			take_vals(expr_run_result(s->x.run, j->exprs[k]), n, &b->arena,
-				  vals_of(s, k));
-	for (unsigned i = 0; i < n_in; i++) {
-		s->out[n_out] = project_one(j, s, b, recs[s->rows[i]], s->rows[i]);
-		n_out += s->out[n_out] != NULL;
+			whole &= take_vals(expr_run_result(s->x.run, j->exprs[k]), n, &b->arena,
+					   vals_of(s, k));
+	if (worst_state(j, s, n) >= VEC_ERROR || !whole) {
+		n_in = drop_errors(j, s, recs, n, x);
+		recs = s->kept;
 	}
+	unsigned n_whole = whole ? n_in : drop_absent(j, s, n_in);
+	unsigned n_out = (j->keeps ? copy_recs : lay_recs)(j, s, b, recs, n_whole, op_room_next(x));
 	row[PROJECT_no_room] += n_in - n_out;
 	row[PROJECT_records_in] += n;
 	row[PROJECT_records_out] += n_out;
@@ -363,4 +403,5 @@ const struct op op_project = {
 	.create = project_create,
 	.discard = project_discard,
 	.run = project_run,
+	.makes_room = true,
 };

@@ -8,10 +8,10 @@ static struct op_rig rig;
 
 static char path[] = "/tmp/sluice-op-enrich-XXXXXX";
 
-/* The dimension of two rows, and a node with @options behind it. */
-static void init(const char *options)
+/* The dimension of two rows, a node with @options behind it, and more of the configuration. */
+static void init_with(const char *options, const char *more)
 {
-	static char yaml[1024];
+	static char yaml[2048];
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
 	fputs("vid,title,n\n7,seven,70\n8,eight,80\n", f);
@@ -21,9 +21,14 @@ static void init(const char *options)
 		 "  video: { from: { file: { path: %s } }, key: vid, fields: { title: string, n: "
 		 "int } "
 		 "}\n"
-		 "pipeline: { e: { op: enrich, from: app, dimension: video, key: v%s } }\n",
-		 path, options);
+		 "pipeline:\n  e: { op: enrich, from: app, dimension: video, key: v%s }\n%s",
+		 path, options, more);
 	op_rig_init(&rig, yaml, "e");
+}
+
+static void init(const char *options)
+{
+	init_with(options, "");
 }
 
 static const char *const objects[] = {"{\"v\":7}", "{\"v\":\"9\"}", "{\"title\":\"mine\",\"v\":8}",
@@ -78,6 +83,54 @@ static void a_record_that_waits_goes_on_when_its_time_is_over(void **state)
 	op_rig_fini(&rig);
 }
 
+/* What comes to queue @queue of a pipeline behind p, which has no one else to look at it. */
+static void assert_queued(const char *nodes, unsigned queue, const char *want)
+{
+	static const char *const beacons[] = {"{\"v\":7,\"w\":8}", "{\"w\":7}",
+					      "{\"v\":8,\"w\":9}"};
+	static char more[1024];
+	struct err e;
+	snprintf(more, sizeof(more),
+		 "  p: { op: project, from: app, select: \"v, w\" }\n%s"
+		 "sinks: { out: { \"null\": {} } }\n",
+		 nodes);
+	init_with("", more);
+	graph_destroy(rig.graph);
+	assert_int_equal(graph_create(&rig.pipeline->graph, op_rig_put, &rig, &rig.graph, &e), 0);
+	rig.origin = queue;
+	OP_RIG_FEED(&rig, beacons);
+	op_rig_assert(&rig, want);
+	op_rig_fini(&rig);
+}
+
+/* It makes room for what they add; they put it there. */
+static void enrichments_behind_a_projection_add_their_fields_in_its_records(void **state)
+{
+	assert_queued("  x: { op: enrich, from: p, dimension: video, key: v }\n"
+		      "  y: { op: enrich, from: x, dimension: video, key: w, prefix: w_ }\n"
+		      "queues: { q/q: { from: y, sink: out } }\n",
+		      0,
+		      "{\"v\":\"7\",\"w\":\"8\",\"title\":\"seven\",\"n\":70,\"w_title\":\"eight\","
+		      "\"w_n\":80}\n"
+		      "{\"v\":null,\"w\":\"7\",\"title\":null,\"n\":null,\"w_title\":\"seven\",\"w_"
+		      "n\":70}\n"
+		      "{\"v\":\"8\",\"w\":\"9\",\"title\":\"eight\",\"n\":80,\"w_title\":null,\"w_"
+		      "n\":null}\n");
+}
+
+static void a_record_that_another_node_sees_is_not_changed_by_an_enrichment(void **state)
+{
+	assert_queued("  x: { op: enrich, from: p, dimension: video, key: v }\n"
+		      "  y: { op: filter, from: p, where: \"v IS NOT NULL\" }\n"
+		      "queues: { q/x: { from: x, sink: out }, q/y: { from: y, sink: out } }\n",
+		      1, "{\"v\":\"7\",\"w\":\"8\"}\n{\"v\":\"8\",\"w\":\"9\"}\n");
+	assert_queued(
+		"  x: { op: enrich, from: p, dimension: video, key: v }\n"
+		"queues: { q/x: { from: x, sink: out }, q/y: { from: p, sink: out } }\n",
+		1,
+		"{\"v\":\"7\",\"w\":\"8\"}\n{\"v\":null,\"w\":\"7\"}\n{\"v\":\"8\",\"w\":\"9\"}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +138,8 @@ int main(void)
 		cmocka_unit_test(fields_are_chosen_and_have_a_prefix),
 		cmocka_unit_test(a_record_without_a_row_is_dropped_or_lost_as_asked),
 		cmocka_unit_test(a_record_that_waits_goes_on_when_its_time_is_over),
+		cmocka_unit_test(enrichments_behind_a_projection_add_their_fields_in_its_records),
+		cmocka_unit_test(a_record_that_another_node_sees_is_not_changed_by_an_enrichment),
 	};
 	int fd = mkstemp(path);
 	if (fd < 0)
