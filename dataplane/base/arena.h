@@ -26,6 +26,12 @@ static inline void arena_reset(struct arena *a)
 	a->used = 8;
 }
 
+/* Does @p point into it? Then SL_PAD bytes can be read from there, and more, whatever they are. */
+static inline bool arena_has(const struct arena *a, const void *p)
+{
+	return (size_t)((const uint8_t *)p - a->base) < a->cap;
+}
+
 static inline size_t arena_left(const struct arena *a)
 {
 	return a->cap - a->used;

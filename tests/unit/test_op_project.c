@@ -93,6 +93,37 @@ static void text_is_cast_to_an_integer_in_all_its_spellings(void **state)
 	assert_projected("select: \"a::int AS a\"", "{\"a\":\"\"}", NULL);
 }
 
+/* Up to eight digits are read at once: of every length, and a byte that is none at every place. */
+static void digits_are_an_integer_only_where_all_of_them_are_digits(void **state)
+{
+	char object[64], want[64];
+	for (size_t len = 1; len <= 10; len++) {
+		snprintf(want, sizeof(want), "{\"a\":%.*s}", (int)len, "9070503918");
+		snprintf(object, sizeof(object), "{\"a\":\"%.*s\"}", (int)len, "9070503918");
+		assert_projected("select: \"a::bigint AS a\"", object, want);
+		for (size_t i = 0; i < len; i++) {
+			object[6 + i] = i % 2 ? ':' : '/';
+			assert_projected("select: \"a::bigint AS a\"", object, NULL);
+			object[6 + i] = "9070503918"[i];
+		}
+	}
+}
+
+static void texts_of_every_length_are_put_in_capitals(void **state)
+{
+	static const char text[] = "abc@[`{zAZ09\xc3\xa9-xyzzy-0123456789-qwertyuiop";
+	char object[128], want[128];
+	for (size_t len = 0; len < sizeof(text); len++) {
+		if (len == 13) /* inside of a character */
+			continue;
+		snprintf(object, sizeof(object), "{\"a\":\"%.*s\"}", (int)len, text);
+		snprintf(want, sizeof(want), "{\"a\":\"%.*s\"}", (int)len, text);
+		for (char *p = want + 6; *p; p++)
+			*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+		assert_projected("select: \"upper(a) AS a\"", object, want);
+	}
+}
+
 static void a_name_of_sluices_own_is_refused(void **state)
 {
 	op_rig_build(&rig, "pipeline: { p: { op: project, from: app, select: a AS _a } }\n");
@@ -112,6 +143,8 @@ int main(void)
 		cmocka_unit_test(a_star_keeps_the_rest_and_items_take_the_place_of_fields),
 		cmocka_unit_test(an_error_drops_the_record_or_makes_a_null),
 		cmocka_unit_test(text_is_cast_to_an_integer_in_all_its_spellings),
+		cmocka_unit_test(digits_are_an_integer_only_where_all_of_them_are_digits),
+		cmocka_unit_test(texts_of_every_length_are_put_in_capitals),
 		cmocka_unit_test(a_name_of_sluices_own_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
