@@ -306,34 +306,49 @@ static int route_create(const struct op_plan *p, void **ret_state, struct err *e
 
 static void judge_choices(const struct route_plan *r, struct route *s, unsigned n)
 {
-	const struct choices *c = &r->choices;
-	const struct vec *v = expr_run_input(s->x.run, c->input);
+	const struct choices c = r->choices;
+	const struct vec *v = expr_run_input(s->x.run, c.input);
+	const uint8_t *state = v->state;
 	for (unsigned i = 0; i < n; i++) {
-		if (v->state[i] != VEC_VALUE) {
-			if (v->state[i] >= VEC_ERROR)
-				s->verdicts[i] = VERDICT(c->first, 1 + v->state[i] - VEC_ERROR);
+		if (state[i] != VEC_VALUE) {
+			if (state[i] >= VEC_ERROR)
+				s->verdicts[i] = VERDICT(c.first, 1 + state[i] - VEC_ERROR);
 			continue;
 		}
-		uint64_t word = text_word(v->s[i]);
-		const struct choice *at = slot_of(c, word);
-		uint16_t verdict = at->verdict;
-		if (word >> 63 && !bytes_same(at->text, v->s[i]))
-			verdict = s->verdicts[i];
-		s->verdicts[i] = at->word == word ? verdict : s->verdicts[i];
+		struct slice text = v->s[i];
+		uint64_t word = text_word(text);
+		const struct choice *at = slot_of(&c, word);
+		bool same = at->word == word && (!(word >> 63) || bytes_same(at->text, text));
+		s->verdicts[i] = same ? at->verdict : s->verdicts[i];
 	}
 }
 
-/* Without a branch for what no one can foresee. */
+/* Where no condition ended in an error: whether it holds is a number that can be reckoned with. */
+static void judge_clean(const struct vec *v, struct route *s, unsigned branch, unsigned n)
+{
+	const uint8_t *restrict state = v->state;
+	const int64_t *restrict holds = v->i;
+	uint16_t *restrict verdicts = s->verdicts;
+	uint16_t verdict = VERDICT(branch, 0);
+	for (unsigned i = 0; i < n; i++) {
+		/* 0 where it holds, else all bits */
+		uint16_t not = (uint16_t)(((uint16_t)holds[i] & (state[i] == VEC_VALUE)) - 1);
+		uint16_t mine = verdict | not ;
+		verdicts[i] = mine < verdicts[i] ? mine : verdicts[i];
+	}
+}
+
 static void judge_branch(const struct vec *v, struct route *s, unsigned branch, unsigned n)
 {
-	const uint8_t *state = v->state;
-	const int64_t *holds = v->i;
-	uint16_t *verdicts = s->verdicts;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned error = state[i] < VEC_ERROR ? 0 : 1u + state[i] - VEC_ERROR;
-		bool decides = (error != 0) | ((state[i] == VEC_VALUE) & (holds[i] != 0));
-		uint16_t verdict = decides ? VERDICT(branch, error) : UINT16_MAX;
-		verdicts[i] = verdict < verdicts[i] ? verdict : verdicts[i];
+	uint8_t worst = 0;
+	for (unsigned i = 0; i < n; i++)
+		worst = v->state[i] > worst ? v->state[i] : worst;
+	judge_clean(v, s, branch, n);
+	for (unsigned i = 0; worst >= VEC_ERROR && i < n; i++) {
+		if (v->state[i] < VEC_ERROR)
+			continue;
+		uint16_t verdict = VERDICT(branch, 1 + v->state[i] - VEC_ERROR);
+		s->verdicts[i] = verdict < s->verdicts[i] ? verdict : s->verdicts[i];
 	}
 }
 
