@@ -124,7 +124,7 @@ static int build_handoff(struct outlet *o, struct err *e)
 	mem_free(sink_of);
 	for (unsigned q = 0; rc == 0 && q < o->of.n_queues; q++)
 		if (o->gen->forms[o->of.queues[q]].marks)
-			rc = handoff_mark_queue(o->handoff, q, e);
+			handoff_mark_queue(o->handoff, q);
 	return rc;
 }
 
@@ -302,7 +302,7 @@ int outlet_build_courier(struct outlet *o, struct err *e)
 		.n_sinks = o->of.n_sinks,
 		.sink_names = o->sink_names,
 		.n_workers = o->t->n_workers,
-		.worker_batches = HANDOFF_BATCHES + (o->t->is_file ? 0 : HANDOFF_SPARES),
+		.worker_batches = handoff_batches(o->handoff),
 		.batch_cap = o->t->batch_cap,
 		.spool = spools ? &o->gen->conf->spool : NULL,
 		.io = &file_ops_real,

@@ -547,10 +547,12 @@ static int make_own(struct courier *c, struct lane_place *p, bool marks, struct 
 	p->own = mem_alloc(c->n_own * sizeof(*p->own));
 	for (unsigned i = 0; i < c->n_own; i++) {
 		struct out_batch *b = &p->own[i];
-		if (!p->own || out_batch_init(b, cap) < 0 || (marks && out_batch_init_marks(b) < 0))
+		if (!p->own || out_batch_init(b, cap) < 0)
 			return err_set(e, -ENOMEM, "no memory for what is read from spools");
 		out_batch_rare(b);
 		b->queue = (uint16_t)p->queue;
+		if (marks)
+			out_batch_init_marks(b);
 	}
 	return 0;
 }

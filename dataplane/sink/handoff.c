@@ -14,63 +14,118 @@
 
 LEDGER_DEFINE(handoff, "queue", "records", HANDOFF_COLS);
 
+/* A batch may hold the largest record there can be, so that some thousand queues take more
+ * addresses than a process has: their spare batches become fewer.
+ */
+#define ADDRESSES_MAX  (32ull << 40)
+
+/* So many lanes, and their batches stand on huge pages; more would take 2 MiB for a record each. */
+#define HUGE_LANES_MAX 64
+#define HUGE_PAGE      (2u << 20)
+
 /* What one worker holds of one queue: on lines that no other worker writes to. */
 struct lane {
 	_Alignas(64) struct rte_ring *full; /* worker to sink thread */
 	struct rte_ring *free;              /* and back */
 	struct rte_ring *spare; /* those of them that are not used while others are free; or NULL */
 	struct out_batch *open;
+	unsigned n_made, n_spares_made; /* batches are made when they are needed first */
+	bool marked;
 	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_SPARES];
 	uint64_t row[HANDOFF_N_COLS];
 };
 
 struct handoff {
 	unsigned n_workers, n_queues, n_sinks;
+	unsigned n_lanes, n_words; /* of bits, one a lane */
+	unsigned n_spares;         /* of a lane */
 	uint16_t *sink_of_queue;
 	unsigned *next_lane;   /* by sink: where its thread looks first */
 	unsigned *next_worker; /* by queue: the same for handoff_take_queue */
-	size_t batch_cap;
+	size_t batch_cap, slot_bytes;
 	bool wait;
 	atomic_bool stop_waiting;
-	struct lane *lanes; /* worker * n_queues + queue */
+	struct lane *lanes;   /* worker * n_queues + queue */
+	uint64_t *open;       /* by worker: queues with an open batch, a bit each */
+	atomic_ullong *ready; /* by sink: lanes that may have a full batch, a bit each */
+	uint8_t *slots;       /* the memory of batches, HANDOFF_BATCHES a lane */
+	uint8_t *spare_slots; /* of the spare ones, on small pages: used now and then */
+	uint8_t *rings;       /* by lane */
+	size_t rings_bytes;   /* of a lane */
 };
 
-/* Rings have names of their own in the whole process, and there may be several hand-offs. */
-static struct rte_ring *ring_create(const char *what, const struct handoff *h, unsigned worker,
-				    unsigned queue, unsigned n, struct err *e)
+static size_t ring_bytes(unsigned n)
 {
-	char name[RTE_RING_NAMESIZE];
-	snprintf(name, sizeof(name), "%s%" PRIxPTR "_%u_%u", what, (uintptr_t)h / 64, worker,
-		 queue);
-	struct rte_ring *r = rte_ring_create(name, n, SOCKET_ID_ANY,
-					     RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
-	if (!r)
-		err_set(e, -ENOMEM, "cannot create ring %s: %s", name, rte_strerror(rte_errno));
-	return r;
+	return n ? (size_t)rte_ring_get_memsize(rte_align32pow2(n + 1)) : 0;
 }
 
-static int lane_init(struct lane *l, unsigned worker, unsigned queue, const struct handoff *h,
-		     struct err *e)
+/* Rings in memory of our own: DPDK has names for 2,560 things at most. */
+static struct rte_ring *ring_make(uint8_t **io_at, unsigned n)
 {
-	unsigned n = HANDOFF_BATCHES + (h->wait ? 0 : HANDOFF_SPARES);
-	l->full = ring_create("full", h, worker, queue, n, e);
-	l->free = ring_create("free", h, worker, queue, HANDOFF_BATCHES, e);
-	if (!h->wait)
-		l->spare = ring_create("spare", h, worker, queue, HANDOFF_SPARES, e);
-	if (!l->full || !l->free || (!l->spare && !h->wait))
-		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++) {
-		struct out_batch *b = &l->batches[i];
-		if (out_batch_init(b, h->batch_cap) < 0)
-			return err_set(e, -ENOMEM, "no address space for batches of %zu bytes",
-				       h->batch_cap);
-		if (i >= HANDOFF_BATCHES)
-			out_batch_rare(b);
-		b->queue = (uint16_t)queue;
-		b->worker = (uint16_t)worker;
-		rte_ring_enqueue(i < HANDOFF_BATCHES ? l->free : l->spare, b);
-	}
-	return 0;
+	struct rte_ring *r = (struct rte_ring *)*io_at;
+	*io_at += ring_bytes(n);
+	int rc = n ? rte_ring_init(r, "handoff", n, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ)
+		   : -EINVAL;
+	return rc == 0 ? r : NULL;
+}
+
+static void lane_init(struct handoff *h, unsigned at)
+{
+	struct lane *l = &h->lanes[at];
+	uint8_t *p = h->rings + at * h->rings_bytes;
+	l->full = ring_make(&p, HANDOFF_BATCHES + h->n_spares);
+	l->free = ring_make(&p, HANDOFF_BATCHES);
+	l->spare = ring_make(&p, h->n_spares);
+}
+
+static unsigned spares_of(const struct handoff *h)
+{
+	uint64_t n = ADDRESSES_MAX / h->slot_bytes / (h->n_lanes + 1);
+	if (h->wait || n < HANDOFF_BATCHES)
+		return 0;
+	n -= HANDOFF_BATCHES;
+	return n < HANDOFF_SPARES ? (unsigned)n : HANDOFF_SPARES;
+}
+
+/* How large all is, for the number of lanes. */
+static void set_sizes(struct handoff *h)
+{
+	bool huge = h->n_lanes <= HUGE_LANES_MAX;
+	size_t page = huge ? HUGE_PAGE : 4096;
+	h->slot_bytes = (out_batch_room(h->batch_cap) + page - 1) / page * page;
+	h->n_spares = spares_of(h);
+	h->rings_bytes = ring_bytes(HANDOFF_BATCHES + h->n_spares) + ring_bytes(HANDOFF_BATCHES) +
+			 ring_bytes(h->n_spares);
+	h->n_words = (h->n_lanes + 63) / 64;
+}
+
+static size_t slots_bytes(const struct handoff *h, unsigned n)
+{
+	return (size_t)h->n_lanes * n * h->slot_bytes;
+}
+
+static void *map_small(size_t bytes)
+{
+	void *p = mem_map(bytes);
+	mem_small_pages(p, bytes);
+	return p;
+}
+
+static bool take_memory(struct handoff *h)
+{
+	h->sink_of_queue = mem_alloc(h->n_queues * sizeof(*h->sink_of_queue));
+	h->next_lane = mem_alloc(h->n_sinks * sizeof(*h->next_lane));
+	h->next_worker = mem_alloc(h->n_queues * sizeof(*h->next_worker));
+	h->open = mem_alloc((size_t)h->n_workers * h->n_words * sizeof(*h->open));
+	h->ready = map_small((size_t)h->n_sinks * h->n_words * sizeof(*h->ready));
+	h->lanes = map_small(h->n_lanes * sizeof(*h->lanes));
+	h->rings = map_small(h->n_lanes * h->rings_bytes);
+	h->slots = mem_map(slots_bytes(h, HANDOFF_BATCHES));
+	if (h->n_lanes > HUGE_LANES_MAX)
+		mem_small_pages(h->slots, slots_bytes(h, HANDOFF_BATCHES));
+	h->spare_slots = map_small(slots_bytes(h, h->n_spares));
+	return h->sink_of_queue && h->next_lane && h->next_worker && h->open && h->ready &&
+	       h->lanes && h->rings && h->slots && h->spare_slots;
 }
 
 int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_of_queue,
@@ -80,59 +135,50 @@ int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_o
 	struct handoff *h = mem_alloc(sizeof(*h));
 	if (!h)
 		return err_set(e, -ENOMEM, "no memory");
-	int rc = -ENOMEM;
 	*h = (struct handoff){.n_workers = n_workers,
 			      .n_queues = n_queues,
+			      .n_lanes = n_workers * n_queues,
 			      .n_sinks = n_sinks,
 			      .batch_cap = batch_cap,
 			      .wait = wait};
-	h->sink_of_queue = mem_alloc(n_queues * sizeof(*h->sink_of_queue));
-	h->next_lane = mem_alloc(n_sinks * sizeof(*h->next_lane));
-	h->lanes = mem_alloc((size_t)n_workers * n_queues * sizeof(*h->lanes));
-	h->next_worker = mem_alloc(n_queues * sizeof(*h->next_worker));
-	if (!h->sink_of_queue || !h->next_lane || !h->lanes || !h->next_worker)
-		goto fail;
-	memcpy(h->sink_of_queue, sink_of_queue, n_queues * sizeof(*sink_of_queue));
-	for (unsigned i = 0; i < n_workers * n_queues; i++) {
-		rc = lane_init(&h->lanes[i], i / n_queues, i % n_queues, h, e);
-		if (rc < 0)
-			goto fail;
+	set_sizes(h);
+	if (!take_memory(h)) {
+		handoff_destroy(h);
+		return err_set(e, -ENOMEM, "no address space for %u queues of %u workers", n_queues,
+			       n_workers);
 	}
+	memcpy(h->sink_of_queue, sink_of_queue, n_queues * sizeof(*sink_of_queue));
+	for (unsigned i = 0; i < h->n_lanes; i++)
+		lane_init(h, i);
 	*ret_h = h;
 	return 0;
-fail:
-	handoff_destroy(h);
-	return rc;
 }
 
 void handoff_destroy(struct handoff *h)
 {
 	if (!h)
 		return;
-	for (unsigned i = 0; h->lanes && i < h->n_workers * h->n_queues; i++) {
-		struct lane *l = &h->lanes[i];
-		rte_ring_free(l->full);
-		rte_ring_free(l->free);
-		rte_ring_free(l->spare);
-		for (unsigned k = 0; k < HANDOFF_BATCHES + HANDOFF_SPARES; k++)
-			out_batch_fini(&l->batches[k]);
-	}
-	mem_free(h->lanes);
+	mem_unmap(h->slots, slots_bytes(h, HANDOFF_BATCHES));
+	mem_unmap(h->spare_slots, slots_bytes(h, h->n_spares));
+	mem_unmap(h->rings, h->n_lanes * h->rings_bytes);
+	mem_unmap(h->lanes, h->n_lanes * sizeof(*h->lanes));
+	mem_unmap(h->ready, (size_t)h->n_sinks * h->n_words * sizeof(*h->ready));
+	mem_free(h->open);
 	mem_free(h->next_lane);
 	mem_free(h->next_worker);
 	mem_free(h->sink_of_queue);
 	mem_free(h);
 }
 
-int handoff_mark_queue(struct handoff *h, unsigned queue, struct err *e)
+unsigned handoff_batches(const struct handoff *h)
 {
-	for (unsigned w = 0; w < h->n_workers; w++) {
-		struct lane *l = &h->lanes[w * h->n_queues + queue];
-		for (unsigned i = 0; i < HANDOFF_BATCHES + (h->wait ? 0 : HANDOFF_SPARES); i++)
-			if (out_batch_init_marks(&l->batches[i]) < 0)
-				return err_set(e, -ENOMEM, "no memory for the keys of records");
-	}
-	return 0;
+	return HANDOFF_BATCHES + h->n_spares;
+}
+
+void handoff_mark_queue(struct handoff *h, unsigned queue)
+{
+	for (unsigned w = 0; w < h->n_workers; w++)
+		h->lanes[w * h->n_queues + queue].marked = true;
 }
 
 static struct lane *lane_of(const struct handoff *h, unsigned worker, unsigned queue)
@@ -140,14 +186,51 @@ static struct lane *lane_of(const struct handoff *h, unsigned worker, unsigned q
 	return &h->lanes[worker * h->n_queues + queue];
 }
 
-static void hand_over(struct lane *l)
+static inline uint64_t *open_word(const struct handoff *h, unsigned worker, unsigned queue)
+{
+	return &h->open[worker * h->n_words + queue / 64];
+}
+
+static void hand_over(struct handoff *h, struct lane *l)
 {
 	struct out_batch *b = l->open;
+	unsigned sink = h->sink_of_queue[b->queue], at = (unsigned)(l - h->lanes);
 	l->open = NULL;
+	*open_word(h, b->worker, b->queue) &= ~(1ull << b->queue % 64);
 	l->row[HANDOFF_records_out] += b->n_recs;
 	l->row[HANDOFF_held] -= b->n_recs;
 	l->row[HANDOFF_batches]++;
 	rte_ring_enqueue(l->full, b); /* has room for every batch of the lane */
+	if (sink != HANDOFF_NO_SINK)
+		atomic_fetch_or_explicit(&h->ready[sink * h->n_words + at / 64], 1ull << at % 64,
+					 memory_order_release);
+}
+
+static struct out_batch *make_batch(const struct handoff *h, struct lane *l, unsigned i)
+{
+	struct out_batch *b = &l->batches[i];
+	size_t at = (size_t)(l - h->lanes);
+	bool spare = i >= HANDOFF_BATCHES;
+	size_t slot = spare ? at * h->n_spares + i - HANDOFF_BATCHES : at * HANDOFF_BATCHES + i;
+	out_batch_place(b, (spare ? h->spare_slots : h->slots) + slot * h->slot_bytes,
+			h->batch_cap);
+	b->queue = (uint16_t)(at % h->n_queues);
+	b->worker = (uint16_t)(at / h->n_queues);
+	if (l->marked)
+		out_batch_init_marks(b);
+	return b;
+}
+
+static struct out_batch *spare_batch(const struct handoff *h, struct lane *l)
+{
+	void *b;
+	if (!l->spare)
+		return NULL;
+	if (rte_ring_dequeue(l->spare, &b) == 0)
+		return b;
+	return l->n_spares_made < h->n_spares
+		       ? make_batch(h, l, HANDOFF_BATCHES + l->n_spares_made++)
+		       : NULL;
 }
 
 static struct out_batch *free_batch(struct handoff *h, struct lane *l)
@@ -155,8 +238,10 @@ static struct out_batch *free_batch(struct handoff *h, struct lane *l)
 	void *b = NULL;
 	if (rte_ring_dequeue(l->free, &b) == 0)
 		return b;
+	if (l->n_made < HANDOFF_BATCHES)
+		return make_batch(h, l, l->n_made++);
 	if (!h->wait)
-		return rte_ring_dequeue(l->spare, &b) == 0 ? b : NULL;
+		return spare_batch(h, l);
 	l->row[HANDOFF_waits]++;
 	while (rte_ring_dequeue(l->free, &b) != 0) {
 		if (atomic_load_explicit(&h->stop_waiting, memory_order_relaxed))
@@ -172,7 +257,7 @@ struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queu
 	struct out_batch *b = l->open;
 	if (b && (b->n_recs == OUT_BATCH_RECS_MAX || len > b->cap - b->len ||
 		  b->mark_len > OUT_MARK_BYTES - OUT_MARK_MAX)) {
-		hand_over(l);
+		hand_over(h, l);
 		b = NULL;
 	}
 	if (len > h->batch_cap) {
@@ -191,6 +276,7 @@ struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queu
 		b->n_recs = 0;
 		b->mark_len = 0;
 		l->open = b;
+		*open_word(h, worker, queue) |= 1ull << queue % 64;
 	}
 	return b;
 }
@@ -222,7 +308,7 @@ void handoff_added(struct handoff *h, unsigned worker, unsigned queue, unsigned 
 	l->row[HANDOFF_records_in] += n;
 	l->row[HANDOFF_held] += n;
 	if (l->open->len >= OUT_BATCH_BYTES)
-		hand_over(l);
+		hand_over(h, l);
 }
 
 void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t len,
@@ -249,18 +335,19 @@ void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool m
 unsigned handoff_level(const struct handoff *h, unsigned worker, unsigned queue)
 {
 	const struct lane *l = lane_of(h, worker, queue);
-	unsigned out = l->spare ? HANDOFF_SPARES - rte_ring_count(l->spare) : 0;
-	return (out > HANDOFF_SPARES / 2) + (out > HANDOFF_SPARES * 3 / 4) +
-	       (out > HANDOFF_SPARES * 7 / 8);
+	unsigned n = h->n_spares, out = l->spare ? l->n_spares_made - rte_ring_count(l->spare) : 0;
+	return (out > n / 2) + (out > n * 3 / 4) + (out > n * 7 / 8);
 }
 
 void handoff_flush(struct handoff *h, unsigned worker, bool last)
 {
-	for (unsigned q = 0; q < h->n_queues; q++) {
-		struct lane *l = lane_of(h, worker, q);
-		if (l->open && l->open->n_recs && (last || !rte_ring_empty(l->free)))
-			hand_over(l);
-	}
+	for (unsigned q = 0; q < h->n_queues; q += 64)
+		for (uint64_t open = *open_word(h, worker, q); open; open &= open - 1) {
+			struct lane *l = lane_of(h, worker, q + (unsigned)__builtin_ctzll(open));
+			bool other = l->n_made < HANDOFF_BATCHES || !rte_ring_empty(l->free);
+			if (l->open->n_recs && (last || other))
+				hand_over(h, l);
+		}
 }
 
 void handoff_stop_waiting(struct handoff *h)
@@ -268,20 +355,43 @@ void handoff_stop_waiting(struct handoff *h)
 	atomic_store(&h->stop_waiting, true);
 }
 
-struct out_batch *handoff_take(struct handoff *h, unsigned sink)
+/* A full batch of lane @at. Its bit goes first: what the worker puts behind that sets it again. */
+static struct out_batch *take_of(struct handoff *h, unsigned at, atomic_ullong *ready)
 {
-	unsigned n = h->n_workers * h->n_queues;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned at = (h->next_lane[sink] + i) % n;
-		void *b = NULL;
-		if (h->sink_of_queue[at % h->n_queues] != sink)
+	void *b = NULL;
+	struct rte_ring *full = h->lanes[at].full;
+	atomic_fetch_and_explicit(ready, ~(1ull << at % 64), memory_order_acq_rel);
+	if (rte_ring_dequeue(full, &b) == 0 && !rte_ring_empty(full))
+		atomic_fetch_or_explicit(ready, 1ull << at % 64, memory_order_relaxed);
+	return b;
+}
+
+/* Of the lanes from @from up to @to. */
+static struct out_batch *take_between(struct handoff *h, unsigned sink, unsigned from, unsigned to)
+{
+	while (from < to) {
+		atomic_ullong *ready = &h->ready[sink * h->n_words + from / 64];
+		uint64_t bits = atomic_load_explicit(ready, memory_order_relaxed) >> from % 64;
+		if (!bits) {
+			from = (from / 64 + 1) * 64;
 			continue;
-		if (rte_ring_dequeue(h->lanes[at].full, &b) == 0) {
-			h->next_lane[sink] = (at + 1) % n;
+		}
+		from += (unsigned)__builtin_ctzll(bits);
+		struct out_batch *b = from < to ? take_of(h, from, ready) : NULL;
+		from++;
+		if (b) {
+			h->next_lane[sink] = from < h->n_lanes ? from : 0;
 			return b;
 		}
 	}
 	return NULL;
+}
+
+struct out_batch *handoff_take(struct handoff *h, unsigned sink)
+{
+	unsigned next = h->next_lane[sink];
+	struct out_batch *b = take_between(h, sink, next, h->n_lanes);
+	return b ? b : take_between(h, sink, 0, next);
 }
 
 struct out_batch *handoff_take_queue(struct handoff *h, unsigned queue)

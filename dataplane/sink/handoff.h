@@ -6,7 +6,8 @@
  * Runs:   open to flush: the worker. take, give_back: the sink's thread, or the courier's.
  *         The others: main.
  * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one; a live port has
- *         HANDOFF_SPARES more, then sheds.
+ *         HANDOFF_SPARES more (fewer where thousands of queues leave no addresses for them), then
+ *         sheds.
  */
 #ifndef SL_SINK_HANDOFF_H
 #define SL_SINK_HANDOFF_H
@@ -27,16 +28,19 @@ struct handoff;
 
 /* @sink_of_queue: index of the sink, by queue; HANDOFF_NO_SINK: handoff_take_queue takes it.
  * @batch_cap: bytes of the largest record and more.
- * @wait: a worker waits for a free batch (replay) instead of shedding. -ENOMEM, or -EINVAL with a
- * text.
+ * @wait: a worker waits for a free batch (replay) instead of shedding. Memory is taken where
+ * records are written: ten thousand queues that are silent cost 5 KiB each. -ENOMEM with a text.
  */
 int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_of_queue,
 		   unsigned n_sinks, size_t batch_cap, bool wait, struct handoff **ret_h,
 		   struct err *e);
 void handoff_destroy(struct handoff *h);
 
-/* @queue's records have marks; before its first record. 0 or -ENOMEM. */
-int handoff_mark_queue(struct handoff *h, unsigned queue, struct err *e);
+/* Batches of a worker and queue. */
+unsigned handoff_batches(const struct handoff *h);
+
+/* @queue's records have marks; before its first record. */
+void handoff_mark_queue(struct handoff *h, unsigned queue);
 
 /* The open batch of @queue with @len writable bytes behind its records; it is handed over first
  * when they do not fit. NULL: shed (live), or larger than a batch can be: counted here, as one

@@ -5,24 +5,31 @@
 
 #include "dataplane/base/mem.h"
 
-int out_batch_init(struct out_batch *b, size_t cap)
+void out_batch_place(struct out_batch *b, uint8_t *memory, size_t cap)
 {
-	*b = (struct out_batch){.buf = mem_map(cap), .cap = cap};
-	return b->buf ? 0 : -ENOMEM;
+	*b = (struct out_batch){
+		.ends = (uint32_t *)memory, .buf = memory + OUT_BATCH_HEAD, .cap = cap};
 }
 
-int out_batch_init_marks(struct out_batch *b)
+int out_batch_init(struct out_batch *b, size_t cap)
 {
-	b->marks = mem_alloc(OUT_BATCH_RECS_MAX * sizeof(*b->marks));
-	b->mark_buf = mem_alloc(OUT_MARK_BYTES);
-	return b->marks && b->mark_buf ? 0 : -ENOMEM;
+	uint8_t *memory = mem_map(out_batch_room(cap));
+	*b = (struct out_batch){0};
+	if (memory)
+		out_batch_place(b, memory, cap);
+	return memory ? 0 : -ENOMEM;
+}
+
+void out_batch_init_marks(struct out_batch *b)
+{
+	uint8_t *memory = (uint8_t *)b->ends;
+	b->marks = (struct out_mark *)(memory + OUT_BATCH_MARKS);
+	b->mark_buf = memory + OUT_BATCH_TEXTS;
 }
 
 void out_batch_fini(struct out_batch *b)
 {
-	mem_free(b->marks);
-	mem_free(b->mark_buf);
-	mem_unmap(b->buf, b->cap);
+	mem_unmap(b->ends, out_batch_room(b->cap));
 	*b = (struct out_batch){0};
 }
 

@@ -2,7 +2,7 @@
  *
  * In:     records, one behind the other.
  * Out:    the same as one block, with where each ends.
- * Owns:   its buffer.
+ * Owns:   its memory, or borrows it (out_batch_place).
  * Runs:   init and fini: main. Else one thread at a time: worker, then sink, then worker again.
  * Limits: OUT_BATCH_RECS_MAX records.
  */
@@ -30,16 +30,18 @@ struct out_mark {
 	uint8_t id_len;   /* behind the key; 0: not wanted */
 };
 
+/*     memory: | ends | marks | mark_buf | buf: cap bytes |        the first three touched as needed
+ */
 struct out_batch {
 	uint8_t *buf;
 	size_t cap;
 	size_t len; /* bytes in buf */
 	uint32_t n_recs;
-	uint16_t queue;                    /* index of the queue */
-	uint16_t worker;                   /* who gets it back */
-	uint64_t first_ns, last_ns;        /* packet times of the first and last record */
-	uint32_t ends[OUT_BATCH_RECS_MAX]; /* end of each record in buf (its newline included) */
-	struct out_mark *marks; /* OUT_BATCH_RECS_MAX, of a queue with keys or ids; else NULL */
+	uint16_t queue;             /* index of the queue */
+	uint16_t worker;            /* who gets it back */
+	uint64_t first_ns, last_ns; /* packet times of the first and last record */
+	uint32_t *ends;             /* end of each record in buf (its newline included) */
+	struct out_mark *marks;     /* OUT_BATCH_RECS_MAX, of a queue with keys or ids; else NULL */
 	uint8_t *mark_buf;
 	uint32_t mark_len;
 };
@@ -60,18 +62,33 @@ static inline void out_batch_add(struct out_batch *b, size_t len, uint64_t time_
 	b->ends[b->n_recs++] = (uint32_t)b->len;
 }
 
+#define OUT_BATCH_MARKS (OUT_BATCH_RECS_MAX * sizeof(uint32_t))
+#define OUT_BATCH_TEXTS (OUT_BATCH_MARKS + OUT_BATCH_RECS_MAX * sizeof(struct out_mark))
+#define OUT_BATCH_HEAD  (OUT_BATCH_TEXTS + OUT_MARK_BYTES)
+
+/* Bytes that a batch of @cap takes. */
+static inline size_t out_batch_room(size_t cap)
+{
+	return OUT_BATCH_HEAD + cap;
+}
+
 /* The buffer takes memory only where it is written to. @cap: OUT_BATCH_BYTES and the largest record
  * that can be, by encode_json_max(), so that a record is never cut. 0 or -ENOMEM.
  */
 int out_batch_init(struct out_batch *b, size_t cap);
-/* One that is used now and then; main, after init. */
+/* One of its own memory that is used now and then; main, after init. */
 static inline void out_batch_rare(struct out_batch *b)
 {
-	mem_small_pages(b->buf, b->cap);
+	mem_small_pages(b->ends, out_batch_room(b->cap));
 }
-/* Gives it room for marks; main, once, after init. 0 or -ENOMEM. */
-int out_batch_init_marks(struct out_batch *b);
+/* It gets marks; once, after init or place. */
+void out_batch_init_marks(struct out_batch *b);
 void out_batch_fini(struct out_batch *b);
+
+/* In place of init and fini: into zeroed memory of the caller's, out_batch_room(@cap) bytes, of
+ * which none is touched. Any thread.
+ */
+void out_batch_place(struct out_batch *b, uint8_t *memory, size_t cap);
 
 /* A batch that is done with keeps so much memory: what a large record took is given back, else
  * each of the many batches would have held one some day, and keep it.

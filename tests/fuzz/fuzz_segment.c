@@ -85,7 +85,8 @@ static void run(struct slice bytes)
 	struct seg_file *f;
 	if (!frames) {
 		frames = mem_map(SEG_FRAMES_MAX * sizeof(*frames));
-		must(out_batch_init(&b, 4096) == 0 && out_batch_init_marks(&b) == 0);
+		must(out_batch_init(&b, 4096) == 0);
+		out_batch_init_marks(&b);
 	}
 	if (seg_file_open(&io, "x", &f, NULL) < 0)
 		return;

@@ -159,6 +159,7 @@ static const struct sink_ops *ops;
 
 /* The workers' side: batch i is of queue i % 2 and has i + 1 records. */
 static struct out_batch batches[N_BATCHES];
+static uint32_t ends[N_BATCHES][OUT_BATCH_RECS_MAX];
 static atomic_uint n_ready, n_taken, n_back;
 
 static struct out_batch *take(void *ctx)
@@ -211,6 +212,7 @@ static int set_up(void **unused)
 	n_returned = n_written = n_dead = 0;
 	takes_dead = false;
 	for (unsigned i = 0; i < N_BATCHES; i++) {
+		batches[i].ends = ends[i];
 		batches[i].queue = i % N_QUEUES;
 		batches[i].n_recs = i + 1;
 		batches[i].len = 100;
@@ -546,7 +548,7 @@ static void a_batch_that_comes_back_has_only_what_was_not_written(void **unused)
 	script.answers = "Q";
 	batches[2].buf = text;
 	batches[2].marks = marks;
-	memcpy(batches[2].ends, (uint32_t[]){1, 3, 6}, 12);
+	memcpy(ends[2], (uint32_t[]){1, 3, 6}, 12);
 	batches[2].len = 6;
 	static uint8_t other[100];
 	batches[0].buf = batches[1].buf = other;

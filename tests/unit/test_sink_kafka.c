@@ -314,7 +314,7 @@ static void keys_and_ids_go_with_the_record(void **unused)
 	queues[0].headers = true;
 	start(0);
 	batches[0] = batch_of(0, PER_BATCH);
-	assert_int_equal(out_batch_init_marks(batches[0]), 0);
+	out_batch_init_marks(batches[0]);
 	for (unsigned i = 0; i < PER_BATCH; i++) {
 		batches[0]->marks[i] = (struct out_mark){batches[0]->mark_len, 2, 3};
 		memcpy(batches[0]->mark_buf + batches[0]->mark_len, "k1id9", 5);
