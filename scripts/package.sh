@@ -19,6 +19,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/sluice"
 git archive HEAD | tar -x -C "$work/sluice"
 cp -r packaging/debian "$work/sluice/debian"
+# debhelper gives the build another home; the compiler's cache, where there is one, stays where it is.
+export CCACHE_DIR="${CCACHE_DIR:-$HOME/.cache/ccache}" CCACHE_BASEDIR="$work" CCACHE_NOHASHDIR=1
 (cd "$work/sluice" && dpkg-buildpackage -us -uc -b) >&2
 if command -v lintian >/dev/null; then
     lintian --fail-on error,warning "$work"/sluice_*.changes >&2

@@ -17,7 +17,8 @@ build="gcc g++ meson ninja-build pkg-config python3 libc6-dev
 tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev libhttp-parser-dev
        postgresql-15 redis-server mariadb-server mariadb-client clickhouse-server
        prometheus kcat maven default-jre-headless nginx-light openssl tcpdump
-       iproute2 ethtool procps rsyslog bsdutils valgrind zstd gzip git zsh python3-pip"
+       iproute2 ethtool procps rsyslog bsdutils valgrind zstd gzip git zsh python3-pip
+       dpkg-dev debhelper lintian debootstrap systemd"
 
 # tshark and the log programs are peers, as they are; a JDK and python3-venv build the others.
 peers="tshark mariadb-server mariadb-client kcat tcpdump iproute2 ethtool
