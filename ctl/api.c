@@ -4,24 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "ctl/api_clients.h"
 #include "ctl/api_wait.h"
 #include "ctl/command.h"
 #include "ctl/metrics.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/secret.h"
 
-#define PATH_PREFIX  "/v1/"
-#define FILE_MAX     (1u << 20) /* of a certificate */
-#define STREAM_BLOCK (32u << 10)
+#define PATH_PREFIX   "/v1/"
+/* The library still takes these when all places are taken, so that who holds them can be cut off.
+ */
+#define API_NEWCOMERS 32
+#define FILE_MAX      (1u << 20) /* of a certificate */
+#define STREAM_BLOCK  (32u << 10)
 
 struct api {
 	const struct api_conf *conf;
 	struct control *control;
 	struct MHD_Daemon *unix_daemon, *tcp_daemon;
+	struct api_clients *unix_clients, *tcp_clients;
 	struct api_wait *wait;
 	const char *socket; /* that is ours to remove */
 	char *cert, *key;
@@ -289,18 +296,34 @@ static enum MHD_Result answer(struct api *api, struct MHD_Connection *conn, cons
 	return run_command(api, conn, c, ret_job);
 }
 
+/* @arg: bool, is there a header that says that a body follows? */
+static enum MHD_Result look_for_body(void *arg, enum MHD_ValueKind kind, const char *key,
+				     const char *value)
+{
+	(void)kind;
+	if ((strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 && strcmp(value, "0") != 0) ||
+	    strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0)
+		*(bool *)arg = true;
+	return MHD_YES;
+}
+
 /* A body that nobody reads is refused before it is sent. */
 static bool has_body(struct MHD_Connection *conn)
 {
-	const char *len =
-		MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	return (len && strcmp(len, "0") != 0) ||
-	       MHD_lookup_connection_value(conn, MHD_HEADER_KIND,
-					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
+	bool found = false;
+	MHD_get_connection_values(conn, MHD_HEADER_KIND, look_for_body, &found);
+	return found;
 }
 
 /* Where a request's job will stand, before it has one. */
 static int head_seen;
+
+static struct api_client *client_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
 				  const char *method, const char *version, const char *body,
@@ -312,6 +335,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 	/* The first call is for the head alone. */
 	if (!*io_seen) {
 		*io_seen = &head_seen;
+		api_client_asked(client_of(conn));
 		return has_body(conn) ? send_error(conn, MHD_HTTP_CONTENT_TOO_LARGE,
 						   "no command has a body: arguments stand behind "
 						   "the ? of the address")
@@ -327,14 +351,40 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 	return done;
 }
 
+/* @io_one: the library keeps it beside the connection. */
+static void on_connection(struct api *api, struct MHD_Connection *conn, void **io_one, bool begins,
+			  bool is_tcp)
+{
+	struct api_clients *clients = is_tcp ? api->tcp_clients : api->unix_clients;
+	if (!begins) {
+		api_clients_end(clients, *io_one);
+		return;
+	}
+	int fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	bool is_stranger = !is_tcp && api_peer_access(fd, api->conf) == API_NOTHING;
+	*io_one = api_clients_begin(clients, fd, is_stranger, clock_mono_ns());
+}
+
+static void on_unix_connection(void *arg, struct MHD_Connection *conn, void **io_one,
+			       enum MHD_ConnectionNotificationCode code)
+{
+	on_connection(arg, conn, io_one, code == MHD_CONNECTION_NOTIFY_STARTED, false);
+}
+
+static void on_tcp_connection(void *arg, struct MHD_Connection *conn, void **io_one,
+			      enum MHD_ConnectionNotificationCode code)
+{
+	on_connection(arg, conn, io_one, code == MHD_CONNECTION_NOTIFY_STARTED, true);
+}
+
 /* Also when the client has gone before its answer. */
 static void on_completed(void *arg, struct MHD_Connection *conn, void **io_seen,
 			 enum MHD_RequestTerminationCode code)
 {
 	struct control_job *job = *io_seen != &head_seen ? *io_seen : NULL;
 	(void)arg;
-	(void)conn;
 	(void)code;
+	api_client_answered(client_of(conn), clock_mono_ns());
 	if (job)
 		job->ops->drop(job);
 	*io_seen = NULL;
@@ -395,10 +445,11 @@ static int start_daemon(void *arg)
 	s->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, s->is_tcp ? on_tcp : on_unix, api, MHD_OPTION_EXTERNAL_LOGGER,
 		say_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_LISTEN_SOCKET, s->fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)API_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_REQUEST_MAX, MHD_OPTION_ARRAY,
-		is_tls ? tls : &tls[2], MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_CONNECTION, s->is_tcp ? on_tcp_connection : on_unix_connection,
+		api, MHD_OPTION_LISTEN_SOCKET, s->fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)API_CLIENTS_MAX + API_NEWCOMERS, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)API_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_REQUEST_MAX,
+		MHD_OPTION_ARRAY, is_tls ? tls : &tls[2], MHD_OPTION_END);
 	return 0;
 }
 
@@ -479,8 +530,13 @@ int api_start(const struct api_conf *conf, struct control *c, struct api **ret_a
 		return err_set(e, -ENOMEM, "no memory");
 	api->conf = conf;
 	api->control = c;
+	api->unix_clients = api_clients_create(API_CLIENTS_MAX);
+	api->tcp_clients = api_clients_create(API_CLIENTS_MAX);
+	if (!api->unix_clients || !api->tcp_clients)
+		rc = err_set(e, -ENOMEM, "no memory");
 	raise_files_limit();
-	rc = api_wait_create(&api->wait, e);
+	if (rc == 0)
+		rc = api_wait_create(&api->wait, e);
 	if (rc == 0 && has_socket(conf))
 		rc = start_unix(api, e);
 	if (rc == 0 && conf->listen)
@@ -505,6 +561,8 @@ void api_stop(struct api *api)
 	api_wait_destroy(api->wait);
 	if (api->socket)
 		unlink(api->socket);
+	api_clients_destroy(api->unix_clients);
+	api_clients_destroy(api->tcp_clients);
 	mem_free(api->cert);
 	mem_free(api->key);
 	explicit_bzero(api->token, sizeof(api->token));

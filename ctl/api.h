@@ -6,7 +6,7 @@
  * Owns:   its listening sockets and a thread for each.
  * Runs:   start, stop: main. Answers: the API's threads; none waits for a worker or a sink.
  * Limits: API_CLIENTS_MAX clients; a request of at most API_REQUEST_MAX bytes; a client that is
- *         silent or slow for API_IDLE_S is cut off.
+ *         silent for API_IDLE_S is cut off, and one that is slow as api_clients.h says.
  *
  * Who may ask is told by the socket's peer credentials (unix(7)): root, the user that sluiced runs
  * as, and members of `admin_group` may change things; members of `group` may look. Over TCP the

@@ -8,12 +8,12 @@ import http.client
 import json
 import os
 import re
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
@@ -223,9 +223,104 @@ def try_tcp(lab, checks):
     checks.equal(curl("-H", f"Authorization: Bearer {TOKEN}"), "200", "and takes it")
 
 
+STRANGER = """
+import socket, sys, time
+held = []
+for _ in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    held.append(s)
+print("ready", flush=True)
+while True:
+    for s in held:
+        try: s.send(b"G")  # and never the rest
+        except OSError: pass
+    time.sleep(2)
+"""
+REQUEST = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def a_crowd_of_strangers(lab, checks):
+    """A user of no group connects 900 times and dribbles: who may ask still is answered at once."""
+    code = ("import os,socket,sys,time;os.setgroups([]);os.setgid(65534);os.setuid(65534);"
+            "exec(sys.argv.pop(1))")
+    p = subprocess.Popen([sys.executable, "-c", code, STRANGER, lab.sock, "900"], stdout=subprocess.PIPE, text=True)
+    p.stdout.readline()
+    times = []
+    for _ in range(20):
+        begin = time.monotonic()
+        checks.check(lab.ask("/v1/status")[0] == 200, "a member is answered beside strangers that hold the socket")
+        times.append(time.monotonic() - begin)
+    p.kill()
+    p.wait()
+    checks.check(max(times) < 2, f"and soon: {max(times):.3f} s")
+
+
+def malformed_and_oversize(lab, checks):
+    """Each is answered by a number or by the end of the connection, and none takes anything from the next."""
+    head = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n"
+    for what, raw in (("20,000 bytes of one header", head + b"A: " + b"b" * 20000 + b"\r\n\r\n"),
+                      ("4,000 headers", head + b"A: b\r\n" * 4000 + b"\r\n"),
+                      ("a head without an end", head + b"A: " + b"b" * 60000),
+                      ("a length that is no number", head + b"Content-Length: -1\r\n\r\n"),
+                      ("two lengths", head + b"Content-Length: 0\r\nContent-Length: 5\r\n\r\nxxxxx"),
+                      ("chunks of a size that is none", b"POST /v1/reload HTTP/1.1\r\nHost: x\r\n"
+                       b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"),
+                      ("a method of 5,000 bytes", b"G" * 5000 + b" / HTTP/1.1\r\n\r\n"),
+                      ("a NUL in the path", b"GET /v1/sta\0tus HTTP/1.1\r\nHost: x\r\n\r\n"),
+                      ("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        s.connect(lab.sock)
+        got = b""
+        try:
+            s.sendall(raw)
+            s.shutdown(socket.SHUT_WR)
+            while len(got) < 100000 and (piece := s.recv(65536)):
+                got += piece
+        except OSError as e:
+            checks.check(not isinstance(e, TimeoutError), f"{what}: neither an answer nor an end")
+        s.close()
+        checks.check(not got or (got.startswith(b"HTTP/1.") and b" 200 " not in got.split(b"\r\n")[0]),
+                     f"{what} is no request: {got[:80]}")
+    checks.equal(lab.ask("/v1/status")[0], 200, "the next one is served")
+
+
+def a_thousand_at_once(lab):
+    """1,000 connections stay open and each asks twice, within six seconds. The times
+    from a request to its answer, of one thread, so that what is measured is not this program's."""
+    waits = selectors.DefaultSelector()
+    crowd, times, codes = [], [], set()
+    for _ in range(CLIENTS):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(lab.sock)
+        s.setblocking(False)
+        waits.register(s, selectors.EVENT_READ)
+        crowd.append(s)
+    time.sleep(1)  # until all are taken in
+    begun, asked, begin, n = {}, 0, time.monotonic(), 2 * CLIENTS
+    while len(times) < n and time.monotonic() - begin < 60:
+        due = min(n, int((time.monotonic() - begin) * n / 6))
+        while asked < due and crowd[asked % CLIENTS] not in begun:
+            s = crowd[asked % CLIENTS]
+            begun[s] = time.monotonic()
+            s.send(REQUEST)
+            asked += 1
+        for key, _ in waits.select(0.001):
+            head = key.fileobj.recv(65536)
+            if not head:
+                waits.unregister(key.fileobj)
+                codes.add("cut off")
+            elif key.fileobj in begun:
+                codes.add(head.split(b" ")[1])
+                times.append(time.monotonic() - begun.pop(key.fileobj))
+    for s in crowd:
+        s.close()
+    return times, codes, n
+
+
 def a_thousand_clients(lab, checks):
-    """All connected at once, some of them silent, while the port is flooded."""
-    stop = threading.Event()
+    """All connected at once, some of them slow, while the port is flooded."""
     slow = []
     for _ in range(20):
         s = socket.socket(socket.AF_UNIX)
@@ -233,33 +328,18 @@ def a_thousand_clients(lab, checks):
         s.sendall(b"GET /v1/sta")
         slow.append(s)
     flood = subprocess.Popen(VETH.ns(sys.executable, "-c", SENDER, "10000000", "0"))
-    times, codes = [], []
-
-    def client():
-        for _ in range(2):
-            begin = time.monotonic()
-            code = lab.ask("/v1/status")[0]
-            times.append(time.monotonic() - begin)
-            codes.append(code)
-            stop.wait(0.5)
-
-    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    checks.equal((len(codes), set(codes)), (2 * CLIENTS, {200}), "a thousand clients are answered")
-    alone = []
-    for _ in range(20):
-        begin = time.monotonic()
-        lab.ask("/v1/status")
-        alone.append(time.monotonic() - begin)
+    time.sleep(0.5)
+    times, codes, n = a_thousand_at_once(lab)
     flood.kill()
     flood.wait()
     for s in slow:
         s.close()
-    print(f"  one client, port flooded: median {sorted(alone)[10] * 1e3:.1f} ms; "
-          f"1,000 at once: median {sorted(times)[len(times) // 2] * 1e3:.0f} ms")
+    times.sort()
+    checks.equal((len(times), codes), (n, {b"200"}), "a thousand clients are answered")
+    median, p99 = times[len(times) // 2] * 1e3, times[len(times) * 99 // 100] * 1e3
+    print(f"  1,000 clients, port flooded: median {median:.1f} ms, 99 % {p99:.1f} ms, most {times[-1] * 1e3:.0f} ms")
+    # 100 ms on a machine of its own; here tests share two cores, and the build checks itself.
+    checks.check(median < 2000 and p99 < 5000, f"soon: median {median:.1f} ms, 99 % {p99:.1f} ms")
 
 
 def main():
@@ -276,6 +356,8 @@ def main():
             read_metrics(lab, checks)
             give_orders(lab, checks)
             try_the_wrong_thing(lab, checks)
+            malformed_and_oversize(lab, checks)
+            a_crowd_of_strangers(lab, checks)
             try_tcp(lab, checks)
             a_thousand_clients(lab, checks)
             status, log = lab.stop()
