@@ -76,8 +76,6 @@ static void read_jobs(const struct option_reader *r, const struct yaml_val *root
 			option_err(r, yaml_val_get(v, "bytes"),
 				   "%d; expected at most 2000, as the column is a VARCHAR(2000)",
 				   (int)job->bytes);
-		if (job->kind == LOAD_SYSLOG_UDP && job->bytes > LOAD_SEGMENT_MAX)
-			option_err(r, yaml_val_get(v, "bytes"), "more than a packet holds");
 	}
 	if (f->n == 0)
 		option_err(r, root,

@@ -14,7 +14,7 @@
 #define SCRIPT_BYTES_MAX (256u << 20)
 
 struct piece {
-	uint32_t off; /* of the payload in the script's bytes; an even number of them follow */
+	uint32_t off; /* of the payload in the script's bytes */
 	uint16_t len;
 	uint16_t sum;    /* of the payload, as checksums go, not inverted */
 	uint16_t events; /* that end here */

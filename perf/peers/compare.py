@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """compare.py - sluice beside its peers: the same input, the same output, in one run, in turns. See perf/compare.sh."""
 import argparse
-import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +15,7 @@ sys.path.insert(0, HERE)
 from collectors import Lab, Net, compare_tcp, compare_udp, write_lines  # noqa: E402
 from files import compare_binlog, compare_tshark  # noqa: E402
 from kafka import compare_kafka  # noqa: E402
-from measure import machine  # noqa: E402
+from measure import end_all, machine  # noqa: E402
 
 CASES = ("tcp", "udp", "tshark", "binlog", "kafka")
 
@@ -55,15 +55,15 @@ def compare(a, folder):
         if case in ("tcp", "udp"):
             with Net() as net:
                 lab = Lab(folder, a.build, a.peers, net)
-                write_lines(lab.lines, 50000 if a.quick else 500000)
+                write_lines(lab.lines, 50000 if a.quick else 300000)
                 yield compare_tcp(lab, a.rounds) if case == "tcp" else compare_udp(lab, a.rounds, 1 if a.quick else 2,
                                                                                      0.5 if a.quick else 0.12)
         elif case == "tshark":
-            yield from compare_tshark(a.build, folder, a.rounds, 5000 if a.quick else 50000)
+            yield from compare_tshark(a.build, folder, a.rounds, 5000 if a.quick else 20000)
         elif case == "binlog":
             yield compare_binlog(a.build, a.peers, folder, a.rounds, a.log, a.quick)
         else:
-            yield compare_kafka(a.build, a.peers, folder, a.rounds, 50000 if a.quick else 300000)
+            yield compare_kafka(a.build, a.peers, folder, a.rounds, 50000 if a.quick else 200000)
 
 
 def main():
@@ -74,32 +74,31 @@ def main():
     p.add_argument("--rounds", type=int, default=5, help="so many count; one more goes before (default 5)")
     p.add_argument("--only", type=lambda s: s.split(","), default=list(CASES), help="cases, of " + ",".join(CASES))
     p.add_argument("--log", help="the binary log to read, in place of making one")
-    p.add_argument("--results", help="write peers.md and peers.ndjson into this folder, such as perf/results")
+    p.add_argument("--results", help="a folder for CASE.md and CASE.ndjson, such as perf/results")
     a = p.parse_args()
     if a.quick:
         a.rounds = 1
     unknown = [c for c in a.only if c not in CASES]
     if unknown:
         p.error(f"no case {unknown[0]}; expected of {', '.join(CASES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that namespaces and folders go
     about = {**machine(ROOT), "versions": versions(a.peers)}
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    tables = []
-    with tempfile.TemporaryDirectory(prefix="sluice-peers-", dir=shm) as folder:
-        for t in compare(a, folder):
-            tables.append(t)
-            print(t.markdown(), flush=True)
-    head = "# Beside its peers\n\n" + "\n".join([
+    head = "\n".join([
         f"{about['machine']}, kernel {about['kernel']}; commit {about['commit']}, {about['date']}; load {about['load']} before the run.",
         f"Medians of {a.rounds} rounds in turns (minimum-maximum), one round before them thrown away; CPU is user and system time",
         "of all threads, from start to end. \"Same output\": the messages in it are those of the others, or those that were sent.",
         "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".", "", ""])
-    if a.results:
-        with open(os.path.join(a.results, "peers.md"), "w", encoding="utf-8") as f:
-            f.write(head + "\n".join(t.markdown() for t in tables))
-        with open(os.path.join(a.results, "peers.ndjson"), "w", encoding="utf-8") as f:
-            for t in tables:
-                for line in t.lines():
-                    f.write(json.dumps({**about, **line}) + "\n")
+    tables = []
+    with tempfile.TemporaryDirectory(prefix="sluice-peers-", dir=shm) as folder:
+        try:
+            for t in compare(a, folder):
+                tables.append(t)
+                print(t.markdown(), flush=True)
+                if a.results:
+                    t.write(a.results, about, head)
+        finally:
+            end_all()
     wrong = [f"{t.case}: {line['program']}" for t in tables for line in t.lines() if line["same_output"] is False]
     for w in wrong:
         print(f"compare: not the same output: {w}", file=sys.stderr)

@@ -89,8 +89,7 @@ def compare_binlog(build, peers, folder, rounds, log, quick):
     import bench_binlog
     if not log:
         log = os.path.join(folder, "orders.binlog")
-        if quick:
-            bench_binlog.INSERT_ROUNDS = 2
+        bench_binlog.INSERT_ROUNDS = 2 if quick else 20
         bench_binlog.make_log(folder, log)
     jar = os.path.join(peers, "java", "target")
     programs = [

@@ -33,11 +33,14 @@ def rss_now(pid):
 class Process:
     """A program under measurement. After end(): cpu, rss, wall."""
 
+    live = set()
+
     def __init__(self, argv, out=subprocess.DEVNULL, env=None):
         self.argv, self.rss, self.at = argv, 0, time.monotonic()
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
                                   env={**os.environ, **(env or {})})
         self.pid = self.p.pid
+        Process.live.add(self)
 
     def end(self, sig=None, timeout=600):
         """Waits for it, behind a signal where it does not end by itself."""
@@ -53,6 +56,7 @@ class Process:
             if time.monotonic() > until:
                 os.kill(self.pid, signal.SIGKILL)
             time.sleep(0.005)
+        Process.live.discard(self)
         self.wall = time.monotonic() - self.at
         self.p.returncode = os.waitstatus_to_exitcode(status)
         self.cpu = usage.ru_utime + usage.ru_stime
@@ -81,6 +85,12 @@ class Process:
                 return False
             time.sleep(0.02)
         return False
+
+
+def end_all():
+    """What still runs when something went wrong."""
+    for p in list(Process.live):
+        p.end(signal.SIGKILL)
 
 
 def run(argv, out=subprocess.DEVNULL, env=None, ok=(0,)):
@@ -134,9 +144,13 @@ class Table:
                     line[name] = [round(f(values), 4) for f in (statistics.median, min, max)]
             yield line
 
-    def print_json(self, out):
-        for line in self.lines():
-            out.write(json.dumps(line) + "\n")
+    def write(self, folder, about, head):
+        """CASE.md and CASE.ndjson."""
+        with open(os.path.join(folder, f"{self.case}.md"), "w", encoding="utf-8") as f:
+            f.write(f"# {self.question}\n\n{head}" + self.markdown().split("\n", 2)[2])
+        with open(os.path.join(folder, f"{self.case}.ndjson"), "w", encoding="utf-8") as f:
+            for line in self.lines():
+                f.write(json.dumps({**about, **line}) + "\n")
 
     def markdown(self):
         names, head = [], {"events_per_cpu_s": "events per CPU-second", "loss_free": "events/s without a loss",
