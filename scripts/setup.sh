@@ -21,7 +21,7 @@ tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev libht
        dpkg-dev debhelper lintian debootstrap systemd"
 
 # tshark and the log programs are peers, as they are; a JDK and python3-venv build the others.
-peers="tshark mariadb-server mariadb-client kcat tcpdump iproute2 ethtool
+peers="tshark mariadb-server mariadb-client kcat iproute2 ethtool
        maven default-jdk-headless python3-venv"
 
 packages=$build

@@ -9,9 +9,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 from measure import Process, Table, run
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "support"))
+import pcaplib  # noqa: E402
 
 PORT = 514
 RSYSLOG = """
@@ -67,7 +71,7 @@ def digest(path):
         for line in f:
             e = json.loads(line)
             n += 1
-            total += hash((e["hostname"], e["appname"], str(e["procid"]), e["msgid"], e["message"]))
+            total += hash((e.get("hostname"), e.get("appname"), str(e.get("procid")), e.get("msgid"), e.get("message")))
     return n, total & (1 << 64) - 1
 
 
@@ -196,17 +200,13 @@ class Lab:
 
 
 def capture_tcp(lab, path):
-    """The lines on one connection, as tcpdump sees them: what sluice replays is what the others were sent."""
-    take = subprocess.Popen(lab.net.at(lab.net.b, lab.feed, "take", "10.77.0.2", str(PORT)), stdout=subprocess.PIPE, text=True)
-    take.stdout.readline()
-    dump = subprocess.Popen(lab.net.at(lab.net.b, "tcpdump", "-i", "pb", "-B", "262144", "-w", path, "tcp port 514"),
-                            stderr=subprocess.PIPE, text=True)
-    dump.stderr.readline()
-    lab.send("tcp", "10.77.0.2", 100000)
-    take.wait(60)
-    time.sleep(0.5)
-    dump.send_signal(signal.SIGINT)
-    dump.wait(60)
+    """The bytes that the others get, as a capture of their connection."""
+    out = []
+    connection = pcaplib.Conversation(out, "10.77.0.1", 40000, "10.77.0.2", PORT, 1764045796 * 10**9)
+    with open(lab.lines, "rb") as f:
+        connection.send(f.read())
+    connection.close()
+    pcaplib.write_pcap(path, out)
 
 
 def compare_tcp(lab, rounds):
@@ -227,7 +227,7 @@ def compare_tcp(lab, rounds):
             if turn:
                 t.add(c.name, events_per_cpu_s=want[0] / p.cpu, cpu=p.cpu, rss=p.rss, same=is_same(c.out, want, turn))
     compare_vrl(lab, t, rounds, want)
-    t.notes.append("sluice replays the capture of the same connection; the peers read it from the kernel as fast as they take it. "
+    t.notes.append("sluice replays a capture of the same bytes on the same connection; the peers read it from the kernel as fast as they take it. "
                    "What the kernel does for a socket in its own time is not counted, nor is what it does for sluice.")
     return t
 

@@ -24,7 +24,7 @@ def missing(case):
     """Why this machine cannot do a case, or None."""
     if case in ("tcp", "udp") and os.geteuid() != 0:
         return "network namespaces need root"
-    need = {"tcp": ["ip", "tcpdump", "ethtool"], "udp": ["ip", "ethtool"], "tshark": ["tshark"],
+    need = {"tcp": ["ip", "ethtool"], "udp": ["ip", "ethtool"], "tshark": ["tshark"],
             "binlog": ["mariadb-binlog", "mariadbd"], "kafka": ["java", "kcat"]}[case]
     gone = [p for p in need if not shutil.which(p) and not shutil.which(p, path="/usr/sbin:/sbin")]
     return f"{', '.join(gone)} not installed" if gone else None

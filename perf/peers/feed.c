@@ -1,4 +1,4 @@
-/* feed.c - sends the lines of a file over the kernel's sockets, at a set rate; the far end, too.
+/* feed.c - sends the lines of a file over the kernel's sockets, at a set rate.
  *
  *     feed udp ADDRESS PORT FILE RATE [SECONDS]   a datagram a line, from 8 ports; 0: as fast as
  * goes feed tcp ADDRESS PORT FILE RATE             lines on one connection feed take ADDRESS PORT
@@ -119,34 +119,13 @@ static void feed_tcp(const struct lines *l, struct sockaddr_in to, double rate)
 	printf("%zu lines in %.3f s\n", l->n, bench_now() - from);
 }
 
-static void take(struct sockaddr_in at)
-{
-	static char buf[1 << 20];
-	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	bench_must(bind(s, (void *)&at, sizeof(at)) == 0 && listen(s, 1) == 0, "bind");
-	printf("ready\n");
-	fflush(stdout);
-	int fd = accept(s, NULL, NULL);
-	size_t sum = 0;
-	for (ssize_t n; (n = recv(fd, buf, sizeof(buf), 0)) > 0;)
-		sum += (size_t)n;
-	close(fd);
-	printf("%zu bytes\n", sum);
-}
-
 int main(int argc, char **argv)
 {
 	bench_about(argc, argv, 6,
-		    "feed udp|tcp ADDRESS PORT FILE RATE [SECONDS], feed take ADDRESS PORT");
-	bench_must(argc >= 4, "too few arguments; see --help");
+		    "feed udp|tcp ADDRESS PORT FILE RATE [SECONDS] - sends the lines of a file");
+	bench_must(argc >= 6, "too few arguments; see --help");
 	struct sockaddr_in to = address(argv + 2);
 	struct lines l = {0};
-	if (strcmp(argv[1], "take") == 0) {
-		take(to);
-		return 0;
-	}
-	bench_must(argc >= 6, "too few arguments; see --help");
 	read_lines(argv[4], &l);
 	double rate = strtod(argv[5], NULL);
 	if (strcmp(argv[1], "udp") == 0)
