@@ -59,41 +59,90 @@ static int build_forms(struct generation *g, FILE *out, struct err *e)
 	return rc;
 }
 
-/* Marks the origins that records of source @s may come to. */
-static void follow(const struct config *c, unsigned s, bool *ret_reached)
+/* Where records of a source may come to; and by origin the queues that take from it. */
+struct reach {
+	bool *is;       /* by origin */
+	unsigned *list; /* the same origins */
+	unsigned n;
+	unsigned *first; /* queues of origin o: takers[first[o]] to takers[first[o + 1]] */
+	uint16_t *takers;
+	unsigned *listed; /* by queue: in which turn it was listed last */
+	unsigned turn;
+};
+
+static void reach_fini(struct reach *r)
 {
-	memset(ret_reached, 0, c->n_origins * sizeof(*ret_reached));
-	ret_reached[s] = true;
+	mem_free(r->is);
+	mem_free(r->list);
+	mem_free(r->first);
+	mem_free(r->takers);
+	mem_free(r->listed);
+}
+
+static int reach_init(struct reach *r, const struct config *c)
+{
+	size_t n = 0;
+	for (size_t q = 0; q < c->n_queues; q++)
+		n += c->queues[q].n_origins;
+	*r = (struct reach){.is = mem_alloc((c->n_origins + 1) * sizeof(*r->is)),
+			    .list = mem_alloc((c->n_origins + 1) * sizeof(*r->list)),
+			    .first = mem_alloc((c->n_origins + 2) * sizeof(*r->first)),
+			    .takers = mem_alloc((n + 1) * sizeof(*r->takers)),
+			    .listed = mem_alloc((c->n_queues + 1) * sizeof(*r->listed))};
+	if (!r->is || !r->list || !r->first || !r->takers || !r->listed)
+		return -ENOMEM;
+	/* first[o + 2] counts, first[o + 1] is where the next one goes. */
+	for (size_t q = 0; q < c->n_queues; q++)
+		for (size_t k = 0; k < c->queues[q].n_origins; k++)
+			if (c->queues[q].origins[k] + 1 < c->n_origins)
+				r->first[c->queues[q].origins[k] + 2]++;
+	for (size_t o = 2; o <= c->n_origins; o++)
+		r->first[o] += r->first[o - 1];
+	for (size_t q = 0; q < c->n_queues; q++)
+		for (size_t k = 0; k < c->queues[q].n_origins; k++)
+			r->takers[r->first[c->queues[q].origins[k] + 1]++] = (uint16_t)q;
+	return 0;
+}
+
+static void come_to(struct reach *r, unsigned origin)
+{
+	if (!r->is[origin])
+		r->list[r->n++] = origin;
+	r->is[origin] = true;
+}
+
+static void follow(const struct config *c, unsigned s, struct reach *r)
+{
+	while (r->n)
+		r->is[r->list[--r->n]] = false;
+	come_to(r, s);
 	for (size_t i = 0; i < c->n_nodes; i++) {
 		const struct node_conf *n = &c->nodes[c->node_order[i]];
 		bool any = false;
 		for (size_t k = 0; k < n->n_origins; k++)
-			any |= ret_reached[n->origins[k]];
+			any |= r->is[n->origins[k]];
 		for (unsigned k = 0; any && k < n->n_ports; k++)
-			ret_reached[n->first_origin + k] = true;
+			come_to(r, n->first_origin + k);
 	}
-}
-
-static bool takes(const struct queue_conf *q, const bool *reached)
-{
-	for (size_t k = 0; k < q->n_origins; k++)
-		if (reached[q->origins[k]])
-			return true;
-	return false;
 }
 
 /* The queues of source @s; only their number when @ret_queues is NULL. */
-static unsigned list_queues(const struct config *c, unsigned s, bool *reached, uint16_t *ret_queues)
+static unsigned list_queues(const struct config *c, unsigned s, struct reach *r,
+			    uint16_t *ret_queues)
 {
 	unsigned n = 0;
-	follow(c, s, reached);
-	for (unsigned q = 0; q < c->n_queues; q++) {
-		if (!takes(&c->queues[q], reached))
-			continue;
-		if (ret_queues)
-			ret_queues[n] = (uint16_t)q;
-		n++;
-	}
+	follow(c, s, r);
+	r->turn++;
+	for (unsigned i = 0; i < r->n; i++)
+		for (unsigned k = r->first[r->list[i]]; k < r->first[r->list[i] + 1]; k++) {
+			unsigned q = r->takers[k];
+			if (r->listed[q] == r->turn)
+				continue;
+			r->listed[q] = r->turn;
+			if (ret_queues)
+				ret_queues[n] = (uint16_t)q;
+			n++;
+		}
 	return n;
 }
 
@@ -112,15 +161,16 @@ static int build_sheds(struct generation *g, struct err *e)
 {
 	const struct config *c = g->conf;
 	size_t n = 0;
-	bool *reached = mem_alloc((c->n_origins + 1) * sizeof(*reached));
+	struct reach reach;
+	int rc = reach_init(&reach, c);
 	g->sheds = mem_alloc((c->n_sources + 1) * sizeof(*g->sheds));
-	if (!reached || !g->sheds)
+	if (rc < 0 || !g->sheds)
 		goto oom;
 	for (unsigned i = 0; i < c->n_sources; i++) {
 		struct shed_source *s = &g->sheds[i];
 		s->at = shed_level(&c->sources[i]);
 		s->keep = (uint32_t)c->sources[i].shed_keep;
-		s->n_queues = s->at ? list_queues(c, i, reached, NULL) : 0;
+		s->n_queues = s->at ? list_queues(c, i, &reach, NULL) : 0;
 		n += s->n_queues;
 	}
 	g->shed_queues = mem_alloc((n + 1) * sizeof(*g->shed_queues));
@@ -130,12 +180,12 @@ static int build_sheds(struct generation *g, struct err *e)
 	for (unsigned i = 0; i < c->n_sources; i++) {
 		g->sheds[i].queues = g->shed_queues + n;
 		if (g->sheds[i].n_queues)
-			n += list_queues(c, i, reached, g->shed_queues + n);
+			n += list_queues(c, i, &reach, g->shed_queues + n);
 	}
-	mem_free(reached);
+	reach_fini(&reach);
 	return 0;
 oom:
-	mem_free(reached);
+	reach_fini(&reach);
 	return err_set(e, -ENOMEM, "no memory for sources");
 }
 

@@ -140,6 +140,17 @@ static void tell_dimensions(const struct topology *t)
 	}
 }
 
+static int list_keepers(struct topology *t, struct err *e)
+{
+	t->keepers = mem_alloc((t->conf->n_sources + 1) * sizeof(*t->keepers));
+	if (!t->keepers)
+		return err_set(e, -ENOMEM, "no memory for sources");
+	for (size_t i = 0; i < t->conf->n_sources; i++)
+		if (t->pipeline->frame_sources[i].keep)
+			t->keepers[t->n_keepers++] = (uint16_t)i;
+	return 0;
+}
+
 int topology_build(const struct config *conf, const struct topology_input *in,
 		   struct topology **ret_t, struct err *e)
 {
@@ -165,6 +176,8 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 		t->pipeline = t->gen->pipeline;
 	if (rc == 0)
 		t->first = generation_get(t->gen);
+	if (rc == 0)
+		rc = list_keepers(t, e);
 	if (rc == 0)
 		rc = topology_reload_create(t, e);
 	if (rc == 0)
@@ -200,6 +213,7 @@ void topology_destroy(struct topology *t)
 	topology_close_ports(t);
 	topology_destroy_outlets(t);
 	topology_destroy_dead(t);
+	mem_free(t->keepers);
 	topology_reload_destroy(t);
 	generation_put(t->gen);
 	generation_put(t->first);

@@ -124,12 +124,21 @@ static void watch_sink(struct topology *t, struct outlet *o, unsigned i)
 		atomic_store(&t->give_up, true);
 }
 
+static bool in_trouble(const struct outlet *o)
+{
+	bool any = false;
+	for (unsigned i = 0; i < o->of.n_sinks; i++)
+		any |= shipper_trouble(o->sides[i].shipper, NULL);
+	return any;
+}
+
 static void watch_sinks(struct topology *t)
 {
 	for (struct outlet *o = t->all; o; o = o->next) {
 		if (o->has_thread) /* it looks after its sinks by itself */
 			continue;
-		outlet_settled(o);
+		if (in_trouble(o)) /* thousands of queues are not summed up each time for nothing */
+			outlet_settled(o);
 		outlet_tell(o);
 		for (unsigned i = 0; i < o->of.n_sinks; i++)
 			watch_sink(t, o, i);
@@ -143,10 +152,10 @@ static void watch_sinks(struct topology *t)
 static int run_keepers(struct topology *t, bool last)
 {
 	int rc = 0;
-	for (size_t i = 0; i < t->conf->n_sources; i++) {
-		const struct frame_source *s = &t->pipeline->frame_sources[i];
+	for (unsigned i = 0; i < t->n_keepers; i++) {
+		const struct frame_source *s = &t->pipeline->frame_sources[t->keepers[i]];
 		struct err e;
-		if (!s->keep || s->parser->keep_run(s->keep, last, &e) == 0)
+		if (s->parser->keep_run(s->keep, last, &e) == 0)
 			continue;
 		rc = -EIO;
 		if (last || strcmp(e.text, t->keep_trouble.text) != 0)

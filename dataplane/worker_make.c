@@ -7,6 +7,7 @@
 void worker_gen_take_late(struct worker *w)
 {
 	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
+	SL_EXCHANGE(w->counts_hops, g->counts_hops);
 	SL_EXCHANGE(w->rules, g->rules);
 	SL_EXCHANGE(w->shed, g->shed);
 	SL_EXCHANGE(w->extract, g->extract);
@@ -83,6 +84,8 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 	if (!g)
 		return err_set(e, -ENOMEM, "no memory for a worker");
 	g->conf = *conf;
+	for (unsigned q = 0; q < conf->n_queues; q++)
+		g->counts_hops |= conf->forms[q].hops_max > 0;
 	int rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
 				conf->names, &g->extract, e);
 	if (rc == 0)

@@ -21,6 +21,7 @@ struct worker_gen {
 	struct extract *extract;
 	struct graph *graph;
 	struct out_key **keys;
+	bool counts_hops; /* a queue wants to know through how many the records have come */
 };
 
 struct worker {
@@ -32,6 +33,7 @@ struct worker {
 	struct flow *flow;
 	struct frame_stage *frame;
 	struct shed *shed; /* NULL: nothing is ever shed */
+	bool counts_hops;
 	struct rules_scratch *rules;
 	struct extract *extract;
 	struct graph *graph;

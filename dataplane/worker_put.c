@@ -106,10 +106,7 @@ void worker_put(void *arg, unsigned queue, struct batch *b, struct rec *const *r
 
 void worker_count_hops(const struct worker *w, struct batch *b)
 {
-	bool wanted = false;
-	for (unsigned q = 0; q < w->conf.n_queues; q++)
-		wanted |= w->conf.forms[q].hops_max > 0;
-	for (unsigned i = 0; wanted && i < b->n_recs; i++)
+	for (unsigned i = 0; w->counts_hops && i < b->n_recs; i++)
 		if (b->recs[i])
 			b->recs[i]->hops = out_hops_of(b, b->recs[i]) & 127;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "dataplane/base/mem.h"
-#include "dataplane/frame/claim.h"
 #include "dataplane/frame/frame_datagram.h"
 
 /* The first piece that is joined to a half frame. Most frames end within it, and what follows is
@@ -98,7 +97,8 @@ int frame_create(const struct frame_conf *conf, const struct frame_source *sourc
 	f->rows = mem_alloc((n_sources + 1) * sizeof(*f->rows));
 	f->reasons = mem_alloc((n_sources + 1) * sizeof(*f->reasons));
 	size_t bytes_max = frame_limit_max(conf, sources, n_sources);
-	if (!f->sessions || !f->rows || !f->reasons ||
+	f->claim = claim_create(sources, n_sources);
+	if (!f->sessions || !f->rows || !f->reasons || !f->claim ||
 	    timers_init(&f->timers, flow_sessions_max(flow)) < 0 ||
 	    frame_out_init(&f->out, 4 * bytes_max + SCRATCH_EXTRA) < 0 ||
 	    carry_create(conf->carry_bytes_max, 4 * bytes_max, &f->pool) < 0) {
@@ -123,6 +123,7 @@ void frame_destroy(struct frame_stage *f)
 		if (f->parser_pools[i])
 			f->sources[i].parser->pool_destroy(f->parser_pools[i]);
 	mem_free(f->parser_pools);
+	claim_destroy(f->claim);
 	carry_destroy(f->pool);
 	frame_out_fini(&f->out);
 	timers_fini(&f->timers);
@@ -297,7 +298,7 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 		in.stream_off = dir->off;
 	}
 	bool enough = end || ev->datagram || in.data.len >= (size_t)f->conf.probe_bytes_max;
-	int source = claim_choose(f->sources, f->n_sources, s->proto == IPPROTO_UDP_, &in, enough);
+	int source = claim_choose(f->claim, s->proto == IPPROTO_UDP_, &in, enough);
 	if (source >= 0) {
 		if (dir->unread.len) {
 			nobody[FRAME_bytes_in] += ev->data.len;

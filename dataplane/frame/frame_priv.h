@@ -10,6 +10,7 @@
 #define SL_FRAME_FRAME_PRIV_H
 
 #include "dataplane/frame/carry.h"
+#include "dataplane/frame/claim.h"
 #include "dataplane/frame/frame.h"
 #include "dataplane/frame/frame_out.h"
 #include "dataplane/frame/origin.h"
@@ -48,6 +49,7 @@ struct frame_stage {
 	struct frame_conf conf;
 	const struct frame_source *sources;
 	unsigned n_sources;
+	struct claim *claim;
 	const struct flow *flow;
 	uint8_t *sessions;
 	size_t stride, map_bytes;

@@ -19,7 +19,11 @@ static struct opt_port_range p514 = {514, 514}, p600s = {600, 699};
 static int choose(const struct frame_source *s, unsigned n, bool udp, uint16_t port, bool enough)
 {
 	struct parse_in in = {.data = SLICE_LIT("x"), .port = {40000, port}};
-	return claim_choose(s, n, udp, &in, enough);
+	struct claim *c = claim_create(s, n);
+	assert_non_null(c);
+	int source = claim_choose(c, udp, &in, enough);
+	claim_destroy(c);
+	return source;
 }
 
 static void the_source_of_the_port_comes_before_one_that_is_surer(void **state)
@@ -74,6 +78,55 @@ static void a_port_does_not_decide_against_a_parser_that_says_no(void **state)
 	assert_int_equal(choose(s, 2, false, 514, true), 1);
 }
 
+/* Ten thousand sources, a port each: what they cost is perf/bench_scale_streams's question. */
+static void of_thousands_of_sources_each_has_its_port(void **state)
+{
+	enum { N = 10000 };
+	struct frame_source *s = calloc(N, sizeof(*s));
+	struct opt_port_range *ports = calloc(N, sizeof(*ports));
+	for (unsigned i = 0; i < N; i++) {
+		ports[i] = (struct opt_port_range){(uint16_t)(5000 + i), (uint16_t)(5000 + i)};
+		s[i] = (struct frame_source){.parser = &both, .conf = &yes, .udp = {&ports[i], 1}};
+	}
+	assert_int_equal(choose(s, N, true, 5000, true), 0);
+	assert_int_equal(choose(s, N, true, 14999, true), N - 1);
+	assert_int_equal(choose(s, N, true, 15000, true), CLAIM_NOBODY);
+	assert_int_equal(choose(s, N, false, 5000, true), CLAIM_NOBODY);
+	free(ports);
+	free(s);
+}
+
+static void
+the_first_of_two_sources_of_a_port_is_asked_first_also_where_ranges_overlap(void **state)
+{
+	static struct opt_port_range over[] = {{10, 30}, {20, 40}},
+				     last[] = {{65535, 65535}, {0, 0}};
+	const struct frame_source s[] = {
+		{.parser = &both, .conf = &no, .udp = {over, 2}},
+		{.parser = &both, .conf = &yes, .udp = {over, 2}},
+		{.parser = &both, .conf = &yes, .udp = {over, 1}},
+		{.parser = &both, .conf = &yes, .udp = {last, 2}},
+	};
+	for (uint16_t port = 10; port <= 40; port++)
+		assert_int_equal(choose(s, 4, true, port, true), 1);
+	assert_int_equal(choose(s, 4, true, 9, true), CLAIM_NOBODY);
+	assert_int_equal(choose(s, 4, true, 41, true), CLAIM_NOBODY);
+	assert_int_equal(choose(s, 4, true, 65535, true), 3);
+	assert_int_equal(choose(s, 4, true, 0, true), 3);
+}
+
+/* 100 sources of all ports are more pairs than are listed. */
+static void what_is_not_listed_is_found_all_the_same(void **state)
+{
+	static struct opt_port_range every = {0, 65535};
+	struct frame_source s[100];
+	for (unsigned i = 0; i < 100; i++)
+		s[i] = (struct frame_source){
+			.parser = &both, .conf = i == 98 ? &yes : &no, .tcp = {&every, 1}};
+	assert_int_equal(choose(s, 100, false, 77, true), 98);
+	assert_int_equal(choose(s, 98, false, 77, true), CLAIM_NOBODY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,6 +135,10 @@ int main(void)
 		cmocka_unit_test(a_parser_is_never_asked_about_a_transport_that_it_does_not_speak),
 		cmocka_unit_test(bytes_are_waited_for_until_there_are_no_more),
 		cmocka_unit_test(a_port_does_not_decide_against_a_parser_that_says_no),
+		cmocka_unit_test(of_thousands_of_sources_each_has_its_port),
+		cmocka_unit_test(
+			the_first_of_two_sources_of_a_port_is_asked_first_also_where_ranges_overlap),
+		cmocka_unit_test(what_is_not_listed_is_found_all_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
