@@ -67,7 +67,7 @@ static void find_prefixes(void *arg)
 {
 	struct prefix_run *r = arg;
 	for (unsigned i = 0; i < N_LINES; i++)
-		r->bits += match_prefix_find(r->prefix, r->scratch, frames[i].body);
+		r->bits += *match_prefix_find(r->prefix, r->scratch, frames[i].body);
 }
 
 /* By the first of the formats in @may that fits. */
@@ -124,7 +124,7 @@ static void bench_prefix(const struct grok *lib)
 		from = bench_now();
 		for (unsigned i = 0; i < N_LINES; i++) {
 			batch.arena.used = used;
-			n += read_line(fs, scratch, match_prefix_find(prefix, s, frames[i].body),
+			n += read_line(fs, scratch, *match_prefix_find(prefix, s, frames[i].body),
 				       i);
 		}
 		with[r] = bench_now() - from;

@@ -11,7 +11,7 @@ LEDGER_DEFINE(extract, "extract", "frames", EXTRACT_COLS);
 
 /* What extract works out about a source when it is built. */
 struct source {
-	uint64_t may_clash; /* formats whose fields may have the name of a fixed field */
+	bool *may_clash; /* by format: its fields may have the name of a fixed field */
 };
 
 struct extract {
@@ -47,20 +47,27 @@ static int add_name(struct names *names, const char *text, struct val *ret_key, 
 	return 0;
 }
 
-static void derive(struct extract *x, const struct names *names)
+static bool derive(struct extract *x, const struct names *names)
 {
 	for (unsigned i = 0; i < x->n_sources; i++) {
 		const struct extract_source *src = &x->sources[i];
-		for (unsigned k = 0; src->formats && k < src->formats->n_formats; k++) {
+		if (!src->formats)
+			continue;
+		bool *may = mem_alloc(src->formats->n_formats * sizeof(*may));
+		x->derived[i].may_clash = may;
+		for (unsigned k = 0; k < src->formats->n_formats; k++) {
+			if (!may)
+				return false;
 			const struct format *f = src->formats->formats[k];
 			bool clash = format_has_sender_keys(f);
 			for (unsigned j = 0; j < src->schema.n_fields; j++) {
 				struct slice name = slice_str(src->schema.fields[j].name);
 				clash = clash || format_may_have(f, names, name);
 			}
-			x->derived[i].may_clash |= (uint64_t)clash << k;
+			may[k] = clash;
 		}
 	}
+	return true;
 }
 
 /* One scratch for the formats of all sources, and one for what narrows them. */
@@ -115,11 +122,10 @@ int extract_create(const struct extract_source *sources, unsigned n_sources, siz
 	x->form = form_create();
 	x->keys = keys_create(names);
 	if (!x->rows || !x->derived || !x->json || !x->form || !x->keys ||
-	    !create_scratch(x, body_bytes_max)) {
+	    !create_scratch(x, body_bytes_max) || !derive(x, names)) {
 		r = err_set(e, -ENOMEM, "out of memory for extract");
 		goto out;
 	}
-	derive(x, names);
 	r = add_names(x, names, e);
 out:
 	if (r < 0)
@@ -133,6 +139,8 @@ void extract_destroy(struct extract *x)
 {
 	if (!x)
 		return;
+	for (unsigned i = 0; x->derived && i < x->n_sources; i++)
+		mem_free(x->derived[i].may_clash);
 	match_prefix_scratch_destroy(x->prefix);
 	format_scratch_destroy(x->formats);
 	keys_destroy(x->keys);
@@ -215,20 +223,22 @@ static bool apply_formats(struct extract *x, const struct frame *f, struct slice
 	const struct format_set *fs = x->sources[f->source].formats;
 	struct rec_builder *rb = &x->rb;
 	unsigned n_pairs = rb->n_pairs;
-	uint64_t may = fs->prefix ? match_prefix_find(fs->prefix, x->prefix, text)
-				  : UINT64_MAX >> (64 - fs->n_formats);
-	for (; may; may &= may - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(may);
-		if (fs->n_formats > 1)
-			add_format(x, fs->formats[i]);
-		if (format_extract(fs->formats[i], x->formats, text, (int64_t)f->time_ns, rb)) {
-			o->formatted = true;
-			o->may_repeat = o->may_repeat || n_pairs > o->n_ours ||
-					(x->derived[f->source].may_clash >> i & 1);
-			return true;
+	const uint64_t *may =
+		fs->prefix ? match_prefix_find(fs->prefix, x->prefix, text) : fs->every;
+	for (unsigned word = 0; word * 64 < fs->n_formats; word++)
+		for (uint64_t bits = may[word]; bits; bits &= bits - 1) {
+			unsigned i = word * 64 + (unsigned)__builtin_ctzll(bits);
+			if (fs->n_formats > 1)
+				add_format(x, fs->formats[i]);
+			if (format_extract(fs->formats[i], x->formats, text, (int64_t)f->time_ns,
+					   rb)) {
+				o->formatted = true;
+				o->may_repeat = o->may_repeat || n_pairs > o->n_ours ||
+						x->derived[f->source].may_clash[i];
+				return true;
+			}
+			rb->n_pairs = n_pairs;
 		}
-		rb->n_pairs = n_pairs;
-	}
 	add_format(x, NULL);
 	o->no_format = true;
 	return false;

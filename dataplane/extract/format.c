@@ -525,7 +525,8 @@ int format_set_create(const struct format_def *const *defs, unsigned n, const st
 		goto out;
 	}
 	fs->formats = mem_alloc(n * sizeof(*fs->formats) + 1);
-	if (!fs->formats) {
+	fs->every = mem_alloc(match_prefix_words(n) * sizeof(*fs->every));
+	if (!fs->formats || !fs->every) {
 		r = err_set(e, -ENOMEM, "out of memory for formats");
 		goto out;
 	}
@@ -533,6 +534,7 @@ int format_set_create(const struct format_def *const *defs, unsigned n, const st
 		r = format_compile(defs[i], lib, names, &fs->formats[i], e);
 		if (r < 0)
 			goto out;
+		fs->every[i / 64] |= (uint64_t)1 << i % 64;
 		fs->n_formats++;
 	}
 	r = narrow(fs, e);
@@ -552,5 +554,6 @@ void format_set_destroy(struct format_set *fs)
 	for (unsigned i = 0; i < fs->n_formats; i++)
 		format_destroy(fs->formats[i]);
 	mem_free(fs->formats);
+	mem_free(fs->every);
 	mem_free(fs);
 }

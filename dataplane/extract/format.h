@@ -14,7 +14,7 @@
 #include "dataplane/rec/rec.h"
 
 #define FORMAT_FIELDS_MAX 128
-#define FORMATS_MAX       64
+#define FORMATS_MAX       1024
 
 enum format_kind {
 	FORMAT_GROK,
@@ -93,6 +93,7 @@ struct format_set {
 	struct format **formats;
 	unsigned n_formats;
 	struct match_prefix *prefix; /* NULL: trying each is cheaper */
+	uint64_t *every;             /* then: a bit a format, all set */
 };
 
 /* Compiles @defs in this order. */

@@ -6,12 +6,19 @@
 
 struct match_prefix {
 	hs_database_t *db; /* NULL: every format is always possible */
-	uint64_t always;
+	unsigned n_words;
+	uint64_t always[MATCH_PREFIX_MAX / 64];
 };
 
 struct match_prefix_scratch {
 	hs_scratch_t *hs;
+	uint64_t found[MATCH_PREFIX_MAX / 64];
 };
+
+static void set_bit(uint64_t *words, unsigned i)
+{
+	words[i / 64] |= (uint64_t)1 << i % 64;
+}
 
 /* Puts the anchor in front: "^(?:pattern)". */
 static char *anchored(const char *pattern)
@@ -36,7 +43,7 @@ static int compile(struct match_prefix *p, char *const *texts, unsigned n, struc
 		unsigned flags[MATCH_PREFIX_MAX], ids[MATCH_PREFIX_MAX], k = 0;
 		hs_compile_error_t *error = NULL;
 		for (unsigned i = 0; i < n; i++) {
-			if (p->always >> i & 1)
+			if (p->always[i / 64] >> i % 64 & 1)
 				continue;
 			patterns[k] = texts[i];
 			flags[k] = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH;
@@ -50,7 +57,7 @@ static int compile(struct match_prefix *p, char *const *texts, unsigned n, struc
 			err_set(e, -EINVAL, "Hyperscan cannot compile prefixes: %s",
 				error->message);
 		else
-			p->always |= (uint64_t)1 << ids[at];
+			set_bit(p->always, ids[at]);
 		hs_free_compile_error(error);
 		if (at < 0)
 			return -EINVAL;
@@ -66,10 +73,12 @@ int match_prefix_create(const char *const *patterns, unsigned n, struct match_pr
 	int r = p ? 0 : err_set(e, -ENOMEM, "out of memory for prefixes");
 	if (n > MATCH_PREFIX_MAX)
 		r = err_set(e, -EINVAL, "more than %d formats", MATCH_PREFIX_MAX);
+	else if (p)
+		p->n_words = match_prefix_words(n);
 	for (unsigned i = 0; r == 0 && i < n; i++) {
 		texts[i] = patterns[i] ? anchored(patterns[i]) : NULL;
 		if (!patterns[i])
-			p->always |= (uint64_t)1 << i;
+			set_bit(p->always, i);
 		else if (!texts[i])
 			r = err_set(e, -ENOMEM, "out of memory for prefixes");
 	}
@@ -117,16 +126,17 @@ void match_prefix_scratch_destroy(struct match_prefix_scratch *s)
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
 		    void *arg)
 {
-	*(uint64_t *)arg |= (uint64_t)1 << id;
+	set_bit(arg, id);
 	return 0;
 }
 
-uint64_t match_prefix_find(const struct match_prefix *p, struct match_prefix_scratch *s,
-			   struct slice text)
+const uint64_t *match_prefix_find(const struct match_prefix *p, struct match_prefix_scratch *s,
+				  struct slice text)
 {
-	uint64_t found = p->always;
+	for (unsigned i = 0; i < p->n_words; i++)
+		s->found[i] = p->always[i];
 	size_t len = text.len < MATCH_PREFIX_BYTES ? text.len : MATCH_PREFIX_BYTES;
 	if (p->db && len)
-		hs_scan(p->db, (const char *)text.ptr, (unsigned)len, 0, s->hs, on_match, &found);
-	return found;
+		hs_scan(p->db, (const char *)text.ptr, (unsigned)len, 0, s->hs, on_match, s->found);
+	return s->found;
 }

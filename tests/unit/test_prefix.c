@@ -12,10 +12,10 @@ static void texts_are_narrowed_by_how_they_begin(void **state)
 	struct match_prefix_scratch *s = match_prefix_scratch_create(ps, 2);
 	assert_non_null(s);
 	/* 1 has no pattern, and 3 one that Hyperscan does not take: they are always possible. */
-	assert_int_equal(match_prefix_find(p, s, SLICE_LIT("GET /")), 1 << 0 | 1 << 1 | 1 << 3);
-	assert_int_equal(match_prefix_find(p, s, SLICE_LIT("10.0.0.1")), 1 << 2 | 1 << 1 | 1 << 3);
-	assert_int_equal(match_prefix_find(p, s, SLICE_LIT("x GET /")), 1 << 1 | 1 << 3);
-	assert_int_equal(match_prefix_find(p, s, SLICE_LIT("")), 1 << 1 | 1 << 3);
+	assert_int_equal(*match_prefix_find(p, s, SLICE_LIT("GET /")), 1 << 0 | 1 << 1 | 1 << 3);
+	assert_int_equal(*match_prefix_find(p, s, SLICE_LIT("10.0.0.1")), 1 << 2 | 1 << 1 | 1 << 3);
+	assert_int_equal(*match_prefix_find(p, s, SLICE_LIT("x GET /")), 1 << 1 | 1 << 3);
+	assert_int_equal(*match_prefix_find(p, s, SLICE_LIT("")), 1 << 1 | 1 << 3);
 	match_prefix_scratch_destroy(s);
 	match_prefix_destroy(p);
 }
@@ -28,9 +28,32 @@ static void all_formats_may_be_without_a_prefix(void **state)
 	assert_int_equal(match_prefix_create(patterns, 2, &p, &e), 0);
 	const struct match_prefix *ps[] = {p};
 	struct match_prefix_scratch *s = match_prefix_scratch_create(ps, 1);
-	assert_int_equal(match_prefix_find(p, s, SLICE_LIT("x")), 3);
+	assert_int_equal(*match_prefix_find(p, s, SLICE_LIT("x")), 3);
 	match_prefix_scratch_destroy(s);
 	match_prefix_destroy(p);
+}
+
+static void of_a_thousand_prefixes_only_those_that_fit_may_be(void **state)
+{
+	static char texts[MATCH_PREFIX_MAX][16];
+	const char *patterns[MATCH_PREFIX_MAX];
+	struct match_prefix *p;
+	struct err e;
+	for (unsigned i = 0; i < MATCH_PREFIX_MAX; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "app%04u: ", i);
+		patterns[i] = i % 100 == 99 ? NULL : texts[i];
+	}
+	assert_int_equal(match_prefix_create(patterns, MATCH_PREFIX_MAX, &p, &e), 0);
+	const struct match_prefix *ps[] = {p};
+	struct match_prefix_scratch *s = match_prefix_scratch_create(ps, 1);
+	for (unsigned i = 0; i < MATCH_PREFIX_MAX; i += 61) {
+		const uint64_t *may = match_prefix_find(p, s, slice_str(texts[i]));
+		for (unsigned k = 0; k < MATCH_PREFIX_MAX; k++)
+			assert_int_equal(may[k / 64] >> k % 64 & 1, k == i || k % 100 == 99);
+	}
+	match_prefix_scratch_destroy(s);
+	match_prefix_destroy(p);
+	assert_int_equal(match_prefix_create(patterns, MATCH_PREFIX_MAX + 1, &p, &e), -EINVAL);
 }
 
 /* ---- prefixes of formats ---- */
@@ -144,7 +167,7 @@ static void no_format_that_fits_is_ever_left_out(void **state)
 			size_t len = damage(line, strcspn(line, "\r\n"), i % 20);
 			pairs_reset(pairs, NULL);
 			struct slice text = pairs_copy(pairs, line, len);
-			uint64_t may = match_prefix_find(prefix, s, text);
+			uint64_t may = *match_prefix_find(prefix, s, text);
 			for (unsigned b = 0; b < N_FILES; b++) {
 				bool fits = format_extract(fs->formats[b], fscratch, text, 0,
 							   &pairs->rb);
@@ -176,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_are_narrowed_by_how_they_begin),
 		cmocka_unit_test(all_formats_may_be_without_a_prefix),
+		cmocka_unit_test(of_a_thousand_prefixes_only_those_that_fit_may_be),
 		cmocka_unit_test(a_prefix_is_bounded_and_holds_for_every_line),
 		cmocka_unit_test(no_format_that_fits_is_ever_left_out),
 	};

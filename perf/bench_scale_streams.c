@@ -1,0 +1,66 @@
+/* bench_scale_streams - what does an event cost with 1 to 10,000 streams? Each stream is a source
+ * with a port of its own and a queue; events go to all in turns, to JSON.
+ *
+ *     bench_scale_streams [events, default 262144]
+ *
+ * Turn by turn through all of them is the worst order for caches: what does not grow is the work.
+ * The first records of a stream, whose batch takes its memory then, are left out: it is the second
+ * half of a run that is measured, as the difference of two runs.
+ */
+#include "perf/bench_run.h"
+#include "perf/bench_scale.h"
+
+#define STREAMS_MAX 10000
+#define PORT        10000
+
+static char *make_config(unsigned n)
+{
+	size_t cap = 256 + (size_t)n * 160, at = 0;
+	char *text = malloc(cap);
+	bench_must(text != NULL, "no memory");
+	at += (size_t)snprintf(text + at, cap - at, "sources:\n");
+	for (unsigned i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, cap - at,
+				       "  s%u: { match: { udp: %u }, parser: syslog }\n", i,
+				       PORT + i);
+	at += (size_t)snprintf(text + at, cap - at, "sinks: { out: { \"null\": {} } }\nqueues:\n");
+	for (unsigned i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, cap - at,
+				       "  bench/q%u: { from: s%u, sink: out }\n", i, i);
+	return text;
+}
+
+static void measure(const char *text, unsigned x, const struct bench_capture *half)
+{
+	struct bench_capture all = bench_capture_make(half->n * 600, 2 * half->n, PORT, x);
+	double s[SCALE_ROUNDS + 1];
+	for (unsigned i = 0; i < SCALE_ROUNDS + 1; i++) {
+		double first = bench_run(text, half);
+		s[i] = bench_run(text, &all) - first;
+	}
+	scale_row(x, s + 1, (double)half->n);
+	bench_capture_free(&all);
+}
+
+int main(int argc, char **argv)
+{
+	bench_about(argc, argv, 1,
+		    "bench_scale_streams [events, 262144] - ns an event for 1 to 10,000 streams");
+	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 262144;
+	bench_start_eal();
+	scale_head("streams");
+	for (unsigned x = 1; x <= STREAMS_MAX; x *= 10) {
+		struct bench_capture half = bench_capture_make(n * 300, n, PORT, x);
+		char *text = make_config(x);
+		if (bench_counts()) {
+			bench_run(text, &half);
+			printf("count\t%u\t%llu\n", x, (unsigned long long)half.n);
+		} else {
+			measure(text, x, &half);
+		}
+		free(text);
+		bench_capture_free(&half);
+	}
+	eal_stop();
+	return 0;
+}
