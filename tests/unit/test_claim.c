@@ -96,8 +96,7 @@ static void of_thousands_of_sources_each_has_its_port(void **state)
 	free(s);
 }
 
-static void
-the_first_of_two_sources_of_a_port_is_asked_first_also_where_ranges_overlap(void **state)
+static void where_ranges_overlap_the_first_source_of_a_port_is_asked_first(void **state)
 {
 	static struct opt_port_range over[] = {{10, 30}, {20, 40}},
 				     last[] = {{65535, 65535}, {0, 0}};
@@ -136,8 +135,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_waited_for_until_there_are_no_more),
 		cmocka_unit_test(a_port_does_not_decide_against_a_parser_that_says_no),
 		cmocka_unit_test(of_thousands_of_sources_each_has_its_port),
-		cmocka_unit_test(
-			the_first_of_two_sources_of_a_port_is_asked_first_also_where_ranges_overlap),
+		cmocka_unit_test(where_ranges_overlap_the_first_source_of_a_port_is_asked_first),
 		cmocka_unit_test(what_is_not_listed_is_found_all_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
