@@ -29,6 +29,7 @@
 #include "perf/loadgen/send.h"
 
 #define WARM_SECONDS 0.5
+#define LOWEST       1000 /* of the rate at which it reads: where even this loses, it is given up */
 #define RING_MAX     (1u << 20)
 #define MBUFS_BESIDE 2048 /* what the worker, the generator and their caches have in hand */
 
@@ -181,7 +182,8 @@ static void run_trial(struct trial *t)
 static bool is_whole(const struct trial *t)
 {
 	uint64_t events = t->warm.events + t->sent.events;
-	uint64_t cut = t->job->kind == LOAD_SYSLOG_UDP ? 0 : 2 * (uint64_t)t->job->sessions;
+	uint64_t last = t->job->kind == LOAD_BINLOG ? (uint64_t)t->job->rows : 1;
+	uint64_t cut = t->job->kind == LOAD_SYSLOG_UDP ? 0 : 2 * last * (uint64_t)t->job->sessions;
 	bool all = t->args->config || (t->written + cut >= events && t->written <= events + cut);
 	return t->balanced && t->lost == 0 && t->sent.refused == 0 && all;
 }
@@ -229,7 +231,7 @@ static bool search(const struct args *a, const struct load_job *job)
 	run_trial(&t);
 	print_trial(&t, is_whole(&t));
 	double top = (double)t.sent.packets / t.sent.seconds, low = 0, high = 1.05 * top;
-	while (high - low > a->resolution / 100 * high) {
+	while (high - low > a->resolution / 100 * high && high > top / LOWEST) {
 		double rate = (low + high) / 2;
 		if (passes(&t, rate)) {
 			low = rate;
