@@ -210,6 +210,57 @@ struct rec *held_take(struct held *h, unsigned i, struct batch *b)
 	return r;
 }
 
+/* @text as a key; VAL_ABSENT: no room. */
+static struct val key_of_text(struct arena *a, struct slice text)
+{
+	uint32_t off = arena_copy(a, text.ptr, text.len);
+	return off ? val_of(VAL_STR, off, (uint32_t)text.len) : (struct val){0};
+}
+
+/* All fields of @r as pairs that have their names with them; NULL: no room. */
+static struct rec *name_fields(const struct rec *r, const struct names *names, struct batch *b)
+{
+	static const struct schema no_fields;
+	unsigned n_fields = r->schema->n_fields, n = n_fields + r->n_pairs;
+	uint32_t off = arena_take8(&b->arena, sizeof(*r) + 2 * n * sizeof(struct val));
+	if (!off || n > UINT16_MAX)
+		return NULL;
+	struct rec *to = (struct rec *)(b->arena.base + off);
+	*to = *r;
+	to->schema = &no_fields;
+	to->n_pairs = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct val *pair = &r->vals[n_fields + 2 * (i - n_fields)];
+		struct val key, v = i < n_fields ? r->vals[i] : pair[1];
+		if (i < n_fields && v.type == VAL_ABSENT)
+			continue;
+		if (i < n_fields)
+			key = key_of_text(&b->arena, slice_str(r->schema->fields[i].name));
+		else
+			key = pair[0].type == VAL_NAME
+				      ? key_of_text(&b->arena, names_text(names, pair[0].off))
+				      : pair[0];
+		if (key.type == VAL_ABSENT)
+			return NULL;
+		to->vals[2 * to->n_pairs] = key;
+		to->vals[2 * to->n_pairs++ + 1] = v;
+	}
+	return to;
+}
+
+bool held_move(struct held *h, unsigned i, struct held *to, const struct names *names,
+	       struct batch *b)
+{
+	size_t mark = b->arena.used;
+	struct rec *r = held_take(h, i, b);
+	if (r)
+		r = name_fields(r, names, b);
+	bool done = r && held_put(to, b, r, held_key(h, i), held_about(h, i), held_until_ns(h, i));
+	entry_at(h, i)->taken = done;
+	b->arena.used = mark;
+	return done;
+}
+
 void held_trim(struct held *h)
 {
 	while (h->n && entry_at(h, 0)->taken) {

@@ -9,6 +9,7 @@
 #ifndef SL_GRAPH_HELD_H
 #define SL_GRAPH_HELD_H
 
+#include "dataplane/rec/names.h"
 #include "dataplane/rec/rec.h"
 
 struct held;
@@ -30,6 +31,12 @@ size_t held_bytes(const struct held *h, unsigned i); /* that it takes of an aren
 
 /* NULL: @b has no room; it is taken all the same. */
 struct rec *held_take(struct held *h, unsigned i, struct batch *b);
+
+/* From one to another that outlives what record @i's fields were named by, @names and its schema:
+ * it names them itself there. False: @to has no room, or @b; it stays where it is.
+ */
+bool held_move(struct held *h, unsigned i, struct held *to, const struct names *names,
+	       struct batch *b);
 
 /* Gives back the room of those that were taken, up to the first that was not. */
 void held_trim(struct held *h);

@@ -109,11 +109,12 @@ struct op {
 	/* The input has ended: what is held goes out. */
 	void (*finish)(const struct op_plan *p, void *state, struct op_run *x);
 	/* A reload, by the worker: what @from holds is @to's now, which is of a node with the same
-	 * name and options and has seen no record. False: it does not fit, and nothing was moved.
-	 * NULL: an operator that remembers nothing.
+	 * name and options and has seen no record. False: it does not fit, or not all of it; what
+	 * is left goes out, as at the end. @b lends its arena. NULL: an operator that remembers
+	 * nothing.
 	 */
 	bool (*carry)(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-		      void *to);
+		      void *to, struct batch *b);
 };
 
 /* All of them, closed by NULL: ops.c. */

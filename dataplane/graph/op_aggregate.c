@@ -431,13 +431,13 @@ static int aggregate_create(const struct op_plan *p, void **ret_state, struct er
 }
 
 static bool aggregate_carry(const struct op_plan *from_plan, void *from,
-			    const struct op_plan *to_plan, void *to)
+			    const struct op_plan *to_plan, void *to, struct batch *b)
 {
-	struct aggregate *a = from, *b = to;
+	struct aggregate *a = from, *z = to;
 	if (!aggregate_same_groups((const struct aggregate_plan *)from_plan,
 				   (const struct aggregate_plan *)to_plan))
 		return false;
-	SL_EXCHANGE(a->g, b->g);
+	SL_EXCHANGE(a->g, z->g);
 	return true;
 }
 

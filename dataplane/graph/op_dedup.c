@@ -219,16 +219,16 @@ static void dedup_run(const struct op_plan *p, void *state, struct op_run *x,
 
 /* Keys whose values have another type now do not come again: they go as their windows end. */
 static bool dedup_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-			void *to)
+			void *to, struct batch *b)
 {
-	struct dedup *a = from, *b = to;
-	if (a->cap != b->cap)
+	struct dedup *a = from, *z = to;
+	if (a->cap != z->cap)
 		return false;
-	SL_EXCHANGE(a->entries, b->entries);
-	SL_EXCHANGE(a->map, b->map);
-	SL_EXCHANGE(a->head, b->head);
-	SL_EXCHANGE(a->n, b->n);
-	SL_EXCHANGE(a->now_ns, b->now_ns);
+	SL_EXCHANGE(a->entries, z->entries);
+	SL_EXCHANGE(a->map, z->map);
+	SL_EXCHANGE(a->head, z->head);
+	SL_EXCHANGE(a->n, z->n);
+	SL_EXCHANGE(a->now_ns, z->now_ns);
 	return true;
 }
 

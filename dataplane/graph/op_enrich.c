@@ -112,6 +112,7 @@ struct enrich_plan {
 	struct op_plan base;
 	struct op_exprs x;
 	unsigned key;
+	const struct names *in_names; /* of the fields of records that come */
 	struct dim *dim;
 	int missing, then; /* the second never hold */
 	uint64_t hold_ns;
@@ -278,6 +279,7 @@ static int enrich_build(const void *conf, const struct op_env *env, struct op_pl
 	if (!r)
 		return err_set(e, -ENOMEM, "no memory for %s", env->name);
 	int rc = 0;
+	r->in_names = env->names;
 	r->missing = c->missing;
 	r->then = c->missing == MISSING_HOLD ? c->then : c->missing;
 	r->hold_ns = c->hold_ns;
@@ -590,6 +592,20 @@ static void enrich_finish(const struct op_plan *plan, void *state, struct op_run
 	enrich_advance(plan, state, x, UINT64_MAX);
 }
 
+/* The keys are looked up anew at the next moment: the dimension may be another. */
+static bool enrich_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
+			 void *to, struct batch *b)
+{
+	const struct enrich_plan *p = (const struct enrich_plan *)from_plan;
+	struct enrich *a = from, *z = to;
+	bool all = a->held && z->held;
+	for (unsigned i = 0; all && i < held_n(a->held); i++)
+		if (!held_is_taken(a->held, i))
+			all = held_move(a->held, i, z->held, p->in_names, b);
+	z->until_ns = a->until_ns;
+	return all;
+}
+
 const struct op op_enrich = {
 	.name = "enrich",
 	.summary = "Records with the fields of a dimension",
@@ -605,4 +621,5 @@ const struct op op_enrich = {
 	.makes_room = true,
 	.advance = enrich_advance,
 	.finish = enrich_finish,
+	.carry = enrich_carry,
 };

@@ -537,15 +537,15 @@ static void sql_finish(const struct op_plan *p, void *state, struct op_run *x)
  * goes out of it is less than nothing held, until both rows are summed.
  */
 static bool sql_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-		      void *to)
+		      void *to, struct batch *b)
 {
 	const struct sql_plan *p = (const struct sql_plan *)from_plan;
 	const struct sql_plan *q = (const struct sql_plan *)to_plan;
-	struct sql *a = from, *b = to;
+	struct sql *a = from, *z = to;
 	for (unsigned i = 0; i < p->n_stages && i < q->n_stages; i++) {
 		const struct stage *st = &p->stages[i], *to_st = &q->stages[i];
 		if (st->op == &op_aggregate && to_st->op == &op_aggregate)
-			return st->op->carry(st->plan, a->states[i], to_st->plan, b->states[i]);
+			return st->op->carry(st->plan, a->states[i], to_st->plan, z->states[i], b);
 	}
 	return false;
 }

@@ -131,6 +131,54 @@ static void a_record_that_another_node_sees_is_not_changed_by_an_enrichment(void
 		"{\"v\":\"7\",\"w\":\"8\"}\n{\"v\":null,\"w\":\"7\"}\n{\"v\":\"8\",\"w\":\"9\"}\n");
 }
 
+#define HOLDING(from, more)                                                     \
+	"pipeline:\n"                                                           \
+	"  s: { op: project, from: app, select: \"v, w, zz AS first\" }\n" more \
+	"  e: { op: enrich, from: " from ", dimension: video, key: v, missing: hold, hold: 9s }\n"
+
+static void with_dimension(char *yaml, size_t cap, const char *rows, const char *rest)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(rows, f);
+	fclose(f);
+	snprintf(yaml, cap,
+		 "dimensions:\n"
+		 "  video: { from: { file: { path: %s } }, key: vid, fields: { title: string } "
+		 "}\n%s",
+		 path, rest);
+}
+
+/* By their fixed fields, or as pairs; in another pipeline, whose names have other numbers. */
+static void waits_over_a_reload(const char *from, const char *want)
+{
+	static char yaml[2048];
+	static const char *const waits[] = {"{\"v\":9,\"w\":\"x\",\"other\":[1]}"};
+	char rest[1024];
+	snprintf(rest, sizeof(rest), HOLDING("%s", ""), from);
+	with_dimension(yaml, sizeof(yaml), "vid,title\n7,seven\n", rest);
+	op_rig_init(&rig, yaml, "e");
+	OP_RIG_FEED(&rig, waits);
+	assert_int_equal(op_rig_row(&rig, "e", "held"), 1);
+	snprintf(rest, sizeof(rest),
+		 HOLDING("%s", "  n: { op: project, from: s, select: \"first AS zzz, v AS a\" }\n"),
+		 from);
+	with_dimension(yaml, sizeof(yaml), "vid,title\n9,nine\n", rest);
+	op_rig_reload(&rig, yaml, "e");
+	assert_int_equal(rig.n, 0);
+	graph_advance(rig.graph, 3000000000, &rig.batch);
+	op_rig_assert(&rig, want);
+	assert_int_equal(op_rig_row(&rig, "e", "late_hits"), 1);
+	assert_int_equal(op_rig_row(&rig, "e", "held") + 1, 0); /* as the old row has it */
+	op_rig_fini(&rig);
+}
+
+static void a_record_waits_on_over_a_reload(void **state)
+{
+	waits_over_a_reload("app", "{\"v\":9,\"w\":\"x\",\"other\":[1],\"title\":\"nine\"}\n");
+	waits_over_a_reload("s", "{\"v\":\"9\",\"w\":\"x\",\"first\":null,\"title\":\"nine\"}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +188,7 @@ int main(void)
 		cmocka_unit_test(a_record_that_waits_goes_on_when_its_time_is_over),
 		cmocka_unit_test(enrichments_behind_a_projection_add_their_fields_in_its_records),
 		cmocka_unit_test(a_record_that_another_node_sees_is_not_changed_by_an_enrichment),
+		cmocka_unit_test(a_record_waits_on_over_a_reload),
 	};
 	int fd = mkstemp(path);
 	if (fd < 0)
