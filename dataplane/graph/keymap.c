@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/random.h>
 
 #include "dataplane/base/mem.h"
 
@@ -21,6 +22,8 @@ int keymap_init(struct keymap *m, const void *entries, size_t stride, uint32_t c
 	while (n < 2 * (uint64_t)cap)
 		n *= 2;
 	*m = (struct keymap){.entries = entries, .stride = stride, .mask = (uint32_t)(n - 1)};
+	if (getrandom(m->secret, sizeof(m->secret), 0) != (ssize_t)sizeof(m->secret))
+		return -EIO;
 	m->slots = mem_map(slots_bytes(m));
 	return m->slots ? 0 : -ENOMEM;
 }
@@ -32,10 +35,17 @@ void keymap_fini(struct keymap *m)
 	m->slots = NULL;
 }
 
+/* Where @k stands when nobody else does. */
+static uint32_t home_of(const struct keymap *m, struct key k)
+{
+	unsigned __int128 x = (unsigned __int128)(k.lo ^ m->secret[0]) * (k.hi ^ m->secret[1]);
+	return (uint32_t)((uint64_t)x ^ (uint64_t)(x >> 64)) & m->mask;
+}
+
 /* The slot of @k, or the empty one where it would stand. */
 static uint32_t slot_of(const struct keymap *m, struct key k)
 {
-	uint32_t i = (uint32_t)k.lo & m->mask;
+	uint32_t i = home_of(m, k);
 	while (m->slots[i] && !key_eq(*key_at(m, i), k))
 		i = (i + 1) & m->mask;
 	return i;
@@ -61,7 +71,7 @@ void keymap_del(struct keymap *m, uint32_t entry)
 	uint32_t hole = slot_of(m, *k);
 	assert(m->slots[hole] == entry + 1);
 	for (uint32_t i = (hole + 1) & m->mask; m->slots[i]; i = (i + 1) & m->mask) {
-		uint32_t home = (uint32_t)key_at(m, i)->lo & m->mask;
+		uint32_t home = home_of(m, *key_at(m, i));
 		/* Does its way from home come by the hole? */
 		if (((i - home) & m->mask) >= ((i - hole) & m->mask)) {
 			m->slots[hole] = m->slots[i];

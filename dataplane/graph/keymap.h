@@ -5,6 +5,11 @@
  * Owns:   the index; entries are the caller's.
  * Runs:   init, fini: main. Else: worker.
  * Limits: @cap entries at once, at most 2^28.
+ *
+ * Where a key stands depends on a secret that each map draws for itself, so that a sender cannot
+ * choose keys that all stand in one place, where each would be looked for behind all others. What
+ * is found does not depend on it, and there is no way to go through a map in its order: the same
+ * input gives the same output.
  */
 #ifndef SL_GRAPH_KEYMAP_H
 #define SL_GRAPH_KEYMAP_H
@@ -18,9 +23,10 @@ struct keymap {
 	size_t stride;
 	uint32_t *slots; /* entry + 1; 0: empty */
 	uint32_t mask;
+	uint64_t secret[2];
 };
 
-/* 0 or -ENOMEM. @stride: bytes from entry to entry. */
+/* 0, -ENOMEM, or -EIO without randomness. @stride: bytes from entry to entry. */
 int keymap_init(struct keymap *m, const void *entries, size_t stride, uint32_t cap);
 void keymap_fini(struct keymap *m);
 

@@ -41,6 +41,28 @@ static void keys_that_come_and_go_are_found_and_no_others(void **state)
 	mem_free(entries);
 }
 
+/* As one finds them who knows the hash and not the secret: their low bits are all the same. */
+static void keys_that_were_chosen_to_collide_stand_apart(void **state)
+{
+	const unsigned n = 100000;
+	struct entry *entries = mem_alloc(n * sizeof(*entries));
+	struct keymap m;
+	unsigned run = 0, longest = 0;
+	(void)state;
+	assert_int_equal(keymap_init(&m, entries, sizeof(*entries), n), 0);
+	for (unsigned i = 0; i < n; i++) {
+		entries[i].key = (struct key){.lo = (uint64_t)i << 32 | 7, .hi = i % 3};
+		keymap_put(&m, i);
+	}
+	for (uint32_t i = 0; i <= m.mask; i++) {
+		run = m.slots[i] ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	assert_true(longest < 1000);
+	keymap_fini(&m);
+	mem_free(entries);
+}
+
 static struct key of(enum sql_type t, const void *value)
 {
 	struct vec v;
@@ -80,6 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_that_come_and_go_are_found_and_no_others),
+		cmocka_unit_test(keys_that_were_chosen_to_collide_stand_apart),
 		cmocka_unit_test(what_sql_calls_equal_has_one_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
