@@ -118,6 +118,18 @@ static void enrichments_behind_a_projection_add_their_fields_in_its_records(void
 		      "n\":null}\n");
 }
 
+/* It keeps what else is there, and fields of the same names as those that are added. */
+static void a_projection_with_a_star_makes_room_as_well(void **state)
+{
+	assert_queued("  s: { op: project, from: app, select: \"*, lower(w) AS title\" }\n"
+		      "  x: { op: enrich, from: s, dimension: video, key: v }\n"
+		      "queues: { q/q: { from: x, sink: out } }\n",
+		      0,
+		      "{\"v\":7,\"w\":8,\"title\":\"seven\",\"n\":70}\n"
+		      "{\"w\":7,\"title\":null,\"n\":null}\n"
+		      "{\"v\":8,\"w\":9,\"title\":\"eight\",\"n\":80}\n");
+}
+
 static void a_record_that_another_node_sees_is_not_changed_by_an_enrichment(void **state)
 {
 	assert_queued("  x: { op: enrich, from: p, dimension: video, key: v }\n"
@@ -187,6 +199,7 @@ int main(void)
 		cmocka_unit_test(a_record_without_a_row_is_dropped_or_lost_as_asked),
 		cmocka_unit_test(a_record_that_waits_goes_on_when_its_time_is_over),
 		cmocka_unit_test(enrichments_behind_a_projection_add_their_fields_in_its_records),
+		cmocka_unit_test(a_projection_with_a_star_makes_room_as_well),
 		cmocka_unit_test(a_record_that_another_node_sees_is_not_changed_by_an_enrichment),
 		cmocka_unit_test(a_record_waits_on_over_a_reload),
 	};
