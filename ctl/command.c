@@ -296,6 +296,15 @@ static int stop_shadow(struct control *c, const char *const *values, json_t *rep
 	return parts->shadow_stop(arg, e) < 0 ? COMMAND_NOT_FOUND : 0;
 }
 
+static int begin_explain(struct control *c, const char *const *values, struct control_job **ret_j,
+			 struct err *e)
+{
+	void *arg;
+	const struct control_ops *parts = control_parts(c, &arg);
+	int rc = parts->explain(arg, values[0], ret_j, e);
+	return rc == -EINVAL ? COMMAND_BAD_ARGUMENT : rc < 0 ? COMMAND_FAILED : 0;
+}
+
 static int show_config(struct control *c, const char *const *values, json_t *reply, struct err *e)
 {
 	char *text = NULL;
@@ -422,6 +431,12 @@ const struct command commands[] = {
 		 "start",
 	 .columns = "stage scope records mean_us p50_us p90_us p99_us p999_us max_us",
 	 .run = show_latency},
+	{.path = "explain",
+	 .help = "of a record that passed lately: its session, its queues, partition and offset "
+		 "(sluiced explain tells all, of a capture)",
+	 .columns = "queue topic partition offset",
+	 .args = {{"id", "its _id"}},
+	 .begin = begin_explain},
 	{.path = "tap",
 	 .help = "records before and after a node, as they pass: a sample, as lines of JSON",
 	 .streams = true,

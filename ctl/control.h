@@ -56,6 +56,7 @@ struct control_ops {
 	int (*queue_switch)(void *arg, const char *queue, const char *sink, struct err *e);
 	int (*reload)(void *arg, json_t *reply, struct err *e); /* -EBUSY: one is under way */
 	void (*reload_state)(void *arg, json_t *reply);
+	int (*explain)(void *arg, const char *id, struct control_job **ret_j, struct err *e);
 	/* -ENOENT, -EINVAL: its arguments are wrong; another: it cannot be now. */
 	int (*tap)(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
 	/* Builds the file @config beside what runs. */

@@ -6,9 +6,9 @@
 #include "ctl/explain_packets.h"
 #include "ctl/generation.h"
 #include "ctl/lone.h"
+#include "ctl/record_id.h"
 #include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
-#include "dataplane/base/text.h"
 #include "dataplane/frame/origin.h"
 #include "dataplane/sink/kafka_hash.h"
 
@@ -51,39 +51,13 @@ struct explain {
 	json_t *o, *places, *nodes, *queues, *letters;
 };
 
-/* ---- ids ---- */
-
-bool record_id_read(const char *text, struct record_id *ret_id)
-{
-	struct slice s = slice_str(text);
-	uint64_t session = 0, off, idx;
-	for (unsigned i = 0; i < 16; i++) {
-		static const char digits[] = "0123456789abcdef";
-		const char *at = i < s.len ? memchr(digits, s.ptr[i], 16) : NULL;
-		if (!at)
-			return false;
-		session = session << 4 | (uint64_t)(at - digits);
-	}
-	if (s.len < 20 || s.ptr[16] != '-' || (s.ptr[17] != 'c' && s.ptr[17] != 's') ||
-	    s.ptr[18] != '-')
-		return false;
-	struct slice rest = slice_from(s, 19);
-	const uint8_t *dash = memchr(rest.ptr, '-', rest.len);
-	size_t len = dash ? (size_t)(dash - rest.ptr) : 0;
-	if (!dash || !text_u64(slice_of(rest.ptr, len), &off) ||
-	    !text_u64(slice_from(rest, len + 1), &idx) || idx > UINT32_MAX)
-		return false;
-	*ret_id = (struct record_id){session, off, (uint32_t)idx, s.ptr[17] == 's'};
-	return true;
-}
+/* ---- what comes by ---- */
 
 static bool is_it(const struct explain *x, const struct rec *r)
 {
 	return r->session_id == x->id.session && r->stream_off == x->id.off &&
 	       r->idx == x->id.idx && r->dir == x->id.dir;
 }
-
-/* ---- what comes by ---- */
 
 static json_t *record_json(struct explain *x, const struct batch *b, const struct rec *r)
 {
@@ -596,10 +570,7 @@ int explain_record(const struct config *c, const struct replay_conf *rc, const c
 {
 	struct explain x = {.text = id, .conf = c};
 	if (!record_id_read(id, &x.id))
-		return err_set(e, -EINVAL,
-			       "%.80s: is no _id of a record; one looks like "
-			       "3f9a0c1b2d4e5f60-c-1234-0",
-			       id);
+		return err_set(e, -EINVAL, RECORD_ID_WRONG, id);
 	int rc_ = generation_build(c, NULL, &x.g, notes, e);
 	if (rc_ == 0)
 		rc_ = take_memory(&x, e);

@@ -20,15 +20,6 @@
 
 #define EXPLAIN_HEX_MAX 512
 
-/* The parts of "<16 hex>-<c|s>-<offset>-<idx>". */
-struct record_id {
-	uint64_t session, off;
-	uint32_t idx;
-	uint8_t dir;
-};
-
-bool record_id_read(const char *text, struct record_id *ret_id);
-
 /* *ret_o is the caller's. 0 or -errno with a text; notes about the schemas of queues go to @notes.
  */
 int explain_record(const struct config *c, const struct replay_conf *rc, const char *id,

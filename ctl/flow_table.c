@@ -145,7 +145,8 @@ void flow_table_add(struct flow_table *t, unsigned worker, const struct flow_loo
 	bool has_source = frame->claim != FRAME_UNDECIDED && frame->claim != FRAME_NOBODYS;
 	unsigned states = states_of(flow->session, frame);
 	t->n_seen++;
-	if ((t->q.state && !(t->q.state & states)) ||
+	if ((t->q.by_id && flow->session->id != t->q.id) ||
+	    (t->q.state && !(t->q.state & states)) ||
 	    (t->q.source >= 0 && !(has_source && frame->source == t->q.source)))
 		return;
 	t->n_fit++;

@@ -24,6 +24,8 @@ struct flow_query {
 	unsigned state; /* bits of flow_state_bit; 0: any */
 	int source;     /* index; -1: any */
 	unsigned limit; /* rows, from 1 */
+	bool by_id;     /* only the session of this id */
+	uint64_t id;
 };
 
 struct flow_table;

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/api.h"
 #include "ctl/config_compare.h"
 #include "ctl/config_read.h"
 #include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/sink/recent.h"
 
 /* A sink that is left and writes nothing is given up after so long; sooner where a spool takes what
  * it has not written.
@@ -162,6 +164,8 @@ void outlet_destroy(struct outlet *o)
 	courier_destroy(o->courier);
 	handoff_destroy(o->handoff);
 	mem_free(o->sides);
+	for (unsigned q = 0; o->queues && q < o->of.n_queues; q++)
+		recent_destroy(o->queues[q].recent);
 	mem_free(o->queues);
 	mem_free(o->sink_names);
 	generation_put(o->gen);
@@ -185,6 +189,10 @@ static int describe_queues(struct outlet *o, struct err *e)
 						   .headers = qc->headers,
 						   .binary = encoders[qc->format]->binary,
 						   .properties = qc->properties};
+		bool asked = api_is_wanted(&o->gen->conf->api) && o->t->ports;
+		if (asked && outlet_sink(o, sink)->ops->places &&
+		    !(o->queues[q].recent = recent_create()))
+			return err_set(e, -ENOMEM, "no memory for queues");
 	}
 	return 0;
 }

@@ -147,6 +147,7 @@ const struct control_ops topology_control_ops = {
 	.reload_state = topology_reload_show,
 	.flows = topology_flows,
 	.tap = topology_tap,
+	.explain = topology_explain,
 };
 
 /* Called each millisecond: asks the workers, and publishes when all have answered. */

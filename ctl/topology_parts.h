@@ -176,6 +176,9 @@ void topology_publish(struct topology *t);
 int topology_flows(void *arg, const struct flow_query *q, struct control_job **ret_j,
 		   struct err *e);
 
+/* topology_explain.c */
+int topology_explain(void *arg, const char *id, struct control_job **ret_j, struct err *e);
+
 /* topology_tap.c */
 #define TOPOLOGY_TAPS_MAX 8
 int topology_tap(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);

@@ -66,6 +66,7 @@ struct sink_queue {
 	bool headers;              /* messages carry the id of the record */
 	bool binary;               /* records are no lines: nothing stands behind one */
 	struct opt_map properties; /* of the topic, by the names of the client's library */
+	struct recent *recent;     /* takes where records are; NULL: nobody wants to know */
 };
 
 /* Keys of a queue that mean something to a sink with topics. */

@@ -26,6 +26,7 @@
 #include "dataplane/sink/kafka_verdict.h"
 #include "dataplane/sink/out_hops.h"
 #include "dataplane/sink/queued.h"
+#include "dataplane/sink/recent.h"
 #include "dataplane/sink/sinks.h"
 
 #define NS_PER_MS          1000000ull
@@ -239,6 +240,9 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	}
 	f->q.report.bytes_written += m->len;
 	kafka_places_add(&t->places, m->partition, m->offset);
+	if (t->queue->recent)
+		recent_add(t->queue->recent, f->q.report.b, rec, f->msgs[rec].n, m->partition,
+			   m->offset);
 	st->progress_ns = clock_mono_ns();
 	st->trouble.text[0] = '\0';
 	st->again_ns = 0;

@@ -353,6 +353,56 @@ queues:
         self.t.check("sink away: 127.0.0.1:1" in err, f"live: told of: {err[:1500]}")
 
 
+    def where_a_record_is(self):
+        """`sluicectl explain` and `sluiced explain` tell the partition of a record, the former its offset too."""
+        config, sock, few = self.path("placed.yaml"), self.path("control.sock"), self.path("few.pcap")
+        with open(config, "w") as f:
+            f.write(f"""
+capture: {{ ports: [{{ device: "net_pcap0,rx_pcap={few}" }}] }}
+api: {{ socket: {sock} }}
+sources: {{ lines: {{ match: {{ udp: 5170 }}, parser: lines }} }}
+sinks: {{ k: {{ kafka: {{ brokers: "{self.broker.address}", create: true, linger: 5ms }} }} }}
+queues:
+  lab/placed: {{ from: lines, sink: k, key: k, partitions: 6 }}
+  lab/three: {{ from: lines, sink: k, partitions: 2, pack: 3 }}
+""")
+        p = subprocess.Popen([self.binary, "run", "-c", config], stderr=subprocess.DEVNULL)
+        try:
+            ctl = [os.path.join(os.path.dirname(self.binary), "sluicectl"), "--json", "--socket", sock]
+            for _ in range(100):
+                time.sleep(0.2)
+                got = subprocess.run([*ctl, "queues"], capture_output=True, timeout=30).stdout
+                if got and [r["written"] for r in json.loads(got)["rows"]] == [20, 20]:
+                    break
+            places, by_number = {}, {}
+            for topic in ("lab.placed", "lab.three"):
+                for line in self.broker.read(topic, "%p %o %s\\n"):
+                    head = re.match(rb"(\d+) (\d+) ", line)  # a message of three records is three lines
+                    at = (int(head[1]), int(head[2])) if head else at
+                    record = json.loads(line[head.end() if head else 0:])
+                    places.setdefault(record["_id"], {})[topic] = at
+                    if topic == "lab.placed":
+                        by_number[record["n"]] = at[0]
+            for record, place in places.items():
+                live = json.loads(subprocess.run([*ctl, "explain", record], capture_output=True, timeout=30).stdout)
+                rows = {r["topic"]: (r["partition"], r["offset"]) for r in live["rows"]}
+                self.t.equal(rows, place, f"place of {record}")
+            self.t.equal(len(places), 20, "placed: records")
+            for line in self.replay(few, "  lab/x: { from: lines, sink: k }\n", "--tap", "lines").out.splitlines()[:3]:
+                record = json.loads(line)["record"]
+                told = subprocess.run([self.binary, "explain", "--json", "-c", config, record["_id"], few],
+                                      capture_output=True, timeout=30)
+                self.t.equal(json.loads(told.stdout)["queues"][0]["partition"], by_number[record["n"]],
+                             f"the partition by the key of {record['n']}")
+            none = json.loads(subprocess.run([*ctl, "explain", "0123456789abcdef-c-0-0"], capture_output=True, timeout=30).stdout)
+            self.t.equal((none["rows"], none["session"]), ([], "none that lives has this id"), "placed: no such record")
+            bad = subprocess.run([*ctl, "explain", "x"], capture_output=True, text=True, timeout=30)
+            self.t.equal((bad.returncode, "is no _id of a record" in bad.stderr), (2, True), f"placed: no id: {bad.stderr}")
+        finally:
+            p.send_signal(signal.SIGTERM)
+            self.t.equal(p.wait(30), 0, "placed: exit status")
+
+
 def main():
     why = missing()
     if why:
@@ -363,7 +413,7 @@ def main():
     lab = Lab(os.path.abspath(sys.argv[1]), directory, 20000 + os.getpid() % 20000)
     try:
         lab.broker.start()
-        for scenario in (lab.many, lab.packed, lab.with_headers, lab.wrong_topic, lab.too_large, lab.too_large_is_a_dead_letter,
+        for scenario in (lab.many, lab.packed, lab.with_headers, lab.where_a_record_is, lab.wrong_topic, lab.too_large, lab.too_large_is_a_dead_letter,
                          lab.password, lab.tls, lab.protobuf, lab.deleted_topic,
                          lab.frozen, lab.stopped_for_20_s, lab.nobody_there, lab.a_live_port_goes_on):
             at = time.monotonic()

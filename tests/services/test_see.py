@@ -64,9 +64,9 @@ class Lab:
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(folder=self.folder, odd=odd))
 
-    def run(self, *args, js=True):
+    def run(self, *args, js=True, timeout=30):
         return subprocess.run([self.ctl, *(["--json"] if js else []), "--socket", self.sock, *args],
-                              capture_output=True, text=True, timeout=30, check=False)
+                              capture_output=True, text=True, timeout=timeout, check=False)
 
     def json(self, *args):
         p = self.run(*args)
@@ -164,6 +164,10 @@ class Tap:
         self.p = subprocess.Popen([lab.ctl, "--socket", lab.sock, "tap", *args], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True)
 
+    @staticmethod
+    def are_open():
+        time.sleep(1)
+
     def end(self, sig=None):
         if sig:
             self.p.send_signal(sig)
@@ -186,7 +190,7 @@ def see_records(lab, checks):
     before = Tap(lab, "slim", "--before", "--where", "message LIKE '%1' AND length(message) > 6", "--rate=1000")
     after = Tap(lab, "slim", "--after", "--rate", "100", "--count", "4")
     source = Tap(lab, "syslog", "--count=3")
-    time.sleep(0.5)
+    Tap.are_open()
     lab.send(syslog(0, 40))
     time.sleep(1.5)
     both.end()
@@ -200,11 +204,19 @@ def see_records(lab, checks):
     checks.equal([r["record"]["host"] for r in after.lines], ["WEB-1"] * 4, "after a node its own fields")
     checks.equal(set(after.lines[0]), {"tap", "side", "record"}, "lines are those of replay --tap")
     checks.equal(source.end().sides("out"), [0, 1, 2], "a source")
+    session, _, off, _ = source.lines[-1]["record"]["_id"].split("-")
+    told = lab.json("explain", source.lines[-1]["record"]["_id"])
+    checks.equal((told["session"], told["client"], told["source"], told["bytes_there"], told["rows"]),
+                 (session, "10.9.0.1:40000", "syslog", "have come", []), "the session of a record that passed")
+    checks.equal(lab.json("explain", f"{session}-c-{int(off) + 10**9}-0")["bytes_there"], "have not come yet", "of one to come")
+    checks.check("have come" in lab.run("explain", source.lines[0]["record"]["_id"], js=False).stdout, "people read it")
+    p = lab.run("explain", "4711")
+    checks.equal((p.returncode, "4711: is no _id of a record" in p.stderr), (2, True), f"what is no id: {p.stderr}")
 
 
 def see_a_sample(lab, checks):
     slow = Tap(lab, "syslog", "--rate", "5")
-    time.sleep(0.5)
+    Tap.are_open()
     lab.send(syslog(0, 3000))
     time.sleep(1.6)
     slow.end(signal.SIGTERM)
@@ -224,9 +236,14 @@ def end_of_taps(lab, checks):
         p = lab.run("tap", *args)
         checks.equal((p.returncode, why in p.stderr), (2, True), f"tap {' '.join(args)} is refused: {p.stderr}")
     many = [Tap(lab, "odd") for _ in range(8)]
-    time.sleep(0.7)
-    p = lab.run("tap", "odd")
-    checks.equal((p.returncode, "8 taps are open" in p.stderr), (2, True), f"there is an end to taps: {p.stderr}")
+    refused = None
+    for _ in range(10):  # until all of them have come through
+        try:
+            refused = lab.run("tap", "odd", timeout=2)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+    checks.check(refused and refused.returncode == 2 and "8 taps are open" in refused.stderr, f"there is an end to taps: {refused}")
     for t in many:
         t.p.kill()
         t.end()
@@ -239,12 +256,12 @@ def end_of_taps(lab, checks):
     lab.send(syslog(0, 1))
     checks.equal(again.end().sides("in"), [0], "taps of clients that were killed are gone")
     tap = Tap(lab, "odd", "--rate", "100")
-    time.sleep(0.5)
+    Tap.are_open()
     lab.write(odd=2)
     checks.equal(lab.run("reload").returncode, 0, "a reload")
     checks.check("the end: the configuration was reloaded" in tap.end().err, f"ends a tap: {tap.err}")
     tap = Tap(lab, "odd", "--after", "--count", "1")
-    time.sleep(0.5)
+    Tap.are_open()
     lab.send(syslog(0, 5))
     checks.equal(tap.end().sides("out"), [2], "the next one sees what runs now")
 
@@ -266,7 +283,7 @@ def change_nothing(binary, folder, checks):
         lab = Lab(binary, where)
         open_ = [Tap(lab, n, "--rate", "100000", "--where", "length(message) / (length(message) - 6) > 0")
                  for n in ("odd", "slim", "syslog", "lines")[:taps] * 2]
-        time.sleep(0.5)
+        Tap.are_open()
         lab.send(syslog(0, 2000) + sessions())
         time.sleep(1.5)
         for t in open_:
@@ -294,7 +311,7 @@ def main():
             see_a_sample(lab, checks)
             end_of_taps(lab, checks)
             last = Tap(lab, "odd")
-            time.sleep(0.5)
+            Tap.are_open()
             status, log, ledger = lab.stop()
             checks.check("sluiced stops" in last.end().err, f"the end of all ends a tap: {last.err}")
             checks.check(status in (0, 1) and ledger["balanced"], f"it ends by itself, the ledger balanced: {log}")
