@@ -108,7 +108,8 @@ def look_at_all(lab, checks):
         for method, op in methods.items():
             needs = [p["name"] for p in op["parameters"] if p["required"]]
             code, data = lab.ask(path, method.upper())
-            checks.equal((code, "error" in json.loads(data)), (400, True) if needs else (200, False), f"{path} answers")
+            want = (400, True) if needs else (404, True) if path == "/v1/shadow/stop" else (200, False)  # no shadow runs
+            checks.equal((code, "error" in json.loads(data)), want, f"{path} answers")
             if not needs and method == "get":
                 p = lab.run(*op["operationId"].split(" "))
                 checks.check(p.returncode == 0 and p.stdout, f"sluicectl {op['operationId']} prints for people")
