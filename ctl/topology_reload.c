@@ -5,6 +5,7 @@
  *     asked > building > built > taking > settling > done, or failed
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -129,6 +130,8 @@ static void end(struct reload *r, bool ok)
 {
 	uint64_t took_ms = (clock_mono_ns() - r->began_ns) / 1000000;
 	const char *why = r->text && *r->text ? r->text : strerror(-r->rc);
+	/* Each was built in a thread of its own, and so most likely in another arena. */
+	malloc_trim(0);
 	if (ok)
 		say(SAY_INFO, "reload %u: done in %" PRIu64 " ms", r->n, took_ms);
 	else
