@@ -239,6 +239,32 @@ def a_queue_that_moves_takes_its_spool_along(lab, checks):
     checks.equal(row["held"], {"held": 0}, f"nothing is held any more: {row}")
 
 
+def queues_that_move_again_and_again(lab, checks):
+    """Before what was replaced has ended: each in its turn, and with it the spool."""
+    for name in glob.glob(lab.folder + "/out*"):
+        os.unlink(name)
+    spool = f"spool: {{ dir: {lab.folder}/spool }}\n"
+    away = "  lab/away: { from: syslog, sink: away }\n"
+    here = "  lab/away: { from: syslog, sink: two }\n"
+    lab.write(way=2, away=away, tail=spool)
+    lab.start()
+    sender = lab.send(3)
+    for i in range(16):
+        lab.write(way=1 + i % 2, away=here if i % 3 == 2 else away, tail=spool,
+                  more="" if i % 4 else "  lab/x: { from: syslog, sink: out }\n")
+        code, reply = lab.run("reload")
+        checks.check(code == 0, f"move {i}: {reply}")
+    lab.write(way=2, away=here, tail=spool)
+    lab.run("reload")
+    sent = int(sender.communicate(timeout=60)[0])
+    lab.wait_written("lab/away", sent)
+    status, _, ledger = lab.stop()
+    checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), "nothing is lost")
+    for name in ("lab/all", "lab/away"):
+        row = next(r for r in ledger["rows"] if r["stage"] == "sink" and r["scope"] == name)
+        checks.equal(row["out"], {"written": sent}, f"{name}: each record once")
+
+
 REMEMBERS = """
 pipeline:
   once: {{ op: dedup, from: syslog, key: message, window: 1h }}
@@ -353,6 +379,7 @@ def main():
             a_hundred_reloads(lab, checks)
             a_sink_that_is_away(lab, checks)
             a_queue_that_moves_takes_its_spool_along(lab, checks)
+            queues_that_move_again_and_again(lab, checks)
             what_nodes_remember(lab, checks)
             what_a_file_needs(lab, checks)
     finally:
