@@ -278,7 +278,7 @@ static unsigned make_frame(struct archive_feed *a, struct slice line, struct bat
 	return ARCHIVE_frames_out;
 }
 
-bool archive_feed_next(void *arg, struct batch *b, struct frame *ret_f)
+bool archive_feed_next(void *arg, struct batch *b, struct frame *ret_f, struct slice *ret_ground)
 {
 	struct archive_feed *a = arg;
 	struct seg_rec r;
@@ -292,6 +292,7 @@ bool archive_feed_next(void *arg, struct batch *b, struct frame *ret_f)
 		unsigned col = make_frame(a, r.bytes, b, ret_f);
 		a->row[ARCHIVE_records_in]++;
 		a->row[col]++;
+		*ret_ground = (struct slice){0};
 		if (col == ARCHIVE_frames_out)
 			return true;
 	}

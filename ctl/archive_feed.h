@@ -39,7 +39,7 @@ int archive_feed_open(const char *const *paths, unsigned n_paths, const struct c
 void archive_feed_close(struct archive_feed *a);
 
 /* struct worker_feed; @arg: the struct archive_feed. */
-bool archive_feed_next(void *arg, struct batch *b, struct frame *ret_f);
+bool archive_feed_next(void *arg, struct batch *b, struct frame *ret_f, struct slice *ret_ground);
 
 const uint64_t *archive_feed_row(const struct archive_feed *a);
 /* What could not be read; empty: nothing. */

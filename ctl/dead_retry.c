@@ -16,6 +16,8 @@ enum outcome { WAITS, WENT, FAILED, LOST, CANNOT, N_OUTCOMES };
 
 struct tried {
 	uint64_t seq, id; /* of the letter; a hash of its _id */
+	uint64_t stem;    /* of several records: a hash of what their ids have in common; else 0 */
+	uint32_t same;    /* the next with this stem, and 1 */
 	uint8_t outcome;
 	bool follows; /* an earlier letter is of the same record, and tried for both */
 };
@@ -33,8 +35,8 @@ struct dead_retry {
 	struct dead_retry_path path;
 	struct tried *tried; /* by seq */
 	size_t n_tried, cap_tried;
-	uint32_t *by_id; /* a table of places in tried, and 1; open addressing */
-	size_t by_id_cap;
+	uint32_t *by_id, *by_stem; /* tables of places in tried, and 1; open addressing */
+	size_t slots;              /* of each */
 
 	size_t next, now; /* in tried: to come; in the path at this moment */
 	bool any;         /* `now` is */
@@ -74,6 +76,15 @@ static uint64_t id_of(const struct dead_letter *l)
 	return XXH64(l->text[DEAD_ID].ptr, l->text[DEAD_ID].len, 0);
 }
 
+/* An id without the number of the record in its frame. */
+static uint64_t stem_of(const struct dead_letter *l)
+{
+	struct slice id = l->text[DEAD_ID];
+	while (id.len && id.ptr[id.len - 1] != '-')
+		id.len--;
+	return XXH64(id.ptr, id.len, 1) | 1;
+}
+
 static bool add(struct dead_retry *d, uint64_t seq, const struct dead_letter *l)
 {
 	if (d->n_tried == d->cap_tried) {
@@ -87,31 +98,50 @@ static bool add(struct dead_retry *d, uint64_t seq, const struct dead_letter *l)
 		d->tried = more;
 		d->cap_tried = cap;
 	}
-	d->tried[d->n_tried++] = (struct tried){.seq = seq, .id = id_of(l)};
+	d->tried[d->n_tried++] = (struct tried){
+		.seq = seq, .id = id_of(l), .stem = l->text[DEAD_GROUND].len ? stem_of(l) : 0};
 	return true;
 }
 
 /* The slot of @id: of the first letter that has it, or an empty one. */
 static uint32_t *slot_of(const struct dead_retry *d, uint64_t id)
 {
-	size_t at = id & (d->by_id_cap - 1);
+	size_t at = id & (d->slots - 1);
 	while (d->by_id[at] && d->tried[d->by_id[at] - 1].id != id)
-		at = (at + 1) & (d->by_id_cap - 1);
+		at = (at + 1) & (d->slots - 1);
 	return &d->by_id[at];
+}
+
+/* Likewise, of the last letter that has it. */
+static uint32_t *stem_slot_of(const struct dead_retry *d, uint64_t stem)
+{
+	size_t at = stem & (d->slots - 1);
+	while (d->by_stem[at] && d->tried[d->by_stem[at] - 1].stem != stem)
+		at = (at + 1) & (d->slots - 1);
+	return &d->by_stem[at];
 }
 
 static bool index_ids(struct dead_retry *d)
 {
-	for (d->by_id_cap = 64; d->by_id_cap < 2 * d->n_tried;)
-		d->by_id_cap *= 2;
-	d->by_id = mem_alloc(d->by_id_cap * sizeof(*d->by_id));
-	for (size_t i = 0; d->by_id && i < d->n_tried; i++) {
-		uint32_t *slot = slot_of(d, d->tried[i].id);
-		d->tried[i].follows = *slot != 0;
+	for (d->slots = 64; d->slots < 2 * d->n_tried;)
+		d->slots *= 2;
+	d->by_id = mem_alloc(d->slots * sizeof(*d->by_id));
+	d->by_stem = mem_alloc(d->slots * sizeof(*d->by_stem));
+	if (!d->by_id || !d->by_stem)
+		return false;
+	for (size_t i = 0; i < d->n_tried; i++) {
+		struct tried *t = &d->tried[i];
+		uint32_t *slot = slot_of(d, t->id), self = (uint32_t)i + 1;
+		t->follows = *slot != 0;
 		if (!*slot)
-			*slot = (uint32_t)i + 1;
+			*slot = self;
+		if (!t->stem || t->follows)
+			continue;
+		slot = stem_slot_of(d, t->stem);
+		t->same = *slot;
+		*slot = self;
 	}
-	return d->by_id;
+	return true;
 }
 
 static int choose(struct dead_retry *d, struct err *e)
@@ -159,6 +189,7 @@ void dead_retry_close(struct dead_retry *d)
 	pthread_mutex_destroy(&d->lock);
 	mem_free(d->tried);
 	mem_free(d->by_id);
+	mem_free(d->by_stem);
 	mem_free(d);
 }
 
@@ -213,7 +244,12 @@ void dead_retry_failed(struct dead_retry *d, const struct dead_letter *l)
 	uint32_t place = *slot_of(d, id_of(l));
 	snprintf(text, sizeof(text), "%s %.*s: %.*s", dead_stage_names[l->stage], (int)rule.len,
 		 (const char *)rule.ptr, (int)reason.len, (const char *)reason.ptr);
-	if (place)
+	if (place) {
+		set_outcome(d, place - 1, FAILED, text);
+		return;
+	}
+	/* One of several records of a letter, and it may be one of each that has this stem. */
+	for (place = *stem_slot_of(d, stem_of(l)); place; place = d->tried[place - 1].same)
 		set_outcome(d, place - 1, FAILED, text);
 }
 
@@ -262,18 +298,18 @@ static uint32_t lay(struct batch *b, struct slice s, bool *io_ok)
 
 /* NULL, or why it cannot be tried. */
 static const char *make_frame(struct dead_retry *d, const struct dead_letter *l, struct batch *b,
-			      struct frame *f)
+			      struct frame *f, struct slice *ret_ground)
 {
 	int source = find_source(d->conf, l->text[DEAD_SOURCE]);
 	struct slice raw = l->text[DEAD_RAW], meta = l->text[DEAD_META];
-	struct slice origin = l->text[DEAD_ORIGIN];
+	struct slice origin = l->text[DEAD_ORIGIN], ground = l->text[DEAD_GROUND];
 	bool ok = true, bare = l->flags & DEAD_BARE;
 	if (source < 0)
 		return "the configuration has no source of its name any more";
 	const struct parser *p = d->conf->sources[source].parser;
-	if (p->changes)
-		return "a row change is not read from its bytes alone: replay the capture, or the "
-		       "server's log";
+	if (p->again && ground.len == 0)
+		return "its letter does not say enough to read it again: replay the capture, or "
+		       "the server's log";
 	if (raw.len == 0 && l->text[DEAD_DETAIL].len)
 		return "it was made of several records, and has no frame";
 	uint32_t off = lay(b, raw, &ok);
@@ -297,6 +333,8 @@ static const char *make_frame(struct dead_retry *d, const struct dead_letter *l,
 	}
 	if (l->flags & DEAD_UNPARSED)
 		f->unparsed = copy_text(d->unparsed, sizeof(d->unparsed), l->text[DEAD_REASON]);
+	off = lay(b, ground, &ok);
+	*ret_ground = p->again && ok ? arena_slice(&b->arena, off, ground.len) : (struct slice){0};
 	return ok ? NULL : "it is larger than a batch can be";
 }
 
@@ -321,7 +359,7 @@ static bool read_next(struct dead_retry *d, struct dead_letter *ret_l)
 	return rc > 0 && seq == d->tried[d->next].seq;
 }
 
-bool dead_retry_next(void *arg, struct batch *b, struct frame *ret_f)
+bool dead_retry_next(void *arg, struct batch *b, struct frame *ret_f, struct slice *ret_ground)
 {
 	struct dead_retry *d = arg;
 	struct dead_letter l;
@@ -334,8 +372,8 @@ bool dead_retry_next(void *arg, struct batch *b, struct frame *ret_f)
 		d->now = i;
 		d->any = true;
 		arena_reset(&b->arena);
-		const char *why =
-			l.kind == DEAD_RECORD ? put_record(d, &l) : make_frame(d, &l, b, ret_f);
+		const char *why = l.kind == DEAD_RECORD ? put_record(d, &l)
+							: make_frame(d, &l, b, ret_f, ret_ground);
 		if (!why && l.kind == DEAD_FRAME)
 			return true;
 		if (why)

@@ -47,7 +47,7 @@ struct dead_retry_path {
 void dead_retry_path(struct dead_retry *d, const struct dead_retry_path *path);
 
 /* struct worker_feed; @arg: the struct dead_retry. */
-bool dead_retry_next(void *arg, struct batch *b, struct frame *ret_f);
+bool dead_retry_next(void *arg, struct batch *b, struct frame *ret_f, struct slice *ret_ground);
 
 /* What was made of a letter has failed again: @l is the letter that it would be now. */
 void dead_retry_failed(struct dead_retry *d, const struct dead_letter *l);

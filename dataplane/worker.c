@@ -220,18 +220,36 @@ static int receive(struct worker *w)
 	return capture_is_dry(&w->stop, c, n) && n <= 0 ? -ENODATA : n;
 }
 
+/* All that comes of one letter. */
+static void feed_again(struct worker *w, const struct frame *f, struct slice ground)
+{
+	size_t behind_letter = w->batch.arena.used;
+	uint32_t n_done = 0;
+	for (bool more = true; more;) {
+		unsigned n_frames;
+		w->batch.arena.used = behind_letter;
+		more = frame_again(w->frame, f, ground, &n_done, &w->batch, w->frames, &n_frames);
+		frames_run(w, n_frames);
+	}
+}
+
 /* Frames that were packets once. Their packet times may go back, the clock does not. */
 static void feed_run(struct worker *w)
 {
 	const struct worker_feed *feed = &w->conf.feed;
 	uint64_t now_ns = 0;
+	struct slice ground;
 	arena_reset(&w->batch.arena);
 	while (!atomic_load_explicit(w->conf.stop, memory_order_relaxed) &&
-	       feed->next(feed->arg, &w->batch, &w->frames[0])) {
-		if (w->frames[0].time_ns > now_ns)
-			now_ns = w->frames[0].time_ns;
+	       feed->next(feed->arg, &w->batch, &w->frames[0], &ground)) {
+		const struct frame f = w->frames[0];
+		if (f.time_ns > now_ns)
+			now_ns = f.time_ns;
 		answer(w);
-		frames_run(w, 1);
+		if (ground.len)
+			feed_again(w, &f, ground);
+		else
+			frames_run(w, 1);
 		path_advance(w, now_ns);
 		arena_reset(&w->batch.arena);
 	}

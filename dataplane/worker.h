@@ -60,8 +60,10 @@ struct worker_out {
 
 /* Where frames come from that are no packets any more: dead letters that are tried again. */
 struct worker_feed {
-	/* Makes the next one in the arena of @b, which is empty. False: there are no more. */
-	bool (*next)(void *arg, struct batch *b, struct frame *ret_f);
+	/* Makes the next one in the arena of @b, which is empty; *ret_ground: what its parser has
+	 * to read it again with, or nothing. False: there are no more.
+	 */
+	bool (*next)(void *arg, struct batch *b, struct frame *ret_f, struct slice *ret_ground);
 	void *arg;
 };
 

@@ -34,13 +34,28 @@ static struct slice detail_of(struct worker *w, struct batch *b, const struct re
 	return slice_of(b->arena.base + off, len - 1); /* without the line's end */
 }
 
+/* What its parser needs to read @f again. */
+static struct slice ground_of(struct worker *w, struct batch *b, const struct frame *f)
+{
+	const struct parser *p = f ? w->conf.frame_sources[f->source].parser : NULL;
+	if (!p || !p->ground || f->body_kind == BODY_RECORD)
+		return (struct slice){0};
+	uint8_t *out = b->arena.base + b->arena.used;
+	const void *pool = frame_pool(w->frame, f->source);
+	size_t len = p->ground(pool, f, out, arena_left(&b->arena));
+	b->arena.used += len;
+	return slice_of(out, len);
+}
+
 static void bury(struct worker *w, struct batch *b, const struct rec *r, enum dead_stage stage,
 		 const char *rule, const char *why, struct slice about)
 {
 	struct dead_letter l;
 	uint8_t id[OUT_ID_MAX];
 	size_t used = b->arena.used;
-	dead_letter_of(&l, b, r, about.len ? NULL : frame_of(w, r));
+	const struct frame *f = about.len ? NULL : frame_of(w, r);
+	dead_letter_of(&l, b, r, f);
+	l.text[DEAD_GROUND] = ground_of(w, b, f);
 	if (about.len)
 		dead_letter_recall(&l, about);
 	l.stage = (uint8_t)stage;
@@ -65,7 +80,7 @@ static void bury_node(void *arg, unsigned node, struct batch *b, const struct re
 static struct slice about_rec(void *arg, struct batch *b, const struct rec *r)
 {
 	const struct frame *f = frame_of(arg, r);
-	return f ? dead_letter_about(b, f) : (struct slice){0};
+	return f ? dead_letter_about(b, f, ground_of(arg, b, f)) : (struct slice){0};
 }
 
 const struct graph_dead worker_graph_dead = {.bury = bury_node, .about = about_rec};

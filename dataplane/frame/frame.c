@@ -777,3 +777,24 @@ bool frame_wake(struct frame_stage *f, uint64_t now_ns, struct batch *b, struct 
 	*ret_n_frames = f->out.n;
 	return full;
 }
+
+/* --- Dead letters ----------------------------------------------------------------------------- */
+
+bool frame_again(struct frame_stage *fs, const struct frame *f, struct slice ground,
+		 uint32_t *io_done, struct batch *b, struct frame *frames, unsigned *ret_n_frames)
+{
+	const struct parser *p = fs->sources[f->source].parser;
+	struct frame_out *out = &fs->out;
+	frame_out_begin(out, b, frames, BATCH_RECS_MAX);
+	arena_reset(&out->scratch);
+	out->bytes_max = frame_limit(&fs->conf, p);
+	out->session_id = f->session_id;
+	out->session = 0;
+	out->source = f->source;
+	out->dir = f->dir;
+	out->cut = f->cut;
+	out->origin = arena_slice(&b->arena, f->origin_off, f->origin_len);
+	p->again(fs->parser_pools[f->source], f, ground, io_done, out);
+	*ret_n_frames = out->n;
+	return out->full && out->n > 0;
+}

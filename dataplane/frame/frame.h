@@ -63,6 +63,13 @@ unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigne
 bool frame_wake(struct frame_stage *f, uint64_t now_ns, struct batch *b, struct frame *frames,
 		unsigned *ret_n_frames);
 
+/* Puts what comes of a dead letter: @f is its frame, whose bytes stand in the arena of @b, and
+ * @ground what its parser kept. *io_done: 0 at first. True: the batch is full; the caller passes
+ * the frames on and calls again.
+ */
+bool frame_again(struct frame_stage *fs, const struct frame *f, struct slice ground,
+		 uint32_t *io_done, struct batch *b, struct frame *frames, unsigned *ret_n_frames);
+
 /* Ledger, per source (the last row, n_sources, is of sessions that nobody claims). Unit: bytes. */
 #define FRAME_COLS(X)                                                                            \
 	X(IN, bytes_in, "bytes in order, of sessions of this source")                            \

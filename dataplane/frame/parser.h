@@ -182,6 +182,17 @@ struct parser {
 	 */
 	void (*dead)(const struct frame *f, struct rec_builder *rb);
 
+	/* For dead letters. ground: what is needed to read @f again in another run, beside its
+	 * bytes and its place, is put to @out; its length, or 0: that cannot be had, or not in
+	 * @cap bytes. again: puts all frames that come of @f, whose bytes and place are those of
+	 * a letter, and its @ground, neither of which may be what it was; one of them at least
+	 * says so then (`unparsed`). When @out is full it is called again, with *io_done, which is
+	 * 0 at first. Both or none; without them the bytes of a frame say all.
+	 */
+	size_t (*ground)(const void *pool, const struct frame *f, uint8_t *out, size_t cap);
+	void (*again)(void *pool, const struct frame *f, struct slice ground, uint32_t *io_done,
+		      struct frame_out *out);
+
 	/* What must outlive a call of parse, or outgrow the state: one pool for each worker and
 	 * source, made before the worker runs, so that nothing is allocated later. Sessions of all
 	 * ages share it, and are not told when they end: what lies in it is found by a handle in

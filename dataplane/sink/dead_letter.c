@@ -2,7 +2,8 @@
 
 #include <endian.h>
 
-#define VERSION 1
+#define VERSION   2
+#define N_TEXTS_1 11 /* of version 1 */
 
 /* Of the head. */
 enum { AT_TIME = 8, AT_SESSION = 16, AT_OFF = 24, AT_IDX = 32, AT_BODY = 36, AT_LENS = 44 };
@@ -71,20 +72,21 @@ void dead_letter_of(struct dead_letter *l, const struct batch *b, const struct r
 
 /* In front of meta_name and meta. */
 struct about {
-	uint32_t body_off, body_len, name_len;
+	uint32_t body_off, body_len, name_len, meta_len;
 	uint8_t body_kind, flags;
 };
 
-struct slice dead_letter_about(struct batch *b, const struct frame *f)
+struct slice dead_letter_about(struct batch *b, const struct frame *f, struct slice ground)
 {
 	struct slice name = slice_str(f->meta_name), meta = val_text(b, f->meta);
 	name.len = meta.len ? name.len : 0;
 	struct about a = {.body_off = f->body.len ? (uint32_t)(f->body.ptr - f->bytes.ptr) : 0,
 			  .body_len = (uint32_t)f->body.len,
 			  .name_len = (uint32_t)name.len,
+			  .meta_len = (uint32_t)meta.len,
 			  .body_kind = f->body_kind,
 			  .flags = f->unparsed ? DEAD_UNPARSED : 0};
-	size_t len = sizeof(a) + name.len + meta.len;
+	size_t len = sizeof(a) + name.len + meta.len + ground.len;
 	uint32_t off = arena_take(&b->arena, len);
 	if (!off)
 		return (struct slice){0};
@@ -94,6 +96,8 @@ struct slice dead_letter_about(struct batch *b, const struct frame *f)
 		memcpy(o + sizeof(a), name.ptr, name.len);
 		memcpy(o + sizeof(a) + name.len, meta.ptr, meta.len);
 	}
+	if (ground.len)
+		memcpy(o + len - ground.len, ground.ptr, ground.len);
 	return slice_of(o, len);
 }
 
@@ -108,7 +112,8 @@ void dead_letter_recall(struct dead_letter *l, struct slice about)
 	l->body_off = a.body_off;
 	l->body_len = a.body_len;
 	l->text[DEAD_META_NAME] = slice_of(about.ptr, a.name_len);
-	l->text[DEAD_META] = slice_from(about, a.name_len);
+	l->text[DEAD_META] = slice_of(about.ptr + a.name_len, a.meta_len);
+	l->text[DEAD_GROUND] = slice_from(about, a.name_len + a.meta_len);
 }
 
 size_t dead_letter_bytes(const struct dead_letter *l)
@@ -149,7 +154,11 @@ static bool is_sound(const struct dead_letter *l)
 bool dead_letter_read(struct slice bytes, struct dead_letter *ret_l)
 {
 	const uint8_t *p = bytes.ptr;
-	if (bytes.len < DEAD_HEAD_BYTES || p[0] != VERSION)
+	if (bytes.len < DEAD_HEAD_BYTES - 4 || p[0] < 1 || p[0] > VERSION)
+		return false;
+	unsigned n_texts = p[0] == 1 ? N_TEXTS_1 : DEAD_N_TEXTS;
+	size_t head = AT_LENS + 4 * n_texts;
+	if (bytes.len < head)
 		return false;
 	*ret_l = (struct dead_letter){.kind = p[1],
 				      .stage = p[2],
@@ -162,8 +171,8 @@ bool dead_letter_read(struct slice bytes, struct dead_letter *ret_l)
 				      .idx = get_u32(p + AT_IDX),
 				      .body_off = get_u32(p + AT_BODY),
 				      .body_len = get_u32(p + AT_BODY + 4)};
-	struct slice rest = slice_from(bytes, DEAD_HEAD_BYTES);
-	for (unsigned i = 0; i < DEAD_N_TEXTS; i++) {
+	struct slice rest = slice_from(bytes, head);
+	for (unsigned i = 0; i < n_texts; i++) {
 		size_t len = get_u32(p + AT_LENS + 4 * i);
 		if (len > rest.len)
 			return false;

@@ -14,7 +14,9 @@
  *     24 | offset of the frame in its stream                        |
  *     32 | idx of the record    | where in raw the body begins       |
  *     40 | bytes of the body    | bytes of text 0 | of text 1 | ...  |
- *     88 | texts ...
+ *     92 | texts ...
+ *
+ * Version 1 has no ground, and begins its texts at 88.
  */
 #ifndef SL_SINK_DEAD_LETTER_H
 #define SL_SINK_DEAD_LETTER_H
@@ -46,6 +48,7 @@ enum dead_text {
 	DEAD_META,      /* one JSON object, or nothing */
 	DEAD_DETAIL,    /* the record as JSON, where it says more than the frame (row changes) */
 	DEAD_RAW,
+	DEAD_GROUND, /* what its parser needs to read the frame again, if that is more than raw */
 	DEAD_N_TEXTS,
 };
 
@@ -68,10 +71,10 @@ void dead_letter_of(struct dead_letter *l, const struct batch *b, const struct r
 		    const struct frame *f);
 
 /* Of a frame what its bytes do not say, for a record that outlives its burst: laid into the arena
- * of
- * @b; empty when that is full. And back again into a letter that was filled without the frame.
+ * of @b, with its @ground; empty when that is full. And back again into a letter that was filled
+ * without the frame.
  */
-struct slice dead_letter_about(struct batch *b, const struct frame *f);
+struct slice dead_letter_about(struct batch *b, const struct frame *f, struct slice ground);
 void dead_letter_recall(struct dead_letter *l, struct slice about);
 
 size_t dead_letter_bytes(const struct dead_letter *l);

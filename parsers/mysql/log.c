@@ -248,7 +248,13 @@ enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *
 	struct slice raw = ev->bytes;
 	struct slice db = k ? k->table ? k->table->db : k->db : slice_of(NULL, 0);
 	ctx->table = NULL;
+	ctx->known = k;
 	ctx->raw_bytes = raw.len;
+	ctx->dead = (struct mysql_dead_event){.sum = ev->has_crc,
+					      .begun = r->log->txn.begun,
+					      .commits = r->ahead == MYSQL_AHEAD_COMMITS,
+					      .post_len = r->format->post_len[ev->type],
+					      .rows = r->log->rows};
 	if (k)
 		ctx->name = k->table ? k->table->name : k->name;
 	raw.len = raw.len < MYSQL_DEAD_BYTES ? raw.len : MYSQL_DEAD_BYTES;
@@ -256,6 +262,8 @@ enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *
 	if (db.len)
 		memcpy(ctx->db, db.ptr, ctx->db_len);
 	mysql_read_source(r, ctx, ev, slice_of(ctx->db, ctx->db_len), false);
+	if (k)
+		copy_cause(&ctx->cause, &r->log->cause);
 	struct frame_desc d = {.bytes = raw, .body = raw, .unparsed = why};
 	if (!mysql_read_put(r, ctx, &d, none, false))
 		return MYSQL_FULL;
@@ -300,6 +308,29 @@ static bool is_last(const struct reading *r, const struct mysql_rows *rows)
 	       (!t->begun || r->ahead == MYSQL_AHEAD_COMMITS);
 }
 
+/* An event of which @n rows stay behind, or no more than that: the rows that follow in its event or
+ * transaction keep their numbers.
+ */
+static enum mysql_outcome read_stopped(struct reading *r, const struct mysql_event *ev,
+				       struct mysql_known *k, const char *why, uint32_t n)
+{
+	enum mysql_outcome o = mysql_read_dead(r, ev, k, why);
+	if (o != MYSQL_FULL && n > 1) {
+		r->log->idx += n - 1;
+		r->log->txn.n += n - 1;
+	}
+	return o;
+}
+
+static uint32_t count_rows(struct mysql_rows *rows, const struct mysql_table *t)
+{
+	struct mysql_row row;
+	uint32_t n = 0;
+	while (t && mysql_rows_next(rows, t, &row) == MYSQL_F_OK)
+		n++;
+	return n + (uint32_t)rows->data.len; /* no more than these in what cannot be read */
+}
+
 static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *ev,
 				   struct mysql_event_ctx *ctx, struct mysql_known *k)
 {
@@ -326,7 +357,7 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 	}
 	if (fault == MYSQL_F_END)
 		return r->why ? MYSQL_LOST : MYSQL_READ;
-	return mysql_read_dead(r, ev, k, mysql_fault_text(fault));
+	return read_stopped(r, ev, k, mysql_fault_text(fault), (uint32_t)ctx->rows.data.len);
 }
 
 /* Passes over the rows that have gone out, when nobody remembers where they ended. */
@@ -340,19 +371,12 @@ static enum mysql_fault skip_rows(struct reading *r, struct mysql_event_ctx *ctx
 	return fault;
 }
 
-/* `db.table`, for the records of rows. */
-static void name_stream(struct mysql_event_ctx *ctx)
+enum mysql_outcome mysql_read_rest(struct reading *r, const struct mysql_event *ev,
+				   struct mysql_event_ctx *ctx, struct mysql_known *k)
 {
-	const struct mysql_table *t = ctx->table;
-	size_t db = t->db.len < MYSQL_NAME_MAX ? t->db.len : MYSQL_NAME_MAX;
-	size_t name = t->name.len < MYSQL_NAME_MAX ? t->name.len : MYSQL_NAME_MAX;
-	memcpy(ctx->stream, t->db.ptr, db);
-	ctx->stream_len = db;
-	if (name == 0)
-		return;
-	ctx->stream[db] = '.';
-	memcpy(ctx->stream + db + 1, t->name.ptr, name);
-	ctx->stream_len = db + 1 + name;
+	enum mysql_fault fault = skip_rows(r, ctx, k);
+	return fault == MYSQL_F_OK ? each_row(r, ev, ctx, k)
+				   : mysql_read_dead(r, ev, k, mysql_fault_text(fault));
 }
 
 static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *ev, bool *ret_ends)
@@ -377,20 +401,14 @@ static enum mysql_outcome rows_of(struct reading *r, const struct mysql_event *e
 	}
 	if (!k->wanted)
 		return MYSQL_PASSED;
+	mysql_read_begin_alone(r);
 	if (k->why)
-		return mysql_read_dead(r, ev, k, k->why);
-	if (!resumed) {
-		ctx->decoder = &p->decoder;
-		ctx->table = k->table;
-		ctx->change = mysql_table_change(k->table);
-		name_stream(ctx);
-		mysql_read_begin_alone(r);
-		mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
-		enum mysql_fault fault = skip_rows(r, ctx, k);
-		if (fault != MYSQL_F_OK)
-			return mysql_read_dead(r, ev, k, mysql_fault_text(fault));
-	}
-	return each_row(r, ev, ctx, k);
+		return read_stopped(r, ev, k, k->why, count_rows(&ctx->rows, k->table));
+	if (resumed)
+		return each_row(r, ev, ctx, k);
+	mysql_read_table(r, ctx, k);
+	mysql_read_source(r, ctx, ev, k->table->db, k->unsure);
+	return mysql_read_rest(r, ev, ctx, k);
 }
 
 enum mysql_outcome mysql_read_rows(struct reading *r, const struct mysql_event *ev)

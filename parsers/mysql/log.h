@@ -78,12 +78,21 @@ struct mysql_log {
 	uint32_t idx;  /* of the next row: in the event, inner events and all */
 };
 
+/* What a rows event needs to be read again. */
+struct mysql_dead_event {
+	bool sum, begun, commits; /* it has a checksum; of its transaction, as the last row asks */
+	uint8_t post_len;
+	uint32_t rows; /* that have gone out */
+};
+
 /* What the frames of one event have in common. */
 struct mysql_event_ctx {
 	const struct mysql_decoder *decoder;
 	const struct mysql_table *table; /* NULL: no row */
+	const struct mysql_known *known; /* of rows, also of a dead letter; else NULL */
 	struct slice name;               /* of the table, of a dead letter */
 	size_t raw_bytes;                /* of its event; 0: it is none */
+	struct mysql_dead_event dead;    /* of a dead letter */
 	struct mysql_rows rows;          /* `data` is not for extract */
 	struct change change;            /* for encoders */
 	uint8_t charset;                 /* of a statement: enum mysql_charset */
@@ -148,6 +157,11 @@ bool mysql_log_waits(const struct mysql_log *log, struct slice event);
 enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
 				   const struct mysql_seen *seen, struct frame_out *out,
 				   const char **ret_why);
+
+/* again.c: struct parser's, of dead letters. */
+size_t mysql_ground(const void *pool, const struct frame *f, uint8_t *out, size_t cap);
+void mysql_again(void *pool, const struct frame *f, struct slice ground, uint32_t *io_done,
+		 struct frame_out *out);
 
 /* record.c */
 void mysql_dead(const struct frame *f, struct rec_builder *rb);

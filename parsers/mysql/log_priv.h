@@ -67,11 +67,19 @@ enum mysql_outcome mysql_read_end(struct reading *r, const struct mysql_event *e
 /* A whole event, its first MYSQL_DEAD_BYTES, as a frame that says what is wrong with it. @k: of its
  * table, or NULL.
  */
-#define MYSQL_DEAD_BYTES 65536
+#define MYSQL_DEAD_BYTES (1u << 20)
+#define MYSQL_DEAD_SHOWN 65536 /* of it, in its record */
 enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *ev,
 				   struct mysql_known *k, const char *why);
 
 enum mysql_outcome mysql_read_rows(struct reading *r, const struct mysql_event *ev);
+
+/* The same in two steps, for an event whose context has its rows and source: what its table says,
+ * and the rows from log->rows on.
+ */
+void mysql_read_table(struct reading *r, struct mysql_event_ctx *ctx, struct mysql_known *k);
+enum mysql_outcome mysql_read_rest(struct reading *r, const struct mysql_event *ev,
+				   struct mysql_event_ctx *ctx, struct mysql_known *k);
 
 /* pieces.c */
 enum mysql_outcome mysql_read_piece(struct reading *r, const struct mysql_event *ev);

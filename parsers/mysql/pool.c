@@ -76,6 +76,7 @@ struct mysql_event_ctx *mysql_pool_event(struct mysql_pool *p)
 	struct mysql_event_ctx *ctx = &p->events[p->event_at];
 	ctx->last_frame = 0;
 	ctx->name = slice_of(NULL, 0);
+	ctx->known = NULL;
 	ctx->raw_bytes = 0;
 	p->rows_serial = 0;
 	return ctx;

@@ -27,6 +27,7 @@ struct mysql_pool {
 	struct mysql_tables *tables;
 	struct mysql_streams *streams;
 	uint32_t owners; /* given out so far */
+	uint32_t again;  /* owner of what dead letters are read with; 0: none yet */
 
 	struct mysql_log logs[MYSQL_LOGS];
 	uint64_t log_calls;

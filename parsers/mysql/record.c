@@ -1,7 +1,7 @@
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
 #include "parsers/mysql/late.h"
-#include "parsers/mysql/pool.h"
+#include "parsers/mysql/log_priv.h"
 
 const struct field_def mysql_fields[] = {
 	[CHANGE_OP] =
@@ -87,6 +87,30 @@ static void set_stream(struct rec_builder *rb, struct slice db, struct slice tab
 		rb->stream = put_text(rb, slice_of(name, n));
 }
 
+/* `db.table`, for the records of rows. */
+static void name_stream(struct mysql_event_ctx *ctx)
+{
+	const struct mysql_table *t = ctx->table;
+	size_t db = t->db.len < MYSQL_NAME_MAX ? t->db.len : MYSQL_NAME_MAX;
+	size_t name = t->name.len < MYSQL_NAME_MAX ? t->name.len : MYSQL_NAME_MAX;
+	memcpy(ctx->stream, t->db.ptr, db);
+	ctx->stream_len = db;
+	if (name == 0)
+		return;
+	ctx->stream[db] = '.';
+	memcpy(ctx->stream + db + 1, t->name.ptr, name);
+	ctx->stream_len = db + 1 + name;
+}
+
+void mysql_read_table(struct reading *r, struct mysql_event_ctx *ctx, struct mysql_known *k)
+{
+	ctx->decoder = &r->p->decoder;
+	ctx->known = k;
+	ctx->table = k->table;
+	ctx->change = mysql_table_change(k->table);
+	name_stream(ctx);
+}
+
 static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
 			   struct rec_builder *rb)
 {
@@ -130,9 +154,11 @@ void mysql_dead(const struct frame *f, struct rec_builder *rb)
 	else
 		set_stream(rb, slice_of(ev->db, ev->db_len), ev->name);
 	set_source(rb, fc, false);
-	rec_pair(rb, put_text(rb, SLICE_LIT("raw")), rec_ref(rb, VAL_BYTES, f->bytes));
+	struct slice raw = f->bytes;
+	raw.len = raw.len < MYSQL_DEAD_SHOWN ? raw.len : MYSQL_DEAD_SHOWN;
+	rec_pair(rb, put_text(rb, SLICE_LIT("raw")), rec_ref(rb, VAL_BYTES, raw));
 	rec_pair(rb, put_text(rb, SLICE_LIT("raw_bytes")), rec_make8(rb, VAL_I64, &bytes));
-	if ((size_t)bytes > f->bytes.len)
+	if ((size_t)bytes > raw.len)
 		rec_pair(rb, put_text(rb, SLICE_LIT("raw_cut")), val_of(VAL_TRUE, 0, 0));
 }
 

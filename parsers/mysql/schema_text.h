@@ -52,6 +52,10 @@ struct mysql_schema_text {
 int mysql_schema_write(const struct mysql_schema *sc, const struct mysql_schema_log *logs,
 		       size_t n_logs, struct mysql_schema_text *out);
 
+/* The statement that makes @t; empty: it stood in a dump, not in a log, or does not fit. */
+struct slice mysql_schema_statement(const struct mysql_schema *sc,
+				    const struct mysql_schema_table *t, uint8_t *out, size_t cap);
+
 /* Reads what mysql_schema_write has written. @ret_logs has room for MYSQL_STATE_LOGS. Returns 0, or
  * -EINVAL with a text, and the line that it is about in *ret_line (from 1).
  */

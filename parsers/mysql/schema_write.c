@@ -214,6 +214,16 @@ static void create_table(struct mysql_schema_text *o, const struct mysql_schema_
 		lit(o, " WITH SYSTEM VERSIONING");
 }
 
+struct slice mysql_schema_statement(const struct mysql_schema *sc,
+				    const struct mysql_schema_table *t, uint8_t *out, size_t cap)
+{
+	struct mysql_schema_text o = {.buf = out, .cap = cap};
+	if (sc->versions[t->version].log == 0)
+		return (struct slice){0};
+	create_table(&o, t);
+	return slice_of(out, o.full ? 0 : o.len);
+}
+
 static void database(struct mysql_schema_text *o, const struct mysql_schema_table *t)
 {
 	bool gone = t->flags & SCHEMA_GONE, charset_told = t->charset != MYSQL_CS_UNKNOWN;

@@ -289,7 +289,7 @@ static struct mysql_known *make(struct mysql_tables *ts, const struct mysql_even
 			continue;
 		if (fault != MYSQL_F_OK)
 			k->why = mysql_fault_text(fault);
-		if (k->why) {
+		if (fault != MYSQL_F_OK) {
 			k->table = NULL;
 			name_it(k, ev, f);
 		}
@@ -324,6 +324,11 @@ const char *mysql_tables_add(struct mysql_tables *ts, const struct mysql_event *
 	k->id = id;
 	k->owner = at->owner;
 	k->stamp = stamp;
+	k->log = at->log;
+	k->place = at->place;
+	k->post_len = f->post_len[MYSQL_EV_TABLE_MAP];
+	k->mariadb = f->mariadb;
+	k->place_unsure = at->unsure;
 	k->next = *first;
 	*first = (uint32_t)(k - ts->items) + 1;
 	return NULL;

@@ -16,16 +16,20 @@
 struct mysql_known {
 	uint64_t id;               /* of the table, in the log of the owner */
 	uint32_t owner;            /* 0: nobody */
-	struct slice db, name;     /* where `why` is not NULL: its names, or empty */
+	struct slice db, name;     /* where `table` is NULL: its names, or empty */
 	bool wanted;               /* the source's `tables` let it through */
 	bool unsure;               /* names are of a schema that may have missed a change */
 	const char *why;           /* not NULL: its rows cannot be read, for this reason */
-	struct mysql_table *table; /* NULL when not wanted, or with a reason */
+	struct mysql_table *table; /* NULL when not wanted, or when the map itself cannot be read */
+	struct slice body;         /* of its event */
+	uint64_t log, place;       /* where that stood, as schema.h has them */
+	uint8_t post_len;          /* of such an event in its log */
+	bool mariadb;              /* which that log is of */
+	bool place_unsure;         /* statements that change tables may have been missed there */
 
 	/* inside */
 	uint64_t last_frame; /* number of the last frame that speaks of it, and 1 */
 	uint64_t stamp;      /* of the schema, when it was made */
-	struct slice body;   /* of its event */
 	uint8_t *block;
 	uint32_t next;         /* of the same hash, and 1 */
 	uint32_t newer, older; /* by use, and 1 */

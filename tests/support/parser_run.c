@@ -9,8 +9,9 @@
 #include "dataplane/rec/later.h"
 #include "tests/support/conf_default.h"
 
-#define SCRATCH_BYTES (8u << 20)
-#define ARENA_BYTES   (64u << 20)
+#define SCRATCH_BYTES  (8u << 20)
+#define ARENA_BYTES    (64u << 20)
+#define RUN_GROUND_MAX (256u << 10)
 
 static void *must(void *p)
 {
@@ -70,6 +71,7 @@ static void forget(struct parser_run *run)
 		free(run->frames[i].bytes);
 		free(run->frames[i].meta);
 		free(run->frames[i].record);
+		free(run->frames[i].ground);
 	}
 	run->n_frames = 0;
 }
@@ -179,6 +181,10 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 	memcpy(k->bytes, f->bytes.ptr, k->len);
 	if (f->meta.type == VAL_JSON)
 		k->meta = must(strndup((char *)run->batch.arena.base + f->meta.off, f->meta.len));
+	if (run->keep_ground && run->parser->ground) {
+		k->ground = must(malloc(RUN_GROUND_MAX));
+		k->ground_len = run->parser->ground(run->pool, f, k->ground, RUN_GROUND_MAX);
+	}
 	if (f->unparsed ? run->parser->dead != NULL
 			: f->body_kind == BODY_PARSER && run->parser->extract)
 		k->error = extract(run, f, k);
@@ -198,6 +204,40 @@ bool run_frame_same(const struct run_frame *a, const struct run_frame *b)
 	       same_text(a->unparsed, b->unparsed) && same_text(a->meta, b->meta) &&
 	       same_text(a->error, b->error) && same_text(a->record, b->record) &&
 	       a->identity == b->identity;
+}
+
+#define AGAIN_BURSTS_MAX 4096
+
+static void begin_burst(struct parser_run *run);
+
+void parser_run_again(struct parser_run *run, const struct run_frame *k, struct slice ground)
+{
+	struct arena *a = &run->batch.arena;
+	uint32_t done = 0;
+	bool more = true;
+	for (unsigned n = 0; more && n < AGAIN_BURSTS_MAX; n++) {
+		begin_burst(run);
+		uint32_t at = arena_copy(a, k->bytes, k->len),
+			 g = arena_copy(a, ground.ptr, ground.len);
+		const struct frame f = {
+			.time_ns = run->time_ns,
+			.stream_off = k->stream_off,
+			.session_id = k->identity,
+			.bytes = arena_slice(a, at, k->len),
+			.body = arena_slice(a, at + (uint32_t)k->body_off, k->body_len),
+			.idx = k->idx,
+			.dir = k->dir,
+		};
+		run->out.session_id = f.session_id;
+		run->out.dir = f.dir;
+		arena_reset(&run->out.scratch);
+		run->parser->again(run->pool, &f, arena_slice(a, g, ground.len), &done, &run->out);
+		for (unsigned i = 0; i < run->out.n; i++)
+			keep_frame(run, &run->burst_frames[i]);
+		more = run->out.full && run->out.n;
+	}
+	if (more)
+		broke(run, "a letter has no end");
 }
 
 /* --- Calls -------------------------------------------------------------------------------------

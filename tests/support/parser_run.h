@@ -27,6 +27,8 @@ struct run_frame {
 	const char *error; /* what extract said; NULL without BODY_PARSER */
 	char *record;      /* its JSON text, with keep_records and BODY_PARSER; or NULL */
 	uint64_t identity; /* of the frame's origin, where it is not the session; or 0 */
+	uint8_t *ground;   /* with keep_ground: what its letter would keep; or NULL */
+	size_t ground_len;
 };
 
 struct run_direction {
@@ -44,7 +46,8 @@ struct parser_run {
 	uint64_t time_ns;
 	unsigned burst;    /* frames a burst */
 	bool keep_records; /* the text of each record too, from the value `_id` on */
-	bool bad;          /* the parser gave up a direction */
+	bool keep_ground;
+	bool bad; /* the parser gave up a direction */
 	size_t consumed, skipped, passed_over, left_over;
 	const char *why;  /* the last one */
 	char broken[256]; /* the first broken promise, or "" */
@@ -77,6 +80,9 @@ void parser_run_data(struct parser_run *run, unsigned dir, const void *bytes, si
 void parser_run_datagram(struct parser_run *run, unsigned dir, const void *bytes, size_t len);
 void parser_run_gap(struct parser_run *run, unsigned dir, size_t len);
 void parser_run_end(struct parser_run *run);
+
+/* @k becomes a letter with @ground, which this run reads again. */
+void parser_run_again(struct parser_run *run, const struct run_frame *k, struct slice ground);
 
 /* TCP acknowledges the first @n bytes of a direction. */
 void parser_run_ack(struct parser_run *run, unsigned dir, uint64_t n);

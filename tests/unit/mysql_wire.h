@@ -257,6 +257,23 @@ static inline void wire_begin(struct wire_rig *w)
 	wire_send(w);
 }
 
+/* A map without names of table @id, shop.t, with these types and metadata. */
+static inline void wire_bare_map(struct wire_rig *w, uint8_t id, const char *types, size_t n,
+				 const char *meta, size_t n_meta)
+{
+	uint8_t body[64] = {id, 0, 0, 0, 0, 0, 1, 0, 4, 's', 'h', 'o', 'p', 0, 1, 't', 0};
+	size_t len = 17;
+	body[len++] = (uint8_t)n;
+	memcpy(body + len, types, n);
+	len += n;
+	body[len++] = (uint8_t)n_meta;
+	memcpy(body + len, meta, n_meta);
+	len += n_meta;
+	body[len++] = 0;
+	wire_event(w, MYSQL_EV_TABLE_MAP, 0, body, len);
+	wire_send(w);
+}
+
 /* A table map and @n rows. */
 static inline void wire_insert(struct wire_rig *w, uint8_t id, const char *name, uint32_t first,
 			       unsigned n)

@@ -112,7 +112,7 @@ static void what_was_kept_about_a_frame_makes_its_letter_whole(void **state)
 	struct dead_letter l, whole;
 	struct rec *r = make(&f);
 	dead_letter_of(&whole, &batch, r, &f);
-	struct slice about = dead_letter_about(&batch, &f);
+	struct slice about = dead_letter_about(&batch, &f, SLICE_LIT("ground"));
 	assert_int_not_equal(about.len, 0);
 	dead_letter_of(&l, &batch, r, NULL);
 	dead_letter_recall(&l, about);
@@ -122,6 +122,24 @@ static void what_was_kept_about_a_frame_makes_its_letter_whole(void **state)
 	assert_int_equal(l.body_len, 6);
 	is_text(&l, DEAD_META_NAME, "_http");
 	is_text(&l, DEAD_META, "{\"method\":\"POST\"}");
+	is_text(&l, DEAD_GROUND, "ground");
+}
+
+/* Of version 1: as now, without the length of the last text. */
+static void a_letter_of_the_first_version_is_read_still(void **state)
+{
+	struct frame f;
+	struct dead_letter l, got;
+	dead_letter_of(&l, &batch, make(&f), &f);
+	size_t len = dead_letter_bytes(&l);
+	uint8_t *bytes = written(&l);
+	bytes[0] = 1;
+	memmove(bytes + DEAD_HEAD_BYTES - 4, bytes + DEAD_HEAD_BYTES, len - DEAD_HEAD_BYTES);
+	assert_true(dead_letter_read(slice_of(bytes, len - 4), &got));
+	is_text(&got, DEAD_RAW, "POST /\n{\"a\":1");
+	is_text(&got, DEAD_GROUND, "");
+	assert_false(dead_letter_read(slice_of(bytes, len), &got));
+	mem_free(bytes);
 }
 
 static void a_letter_that_is_cut_or_too_long_is_none(void **state)
@@ -150,7 +168,7 @@ static void a_body_outside_of_its_frame_is_no_letter(void **state)
 	assert_false(dead_letter_read(slice_of(bytes, len), &got));
 	bytes[36] = 7;
 	assert_true(dead_letter_read(slice_of(bytes, len), &got));
-	bytes[0] = 2; /* a version that is not known */
+	bytes[0] = 3; /* a version that is not known */
 	assert_false(dead_letter_read(slice_of(bytes, len), &got));
 	mem_free(bytes);
 }
@@ -163,6 +181,7 @@ int main(void)
 		CASE(a_letter_is_read_as_it_was_written),
 		CASE(a_record_whose_frame_is_gone_has_its_bytes_and_says_so),
 		CASE(what_was_kept_about_a_frame_makes_its_letter_whole),
+		CASE(a_letter_of_the_first_version_is_read_still),
 		CASE(a_letter_that_is_cut_or_too_long_is_none),
 		CASE(a_body_outside_of_its_frame_is_no_letter),
 	};

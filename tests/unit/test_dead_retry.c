@@ -52,9 +52,10 @@ static int tear_down(void **unused)
 	return rmdir(dir);
 }
 
-static void add(enum dead_kind kind, const char *source, const char *id)
+static void add_with(enum dead_kind kind, const char *source, const char *id, const char *ground)
 {
 	struct dead_letter l = {.kind = kind, .time_ns = 7, .stage = DEAD_NODE};
+	l.text[DEAD_GROUND] = slice_str(ground);
 	l.text[DEAD_REASON] = SLICE_LIT("bad_input");
 	l.text[DEAD_RULE] = slice_str(kind == DEAD_RECORD ? source : "slim");
 	l.text[DEAD_SOURCE] = slice_str(kind == DEAD_RECORD ? "" : source);
@@ -64,6 +65,11 @@ static void add(enum dead_kind kind, const char *source, const char *id)
 	dead_letter_put(&l, out.buf + out.len);
 	out.len += dead_letter_bytes(&l);
 	out.ends[out.n_recs++] = (uint32_t)out.len;
+}
+
+static void add(enum dead_kind kind, const char *source, const char *id)
+{
+	add_with(kind, source, id, "");
 }
 
 static void write_letters(void)
@@ -101,8 +107,9 @@ static struct dead_retry *begin(void)
 static bool next(struct dead_retry *d)
 {
 	struct frame f;
+	struct slice ground;
 	arena_reset(&batch.arena);
-	bool any = dead_retry_next(d, &batch, &f);
+	bool any = dead_retry_next(d, &batch, &f, &ground);
 	mem_seal(false); /* the worker's way */
 	if (any) {
 		assert_int_equal(f.time_ns, 7);
@@ -226,10 +233,30 @@ static void what_a_sink_refuses_later_fails_again(void **unused)
 	assert_int_equal(in_state(DEAD_NEW, 2), 1); /* it could not be tried */
 }
 
+/* A letter of a rows event has the id of its first row. */
+static void a_record_that_fails_is_of_every_letter_that_may_have_made_it(void **unused)
+{
+	struct dead_letter seventh = {.kind = DEAD_FRAME, .stage = DEAD_NODE};
+	add_with(DEAD_FRAME, "shop", "a-s-100-0", "g");
+	add_with(DEAD_FRAME, "shop", "a-s-200-0", "g");
+	add_with(DEAD_FRAME, "shop", "a-s-200-5", "g");
+	write_letters();
+	struct dead_retry *d = begin();
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(next(d));
+	seventh.text[DEAD_ID] = SLICE_LIT("a-s-200-7");
+	dead_retry_failed(d, &seventh);
+	assert_false(next(d));
+	assert_int_equal(dead_retry_finish(d, true, 0, quiet, &error), 2);
+	dead_retry_close(d);
+	assert_int_equal(in_state(DEAD_RETRIED, 3), 1);
+	assert_int_equal(in_state(DEAD_FAILED, 3), 2);
+}
+
 static void what_the_configuration_has_no_more_cannot_be_tried(void **unused)
 {
 	add(DEAD_FRAME, "gone", "1");
-	add(DEAD_FRAME, "shop", "2"); /* row changes */
+	add(DEAD_FRAME, "shop", "2"); /* row changes, with nothing to read them again */
 	write_letters();
 	struct dead_retry *d = begin();
 	assert_false(next(d));
@@ -249,6 +276,7 @@ int main(void)
 		CASE(a_loss_in_the_worker_is_of_the_letter_at_hand),
 		CASE(letters_of_one_record_are_tried_once_and_have_one_outcome),
 		CASE(what_a_sink_refuses_later_fails_again),
+		CASE(a_record_that_fails_is_of_every_letter_that_may_have_made_it),
 		CASE(what_the_configuration_has_no_more_cannot_be_tried),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
