@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import pwd
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluiceas")
 USER = pwd.getpwnam("nobody")
+CARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "card.conf")
 CONFIG = """
 run_as: {run_as}
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1", queues: 2 }}] }}
@@ -151,18 +153,22 @@ def run_as_a_user(binary, folder, checks):
 
 
 def capabilities_of_a_service(binary, folder, checks):
-    """As the unit starts it: a user, with two capabilities."""
+    """As the unit starts it: a user, with two capabilities; and root, with those of packaging/card.conf alone."""
+    with open(CARD, encoding="utf-8") as f:
+        root = re.findall(r"^CapabilityBoundingSet=(CAP_.*)$", f.read(), re.M)[-1].lower().replace("cap_", "+").split()
     caps = "+net_raw,+net_admin"
-    lab = Lab(binary, folder, before=("setpriv", "--reuid", str(USER.pw_uid), "--regid", str(USER.pw_gid),
-                                      "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps))
-    if not checks.check(lab.p.poll() is None, "it runs as a service's user"):
-        print(lab.stop())
-        return
-    held = {k: {int(t[k], 16) for t in lab.threads()} for k in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
-    checks.equal(held, {k: {0} for k in held}, "no thread keeps a capability when the ports are open")
-    lab.send(0, 500)
-    checks.equal(lab.written(500)["written"], 500, "and it captures")
-    lab.stop()
+    for who, before in (("a service's user", ("--reuid", str(USER.pw_uid), "--regid", str(USER.pw_gid), "--clear-groups",
+                                              "--inh-caps", caps, "--ambient-caps", caps)),
+                        ("root with less", ("--bounding-set", ",".join(["-all", *root])))):
+        lab = Lab(binary, folder, before=("setpriv", *before))
+        if not checks.check(lab.p.poll() is None, f"it runs as {who}"):
+            print(lab.stop())
+            continue
+        held = {k: {int(t[k], 16) for t in lab.threads()} for k in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+        checks.equal(held, {k: {0} for k in held}, f"{who}: no thread keeps a capability when the ports are open")
+        lab.send(0, 500)
+        checks.equal(lab.written(500)["written"], 500, f"{who}: and it captures")
+        lab.stop()
 
 
 def refuse_what_cannot_be(binary, folder, checks):
