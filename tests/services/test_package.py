@@ -156,6 +156,28 @@ def use_it(chroot, checks):
     checks.check(p.returncode == 2 and "sluiced" in p.stderr, f"sluicectl says that nothing runs: {p.stderr}")
 
 
+HUGEPAGES = """
+set -e
+echo 0 >/tmp/pages
+mount --bind /tmp/pages /proc/sys/vm/nr_hugepages
+reserve=/usr/share/sluice/hugepages.sh
+$reserve 4 && $reserve 4
+[ "$(cat /tmp/pages)" = 4 ]
+$reserve
+$reserve 0
+[ "$(cat /tmp/pages)" = 0 ]
+! $reserve many && ! $reserve -1
+[ "$(cat /tmp/pages)" = 0 ]
+rm /tmp/pages || true
+"""
+
+
+def reserve_pages(chroot, checks):
+    """hugepages.sh, on a file in place of the kernel's number."""
+    p = chroot.run("sh", "-c", HUGEPAGES, check=False)
+    checks.equal(p.returncode, 0, f"hugepages.sh twice is as once, and is taken back: {p.stdout}{p.stderr}")
+
+
 def purge(chroot, before, checks):
     p = chroot.run("dpkg", "-P", "sluice")
     checks.check("warning" not in (p.stdout + p.stderr).lower(), f"dpkg -P: {p.stdout}{p.stderr}")
@@ -189,6 +211,7 @@ def main():
         before = install(chroot, package, checks)
         look_inside(chroot, checks)
         use_it(chroot, checks)
+        reserve_pages(chroot, checks)
         purge(chroot, before, checks)
         print(f"  {time.monotonic() - begin:.0f} s in all")
     checks.done()
