@@ -41,10 +41,16 @@ void errands_close(struct errands *es);
 /* For errands_step, when there may be something. */
 void errands_run(struct errands *es, struct worker *w);
 
-/* Two loads a turn, as long as nobody wants anything. */
+/* Two loads, as long as nobody wants anything. */
+static inline bool errands_wait(const struct errands *es)
+{
+	return es->mine || atomic_load_explicit(&es->given, memory_order_relaxed);
+}
+
+/* Once a turn. */
 static inline void errands_step(struct errands *es, struct worker *w)
 {
-	if (__builtin_expect(es->mine || atomic_load_explicit(&es->given, memory_order_relaxed), 0))
+	if (__builtin_expect(errands_wait(es), 0))
 		errands_run(es, w);
 }
 

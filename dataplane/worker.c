@@ -128,6 +128,8 @@ static void look_at_queues(struct worker *w)
 static void worker_idle(struct worker *w)
 {
 	uint64_t rest_ns = idle_rest(&w->idle, w->conf.capture->wait_max_ns);
+	if (errands_wait(&w->errands))
+		rest_ns = 0;
 	capture_wait(w->conf.capture, rest_ns);
 	w->rested_ns += rest_ns;
 	if (++w->idle_turns < IDLE_TURNS_TO_FLUSH && w->rested_ns < IDLE_REST_NS)
