@@ -248,9 +248,9 @@ def queues_that_move_again_and_again(lab, checks):
     here = "  lab/away: { from: syslog, sink: two }\n"
     lab.write(way=2, away=away, tail=spool)
     lab.start()
-    sender = lab.send(3)
-    for i in range(16):
-        lab.write(way=1 + i % 2, away=here if i % 3 == 2 else away, tail=spool,
+    sender = lab.send(1.5)
+    for i in range(8):
+        lab.write(way=1 + i % 2, away=away if i == 1 else here, tail=spool,
                   more="" if i % 4 else "  lab/x: { from: syslog, sink: out }\n")
         code, reply = lab.run("reload")
         checks.check(code == 0, f"move {i}: {reply}")
