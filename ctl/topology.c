@@ -16,6 +16,7 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 	wc.index = i;
 	wc.n_workers = t->n_workers;
 	wc.live = live;
+	wc.rest_max_ns = live ? t->conf->capture.idle_max_ns : 0;
 	wc.share = !live || t->rehash;
 	wc.capture = source;
 	wc.decode = &t->conf->decode;

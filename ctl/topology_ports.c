@@ -115,8 +115,6 @@ static int build_workers(struct topology *t, struct err *e)
 			t->rx[w].worker = w;
 			t->rx[w].moved = true;
 		}
-		if (source->wait_max_ns > t->conf->capture.idle_max_ns)
-			source->wait_max_ns = t->conf->capture.idle_max_ns;
 		cores_memory_near(t->cores ? t->cores->node_of_worker[w] : -1);
 		rc = topology_build_worker(t, w, source, true, e);
 	}

@@ -127,7 +127,10 @@ static void look_at_queues(struct worker *w)
 /* Nothing came. A live port's clock goes on by itself; a file's stands still. */
 static void worker_idle(struct worker *w)
 {
-	uint64_t rest_ns = idle_rest(&w->idle, w->conf.capture->wait_max_ns);
+	uint64_t max_ns = w->conf.capture->wait_max_ns;
+	if (max_ns > w->conf.rest_max_ns)
+		max_ns = w->conf.rest_max_ns;
+	uint64_t rest_ns = idle_rest(&w->idle, max_ns);
 	if (errands_wait(&w->errands))
 		rest_ns = 0;
 	capture_wait(w->conf.capture, rest_ns);

@@ -100,6 +100,7 @@ struct worker_ask {
 struct worker_conf {
 	unsigned index, n_workers;
 	bool live;               /* a port: the clock goes on without packets */
+	uint64_t rest_max_ns;    /* when nothing comes; 0: it never rests */
 	bool share;              /* every worker reads all packets and keeps its own (replay) */
 	struct capture *capture; /* moved: the worker closes it; NULL: worker_track feeds it */
 	const struct decode_conf *decode;

@@ -315,6 +315,17 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	return 0;
 }
 
+/* Devices that the kernel keeps packets for, while nobody reads them; and those that have none. */
+static bool is_buffered(const char *device)
+{
+	static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_tap", "net_pcap",
+					      "net_null"};
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+		if (strncmp(device, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	return false;
+}
+
 int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e)
 {
 	if (kernel_iface(p->device)) {
@@ -331,7 +342,7 @@ int port_queue(struct port *p, unsigned q, struct capture **ret_c, struct err *e
 		.index = (uint16_t)p->index,
 		.account = q == 0,
 		.interrupts = &p->interrupts,
-		.is_card = device_is_pci(p->device),
+		.buffered = is_buffered(p->device),
 		.stamp_offset = p->stamp_offset,
 		.stamp_flag = p->stamp_flag,
 		.stamp = &p->stamp,

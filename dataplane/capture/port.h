@@ -50,7 +50,7 @@ struct rx_queue_conf {
 	uint16_t index;            /* pkt_raw.port */
 	bool account;              /* this queue reports the port's own losses */
 	const bool *interrupts;    /* borrowed: the driver wakes up who waits for its queues */
-	bool is_card;              /* of which nobody but its ring keeps packets meanwhile */
+	bool buffered;             /* behind it are the buffers of the kernel */
 	int stamp_offset;          /* of the mbuf's dynamic field, or -1: the card stamps nothing */
 	uint64_t stamp_flag;       /* of ol_flags: the field is filled in */
 	const struct stamp *stamp; /* borrowed: as it is when the queue is first read */

@@ -18,12 +18,12 @@
 /* The card's own count of losses is read this often, in receives: it may cost a system call. */
 #define STATS_EVERY       4096
 
-/* How long a queue may be left alone. A card's ring of 1,024 is full after 70 us of the smallest
- * packets at 10 Gbit/s, after 1 ms of such of 1,000 bytes; virtual devices have the kernel's
- * buffers behind them; and who is woken up need not look.
+/* How long a queue may be left alone. A ring of 1,024, of a card or of another process, is full
+ * after 70 us of the smallest packets at 10 Gbit/s; behind devices of the kernel are its own
+ * buffers; and who is woken up need not look.
  */
-#define WAIT_CARD_NS      100000ull
-#define WAIT_VIRTUAL_NS   1000000ull
+#define WAIT_RING_NS      50000ull
+#define WAIT_KERNEL_NS    1000000ull
 #define WAIT_INTERRUPT_NS 10000000ull
 
 /* Shorter rests than a timer of the kernel can keep are taken in the core, where it has a way to.
@@ -161,8 +161,8 @@ static void rx_wait(struct capture *c, uint64_t ns)
 		if (wait_for_interrupt(rx, ns))
 			return;
 	}
-	if (ns > WAIT_VIRTUAL_NS)
-		ns = WAIT_VIRTUAL_NS;
+	uint64_t max_ns = rx->conf.buffered ? WAIT_KERNEL_NS : WAIT_RING_NS;
+	ns = ns < max_ns ? ns : max_ns;
 	if (!wait_in_core(rx, ns))
 		nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
@@ -194,7 +194,7 @@ int rx_open(const struct rx_queue_conf *conf, struct capture **ret_c, struct err
 		return err_set(e, -ENOMEM, "no memory for a receive queue");
 	rx->c.ops = &rx_ops;
 	rx->c.late_ns = conf->stamp_offset >= 0 ? LATE_STAMPED_NS : 0;
-	rx->c.wait_max_ns = conf->is_card ? WAIT_CARD_NS : WAIT_VIRTUAL_NS;
+	rx->c.wait_max_ns = conf->buffered ? WAIT_KERNEL_NS : WAIT_RING_NS;
 	rx->conf = *conf;
 	rte_cpu_get_intrinsics_support(&rx->core);
 	*ret_c = &rx->c;
