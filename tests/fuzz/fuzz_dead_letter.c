@@ -10,13 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct dead_letter l, again;
 	if (!dead_letter_read(slice_of(p, len), &l))
 		return 0;
-	must(dead_letter_bytes(&l) == len);
-	uint8_t *out = mem_alloc(len);
+	size_t now = dead_letter_bytes(&l); /* as it is written now: one text more than version 1 */
+	must(now == len + (p[0] == 1 ? 4 : 0));
+	uint8_t *out = mem_alloc(now);
 	must(out);
 	dead_letter_put(&l, out);
-	must(dead_letter_read(slice_of(out, len), &again));
+	must(dead_letter_read(slice_of(out, now), &again));
 	for (unsigned i = 0; i < DEAD_N_TEXTS; i++) {
-		must(l.text[i].ptr >= p && l.text[i].ptr + l.text[i].len <= p + len);
+		if (i != DEAD_GROUND || p[0] > 1)
+			must(l.text[i].ptr >= p && l.text[i].ptr + l.text[i].len <= p + len);
 		must(slice_eq(l.text[i], again.text[i]));
 	}
 	must(again.time_ns == l.time_ns && again.stream_off == l.stream_off);
