@@ -203,7 +203,9 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 			if (k < n && !value)
 				return usage_error("%s: its value is missing", argv[i]);
 		} else {
-			at++;
+			while (k < n && c->args[k].is_flag) /* these have no place */
+				k++;
+			at = k + 1;
 		}
 		if (k >= n || n_pairs == n)
 			return usage_error("%s: not expected here", argv[i]);

@@ -292,7 +292,7 @@ def change_nothing(binary, folder, checks):
         rows = {(r["stage"], r["scope"], r["unit"]): {**r["in"], **r["out"], **r["loss"], **r["policy"]}
                 for r in ledger["rows"] if r["stage"] in ("graph", "filter", "project", "queue", "sink", "extract")}
         found.append((written(where), rows))
-        checks.check(all("11 on which" in t.err for t in open_[:1]), f"errors are the tap's own: {[t.err for t in open_]}")
+        checks.check(taps == 0 or any("11 on which" in t.err for t in open_), f"errors are the tap's own: {[t.err for t in open_]}")
     checks.equal(found[1][0], found[0][0], "the same records")
     checks.equal(found[1][1], found[0][1], "the same rows")
 
