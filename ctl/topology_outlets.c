@@ -330,6 +330,7 @@ static int open_outlets(void *arg)
 {
 	const struct opening *o = arg;
 	int rc = 0;
+	o->e->text[0] = '\0'; /* there is a thread */
 	for (unsigned i = 0; rc == 0 && i < o->x->n; i++)
 		if (!has_outlet(o->before, o->x->of[i]))
 			rc = outlet_open(o->x->of[i], o->e);
@@ -339,6 +340,7 @@ static int open_outlets(void *arg)
 /* What clients of stores start is confined from its first call on. */
 int topology_open_outlets(struct outlets *x, const struct outlets *before, struct err *e)
 {
+	err_set(e, -EAGAIN, "no thread to open sinks in");
 	return confine_call(open_outlets, &(struct opening){x, before, e});
 }
 
