@@ -66,6 +66,23 @@ def search(build, job, args):
     return {**lines[-1], "top_events_s": lines[0]["events_s"]}
 
 
+def tell(a, about, rows, rounds):
+    """Of the rounds until now: Markdown, and lines of JSON."""
+    text = [f"# The rate without a loss, a ring of {a.ring} packets", "",
+            f"{about['machine']}, kernel {about['kernel']}; commit {about['commit']}, {about['date']}; load {about['load']} before "
+            "the run.", f"One worker, on a core of its own; the generator and the sink on the other. Bisection to 2 % with trials of "
+            f"{a.seconds} s; medians of {rounds} searches", "(minimum-maximum). Every event becomes a line of JSON. Cores: "
+            "processor time of a replay from memory, the sink's thread included, which",
+            "other work on the machine disturbs least; the rates need both cores for themselves.", "",
+            "| traffic | " + " | ".join(title for title, _ in FIGURES) + " |", "|---|" + "---|" * len(FIGURES)]
+    lines = []
+    for name, found in rows.items():
+        figures = {key: [f([r[key] for r in found]) for f in (statistics.median, min, max)] for _, key in FIGURES}
+        text.append(f"| {name} | " + " | ".join(shown(figures[key]) for _, key in FIGURES) + " |")
+        lines.append(json.dumps({**about, "traffic": name, "ring": int(a.ring), "rounds": rounds, **figures}) + "\n")
+    return "\n".join(text) + "\n", "".join(lines)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("build")
@@ -78,27 +95,17 @@ def main():
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="sluice-load-", dir=shm) as folder:
         replays = [Replay(a.build, folder, i, *case[1:]) for i, case in enumerate(CASES)]
-        for _ in range(a.rounds):
+        for turn in range(a.rounds):
             for (name, job, _, _, config), replay in zip(CASES, replays):
                 own = ["--config", config] if config else []
                 rows[name].append({**search(a.build, job, ["--seconds", a.seconds, "--ring", a.ring, *own]),
                                    "cores": replay.cores()})
-    text = [f"# The rate without a loss, a ring of {a.ring} packets", "",
-            f"{about['machine']}, kernel {about['kernel']}; commit {about['commit']}, {about['date']}; load {about['load']} before "
-            "the run.", f"One worker, on a core of its own; the generator and the sink on the other. Bisection to 2 % with trials of "
-            f"{a.seconds} s; medians of {a.rounds} searches", "(minimum-maximum). Every event becomes a line of JSON. Cores: processor time of a replay from memory, the sink's thread "
-            "included, which", "other work on the machine disturbs least; the rates need both cores for themselves.", "",
-            "| traffic | " + " | ".join(title for title, _ in FIGURES) + " |", "|---|" + "---|" * len(FIGURES)]
-    lines = []
-    for name, found in rows.items():
-        figures = {key: [f([r[key] for r in found]) for f in (statistics.median, min, max)] for _, key in FIGURES}
-        text.append(f"| {name} | " + " | ".join(shown(figures[key]) for _, key in FIGURES) + " |")
-        lines.append(json.dumps({**about, "traffic": name, "ring": int(a.ring), "rounds": a.rounds, **figures}) + "\n")
-    print("\n".join(text))
-    if a.results:
-        for end, content in ((".md", "\n".join(text) + "\n"), (".ndjson", "".join(lines))):
-            with open(os.path.join(a.results, f"zero_loss-{a.ring}{end}"), "w", encoding="utf-8") as f:
-                f.write(content)
+            text, lines = tell(a, about, rows, turn + 1)
+            if a.results:
+                for end, content in ((".md", text), (".ndjson", lines)):
+                    with open(os.path.join(a.results, f"zero_loss-{a.ring}{end}"), "w", encoding="utf-8") as f:
+                        f.write(content)
+    print(text, end="")
 
 
 if __name__ == "__main__":
