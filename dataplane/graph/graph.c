@@ -195,7 +195,10 @@ void graph_push(struct graph *g, struct batch *b)
 		}
 		if (o->is_fed) /* what waits is over before the change */
 			advance_nodes(g, r->time_ns, b);
-		push_list(g, source, b, take_source(g, b, first++));
+		unsigned n_left = b->n_recs - first, n = take_source(g, b, first++);
+		push_list(g, source, b, n);
+		if (n == n_left)
+			break;
 	}
 	b->n_recs = 0;
 }
