@@ -47,6 +47,8 @@ for i, f in enumerate(frames):
 
 
 class Lab:
+    running = []
+
     def __init__(self, binary, folder):
         self.folder, self.ctl = folder, os.path.join(os.path.dirname(binary), "sluicectl")
         self.sock, self.config = folder + "/control.sock", folder + "/see.yaml"
@@ -54,6 +56,7 @@ class Lab:
         self.log = open(folder + "/log", "w+", encoding="utf-8")
         self.p = subprocess.Popen(VETH.ns(binary, "run", "-c", self.config, "--ledger", folder + "/ledger.json"),
                                   stderr=self.log, stdout=self.log)
+        Lab.running.append(self.p)
         for _ in range(200):
             if os.path.exists(self.sock) or self.p.poll() is not None:
                 break
@@ -317,6 +320,8 @@ def main():
             checks.check(status in (0, 1) and ledger["balanced"], f"it ends by itself, the ledger balanced: {log}")
             change_nothing(binary, folder, checks)
     finally:
+        for p in Lab.running:  # what a fault has left behind
+            end(p)
         VETH.down()
     checks.done()
 
