@@ -287,7 +287,7 @@ def compare_udp(lab, rounds, seconds, resolution=0.08):
             if at:
                 t.add(c.name, loss_free=low, events_per_cpu_s=per, rss=rss)
     t.notes.append(f"The sender alone goes to {top:,.0f} datagrams/s here, on one of the two cores: a rate near it is the sender's. "
-                   f"Trials of {seconds} s; a queue or a socket's buffer may hide what is lost in longer ones. sluice's core "
-                   "spins, whatever there is to do: its events per CPU-second are those of this rate only. The rate without a loss "
+                   f"Trials of {seconds} s; a queue or a socket's buffer may hide what is lost in longer ones. sluice "
+                   "polls, and rests where it finds nothing: its events per CPU-second are those of this rate only. The rate without a loss "
                    "that its worker reaches with a generator that is fast enough is zero_loss's.")
     return t
