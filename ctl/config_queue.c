@@ -1,5 +1,6 @@
 #include "ctl/config_read.h"
 #include "ctl/queue_schema.h"
+#include "dataplane/sink/sinks.h"
 
 static const char *const spool_choices[] = {"auto", "off", "overflow", "always", NULL};
 static const char *const switch_choices[] = {"health", "manual", NULL};
@@ -372,6 +373,17 @@ static void check_fields(const struct config_loader *l, const struct yaml_val *v
 	}
 }
 
+/* What goes into an archive is an event again when it is replayed. */
+static void check_archive(const struct config_loader *l, const struct yaml_val *v,
+			  const struct queue_conf *q, unsigned sink)
+{
+	if (l->c->sinks[sink].ops == &sink_archive && encoders[q->format]->changes_only)
+		option_err(&l->r, yaml_val_get(v, "format"),
+			   "sink %s (archive) keeps what can be replayed, and records of format %s "
+			   "do not come back; expected json, or a sink of kind file",
+			   l->c->sinks[sink].name, encoders[q->format]->name);
+}
+
 /* Where two sinks take a queue's records, both understand its keys, or neither has to. */
 static int check_backup(const struct config_loader *l, const struct yaml_val *v,
 			struct queue_conf *q, bool *sink_used)
@@ -393,6 +405,7 @@ static int check_backup(const struct config_loader *l, const struct yaml_val *v,
 			   q->backup_name);
 	q->backup = (unsigned)s;
 	sink_used[s] = true;
+	check_archive(l, v, q, q->backup);
 	/* One without topics has no use for the keys of the first, and does no harm. */
 	const struct sink_ops *sink = l->c->sinks[s].ops;
 	return sink && sink->queue ? check_topics(l, v, q, q->backup_name, sink) : 0;
@@ -426,6 +439,7 @@ static int read_queue(const struct config_loader *l, const struct yaml_val *v, s
 		} else {
 			q->sink = (unsigned)s;
 			sink_used[s] = true;
+			check_archive(l, v, q, q->sink);
 			if (l->c->sinks[s].ops &&
 			    check_topics(l, v, q, q->sink_name, l->c->sinks[s].ops) < 0)
 				return -ENOMEM;

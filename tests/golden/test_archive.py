@@ -157,6 +157,16 @@ def damaged(checks, rig, direct):
     checks.equal(len(rig.spool("cat", "kept").stdout.splitlines()), len(direct) - lost, "and has what it had")
 
 
+def of_another_format(checks, rig):
+    """What would not come back is refused before it is written."""
+    with open(os.path.join(rig.folder, "other.yaml"), "w", encoding="utf-8") as f:
+        f.write(WRITE.replace("from: web, sink: kept", "from: web, sink: kept, format: debezium-json"))
+    done = rig.run(rig.binary, "check", "-c", "other.yaml")
+    checks.equal(done.returncode, 2, "another format of an archive: exit status")
+    checks.check(b"other.yaml:9:45: queues.all/web.format: sink kept (archive) keeps what can be replayed, and records of "
+                 b"format debezium-json do not come back; expected json" in done.stderr, f"and its place: {done.stderr}")
+
+
 def main():
     checks = Checks()
     with tempfile.TemporaryDirectory() as folder:
@@ -168,6 +178,7 @@ def main():
         checks.equal((done.returncode, done.stderr), (0, b""), "an archive is written")
         whole(checks, rig, direct)
         refused(checks, rig)
+        of_another_format(checks, rig)
         damaged(checks, rig, direct)
         shutil.rmtree(os.path.join(folder, "kept"))
         done = rig.replay(WRITE, "x.pcap")
