@@ -10,11 +10,10 @@
 
 #include "ctl/config.h"
 #include "ctl/dead_retry.h"
+#include "ctl/exit_code.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
-
-enum { EXIT_DONE = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 #define TIME_BYTES 40
 #define DUMP_WIDTH 16
@@ -33,20 +32,6 @@ struct dlq_args {
 	char **words; /* those that are no options */
 	int n_words;
 };
-
-static int usage_error(const char *fmt, const char *what)
-{
-	fprintf(stderr, "sluicectl: dlq: ");
-	fprintf(stderr, fmt, what);
-	fprintf(stderr, "; see `sluicectl help`\n");
-	return EXIT_USAGE;
-}
-
-static int failed(const struct err *e)
-{
-	fprintf(stderr, "sluicectl: %s\n", e->text);
-	return EXIT_USAGE;
-}
 
 /* ---- arguments ---- */
 
@@ -68,11 +53,11 @@ static int take_args(struct dlq_args *a, int argc, char **argv)
 		else if (strcmp(argv[i], "--all") == 0)
 			a->all = true;
 		else if (!value && argv[i][0] == '-')
-			return usage_error("%s: no such option", argv[i]);
+			return exit_usage("dlq: ", "%s: no such option", argv[i]);
 		else if (!value)
 			a->words[a->n_words++] = argv[i];
 		else if (i + 1 == argc)
-			return usage_error("%s: its value is missing", argv[i]);
+			return exit_usage("dlq: ", "%s: its value is missing", argv[i]);
 		else
 			*value = argv[++i];
 	}
@@ -106,11 +91,11 @@ static int open_folder(struct dlq_args *a, int n, struct dead_letter_store **ret
 	if (!a->dir && a->n_words == n + 1)
 		a->dir = a->words[--a->n_words];
 	if (a->n_words > n)
-		return usage_error("%s: not expected here", a->words[n]);
+		return exit_usage("dlq: ", "%s: not expected here", a->words[n]);
 	if (a->n_words < n)
-		return usage_error("%s", "which letter?");
+		return exit_usage("dlq: ", "%s", "which letter?");
 	if (!a->dir && !a->config)
-		return usage_error("%s", "which folder? DIR or -c FILE is missing");
+		return exit_usage("dlq: ", "%s", "which folder? DIR or -c FILE is missing");
 	if (!a->dir) {
 		int code = dir_of_config(a->config, named, sizeof(named));
 		if (code)
@@ -118,7 +103,7 @@ static int open_folder(struct dlq_args *a, int n, struct dead_letter_store **ret
 		a->dir = named;
 	}
 	int rc = dead_letter_store_open(&file_ops_real, a->dir, ret_s, &e);
-	return rc < 0 ? failed(&e) : EXIT_DONE;
+	return rc < 0 ? exit_failed(&e) : EXIT_DONE;
 }
 
 /* ---- how things are written ---- */
@@ -395,7 +380,7 @@ static int list_letters(struct dlq_args *a)
 		else if (gs.of)
 			add_letter(&gs, seq, state, &l);
 	}
-	code = rc < 0 ? failed(&e) : tell_damage(s);
+	code = rc < 0 ? exit_failed(&e) : tell_damage(s);
 	if (!a->each && rc == 0)
 		print_groups(a, &gs);
 	for (size_t i = 0; i < gs.n; i++) {
@@ -479,9 +464,9 @@ static int show_letter(struct dlq_args *a)
 		n_shown++;
 	}
 	if (rc < 0)
-		code = failed(&e);
+		code = exit_failed(&e);
 	else if (n_shown == 0)
-		code = usage_error("%s: no letter has this number or _id", a->words[0]);
+		code = exit_usage("dlq: ", "%s: no letter has this number or _id", a->words[0]);
 	dead_letter_store_close(s);
 	return code;
 }
@@ -510,12 +495,15 @@ static int retry_letters(struct dlq_args *a)
 	int n = 0;
 	const struct dead_choice *c = &a->choice;
 	if (!a->config)
-		return usage_error("%s", "retry: -c FILE is missing: through which pipeline?");
+		return exit_usage("dlq: ", "%s",
+				  "retry: -c FILE is missing: through which pipeline?");
 	if (!a->n_words && !a->all && !c->reason && !c->source && !c->rule)
-		return usage_error("%s", "retry: which letters? LETTER, --reason, --source, --rule "
-					 "or --all");
+		return exit_usage("dlq: ", "%s",
+				  "retry: which letters? LETTER, --reason, --source, --rule "
+				  "or --all");
 	if (a->n_words > ARGS_MAX - 16)
-		return usage_error("%s", "retry: too many letters at once; --all takes all");
+		return exit_usage("dlq: ", "%s",
+				  "retry: too many letters at once; --all takes all");
 	if (!a->dir && dir_of_config(a->config, named, sizeof(named)))
 		return EXIT_USAGE;
 	find_sluiced(path, sizeof(path));
@@ -554,5 +542,5 @@ int cmd_dlq(bool json, int argc, char **argv)
 		return show_letter(&a);
 	if (strcmp(what, "retry") == 0)
 		return retry_letters(&a);
-	return usage_error("%s: expected ls, show or retry", *what ? what : "dlq");
+	return exit_usage("dlq: ", "%s: expected ls, show or retry", *what ? what : "dlq");
 }

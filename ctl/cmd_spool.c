@@ -5,13 +5,12 @@
 #include <unistd.h>
 
 #include "ctl/config.h"
+#include "ctl/exit_code.h"
 #include "ctl/render.h"
 #include "ctl/spool_files.h"
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
 #include "dataplane/sink/spool.h"
-
-enum { EXIT_DONE = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 const char cmd_spool_args[] = "ls|fsck|cat|cut ...";
 const char cmd_spool_help[] =
@@ -30,20 +29,6 @@ struct spool_args {
 	const char *path, *config;
 	char text[FILE_OPS_PATH]; /* of path, when a configuration names it */
 };
-
-static int usage_error(const char *fmt, const char *what)
-{
-	fprintf(stderr, "sluicectl: spool: ");
-	fprintf(stderr, fmt, what);
-	fprintf(stderr, "; see `sluicectl help`\n");
-	return EXIT_USAGE;
-}
-
-static int failed(const struct err *e)
-{
-	fprintf(stderr, "sluicectl: %s\n", e->text);
-	return EXIT_USAGE;
-}
 
 static int show(const struct spool_args *a, json_t *reply, const char *columns)
 {
@@ -64,7 +49,7 @@ static int answer(const struct spool_args *a, int rc, json_t *reply, const char 
 	bool any = rc == 0 || json_array_size(json_object_get(reply, "rows"));
 	int code = any ? show(a, reply, columns) : EXIT_DONE;
 	json_decref(reply);
-	return rc < 0 ? failed(e) : code;
+	return rc < 0 ? exit_failed(e) : code;
 }
 
 static int run_ls(const struct spool_args *a)
@@ -85,7 +70,7 @@ static int run_cut(const struct spool_args *a)
 {
 	struct err e = {0};
 	if (!a->any_number)
-		return usage_error("%s: --below NUMBER is missing", "cut");
+		return exit_usage("spool: ", "%s: --below NUMBER is missing", "cut");
 	json_t *reply = json_object();
 	return answer(a, spool_cut(a->path, a->number, reply, &e), reply, NULL, &e);
 }
@@ -148,7 +133,7 @@ static int run_cat(const struct spool_args *a)
 	struct err e = {0};
 	uint64_t lost;
 	int rc = cmd_spool_print(a->path, a->number, a->raw, stdout, &lost, &e);
-	return rc < 0 ? failed(&e) : lost ? EXIT_WRONG : EXIT_DONE;
+	return rc < 0 ? exit_failed(&e) : lost ? EXIT_WRONG : EXIT_DONE;
 }
 
 /* ---- arguments ---- */
@@ -156,7 +141,7 @@ static int run_cat(const struct spool_args *a)
 static int take_number(struct spool_args *a, int argc, char **argv, int i)
 {
 	if (i + 1 == argc || !text_u64(slice_str(argv[i + 1]), &a->number))
-		return usage_error("%s: expected the number of a record", argv[i]);
+		return exit_usage("spool: ", "%s: expected the number of a record", argv[i]);
 	a->any_number = true;
 	return EXIT_DONE;
 }
@@ -179,7 +164,7 @@ static int path_of_config(struct spool_args *a)
 			 name);
 	config_free(c);
 	if (a->text[0] == '\0')
-		return usage_error("%s: it has no section spool", a->config);
+		return exit_usage("spool: ", "%s: it has no section spool", a->config);
 	a->path = a->text;
 	return EXIT_DONE;
 }
@@ -201,18 +186,18 @@ static int take_args(struct spool_args *a, const char *what, int argc, char **ar
 				return code;
 		} else if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) {
 			if (i + 1 == argc)
-				return usage_error("%s: its value is missing", argv[i]);
+				return exit_usage("spool: ", "%s: its value is missing", argv[i]);
 			a->config = argv[++i];
 		} else if (argv[i][0] == '-')
-			return usage_error("%s: no such option of this command", argv[i]);
+			return exit_usage("spool: ", "%s: no such option of this command", argv[i]);
 		else if (a->path)
-			return usage_error("%s: one path is expected", argv[i]);
+			return exit_usage("spool: ", "%s: one path is expected", argv[i]);
 		else
 			a->path = argv[i];
 	}
 	if (a->config)
 		return path_of_config(a);
-	return a->path ? EXIT_DONE : usage_error("%s: which directory or file?", what);
+	return a->path ? EXIT_DONE : exit_usage("spool: ", "%s: which directory or file?", what);
 }
 
 int cmd_spool(bool json, int argc, char **argv)
@@ -230,5 +215,5 @@ int cmd_spool(bool json, int argc, char **argv)
 		int code = take_args(&a, argv[0], argc - 1, argv + 1);
 		return code ? code : all[i].run(&a);
 	}
-	return usage_error("expected ls, fsck, cat or cut%s", "");
+	return exit_usage("spool: ", "expected ls, fsck, cat or cut%s", "");
 }

@@ -17,6 +17,7 @@
 #include "ctl/command.h"
 #include "ctl/complete.h"
 #include "ctl/doctor.h"
+#include "ctl/exit_code.h"
 #include "ctl/render.h"
 #include "ctl/show_shadow.h"
 #include "ctl/show_tap.h"
@@ -25,9 +26,6 @@
 
 #define SOCKET_DEFAULT "/run/sluice/control.sock"
 #define TOKEN_MAX      1024
-
-/* What a script may rely on. */
-enum { EXIT_DONE = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 struct options {
 	struct client_conf client;
@@ -39,20 +37,6 @@ struct local_command {
 	const char *name, *args, *help;
 	int (*run)(struct options *o, int argc, char **argv);
 };
-
-static int usage_error(const char *fmt, const char *what)
-{
-	fprintf(stderr, "sluicectl: ");
-	fprintf(stderr, fmt, what);
-	fprintf(stderr, "; see `sluicectl help`\n");
-	return EXIT_USAGE;
-}
-
-static int failed(const struct err *e)
-{
-	fprintf(stderr, "sluicectl: %s\n", e->text);
-	return EXIT_USAGE;
-}
 
 /* ---- files ---- */
 
@@ -108,7 +92,7 @@ static int run_doctor(struct options *o, int argc, char **argv)
 	struct config *c = NULL;
 	struct err_list errs = {0};
 	if (argc != 0 && (argc != 2 || strcmp(argv[0], "-c") != 0))
-		return usage_error("doctor: expected nothing, or -c FILE%s", "");
+		return exit_usage("", "doctor: expected nothing, or -c FILE%s", "");
 	int rc = argc ? config_load(argv[1], &c, &errs) : 0;
 	err_list_print(&errs, stderr);
 	err_list_fini(&errs);
@@ -135,7 +119,7 @@ static int run_doctor(struct options *o, int argc, char **argv)
 static int connect_to(struct options *o, struct client **ret_c)
 {
 	struct err e;
-	return client_open(&o->client, ret_c, &e) < 0 ? failed(&e) : EXIT_DONE;
+	return client_open(&o->client, ret_c, &e) < 0 ? exit_failed(&e) : EXIT_DONE;
 }
 
 /* What the reply means for the exit status. */
@@ -194,21 +178,21 @@ static int take_arguments(const struct command *c, int argc, char **argv,
 			k = find_argument(c, "config", 6);
 			value = argv[i + 1];
 			if (k < n && !value)
-				return usage_error("%s: its value is missing", argv[i]);
+				return exit_usage("", "%s: its value is missing", argv[i]);
 		} else if (strncmp(argv[i], "--", 2) == 0) {
 			size_t len = strcspn(argv[i], "=") - 2;
 			k = find_argument(c, argv[i] + 2, len);
 			bool flag = k < n && c->args[k].is_flag;
 			value = argv[i][2 + len] ? argv[i] + 3 + len : flag ? "yes" : argv[i + 1];
 			if (k < n && !value)
-				return usage_error("%s: its value is missing", argv[i]);
+				return exit_usage("", "%s: its value is missing", argv[i]);
 		} else {
 			while (k < n && c->args[k].is_flag) /* these have no place */
 				k++;
 			at = k + 1;
 		}
 		if (k >= n || n_pairs == n)
-			return usage_error("%s: not expected here", argv[i]);
+			return exit_usage("", "%s: not expected here", argv[i]);
 		i += value == argv[i + 1];
 		pairs[2 * n_pairs] = c->args[k].name;
 		bool is_file = strcmp(c->args[k].name, "config") == 0;
@@ -245,7 +229,7 @@ static int run_stream(const struct options *o, struct client *client, const stru
 	int rc = strcmp(c->path, "shadow") == 0
 			 ? show_shadow(client, c->path, pairs, n, o->json, &same, &e)
 			 : show_tap(client, c->path, pairs, n, &e);
-	return rc < 0 ? failed(&e) : same ? EXIT_DONE : EXIT_WRONG;
+	return rc < 0 ? exit_failed(&e) : same ? EXIT_DONE : EXIT_WRONG;
 }
 
 static int run_remote(struct options *o, const struct command *c, int argc, char **argv)
@@ -268,7 +252,7 @@ static int run_remote(struct options *o, const struct command *c, int argc, char
 	    (rc = follow_reload(client, &reply, &e)) < 0)
 		json_decref(reply);
 	if (rc < 0) {
-		code = failed(&e);
+		code = exit_failed(&e);
 	} else {
 		code = print_reply(o, c, reply);
 		json_decref(reply);
@@ -303,7 +287,7 @@ static int print_path(struct options *o, const char *path)
 	if (code)
 		return code;
 	if (client_get(client, path, &text, &e) < 0) {
-		code = failed(&e);
+		code = exit_failed(&e);
 	} else {
 		fputs(text, stdout);
 		free(text);
@@ -324,14 +308,14 @@ static int run_spool(struct options *o, int argc, char **argv)
 
 static int run_metrics(struct options *o, int argc, char **argv)
 {
-	return argc ? usage_error("%s: not expected here", argv[0]) : print_path(o, "/metrics");
+	return argc ? exit_usage("", "%s: not expected here", argv[0]) : print_path(o, "/metrics");
 }
 
 static int run_openapi(struct options *o, int argc, char **argv)
 {
 	(void)o;
 	if (argc)
-		return usage_error("%s: not expected here", argv[0]);
+		return exit_usage("", "%s: not expected here", argv[0]);
 	json_t *doc = command_openapi();
 	json_dumpf(doc, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -347,16 +331,16 @@ static int run_top(struct options *o, int argc, char **argv)
 	for (int i = 0; i < argc; i += 2) {
 		bool every = strcmp(argv[i], "--every") == 0;
 		if (!every && strcmp(argv[i], "--count") != 0)
-			return usage_error("%s: not expected here", argv[i]);
+			return exit_usage("", "%s: not expected here", argv[i]);
 		if (i + 1 == argc || !text_u64(slice_str(argv[i + 1]), every ? &every_s : &n) ||
 		    every_s < 1 || every_s > 3600 || n > UINT32_MAX)
-			return usage_error("%s: expected a number from 1", argv[i]);
+			return exit_usage("", "%s: expected a number from 1", argv[i]);
 	}
 	int code = connect_to(o, &client);
 	if (code)
 		return code;
 	if (top_run(client, (unsigned)every_s, (unsigned)n, isatty(STDOUT_FILENO), &e) < 0)
-		code = failed(&e);
+		code = exit_failed(&e);
 	client_close(client);
 	return code;
 }
@@ -420,7 +404,7 @@ static int run_completion(struct options *o, int argc, char **argv)
 	(void)o;
 	const char *script = argc == 1 ? complete_script(argv[0]) : NULL;
 	if (!script)
-		return usage_error("completion: expected bash or zsh%s", "");
+		return exit_usage("", "completion: expected bash or zsh%s", "");
 	fputs(script, stdout);
 	return EXIT_DONE;
 }
@@ -504,9 +488,9 @@ static int take_options(struct options *o, int argc, char **argv, int *io_at)
 		else if (strcmp(argv[i], "--help") == 0)
 			break;
 		else if (!value && !token)
-			return usage_error("%s: no such option", argv[i]);
+			return exit_usage("", "%s: no such option", argv[i]);
 		else if (++i == argc)
-			return usage_error("%s: its value is missing", argv[i - 1]);
+			return exit_usage("", "%s: its value is missing", argv[i - 1]);
 		else if (token)
 			code = read_token(o, argv[i]);
 		else
@@ -545,7 +529,7 @@ int main(int argc, char **argv)
 	if (code)
 		return code;
 	if (at == argc)
-		return usage_error("%s", "which command?");
+		return exit_usage("", "%s", "which command?");
 	if (strcmp(argv[at], "--help") == 0)
 		return run_help(&o, 0, NULL);
 	for (const struct local_command *l = locals; l->name; l++)
@@ -553,6 +537,6 @@ int main(int argc, char **argv)
 			return l->run(&o, argc - at - 1, argv + at + 1);
 	const struct command *c = find_words(argc - at, argv + at, &n);
 	if (!c)
-		return usage_error("%s: no such command", argv[at]);
+		return exit_usage("", "%s: no such command", argv[at]);
 	return run_remote(&o, c, argc - at - n, argv + at + n);
 }
