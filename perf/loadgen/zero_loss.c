@@ -65,6 +65,7 @@ struct trial {
 	double rate; /* 0: as fast as the worker reads; nothing is lost then */
 	struct send_count warm, sent;
 	uint64_t written, lost;
+	char lost_first[64]; /* stage and column of the first loss */
 	bool balanced;
 };
 
@@ -110,8 +111,11 @@ static void count_row(void *arg, const struct ledger_table *tab, const char *sco
 	t->balanced &= ledger_imbalance(tab, cols) == 0;
 	for (unsigned i = 0; i < tab->n_cols; i++) {
 		bool loss = tab->cols[i].kind == LEDGER_LOSS || tab->cols[i].kind == LEDGER_MISSED;
-		if (loss && strcmp(tab->cols[i].name, "incomplete") != 0)
-			t->lost += cols[i];
+		bool counts = loss && cols[i] && strcmp(tab->cols[i].name, "incomplete") != 0;
+		if (counts && t->lost == 0)
+			snprintf(t->lost_first, sizeof(t->lost_first), " (%s %s)", tab->stage,
+				 tab->cols[i].name);
+		t->lost += counts ? cols[i] : 0;
 		if (strcmp(tab->stage, "sink") == 0 && strcmp(tab->cols[i].name, "written") == 0)
 			t->written += cols[i];
 	}
@@ -169,6 +173,7 @@ static void run_trial(struct trial *t)
 	struct report *r = report_create();
 	t->balanced = true;
 	t->written = t->lost = 0;
+	t->lost_first[0] = '\0';
 	topology_report(t->topology, r);
 	report_each(r, count_row, t);
 	report_destroy(r);
@@ -197,13 +202,13 @@ static void print_trial(const struct trial *t, bool whole)
 		       ? "{\"job\":\"%s\",\"asked_pps\":%.0f,\"offered_pps\":%.0f,\"events_s\":%."
 			 "0f,"
 			 "\"gbit_s\":%.2f,\"refused\":%" PRIu64 ",\"late\":%" PRIu64
-			 ",\"lost\":%" PRIu64 ",\"pass\":%s}\n"
+			 ",\"lost\":%" PRIu64 ",\"lost_first\":\"%s\",\"pass\":%s}\n"
 		       : "  %s: asked %.0f packets/s, offered %.0f: %.0f events/s, %.2f Gbit/s; "
 			 "refused %" PRIu64 ", late %" PRIu64 ", lost inside %" PRIu64
-			 ", without a loss: %s\n",
+			 "%s, without a loss: %s\n",
 	       t->job->name, t->rate, (double)(t->sent.packets + t->sent.refused) / s,
 	       (double)t->sent.events / s, (double)t->sent.bytes * 8 / s / 1e9, t->sent.refused,
-	       t->sent.late, t->lost, whole ? "true" : "false");
+	       t->sent.late, t->lost, t->lost_first, whole ? "true" : "false");
 	fflush(stdout);
 }
 
