@@ -69,6 +69,7 @@ static void make_batches(void)
 		if (!b || b->len >= OUT_BATCH_BYTES || b->n_recs == OUT_BATCH_RECS_MAX) {
 			b = &batches[n_batches++];
 			b->buf = lines + at;
+			b->ends = mem_alloc(OUT_BATCH_RECS_MAX * sizeof(*b->ends));
 		}
 		b->len += len;
 		b->ends[b->n_recs++] = (uint32_t)b->len;
