@@ -17,8 +17,11 @@
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
 
-/* Time goes on for a worker that rests, too. */
-#define IDLE_REST_NS        10000000ull
+/* Time goes on for a worker that rests, too: a rest is at most as long as all before it, so records
+ * leave within 5 ms; and beside a live port whose turns are long, within 50 ms.
+ */
+#define IDLE_REST_NS        2000000ull
+#define BUSY_NS_TO_FLUSH    40000000ull
 
 /* Before the eyes of the witness. */
 static void push_one_by_one(struct worker *w, struct batch *b)
@@ -124,6 +127,11 @@ static void look_at_queues(struct worker *w)
 		shed_look(w->shed, out->level, out->arg, w->conf.index);
 }
 
+static void flush(struct worker *w)
+{
+	w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
+}
+
 /* Nothing came. A live port's clock goes on by itself; a file's stands still. */
 static void worker_idle(struct worker *w)
 {
@@ -139,7 +147,7 @@ static void worker_idle(struct worker *w)
 		return;
 	w->idle_turns = 0;
 	w->rested_ns = 0;
-	w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
+	flush(w);
 	look_at_queues(w);
 	if (!w->conf.live)
 		return;
@@ -151,9 +159,14 @@ static void worker_idle(struct worker *w)
 /* What is made of a file happened long ago. */
 static void note_latency(struct worker *w, unsigned n)
 {
-	uint64_t now_ns = w->conf.live ? clock_wall_ns() : 0, then_ns = w->raw[0].time_ns;
-	if (w->conf.live)
-		latency_add(&w->latency, now_ns > then_ns ? now_ns - then_ns : 0, n);
+	if (!w->conf.live)
+		return;
+	uint64_t now_ns = clock_wall_ns(), then_ns = w->raw[0].time_ns;
+	latency_add(&w->latency, now_ns > then_ns ? now_ns - then_ns : 0, n);
+	if (now_ns - w->flushed_ns < BUSY_NS_TO_FLUSH)
+		return;
+	w->flushed_ns = now_ns;
+	flush(w);
 }
 
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n)
@@ -275,7 +288,7 @@ static void capture_run(struct worker *w)
 		answer(w);
 		errands_step(&w->errands, w);
 		if (++w->turns % TURNS_TO_FLUSH == 0)
-			w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
+			flush(w);
 		if (w->shed && w->turns % shed_look_turns(w->shed) == 0)
 			look_at_queues(w);
 		if (n < 0) {

@@ -43,7 +43,8 @@ struct worker {
 	unsigned idle_turns, turns;
 	struct latency latency;
 	struct idle idle;
-	uint64_t rested_ns; /* since the idle turns were counted last */
+	uint64_t rested_ns;  /* since the idle turns were counted last */
+	uint64_t flushed_ns; /* by the wall clock, beside a busy port */
 	struct capture_stop stop;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;

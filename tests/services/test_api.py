@@ -131,6 +131,21 @@ def look_at_all(lab, checks):
     checks.check(top.returncode == 0 and top.stdout.count("records/s") == 6, "top draws twice")
 
 
+def leaves_soon(lab, checks):
+    """Records do not wait for a batch to be full when nothing else comes."""
+    def acked():
+        row = next(r for r in lab.json("latency")["rows"] if r["stage"] == "ack" and r["scope"] == "lab/syslog")
+        return {int(edge): n for edge, n in row["buckets"].items()}
+    before = acked()
+    for _ in range(25):
+        lab.send(1, 0)
+    time.sleep(0.2)
+    new = sorted(edge for edge, n in acked().items() for _ in range(n - before.get(edge, 0)))
+    checks.equal(len(new), 25, "each record is acknowledged")
+    print(f"  a record alone: acknowledged within {new[12] / 1000:.1f} ms (median), {new[-1] / 1000:.1f} ms at most")
+    checks.check(new[12] <= 20000, f"a record alone leaves within milliseconds: {new}")
+
+
 def read_metrics(lab, checks):
     text = lab.run("metrics").stdout
     heads, samples, bad = set(), {}, []
@@ -356,6 +371,7 @@ def main():
             look_at_all(lab, checks)
             read_metrics(lab, checks)
             give_orders(lab, checks)
+            leaves_soon(lab, checks)
             try_the_wrong_thing(lab, checks)
             malformed_and_oversize(lab, checks)
             a_crowd_of_strangers(lab, checks)
