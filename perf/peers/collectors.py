@@ -251,7 +251,8 @@ def compare_vrl(lab, t, rounds, want):
         if turn:
             t.add("Vector's VRL (pyVRL 0.0.2), file to file", events_per_cpu_s=want[0] / p.cpu, cpu=p.cpu, rss=p.rss,
                   same=is_same(out, want, turn))
-    t.notes.append("Vector and Fluent Bit could not be had: neither Debian 12 nor PyPI, npm or Maven Central has them. "
+    t.notes.append("Vector and Fluent Bit could not be had: they were found neither in Debian 12 nor in PyPI and npm, nor "
+                   "in what was looked through of Maven. "
                    "VRL is the language in which Vector parses, from Python, lines of a file in and out: no socket, no "
                    "topology; a fifth of its time is the way through Python. It stands for the least that Vector would take.")
 
