@@ -119,7 +119,7 @@ static void close_window(struct kind *k)
 			 k->head, k->n_more, SAY_WINDOW_S);
 		put(k->level, text);
 	}
-	k->fmt = NULL;
+	*k = (struct kind){0};
 }
 
 /* The kind that this message is of; the one that was begun first gives way to a new one. */
