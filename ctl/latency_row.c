@@ -15,6 +15,7 @@ static void set_numbers(json_t *row, const struct latency_sum *s)
 	json_t *buckets = json_object();
 	char edge[24];
 	json_object_set_new(row, "records", json_integer((json_int_t)s->total));
+	json_object_set_new(row, "sum_ns", json_integer((json_int_t)s->sum_ns));
 	json_object_set_new(row, "mean_us",
 			    json_integer(s->total ? (json_int_t)(s->sum_ns / s->total / 1000) : 0));
 	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++) {
@@ -48,7 +49,7 @@ void latency_row_read(const json_t *row, struct latency_sum *s)
 		s->n[i] = (uint64_t)json_integer_value(json_object_get(buckets, edge));
 		s->total += s->n[i];
 	}
-	s->sum_ns = (uint64_t)json_integer_value(json_object_get(row, "mean_us")) * 1000 * s->total;
+	s->sum_ns = (uint64_t)json_integer_value(json_object_get(row, "sum_ns"));
 }
 
 void latency_row_since(json_t *row, const json_t *before)
@@ -56,9 +57,12 @@ void latency_row_since(json_t *row, const json_t *before)
 	struct latency_sum now, then;
 	latency_row_read(row, &now);
 	latency_row_read(before, &then);
+	for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
+		if (now.n[i] < then.n[i]) /* its sink is another one since a reload */
+			return;
+		now.n[i] -= then.n[i];
+	}
 	now.total -= then.total;
 	now.sum_ns -= then.sum_ns;
-	for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
-		now.n[i] -= then.n[i];
 	set_numbers(row, &now);
 }

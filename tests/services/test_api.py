@@ -13,11 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from sluice import SKIP, Checks  # noqa: E402
 from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluiceapi")
@@ -358,34 +356,23 @@ def a_thousand_clients(lab, checks):
     checks.check(median < 2000 and p99 < 5000, f"soon: median {median:.1f} ms, 99 % {p99:.1f} ms")
 
 
-def main():
-    binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if not VETH.possible():
-        print("skipped: network namespaces need root")
-        sys.exit(SKIP)
-    VETH.up()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o755)
-            lab = Lab(binary, folder)
-            look_at_all(lab, checks)
-            read_metrics(lab, checks)
-            give_orders(lab, checks)
-            leaves_soon(lab, checks)
-            try_the_wrong_thing(lab, checks)
-            malformed_and_oversize(lab, checks)
-            a_crowd_of_strangers(lab, checks)
-            try_tcp(lab, checks)
-            a_thousand_clients(lab, checks)
-            status, log = lab.stop()
-            # A flood from another core may be more than this machine reads: said, and no error of the API.
-            checks.check(status in (0, 1), "it ends by itself")
-            checks.equal(os.path.exists(lab.sock), False, "and takes its socket away")
-            checks.check("balanced: yes" in log, "the ledger balances at the end")
-    finally:
-        VETH.down()
-    checks.done()
+def run(binary, folder, checks):
+    lab = Lab(binary, folder)
+    look_at_all(lab, checks)
+    read_metrics(lab, checks)
+    give_orders(lab, checks)
+    leaves_soon(lab, checks)
+    try_the_wrong_thing(lab, checks)
+    malformed_and_oversize(lab, checks)
+    a_crowd_of_strangers(lab, checks)
+    try_tcp(lab, checks)
+    a_thousand_clients(lab, checks)
+    status, log = lab.stop()
+    # A flood from another core may be more than this machine reads: said, and no error of the API.
+    checks.check(status in (0, 1), "it ends by itself")
+    checks.equal(os.path.exists(lab.sock), False, "and takes its socket away")
+    checks.check("balanced: yes" in log, "the ledger balances at the end")
 
 
 if __name__ == "__main__":
-    main()
+    VETH.main(run)

@@ -9,6 +9,7 @@ to the host it writes to a folder.
 """
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def prepare(folder, binary):
         text = f.read().replace("/tmp/", f"{folder}/")
     with open(f"{folder}/sluice.yaml", "w", encoding="utf-8") as f:
         f.write(text + MORE.format(folder=folder))
+    shutil.copy(f"{folder}/sluice.yaml", f"{folder}/new.yaml")
     with open(f"{folder}/nr_hugepages", "w", encoding="utf-8") as f:
         f.write("0\n")
     make_card(f"{folder}/host", "0000:3b:00.0", "eth1")
@@ -81,7 +83,7 @@ def prepare(folder, binary):
 def runnable(command, folder):
     for said, here in PLACES:
         command = command.replace(said, here.format(folder=folder))
-    if re.search(r"sluicectl tap (?!.*--count)|/v1/tap", command):  # until somebody interrupts it
+    if re.search(r"sluicectl (tap (?!.*--count)|shadow -c)|/v1/tap", command):  # until somebody interrupts it
         command = f"timeout --signal INT --preserve-status 2 {command}; test $? = 0 -o $? = 130"
     if "hugepages.sh" in command:  # the number of pages is the machine's: a file stands before it
         command = f"mount --bind nr_hugepages /proc/sys/vm/nr_hugepages && {command}"

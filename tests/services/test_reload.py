@@ -12,11 +12,9 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from sluice import SKIP, Checks  # noqa: E402
 from wire import Veth  # noqa: E402
 
 VETH = Veth("sluicerl")
@@ -367,25 +365,15 @@ def what_a_file_needs(lab, checks):
     checks.equal((status, ledger["balanced"]), (0, True), "the ledger balances")
 
 
-def main():
-    binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if not VETH.possible():
-        print("skipped: network namespaces need root")
-        sys.exit(SKIP)
-    VETH.up()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            lab = Lab(binary, folder)
-            a_hundred_reloads(lab, checks)
-            a_sink_that_is_away(lab, checks)
-            a_queue_that_moves_takes_its_spool_along(lab, checks)
-            queues_that_move_again_and_again(lab, checks)
-            what_nodes_remember(lab, checks)
-            what_a_file_needs(lab, checks)
-    finally:
-        VETH.down()
-    checks.done()
+def run(binary, folder, checks):
+    lab = Lab(binary, folder)
+    a_hundred_reloads(lab, checks)
+    a_sink_that_is_away(lab, checks)
+    a_queue_that_moves_takes_its_spool_along(lab, checks)
+    queues_that_move_again_and_again(lab, checks)
+    what_nodes_remember(lab, checks)
+    what_a_file_needs(lab, checks)
 
 
 if __name__ == "__main__":
-    main()
+    VETH.main(run)

@@ -16,7 +16,6 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from sluice import SKIP, Checks  # noqa: E402
 from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluiceas")
@@ -182,22 +181,13 @@ def refuse_what_cannot_be(binary, folder, checks):
         checks.equal((status, text in log), (2, True), f"{text}: {log}")
 
 
-def main():
-    binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if not VETH.possible():
-        print("skipped: network namespaces need root")
-        sys.exit(SKIP)
-    VETH.up()
-    try:
-        for part in (run_as_a_user, capabilities_of_a_service, refuse_what_cannot_be):
-            with tempfile.TemporaryDirectory() as folder:
-                os.chmod(folder, 0o755)
-                os.chown(folder, USER.pw_uid, USER.pw_gid)
-                part(binary, folder, checks)
-    finally:
-        VETH.down()
-    checks.done()
+def run(binary, folder, checks):
+    for part in (run_as_a_user, capabilities_of_a_service, refuse_what_cannot_be):
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            os.chmod(own, 0o755)
+            os.chown(own, USER.pw_uid, USER.pw_gid)
+            part(binary, own, checks)
 
 
 if __name__ == "__main__":
-    main()
+    VETH.main(run)

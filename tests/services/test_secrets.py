@@ -10,13 +10,11 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from lines_capture import make_capture  # noqa: E402
-from sluice import SKIP, Checks  # noqa: E402
 from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluicesec")
@@ -165,22 +163,12 @@ def trust_nobody_unknown(binary, folder, checks):
     checks.check(p.returncode and "TLS is not supported" in p.stderr, f"Redis with TLS is refused by name, not spoken to in clear: {p.stderr}")
 
 
-def main():
-    binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if not VETH.possible():
-        print("skipped: network namespaces need root")
-        sys.exit(SKIP)
-    VETH.up()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            say_nothing_secret(binary, folder, checks)
-            no_secret_is_an_argument(binary, checks)
-            no_token_in_the_clear(binary, folder, checks)
-            trust_nobody_unknown(binary, folder, checks)
-    finally:
-        VETH.down()
-    checks.done()
+def run(binary, folder, checks):
+    say_nothing_secret(binary, folder, checks)
+    no_secret_is_an_argument(binary, checks)
+    no_token_in_the_clear(binary, folder, checks)
+    trust_nobody_unknown(binary, folder, checks)
 
 
 if __name__ == "__main__":
-    main()
+    VETH.main(run)

@@ -10,12 +10,10 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from pcaplib import ACK, PSH, Conversation, ethernet, udp  # noqa: E402
-from sluice import SKIP, Checks  # noqa: E402
 from wire import Veth, end  # noqa: E402
 
 VETH = Veth("sluicese")
@@ -300,31 +298,23 @@ def change_nothing(binary, folder, checks):
     checks.equal(found[1][1], found[0][1], "the same rows")
 
 
-def main():
-    binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if not VETH.possible():
-        print("skipped: network namespaces need root")
-        sys.exit(SKIP)
-    VETH.up()
+def run(binary, folder, checks):
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            lab = Lab(binary, folder)
-            see_flows(lab, checks)
-            see_records(lab, checks)
-            see_a_sample(lab, checks)
-            end_of_taps(lab, checks)
-            last = Tap(lab, "odd")
-            Tap.are_open()
-            status, log, ledger = lab.stop()
-            checks.check("sluiced stops" in last.end().err, f"the end of all ends a tap: {last.err}")
-            checks.check(status in (0, 1) and ledger["balanced"], f"it ends by itself, the ledger balanced: {log}")
-            change_nothing(binary, folder, checks)
+        lab = Lab(binary, folder)
+        see_flows(lab, checks)
+        see_records(lab, checks)
+        see_a_sample(lab, checks)
+        end_of_taps(lab, checks)
+        last = Tap(lab, "odd")
+        Tap.are_open()
+        status, log, ledger = lab.stop()
+        checks.check("sluiced stops" in last.end().err, f"the end of all ends a tap: {last.err}")
+        checks.check(status in (0, 1) and ledger["balanced"], f"it ends by itself, the ledger balanced: {log}")
+        change_nothing(binary, folder, checks)
     finally:
         for p in Lab.running:  # what a fault has left behind
             end(p)
-        VETH.down()
-    checks.done()
 
 
 if __name__ == "__main__":
-    main()
+    VETH.main(run)

@@ -10,12 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 sys.path.insert(0, os.path.dirname(__file__))
-from sluice import SKIP, Checks  # noqa: E402
 from test_reload import FORMAT_DEFS, HEAD, SOURCE, VETH, Lab  # noqa: E402
 
 BODY = HEAD + FORMAT_DEFS + SOURCE + """
@@ -146,26 +144,16 @@ def one_that_is_slow_costs_nothing(lab, checks):
     checks.equal((missed, ledger["lost"]), (0, 0), f"and nothing of {sent} was lost")
 
 
-def main():
-    binary, checks = os.path.abspath(sys.argv[1]), Checks()
-    if not VETH.possible():
-        print("skipped: network namespaces need root")
-        sys.exit(SKIP)
-    VETH.up()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            lab = ShadowLab(binary, folder)
-            lab.write_text(RUNS)
-            lab.start()
-            for part in (the_same_is_the_same, differences_are_counted_and_shown, what_is_wrong_is_said,
-                         it_ends_when_who_asked_goes, one_that_is_slow_costs_nothing):
-                part(lab, checks)
-            status, log, ledger = lab.stop()
-            checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")
-    finally:
-        VETH.down()
-    checks.done()
+def run(binary, folder, checks):
+    lab = ShadowLab(binary, folder)
+    lab.write_text(RUNS)
+    lab.start()
+    for part in (the_same_is_the_same, differences_are_counted_and_shown, what_is_wrong_is_said,
+                 it_ends_when_who_asked_goes, one_that_is_slow_costs_nothing):
+        part(lab, checks)
+    status, log, ledger = lab.stop()
+    checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")
 
 
 if __name__ == "__main__":
-    main()
+    VETH.main(run)

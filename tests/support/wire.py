@@ -12,6 +12,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+
+from sluice import SKIP, Checks
 
 PRIMARY, REPLICA = "10.99.1.1", "10.99.1.2"
 ENDS = (("p", PRIMARY), ("r", REPLICA))
@@ -107,6 +110,21 @@ class Veth:
 
     def down(self):
         sh("ip", "netns", "del", self.name, check=False)
+
+    def main(self, body):
+        """A test's: body(binary, folder, checks) while the network is up; skipped where there can be none."""
+        binary, checks = os.path.abspath(sys.argv[1]), Checks()
+        if not self.possible():
+            print("skipped: network namespaces need root")
+            sys.exit(SKIP)
+        self.up()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                os.chmod(folder, 0o755)
+                body(binary, folder, checks)
+        finally:
+            self.down()
+        checks.done()
 
 
 class Wire:

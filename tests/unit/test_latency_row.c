@@ -30,6 +30,7 @@ static void a_row_is_read_back_as_it_was_written(void **state)
 	latency_row_read(row, &back);
 	assert_memory_equal(back.n, s.n, sizeof(s.n));
 	assert_int_equal(back.total, 100);
+	assert_int_equal(back.sum_ns, s.sum_ns);
 	json_decref(row);
 }
 
@@ -48,6 +49,13 @@ static void percentiles_of_the_time_between_two_rows(void **state)
 	latency_row_since(row, before);
 	assert_int_equal(number(row, "records"), 10);
 	assert_in_range(number(row, "p50_us"), 50000, 62500);
+	json_decref(row);
+
+	row = latency_row("ack", "q", &s1); /* a sink that began anew */
+	json_t *more = latency_row("ack", "q", &s2);
+	latency_row_since(row, more);
+	json_decref(more);
+	assert_int_equal(number(row, "records"), 1000000);
 	json_decref(row);
 
 	row = latency_row("ack", "q", &s1); /* nothing came */
