@@ -3,8 +3,8 @@
  * In:     a place that has all rows: a kind (dim_file.c, ...), with its options.
  * Out:    a table (dim_table.h) for the workers, exchanged while they read.
  * Owns:   the table, and the one that takes its place.
- * Runs:   create, destroy, join, quit: main. refresh: one thread at a time (dim_watch.h). enter,
- *         find, leave: workers. The others: any thread.
+ * Runs:   create, destroy: main, or who builds a generation. refresh: one thread at a time
+ *         (dim_watch.h). enter, find, leave: workers. The others, join and quit too: any thread.
  * Limits: keys_max, bytes_max of each; READERS_MAX workers.
  */
 #ifndef SL_DIM_DIM_H

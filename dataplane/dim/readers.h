@@ -3,7 +3,8 @@
  * In:     readers that come in and leave, around each look-up of a burst.
  * Out:    to the one writer: whether everybody who was inside at an epoch has left since.
  * Owns:   nothing.
- * Runs:   join, quit: main. enter, leave: the reader. The others: the writer.
+ * Runs:   join, quit: any thread, for a reader that is outside. enter, leave: the reader. The
+ *         others: the writer.
  * Limits: READERS_MAX readers. A writer may wait for a reader: it stays inside for a burst, no
  * longer.
  */
@@ -20,10 +21,10 @@
 
 struct readers {
 	_Alignas(64) atomic_uint_fast64_t epoch;
-	atomic_int n;
+	atomic_int n; /* above every number that was ever given */
 	struct {
 		_Alignas(64) atomic_uint_fast64_t seen; /* the epoch when it came in */
-		bool joined;
+		atomic_bool joined;
 	} each[READERS_MAX];
 };
 
@@ -31,21 +32,22 @@ struct readers {
 static inline int readers_join(struct readers *r)
 {
 	int i = 0;
-	while (i < READERS_MAX && r->each[i].joined)
+	while (i < READERS_MAX && atomic_exchange(&r->each[i].joined, true))
 		i++;
 	if (i == READERS_MAX)
 		return -ENOSPC;
-	r->each[i].joined = true;
+	/* When another has raised n beyond it, the writer waits for this store at most. */
 	atomic_store(&r->each[i].seen, READER_OUTSIDE);
-	if (i == atomic_load(&r->n))
-		atomic_store(&r->n, i + 1);
+	int n = atomic_load(&r->n);
+	while (n <= i && !atomic_compare_exchange_weak(&r->n, &n, i + 1))
+		;
 	return i;
 }
 
 /* @reader comes no more: its number is free. It is outside. */
 static inline void readers_quit(struct readers *r, int reader)
 {
-	r->each[reader].joined = false;
+	atomic_store(&r->each[reader].joined, false);
 }
 
 /* Sequentially consistent: the writer sees that we are inside before we see anything of his. */

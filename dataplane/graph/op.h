@@ -3,7 +3,8 @@
  * In:     records of the batch, borrowed until the call returns; their schema.
  * Out:    records at numbered ports: the same ones, or new ones in the arena of the batch.
  * Owns:   a plan for all workers (immutable), a state for each.
- * Runs:   ports, build, destroy: main. create: main. run, advance, finish, carry: worker.
+ * Runs:   ports, build, destroy: main, or the thread that builds a generation. create, discard: the
+ *         same, or the API's; of one plan beside each other. run, advance, finish, carry: worker.
  * Limits: OP_PORTS_MAX ports.
  *
  * An operator is one file and one row of ops.c. It may emit as often as it likes within a call;

@@ -219,6 +219,57 @@ static void a_reader_that_is_gone_leaves_its_number_to_another(void **state)
 	assert_true(readers_left(&r, epoch));
 }
 
+#define N_JOINERS    4
+#define N_FIRST      200 /* rounds: numbers are given for the first time in each */
+#define JOINS_A_TIME 2000
+
+struct joiners {
+	struct readers readers;
+	pthread_barrier_t all;
+	atomic_uint held[READERS_MAX];
+	atomic_uint n_wrong;
+};
+
+/* Nobody else has its number, and a writer sees that it is inside. */
+static void *join_and_quit(void *arg)
+{
+	struct joiners *j = arg;
+	pthread_barrier_wait(&j->all);
+	for (unsigned i = 0; i < JOINS_A_TIME; i++) {
+		int reader = readers_join(&j->readers);
+		if (reader < 0) {
+			j->n_wrong++;
+			continue;
+		}
+		j->n_wrong += atomic_fetch_add(&j->held[reader], 1) != 0;
+		readers_enter(&j->readers, reader);
+		j->n_wrong += readers_left(&j->readers, readers_next(&j->readers));
+		readers_leave(&j->readers, reader);
+		atomic_fetch_sub(&j->held[reader], 1);
+		readers_quit(&j->readers, reader);
+	}
+	return NULL;
+}
+
+/* As the threads of a reload and of a shadow do. */
+static void readers_that_join_beside_each_other_have_numbers_of_their_own(void **state)
+{
+	static struct joiners j;
+	pthread_t threads[N_JOINERS];
+	pthread_barrier_init(&j.all, NULL, N_JOINERS);
+	for (unsigned round = 0; round < N_FIRST; round++) {
+		j.readers = (struct readers){0};
+		for (unsigned i = 0; i < N_JOINERS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, join_and_quit, &j), 0);
+		for (unsigned i = 0; i < N_JOINERS; i++)
+			pthread_join(threads[i], NULL);
+		uint64_t epoch = readers_next(&j.readers);
+		assert_true(readers_left(&j.readers, epoch));
+	}
+	pthread_barrier_destroy(&j.all);
+	assert_int_equal(j.n_wrong, 0);
+}
+
 struct inside {
 	int reader;
 	atomic_bool is_in;
@@ -266,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_reader_never_sees_half_a_row),
 		cmocka_unit_test(rows_of_a_full_table_that_come_again_stay),
 		cmocka_unit_test(a_reader_that_is_gone_leaves_its_number_to_another),
+		cmocka_unit_test(readers_that_join_beside_each_other_have_numbers_of_their_own),
 		cmocka_unit_test(memory_that_a_reader_may_see_is_waited_for_before_a_row_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
