@@ -663,6 +663,8 @@ void shipper_destroy(struct shipper *s)
 int shipper_start(struct shipper *s, struct err *e)
 {
 	sigset_t all, before;
+	if (s->started)
+		return 0;
 	sigfillset(&all);
 	/* The thread inherits the mask: signals are main's, and a write to nobody is EPIPE. */
 	pthread_sigmask(SIG_SETMASK, &all, &before);

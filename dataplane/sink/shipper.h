@@ -82,7 +82,9 @@ int shipper_create(const struct shipper_spec *spec, struct shipper **ret_s, stru
 /* Stops without draining when it still runs. */
 void shipper_destroy(struct shipper *s);
 
-/* 0, or -errno when there is no thread to be had. Every signal is blocked in the thread. */
+/* 0, or -errno when there is no thread to be had; then it may be tried again. One that runs already
+ * goes on. Every signal is blocked in the thread.
+ */
 int shipper_start(struct shipper *s, struct err *e);
 
 /* To be called once, when no worker hands over any more. @drain: writes what is there; else it is

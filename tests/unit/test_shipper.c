@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -295,6 +296,31 @@ static void every_batch_is_written_once_in_order_and_given_back(void **unused)
 	assert_int_equal(seen.n_closes, 1);
 	assert_false(shipper_trouble(s, NULL));
 	assert_false(shipper_failed(s));
+}
+
+static unsigned n_threads(void)
+{
+	unsigned n = 0;
+	DIR *d = opendir("/proc/self/task");
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Of several sinks that start together one may have no thread: all of them are tried again. */
+static void a_start_that_is_tried_again_makes_no_second_thread(void **unused)
+{
+	start(0);
+	unsigned n = n_threads();
+	assert_int_equal(shipper_start(s, &error), 0);
+	assert_int_equal(n_threads(), n);
+	n_ready = N_BATCHES;
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	assert_int_equal(n_back, N_BATCHES);
+	assert_int_equal(seen.n_done, N_BATCHES);
+	assert_int_equal(seen.n_closes, 1);
 }
 
 static void rows_are_kept_by_queue(void **unused)
@@ -770,6 +796,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_batch_is_written_once_in_order_and_given_back),
+		TEST(a_start_that_is_tried_again_makes_no_second_thread),
 		TEST(rows_are_kept_by_queue),
 		TEST(a_busy_sink_is_offered_the_batch_again),
 		TEST(trouble_is_told_while_the_sink_is_busy_and_ends_with_it),
