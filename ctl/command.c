@@ -167,7 +167,11 @@ SHOW_PART(latency)
 /* What an order that was not heeded amounts to. */
 static int heeded(int rc)
 {
-	return rc == 0 ? 0 : rc == -ENOENT ? COMMAND_NOT_FOUND : COMMAND_BAD_ARGUMENT;
+	if (rc == 0)
+		return 0;
+	return rc == -ENOENT   ? COMMAND_NOT_FOUND
+	       : rc == -EINVAL ? COMMAND_BAD_ARGUMENT
+			       : COMMAND_FAILED;
 }
 
 static bool take_count(const char *name, const char *text, uint64_t max, uint64_t *ret,
@@ -215,8 +219,7 @@ static int begin_tap(struct control *c, const char *const *values, struct contro
 		return COMMAND_BAD_ARGUMENT;
 	q.rate = (unsigned)rate;
 	const struct control_ops *parts = control_parts(c, &arg);
-	int rc = parts->tap(arg, &q, ret_j, e);
-	return rc == -EINVAL || rc == -ENOENT ? heeded(rc) : rc < 0 ? COMMAND_FAILED : 0;
+	return heeded(parts->tap(arg, &q, ret_j, e));
 }
 
 #define SHADOW_FOR_NS  (60 * NS_PER_S)

@@ -29,6 +29,7 @@
 #define OWN_MIN       4    /* sink that answers late takes them all the same; fewer of each */
 #define OWN_TOTAL     4096 /* where there are many queues */
 #define NOTICES_MAX   32
+#define NOT_HEEDED    "it is stopping, and takes no commands"
 
 struct lane_place {
 	struct courier *c;
@@ -78,6 +79,7 @@ struct courier {
 
 	pthread_mutex_t lock; /* of what follows, and of each lane_place's part */
 	pthread_cond_t heeded;
+	bool heeds; /* commands: from its start until nothing is sent any more */
 	struct err notices[NOTICES_MAX];
 	unsigned n_notices;
 	int rc; /* what was lost at the end */
@@ -331,9 +333,27 @@ static void publish(struct courier *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Nothing is sent from now on; what flies comes back, and is waited for. */
+/* No command comes any more, and those that have come are not waited for. */
+static void refuse_commands(struct courier *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->heeds = false;
+	for (unsigned i = 0; i < c->spec.n_queues; i++) {
+		struct lane_place *p = &c->places[i];
+		if (p->asked)
+			p->command_rc = err_set(&p->command_err, -ESHUTDOWN, NOT_HEEDED);
+		p->asked = false;
+	}
+	pthread_cond_broadcast(&c->heeded);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Nothing is sent from now on; what flies comes back, and is waited for. A command that lets a lane
+ * go on would send to sinks that take nothing any more.
+ */
 static void finish_lanes(struct courier *c)
 {
+	refuse_commands(c);
 	for (unsigned i = 0; i < c->spec.n_queues; i++)
 		lane_command(c->places[i].lane, LANE_PAUSE, 0, NULL);
 	atomic_store_explicit(&c->finished, true, memory_order_release);
@@ -465,11 +485,15 @@ int courier_command(struct courier *c, unsigned queue, enum lane_command command
 		    struct err *e)
 {
 	struct lane_place *p = place_of(c, queue);
-	if (!p || !c->started)
+	if (!p)
 		return err_set(e, -ENOENT, "this queue has no spool and no backup");
 	pthread_mutex_lock(&c->lock);
 	while (p->asked) /* by another */
 		pthread_cond_wait(&c->heeded, &c->lock);
+	if (!c->heeds) {
+		pthread_mutex_unlock(&c->lock);
+		return err_set(e, -ESHUTDOWN, "queue %s: %s", p->name, NOT_HEEDED);
+	}
 	p->command = command;
 	p->command_side = side;
 	p->asked = true;
@@ -697,6 +721,9 @@ int courier_start(struct courier *c, struct err *e)
 	if (rc != 0)
 		return err_set(e, -rc, "cannot start the courier's thread: %s", strerror(rc));
 	c->started = true;
+	pthread_mutex_lock(&c->lock);
+	c->heeds = true;
+	pthread_mutex_unlock(&c->lock);
 	pthread_setname_np(c->thread, "courier");
 	return 0;
 }

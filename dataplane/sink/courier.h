@@ -61,7 +61,9 @@ struct out_batch *courier_take(struct courier *c, unsigned sink);
 void courier_settle(struct courier *c, unsigned sink, struct out_batch *b,
 		    const struct shipper_outcome *o);
 
-/* 0, -ENOENT: no such queue here, or -EINVAL with a text. Waits for the thread to heed it. */
+/* 0, or with a text -ENOENT: no such queue here, -EINVAL, or -ESHUTDOWN: it has not started, or
+ * finishes. Waits for the thread to heed it.
+ */
 int courier_command(struct courier *c, unsigned queue, enum lane_command command, unsigned side,
 		    struct err *e);
 

@@ -423,6 +423,46 @@ static void a_queue_is_paused_resumed_and_switched_by_command(void **unused_)
 	expect_in_order(&peers[1], 0, 500);
 }
 
+static void *command_until_refused(void *ret_rc)
+{
+	struct err e;
+	int rc = 0;
+	for (unsigned i = 0; rc == 0; i++)
+		rc = courier_command(c, QUEUE, i % 2 ? LANE_RESUME : LANE_PAUSE, 0, &e);
+	atomic_store((atomic_int *)ret_rc, rc);
+	return NULL;
+}
+
+static void a_command_beside_a_stop_is_refused_and_none_waits_for_ever(void **unused_)
+{
+	atomic_int rc = 0;
+	pthread_t thread;
+	start(LANE_OVERFLOW, true, false);
+	assert_int_equal(pthread_create(&thread, NULL, command_until_refused, &rc), 0);
+	for (unsigned i = 0; i < 50; i++)
+		WAIT_FOR(put());
+	assert_int_equal(stop(true), 0);
+	WAIT_FOR(rc != 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(rc, -ESHUTDOWN);
+	assert_int_equal(courier_command(c, QUEUE, LANE_PAUSE, 0, &error), -ESHUTDOWN);
+	assert_string_equal(error.text, "queue lab/a: it is stopping, and takes no commands");
+}
+
+static void a_resume_after_the_end_of_sending_sends_nothing(void **unused_)
+{
+	start(LANE_OVERFLOW, false, false);
+	assert_int_equal(courier_command(c, QUEUE, LANE_PAUSE, 0, &error), 0);
+	for (unsigned i = 0; i < N_BATCHES; i++)
+		WAIT_FOR(put());
+	courier_finish(c);
+	assert_int_equal(shipper_stop(shippers[0], true, &error), 0);
+	assert_int_equal(courier_command(c, QUEUE, LANE_RESUME, 0, &error), -ESHUTDOWN);
+	assert_int_equal(courier_stop(c, &error), 0);
+	assert_int_equal(peers[0].n_got, 0);
+	assert_int_equal(spooled(SPOOL_held), N_BATCHES * N_RECS);
+}
+
 static void a_sink_that_fails_again_and_again_gets_all_in_order(void **unused_)
 {
 	start(LANE_ALWAYS, false, false);
@@ -471,6 +511,8 @@ int main(void)
 		TEST(without_a_spool_a_stop_counts_what_it_loses),
 		TEST(a_queue_fails_over_by_health_and_returns_and_the_cuts_are_written_down),
 		TEST(a_queue_is_paused_resumed_and_switched_by_command),
+		TEST(a_command_beside_a_stop_is_refused_and_none_waits_for_ever),
+		TEST(a_resume_after_the_end_of_sending_sends_nothing),
 		TEST(a_sink_that_fails_again_and_again_gets_all_in_order),
 		TEST(a_spool_is_one_process_s),
 	};
