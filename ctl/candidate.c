@@ -26,7 +26,7 @@ int candidate_load(const char *path, struct generation *runs, struct generation 
 	struct config *conf = NULL;
 	struct err_list errs = {0};
 	struct err e = {0};
-	int rc = config_load(path, &conf, &errs);
+	int rc = config_load_beside(path, &conf, &errs);
 	err_list_print(&errs, out);
 	err_list_fini(&errs);
 	if (rc < 0)

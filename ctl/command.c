@@ -264,7 +264,7 @@ static int show_diff(struct control *c, const char *const *values, json_t *reply
 {
 	struct config *file = NULL;
 	struct err_list errs = {0};
-	if (config_load(values[0], &file, &errs) < 0) {
+	if (config_load_beside(values[0], &file, &errs) < 0) {
 		size_t i = 0;
 		while (i < errs.n && errs.entries[i].warning)
 			i++;

@@ -212,19 +212,30 @@ int config_parse(const char *path, struct slice text, const struct config_files 
 	return r;
 }
 
-int config_load(const char *path, struct config **ret_c, struct err_list *errs)
+static int load(const struct config_files *files, const char *path, struct config **ret_c,
+		struct err_list *errs)
 {
 	uint8_t *bytes = NULL;
 	size_t len;
 	struct err e = {{0}};
-	int r = config_disk.read(config_disk.arg, path, &bytes, &len, &e);
+	int r = files->read(files->arg, path, &bytes, &len, &e);
 	if (r < 0) {
 		err_list_add(errs, (struct err_place){.file = path}, "%s", e.text);
 		return r == -ENOMEM ? r : -EINVAL;
 	}
-	r = config_parse(path, slice_of(bytes, len), &config_disk, ret_c, errs);
+	r = config_parse(path, slice_of(bytes, len), files, ret_c, errs);
 	free(bytes);
 	return r;
+}
+
+int config_load(const char *path, struct config **ret_c, struct err_list *errs)
+{
+	return load(&config_disk, path, ret_c, errs);
+}
+
+int config_load_beside(const char *path, struct config **ret_c, struct err_list *errs)
+{
+	return load(&config_regular, path, ret_c, errs);
 }
 
 void config_free(struct config *c)

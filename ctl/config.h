@@ -234,6 +234,8 @@ struct config {
  * are its own.
  */
 int config_load(const char *path, struct config **ret_c, struct err_list *errs);
+/* The same while sluiced runs: regular files alone, since a pipe could keep it for ever. */
+int config_load_beside(const char *path, struct config **ret_c, struct err_list *errs);
 
 /* Where the bytes of a file come from: the disk, or a test. Gives memory of malloc. */
 struct config_files {

@@ -86,5 +86,7 @@ struct config *config_new(const char *path);
 
 /* Opens one regular file or pipe of at most YAML_BYTES_MAX bytes. */
 extern const struct config_files config_disk;
+/* Regular files alone, and never waits: for what is read while sluiced runs. */
+extern const struct config_files config_regular;
 
 #endif

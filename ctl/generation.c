@@ -7,10 +7,11 @@
 #include "dataplane/base/mem.h"
 
 /* The schemas of the queues beside their files: what may not change keeps sluice from starting. */
-static int build_schemas(struct generation *g, FILE *out, struct err *e)
+static int build_schemas(struct generation *g, const struct config_files *files, FILE *out,
+			 struct err *e)
 {
 	struct err_list errs = {0};
-	int rc = queue_schemas_create(g->pipeline, &config_disk, false, &g->schemas, &errs);
+	int rc = queue_schemas_create(g->pipeline, files, false, &g->schemas, &errs);
 	err_list_print(&errs, out);
 	err_list_fini(&errs);
 	return rc < 0 ? err_set(e, rc, "%s: the schemas of queues: %s", g->conf->path,
@@ -43,10 +44,11 @@ static int build_form(struct generation *g, unsigned q, struct err *e)
 	return rc;
 }
 
-static int build_forms(struct generation *g, FILE *out, struct err *e)
+static int build_forms(struct generation *g, const struct config_files *files, FILE *out,
+		       struct err *e)
 {
 	size_t n = g->conf->n_queues;
-	int rc = build_schemas(g, out, e);
+	int rc = build_schemas(g, files, out, e);
 	if (rc < 0)
 		return rc;
 	g->forms = mem_alloc((n + 1) * sizeof(*g->forms));
@@ -243,7 +245,7 @@ int generation_build(const struct config *conf, struct generation *before,
 	if (rc == 0 && before)
 		rc = map_nodes(g, before, e);
 	if (rc == 0)
-		rc = build_forms(g, out, e);
+		rc = build_forms(g, before ? &config_regular : &config_disk, out, e);
 	if (rc == 0)
 		rc = build_sheds(g, e);
 	if (rc < 0) {

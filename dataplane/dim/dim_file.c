@@ -232,7 +232,7 @@ static int read_all(int fd, struct reading *r, struct err *e)
 static int open_file(const struct file_conf *c, struct reading *r, struct err *e)
 {
 	struct stat st;
-	int fd = open(c->path, O_RDONLY | O_CLOEXEC);
+	int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe keeps nobody */
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		int rc = err_set(e, -errno, "%s: %s", c->path, strerror(errno));
 		if (fd >= 0)

@@ -1,5 +1,7 @@
 #include "tests/unit/unit.h"
 
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dataplane/base/civil.h"
@@ -446,6 +448,26 @@ static void a_file_on_the_disk_is_read_and_one_that_is_none_is_told(void **state
 	assert_string_equal(said(w), "/tmp: Is a directory\n");
 }
 
+static void beside_what_runs_a_pipe_is_refused_and_waits_for_nobody(void **state)
+{
+	struct world *w = *state;
+	char dir[] = "/tmp/sluice-test-config-XXXXXX", path[64], want[256];
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(20); /* it would wait for ever */
+	assert_int_equal(config_load_beside(path, &w->c, &w->errs), -EINVAL);
+	alarm(0);
+	snprintf(want, sizeof(want),
+		 "%s: no regular file; expected one, no pipe, socket or device\n", path);
+	assert_string_equal(said(w), want);
+	unlink(path);
+	rmdir(dir);
+	clear(w);
+	assert_int_equal(config_load_beside("/dev/null", &w->c, &w->errs), -EINVAL);
+	assert_non_null(strstr(said(w), "/dev/null: no regular file"));
+}
+
 static void a_thousand_sources_with_slips_are_told_in_good_time(void **state)
 {
 	struct world *w = *state;
@@ -492,6 +514,7 @@ int main(void)
 		TEST(what_stands_there_twice_does_not_hide_other_errors),
 		TEST(twenty_errors_are_shown_and_the_rest_is_counted),
 		TEST(a_file_on_the_disk_is_read_and_one_that_is_none_is_told),
+		TEST(beside_what_runs_a_pipe_is_refused_and_waits_for_nobody),
 		TEST(a_thousand_sources_with_slips_are_told_in_good_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
