@@ -62,6 +62,12 @@ int client_open(const struct client_conf *conf, struct client **ret_c, struct er
 	return 0;
 }
 
+void client_wait_for_ever(struct client *c)
+{
+	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CLIENT_WAIT_S);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 0L);
+}
+
 void client_close(struct client *c)
 {
 	if (!c)
@@ -226,7 +232,7 @@ int client_stream(struct client *c, const char *command, bool changes, const cha
 	char url[URL_MAX];
 	long status = 0;
 	command_url(c, command, pairs, n, url);
-	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 0L);
+	client_wait_for_ever(c);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_lines);
 	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);

@@ -4,7 +4,7 @@
  * Out:    the reply, as JSON or text.
  * Owns:   its connection.
  * Runs:   sluicectl's one thread.
- * Limits: CLIENT_WAIT_S for an answer.
+ * Limits: CLIENT_WAIT_S for an answer, unless the caller waits for what takes its time.
  */
 #ifndef SL_CTL_CLIENT_H
 #define SL_CTL_CLIENT_H
@@ -27,6 +27,9 @@ struct client;
 
 int client_open(const struct client_conf *conf, struct client **ret_c, struct err *e);
 void client_close(struct client *c); /* accepts NULL */
+
+/* From now on an answer may take as long as it takes, but a connection CLIENT_WAIT_S. */
+void client_wait_for_ever(struct client *c);
 
 /* @path: "/metrics". The text is the caller's, for free(). 0, or -errno with a text; -EREMOTEIO
  * when the server refused: the text is the server's.

@@ -247,6 +247,8 @@ static int run_remote(struct options *o, const struct command *c, int argc, char
 		client_close(client);
 		return code;
 	}
+	if (c->begin) /* a large candidate is built for minutes */
+		client_wait_for_ever(client);
 	int rc = client_run(client, c->path, c->changes, pairs, n, &reply, &e);
 	if (rc == 0 && strcmp(c->path, "reload") == 0 &&
 	    (rc = follow_reload(client, &reply, &e)) < 0)

@@ -7,6 +7,7 @@
 
 struct checking {
 	struct control_job job; /* first */
+	struct topology *t;
 	struct candidate *candidate;
 };
 
@@ -29,6 +30,7 @@ static void drop_check(struct control_job *job)
 {
 	struct checking *j = (struct checking *)job;
 	candidate_drop(j->candidate);
+	atomic_store(&j->t->checks, false);
 	mem_free(j);
 }
 
@@ -37,14 +39,19 @@ static const struct control_job_ops check_ops = {.poll = poll_check, .drop = dro
 int topology_check(void *arg, const char *config, struct control_job **ret_j, struct err *e)
 {
 	struct topology *t = arg;
+	if (atomic_exchange(&t->checks, true))
+		return err_set(e, -EBUSY, "busy: another check is under way, one at a time");
 	struct checking *j = mem_alloc(sizeof(*j));
-	if (!j)
-		return err_set(e, -ENOMEM, "no memory");
-	j->job.ops = &check_ops;
-	int rc = candidate_begin(config, t->gen, &j->candidate, e);
-	if (rc < 0)
+	int rc = j ? 0 : err_set(e, -ENOMEM, "no memory");
+	if (rc == 0)
+		rc = candidate_begin(config, t->gen, &j->candidate, e);
+	if (rc < 0) {
 		mem_free(j);
-	else
-		*ret_j = &j->job;
-	return rc;
+		atomic_store(&t->checks, false);
+		return rc;
+	}
+	j->job.ops = &check_ops;
+	j->t = t;
+	*ret_j = &j->job;
+	return 0;
 }

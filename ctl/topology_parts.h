@@ -84,6 +84,7 @@ struct topology {
 	unsigned n_reloads; /* that were gone over to; changed as control_lock says */
 	atomic_uint n_taps;
 	struct shadow_state shadow;
+	atomic_bool checks;      /* a candidate is built for `check`: one at a time */
 	struct report *past;     /* rows of earlier generations */
 	struct control *control; /* NULL: nobody asks while it runs */
 	unsigned control_ms;     /* since the last report to it */

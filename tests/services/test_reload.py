@@ -351,6 +351,25 @@ def what_a_file_needs(lab, checks):
     checks.check((code, state) == (1, "bad") and "other.yaml:" in reply["why"], f"a fault has its place: {reply}")
     code, _, reply = ask("diff")
     checks.check(code == 2 and "other.yaml:" in str(reply), f"there too: {reply}")
+    with open(lab.folder + "/d.csv", "a", encoding="utf-8") as f:
+        f.write("".join(f"k{i},title {i}\n" for i in range(1000000)))  # it takes a while
+    lab.write(4, way=1)
+    both = [subprocess.Popen([lab.ctl, "--socket", lab.folder + "/control.sock", "check", "-c", lab.config],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    said = sorted((p.communicate(timeout=60)[0], p.returncode) for p in both)
+    checks.check([code for _, code in said] == [2, 0] or [code for _, code in said] == [0, 2], f"one check at a time: {said}")
+    checks.check(any("another check is under way" in text for text, _ in said), f"the other is told: {said}")
+    checks.equal(ask("check")[0], 0, "and the next has its turn")
+    lab.config = os.path.join(lab.folder, "pipe.yaml")
+    os.mkfifo(lab.config)
+    begin = time.monotonic()
+    code, state, reply = ask("check")
+    checks.check((code, state) == (1, "bad") and "no regular file" in reply["why"], f"a pipe keeps nobody: {reply}")
+    for command in ("diff", "shadow"):
+        p = subprocess.run([lab.ctl, "--socket", lab.folder + "/control.sock", command, "-c", lab.config],
+                           capture_output=True, text=True, timeout=60, check=False)
+        checks.check(p.returncode and "no regular file" in p.stderr, f"{command}: {p.returncode} {p.stderr}")
+    checks.check(time.monotonic() - begin < 5, "and is refused at once")
     lab.config = running
     lab.write(way=1, more="  lab/no: { from: syslog, sink: no }\n")
     with open(lab.config, encoding="utf-8") as f:
