@@ -243,5 +243,8 @@ int client_stream(struct client *c, const char *command, bool changes, const cha
 	else if (rc == 0 && status != 200)
 		rc = refused(&l.rest, status, e);
 	free(l.rest.text);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CLIENT_WAIT_S);
 	return rc;
 }

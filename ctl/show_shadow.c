@@ -6,6 +6,9 @@
 
 #include "ctl/signal_stop.h"
 
+#define END_TRIES   100
+#define END_WAIT_US 30000
+
 struct told {
 	bool json, drawn;
 	json_t *counts; /* the last ones */
@@ -51,6 +54,12 @@ static bool take_line(void *arg, const char *text, size_t len)
 	return fflush(stdout) == 0;
 }
 
+static bool is_under_way(const json_t *counts)
+{
+	const char *state = json_string_value(json_object_get(counts, "shadow"));
+	return state && strcmp(state, "runs") == 0;
+}
+
 /* True: all was the same. */
 static bool tell(const struct told *t)
 {
@@ -84,11 +93,41 @@ static bool tell(const struct told *t)
 	return same;
 }
 
+/* Broken off here: sluiced ends it when it finds that nobody reads any more, and only its last
+ * counts have the records that wait for their like.
+ */
+static int take_end(struct client *c, struct told *t, struct err *e)
+{
+	json_t *reply = NULL;
+	int rc = 0;
+	for (unsigned tries = 0; rc == 0 && tries < END_TRIES; tries++) {
+		usleep(END_WAIT_US);
+		rc = client_run(c, "shadow status", false, NULL, 0, &reply, e);
+		const char *state =
+			rc == 0 ? json_string_value(json_object_get(reply, "shadow")) : NULL;
+		if (state && strcmp(state, "ended") == 0)
+			break;
+		json_decref(reply);
+		reply = NULL;
+	}
+	if (!reply)
+		return rc;
+	json_decref(t->counts);
+	t->counts = reply;
+	if (t->json) {
+		json_dumpf(reply, stdout, JSON_COMPACT);
+		putchar('\n');
+	}
+	return 0;
+}
+
 int show_shadow(struct client *c, const char *command, const char *const *pairs, unsigned n,
 		bool json, bool *ret_same, struct err *e)
 {
 	struct told t = {.json = json};
 	int rc = client_stream(c, command, true, pairs, n, take_line, &t, signal_stop(), e);
+	if (rc == 0 && t.counts && *signal_stop() && is_under_way(t.counts))
+		rc = take_end(c, &t, e);
 	*ret_same = rc == 0 && t.counts && tell(&t);
 	json_decref(t.counts);
 	return rc;

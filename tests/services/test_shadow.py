@@ -53,11 +53,15 @@ def counts_of(lines):
     return last, {r["queue"]: tuple(r[k] for k in ("same", "changed", "removed", "added")) for r in last.get("rows", ())}
 
 
-def begins(lab):
+def wait_for(lab, state):
     for _ in range(200):
-        if lab.run("shadow", "status")[1].get("shadow") == "runs":
+        if lab.run("shadow", "status")[1].get("shadow") == state:
             return
         time.sleep(0.02)
+
+
+def begins(lab):
+    wait_for(lab, "runs")
 
 
 def the_same_is_the_same(lab, checks):
@@ -72,6 +76,17 @@ def the_same_is_the_same(lab, checks):
     checks.check(0 < last["compared"] <= last["frames"] == sent, f"what was looked at: {last}")
     checks.equal(counts["lab/all"], (last["compared"], 0, 0, 0), "every record is the same")
     checks.check(counts["lab/sums"][0] > 0 and counts["lab/sums"][1:] == (0, 0, 0), f"windows too: {counts}")
+
+
+def what_is_broken_off_is_judged_as_what_has_ended(lab, checks):
+    for new, want in ((RUNS, 0), (RUNS.replace("%7", "%8"), 1)):
+        p = lab.shadow(lab.write_text(new, "new.yaml"), "--for", "1h")
+        begins(lab)
+        lab.send(1).communicate(timeout=60)
+        p.send_signal(signal.SIGINT)
+        code, lines, err = lines_of(p)
+        last, _ = counts_of(lines)
+        checks.check((code, last["shadow"]) == (want, "ended") and last["compared"] > 0, f"Ctrl-C: {code} {last} {err}")
 
 
 def differences_are_counted_and_shown(lab, checks):
@@ -123,10 +138,7 @@ def it_ends_when_who_asked_goes(lab, checks):
     checks.check(code == 2 and "there is a shadow already" in err, f"one at a time: {err}")
     p.send_signal(signal.SIGKILL)
     p.wait()
-    for _ in range(100):
-        if lab.run("shadow", "status")[1].get("shadow") == "ended":
-            break
-        time.sleep(0.05)
+    wait_for(lab, "ended")
     checks.equal(lab.run("shadow", "status")[1].get("why"), "who asked for it has gone", "it ends by itself")
 
 
@@ -148,8 +160,8 @@ def run(binary, folder, checks):
     lab = ShadowLab(binary, folder)
     lab.write_text(RUNS)
     lab.start()
-    for part in (the_same_is_the_same, differences_are_counted_and_shown, what_is_wrong_is_said,
-                 it_ends_when_who_asked_goes, one_that_is_slow_costs_nothing):
+    for part in (the_same_is_the_same, what_is_broken_off_is_judged_as_what_has_ended,
+                 differences_are_counted_and_shown, what_is_wrong_is_said, it_ends_when_who_asked_goes, one_that_is_slow_costs_nothing):
         part(lab, checks)
     status, log, ledger = lab.stop()
     checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")
