@@ -245,15 +245,20 @@ static void wait_for_sinks(struct topology *t)
 	}
 }
 
-/* Those that are left come to their end by themselves, soon. */
+/* Those that are left come to their end by themselves, soon, and those after them start in their
+ * turn. Then none has a thread: one that gets none for long is stopped with the others.
+ */
 static void join_left(struct topology *t)
 {
-	for (bool any = true; any;) {
+	bool any = true;
+	for (unsigned ms = 0; any; ms++) {
+		topology_step_outlets(t);
 		any = false;
 		for (struct outlet *o = t->all; o; o = o->next)
-			any |= o->has_thread;
-		topology_step_outlets(t);
-		usleep(1000);
+			any |= o->has_thread ||
+			       (o->has_left && o->started && ms < GIVE_UP_AFTER_MS);
+		if (any)
+			usleep(1000);
 	}
 }
 

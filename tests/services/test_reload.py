@@ -208,8 +208,18 @@ def a_sink_that_is_away(lab, checks):
     checks.check(code == 0 and reply["state"] == "done" and took < 5, f"a failing sink keeps no reload: {reply}")
     _, status = lab.run("status")
     checks.equal(status["state"], "trouble", "status names the sink that takes nothing")
-    _, _, ledger = lab.stop(hard=True)
+    # It is replaced twice: the first cannot end, and the others start after it.
+    for topic in ("first", "second"):
+        lab.write(1, away=away.replace(" }", f", topic: {topic} }}"))
+        code, reply = lab.run("reload")
+        checks.check(code == 0, f"another topic: {reply}")
+    sent += int(lab.send(0.3).communicate(timeout=60)[0])
+    lab.wait_written("lab/all", sent)
+    status, log, ledger = lab.stop(hard=True)
+    checks.check(status >= 0, f"a stop that gives up ends by itself: {status} {log[-2000:]}")
     checks.equal((len(lab.numbers()), ledger["balanced"]), (sent, True), "the other sink has every line")
+    row = next(r for r in ledger["rows"] if r["stage"] == "sink" and r["scope"] == "lab/away")
+    checks.equal(row["in"], {"records_in": sent}, f"what is given up is counted, of each in its turn: {row}")
 
 
 def a_queue_that_moves_takes_its_spool_along(lab, checks):
