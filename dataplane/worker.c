@@ -17,10 +17,12 @@
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
 
-/* Time goes on for a worker that rests, too: a rest is at most as long as all before it, so records
- * leave within 5 ms; and beside a live port whose turns are long, within 50 ms.
+/* Time goes on for a worker that rests, too. It has looked IDLE_SPINS times before its first rest, so
+ * that no record waits for the end of one.
  */
-#define IDLE_REST_NS        2000000ull
+#define IDLE_REST_NS        10000000ull
+
+/* Beside a live port whose turns are long. */
 #define BUSY_NS_TO_FLUSH    40000000ull
 
 /* Before the eyes of the witness. */

@@ -214,8 +214,10 @@ bool column_pass(struct column *c, const struct batch *b, struct rec *const *rec
 	take(c, b, recs, n, vals);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned type = (unsigned)(val_word(&vals[i]) >> VAL_TYPE_SHIFT);
-		if (type == VAL_ABSENT)
-			vals[i] = val_of(VAL_NULL, 0, type = VAL_NULL);
+		if (type == VAL_ABSENT) {
+			type = VAL_NULL;
+			vals[i] = val_of(VAL_NULL, 0, 0);
+		}
 		seen |= 1u << type;
 	}
 	return (seen & ~good) == 0;

@@ -230,11 +230,12 @@ static struct rec *name_fields(const struct rec *r, const struct names *names, s
 	to->schema = &no_fields;
 	to->n_pairs = 0;
 	for (unsigned i = 0; i < n; i++) {
-		const struct val *pair = &r->vals[n_fields + 2 * (i - n_fields)];
-		struct val key, v = i < n_fields ? r->vals[i] : pair[1];
-		if (i < n_fields && v.type == VAL_ABSENT)
+		const struct val *pair =
+			i < n_fields ? NULL : &r->vals[n_fields + 2 * (i - n_fields)];
+		struct val key, v = pair ? pair[1] : r->vals[i];
+		if (!pair && v.type == VAL_ABSENT)
 			continue;
-		if (i < n_fields)
+		if (!pair)
 			key = key_of_text(&b->arena, slice_str(r->schema->fields[i].name));
 		else
 			key = pair[0].type == VAL_NAME

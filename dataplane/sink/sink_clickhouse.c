@@ -318,7 +318,7 @@ static void put_records(struct ch_state *st, struct table *t)
 	XXH3_state_t hash;
 	struct place p = undone((struct place){t->first, 0});
 	XXH3_INITSTATE(&hash);
-	XXH3_128bits_reset_withSeed(&hash, p.f ? p.f->q.report.b->first_ns + p.rec : 0);
+	XXH3_128bits_reset(&hash);
 	body_begin(&t->body, st->form);
 	t->n = 0;
 	while (p.f && t->n < limit) {
@@ -327,6 +327,9 @@ static void put_records(struct ch_state *st, struct table *t)
 		if (!t->again && t->n && bytes + line.len > st->conf->insert_bytes)
 			break;
 		size_t len = put_record(st, t, p);
+		if (len && t->n == 0) /* of the first that goes in: it is so again, when all is sent
+					 again */
+			XXH3_128bits_reset_withSeed(&hash, p.f->q.report.b->first_ns + p.rec);
 		if (len)
 			XXH3_128bits_update(&hash, line.ptr, line.len);
 		bytes += len;

@@ -338,7 +338,9 @@ void mysql_again(void *pool, const struct frame *f, struct slice ground, uint32_
 	struct mysql_known *known = NULL;
 	uint16_t slot = 0;
 	bool full = false;
-	if (!p->again)
+	/* Letters may be of different logs: what one of them tells of a table is not the next
+	 * one's. */
+	if (!p->again || *io_done == 0)
 		p->again = mysql_pool_owner(p);
 	mysql_format_init(&format);
 	struct reading r = {.p = p,

@@ -359,6 +359,24 @@ static void rows_that_are_alike_have_tokens_of_their_own(void **unused)
 	assert_memory_equal(fake->got.p, "\0\0", 2);
 }
 
+/* The fills of records 479 to 481 have 241, 0 and 239 bytes. */
+static void a_token_stays_when_the_first_record_did_not_fit(void **unused)
+{
+	fake->described = "fill\tFixedString(240)\t\t\n";
+	conf_choice(&sink_clickhouse, conf, "format", 1);
+	atomic_store(&fake->fault, CHF_CUT);
+	listen_on(0);
+	start();
+	batches[0] = batch_of(479, 482);
+	n_made = 1;
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+	ch_fake_stop(fake);
+	assert_int_equal(count(0, SHIPPER_rejected), 1);
+	assert_int_equal(count(0, SHIPPER_written), 2);
+	assert_int_equal(fake->n_tokens, 1);
+	assert_int_equal(fake->got.len, 480);
+}
+
 static void a_type_that_rows_cannot_have_is_an_error_before_anything_starts(void **unused)
 {
 	fake->described = "record\tUInt32\t\t\nm\tMap(String, String)\t\t\n";
@@ -393,6 +411,7 @@ int main(void)
 		CASE(a_silent_server_does_not_hold_up_a_stop),
 		CASE(rows_go_in_the_types_of_their_columns_and_what_does_not_fit_is_named),
 		CASE(rows_that_are_alike_have_tokens_of_their_own),
+		CASE(a_token_stays_when_the_first_record_did_not_fit),
 		CASE(a_type_that_rows_cannot_have_is_an_error_before_anything_starts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
