@@ -150,13 +150,14 @@ const struct control_ops topology_control_ops = {
 	.explain = topology_explain,
 };
 
-/* Called each millisecond: asks the workers, and publishes when all have answered. */
+/* Called each step: asks the workers, and publishes when all have answered. */
 void topology_publish(struct topology *t)
 {
 	if (!t->control)
 		return;
-	if (t->control_ms++ < REPORT_EVERY_MS) {
-		if (t->control_ms == REPORT_EVERY_MS)
+	if (t->control_ms < REPORT_EVERY_MS) {
+		t->control_ms += t->step_ms;
+		if (t->control_ms >= REPORT_EVERY_MS)
 			topology_ask(t);
 		return;
 	}

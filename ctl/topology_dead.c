@@ -189,7 +189,7 @@ bool topology_watch_dead(struct topology *t)
 		return true;
 	tell_notices(t);
 	bool stuck = shipper_trouble(t->dead->shipper, &e);
-	t->dead->trouble_ms = stuck ? t->dead->trouble_ms + 1 : 0;
+	t->dead->trouble_ms = stuck ? t->dead->trouble_ms + t->step_ms : 0;
 	if (t->dead->trouble_ms == TROUBLE_MS)
 		say(SAY_WARNING, "dead_letters: %s; waiting for it", e.text);
 	if (atomic_load(&t->give_up))

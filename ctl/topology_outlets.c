@@ -465,7 +465,8 @@ static void count_found_once(struct topology *t, const struct outlet *o)
 static void try_start(struct topology *t, struct outlet *o)
 {
 	struct err e = {0};
-	if (o->retry_ms && o->retry_ms--)
+	o->retry_ms -= o->retry_ms < t->step_ms ? o->retry_ms : t->step_ms;
+	if (o->retry_ms)
 		return;
 	int rc = outlet_start(o, &e);
 	outlet_tell(o);

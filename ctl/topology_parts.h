@@ -88,6 +88,7 @@ struct topology {
 	struct report *past;     /* rows of earlier generations */
 	struct control *control; /* NULL: nobody asks while it runs */
 	unsigned control_ms;     /* since the last report to it */
+	unsigned step_ms;        /* between two looks of main after its parts */
 	uint16_t *keepers;       /* sources whose parser keeps something across restarts */
 	unsigned n_keepers;
 	struct err keep_trouble; /* what a parser's keeper said last: told once */

@@ -17,6 +17,11 @@
 
 #define PROGRESS_EVERY_MS 500
 
+/* How often main looks after its parts beside workers of ports: each look wakes up a core. All that
+ * is counted in milliseconds is a multiple of it.
+ */
+#define LIVE_STEP_MS      4
+
 /* A sink that takes nothing is told of after so long; once a stop was asked for it is given up
  * after the other.
  */
@@ -106,7 +111,7 @@ static void draw_progress(const struct topology *t, uint64_t since_ns, FILE *out
 	fflush(out);
 }
 
-/* Called each millisecond while anything runs: a sink that is busy for long is told of once, and
+/* Called each step while anything runs: a sink that is busy for long is told of once, and
  * does not keep a process from stopping.
  */
 static void watch_sink(struct topology *t, struct outlet *o, unsigned i)
@@ -117,7 +122,7 @@ static void watch_sink(struct topology *t, struct outlet *o, unsigned i)
 	bool stuck = (!failed || o->courier) && shipper_trouble(s->shipper, &e) &&
 		     s->n_now == s->n_settled;
 	s->n_settled = s->n_now;
-	s->still_ms = stuck ? s->still_ms + 1 : 0;
+	s->still_ms = stuck ? s->still_ms + t->step_ms : 0;
 	if (s->still_ms == TROUBLE_AFTER_MS && !failed)
 		say(SAY_WARNING, "sink %s: %s; waiting for it", outlet_sink(o, i)->name, e.text);
 	if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
@@ -184,7 +189,8 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 {
 	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
-	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms++) {
+	t->step_ms = t->ports ? LIVE_STEP_MS : 1;
+	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms += t->step_ms) {
 		end_replay(t);
 		if (!topology_watch_dead(t) && !t->ports) {
 			atomic_store(&t->stop, true);
@@ -196,12 +202,13 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 			topology_publish(t);
 		feed_watchdog(t);
 		say_tick(false);
-		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - 1) {
+		if (progress && ms % PROGRESS_EVERY_MS == PROGRESS_EVERY_MS - t->step_ms) {
 			draw_progress(t, since_ns, out);
 			drawn = true;
 		}
-		usleep(1000);
+		usleep(1000 * t->step_ms);
 	}
+	t->step_ms = 1;
 	if (drawn)
 		fprintf(out, "\r\033[K");
 	rte_eal_mp_wait_lcore();
