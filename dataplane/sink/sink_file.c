@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -162,8 +163,10 @@ static int create_part(struct file_state *st)
 		return -EEXIST;
 	for (int i = 0; i < 2; i++) {
 		st->fd = open(st->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-		if (st->fd >= 0)
+		if (st->fd >= 0) {
+			flock(st->fd, LOCK_EX | LOCK_NB); /* tells that it is being written */
 			return 0;
+		}
 		if (errno != ENOENT)
 			return -errno;
 		int rc = make_dirs(st, st->part);
@@ -440,16 +443,35 @@ static int file_close(void *state, struct err *e)
 	return rc;
 }
 
+/* By this process, which a reload makes open the same sink again, or by another. */
+static bool is_being_written(const char *part)
+{
+	int fd = open(part, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool written = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
 /* Files that a crash has left are somebody's records: told, not touched. */
 static void tell_leftovers(const struct file_state *st, struct err *e)
 {
 	char pattern[FILE_NAME_MAX];
 	glob_t found;
+	const char *first = NULL;
+	size_t n = 0;
 	if (!file_name_pattern(st->template, PART, pattern) ||
 	    glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
 		return;
-	err_set(e, 0, "%zu unfinished file(s) of an earlier run are left as they are: %s%s",
-		(size_t)found.gl_pathc, found.gl_pathv[0], found.gl_pathc > 1 ? ", ..." : "");
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		if (is_being_written(found.gl_pathv[i]))
+			continue;
+		first = first ? first : found.gl_pathv[i];
+		n++;
+	}
+	if (n)
+		err_set(e, 0, "%zu unfinished file(s) of an earlier run are left as they are: %s%s",
+			n, first, n > 1 ? ", ..." : "");
 	globfree(&found);
 }
 

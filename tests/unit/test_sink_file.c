@@ -199,6 +199,24 @@ static void unfinished_files_of_an_earlier_run_are_told_and_left(void **unused)
 	expect_list("out-000000.ndjson.part\nout-000001.ndjson\n");
 }
 
+static void a_file_that_is_being_written_is_no_leftover_to_the_next_sink(void **unused)
+{
+	struct err e = {0};
+	void *next = mem_alloc(sink_file.state_size);
+	open_sink();
+	write_recs(0, 1);
+	assert_int_equal(sink_file.open(next, conf, &e), 0);
+	assert_string_equal(e.text, "");
+	sink_file.close(next, &e);
+	put_file("out-000007.ndjson.part", "half a rec");
+	assert_int_equal(sink_file.open(next, conf, &e), 0);
+	assert_non_null(strstr(e.text, "1 unfinished"));
+	assert_non_null(strstr(e.text, "out-000007.ndjson.part"));
+	sink_file.close(next, &e);
+	mem_free(next);
+	close_sink();
+}
+
 static void dates_in_directories_make_directories(void **unused)
 {
 	set_path("%Y/%m/%d/%H-%n.ndjson");
@@ -413,6 +431,7 @@ int main(void)
 		TEST(existing_files_are_never_written_over),
 		TEST(a_name_that_was_taken_meanwhile_is_left_to_its_owner),
 		TEST(unfinished_files_of_an_earlier_run_are_told_and_left),
+		TEST(a_file_that_is_being_written_is_no_leftover_to_the_next_sink),
 		TEST(dates_in_directories_make_directories),
 		TEST(zstd_files_hold_the_same_lines_in_frames),
 		TEST(zstd_files_rotate_by_their_own_size),
