@@ -188,6 +188,7 @@ static int describe_queues(struct outlet *o, struct err *e)
 						   .pack = (unsigned)qc->pack,
 						   .headers = qc->headers,
 						   .binary = encoders[qc->format]->binary,
+						   .succeeds = o->gen != o->t->first,
 						   .properties = qc->properties};
 		bool asked = api_is_wanted(&o->gen->conf->api) && o->t->ports;
 		if (asked && outlet_sink(o, sink)->ops->places &&

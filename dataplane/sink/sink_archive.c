@@ -11,6 +11,7 @@
  * Limits: rec/seg_format.h; NUMBERS_MAX names are tried for a file.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "dataplane/base/civil.h"
 #include "dataplane/base/clock.h"
@@ -69,7 +70,7 @@ struct archive_queue {
 	unsigned index;
 	char name[SPOOL_QUEUE_MAX + 1];
 	struct seg_writer *writer;
-	int lock_fd;
+	int lock_fd;        /* negative: taken for the first file */
 	uint64_t seq;       /* of the next record */
 	uint64_t opened_ns; /* monotonic */
 	uint64_t number;    /* of the next file */
@@ -122,9 +123,22 @@ static bool exists(const char *path)
 	return fd >= 0;
 }
 
+/* Nobody repairs what is being written. */
+static int lock_dir(struct archive_queue *q, const char *dir, int *ret_pid, struct err *e)
+{
+	char path[FILE_OPS_PATH + 8];
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	q->lock_fd = file_ops_real.lock(NULL, path, ret_pid);
+	if (q->lock_fd == -EBUSY)
+		return err_set(e, -EBUSY, "%s is in use by process %d", dir, *ret_pid);
+	return q->lock_fd < 0 ? err_set(e, q->lock_fd, "lock %s: %s", path, strerror(-q->lock_fd))
+			      : 0;
+}
+
 static int begin(struct archive_state *st, struct archive_queue *q, uint64_t time_ns, struct err *e)
 {
 	char dir[FILE_OPS_PATH], path[FILE_OPS_PATH + 64];
+	int pid;
 	struct civil c;
 	struct seg_head h = {.kind = SEG_RECORDS,
 			     .created_ns = time_ns,
@@ -132,6 +146,8 @@ static int begin(struct archive_state *st, struct archive_queue *q, uint64_t tim
 			     .name_len = (uint16_t)strlen(q->name)};
 	memcpy(h.name, q->name, h.name_len);
 	int rc = make_queue_dir(st, q, dir, e);
+	if (rc == 0 && q->lock_fd < 0)
+		rc = lock_dir(q, dir, &pid, e);
 	if (rc < 0)
 		return rc;
 	civil_from_ns((int64_t)time_ns, &c);
@@ -257,17 +273,14 @@ static int grow(struct archive_state *st)
 	return 0;
 }
 
-/* Nobody repairs what is being written. */
-static int lock_dir(struct archive_queue *q, const char *dir, struct err *e)
+/* It may still write its first file: the lock is its until it has ended. */
+static int leave_to_predecessor(struct archive_queue *q, struct err *e)
 {
-	char path[FILE_OPS_PATH + 8];
-	int pid;
-	snprintf(path, sizeof(path), "%s/lock", dir);
-	q->lock_fd = file_ops_real.lock(NULL, path, &pid);
-	if (q->lock_fd == -EBUSY)
-		return err_set(e, -EBUSY, "%s is in use by process %d", dir, pid);
-	return q->lock_fd < 0 ? err_set(e, q->lock_fd, "lock %s: %s", path, strerror(-q->lock_fd))
-			      : 0;
+	if (q->lock_fd >= 0)
+		file_ops_real.close(NULL, q->lock_fd);
+	q->lock_fd = -1;
+	e->text[0] = '\0';
+	return 0;
 }
 
 static int archive_queue(void *state, unsigned queue, const struct sink_queue *conf, struct err *e)
@@ -286,8 +299,12 @@ static int archive_queue(void *state, unsigned queue, const struct sink_queue *c
 		return err_set(e, -ENOMEM, "out of memory");
 	q->lock_fd = -1;
 	st->n_queues++;
-	int rc = make_queue_dir(st, q, dir, e);
-	return rc < 0 ? rc : lock_dir(q, dir, e);
+	int pid = 0, rc = make_queue_dir(st, q, dir, e);
+	if (rc == 0)
+		rc = lock_dir(q, dir, &pid, e);
+	if (conf->succeeds && (rc == 0 || (rc == -EBUSY && pid == (int)getpid())))
+		rc = leave_to_predecessor(q, e);
+	return rc;
 }
 
 static int archive_open(void *state, const void *conf, struct err *e)

@@ -273,6 +273,37 @@ def queues_that_move_again_and_again(lab, checks):
         checks.equal(row["out"], {"written": sent}, f"{name}: each record once")
 
 
+def an_archive_is_handed_on(lab, checks):
+    """Its directory is locked by the sink that runs: the next one waits for its end."""
+    archive = os.path.join(lab.folder, "archive")
+    os.mkdir(archive)
+
+    def write(every):
+        lab.write(more="  lab/kept: { from: syslog, sink: kept }\n")
+        with open(lab.config, encoding="utf-8") as f:
+            text = f.read()
+        kept = f'sinks:\n  kept: {{ archive: {{ dir: "{archive}", rotate_every: {every} }} }}\n'
+        with open(lab.config, "w", encoding="utf-8") as f:
+            f.write(text.replace("sinks:\n", kept))
+    write("1h")
+    lab.start()
+    sender = lab.send(1.5)
+    for every in ("2h", "3h", "4h", "5h"):
+        write(every)
+        code, reply = lab.run("reload")
+        checks.check(code == 0 and reply["state"] == "done", f"rotate_every {every}: {reply}")
+        time.sleep(0.2 if every == "3h" else 0)
+    sent = int(sender.communicate(timeout=60)[0])
+    lab.wait_written("lab/kept", sent)
+    status, log, ledger = lab.stop()
+    checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")
+    checks.equal(log.count("unfinished"), 0, "no file that is written is told as one of an earlier run")
+    records = subprocess.run([lab.ctl, "spool", "cat", archive], stdout=subprocess.PIPE, text=True, check=False).stdout
+    got = [int(json.loads(line)["message"].split(" ")[-1]) for line in records.splitlines()]
+    checks.equal(sorted(got), list(range(sent)), "each record is in the archive, once")
+    checks.check(len(glob.glob(archive + "/*/*.seg")) > 1, "and each sink had its turn")
+
+
 REMEMBERS = """
 pipeline:
   once: {{ op: dedup, from: syslog, key: message, window: 1h }}
@@ -400,6 +431,7 @@ def run(binary, folder, checks):
     a_sink_that_is_away(lab, checks)
     a_queue_that_moves_takes_its_spool_along(lab, checks)
     queues_that_move_again_and_again(lab, checks)
+    an_archive_is_handed_on(lab, checks)
     what_nodes_remember(lab, checks)
     what_a_file_needs(lab, checks)
 

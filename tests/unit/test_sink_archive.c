@@ -145,6 +145,67 @@ static void files_are_rotated_by_time_when_nothing_comes(void **unused)
 	assert_int_equal(expect_in_files("shop@beer/*.seg", "shop/beer", 0, 50), 1);
 }
 
+static enum sink_answer write_rec(void *sink, struct err *e)
+{
+	struct out_batch *b = batch_of(0, 10);
+	b->queue = 3;
+	b->first_ns = b->last_ns = 1764045796ull * 1000000000;
+	enum sink_answer answer = sink_archive.write(sink, b, e);
+	batch_free(b);
+	return answer;
+}
+
+static void the_sink_of_a_reload_waits_for_the_one_before_it(void **unused)
+{
+	static const struct sink_queue after = {.name = "shop/beer", .succeeds = true};
+	struct err e = {0};
+	void *next = mem_alloc(sink_archive.state_size), *last = mem_alloc(sink_archive.state_size);
+	open_sink();
+	write_recs(0, 0, 50);
+	assert_int_equal(sink_archive.open(next, conf, &e), 0);
+	assert_int_equal(sink_archive.queue(next, 3, &after, &e), 0);
+	assert_string_equal(e.text, "");
+	assert_int_equal(write_rec(next, &e), SINK_BUSY);
+	assert_non_null(strstr(e.text, "is in use by process"));
+	close_sink();
+	/* One more, before it has written: it takes nothing from it. */
+	assert_int_equal(sink_archive.open(last, conf, &e), 0);
+	assert_int_equal(sink_archive.queue(last, 3, &after, &e), 0);
+	assert_int_equal(write_rec(next, &e), SINK_DONE);
+	assert_int_equal(write_rec(last, &e), SINK_BUSY);
+	assert_int_equal(sink_archive.close(next, &e), 0);
+	assert_int_equal(write_rec(last, &e), SINK_DONE);
+	assert_int_equal(sink_archive.close(last, &e), 0);
+	assert_int_equal(expect_in_files("shop@beer/*-000000.seg", "shop/beer", 0, 50), 1);
+	assert_int_equal(expect_in_files("shop@beer/*-000001.seg", "shop/beer", 0, 10), 1);
+	assert_int_equal(expect_in_files("shop@beer/*-000002.seg", "shop/beer", 0, 10), 1);
+	mem_free(next);
+	mem_free(last);
+}
+
+static void a_directory_in_use_keeps_a_sink_from_its_start(void **unused)
+{
+	static const struct sink_queue after = {.name = "shop/beer", .succeeds = true};
+	struct err e = {0};
+	char path[1024];
+	void *next = mem_alloc(sink_archive.state_size);
+	open_sink();
+	assert_int_equal(sink_archive.open(next, conf, &e), 0);
+	assert_int_equal(sink_archive.queue(next, 3, &queues[0], &e), -EBUSY);
+	sink_archive.close(next, &e);
+	/* The same of a reload, when another process has it. */
+	snprintf(path, sizeof(path), "%s/shop@beer/lock", dir);
+	FILE *f = fopen(path, "w");
+	fputs("1\n", f);
+	fclose(f);
+	memset(next, 0, sink_archive.state_size);
+	assert_int_equal(sink_archive.open(next, conf, &e), 0);
+	assert_int_equal(sink_archive.queue(next, 3, &after, &e), -EBUSY);
+	assert_non_null(strstr(e.text, "is in use by process 1"));
+	sink_archive.close(next, &e);
+	mem_free(next);
+}
+
 static void a_directory_that_is_not_there_is_said_so(void **unused)
 {
 	struct err e = {0};
@@ -162,6 +223,8 @@ int main(void)
 		TEST(files_are_rotated_by_size_and_numbers_go_on),
 		TEST(a_file_that_is_there_is_not_written_over),
 		TEST(files_are_rotated_by_time_when_nothing_comes),
+		TEST(the_sink_of_a_reload_waits_for_the_one_before_it),
+		TEST(a_directory_in_use_keeps_a_sink_from_its_start),
 		TEST(a_directory_that_is_not_there_is_said_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
