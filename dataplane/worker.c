@@ -17,8 +17,8 @@
 #define IDLE_TURNS_TO_FLUSH 64
 #define TURNS_TO_FLUSH      1024
 
-/* Time goes on for a worker that rests, too. It has looked IDLE_SPINS times before its first rest, so
- * that no record waits for the end of one.
+/* Time goes on for a worker that rests, too. It has looked IDLE_SPINS times before its first rest,
+ * so that no record waits for the end of one.
  */
 #define IDLE_REST_NS        10000000ull
 

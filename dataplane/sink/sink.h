@@ -66,7 +66,7 @@ struct sink_queue {
 	bool headers;              /* messages carry the id of the record */
 	bool binary;               /* records are no lines: nothing stands behind one */
 	struct opt_map properties; /* of the topic, by the names of the client's library */
-	bool succeeds;             /* one of this process may still write, which ends before it */
+	bool succeeds;             /* made by a reload: the sink before it may still write */
 	struct recent *recent;     /* takes where records are; NULL: nobody wants to know */
 };
 
