@@ -132,4 +132,13 @@ static inline FILE *pairs_open_shared(const char *name)
 	return f;
 }
 
+/* Before anything is made that a skip would leave behind. */
+static inline void pairs_need_shared(const char *name)
+{
+	FILE *f = pairs_open_shared(name);
+	if (!f)
+		skip();
+	fclose(f);
+}
+
 #endif

@@ -312,6 +312,7 @@ static void all_fields_of_the_loghub_data_sets_agree(void **state)
 		{"OpenStack", "loghub-openstack"},
 		{"Zookeeper", "loghub-zookeeper"},
 	};
+	pairs_need_shared("data/logs/loghub/Android_2k.log");
 	for (unsigned i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
 		expect_data_set(sets[i][0], sets[i][1]);
 }
@@ -348,6 +349,7 @@ static void expect_text(json_t *want, const char *name, const char *field, unsig
 /* lnav's reading of an access log of nginx. */
 static void a_shops_access_log_agrees_with_lnav(void **state)
 {
+	pairs_need_shared("data/logs/lnav/logfile_shop_access_log.0");
 	FILE *log = pairs_open_shared("data/logs/lnav/logfile_shop_access_log.0");
 	FILE *oracle =
 		pairs_open_shared("data/oracle/logs/lnav/logfile_shop_access_log.0.lnav.jsonl");

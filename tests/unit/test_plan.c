@@ -367,6 +367,7 @@ static void shipped_formats_read_real_lines_as_pcre2_does(void **state)
 		{"Zookeeper", "loghub-zookeeper"},
 		{"Linux", "access"},
 	};
+	pairs_need_shared("data/logs/loghub/Android_2k.log");
 	struct grok *lib = patterns_load(NULL);
 	for (unsigned i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
 		struct format_file *ff = format_file_load(sets[i][1]);

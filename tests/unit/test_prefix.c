@@ -139,6 +139,7 @@ static void no_format_that_fits_is_ever_left_out(void **state)
 					   "HPC",     "Hadoop",    "Linux",    "Mac",
 					   "OpenSSH", "OpenStack", "Zookeeper"};
 	enum { N_FILES = sizeof(files) / sizeof(files[0]) };
+	pairs_need_shared("data/logs/loghub/Android_2k.log");
 	struct grok *lib = patterns_load(NULL);
 	struct pairs *pairs = pairs_create(1 << 20);
 	struct format_file *ff[N_FILES];
