@@ -150,6 +150,27 @@ const struct control_ops topology_control_ops = {
 	.explain = topology_explain,
 };
 
+bool topology_errands(struct topology *t, struct errand *first, size_t stride)
+{
+	bool all = true;
+	uint8_t *at = (uint8_t *)first;
+	for (unsigned i = 0; i < t->n_workers; i++)
+		worker_errand(t->workers[i], (struct errand *)(at + i * stride));
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		const struct errand *er = (const struct errand *)(at + i * stride);
+		errand_wait(er);
+		all &= errand_state(er) == ERRAND_DONE;
+	}
+	return all;
+}
+
+const char *topology_is_over(const struct topology *t, unsigned n_reloads)
+{
+	if (t->n_reloads != n_reloads)
+		return "the configuration was reloaded";
+	return atomic_load(&t->n_running) < t->n_workers ? "sluiced stops" : NULL;
+}
+
 /* Called each step: asks the workers, and publishes when all have answered. */
 void topology_publish(struct topology *t)
 {

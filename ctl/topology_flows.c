@@ -53,7 +53,7 @@ static int poll_flows(struct control_job *j, json_t *reply, struct err *e)
 		if (state == ERRAND_WAITS)
 			return -EAGAIN;
 		if (state == ERRAND_LOST)
-			return err_set(e, -ESHUTDOWN, "the workers do not run: sluiced stops");
+			return err_set(e, -ESHUTDOWN, TOPOLOGY_NO_WORKERS);
 	}
 	flow_table_reply(f->tables, f->t->n_workers, source_name, f->t, reply);
 	return 0;

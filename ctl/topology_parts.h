@@ -182,7 +182,16 @@ int topology_flows(void *arg, const struct flow_query *q, struct control_job **r
 int topology_explain(void *arg, const char *id, struct control_job **ret_j, struct err *e);
 
 /* topology_tap.c */
-#define TOPOLOGY_TAPS_MAX 8
+/* topology_control.c, of jobs that workers take part in. Gives each worker its errand, and waits
+ * for all of them, as long as a turn takes: @first is that of worker 0, the next one @stride bytes
+ * behind it. False: some have ended.
+ */
+bool topology_errands(struct topology *t, struct errand *first, size_t stride);
+/* Why a job that began behind @n_reloads is over; NULL: it goes on. */
+const char *topology_is_over(const struct topology *t, unsigned n_reloads);
+#define TOPOLOGY_NO_WORKERS "the workers do not run: sluiced stops"
+
+#define TOPOLOGY_TAPS_MAX   8
 int topology_tap(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
 
 /* topology_run.c. A replay's dimensions stay as they were loaded. */

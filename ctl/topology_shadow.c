@@ -138,18 +138,12 @@ static bool give(void *arg, struct worker *w)
 /* To all workers; waits as long as a turn takes. False: some have ended. */
 static bool give_all(struct shadowing *j, bool in)
 {
-	bool all = true;
 	for (unsigned i = 0; i < j->t->n_workers; i++) {
 		struct part *p = &j->parts[i];
 		p->give = in ? p->shadow : NULL;
 		p->errand = (struct errand){.piece = give, .arg = p};
-		worker_errand(j->t->workers[i], &p->errand);
 	}
-	for (unsigned i = 0; i < j->t->n_workers; i++) {
-		errand_wait(&j->parts[i].errand);
-		all &= errand_state(&j->parts[i].errand) == ERRAND_DONE;
-	}
-	return all;
+	return topology_errands(j->t, &j->parts[0].errand, sizeof(j->parts[0]));
 }
 
 /* ---- what is told ---- */
@@ -240,7 +234,7 @@ static void begin(struct shadowing *j)
 		fail(j, e.text);
 	} else if (!give_all(j, true)) {
 		give_all(j, false);
-		fail(j, "the workers do not run: sluiced stops");
+		fail(j, TOPOLOGY_NO_WORKERS);
 	} else {
 		j->began_ns = clock_mono_ns();
 		j->stage = RUNS;
@@ -255,9 +249,7 @@ static const char *why_end(struct shadowing *j)
 		return "it was stopped";
 	if (clock_mono_ns() - j->began_ns >= j->q.for_ns)
 		return "its time is over";
-	if (j->t->n_reloads != j->n_reloads)
-		return "the configuration was reloaded";
-	return atomic_load(&j->t->n_running) < j->t->n_workers ? "sluiced stops" : NULL;
+	return topology_is_over(j->t, j->n_reloads);
 }
 
 static void go_on(struct shadowing *j)

@@ -34,19 +34,13 @@ static bool fit(void *arg, struct worker *w)
 /* In all workers; waits for them, as long as a turn takes. False: some have ended. */
 static bool fit_all(struct tapping *j, const struct graph_plan *plan)
 {
-	bool all = true;
 	for (unsigned i = 0; i < j->t->n_workers; i++) {
 		struct fitting *f = &j->fittings[i];
 		f->plan = plan;
 		f->tap = live_tap_of_worker(j->tap, i);
 		f->errand = (struct errand){.piece = fit, .arg = f};
-		worker_errand(j->t->workers[i], &f->errand);
 	}
-	for (unsigned i = 0; i < j->t->n_workers; i++) {
-		errand_wait(&j->fittings[i].errand);
-		all &= errand_state(&j->fittings[i].errand) == ERRAND_DONE;
-	}
-	return all;
+	return topology_errands(j->t, &j->fittings[0].errand, sizeof(j->fittings[0]));
 }
 
 static bool take_out(struct tapping *j)
@@ -61,9 +55,7 @@ static const char *why_end(const struct tapping *j)
 {
 	if (live_tap_is_full(j->tap))
 		return "as many as were asked for";
-	if (j->t->n_reloads != j->n_reloads)
-		return "the configuration was reloaded";
-	return atomic_load(&j->t->n_running) < j->t->n_workers ? "sluiced stops" : NULL;
+	return topology_is_over(j->t, j->n_reloads);
 }
 
 static ssize_t read_tap(struct control_job *job, char *out, size_t cap)
@@ -104,7 +96,7 @@ int topology_tap(void *arg, const struct tap_query *q, struct control_job **ret_
 				   TOPOLOGY_TAPS_MAX);
 	j->fitted = rc == 0;
 	if (rc == 0 && !fit_all(j, &t->pipeline->graph))
-		rc = err_set(e, -ESHUTDOWN, "the workers do not run: sluiced stops");
+		rc = err_set(e, -ESHUTDOWN, TOPOLOGY_NO_WORKERS);
 	if (rc < 0) {
 		drop_tap(&j->job);
 		return rc;
