@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/config_diff.h"
+#include "ctl/latency_row.h"
 #include "ctl/quantity.h"
 #include "ctl/say.h"
 #include "dataplane/base/clock.h"
@@ -162,7 +163,23 @@ SHOW_PART(workers)
 SHOW_PART(ports)
 SHOW_PART(sinks)
 SHOW_PART(dims)
-SHOW_PART(latency)
+
+static void add_latency(void *rows, const char *stage, const char *scope,
+			const struct latency_sum *s)
+{
+	json_array_append_new(rows, latency_row(stage, scope, s));
+}
+
+static int show_latency(struct control *c, const char *const *values, json_t *reply, struct err *e)
+{
+	void *arg;
+	json_t *rows = json_array();
+	(void)values;
+	(void)e;
+	control_parts(c, &arg)->latency(arg, add_latency, rows);
+	json_object_set_new(reply, "rows", rows);
+	return 0;
+}
 
 /* What an order that was not heeded amounts to. */
 static int heeded(int rc)

@@ -17,6 +17,7 @@
 #include "ctl/flow_table.h"
 #include "ctl/live_tap.h"
 #include "ctl/report.h"
+#include "dataplane/base/latency.h"
 
 /* An answer that takes a while, or has no end: who asks comes again and again, and never waits. */
 struct control_job;
@@ -41,13 +42,17 @@ struct shadow_query {
 	unsigned samples; /* of each queue and kind of difference, of each worker */
 };
 
+typedef void latency_fn(void *to, const char *stage, const char *scope,
+			const struct latency_sum *s);
+
 /* Answers of the topology; each appends objects to @rows. */
 struct control_ops {
 	void (*workers)(void *arg, json_t *rows);
 	void (*ports)(void *arg, json_t *rows);
 	void (*sinks)(void *arg, json_t *rows);
 	void (*dims)(void *arg, json_t *rows);
-	void (*latency)(void *arg, json_t *rows);
+	/* Calls @each for every worker and queue. */
+	void (*latency)(void *arg, latency_fn *each, void *to);
 	/* Where @queue's records go now; its index in the configuration. */
 	const char *(*queue_sink)(void *arg, unsigned queue);
 	/* As topology_queue_command. */

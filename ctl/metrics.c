@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/latency_row.h"
-
 #define NAME_MAX_BYTES 160
 #define TABLES_MAX     128
 
@@ -131,44 +129,41 @@ static void put_sinks(struct control *c, FILE *out)
 }
 
 /* Edges a factor of 4 apart, from 4 us to 18 minutes. */
-static void put_histogram(const json_t *row, FILE *out)
+static void put_histogram(void *to, const char *stage, const char *scope,
+			  const struct latency_sum *s)
 {
-	struct latency_sum s;
+	FILE *out = to;
 	uint64_t below = 0;
-	char *text = NULL;
+	char *labels = NULL;
 	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = open_memstream(&labels, &len);
 	if (!f)
 		return;
-	fprintf(f, "stage=\"%s\",scope=\"", json_string_value(json_object_get(row, "stage")));
-	put_label(f, json_string_value(json_object_get(row, "scope")));
+	fprintf(f, "stage=\"%s\",scope=\"", stage);
+	put_label(f, scope);
 	fputs("\"", f);
 	fclose(f);
-	latency_row_read(row, &s);
 	for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
-		below += s.n[i];
+		below += s->n[i];
 		if (i % 8 == 3 && i < 116)
 			fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"%.9g\"} %" PRIu64 "\n",
-				text, (double)latency_bound_ns(i) / 1e9, below);
+				labels, (double)latency_bound_ns(i) / 1e9, below);
 	}
-	fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", text, s.total);
-	fprintf(out, "sluice_latency_seconds_sum{%s} %.9g\n", text, (double)s.sum_ns / 1e9);
-	fprintf(out, "sluice_latency_seconds_count{%s} %" PRIu64 "\n", text, s.total);
-	free(text);
+	fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", labels,
+		s->total);
+	fprintf(out, "sluice_latency_seconds_sum{%s} %.9g\n", labels, (double)s->sum_ns / 1e9);
+	fprintf(out, "sluice_latency_seconds_count{%s} %" PRIu64 "\n", labels, s->total);
+	free(labels);
 }
 
 static void put_latency(struct control *c, FILE *out)
 {
 	void *arg;
-	size_t i;
-	json_t *rows = json_array(), *row;
-	control_parts(c, &arg)->latency(arg, rows);
 	put_head(out, "sluice_latency_seconds",
 		 "from a packet to its records (record, by worker), and to their acknowledgement "
 		 "(ack, by queue)",
 		 "histogram");
-	json_array_foreach(rows, i, row) put_histogram(row, out);
-	json_decref(rows);
+	control_parts(c, &arg)->latency(arg, put_histogram, out);
 }
 
 void metrics_write(struct control *c, FILE *out)

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/latency_row.h"
 #include "ctl/topology_parts.h"
 
 #define REPORT_EVERY_MS 500
@@ -51,7 +50,7 @@ static void list_dims(void *arg, json_t *rows)
 
 /* From the packet's time on: to the end of the path, by worker, and to the acknowledgement, by
  * queue. */
-static void list_latency(void *arg, json_t *rows)
+static void each_latency(void *arg, latency_fn *each, void *to)
 {
 	const struct topology *t = arg;
 	for (unsigned i = 0; i < t->n_workers; i++) {
@@ -59,14 +58,14 @@ static void list_latency(void *arg, json_t *rows)
 		char scope[24];
 		snprintf(scope, sizeof(scope), "worker %u", i);
 		latency_read(worker_latency(t->workers[i]), &sum);
-		json_array_append_new(rows, latency_row("record", scope, &sum));
+		each(to, "record", scope, &sum);
 	}
 	for (unsigned q = 0; q < t->conf->n_queues; q++) {
 		const struct way *y = &t->outlets->queues[q];
 		struct latency_sum sum = {0};
 		for (unsigned i = 0; i < y->o->of.n_sinks; i++)
 			latency_read(shipper_latency(y->o->sides[i].shipper, y->index), &sum);
-		json_array_append_new(rows, latency_row("ack", t->conf->queues[q].name, &sum));
+		each(to, "ack", t->conf->queues[q].name, &sum);
 	}
 }
 
@@ -134,7 +133,7 @@ const struct control_ops topology_control_ops = {
 	.ports = topology_list_ports,
 	.sinks = list_sinks,
 	.dims = list_dims,
-	.latency = list_latency,
+	.latency = each_latency,
 	.queue_sink = queue_sink,
 	.queue_pause = queue_pause,
 	.queue_resume = queue_resume,
