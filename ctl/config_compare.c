@@ -7,15 +7,16 @@
 
 struct comparison {
 	const struct config *was, *is;
-	FILE *out;
-	unsigned n;
+	config_restart_fn *each;
+	void *arg;
 };
 
 static void differs(struct comparison *c, const char *what, const char *name, const char *key)
 {
-	fprintf(c->out, "%s: %s%s%s%s%s: only a restart changes it\n", c->is->path, what,
-		*name ? "." : "", name, *key ? "." : "", key);
-	c->n++;
+	char path[CONFIG_RESTART_PATH];
+	snprintf(path, sizeof(path), "%s%s%s%s%s", what, *name ? "." : "", name, *key ? "." : "",
+		 key);
+	c->each(c->arg, path);
 }
 
 /* What of @opts is not live. */
@@ -73,9 +74,10 @@ static void compare_sources(struct comparison *c)
 	}
 }
 
-unsigned config_restarts(const struct config *was, const struct config *is, FILE *out)
+void config_each_restart(const struct config *was, const struct config *is, config_restart_fn *each,
+			 void *arg)
 {
-	struct comparison c = {.was = was, .is = is, .out = out};
+	struct comparison c = {.was = was, .is = is, .each = each, .arg = arg};
 	/* `workers` is of replays alone. */
 	if (strcmp(was->run_as ? was->run_as : "", is->run_as ? is->run_as : "") != 0)
 		differs(&c, "run_as", "", "");
@@ -89,7 +91,26 @@ unsigned config_restarts(const struct config *was, const struct config *is, FILE
 	compare(&c, "frame", "", frame_opts, &was->frame, &is->frame);
 	compare(&c, "spool", "", spool_opts, &was->spool, &is->spool);
 	compare_sources(&c);
-	return c.n;
+}
+
+struct lines {
+	const char *file;
+	FILE *out;
+	unsigned n;
+};
+
+static void put_line(void *arg, const char *path)
+{
+	struct lines *l = arg;
+	fprintf(l->out, "%s: %s: only a restart changes it\n", l->file, path);
+	l->n++;
+}
+
+unsigned config_restarts(const struct config *was, const struct config *is, FILE *out)
+{
+	struct lines l = {.file = is->path, .out = out};
+	config_each_restart(was, is, put_line, &l);
+	return l.n;
 }
 
 bool config_same_sources(const struct config *was, const struct config *is)

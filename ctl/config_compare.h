@@ -15,7 +15,16 @@
 
 #include "ctl/config.h"
 
-/* The number of lines written to @out. */
+#define CONFIG_RESTART_PATH 1024 /* bytes of a path at most; what is longer is cut */
+
+/* Each part that only a restart changes: `api.socket`, `sources.NAME.KEY` (also of keys inside of
+ * match), or a part that there was not, or is not any more (`sources.NAME`, `capture.ports`).
+ */
+typedef void config_restart_fn(void *arg, const char *path);
+void config_each_restart(const struct config *was, const struct config *is, config_restart_fn *each,
+			 void *arg);
+
+/* The same as lines for people. The number of lines written to @out. */
 unsigned config_restarts(const struct config *was, const struct config *is, FILE *out);
 
 /* As many of the same names and parsers, in the same order: one can be built beside the other. */

@@ -40,27 +40,15 @@ static json_t *flatten(const struct config *c)
 	return all;
 }
 
-/* The options that only a restart changes, as config_restarts names them. */
-static char *restarts(const struct config *runs, const struct config *file)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-	if (!f)
-		return NULL;
-	config_restarts(runs, file, f);
-	fclose(f);
-	return text;
-}
-
-/* Does `FILE: PATH: only a restart ...` mean @option? The name of a part alone means its section; a
+/* Does the @path of config_each_restart mean @option? The name of a part alone means its section; a
  * key that stands inside of match is named without it.
  */
-static bool is_meant(const char *path, size_t len, const char *option)
+static bool is_meant(const char *path, const char *option)
 {
-	const char *dot = memchr(path, '.', len);
+	size_t len = strlen(path);
+	const char *dot = strchr(path, '.');
 	size_t section = dot ? (size_t)(dot - path) : len;
-	const char *last = memrchr(path, '.', len);
+	const char *last = strrchr(path, '.');
 	size_t part = last && last > dot ? (size_t)(last - path) : len;
 	if (strncmp(option, path, len) == 0 && (option[len] == '\0' || option[len] == '.'))
 		return true;
@@ -72,23 +60,27 @@ static bool is_meant(const char *path, size_t len, const char *option)
 	       strncmp(option + n - key, path + part, key) == 0;
 }
 
-static bool needs_restart(const struct config *file, const char *lines, const char *option)
+static void add_path(void *paths, const char *path)
 {
-	for (const char *line = lines; *line; line += strcspn(line, "\n") + 1) {
-		const char *path = line + strlen(file->path) + 2;
-		const char *end = strstr(path, ": only a restart");
-		if (end && is_meant(path, (size_t)(end - path), option))
-			return true;
-	}
+	json_array_append_new(paths, json_string(path));
+}
+
+static bool needs_restart(const json_t *paths, const char *option)
+{
+	json_t *path;
+	size_t i;
+	json_array_foreach((json_t *)paths, i,
+			   path) if (is_meant(json_string_value(path), option)) return true;
 	return false;
 }
 
 const char *config_diff(const struct config *runs, const struct config *file, json_t *rows)
 {
 	json_t *a = flatten(runs), *b = flatten(file), *v;
-	char *lines = restarts(runs, file);
-	const char *option, *needs = a && b && lines ? "nothing" : NULL;
+	json_t *paths = json_array();
+	const char *option, *needs = a && b && paths ? "nothing" : NULL;
 	json_t *names = json_object();
+	config_each_restart(runs, file, add_path, paths);
 	json_object_update(names, a);
 	json_object_update(names, b);
 	json_object_foreach(names, option, v)
@@ -96,7 +88,7 @@ const char *config_diff(const struct config *runs, const struct config *file, js
 		json_t *was = json_object_get(a, option), *is = json_object_get(b, option);
 		if (!needs || (was && is && json_equal(was, is)))
 			continue;
-		bool restart = needs_restart(file, lines, option);
+		bool restart = needs_restart(paths, option);
 		if (restart || strcmp(needs, "nothing") == 0)
 			needs = restart ? "restart" : "reload";
 		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s}", "option", option, "runs",
@@ -107,6 +99,6 @@ const char *config_diff(const struct config *runs, const struct config *file, js
 	json_decref(names);
 	json_decref(a);
 	json_decref(b);
-	free(lines);
+	json_decref(paths);
 	return needs;
 }
