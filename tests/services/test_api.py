@@ -9,13 +9,13 @@ import json
 import os
 import re
 import selectors
-import signal
 import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from served import Served  # noqa: E402
 from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluiceapi")
@@ -40,35 +40,16 @@ for i in range(n):
 """
 
 
-class Lab:
+class Lab(Served):
     def __init__(self, binary, folder):
-        self.ctl = os.path.join(os.path.dirname(binary), "sluicectl")
-        self.sock = os.path.join(folder, "control.sock")
+        super().__init__(binary, folder)
         config = os.path.join(folder, "api.yaml")
         with open(config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(folder=folder, token=TOKEN))
-        self.log = open(os.path.join(folder, "log"), "w+", encoding="utf-8")
-        self.p = subprocess.Popen(VETH.ns(binary, "run", "-c", config), stderr=self.log, stdout=self.log)
-        for _ in range(200):
-            if os.path.exists(self.sock) or self.p.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(0.7)
-
-    def stop(self):
-        if self.p.poll() is None:
-            self.p.send_signal(signal.SIGTERM)
-        status = self.p.wait(timeout=60)
-        self.log.seek(0)
-        return status, self.log.read()
+        self.begin(config, VETH.ns())
 
     def run(self, *args, user=None):
-        return subprocess.run([self.ctl, "--socket", self.sock, *args], capture_output=True, text=True, user=user,
-                              timeout=30, check=False)
-
-    def json(self, *args):
-        p = self.run("--json", *args)
-        return json.loads(p.stdout) if p.stdout else {"error": p.stderr}
+        return self.sluicectl(*args, js=False, user=user, timeout=30)
 
     def ask(self, path, method="GET", body=""):
         s = socket.socket(socket.AF_UNIX)
@@ -367,7 +348,7 @@ def run(binary, folder, checks):
     a_crowd_of_strangers(lab, checks)
     try_tcp(lab, checks)
     a_thousand_clients(lab, checks)
-    status, log = lab.stop()
+    status, log, _ = lab.finish()
     # A flood from another core may be more than this machine reads: said, and no error of the API.
     checks.check(status in (0, 1), "it ends by itself")
     checks.equal(os.path.exists(lab.sock), False, "and takes its socket away")

@@ -10,16 +10,15 @@ to the host it writes to a folder.
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 sys.path.insert(0, SUPPORT)
 from docs import ROOT, commands, elsewhere, in_sandbox  # noqa: E402
 from fake_host import make_card  # noqa: E402
+from served import Served  # noqa: E402
 from sluice import SKIP, Checks  # noqa: E402
 from wire import end, possible, sh  # noqa: E402
 
@@ -121,22 +120,16 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sluice-docs-") as folder:
         prepare(folder, os.path.abspath(sys.argv[1]))
         make_network()
-        with open(f"{folder}/log", "w+", encoding="utf-8") as log:
-            p = subprocess.Popen(ns(f"{folder}/bin/sluiced", "run", "-c", f"{folder}/sluice.yaml"), stderr=log, stdout=log)
-            sender = subprocess.Popen(ns(sys.executable, "-c", SENDER, SUPPORT, f"{folder}/trace.pcap"))
-            try:
-                for _ in range(200):
-                    if os.path.exists(f"{folder}/control.sock") or p.poll() is not None:
-                        break
-                    time.sleep(0.05)
-                time.sleep(1.5)
-                run_all(folder, checks)
-            finally:
-                end(sender)
-                status = end(p, signal.SIGTERM)
-                sh("ip", "netns", "del", NS, check=False)
-            log.seek(0)
-            checks.equal(status, 0, f"sluiced ends well: {log.read()[-800:]}")
+        served = Served(f"{folder}/bin/sluiced", folder)
+        sender = subprocess.Popen(ns(sys.executable, "-c", SENDER, SUPPORT, f"{folder}/trace.pcap"))
+        try:
+            served.begin(f"{folder}/sluice.yaml", ns(), settle=1.5)
+            run_all(folder, checks)
+        finally:
+            end(sender)
+            status, log, _ = served.finish()
+            sh("ip", "netns", "del", NS, check=False)
+        checks.equal(status, 0, f"sluiced ends well: {log[-800:]}")
     checks.done()
 
 

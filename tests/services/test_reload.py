@@ -9,12 +9,12 @@ import glob
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from served import Served  # noqa: E402
 from wire import Veth  # noqa: E402
 
 VETH = Veth("sluicerl")
@@ -68,11 +68,10 @@ print(i)
 """
 
 
-class Lab:
+class Lab(Served):
     def __init__(self, binary, folder):
-        self.binary, self.folder = binary, folder
+        super().__init__(binary, folder)
         self.config = os.path.join(folder, "reload.yaml")
-        self.ctl = os.path.join(os.path.dirname(binary), "sluicectl")
         with open(os.path.join(folder, "d.csv"), "w", encoding="utf-8") as f:
             f.write("k,title\n" + "".join(f"h{i},title {i}\n" for i in range(10)))
 
@@ -89,19 +88,10 @@ class Lab:
                     f"\nqueues:\n  lab/all: {{ from: {origin}, sink: {sink} }}\n" + more + away + tail)
 
     def start(self):
-        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
-        self.ledger = os.path.join(self.folder, "ledger.json")
-        self.p = subprocess.Popen(VETH.ns(self.binary, "run", "-c", self.config, "--ledger", self.ledger),
-                                  stderr=self.log, stdout=self.log)
-        for _ in range(200):
-            if os.path.exists(self.folder + "/control.sock") or self.p.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(0.7)
+        self.begin(self.config, VETH.ns())
 
     def run(self, *args):
-        p = subprocess.run([self.ctl, "--json", "--socket", self.folder + "/control.sock", *args],
-                           capture_output=True, text=True, timeout=60, check=False)
+        p = self.sluicectl(*args)
         return p.returncode, json.loads(p.stdout) if p.stdout else {"error": p.stderr}
 
     def rss_kib(self):
@@ -110,16 +100,6 @@ class Lab:
 
     def send(self, seconds):
         return subprocess.Popen(VETH.ns(sys.executable, "-c", SENDER, str(seconds)), stdout=subprocess.PIPE, text=True)
-
-    def stop(self, hard=False):
-        self.p.send_signal(signal.SIGTERM)
-        if hard:
-            time.sleep(0.5)
-            self.p.send_signal(signal.SIGTERM)
-        status = self.p.wait(timeout=60)
-        self.log.seek(0)
-        with open(self.ledger, encoding="utf-8") as f:
-            return status, self.log.read(), json.load(f)
 
     def wait_written(self, queue, n):
         for _ in range(400):
@@ -177,7 +157,7 @@ def a_hundred_reloads(lab, checks):
     begin = time.monotonic()
     code, reply = lab.run("reload")
     checks.check(code == 0 and time.monotonic() - begin < 10, f"a reload without traffic ends: {reply}")
-    status, log, ledger = lab.stop()
+    status, log, ledger = lab.finish()
     got = lab.numbers()
     missed = sum(r["missed"].get("missed", 0) for r in ledger["rows"] if r["stage"] == "port")
     checks.equal((len(got), len(set(got)), missed), (sent, sent, 0), "every line is there, once")
@@ -215,7 +195,7 @@ def a_sink_that_is_away(lab, checks):
         checks.check(code == 0, f"another topic: {reply}")
     sent += int(lab.send(0.3).communicate(timeout=60)[0])
     lab.wait_written("lab/all", sent)
-    status, log, ledger = lab.stop(hard=True)
+    status, log, ledger = lab.finish(hard=True)
     checks.check(status >= 0, f"a stop that gives up ends by itself: {status} {log[-2000:]}")
     checks.equal((len(lab.numbers()), ledger["balanced"]), (sent, True), "the other sink has every line")
     row = next(r for r in ledger["rows"] if r["stage"] == "sink" and r["scope"] == "lab/away")
@@ -238,7 +218,7 @@ def a_queue_that_moves_takes_its_spool_along(lab, checks):
     checks.equal(code, 0, f"the queue moves: {reply}")
     sent_later = int(lab.send(0.5).communicate(timeout=60)[0])
     lab.wait_written("lab/away", sent + sent_later)
-    _, log, ledger = lab.stop()
+    _, log, ledger = lab.finish()
     two = lab.numbers("out-two*")
     checks.equal(two, list(range(sent)) + list(range(sent_later)), "each record once, those of before first")
     checks.equal((ledger["balanced"], ledger["lost"]), (True, 0), "nothing is lost")
@@ -266,7 +246,7 @@ def queues_that_move_again_and_again(lab, checks):
     lab.run("reload")
     sent = int(sender.communicate(timeout=60)[0])
     lab.wait_written("lab/away", sent)
-    status, _, ledger = lab.stop()
+    status, _, ledger = lab.finish()
     checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), "nothing is lost")
     for name in ("lab/all", "lab/away"):
         row = next(r for r in ledger["rows"] if r["stage"] == "sink" and r["scope"] == name)
@@ -295,7 +275,7 @@ def an_archive_is_handed_on(lab, checks):
         time.sleep(0.2 if every == "3h" else 0)
     sent = int(sender.communicate(timeout=60)[0])
     lab.wait_written("lab/kept", sent)
-    status, log, ledger = lab.stop()
+    status, log, ledger = lab.finish()
     checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")
     checks.equal(log.count("unfinished"), 0, "no file that is written is told as one of an earlier run")
     records = subprocess.run([lab.ctl, "spool", "cat", archive], stdout=subprocess.PIPE, text=True, check=False).stdout
@@ -357,7 +337,7 @@ def what_nodes_remember(lab, checks):
             checks.check(code == 0, f"reload {i}: {reply}")
         sender.wait(timeout=60)
         time.sleep(0.5)
-        status, _, ledger = lab.stop()
+        status, _, ledger = lab.finish()
         checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), "the ledger balances")
         outputs.append([records_of(lab, f"out{part}-[0-9]*") for part in ("", "-two", "-zip")])
     checks.equal([len(part) for part in outputs[0]], [2000, 7, 7], "each line once, a record for each group")
@@ -421,7 +401,7 @@ def what_a_file_needs(lab, checks):
     checks.check(code == 1 and "sink no" in reply["why"], f"a sink that cannot be opened fails the reload: {reply}")
     _, reply = lab.run("queues")
     checks.equal([(r["queue"], r["sink"]) for r in reply["rows"]], [("lab/all", "two")], "and all is as it was")
-    status, _, ledger = lab.stop()
+    status, _, ledger = lab.finish()
     checks.equal((status, ledger["balanced"]), (0, True), "the ledger balances")
 
 

@@ -9,13 +9,12 @@ import json
 import os
 import pwd
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from served import Served  # noqa: E402
 from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluiceas")
@@ -47,29 +46,20 @@ for i in range(int(sys.argv[1]), int(sys.argv[2])):
 FREE = "eal-intr-thread"  # of DPDK: it waits for interrupts of cards
 
 
-class Lab:
+class Lab(Served):
+    ask = Served.sluicectl
+
     def __init__(self, binary, folder, run_as="nobody", before=()):
-        self.folder, self.sock = folder, folder + "/control.sock"
-        self.ctl = os.path.join(os.path.dirname(binary), "sluicectl")
-        self.config, self.ledger = folder + "/run_as.yaml", folder + "/ledger.json"
+        super().__init__(binary, folder)
+        self.config = folder + "/run_as.yaml"
         with open(folder + "/d.csv", "w", encoding="utf-8") as f:
             f.write("k,t\n1,one\n")
         self.write(run_as)
-        self.log = open(folder + "/log", "w+", encoding="utf-8")
-        self.p = subprocess.Popen(VETH.ns(*before, binary, "run", "-c", self.config, "--ledger", self.ledger),
-                                  stderr=self.log, stdout=self.log)
-        for _ in range(400):
-            if os.path.exists(self.sock) or self.p.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(0.5)
+        self.begin(self.config, VETH.ns(*before), settle=0.5)
 
     def write(self, run_as="nobody", fields=""):
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(folder=self.folder, run_as=run_as, fields=fields))
-
-    def ask(self, *args):
-        return sh(self.ctl, "--json", "--socket", self.sock, *args, check=False)
 
     def send(self, begin, end):
         sh(*VETH.ns(sys.executable, "-c", SENDER, str(begin), str(end)))
@@ -90,14 +80,7 @@ class Lab:
         return found
 
     def stop(self):
-        if self.p.poll() is None:
-            self.p.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-            if self.p.poll() is None:
-                self.p.send_signal(signal.SIGTERM)  # for the sink that is away
-        status = self.p.wait(timeout=60)
-        self.log.seek(0)
-        return status, self.log.read()
+        return self.finish(hard=True)[:2]  # not for the sink that is away
 
 
 def look_at_threads(lab, checks):

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from pcaplib import ACK, PSH, Conversation, ethernet, udp  # noqa: E402
+from served import Served  # noqa: E402
 from wire import Veth, end  # noqa: E402
 
 VETH = Veth("sluicese")
@@ -44,44 +45,24 @@ for i, f in enumerate(frames):
 """
 
 
-class Lab:
+class Lab(Served):
     running = []
+    run = Served.sluicectl
 
     def __init__(self, binary, folder):
-        self.folder, self.ctl = folder, os.path.join(os.path.dirname(binary), "sluicectl")
-        self.sock, self.config = folder + "/control.sock", folder + "/see.yaml"
+        super().__init__(binary, folder)
+        self.config = folder + "/see.yaml"
         self.write()
-        self.log = open(folder + "/log", "w+", encoding="utf-8")
-        self.p = subprocess.Popen(VETH.ns(binary, "run", "-c", self.config, "--ledger", folder + "/ledger.json"),
-                                  stderr=self.log, stdout=self.log)
-        Lab.running.append(self.p)
-        for _ in range(200):
-            if os.path.exists(self.sock) or self.p.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(0.5)
+        Lab.running.append(self)
+        self.begin(self.config, VETH.ns(), settle=0.5)
 
     def write(self, odd=1):
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(folder=self.folder, odd=odd))
 
-    def run(self, *args, js=True, timeout=30):
-        return subprocess.run([self.ctl, *(["--json"] if js else []), "--socket", self.sock, *args],
-                              capture_output=True, text=True, timeout=timeout, check=False)
-
-    def json(self, *args):
-        p = self.run(*args)
-        return json.loads(p.stdout) if p.stdout else {"error": p.stderr}
-
     def send(self, frames):
         subprocess.run(VETH.ns(sys.executable, "-c", SENDER), input="".join(f.hex() + "\n" for f in frames),
                        text=True, check=True, timeout=60)
-
-    def stop(self):
-        status = end(self.p)
-        self.log.seek(0)
-        with open(self.folder + "/ledger.json", encoding="utf-8") as f:
-            return status, self.log.read(), json.load(f)
 
 
 def syslog(first, n, host="web-1"):
@@ -289,7 +270,7 @@ def change_nothing(binary, folder, checks):
         time.sleep(1.5)
         for t in open_:
             t.end(signal.SIGINT)
-        _, _, ledger = lab.stop()
+        _, _, ledger = lab.finish()
         rows = {(r["stage"], r["scope"], r["unit"]): {**r["in"], **r["out"], **r["loss"], **r["policy"]}
                 for r in ledger["rows"] if r["stage"] in ("graph", "filter", "project", "queue", "sink", "extract")}
         found.append((written(where), rows))
@@ -307,13 +288,13 @@ def run(binary, folder, checks):
         end_of_taps(lab, checks)
         last = Tap(lab, "odd")
         Tap.are_open()
-        status, log, ledger = lab.stop()
+        status, log, ledger = lab.finish()
         checks.check("sluiced stops" in last.end().err, f"the end of all ends a tap: {last.err}")
         checks.check(status in (0, 1) and ledger["balanced"], f"it ends by itself, the ledger balanced: {log}")
         change_nothing(binary, folder, checks)
     finally:
-        for p in Lab.running:  # what a fault has left behind
-            end(p)
+        for lab in Lab.running:  # what a fault has left behind
+            end(lab.p)
 
 
 if __name__ == "__main__":

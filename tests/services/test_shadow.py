@@ -163,7 +163,7 @@ def run(binary, folder, checks):
     for part in (the_same_is_the_same, what_is_broken_off_is_judged_as_what_has_ended,
                  differences_are_counted_and_shown, what_is_wrong_is_said, it_ends_when_who_asked_goes, one_that_is_slow_costs_nothing):
         part(lab, checks)
-    status, log, ledger = lab.stop()
+    status, log, ledger = lab.finish()
     checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")
 
 
