@@ -378,26 +378,41 @@ static char *ask_names(void *arg, const char *kind)
 	return text;
 }
 
+static unsigned count_commands(void)
+{
+	unsigned n = 0;
+	for (const struct command *c = commands; c->path; c++)
+		n++;
+	for (const struct local_command *l = locals; l->name; l++)
+		n++;
+	return n;
+}
+
 static int run_complete(struct options *o, int argc, char **argv)
 {
-	struct complete_entry entries[64] = {0};
-	struct complete_conf conf = {.entries = entries, .names = ask_names, .arg = o};
 	int at = 0;
-	for (const struct command *c = commands; c->path && conf.n_entries < 64; c++) {
-		struct complete_entry *e = &entries[conf.n_entries++];
+	if (argc && (take_options(o, argc - 1, argv, &at) || at >= argc))
+		return EXIT_DONE; /* the value of an option: files, as far as the shell knows */
+	struct complete_entry *entries = calloc(count_commands(), sizeof(*entries)), *e = entries;
+	if (!entries)
+		return EXIT_DONE;
+	for (const struct command *c = commands; c->path; c++, e++) {
 		*e = (struct complete_entry){.path = c->path, .help = c->help};
 		for (unsigned i = 0; i < command_n_args(c) && i < COMPLETE_ARGS_MAX; i++)
 			e->args[i] = c->args[i].name;
 	}
-	for (const struct local_command *l = locals; l->name && conf.n_entries < 64; l++)
-		entries[conf.n_entries++] = (struct complete_entry){
+	for (const struct local_command *l = locals; l->name; l++, e++)
+		*e = (struct complete_entry){
 			.path = l->name,
 			.help = l->help,
 			.choices = islower((unsigned char)*l->args) ? l->args : NULL,
 		};
-	if (argc && (take_options(o, argc - 1, argv, &at) || at >= argc))
-		return EXIT_DONE; /* the value of an option: files, as far as the shell knows */
+	struct complete_conf conf = {.entries = entries,
+				     .n_entries = (unsigned)(e - entries),
+				     .names = ask_names,
+				     .arg = o};
 	complete_print(&conf, argc - at, argv + at, stdout);
+	free(entries);
 	return EXIT_DONE;
 }
 
