@@ -15,7 +15,8 @@
 /* What `status` compares over time. */
 struct totals {
 	uint64_t at_ns;
-	uint64_t packets, records, written, lost;
+	uint64_t packets, records, written;
+	struct report_lost lost;
 };
 
 /* A report, and how many read it. */
@@ -105,13 +106,14 @@ static void drop_old(struct control *c)
 
 void control_publish(struct control *c, struct report *r)
 {
-	struct totals sum = {.at_ns = clock_mono_ns(), .lost = report_losses(r)};
+	struct totals sum = {.at_ns = clock_mono_ns()};
 	struct shown *s = mem_alloc(sizeof(*s));
 	if (!s) {
 		report_destroy(r);
 		return;
 	}
 	report_each(r, add_row, &sum);
+	report_losses_by_unit(r, &sum.lost);
 	*s = (struct shown){.r = r, .at_ns = sum.at_ns};
 	pthread_mutex_lock(&c->lock);
 	s->next = c->shown;
@@ -234,6 +236,22 @@ static bool add_trouble(struct control *c, json_t *why)
 	return any;
 }
 
+/* What was lost between @before and @now, each in its own unit. */
+static bool add_losses(const struct report_lost *now, const struct report_lost *before, json_t *why)
+{
+	char text[200];
+	size_t n = 0;
+#define ADD(unit)                                                                     \
+	if (now->unit > before->unit)                                                 \
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%" PRIu64 " %s", \
+				      n ? ", " : "", now->unit - before->unit, #unit);
+	REPORT_UNITS(ADD)
+#undef ADD
+	if (n)
+		add_text(why, "%s lost or missed in the last minute: `sluicectl losses`", text);
+	return n > 0;
+}
+
 /* The worst that is true; every reason is named. */
 static const char *judge(struct control *c, const struct totals *now, const struct totals *before,
 			 json_t *why)
@@ -245,11 +263,8 @@ static const char *judge(struct control *c, const struct totals *now, const stru
 	const char *state = "ok";
 	if (add_trouble(c, why))
 		state = "trouble";
-	if (now->lost > before->lost) {
+	if (add_losses(&now->lost, &before->lost, why))
 		state = "losing";
-		add_text(why, "%" PRIu64 " lost or missed in the last minute: `sluicectl losses`",
-			 now->lost - before->lost);
-	}
 	if (age_ns > STALE_AFTER) {
 		state = "stuck";
 		add_text(why, "a worker has told nothing for %" PRIu64 " s",
@@ -266,6 +281,7 @@ static const char *judge(struct control *c, const struct totals *now, const stru
 json_t *control_status(struct control *c)
 {
 	json_t *o = json_object(), *why = json_array(), *rates = json_object();
+	json_t *lost = json_object();
 	struct totals minute_ago, before, now = totals_now(c, 60 * NS_PER_S, &minute_ago);
 	totals_now(c, 5 * NS_PER_S, &before);
 	uint64_t ns = now.at_ns - before.at_ns;
@@ -278,7 +294,10 @@ json_t *control_status(struct control *c)
 	set_u64(o, "packets", now.packets);
 	set_u64(o, "records", now.records);
 	set_u64(o, "written", now.written);
-	set_u64(o, "lost", now.lost);
+#define SET(unit) set_u64(lost, #unit, now.lost.unit);
+	REPORT_UNITS(SET)
+#undef SET
+	json_object_set_new(o, "lost", lost);
 	set_u64(rates, "packets_per_s", per_s(now.packets, before.packets, ns));
 	set_u64(rates, "records_per_s", per_s(now.records, before.records, ns));
 	set_u64(rates, "written_per_s", per_s(now.written, before.written, ns));

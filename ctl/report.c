@@ -188,6 +188,18 @@ uint64_t report_losses(const struct report *r)
 	return n;
 }
 
+void report_losses_by_unit(const struct report *r, struct report_lost *ret_lost)
+{
+	*ret_lost = (struct report_lost){0};
+	for (const struct row *row = r->first; row; row = row->next) {
+#define ADD(unit_)                                 \
+	if (strcmp(row->table->unit, #unit_) == 0) \
+		ret_lost->unit_ += row_losses(row);
+		REPORT_UNITS(ADD)
+#undef ADD
+	}
+}
+
 uint64_t report_imbalances(const struct report *r)
 {
 	uint64_t n = 0;

@@ -36,8 +36,16 @@ void report_add_reason(struct report *r, const struct ledger_table *t, const cha
 #define REPORT_TOLD_MAX (1u << 20)
 void report_tell(struct report *r, const char *scope, const char *text, size_t len);
 
-uint64_t report_losses(const struct report *r);     /* LEDGER_LOSS and LEDGER_MISSED */
+uint64_t report_losses(const struct report *r); /* LEDGER_LOSS and LEDGER_MISSED, of all units */
 uint64_t report_imbalances(const struct report *r); /* rows that do not balance */
+
+/* The same, unit by unit: bytes and records are not to be added up before people. */
+#define REPORT_UNITS(X)          X(packets) X(bytes) X(frames) X(events) X(records)
+#define REPORT_UNIT_MEMBER(unit) uint64_t unit;
+struct report_lost {
+	REPORT_UNITS(REPORT_UNIT_MEMBER)
+};
+void report_losses_by_unit(const struct report *r, struct report_lost *ret_lost);
 
 void report_print(const struct report *r, FILE *out);
 

@@ -48,7 +48,7 @@ struct ledger_col {
 
 struct ledger_table {
 	const char *stage; /* "capture", "flow", "frame", ... */
-	const char *unit;  /* "packets", "bytes", "frames", "records" */
+	const char *unit;  /* one of REPORT_UNITS of ctl/report.h */
 	const struct ledger_col *cols;
 	unsigned n_cols;
 };

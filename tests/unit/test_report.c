@@ -16,6 +16,8 @@
 #define SAMPLE_COL(kind, name, help) SAMPLE_##name,
 enum { SAMPLE_COLS(SAMPLE_COL) SAMPLE_N_COLS };
 LEDGER_DEFINE(sample, "sample", "things", SAMPLE_COLS);
+LEDGER_DEFINE(counted, "counted", "records", SAMPLE_COLS);
+LEDGER_DEFINE(measured, "measured", "bytes", SAMPLE_COLS);
 
 static char *printed(const struct report *r)
 {
@@ -48,6 +50,23 @@ static void rows_of_one_scope_are_summed_over_workers(void **state)
 	free(text);
 	report_destroy(r);
 	report_destroy(NULL);
+}
+
+static void losses_of_different_units_are_not_added_up(void **state)
+{
+	const uint64_t few[SAMPLE_N_COLS] = {[SAMPLE_dropped] = 1, [SAMPLE_unseen] = 2};
+	const uint64_t many[SAMPLE_N_COLS] = {[SAMPLE_unseen] = 1000};
+	struct report *r = report_create();
+	struct report_lost lost;
+	report_add(r, &counted_ledger, "a", few);
+	report_add(r, &counted_ledger, "b", few);
+	report_add(r, &measured_ledger, "a", many);
+	report_losses_by_unit(r, &lost);
+	assert_int_equal(lost.records, 6);
+	assert_int_equal(lost.bytes, 1000);
+	assert_int_equal(lost.packets + lost.frames + lost.events, 0);
+	assert_int_equal(report_losses(r), 1006);
+	report_destroy(r);
 }
 
 static void a_row_that_does_not_balance_is_told(void **state)
@@ -155,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_of_one_scope_are_summed_over_workers),
+		cmocka_unit_test(losses_of_different_units_are_not_added_up),
 		cmocka_unit_test(a_row_that_does_not_balance_is_told),
 		cmocka_unit_test(what_was_missed_counts_as_lost_and_what_was_left_out_does_not),
 		cmocka_unit_test(a_row_of_zeros_is_not_shown),
