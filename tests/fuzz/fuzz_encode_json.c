@@ -13,6 +13,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/encode.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_value.h"
 
 static const struct field_def fields[] = {
 	{"first", VAL_STR, ""}, {"second", VAL_STR, ""}, {"third", VAL_STR, ""}};
@@ -34,38 +35,6 @@ static void make_once(void)
 		abort();
 }
 
-/* Takes one value off the front of the input. What a parser promises to be valid is valid here. */
-static struct val take_val(struct slice *io_s)
-{
-	struct slice s = *io_s;
-	enum val_type type = s.ptr[0] % VAL_NAME;
-	size_t len = s.len > 1 ? s.ptr[1] : 0;
-	struct slice text = slice_from(s, 2);
-	if (text.len > len)
-		text.len = len;
-	*io_s = slice_from(s, 2 + text.len);
-	uint8_t eight[8] = {0};
-	memcpy(eight, text.ptr, text.len < 8 ? text.len : 8);
-	switch (type) {
-	case VAL_I64:
-	case VAL_U64:
-	case VAL_F64:
-	case VAL_TIME:
-		return rec_make8(&rb, type, eight);
-	case VAL_NUM:
-		return rec_make_text(&rb, type, SLICE_LIT("-0.5e3"));
-	case VAL_JSTR:
-		return rec_make_text(&rb, type, SLICE_LIT("\\n"));
-	case VAL_JSON:
-		return rec_make_text(&rb, type, SLICE_LIT("[{}]"));
-	case VAL_STR:
-	case VAL_BYTES:
-		return rec_make_text(&rb, type, text);
-	default:
-		return val_of(type, 0, 0);
-	}
-}
-
 /* Valid JSON that jansson cannot hold: 64 bits without a sign, a NUL in a key. */
 static bool beyond_jansson(const json_error_t *error)
 {
@@ -84,11 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	rec_begin(&rb, &batch, &schema);
 	for (unsigned n = 0; s.len > 0; n++) {
 		if (n < schema.n_fields) {
-			rec_set(&rb, n, take_val(&s));
+			rec_set(&rb, n, fuzz_take_val(&rb, &s));
 			continue;
 		}
 		struct val key = rec_make_text(&rb, VAL_STR, (struct slice){s.ptr, s.len % 16});
-		rec_pair(&rb, key, take_val(&s));
+		rec_pair(&rb, key, fuzz_take_val(&rb, &s));
 	}
 	struct rec *r = rec_end(&rb);
 	if (!r)

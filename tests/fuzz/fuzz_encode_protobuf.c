@@ -2,14 +2,18 @@
  * and packs to the same bytes, its strings are UTF-8, and its bound holds.
  *
  * In:     the kinds of five fields, then values as fuzz_encode_json reads them: type, length,
- * bytes; the first come as fixed fields, the others as pairs with keys from the input. Out: aborts
- * when protobuf-c disagrees. Owns:   its batch, made once. Runs:   main. Limits: -
+ *         bytes; the first come as fixed fields, the others as pairs with keys from the input.
+ * Out:    aborts when protobuf-c disagrees.
+ * Owns:   its batch, made once.
+ * Runs:   main.
+ * Limits: -
  */
 #include <stdio.h>
 
 #include "dataplane/base/text.h"
 #include "dataplane/sink/encode.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_value.h"
 #include "tests/support/proto_oracle.h"
 
 #define N_SHAPED 5
@@ -35,40 +39,6 @@ static void make_once(void)
 		abort();
 }
 
-/* Takes one value off the front of the input. What a parser promises to be valid is valid here. */
-static struct val take_val(struct slice *io_s)
-{
-	struct slice s = *io_s;
-	enum val_type type = s.ptr[0] % VAL_NAME;
-	size_t len = s.len > 1 ? s.ptr[1] : 0;
-	struct slice text = slice_from(s, 2);
-	if (text.len > len)
-		text.len = len;
-	*io_s = slice_from(s, 2 + text.len);
-	uint8_t eight[8] = {0};
-	memcpy(eight, text.ptr, text.len < 8 ? text.len : 8);
-	switch (type) {
-	case VAL_I64:
-	case VAL_U64:
-	case VAL_F64:
-	case VAL_TIME:
-		return rec_make8(&rb, type, eight);
-	case VAL_NUM:
-		return rec_make_text(&rb, type,
-				     len % 2 ? SLICE_LIT("-0.5e3")
-					     : SLICE_LIT("-9223372036854775808"));
-	case VAL_JSTR:
-		return rec_make_text(&rb, type, SLICE_LIT("a\\n\\ud83d\\ude00\\u0000"));
-	case VAL_JSON:
-		return rec_make_text(&rb, type, SLICE_LIT("[{}]"));
-	case VAL_STR:
-	case VAL_BYTES:
-		return rec_make_text(&rb, type, text);
-	default:
-		return val_of(type, 0, 0);
-	}
-}
-
 static struct rec *build(struct slice s)
 {
 	arena_reset(&batch.arena);
@@ -76,12 +46,12 @@ static struct rec *build(struct slice s)
 	rec_begin(&rb, &batch, &schema);
 	for (unsigned n = 0; s.len > 0; n++) {
 		if (n < schema.n_fields) {
-			rec_set(&rb, n, take_val(&s));
+			rec_set(&rb, n, fuzz_take_val(&rb, &s));
 			continue;
 		}
 		const char *key = s.ptr[0] & 64 ? shaped[s.len % N_SHAPED] : "other";
 		struct val k = rec_make_text(&rb, VAL_STR, slice_str(key));
-		rec_pair(&rb, k, take_val(&s));
+		rec_pair(&rb, k, fuzz_take_val(&rb, &s));
 	}
 	return rec_end(&rb);
 }
