@@ -603,6 +603,23 @@ static void a_strange_syn_in_a_live_session_waits_for_its_answer(void **state)
 	rig_fini(&r);
 }
 
+/* The numbers of a host that counts them by a clock, or once around 2^32, may lie that close. */
+static void ports_used_again_with_a_number_near_by_begin_a_new_session(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_handshake(&r);
+	rig_c(&r, 1, "abc");
+	rig_tcp(&r, C, TCP_FIN, 4, 1, "");
+	r.isn[C] += 2;
+	r.isn[S] += 700000;
+	rig_tcp(&r, C, TCP_SYN, 0, 0, "");
+	rig_tcp(&r, S, TCP_SYN, 0, 1, "");
+	rig_c(&r, 1, "new");
+	rig_expect(&r, "c\"abc\"@0 end(idle) c\"new\"@0#2");
+	rig_fini(&r);
+}
+
 static void a_half_open_attempt_is_replaced_by_the_next(void **state)
 {
 	struct rig r;
@@ -669,6 +686,7 @@ int main(void)
 		cmocka_unit_test(a_new_syn_after_a_reset_begins_a_new_session),
 		cmocka_unit_test(a_new_syn_in_an_idle_session_begins_a_new_one),
 		cmocka_unit_test(a_strange_syn_in_a_live_session_waits_for_its_answer),
+		cmocka_unit_test(ports_used_again_with_a_number_near_by_begin_a_new_session),
 		cmocka_unit_test(a_half_open_attempt_is_replaced_by_the_next),
 		cmocka_unit_test(a_one_sided_session_takes_a_new_syn_at_once),
 	};
