@@ -128,8 +128,8 @@ static enum syn_verdict other_syn(struct session *s, unsigned dir, const struct 
 {
 	struct flow_dir *d = &s->dir[dir], *other = &s->dir[!dir];
 	if (p->tcp_flags & TCP_ACK) {
-		/* The client took the server's number of before: this one answers another SYN, however
-		 * near its number is.
+		/* The client took the server's number of before: this one answers another SYN,
+		 * however near its number is.
 		 */
 		bool answered = d->flags & DIR_ACKED && p->ack != reasm_start_seq(other);
 		if (answered || !acks_start(other, p->ack))
