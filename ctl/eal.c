@@ -16,9 +16,8 @@
 
 #define ARGS_MAX      256 /* two for each of CONFIG_WORKERS_MAX ports, and our own */
 
-/* Memory of EAL without hugepages, in MiB: rings only, or packet buffers of 64 KiB too. */
-#define MEMORY_REPLAY "32"
-#define MEMORY_PORTS  "1024"
+/* Memory of EAL without hugepages, in MiB, packet buffers of 64 KiB included. */
+#define MEMORY_MIB    "1024"
 
 #define ANSWER_MAX_MS 1000
 
@@ -72,7 +71,7 @@ static size_t add_set(char *out, size_t cap, const cpu_set_t *set)
 }
 
 /* "0@(0,1),1@2,2@3": main, and with it all threads but the workers', floats over the rest. Without
- * cores of their own, as in a replay, which shares the machine, all do: "(0-3)@(0,1)".
+ * cores of their own all do: "(0-3)@(0,1)".
  */
 static void describe_cores(struct args *a, unsigned n_workers, const struct cores *cores)
 {
@@ -128,27 +127,27 @@ int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 	add(&a, "--log-level=lib.eal:error");
 	add(&a, "--lcores");
 	add(&a, a.cores);
-	bool huge = conf->ports && geteuid() == 0 && hugepages_free_mib() >= 256;
+	bool huge = geteuid() == 0 && hugepages_free_mib() >= 256;
 	if (huge) {
 		add(&a, "--in-memory");
 	} else {
 		add(&a, "--no-huge");
 		add(&a, "--no-shconf");
 		add(&a, "-m");
-		add(&a, conf->ports ? MEMORY_PORTS : MEMORY_REPLAY);
-		if (conf->ports)
-			*ret_note = geteuid() ? "not root, so without hugepages" PLAIN_MEMORY
-					      : "no free hugepages" PLAIN_MEMORY
-						". scripts/hugepages.sh reserves them";
+		add(&a, MEMORY_MIB);
+		*ret_note = geteuid() ? "not root, so without hugepages" PLAIN_MEMORY
+				      : "no free hugepages" PLAIN_MEMORY
+					". scripts/hugepages.sh reserves them";
 	}
 	add_devices(&a, conf);
 	for (size_t i = 0; i < conf->n_extra; i++)
 		add(&a, conf->extra[i]);
 	/* EAL moves pointers about in the array it is given, and keeps getopt's state. */
 	if (rte_eal_init(a.n, a.v) < 0)
-		return err_set(e, -EINVAL, "DPDK's environment did not start: %s%s",
-			       rte_strerror(rte_errno),
-			       conf->ports ? " (the lines above say what it lacked)" : "");
+		return err_set(e, -EINVAL,
+			       "DPDK's environment did not start: %s (the lines above "
+			       "say what it lacked)",
+			       rte_strerror(rte_errno));
 	return 0;
 }
 

@@ -1,6 +1,6 @@
-/* eal.h - starts DPDK's environment for what is asked, on whatever machine this is.
+/* eal.h - starts DPDK's environment for ports, on whatever machine this is.
  *
- * In:     the number of workers, and whether ports are wanted.
+ * In:     the number of workers, and the ports.
  * Out:    lcores 1..n_workers to launch workers on; the caller is the main lcore.
  * Owns:   EAL, until eal_stop.
  * Runs:   main.
@@ -9,7 +9,6 @@
 #ifndef SL_CTL_EAL_H
 #define SL_CTL_EAL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "ctl/cores.h"
@@ -18,16 +17,15 @@
 struct eal_conf {
 	unsigned n_workers;
 	const struct cores *cores;  /* of the workers; NULL: all float */
-	bool ports;                 /* hugepages where there are any */
 	const char *const *devices; /* the ports: no other card of the machine is touched */
 	size_t n_devices;
 	const char *const *extra; /* more arguments of EAL's own */
 	size_t n_extra;
 };
 
-/* Without ports nothing is needed: no root, no hugepages, no PCI. With ports hugepages are used
- * when the machine has free ones, else plain memory, and *ret_note then says what that costs and
- * how to mend it (static text, else NULL). -EINVAL with what EAL lacked, in plain words.
+/* Hugepages are used when the machine has free ones, else plain memory, and *ret_note then says
+ * what that costs and how to mend it (static text, else NULL). -EINVAL with what EAL lacked, in
+ * plain words.
  */
 int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e);
 void eal_stop(void);

@@ -168,7 +168,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	/* A run writes it as the user that it becomes. */
 	if (ledger && in->replay && !can_write(ledger))
 		return EXIT_USAGE;
-	const char *note;
+	const char *note = NULL;
 	struct cores cores = {.pinned = false};
 	struct topology *t = NULL;
 	const char *devices[CONFIG_WORKERS_MAX];
@@ -183,12 +183,11 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 			       .cores = &cores,
 			       .devices = devices,
 			       .n_devices = n_devices,
-			       .ports = !in->replay,
-			       .extra = in->replay ? NULL : c->capture.eal.items,
-			       .n_extra = in->replay ? 0 : c->capture.eal.n};
+			       .extra = c->capture.eal.items,
+			       .n_extra = c->capture.eal.n};
 	if (n_devices)
 		privilege_fence();
-	if (eal_start(&eal, &note, &e) < 0) {
+	if (!in->replay && eal_start(&eal, &note, &e) < 0) {
 		fprintf(stderr, "sluiced: %s\n", e.text);
 		return EXIT_USAGE;
 	}
@@ -204,7 +203,8 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 		code = run_to_end(c, t, in, ledger, quiet);
 	}
 	topology_destroy(t);
-	eal_stop();
+	if (!in->replay)
+		eal_stop();
 	return code;
 }
 

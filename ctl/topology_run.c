@@ -4,10 +4,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <rte_config.h>
-#include <rte_launch.h>
-#include <rte_lcore.h>
-
+#include "ctl/crew.h"
 #include "ctl/notify.h"
 #include "ctl/say.h"
 #include "ctl/topology_parts.h"
@@ -54,17 +51,15 @@ void topology_stop(struct topology *t)
 		atomic_store(&t->give_up, true);
 }
 
-static int run_worker(void *arg)
+static void run_worker(void *arg, unsigned i)
 {
 	struct topology *t = arg;
-	unsigned i = rte_lcore_index((int)rte_lcore_id()) - 1;
 	/* The kernel would add 50 us to each rest, to spare itself. */
 	if (t->ports)
 		prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	confine_thread();
-	int rc = worker_run(t->workers[i]);
+	worker_run(t->workers[i]);
 	atomic_fetch_sub(&t->n_running, 1);
-	return rc;
 }
 
 static bool any_sink_failed(const struct topology *t)
@@ -185,7 +180,7 @@ static void feed_watchdog(struct topology *t)
 	notify("WATCHDOG=1");
 }
 
-static void wait_for_workers(struct topology *t, bool progress, FILE *out)
+static void wait_for_workers(struct topology *t, struct crew *crew, bool progress, FILE *out)
 {
 	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
@@ -211,7 +206,7 @@ static void wait_for_workers(struct topology *t, bool progress, FILE *out)
 	t->step_ms = 1;
 	if (drawn)
 		fprintf(out, "\r\033[K");
-	rte_eal_mp_wait_lcore();
+	crew_wait(crew);
 	topology_reload_finish(t);
 	for (unsigned i = 0; i < t->n_workers; i++)
 		topology_answer_for(t, i);
@@ -307,6 +302,19 @@ static int start_sinks(struct topology *t, struct err *e)
 	return rc;
 }
 
+/* Without all of them the others end at once: whose sessions nobody reads would be missing. */
+static int start_workers(struct topology *t, struct crew **ret_crew)
+{
+	atomic_store(&t->n_running, t->n_workers);
+	unsigned n = crew_start(t->n_workers, run_worker, t, ret_crew);
+	if (n == t->n_workers)
+		return 0;
+	say(SAY_ERROR, "%u of %u workers have started: no threads for more", n, t->n_workers);
+	atomic_fetch_sub(&t->n_running, t->n_workers - n);
+	topology_stop(t);
+	return -EAGAIN;
+}
+
 static int confine_itself(void *arg)
 {
 	(void)arg;
@@ -316,7 +324,7 @@ static int confine_itself(void *arg)
 int topology_run(struct topology *t, bool progress, FILE *out)
 {
 	int rc = 0;
-	unsigned lcore, n = 0;
+	struct crew *crew;
 	struct err e;
 	if (run_keepers(t, false) < 0)
 		return -EIO;
@@ -329,15 +337,11 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	}
 	if (topology_watch_dimensions(t) < 0)
 		return -EIO;
-	atomic_store(&t->n_running, t->n_workers);
-	RTE_LCORE_FOREACH_WORKER(lcore)
-	{
-		if (n++ < t->n_workers)
-			rte_eal_remote_launch(run_worker, t, lcore);
-	}
+	if (start_workers(t, &crew) < 0)
+		rc = -EIO;
 	t->watchdog_ms = notify_watchdog_ms();
 	notify("READY=1");
-	wait_for_workers(t, progress, out);
+	wait_for_workers(t, crew, progress, out);
 	notify("STOPPING=1");
 	dim_watch_stop(t->watch);
 	t->watch = NULL;

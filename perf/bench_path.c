@@ -52,13 +52,11 @@ int main(int argc, char **argv)
 		    "bench_path [MiB of capture, 1024] [rounds, 5] - what does an event cost from "
 		    "packet to record, and to JSON, on one worker?");
 	size_t mib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1024;
-	bench_start_eal();
 	struct bench_capture c = bench_capture_make(mib << 20, UINT64_MAX, 514, 1);
 	if (bench_counts())
 		count(&c);
 	else
 		measure(&c, argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5);
 	bench_capture_free(&c);
-	eal_stop();
 	return 0;
 }

@@ -3,14 +3,13 @@
  * In:     how many events, to how many ports; a configuration.
  * Out:    the capture; CPU seconds of a run, those of the sinks' threads and of main included.
  * Owns:   the capture: the caller.
- * Runs:   main of a benchmark, behind eal_start.
+ * Runs:   main of a benchmark.
  * Limits: -
  */
 #ifndef SL_PERF_BENCH_RUN_H
 #define SL_PERF_BENCH_RUN_H
 
 #include "ctl/config.h"
-#include "ctl/eal.h"
 #include "ctl/topology.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/replay.h"
@@ -84,14 +83,6 @@ static inline double bench_run(const char *text, const struct bench_capture *cap
 	topology_destroy(t);
 	config_free(c);
 	return s;
-}
-
-static inline void bench_start_eal(void)
-{
-	struct eal_conf eal = {.n_workers = 1};
-	const char *note;
-	struct err e;
-	bench_must(eal_start(&eal, &note, &e) == 0, e.text);
 }
 
 #endif

@@ -15,7 +15,6 @@ int main(int argc, char **argv)
 	bench_about(argc, argv, 1,
 		    "bench_scale_events [events, 131072] - ns an event for 1 to 16 times as many");
 	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 131072;
-	bench_start_eal();
 	scale_head("events");
 	for (unsigned times = 1; times <= 16; times *= 2) {
 		struct bench_capture c = bench_capture_make(n * times * 300, n * times, 514, 1);
@@ -30,6 +29,5 @@ int main(int argc, char **argv)
 			scale_row(c.n, s + 1, (double)c.n);
 		bench_capture_free(&c);
 	}
-	eal_stop();
 	return 0;
 }

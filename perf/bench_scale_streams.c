@@ -35,7 +35,6 @@ int main(int argc, char **argv)
 	bench_about(argc, argv, 1,
 		    "bench_scale_streams [events, 262144] - ns an event for 1 to 10,000 streams");
 	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 262144;
-	bench_start_eal();
 	scale_head("streams");
 	unsigned max = bench_counts() ? COUNTED_MAX : STREAMS_MAX;
 	for (unsigned x = 1; x <= max; x *= 10) {
@@ -52,6 +51,5 @@ int main(int argc, char **argv)
 		free(text);
 		bench_capture_free(&c);
 	}
-	eal_stop();
 	return 0;
 }

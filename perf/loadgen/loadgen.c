@@ -100,7 +100,7 @@ static bool write_file(const struct args *a, struct load *l)
 
 static bool send_all(const struct args *a, struct load *l)
 {
-	struct eal_conf eal = {.ports = true, .devices = &a->device, .n_devices = 1};
+	struct eal_conf eal = {.devices = &a->device, .n_devices = 1};
 	struct sender *s = NULL;
 	struct send_count n;
 	struct err e;

@@ -302,7 +302,7 @@ int main(int argc, char **argv)
 {
 	struct args a;
 	struct job_file jobs;
-	struct eal_conf eal = {.ports = true, .n_workers = 1};
+	struct eal_conf eal = {.n_workers = 1};
 	struct err e;
 	const char *note;
 	bool ok = true;

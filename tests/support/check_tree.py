@@ -11,7 +11,7 @@ import sys
 LAYERS = ["base", "rec", "capture", "flow", "frame", "match", "extract", "sink"]
 DPDK_FILES = {
     "dataplane/capture/port.c", "dataplane/capture/rx.c", "dataplane/sink/handoff.c",
-    "ctl/eal.c", "ctl/topology_run.c",
+    "ctl/crew.c", "ctl/eal.c",
 }
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|strtok|atoi|strtol|alloca|rand|exit)\s*\(")
 PRINTF = re.compile(r"(?<![\w.>])printf\s*\(")

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "ctl/eal.h"
 #include "dataplane/sink/handoff.h"
 
 #define CAP ((size_t)OUT_BATCH_BYTES + 1000)
@@ -330,13 +329,5 @@ int main(void)
 			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
 		cmocka_unit_test(what_a_large_record_took_is_given_back_with_its_batch),
 	};
-	const char *note;
-	struct err e;
-	if (eal_start(&(struct eal_conf){.n_workers = 1}, &note, &e) < 0) {
-		fprintf(stderr, "%s\n", e.text);
-		return 1;
-	}
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	eal_stop();
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
