@@ -8,16 +8,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "ctl/api_answers.h"
 #include "ctl/api_clients.h"
 #include "ctl/api_wait.h"
 #include "ctl/command.h"
-#include "ctl/metrics.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/secret.h"
 
 #define PATH_PREFIX   "/v1/"
+#define METRICS       "/metrics"
+#define TYPE_JSON     "application/json"
+#define TYPE_METRICS  "text/plain; version=0.0.4; charset=utf-8"
 /* The library still takes these when all places are taken, so that who holds them can be cut off.
  */
 #define API_NEWCOMERS 32
@@ -30,6 +33,7 @@ struct api {
 	struct MHD_Daemon *unix_daemon, *tcp_daemon;
 	struct api_clients *unix_clients, *tcp_clients;
 	struct api_wait *wait;
+	struct api_answers *answers;
 	const char *socket; /* that is ours to remove */
 	char *cert, *key;
 	char token[SECRET_BYTES_MAX];
@@ -37,14 +41,10 @@ struct api {
 
 /* ---- answers ---- */
 
-static enum MHD_Result send_text(struct MHD_Connection *conn, unsigned status, char *text,
-				 size_t len, const char *type)
+/* @r is moved. */
+static enum MHD_Result send_response(struct MHD_Connection *conn, unsigned status,
+				     struct MHD_Response *r, const char *type)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
-	if (!r) {
-		free(text);
-		return MHD_NO;
-	}
 	MHD_add_response_header(r, "Content-Type", type);
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	if (status == MHD_HTTP_UNAUTHORIZED)
@@ -54,6 +54,17 @@ static enum MHD_Result send_text(struct MHD_Connection *conn, unsigned status, c
 	return sent;
 }
 
+static enum MHD_Result send_text(struct MHD_Connection *conn, unsigned status, char *text,
+				 size_t len, const char *type)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	if (!r) {
+		free(text);
+		return MHD_NO;
+	}
+	return send_response(conn, status, r, type);
+}
+
 /* @o is moved. */
 static enum MHD_Result send_json(struct MHD_Connection *conn, unsigned status, json_t *o)
 {
@@ -61,7 +72,7 @@ static enum MHD_Result send_json(struct MHD_Connection *conn, unsigned status, j
 	json_decref(o);
 	if (!text)
 		return MHD_NO;
-	return send_text(conn, status, text, strlen(text), "application/json");
+	return send_text(conn, status, text, strlen(text), TYPE_JSON);
 }
 
 static enum MHD_Result send_error(struct MHD_Connection *conn, unsigned status, const char *text)
@@ -70,20 +81,6 @@ static enum MHD_Result send_error(struct MHD_Connection *conn, unsigned status, 
 	json_t *s = json_string(text); /* NULL when the client's part of it is no UTF-8 */
 	json_object_set_new(o, "error", s ? s : json_string("not UTF-8"));
 	return send_json(conn, status, o);
-}
-
-static enum MHD_Result send_metrics(struct api *api, struct MHD_Connection *conn)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-	if (!f)
-		return MHD_NO;
-	control_enter(api->control);
-	metrics_write(api->control, f);
-	control_leave(api->control);
-	fclose(f);
-	return send_text(conn, MHD_HTTP_OK, text, len, "text/plain; version=0.0.4; charset=utf-8");
 }
 
 /* ---- one request ---- */
@@ -135,6 +132,7 @@ static void check_values(struct values *v)
 static unsigned status_of(int rc)
 {
 	return rc == 0                      ? MHD_HTTP_OK
+	       : rc == -EBUSY               ? MHD_HTTP_SERVICE_UNAVAILABLE
 	       : rc == COMMAND_BAD_ARGUMENT ? MHD_HTTP_BAD_REQUEST
 	       : rc == COMMAND_NOT_FOUND    ? MHD_HTTP_NOT_FOUND
 					    : MHD_HTTP_INTERNAL_SERVER_ERROR;
@@ -145,10 +143,45 @@ static enum MHD_Result send_failure(struct MHD_Connection *conn, int rc, const s
 	return send_error(conn, status_of(rc), e->text);
 }
 
-/* The answer of @job, once it is there: until then the library calls again. */
-static enum MHD_Result poll_job(struct api *api, struct MHD_Connection *conn,
-				struct control_job *job)
+/* Until there is an answer the library calls again. */
+static enum MHD_Result call_again(struct api *api, struct MHD_Connection *conn)
 {
+	return api_wait(api->wait, conn)
+		       ? MHD_YES
+		       : send_error(conn, MHD_HTTP_SERVICE_UNAVAILABLE,
+				    "sluiced stops, or too many wait for their answers");
+}
+
+static void drop_job(void *job)
+{
+	((struct control_job *)job)->ops->drop(job);
+}
+
+/* The text that @job has made is sent from where it is. */
+static enum MHD_Result poll_answer(struct api *api, struct MHD_Connection *conn,
+				   struct control_job *job, const char *type)
+{
+	int rc;
+	struct err e;
+	struct slice text;
+	if (!api_answer_is_made(job, &rc, &e, &text))
+		return call_again(api, conn);
+	if (rc < 0)
+		return send_failure(conn, rc, &e);
+	struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
+		text.len, (void *)text.ptr, drop_job, job);
+	if (!r)
+		return MHD_NO;
+	api_answer_hold(job);
+	return send_response(conn, MHD_HTTP_OK, r, type);
+}
+
+/* The answer of @job, once it is there. */
+static enum MHD_Result poll_job(struct api *api, struct MHD_Connection *conn,
+				struct control_job *job, const char *type)
+{
+	if (job->ops == &api_answer_ops)
+		return poll_answer(api, conn, job, type);
 	struct err e = {0};
 	json_t *reply = json_object();
 	control_enter(api->control);
@@ -157,12 +190,7 @@ static enum MHD_Result poll_job(struct api *api, struct MHD_Connection *conn,
 	if (rc == 0)
 		return send_json(conn, MHD_HTTP_OK, reply);
 	json_decref(reply);
-	if (rc != -EAGAIN)
-		return send_failure(conn, COMMAND_FAILED, &e);
-	return api_wait(api->wait, conn)
-		       ? MHD_YES
-		       : send_error(conn, MHD_HTTP_SERVICE_UNAVAILABLE,
-				    "sluiced stops, or too many wait for their answers");
+	return rc == -EAGAIN ? call_again(api, conn) : send_failure(conn, COMMAND_FAILED, &e);
 }
 
 /* ---- streams ---- */
@@ -208,11 +236,17 @@ static enum MHD_Result send_stream(struct api *api, struct MHD_Connection *conn,
 		job->ops->drop(job);
 		return MHD_NO;
 	}
-	MHD_add_response_header(r, "Content-Type", "application/x-ndjson");
-	MHD_add_response_header(r, "Cache-Control", "no-store");
-	enum MHD_Result sent = MHD_queue_response(conn, MHD_HTTP_OK, r);
-	MHD_destroy_response(r);
-	return sent;
+	return send_response(conn, MHD_HTTP_OK, r, "application/x-ndjson");
+}
+
+/* @c: NULL: /metrics. */
+static enum MHD_Result ask_aside(struct api *api, struct MHD_Connection *conn,
+				 const struct command *c, const char *const *values,
+				 struct control_job **ret_job)
+{
+	struct err e = {0};
+	int rc = api_answers_ask(api->answers, c, values, ret_job, &e);
+	return rc < 0 ? send_failure(conn, rc, &e) : call_again(api, conn);
 }
 
 /* *ret_job: what goes on behind the call; NULL: nothing, it has been answered. */
@@ -225,6 +259,8 @@ static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
 	check_values(&v);
 	if (v.wrong.text[0])
 		return send_error(conn, MHD_HTTP_BAD_REQUEST, v.wrong.text);
+	if (c->is_long)
+		return ask_aside(api, conn, c, v.of, ret_job);
 	json_t *reply = c->run ? json_object() : NULL;
 	control_enter(api->control);
 	int rc = c->run ? c->run(api->control, v.of, reply, &e)
@@ -236,7 +272,7 @@ static enum MHD_Result run_command(struct api *api, struct MHD_Connection *conn,
 		return send_stream(api, conn, job);
 	}
 	if (rc == 0 && *ret_job)
-		return poll_job(api, conn, *ret_job);
+		return poll_job(api, conn, *ret_job, TYPE_JSON);
 	if (rc == 0)
 		return send_json(conn, MHD_HTTP_OK, reply);
 	json_decref(reply);
@@ -277,8 +313,8 @@ static enum MHD_Result answer(struct api *api, struct MHD_Connection *conn, cons
 	bool is_get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
 	if (access == API_NOTHING)
 		return refuse(api, conn, is_tcp, false);
-	if (strcmp(url, "/metrics") == 0 && is_get)
-		return send_metrics(api, conn);
+	if (strcmp(url, METRICS) == 0 && is_get)
+		return ask_aside(api, conn, NULL, NULL, ret_job);
 	if (strcmp(url, PATH_PREFIX "openapi.json") == 0 && is_get)
 		return send_json(conn, MHD_HTTP_OK, command_openapi());
 	const struct command *c = strncmp(url, PATH_PREFIX, strlen(PATH_PREFIX)) == 0
@@ -344,7 +380,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 	if (*body_len)
 		return MHD_NO;
 	if (*io_seen != &head_seen)
-		return poll_job(arg, conn, *io_seen);
+		return poll_job(arg, conn, *io_seen,
+				strcmp(url, METRICS) == 0 ? TYPE_METRICS : TYPE_JSON);
 	enum MHD_Result done = answer(arg, conn, url, method, is_tcp, &job);
 	if (job)
 		*io_seen = job;
@@ -537,6 +574,8 @@ int api_start(const struct api_conf *conf, struct control *c, struct api **ret_a
 	raise_files_limit();
 	if (rc == 0)
 		rc = api_wait_create(&api->wait, e);
+	if (rc == 0)
+		rc = api_answers_create(c, api->wait, &api->answers, e);
 	if (rc == 0 && has_socket(conf))
 		rc = start_unix(api, e);
 	if (rc == 0 && conf->listen)
@@ -558,6 +597,7 @@ void api_stop(struct api *api)
 		MHD_stop_daemon(api->unix_daemon);
 	if (api->tcp_daemon)
 		MHD_stop_daemon(api->tcp_daemon);
+	api_answers_destroy(api->answers);
 	api_wait_destroy(api->wait);
 	if (api->socket)
 		unlink(api->socket);

@@ -77,6 +77,13 @@ bool api_wait(struct api_wait *w, struct MHD_Connection *conn)
 	return waits;
 }
 
+void api_wait_call(struct api_wait *w)
+{
+	pthread_mutex_lock(&w->lock);
+	call_all(w);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void api_wait_stop(struct api_wait *w)
 {
 	if (!w)

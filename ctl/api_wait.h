@@ -3,7 +3,8 @@
  * In:     connections, from the library's call about them.
  * Out:    the same call again, API_WAIT_MS later.
  * Owns:   a thread, which sleeps for as long as nobody waits.
- * Runs:   create, stop, destroy: main. api_wait: the API's threads.
+ * Runs:   create, stop, destroy: main. api_wait, api_wait_call: the API's
+ *         threads.
  * Limits: API_WAITING_MAX connections.
  */
 #ifndef SL_CTL_API_WAIT_H
@@ -23,6 +24,9 @@ int api_wait_create(struct api_wait **ret_w, struct err *e);
 
 /* False: nobody is to wait any more. */
 bool api_wait(struct api_wait *w, struct MHD_Connection *conn);
+
+/* All that wait are called now: there is something. */
+void api_wait_call(struct api_wait *w);
 
 /* All that wait are called at once, and nobody waits from now on. */
 void api_wait_stop(struct api_wait *w);

@@ -24,17 +24,17 @@ static int show_status(struct control *c, const char *const *values, json_t *rep
 	return 0;
 }
 
-static int show_ledger(struct control *c, const char *const *values, json_t *reply, struct err *e)
+static int write_ledger(struct control *c, const char *const *values, struct text_out *o,
+			struct err *e)
 {
 	uint64_t age_ns;
 	(void)values;
 	(void)e;
 	struct report *r = control_report_get(c, &age_ns);
-	json_t *o = report_json(r);
+	text_out_str(o, "{");
+	report_put_json(r, o);
+	text_out_fmt(o, ",\"age_ms\":%" PRIu64 "}\n", age_ns / 1000000);
 	control_report_put(c, r);
-	json_object_update(reply, o);
-	json_object_set_new(reply, "age_ms", json_integer((json_int_t)(age_ns / 1000000)));
-	json_decref(o);
 	return 0;
 }
 
@@ -281,7 +281,11 @@ static int show_diff(struct control *c, const char *const *values, json_t *reply
 {
 	struct config *file = NULL;
 	struct err_list errs = {0};
-	if (config_load_beside(values[0], &file, &errs) < 0) {
+	/* Whoever exchanges what runs does not wait for a file to be read. */
+	control_leave(c);
+	int rc = config_load_beside(values[0], &file, &errs);
+	control_enter(c);
+	if (rc < 0) {
 		size_t i = 0;
 		while (i < errs.n && errs.entries[i].warning)
 			i++;
@@ -404,22 +408,27 @@ const struct command commands[] = {
 	 .run = show_status},
 	{.path = "ledger",
 	 .help = "every row: what came in, and what became of it",
-	 .run = show_ledger},
+	 .is_long = true,
+	 .write = write_ledger},
 	{.path = "losses",
 	 .help = "what was lost or missed, a line each",
 	 .columns = "stage scope name count unit help",
+	 .is_long = true,
 	 .run = show_losses},
 	{.path = "streams",
 	 .help = "the sources: bytes in, records out, losses",
 	 .columns = "stream parser bytes records bytes_lost records_lost",
+	 .is_long = true,
 	 .run = show_streams},
 	{.path = "queues",
 	 .help = "the queues: where they go now; records in, written, held, spooled and lost",
 	 .columns = "queue sink format records written held spooled lost",
+	 .is_long = true,
 	 .run = show_queues},
 	{.path = "sinks",
 	 .help = "the sinks: records taken, written, held and lost; what troubles them",
 	 .columns = "sink type records written held lost trouble",
+	 .is_long = true,
 	 .run = show_sinks},
 	{.path = "workers",
 	 .help = "the workers: what they read (port.queue), packets, looks in vain, what the card "
@@ -433,6 +442,7 @@ const struct command commands[] = {
 	{.path = "dims",
 	 .help = "the dimensions: keys, loads, how old the rows are",
 	 .columns = "dimension from keys bytes loads loads_failed version age_s",
+	 .is_long = true,
 	 .run = show_dims},
 	{.path = "flows",
 	 .help = "the sessions that live, largest first: what they are, packets and bytes of each "
@@ -450,6 +460,7 @@ const struct command commands[] = {
 	 .help = "how long from a packet to its records, and to their acknowledgement, since the "
 		 "start",
 	 .columns = "stage scope records mean_us p50_us p90_us p99_us p999_us max_us",
+	 .is_long = true,
 	 .run = show_latency},
 	{.path = "explain",
 	 .help = "of a record that passed lately: its session, its queues, partition and offset "
@@ -469,6 +480,7 @@ const struct command commands[] = {
 	 .begin = begin_tap},
 	{.path = "config",
 	 .help = "the configuration that runs, every option, secrets left out",
+	 .is_long = true,
 	 .run = show_config},
 	{.path = "queue pause",
 	 .help = "nothing leaves the queue for its sink: what comes goes into its spool",
@@ -508,6 +520,7 @@ const struct command commands[] = {
 	 .changes = true,
 	 .args = {{"config", "the file, as sluiced finds it"}},
 	 .columns = "option runs file needs",
+	 .is_long = true,
 	 .run = show_diff},
 	{.path = "shadow",
 	 .help = "run another configuration beside this one on what comes, send nothing, and tell "

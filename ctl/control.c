@@ -17,6 +17,7 @@ struct totals {
 	uint64_t at_ns;
 	uint64_t packets, records, written;
 	struct report_lost lost;
+	uint64_t off; /* rows that do not balance */
 };
 
 /* A report, and how many read it. */
@@ -39,6 +40,32 @@ struct control {
 	unsigned n_totals; /* ever */
 };
 
+/* Older reports that nobody reads any more: out of the list, to be freed without the lock. */
+static struct shown *take_old(struct control *c)
+{
+	struct shown *old = NULL;
+	for (struct shown **at = &c->shown->next; *at;) {
+		struct shown *s = *at;
+		if (s->n_readers) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		s->next = old;
+		old = s;
+	}
+	return old;
+}
+
+static void free_all(struct shown *s)
+{
+	for (struct shown *next; s; s = next) {
+		next = s->next;
+		report_destroy(s->r);
+		mem_free(s);
+	}
+}
+
 struct control *control_create(const struct config *conf, const struct control_ops *parts,
 			       void *arg)
 {
@@ -53,7 +80,12 @@ struct control *control_create(const struct config *conf, const struct control_o
 	c->ops = parts;
 	c->arg = arg;
 	c->started_ns = clock_mono_ns();
-	pthread_rwlock_init(&c->runs, NULL);
+	/* Who exchanges what runs waits for those inside, and not for all that come after them. */
+	pthread_rwlockattr_t fair;
+	pthread_rwlockattr_init(&fair);
+	pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&c->runs, &fair);
+	pthread_rwlockattr_destroy(&fair);
 	pthread_mutex_init(&c->lock, NULL);
 	control_publish(c, none);
 	if (c->shown)
@@ -66,11 +98,7 @@ void control_destroy(struct control *c)
 {
 	if (!c)
 		return;
-	for (struct shown *s = c->shown, *next; s; s = next) {
-		next = s->next;
-		report_destroy(s->r);
-		mem_free(s);
-	}
+	free_all(c->shown);
 	pthread_mutex_destroy(&c->lock);
 	pthread_rwlock_destroy(&c->runs);
 	mem_free(c);
@@ -89,24 +117,9 @@ static void add_row(void *arg, const struct ledger_table *t, const char *scope,
 		sum->written += ledger_sum(t, cols, LEDGER_OUT);
 }
 
-/* Older reports that nobody reads any more. */
-static void drop_old(struct control *c)
-{
-	for (struct shown **at = &c->shown->next; *at;) {
-		struct shown *s = *at;
-		if (s->n_readers) {
-			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		report_destroy(s->r);
-		mem_free(s);
-	}
-}
-
 void control_publish(struct control *c, struct report *r)
 {
-	struct totals sum = {.at_ns = clock_mono_ns()};
+	struct totals sum = {.at_ns = clock_mono_ns(), .off = report_imbalances(r)};
 	struct shown *s = mem_alloc(sizeof(*s));
 	if (!s) {
 		report_destroy(r);
@@ -119,8 +132,9 @@ void control_publish(struct control *c, struct report *r)
 	s->next = c->shown;
 	c->shown = s;
 	c->totals[c->n_totals++ % TOTALS_MAX] = sum;
-	drop_old(c);
+	struct shown *old = take_old(c);
 	pthread_mutex_unlock(&c->lock);
+	free_all(old);
 }
 
 void control_lock(struct control *c)
@@ -176,8 +190,9 @@ void control_report_put(struct control *c, struct report *r)
 	for (struct shown *s = c->shown; s; s = s->next)
 		if (s->r == r)
 			s->n_readers--;
-	drop_old(c);
+	struct shown *old = take_old(c);
 	pthread_mutex_unlock(&c->lock);
+	free_all(old);
 }
 
 /* ---- status ---- */
@@ -256,10 +271,7 @@ static bool add_losses(const struct report_lost *now, const struct report_lost *
 static const char *judge(struct control *c, const struct totals *now, const struct totals *before,
 			 json_t *why)
 {
-	uint64_t age_ns;
-	struct report *r = control_report_get(c, &age_ns);
-	uint64_t off = report_imbalances(r);
-	control_report_put(c, r);
+	uint64_t age_ns = clock_mono_ns() - now->at_ns;
 	const char *state = "ok";
 	if (add_trouble(c, why))
 		state = "trouble";
@@ -270,10 +282,10 @@ static const char *judge(struct control *c, const struct totals *now, const stru
 		add_text(why, "a worker has told nothing for %" PRIu64 " s",
 			 (uint64_t)(age_ns / NS_PER_S));
 	}
-	if (off) {
+	if (now->off) {
 		state = "unbalanced";
 		add_text(why, "%" PRIu64 " rows of the ledger do not balance: a bug of sluice",
-			 off);
+			 now->off);
 	}
 	return state;
 }

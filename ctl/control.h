@@ -84,7 +84,9 @@ void control_destroy(struct control *c);
 /* @r is moved. */
 void control_publish(struct control *c, struct report *r);
 
-/* What runs is exchanged between lock and unlock, by main. Who asks is between enter and leave. */
+/* What runs is exchanged between lock and unlock, by main. Who asks is between enter and leave, and
+ * does not enter twice: main, when it waits, is the next.
+ */
 void control_lock(struct control *c);
 void control_unlock(struct control *c);
 void control_set_config(struct control *c, const struct config *conf);

@@ -2,30 +2,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 160
-#define TABLES_MAX     128
-
-/* The tables of a report, each once; several rows stand behind one. */
-struct tables {
-	const struct ledger_table *of[TABLES_MAX];
-	unsigned n;
-};
-
-static void collect(void *arg, const struct ledger_table *t, const char *scope,
-		    const uint64_t *cols)
-{
-	struct tables *all = arg;
-	(void)scope;
-	(void)cols;
-	for (unsigned i = 0; i < all->n; i++)
-		if (all->of[i] == t)
-			return;
-	if (all->n < TABLES_MAX)
-		all->of[all->n++] = t;
-}
 
 /* Notes may be anything: ages, sizes, counts. */
 static bool is_counter(const struct ledger_col *c)
@@ -43,45 +23,35 @@ static void put_name(char *at, size_t cap, const struct ledger_table *t, const s
 			*at = '_';
 }
 
-static void put_label(FILE *out, const char *s)
-{
-	for (; *s; s++)
-		if (*s == '\\' || *s == '"')
-			fprintf(out, "\\%c", *s);
-		else if (*s == '\n')
-			fputs("\\n", out);
-		else
-			fputc(*s, out);
-}
-
 struct series {
-	const struct ledger_table *table;
 	unsigned col;
-	const char *name;
-	FILE *out;
+	struct slice name;
+	struct text_out *out;
 };
 
 static void put_sample(void *arg, const struct ledger_table *t, const char *scope,
 		       const uint64_t *cols)
 {
 	const struct series *s = arg;
-	if (t != s->table)
-		return;
-	fputs(s->name, s->out);
+	(void)t;
+	text_out_slice(s->out, s->name);
 	if (*scope) {
-		fputs("{scope=\"", s->out);
-		put_label(s->out, scope);
-		fputs("\"}", s->out);
+		text_out_str(s->out, "{scope=\"");
+		text_out_label(s->out, scope);
+		text_out_str(s->out, "\"}");
 	}
-	fprintf(s->out, " %" PRIu64 "\n", cols[s->col]);
+	text_out_str(s->out, " ");
+	text_out_u64(s->out, cols[s->col]);
+	text_out_str(s->out, "\n");
 }
 
-static void put_head(FILE *out, const char *name, const char *help, const char *type)
+static void put_head(struct text_out *out, const char *name, const char *help, const char *type)
 {
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	text_out_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void put_column(const struct report *r, const struct ledger_table *t, unsigned i, FILE *out)
+static void put_column(const struct report_table *of, const struct ledger_table *t, unsigned i,
+		       struct text_out *out)
 {
 	static const char *const kinds[] = {"in",     "out",  "lost", "left out",
 					    "merged", "held", "note", "missed"};
@@ -90,27 +60,32 @@ static void put_column(const struct report *r, const struct ledger_table *t, uns
 	put_name(name, sizeof(name), t, c);
 	snprintf(help, sizeof(help), "%s (%s; %s)", c->help, kinds[c->kind], t->unit);
 	put_head(out, name, help, is_counter(c) ? "counter" : "gauge");
-	struct series s = {.table = t, .col = i, .name = name, .out = out};
-	report_each(r, put_sample, &s);
+	struct series s = {.col = i, .name = slice_str(name), .out = out};
+	report_table_each(of, put_sample, &s);
 }
 
 static void put_lost(void *arg, const struct ledger_table *t, const char *scope,
 		     const uint64_t *cols)
 {
-	FILE *out = arg;
-	fprintf(out, "sluice_lost_total{stage=\"%s\",unit=\"%s\",scope=\"", t->stage, t->unit);
-	put_label(out, scope);
-	fprintf(out, "\"} %" PRIu64 "\n",
-		ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED));
+	struct text_out *out = arg;
+	text_out_str(out, "sluice_lost_total{stage=\"");
+	text_out_str(out, t->stage);
+	text_out_str(out, "\",unit=\"");
+	text_out_str(out, t->unit);
+	text_out_str(out, "\",scope=\"");
+	text_out_label(out, scope);
+	text_out_str(out, "\"} ");
+	text_out_u64(out, ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED));
+	text_out_str(out, "\n");
 }
 
-static void put_gauge(FILE *out, const char *name, const char *help, double value)
+static void put_gauge(struct text_out *out, const char *name, const char *help, double value)
 {
 	put_head(out, name, help, "gauge");
-	fprintf(out, "%s %.15g\n", name, value);
+	text_out_fmt(out, "%s %.15g\n", name, value);
 }
 
-static void put_sinks(struct control *c, FILE *out)
+static void put_sinks(struct control *c, struct text_out *out)
 {
 	void *arg;
 	size_t i;
@@ -120,72 +95,97 @@ static void put_sinks(struct control *c, FILE *out)
 		 "gauge");
 	json_array_foreach(rows, i, row)
 	{
-		fputs("sluice_sink_trouble{sink=\"", out);
-		put_label(out, json_string_value(json_object_get(row, "sink")));
+		text_out_str(out, "sluice_sink_trouble{sink=\"");
+		text_out_label(out, json_string_value(json_object_get(row, "sink")));
 		const char *trouble = json_string_value(json_object_get(row, "trouble"));
-		fprintf(out, "\"} %d\n", trouble && *trouble);
+		text_out_fmt(out, "\"} %d\n", trouble && *trouble);
 	}
 	json_decref(rows);
 }
 
+/* ---- latencies ---- */
+
 /* Edges a factor of 4 apart, from 4 us to 18 minutes. */
+#define EDGE_FIRST 3
+#define EDGE_STEP  8
+#define EDGE_END   116
+
+struct latencies {
+	struct text_out *out;
+	char edges[EDGE_END / EDGE_STEP + 1][40];
+};
+
+static void put_latency(struct text_out *out, const char *of, struct slice labels, const char *edge,
+			uint64_t n)
+{
+	text_out_str(out, "sluice_latency_seconds_");
+	text_out_str(out, of);
+	text_out_slice(out, labels);
+	text_out_str(out, edge);
+	text_out_u64(out, n);
+	text_out_str(out, "\n");
+}
+
 static void put_histogram(void *to, const char *stage, const char *scope,
 			  const struct latency_sum *s)
 {
-	FILE *out = to;
+	struct latencies *l = to;
+	struct text_out labels = {0};
 	uint64_t below = 0;
-	char *labels = NULL;
-	size_t len;
-	FILE *f = open_memstream(&labels, &len);
-	if (!f)
-		return;
-	fprintf(f, "stage=\"%s\",scope=\"", stage);
-	put_label(f, scope);
-	fputs("\"", f);
-	fclose(f);
+	text_out_str(&labels, "{stage=\"");
+	text_out_str(&labels, stage);
+	text_out_str(&labels, "\",scope=\"");
+	text_out_label(&labels, scope);
+	text_out_str(&labels, "\"");
+	struct slice of = slice_of(labels.text, labels.len);
 	for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
 		below += s->n[i];
-		if (i % 8 == 3 && i < 116)
-			fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"%.9g\"} %" PRIu64 "\n",
-				labels, (double)latency_bound_ns(i) / 1e9, below);
+		if (i % EDGE_STEP == EDGE_FIRST && i < EDGE_END)
+			put_latency(l->out, "bucket", of, l->edges[i / EDGE_STEP], below);
 	}
-	fprintf(out, "sluice_latency_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", labels,
-		s->total);
-	fprintf(out, "sluice_latency_seconds_sum{%s} %.9g\n", labels, (double)s->sum_ns / 1e9);
-	fprintf(out, "sluice_latency_seconds_count{%s} %" PRIu64 "\n", labels, s->total);
-	free(labels);
+	put_latency(l->out, "bucket", of, ",le=\"+Inf\"} ", s->total);
+	text_out_str(l->out, "sluice_latency_seconds_sum");
+	text_out_slice(l->out, of);
+	text_out_fmt(l->out, "} %.9g\n", (double)s->sum_ns / 1e9);
+	put_latency(l->out, "count", of, "} ", s->total);
+	text_out_fini(&labels);
 }
 
-static void put_latency(struct control *c, FILE *out)
+static void put_latencies(struct control *c, struct text_out *out)
 {
 	void *arg;
+	struct latencies l = {.out = out};
+	for (unsigned i = EDGE_FIRST; i < EDGE_END; i += EDGE_STEP)
+		snprintf(l.edges[i / EDGE_STEP], sizeof(l.edges[0]), ",le=\"%.9g\"} ",
+			 (double)latency_bound_ns(i) / 1e9);
 	put_head(out, "sluice_latency_seconds",
 		 "from a packet to its records (record, by worker), and to their acknowledgement "
 		 "(ack, by queue)",
 		 "histogram");
-	control_parts(c, &arg)->latency(arg, put_histogram, out);
+	control_parts(c, &arg)->latency(arg, put_histogram, &l);
 }
 
-void metrics_write(struct control *c, FILE *out)
+void metrics_write(struct control *c, struct text_out *out)
 {
 	uint64_t age_ns;
-	struct tables all = {.n = 0};
+	const struct ledger_table *t;
 	struct report *r = control_report_get(c, &age_ns);
 	put_head(out, "sluice_build_info", "the version that runs", "gauge");
-	fputs("sluice_build_info{version=\"" SL_VERSION "\"} 1\n", out);
+	text_out_str(out, "sluice_build_info{version=\"" SL_VERSION "\"} 1\n");
 	put_gauge(out, "sluice_report_age_seconds",
 		  "age of the counters below: half a second, or a worker does not answer",
 		  (double)age_ns / 1e9);
 	put_gauge(out, "sluice_unbalanced_rows", "rows of the ledger that do not balance: a bug",
 		  (double)report_imbalances(r));
+	control_enter(c);
 	put_sinks(c, out);
-	put_latency(c, out);
+	put_latencies(c, out);
+	control_leave(c);
 	put_head(out, "sluice_lost_total", "lost or missed, by stage, in the stage's unit",
 		 "counter");
 	report_each(r, put_lost, out);
-	report_each(r, collect, &all);
-	for (unsigned t = 0; t < all.n; t++)
-		for (unsigned i = 0; i < all.of[t]->n_cols; i++)
-			put_column(r, all.of[t], i, out);
+	for (const struct report_table *of = NULL; (of = report_table_next(r, of, &t));)
+		for (unsigned i = 0; i < t->n_cols; i++)
+			put_column(of, t, i, out);
 	control_report_put(c, r);
 }

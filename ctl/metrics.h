@@ -10,10 +10,9 @@
 #ifndef SL_CTL_METRICS_H
 #define SL_CTL_METRICS_H
 
-#include <stdio.h>
-
 #include "ctl/control.h"
 
-void metrics_write(struct control *c, FILE *out);
+/* Not between control_enter and control_leave: it is there only as long as it must. */
+void metrics_write(struct control *c, struct text_out *out);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -17,26 +18,47 @@ struct why {
 
 struct row {
 	const struct ledger_table *table;
-	char *scope;
-	uint64_t cols[LEDGER_COLS_MAX];
+	uint64_t hash;    /* of stage and scope */
 	struct why *whys; /* by column and text, so that the order is the same in every run */
 	struct row *next;
-	struct row *chain; /* of rows whose stage and scope have the same hash */
+	struct row *next_of_table;
+	struct row *chain; /* of rows whose hashes end alike */
+	const char *scope; /* behind the columns */
+	uint64_t cols[];   /* of its table */
+};
+
+/* Several may have the same stage and unit. */
+struct report_table {
+	const struct ledger_table *table;
+	struct row *first, **end;
+	struct report_table *next;
+};
+
+/* Rows lie one behind the other: tens of thousands are made twice a second. */
+#define BLOCK_BYTES ((size_t)64 << 10)
+struct block {
+	struct block *next;
+	size_t used, cap;
+	_Alignas(uint64_t) uint8_t bytes[];
 };
 
 struct report {
 	struct row *first, **end;
+	struct report_table *tables, **tables_end;
 	struct row **chains; /* 1 << log2_chains of them */
 	unsigned log2_chains;
 	size_t n;
+	struct block *blocks;
 	json_t *told; /* an array, or NULL */
 };
 
 struct report *report_create(void)
 {
 	struct report *r = mem_alloc(sizeof(*r));
-	if (r)
-		r->end = &r->first;
+	if (!r)
+		return NULL;
+	r->end = &r->first;
+	r->tables_end = &r->tables;
 	return r;
 }
 
@@ -45,24 +67,41 @@ void report_destroy(struct report *r)
 	if (!r)
 		return;
 	json_decref(r->told);
-	for (struct row *row = r->first, *next; row; row = next) {
-		next = row->next;
-		for (struct why *w = row->whys, *after; w; w = after) {
-			after = w->next;
-			mem_free(w);
-		}
-		mem_free(row->scope);
-		mem_free(row);
+	for (struct block *b = r->blocks, *next; b; b = next) {
+		next = b->next;
+		mem_free(b);
 	}
 	mem_free(r->chains);
 	mem_free(r);
 }
 
-static size_t chain_of(const struct report *r, const char *stage, const char *scope)
+/* Zeroed. NULL when out of memory. */
+static void *take(struct report *r, size_t n)
+{
+	struct block *b = r->blocks;
+	n = (n + 7) & ~(size_t)7;
+	if (!b || b->cap - b->used < n) {
+		size_t cap = n > BLOCK_BYTES ? n : BLOCK_BYTES;
+		b = mem_alloc(sizeof(*b) + cap);
+		if (!b)
+			return NULL;
+		b->cap = cap;
+		b->next = r->blocks;
+		r->blocks = b;
+	}
+	b->used += n;
+	return b->bytes + b->used - n;
+}
+
+static uint64_t hash_of(const char *stage, const char *scope)
 {
 	uint64_t seed = XXH3_64bits(stage, strlen(stage));
-	uint64_t hash = XXH3_64bits_withSeed(scope, strlen(scope), seed);
-	return hash & (((size_t)1 << r->log2_chains) - 1);
+	return XXH3_64bits_withSeed(scope, strlen(scope), seed);
+}
+
+static struct row **chain_of(const struct report *r, uint64_t hash)
+{
+	return &r->chains[hash & (((size_t)1 << r->log2_chains) - 1)];
 }
 
 static bool grow(struct report *r)
@@ -72,7 +111,7 @@ static bool grow(struct report *r)
 	if (!larger.chains)
 		return false;
 	for (struct row *row = r->first; row; row = row->next) {
-		struct row **at = &larger.chains[chain_of(&larger, row->table->stage, row->scope)];
+		struct row **at = chain_of(&larger, row->hash);
 		row->chain = *at;
 		*at = row;
 	}
@@ -82,10 +121,11 @@ static bool grow(struct report *r)
 	return true;
 }
 
-static struct row *find_row(const struct report *r, const struct ledger_table *t, const char *scope)
+static struct row *find_row(const struct report *r, const struct ledger_table *t, const char *scope,
+			    uint64_t hash)
 {
-	struct row *row = r->n ? r->chains[chain_of(r, t->stage, scope)] : NULL;
-	while (row && (row->table != t || strcmp(row->scope, scope) != 0))
+	struct row *row = r->n ? *chain_of(r, hash) : NULL;
+	while (row && (row->hash != hash || row->table != t || strcmp(row->scope, scope) != 0))
 		row = row->chain;
 	return row;
 }
@@ -93,8 +133,10 @@ static struct row *find_row(const struct report *r, const struct ledger_table *t
 const uint64_t *report_find(const struct report *r, const char *stage, const char *scope,
 			    const struct ledger_table **ret_t)
 {
-	struct row *row = r->n ? r->chains[chain_of(r, stage, scope)] : NULL;
-	while (row && (strcmp(row->table->stage, stage) != 0 || strcmp(row->scope, scope) != 0))
+	uint64_t hash = hash_of(stage, scope);
+	struct row *row = r->n ? *chain_of(r, hash) : NULL;
+	while (row && (row->hash != hash || strcmp(row->table->stage, stage) != 0 ||
+		       strcmp(row->scope, scope) != 0))
 		row = row->chain;
 	if (row)
 		*ret_t = row->table;
@@ -102,22 +144,41 @@ const uint64_t *report_find(const struct report *r, const char *stage, const cha
 }
 
 /* NULL when out of memory. */
-static struct row *new_row(struct report *r, const struct ledger_table *t, const char *scope)
+static struct report_table *table_of(struct report *r, const struct ledger_table *t)
+{
+	struct report_table *of = r->tables;
+	while (of && of->table != t)
+		of = of->next;
+	if (of || !(of = take(r, sizeof(*of))))
+		return of;
+	of->table = t;
+	of->end = &of->first;
+	*r->tables_end = of;
+	r->tables_end = &of->next;
+	return of;
+}
+
+/* NULL when out of memory. */
+static struct row *new_row(struct report *r, const struct ledger_table *t, const char *scope,
+			   uint64_t hash)
 {
 	if ((!r->chains || r->n >> r->log2_chains) && !grow(r))
 		return NULL;
-	struct row *row = mem_alloc(sizeof(*row));
-	char *text = mem_strdup(scope);
-	if (!row || !text) {
-		mem_free(row);
-		mem_free(text);
+	struct report_table *of = table_of(r, t);
+	size_t len = strlen(scope) + 1;
+	struct row *row =
+		of ? take(r, sizeof(*row) + t->n_cols * sizeof(row->cols[0]) + len) : NULL;
+	if (!row)
 		return NULL;
-	}
-	struct row **at = &r->chains[chain_of(r, t->stage, scope)];
-	*row = (struct row){.table = t, .scope = text, .chain = *at};
+	struct row **at = chain_of(r, hash);
+	row->table = t;
+	row->hash = hash;
+	row->scope = memcpy(&row->cols[t->n_cols], scope, len);
+	row->chain = *at;
 	*at = row;
-	*r->end = row;
+	*r->end = *of->end = row;
 	r->end = &row->next;
+	of->end = &row->next_of_table;
 	r->n++;
 	return row;
 }
@@ -125,8 +186,9 @@ static struct row *new_row(struct report *r, const struct ledger_table *t, const
 void report_add(struct report *r, const struct ledger_table *t, const char *scope,
 		const uint64_t *cols)
 {
-	struct row *row = find_row(r, t, scope);
-	if (!row && !(row = new_row(r, t, scope)))
+	uint64_t hash = hash_of(t->stage, scope);
+	struct row *row = find_row(r, t, scope, hash);
+	if (!row && !(row = new_row(r, t, scope, hash)))
 		return;
 	for (unsigned i = 0; i < t->n_cols; i++)
 		row->cols[i] += cols[i];
@@ -140,14 +202,14 @@ static int why_compare(const struct why *w, unsigned col, const char *text)
 void report_add_reason(struct report *r, const struct ledger_table *t, const char *scope,
 		       unsigned col, const char *text, uint64_t bytes, uint64_t times)
 {
-	struct row *row = find_row(r, t, scope);
+	struct row *row = find_row(r, t, scope, hash_of(t->stage, scope));
 	struct why **at = row ? &row->whys : NULL;
 	if (!at)
 		return;
 	while (*at && why_compare(*at, col, text) < 0)
 		at = &(*at)->next;
 	if (!*at || why_compare(*at, col, text) != 0) {
-		struct why *w = mem_alloc(sizeof(*w));
+		struct why *w = take(r, sizeof(*w));
 		if (!w)
 			return;
 		*w = (struct why){.text = text, .col = col, .next = *at};
@@ -177,6 +239,21 @@ static uint64_t row_losses(const struct row *row)
 void report_each(const struct report *r, report_row_fn *row, void *arg)
 {
 	for (const struct row *at = r->first; at; at = at->next)
+		row(arg, at->table, at->scope, at->cols);
+}
+
+const struct report_table *report_table_next(const struct report *r, const struct report_table *of,
+					     const struct ledger_table **ret_t)
+{
+	of = of ? of->next : r->tables;
+	if (of)
+		*ret_t = of->table;
+	return of;
+}
+
+void report_table_each(const struct report_table *of, report_row_fn *row, void *arg)
+{
+	for (const struct row *at = of->first; at; at = at->next_of_table)
 		row(arg, at->table, at->scope, at->cols);
 }
 
@@ -293,64 +370,99 @@ void report_print(const struct report *r, FILE *out)
 	report_print_losses(r, out);
 }
 
-static json_t *whys_json(const struct row *row)
+/* ---- JSON ---- */
+
+static void put_key(struct text_out *o, const char *name)
 {
-	json_t *list = json_array();
+	text_out_str(o, "\"");
+	text_out_str(o, name);
+	text_out_str(o, "\":");
+}
+
+static void put_whys(const struct row *row, struct text_out *o)
+{
+	text_out_str(o, ",\"reasons\":[");
 	for (const struct why *w = row->whys; w; w = w->next) {
-		json_t *o = json_object();
-		json_object_set_new(o, "name", json_string(row->table->cols[w->col].name));
-		json_object_set_new(o, "why", json_string(w->text));
-		json_object_set_new(o, "bytes", json_integer((json_int_t)w->bytes));
-		json_object_set_new(o, "times", json_integer((json_int_t)w->times));
-		json_array_append_new(list, o);
+		text_out_str(o, "{\"name\":");
+		text_out_json(o, row->table->cols[w->col].name);
+		text_out_str(o, ",\"why\":");
+		text_out_json(o, w->text);
+		text_out_str(o, ",\"bytes\":");
+		text_out_u64(o, w->bytes);
+		text_out_str(o, ",\"times\":");
+		text_out_u64(o, w->times);
+		text_out_str(o, w->next ? "}," : "}");
 	}
-	return list;
+	text_out_str(o, "]");
 }
 
-static json_t *row_json(const struct row *row)
+static void put_kind(const struct row *row, enum ledger_kind kind, struct text_out *o)
 {
+	static const char *const keys[] = {"in",     "out",  "loss", "policy",
+					   "merged", "held", "info", "missed"};
 	const struct ledger_table *t = row->table;
-	json_t *o = json_object();
-	json_t *cols = json_object();
-	json_object_set_new(o, "stage", json_string(t->stage));
-	json_object_set_new(o, "scope", json_string(row->scope));
-	json_object_set_new(o, "unit", json_string(t->unit));
-	json_object_set_new(o, "imbalance", json_integer(ledger_imbalance(t, row->cols)));
-	for (int kind = LEDGER_IN; kind <= LEDGER_MISSED; kind++) {
-		json_t *of_kind = json_object();
-		for (unsigned i = 0; i < t->n_cols; i++)
-			if ((int)t->cols[i].kind == kind)
-				json_object_set_new(of_kind, t->cols[i].name,
-						    json_integer((json_int_t)row->cols[i]));
-		static const char *const keys[] = {"in",     "out",  "loss", "policy",
-						   "merged", "held", "info", "missed"};
-		json_object_set_new(cols, keys[kind], of_kind);
+	bool more = false;
+	text_out_str(o, ",");
+	put_key(o, keys[kind]);
+	text_out_str(o, "{");
+	for (unsigned i = 0; i < t->n_cols; i++) {
+		if (t->cols[i].kind != kind)
+			continue;
+		if (more)
+			text_out_str(o, ",");
+		more = true;
+		put_key(o, t->cols[i].name);
+		text_out_u64(o, row->cols[i]);
 	}
-	json_object_update(o, cols);
-	if (row->whys)
-		json_object_set_new(o, "reasons", whys_json(row));
-	json_decref(cols);
-	return o;
+	text_out_str(o, "}");
 }
 
-json_t *report_json(const struct report *r)
+static void put_row(const struct row *row, struct text_out *o)
 {
-	json_t *o = json_object(), *rows = json_array();
-	json_object_set_new(o, "balanced", json_boolean(report_imbalances(r) == 0));
-	json_object_set_new(o, "lost", json_integer((json_int_t)report_losses(r)));
+	text_out_str(o, "\n{\"stage\":");
+	text_out_json(o, row->table->stage);
+	text_out_str(o, ",\"scope\":");
+	text_out_json(o, row->scope);
+	text_out_str(o, ",\"unit\":");
+	text_out_json(o, row->table->unit);
+	text_out_str(o, ",\"imbalance\":");
+	text_out_i64(o, ledger_imbalance(row->table, row->cols));
+	for (int kind = LEDGER_IN; kind <= LEDGER_MISSED; kind++)
+		put_kind(row, (enum ledger_kind)kind, o);
+	if (row->whys)
+		put_whys(row, o);
+	text_out_str(o, row->next ? "}," : "}");
+}
+
+void report_put_json(const struct report *r, struct text_out *o)
+{
+	text_out_str(o, "\"balanced\":");
+	text_out_str(o, report_imbalances(r) == 0 ? "true" : "false");
+	text_out_str(o, ",\"lost\":");
+	text_out_u64(o, report_losses(r));
+	text_out_str(o, ",\"rows\":[");
 	for (const struct row *row = r->first; row; row = row->next)
-		json_array_append_new(rows, row_json(row));
-	json_object_set_new(o, "rows", rows);
-	if (r->told)
-		json_object_set(o, "told", r->told);
-	return o;
+		put_row(row, o);
+	text_out_str(o, "\n]");
+	char *told = r->told ? json_dumps(r->told, JSON_COMPACT) : NULL;
+	if (!told)
+		return;
+	text_out_str(o, ",\"told\":");
+	text_out_str(o, told);
+	free(told);
 }
 
 int report_write_json(const struct report *r, const char *path, struct err *e)
 {
-	json_t *o = report_json(r);
-	int rc = json_dump_file(o, path, JSON_INDENT(1));
-	json_decref(o);
-	return rc < 0 ? err_set(e, -EIO, "%s: cannot write the ledger: %s", path, strerror(errno))
-		      : 0;
+	struct text_out o = {0};
+	text_out_str(&o, "{");
+	report_put_json(r, &o);
+	text_out_str(&o, "}\n");
+	FILE *f = o.failed ? NULL : fopen(path, "we");
+	bool written = f && fwrite(o.text, 1, o.len, f) == o.len;
+	if (f && fclose(f) != 0)
+		written = false;
+	text_out_fini(&o);
+	return written ? 0
+		       : err_set(e, -EIO, "%s: cannot write the ledger: %s", path, strerror(errno));
 }

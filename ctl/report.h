@@ -9,9 +9,9 @@
 #ifndef SL_CTL_REPORT_H
 #define SL_CTL_REPORT_H
 
-#include <jansson.h>
 #include <stdio.h>
 
+#include "ctl/text_out.h"
 #include "dataplane/base/err.h"
 #include "dataplane/base/ledger.h"
 
@@ -57,7 +57,7 @@ void report_print_losses(const struct report *r, FILE *out);
  * -errno.
  */
 int report_write_json(const struct report *r, const char *path, struct err *e);
-json_t *report_json(const struct report *r); /* the same, owned by the caller */
+void report_put_json(const struct report *r, struct text_out *o); /* without the outer braces */
 
 /* The columns of the row of @stage and @scope; where a stage has several tables, of any. NULL:
  * there is none.
@@ -69,5 +69,13 @@ const uint64_t *report_find(const struct report *r, const char *stage, const cha
 typedef void report_row_fn(void *arg, const struct ledger_table *t, const char *scope,
 			   const uint64_t *cols);
 void report_each(const struct report *r, report_row_fn *row, void *arg);
+
+/* Its tables, each once, in the order of their first rows: the one behind @of (NULL: the first);
+ * NULL: no more. And the rows of one.
+ */
+struct report_table;
+const struct report_table *report_table_next(const struct report *r, const struct report_table *of,
+					     const struct ledger_table **ret_t);
+void report_table_each(const struct report_table *of, report_row_fn *row, void *arg);
 
 #endif

@@ -170,6 +170,38 @@ static void ten_thousand_rows_are_found_and_keep_their_order(void **state)
 	report_destroy(r);
 }
 
+static void count_row(void *arg, const struct ledger_table *t, const char *scope,
+		      const uint64_t *cols)
+{
+	unsigned *n = arg;
+	(void)scope;
+	*n += t == &sample_ledger && cols[SAMPLE_came] == 1;
+}
+
+static void rows_are_found_by_their_table(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {[SAMPLE_came] = 1, [SAMPLE_went] = 1};
+	const uint64_t others[LEDGER_COLS_MAX] = {2};
+	const struct ledger_table other = {"other", "things", sample_ledger.cols, 1};
+	const struct ledger_table *t;
+	struct report *r = report_create();
+	unsigned n = 0;
+	for (unsigned i = 0; i < 10; i++) {
+		char scope[8];
+		snprintf(scope, sizeof(scope), "s%u", i);
+		report_add(r, &sample_ledger, scope, row);
+		report_add(r, &other, scope, others);
+	}
+	const struct report_table *of = report_table_next(r, NULL, &t);
+	assert_ptr_equal(t, &sample_ledger);
+	report_table_each(of, count_row, &n);
+	assert_int_equal(n, 10);
+	of = report_table_next(r, of, &t);
+	assert_ptr_equal(t, &other);
+	assert_null(report_table_next(r, of, &t));
+	report_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_row_of_zeros_is_not_shown),
 		cmocka_unit_test(programs_get_the_same_numbers_by_kind),
 		cmocka_unit_test(ten_thousand_rows_are_found_and_keep_their_order),
+		cmocka_unit_test(rows_are_found_by_their_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
