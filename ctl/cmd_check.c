@@ -104,6 +104,7 @@ static void print_options(const struct config *c)
 	print_changed("decode.", decode_opts, &c->decode);
 	print_changed("flow.", flow_opts, &c->flow);
 	print_changed("frame.", frame_opts, &c->frame);
+	print_changed("flush.", flush_opts, &c->flush);
 	for (size_t i = 0; i < c->n_sources; i++) {
 		const struct source_conf *s = &c->sources[i];
 		snprintf(prefix, sizeof(prefix), "sources.%s.", s->name);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ctl/config_read.h"
+#include "ctl/quantity.h"
 
 const struct opt config_top_opts[] = {
 	{.name = "workers",
@@ -36,9 +37,10 @@ const struct opt config_top_opts[] = {
 	OPT_END,
 };
 
-static const char *const sections[] = {
-	"api",        "log",      "capture", "decode", "flow",   "frame", "formats",      "sources",
-	"dimensions", "pipeline", "sinks",   "spool",  "queues", "tests", "dead_letters", NULL};
+static const char *const sections[] = {"api",          "log",   "capture", "decode",  "flow",
+				       "frame",        "flush", "formats", "sources", "dimensions",
+				       "pipeline",     "sinks", "spool",   "queues",  "tests",
+				       "dead_letters", NULL};
 
 /* Parts of the design that are not there yet: named, so that a typo and a wish differ. */
 static const char *const later_sections[] = {"registry", "schemas", NULL};
@@ -128,6 +130,22 @@ static void read_spool(struct config_loader *l)
 	read_stage(l, "spool", spool_opts, &l->c->spool);
 }
 
+/* A port that falls silent never makes records wait longer than one that does not. */
+static void read_flush(struct config_loader *l)
+{
+	struct flush_conf *f = &l->c->flush;
+	const struct yaml_val *v = yaml_val_get(l->root, "flush");
+	read_stage(l, "flush", flush_opts, f);
+	if (f->idle_ns <= f->busy_ns)
+		return;
+	const char *set = yaml_val_get(v, "idle") ? "idle" : "busy";
+	char idle[QUANTITY_TEXT_MAX], busy[QUANTITY_TEXT_MAX];
+	option_err(&l->r, yaml_val_get(v, set),
+		   "idle is %s, and busy %s; expected idle not above busy",
+		   quantity_write(QUANTITY_DURATION, f->idle_ns, idle),
+		   quantity_write(QUANTITY_DURATION, f->busy_ns, busy));
+}
+
 static int read_top(struct config_loader *l)
 {
 	struct options_part part = {config_top_opts, l->c};
@@ -140,6 +158,7 @@ static int read_top(struct config_loader *l)
 	read_stage(l, "decode", decode_opts, &l->c->decode);
 	read_stage(l, "flow", flow_opts, &l->c->flow);
 	read_stage(l, "frame", frame_opts, &l->c->frame);
+	read_flush(l);
 	read_spool(l);
 
 	int (*const parts[])(struct config_loader *) = {

@@ -17,6 +17,7 @@
 #include "dataplane/dim/dim.h"
 #include "dataplane/extract/format.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flush.h"
 #include "dataplane/frame/frame.h"
 #include "dataplane/graph/op.h"
 #include "dataplane/sink/dead_letter_sink.h"
@@ -204,6 +205,7 @@ struct config {
 	struct decode_conf decode;
 	struct flow_conf flow;
 	struct frame_conf frame;
+	struct flush_conf flush;
 	struct opt_strings patterns; /* paths of grok libraries */
 	struct format_def *formats;
 	size_t n_formats;

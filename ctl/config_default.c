@@ -95,6 +95,7 @@ static int fill(const struct option_reader *r, struct config *c)
 	    !options_default(r, decode_opts, &c->decode) ||
 	    !options_default(r, flow_opts, &c->flow) ||
 	    !options_default(r, frame_opts, &c->frame) ||
+	    !options_default(r, flush_opts, &c->flush) ||
 	    !options_default(r, spool_opts, &c->spool))
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++) {

@@ -173,6 +173,7 @@ void config_print_effective(const struct config *c, FILE *out)
 	print_map(out, 0, "decode", decode_opts, &c->decode);
 	print_map(out, 0, "flow", flow_opts, &c->flow);
 	print_map(out, 0, "frame", frame_opts, &c->frame);
+	print_map(out, 0, "flush", flush_opts, &c->flush);
 	print_texts(out, 0, "patterns", c->patterns.items, c->patterns.n);
 	if (c->n_formats)
 		fputs("formats:\n", out);

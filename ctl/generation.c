@@ -260,6 +260,7 @@ struct worker_conf generation_worker_conf(const struct generation *g)
 {
 	const struct pipeline *p = g->pipeline;
 	return (struct worker_conf){
+		.flush = g->conf->flush,
 		.extract_sources = p->extract_sources,
 		.rules = p->rules,
 		.graph = &p->graph,

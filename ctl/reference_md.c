@@ -180,6 +180,11 @@ void reference_write_md(FILE *out)
 	section(out, "decode", "From link layer to TCP and UDP, per worker.", decode_opts);
 	section(out, "flow", "Sessions and the order of their bytes, per worker.", flow_opts);
 	section(out, "frame", "From bytes to messages, per worker.", frame_opts);
+	section(out, "flush",
+		"How long records may wait for further ones before they go to their sink, of a "
+		"port "
+		"(docs/delivery.md).",
+		flush_opts);
 	section(out, "formats.NAME",
 		"Exactly one kind of `grok`, `regex`, `kv`, `logfmt`, `csv`, `tsv`, `json`; the "
 		"last "

@@ -299,6 +299,7 @@ void reference_write_yaml(FILE *out)
 	section(&w, "decode", decode_opts);
 	section(&w, "flow", flow_opts);
 	section(&w, "frame", frame_opts);
+	section(&w, "flush", flush_opts);
 	formats(&w);
 	fputs("\n# Sources: which sessions, read by which parser.\nsources:\n", out);
 	for (size_t i = 0; parsers[i]; i++)

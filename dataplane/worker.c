@@ -11,19 +11,12 @@
 #include "dataplane/shadow.h"
 #include "dataplane/worker_parts.h"
 
-/* A port that is silent must not keep records back: they leave after this many empty turns, and
- * those of a rare queue beside a busy one after this many of any kind.
- */
-#define IDLE_TURNS_TO_FLUSH 64
-#define TURNS_TO_FLUSH      1024
+/* Looks in vain, or so long a rest, until what waits for time is looked after. */
+#define IDLE_TURNS     64
+#define IDLE_REST_NS   10000000ull
 
-/* Time goes on for a worker that rests, too. It has looked IDLE_SPINS times before its first rest,
- * so that no record waits for the end of one.
- */
-#define IDLE_REST_NS        10000000ull
-
-/* Beside a live port whose turns are long. */
-#define BUSY_NS_TO_FLUSH    40000000ull
+/* A file knows no time to wait: records of a rare queue leave after so many turns. */
+#define TURNS_TO_FLUSH 1024
 
 /* Before the eyes of the witness. */
 static void push_one_by_one(struct worker *w, struct batch *b)
@@ -134,25 +127,47 @@ static void flush(struct worker *w)
 	w->conf.out.flush(w->conf.out.arg, w->conf.index, false);
 }
 
-/* Nothing came. A live port's clock goes on by itself; a file's stands still. */
-static void worker_idle(struct worker *w)
+/* A port must not keep records back. True: nothing is open now. */
+static bool flush_in_time(struct worker *w, uint64_t now_ns, uint64_t longest_ns)
 {
-	uint64_t max_ns = w->conf.capture->wait_max_ns;
-	if (max_ns > w->conf.rest_max_ns)
-		max_ns = w->conf.rest_max_ns;
+	if (!flush_is_due(w->flushed_ns, now_ns, longest_ns))
+		return false;
+	w->flushed_ns = now_ns;
+	flush(w);
+	return true;
+}
+
+static uint64_t min_ns(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void worker_rest(struct worker *w)
+{
+	const struct flush_conf *f = &w->conf.flush;
+	uint64_t max_ns = min_ns(w->conf.capture->wait_max_ns, w->conf.rest_max_ns);
+	if (w->conf.live && !flush_in_time(w, clock_wall_ns(), f->idle_ns))
+		max_ns = min_ns(max_ns, flush_rest_max(f));
 	uint64_t rest_ns = idle_rest(&w->idle, max_ns);
 	if (errands_wait(&w->errands))
 		rest_ns = 0;
 	capture_wait(w->conf.capture, rest_ns);
 	w->rested_ns += rest_ns;
-	if (++w->idle_turns < IDLE_TURNS_TO_FLUSH && w->rested_ns < IDLE_REST_NS)
+}
+
+/* Nothing came. A live port's clock goes on by itself; a file's stands still. */
+static void worker_idle(struct worker *w)
+{
+	worker_rest(w);
+	if (++w->idle_turns < IDLE_TURNS && w->rested_ns < IDLE_REST_NS)
 		return;
 	w->idle_turns = 0;
 	w->rested_ns = 0;
-	flush(w);
-	look_at_queues(w);
-	if (!w->conf.live)
+	if (!w->conf.live) {
+		flush(w);
 		return;
+	}
+	look_at_queues(w);
 	/* No further than what may still come. */
 	path_advance(w, clock_wall_ns() - w->conf.capture->late_ns);
 	flow_release(w->flow);
@@ -165,10 +180,7 @@ static void note_latency(struct worker *w, unsigned n)
 		return;
 	uint64_t now_ns = clock_wall_ns(), then_ns = w->raw[0].time_ns;
 	latency_add(&w->latency, now_ns > then_ns ? now_ns - then_ns : 0, n);
-	if (now_ns - w->flushed_ns < BUSY_NS_TO_FLUSH)
-		return;
-	w->flushed_ns = now_ns;
-	flush(w);
+	flush_in_time(w, now_ns, w->conf.flush.busy_ns);
 }
 
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n)
@@ -289,7 +301,7 @@ static void capture_run(struct worker *w)
 		take_generation(w);
 		answer(w);
 		errands_step(&w->errands, w);
-		if (++w->turns % TURNS_TO_FLUSH == 0)
+		if (++w->turns % TURNS_TO_FLUSH == 0 && !w->conf.live)
 			flush(w);
 		if (w->shed && w->turns % shed_look_turns(w->shed) == 0)
 			look_at_queues(w);

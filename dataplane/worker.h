@@ -18,6 +18,7 @@
 #include "dataplane/extract/extract.h"
 #include "dataplane/extract/shed.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flush.h"
 #include "dataplane/frame/frame.h"
 #include "dataplane/graph/graph.h"
 #include "dataplane/match/rules.h"
@@ -101,6 +102,7 @@ struct worker_conf {
 	unsigned index, n_workers;
 	bool live;               /* a port: the clock goes on without packets */
 	uint64_t rest_max_ns;    /* when nothing comes; 0: it never rests */
+	struct flush_conf flush; /* of a live port; a file's clock stands still */
 	bool share;              /* every worker reads all packets and keeps its own (replay) */
 	struct capture *capture; /* moved: the worker closes it; NULL: worker_track feeds it */
 	const struct decode_conf *decode;
@@ -146,9 +148,9 @@ int worker_run(struct worker *w);
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n);
 void worker_finish(struct worker *w);
 
-/* The parts of @w from extraction on, by @conf: its extract_sources, sheds, rules, graph, forms,
- * names, encode and the argument of out; the rest is as it was, and so is the number of sources. 0
- * or -errno with a text.
+/* The parts of @w from extraction on, by @conf: its flush, extract_sources, sheds, rules, graph,
+ * forms, names, encode and the argument of out; the rest is as it was, and so is the number of
+ * sources. 0 or -errno with a text.
  */
 int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
 		      struct err *e);

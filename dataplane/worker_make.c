@@ -13,6 +13,7 @@ void worker_gen_take_late(struct worker *w)
 	SL_EXCHANGE(w->extract, g->extract);
 	SL_EXCHANGE(w->graph, g->graph);
 	SL_EXCHANGE(w->keys, g->keys);
+	SL_EXCHANGE(w->conf.flush, g->conf.flush);
 	SL_EXCHANGE(w->conf.rules, g->conf.rules);
 	SL_EXCHANGE(w->conf.forms, g->conf.forms);
 	SL_EXCHANGE(w->conf.graph, g->conf.graph);

@@ -44,7 +44,7 @@ struct worker {
 	struct latency latency;
 	struct idle idle;
 	uint64_t rested_ns;  /* since the idle turns were counted last */
-	uint64_t flushed_ns; /* by the wall clock, beside a busy port */
+	uint64_t flushed_ns; /* by the wall clock, of a live port */
 	struct capture_stop stop;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;

@@ -120,17 +120,17 @@ static void what_is_no_yaml_is_told_by_line_and_column(void **state)
 
 static const struct bad unknown_keys[] = {
 	{"worker: 2\n" BASE, "x.yaml:1:1: worker: unknown key; expected one of api, log, capture, "
-			     "decode, flow, frame, formats, sources, dimensions, "
+			     "decode, flow, frame, flush, formats, sources, dimensions, "
 			     "pipeline, sinks, spool, queues, tests, dead_letters, "
 			     "workers, patterns, schema_dir, run_as; did you mean \"workers\"?\n"},
 	{"Workers: 2\n" BASE,
 	 "x.yaml:1:1: Workers: unknown key; expected one of api, log, capture, "
-	 "decode, flow, frame, formats, sources, dimensions, "
+	 "decode, flow, frame, flush, formats, sources, dimensions, "
 	 "pipeline, sinks, spool, queues, "
 	 "tests, dead_letters, workers, patterns, schema_dir, run_as; did you mean \"workers\"?\n"},
 	{"nothing_like_it: 2\n" BASE, "x.yaml:1:1: nothing_like_it: unknown key; expected one of "
 				      "api, log, capture, decode, flow, "
-				      "frame, formats, sources, dimensions, "
+				      "frame, flush, formats, sources, dimensions, "
 				      "pipeline, sinks, spool, queues, tests, dead_letters, "
 				      "workers, patterns, schema_dir, run_as\n"},
 	{"dead_letters: { bytes_max: 1MiB }\n" BASE,
@@ -211,6 +211,10 @@ static const struct bad bad_values[] = {
 	{"frame: { bytes_max: 10k }\n" BASE,
 	 "x.yaml:1:21: frame.bytes_max: \"10k\" has no known unit; expected a size from "
 	 "1KiB to 64MiB; did you mean \"10KiB\"?\n"},
+	{"flush: { idle: 80ms }\n" BASE,
+	 "x.yaml:1:16: flush.idle: idle is 80ms, and busy 50ms; expected idle not above busy\n"},
+	{"flush: { busy: 2ms }\n" BASE,
+	 "x.yaml:1:16: flush.busy: idle is 5ms, and busy 2ms; expected idle not above busy\n"},
 	{"frame: { bytes_max: 1 }\n" BASE, "x.yaml:1:21: frame.bytes_max: \"1\" is out of "
 					   "range; expected a size from 1KiB to 64MiB\n"},
 	{"frame: { bytes_max: 1TiB }\n" BASE,
@@ -271,7 +275,7 @@ static const struct bad bad_sources[] = {
 			 "sources: { syslog: { match: { udp: 514 }, parser: syslog } }\n"},
 	{"sourcez: { s: { match: { udp: 1 }, parser: syslog } }\n",
 	 "x.yaml:1:1: sourcez: unknown key; expected one of api, log, capture, decode, flow, "
-	 "frame, "
+	 "frame, flush, "
 	 "formats, "
 	 "sources, dimensions, pipeline, sinks, spool, queues, tests, dead_letters, workers, "
 	 "patterns, "
