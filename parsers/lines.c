@@ -1,7 +1,7 @@
 /* lines: text or JSON objects, one a line, over TCP and UDP.
  *
  *     [BOM] line LF          LF or CR LF; a line that holds nothing is a delimiter
- *     [BOM] line <end>       the last one needs no line feed
+ *     [BOM] line <end>       the last one needs no line feed; it is cut where nobody closed
  *
  * A datagram may hold several lines, and no line goes on in the next datagram. A byte-order mark in
  * front of a line is no part of it, nor are blanks in front of a JSON object. After a gap the line
@@ -65,7 +65,7 @@ static enum probe lines_probe(const void *conf, const struct parse_in *first)
 }
 
 /* False when the burst is full. */
-static bool put_line(struct slice line, uint64_t off, struct frame_out *out)
+static bool put_line(struct slice line, uint64_t off, bool cut, struct frame_out *out)
 {
 	while (line.len && line.ptr[line.len - 1] == '\r')
 		line.len--;
@@ -78,6 +78,7 @@ static bool put_line(struct slice line, uint64_t off, struct frame_out *out)
 		.body = text.ptr[blanks] == '{' ? slice_from(text, blanks) : text,
 		.stream_off = off,
 		.body_kind = BODY_AUTO,
+		.cut = cut,
 	};
 	return frame_put(out, &d);
 }
@@ -109,7 +110,8 @@ static struct parse_result lines_parse(void *state, const void *conf, const stru
 			return r;
 		} else if (!lf && !in->datagram && !in->end) {
 			break;
-		} else if (!put_line(slice_of(rest.ptr, len), off, out)) {
+		} else if (!put_line(slice_of(rest.ptr, len), off,
+				     !lf && !in->datagram && !in->closed, out)) {
 			return r;
 		}
 		r.consumed += whole;

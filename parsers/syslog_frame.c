@@ -452,7 +452,7 @@ static enum step read_line(struct run *run)
 	if (!stop && !run->in->end)
 		return need(run, 0);
 	struct slice line = trim_end(run->p, stop ? stop : run->end);
-	if (!put(run, run->p, line, false))
+	if (!put(run, run->p, line, !stop && !run->in->closed))
 		return STEP_FULL;
 	st->framing = FRAMING_LINES;
 	st->lines_seen = true;

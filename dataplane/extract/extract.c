@@ -403,9 +403,11 @@ static struct rec *make_small(struct extract *x, const struct frame *f, struct b
 }
 
 /* What only some records have to tell. */
-static void count_rest(struct extract *x, uint64_t *row, const struct outcome *o)
+static void count_rest(struct extract *x, const struct frame *f, uint64_t *row,
+		       const struct outcome *o)
 {
 	struct format_counts c = format_counts_take(x->formats);
+	row[EXTRACT_cut] += f->cut;
 	row[EXTRACT_repaired] += o->repaired;
 	row[EXTRACT_formatted] += o->formatted;
 	row[EXTRACT_no_format] += o->no_format;
@@ -417,11 +419,12 @@ static void count_rest(struct extract *x, uint64_t *row, const struct outcome *o
 	row[EXTRACT_fields_lost] += x->rb.n_pairs_lost;
 }
 
-static inline void count(struct extract *x, uint64_t *row, const struct outcome *o)
+static inline void count(struct extract *x, const struct frame *f, uint64_t *row,
+			 const struct outcome *o)
 {
 	row[o->why ? EXTRACT_unparsed : EXTRACT_parsed]++;
-	if (o->repaired || o->formatted || o->no_format || x->rb.n_pairs_lost)
-		count_rest(x, row, o);
+	if (f->cut || o->repaired || o->formatted || o->no_format || x->rb.n_pairs_lost)
+		count_rest(x, f, row, o);
 }
 
 unsigned extract_records(struct extract *x, const struct frame *frames, unsigned first, unsigned n,
@@ -443,7 +446,7 @@ unsigned extract_records(struct extract *x, const struct frame *frames, unsigned
 		uint64_t *row = x->rows[f->source];
 		row[EXTRACT_frames_in]++;
 		if (r)
-			count(x, row, &o);
+			count(x, f, row, &o);
 		else
 			row[EXTRACT_no_room]++;
 	}

@@ -61,6 +61,7 @@ void extract_shed(struct extract *x, unsigned source);
 	X(POLICY, dead_letters, "frames that became dead letters, and no records")        \
 	X(LOSS, no_room, "records that an empty batch could not hold")                    \
 	X(LOSS, shed, "frames left unread: a queue could not keep up (sources.shed)")     \
+	X(MISSED, cut, "records that lack bytes which the capture never saw: _cut")       \
 	X(INFO, formatted, "records whose text a format took apart")                      \
 	X(INFO, no_format, "records whose text no format fitted")                         \
 	X(INFO, fields_lost, "fields beyond the limits of one record")                    \

@@ -211,7 +211,10 @@ enum flow_end flow_end_reason(const struct session *s, enum flow_end otherwise)
 void flow_tell_end(struct flow *f, uint32_t idx, enum flow_end reason,
 		   const struct flow_cause *cause)
 {
-	flow_emit(f, idx, 0, FLOW_END, cause)->reason = (uint8_t)reason;
+	const struct flow_dir *d = f->table.s[idx].dir;
+	struct flow_event *e = flow_emit(f, idx, 0, FLOW_END, cause);
+	e->reason = (uint8_t)reason;
+	e->closed = (d[0].flags & DIR_FIN ? 1 : 0) | (d[1].flags & DIR_FIN ? 2 : 0);
 	f->packets[FLOW_resets] += reason == FLOW_END_RST;
 	f->packets[FLOW_sessions_evicted] += reason == FLOW_END_EVICTED;
 }

@@ -56,6 +56,8 @@ struct flow_event {
 	uint8_t reason;     /* enum flow_end or enum flow_gap */
 	bool datagram : 1;  /* UDP: data is one whole datagram */
 	bool peer_seen : 1; /* until then a packet of the other direction has come */
+	uint8_t closed : 2; /* FLOW_END: bit 0, 1: this direction was ended by its sender, with FIN
+			     */
 };
 
 /* What the later stages may know of a session. */

@@ -202,9 +202,7 @@ static inline void fill_in(const struct flow_session *s, const struct frame_sess
 	in->time_ns = ev->time_ns;
 	in->dir = ev->dir;
 	in->datagram = ev->datagram;
-	in->after_gap = false;
-	in->before_gap = false;
-	in->end = false;
+	in->after_gap = in->before_gap = in->end = in->closed = false;
 	in->one_sided = !ev->peer_seen && !fs->dirs[!ev->dir].seen;
 	in->pool = NULL;
 	memcpy(in->port, s->port, sizeof(in->port));
@@ -679,6 +677,7 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 		last.dir = (uint8_t)d;
 		fill_in(s, fs, &last, &in);
 		in.end = true;
+		in.closed = ev->closed >> d & 1;
 		if (!seal_direction(f, fs, &in))
 			return false;
 	}

@@ -64,6 +64,7 @@ struct parse_in {
 	bool before_gap;  /* bytes are missing right behind data: emit what is complete and waits,
 			   * the rest is dropped */
 	bool end;         /* nothing follows in this direction: emit what is complete */
+	bool closed;      /* with end: its sender has ended it. Else what ends only there is cut */
 	bool one_sided;   /* nothing of the other direction has been seen */
 	void *pool;       /* of pool_create; NULL without one, and for probe */
 	uint16_t port[2]; /* of client and server */

@@ -424,6 +424,7 @@ void parser_run_end(struct parser_run *run)
 		struct parse_in in;
 		fill_in(run, dir, &in);
 		in.end = true;
+		in.closed = !run->left_open;
 		if (d->len)
 			read_both(run, dir, &in);
 		run->left_over += d->len;

@@ -47,7 +47,8 @@ struct parser_run {
 	unsigned burst;    /* frames a burst */
 	bool keep_records; /* the text of each record too, from the value `_id` on */
 	bool keep_ground;
-	bool bad; /* the parser gave up a direction */
+	bool left_open; /* parser_run_end: no side has closed */
+	bool bad;       /* the parser gave up a direction */
 	size_t consumed, skipped, passed_over, left_over;
 	const char *why;  /* the last one */
 	char broken[256]; /* the first broken promise, or "" */

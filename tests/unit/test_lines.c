@@ -59,6 +59,18 @@ static void the_last_line_needs_no_line_feed(void **state)
 	parser_run_end(&run);
 	frames_are(2);
 	body_is(1, "two");
+	assert_false(run.frames[1].cut);
+}
+
+static void a_last_line_that_nobody_closed_is_cut(void **state)
+{
+	run.left_open = true;
+	stream("one\ntwo");
+	parser_run_end(&run);
+	frames_are(2);
+	assert_false(run.frames[0].cut);
+	body_is(1, "two");
+	assert_true(run.frames[1].cut);
 }
 
 static void a_datagram_holds_lines_and_each_ends_with_it(void **state)
@@ -143,6 +155,7 @@ int main(void)
 		TEST(a_byte_order_mark_is_no_part_of_the_line),
 		TEST(blanks_stay_before_text_and_go_before_an_object),
 		TEST(the_last_line_needs_no_line_feed),
+		TEST(a_last_line_that_nobody_closed_is_cut),
 		TEST(a_datagram_holds_lines_and_each_ends_with_it),
 		TEST(a_gap_joins_no_halves),
 		TEST(lines_do_not_depend_on_bursts_or_slices),

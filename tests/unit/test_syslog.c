@@ -575,6 +575,16 @@ static void a_count_smaller_than_its_message_is_skipped_to_the_next_frame(void *
 	assert_string_equal(run.why, "octet count is smaller than its message");
 }
 
+static void a_last_line_that_nobody_closed_is_cut(void **state)
+{
+	run.left_open = true;
+	stream("<13>1 - h a - - - whole\n<13>1 - h a - - - the beginn");
+	parser_run_end(&run);
+	frames_are(2);
+	assert_false(run.frames[0].cut);
+	assert_true(run.frames[1].cut);
+}
+
 /* [10] The digits that end a message are none of the count behind it. */
 static void a_count_behind_digits_is_told_from_them(void **state)
 {
@@ -805,6 +815,7 @@ int main(void)
 		TEST(a_line_is_not_searched_twice),
 		TEST(a_count_larger_than_its_message_costs_no_other_message),
 		TEST(a_count_smaller_than_its_message_is_skipped_to_the_next_frame),
+		TEST(a_last_line_that_nobody_closed_is_cut),
 		TEST(a_count_behind_digits_is_told_from_them),
 		TEST(a_count_behind_digits_is_found_after_a_gap),
 		TEST(a_count_behind_digits_that_nothing_proves_is_none),
