@@ -1,8 +1,17 @@
 /* `sluiced check`: builds all that a run builds, starts nothing, and tells what it would be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "ctl/base_patterns.h"
 #include "ctl/cmd.h"
 #include "ctl/config_read.h"
 #include "ctl/graph_print.h"
+#include "ctl/privilege.h"
 #include "ctl/queue_schema.h"
 #include "ctl/trial.h"
 #include "dataplane/base/mem.h"
@@ -38,6 +47,20 @@ static void check_all_formats(const struct config *c, struct err_list *errs)
 	grok_destroy(grok);
 }
 
+/* Files and folders are looked at as the user that a run becomes, where this one may become him. */
+static void become_user(const struct config *c, struct err_list *errs)
+{
+	struct privilege_user user;
+	struct err e;
+	int rc = privilege_find(c->run_as, &user, &e);
+	if (rc == 0)
+		rc = privilege_become(&user, &e);
+	else if (rc == -EPERM)
+		rc = 0; /* it is the start that needs root */
+	if (rc < 0)
+		err_list_text(errs, e.text);
+}
+
 /* Opens a sink as a run would and closes it again: a folder that is not there is found now. */
 static void check_sink(const struct sink_conf *s, struct err_list *errs)
 {
@@ -50,6 +73,23 @@ static void check_sink(const struct sink_conf *s, struct err_list *errs)
 	if (state)
 		s->ops->close(state, &e);
 	mem_free(state);
+}
+
+/* A folder that is there, or that a run makes, can be written to. NULL: none is asked for. */
+static void check_folder(const struct config *c, const char *key, const char *dir,
+			 struct err_list *errs)
+{
+	char parent[PATH_MAX];
+	struct err e;
+	if (!dir || faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0)
+		return;
+	snprintf(parent, sizeof(parent), "%s", dir);
+	if (errno == ENOENT)
+		dir = dirname(parent);
+	if (dir == parent && faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0)
+		return;
+	err_set(&e, 0, "%s: %s: directory %s: %s", c->path, key, dir, strerror(errno));
+	err_list_text(errs, e.text);
 }
 
 /* ---- what it would be ---- */
@@ -151,6 +191,7 @@ int cmd_check(const struct config *c)
 	struct pipeline *p = NULL;
 	struct trial *t = NULL;
 	struct queue_schemas *schemas = NULL;
+	become_user(c, &errs);
 	check_all_formats(c, &errs);
 	if (errs.n_errors == 0 && (pipeline_build(c, &p, &e) < 0 || trial_create(p, &t, &e) < 0))
 		err_list_text(&errs, e.text);
@@ -159,6 +200,8 @@ int cmd_check(const struct config *c)
 		err_list_text(&errs, "sluiced: no memory for schemas");
 	for (size_t i = 0; i < c->n_sinks; i++)
 		check_sink(&c->sinks[i], &errs);
+	check_folder(c, "spool.dir", c->has_spool ? c->spool.dir : NULL, &errs);
+	check_folder(c, "dead_letters.dir", c->dead_letters.dir, &errs);
 	if (errs.n_errors == 0) {
 		err_list_print(&p->notes, stderr);
 		print_summary(c, p);

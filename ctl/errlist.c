@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/say.h"
+
 #define TEXT_MAX 1024
 
 static struct err_entry *entry_new(struct err_list *l)
@@ -109,7 +111,9 @@ void err_list_print(const struct err_list *l, FILE *out)
 			const struct err_entry *e = &l->entries[i];
 			if (e->warning != (pass == 1))
 				continue;
-			fprintf(out, "%s%s\n", e->warning ? "warning: " : "", e->text);
+			fprintf(out, "%s%s%s\n",
+				say_priority(e->warning ? SAY_WARNING : SAY_ERROR, out),
+				e->warning ? "warning: " : "", e->text);
 			shown++;
 		}
 	}

@@ -19,6 +19,9 @@
 
 const char *const say_levels[] = {"error", "warning", "notice", "info", NULL};
 
+static const char *const priorities[] = {
+	[SAY_ERROR] = "<3>", [SAY_WARNING] = "<4>", [SAY_NOTICE] = "<5>", [SAY_INFO] = "<6>"};
+
 struct kind {
 	const char *fmt; /* NULL: free */
 	char head[HEAD_BYTES];
@@ -46,6 +49,11 @@ static bool is_journal(FILE *out)
 		return false;
 	return strtoull(stream, &end, 10) == st.st_dev && *end == ':' &&
 	       strtoull(end + 1, NULL, 10) == st.st_ino;
+}
+
+const char *say_priority(enum say_level level, FILE *out)
+{
+	return is_journal(out) ? priorities[level] : "";
 }
 
 void say_begin(enum say_level least, enum say_form form, FILE *out)
@@ -102,12 +110,16 @@ static void write_json(FILE *out, enum say_level level, const char *text)
 static void put(enum say_level level, const char *text)
 {
 	FILE *out = s.out ? s.out : stderr;
-	if (s.journal)
-		fprintf(out, "<%d>", level);
-	if (s.form == SAY_JSON)
+	const char *before = s.journal ? priorities[level] : "";
+	if (s.form == SAY_JSON) {
+		fputs(before, out);
 		write_json(out, level, text);
-	else
-		fprintf(out, "sluiced: %s\n", text);
+	} else {
+		fprintf(out, "%ssluiced: ", before);
+		for (const char *end; (end = strchr(text, '\n')); text = end + 1)
+			fprintf(out, "%.*s\n%s", (int)(end - text), text, before);
+		fprintf(out, "%s\n", text);
+	}
 	fflush(out);
 }
 

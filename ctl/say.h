@@ -2,7 +2,7 @@
  *
  * In:     a level, and a text with what it is about in front ("sink kafka: ...").
  * Out:    `sluiced: TEXT`, or one JSON object: time, level, part, text. Beneath the journal of
- *         systemd the line begins with its priority, <0> to <7>.
+ *         systemd each line begins with its priority, <0> to <7>.
  * Owns:   which messages came how often, of the whole process.
  * Runs:   any thread, not a worker: it writes, and may wait.
  * Limits: SAY_BURST messages of one kind (same format, same beginning) in SAY_WINDOW_S; what is
@@ -31,6 +31,11 @@ void say_set_level(enum say_level least);
 enum say_level say_level(void);
 
 void say(enum say_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a line of this level begins with on @out: "" but beneath the journal. For what is printed
+ * otherwise than by say.
+ */
+const char *say_priority(enum say_level level, FILE *out);
 
 /* Now and then, by main: tells what was held back, once its window is over; @all: at once. */
 void say_tick(bool all);

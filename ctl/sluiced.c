@@ -140,8 +140,8 @@ static int run_to_end(const struct config *c, struct topology *t, const struct t
 	if (in->letters && !finish_letters(in->letters, rc == 0, report_losses(r)))
 		code = EXIT_LOST;
 	if (rc < 0) {
-		fprintf(stderr, "sluiced: not all was read or written: see the messages above%s\n",
-			quiet ? "" : " the ledger");
+		say(SAY_ERROR, "not all was read or written: see the messages above%s",
+		    quiet ? "" : " the ledger");
 		code = EXIT_LOST;
 	}
 	report_destroy(r);
@@ -176,7 +176,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	for (size_t i = 0; i < n_devices; i++)
 		devices[i] = c->capture.ports[i].device;
 	if (n_devices && cores_of_run(c, &cores, &e) < 0) {
-		fprintf(stderr, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 		return EXIT_USAGE;
 	}
 	struct eal_conf eal = {.n_workers = in->n_workers,
@@ -188,7 +188,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	if (n_devices)
 		privilege_fence();
 	if (!in->replay && eal_start(&eal, &note, &e) < 0) {
-		fprintf(stderr, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 		return EXIT_USAGE;
 	}
 	if (note)
@@ -197,7 +197,7 @@ static int build_and_run(const struct config *c, const struct topology_input *in
 	struct topology_input with = *in;
 	with.cores = &cores;
 	if (topology_build(c, &with, &t, &e) < 0) {
-		fprintf(stderr, "sluiced: %s\n", e.text);
+		say(SAY_ERROR, "%s", e.text);
 	} else if (in->replay || !ledger || can_write(ledger)) {
 		topology_describe(t);
 		code = run_to_end(c, t, in, ledger, quiet);

@@ -18,7 +18,7 @@ tests="clang llvm libclang-rt-14-dev clang-format shellcheck libcmocka-dev libht
        postgresql-15 redis-server mariadb-server mariadb-client clickhouse-server
        prometheus kcat maven default-jre-headless nginx-light openssl tcpdump
        iproute2 ethtool procps rsyslog bsdutils valgrind zstd gzip git zsh python3-pip
-       dpkg-dev debhelper lintian debootstrap systemd"
+       dpkg-dev debhelper lintian debootstrap systemd systemd-container"
 
 # tshark and the log programs are peers, as they are; a JDK and python3-venv build the others.
 peers="tshark mariadb-server mariadb-client kcat iproute2 ethtool

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Debian package: built by scripts/package.sh, clean for lintian, installed into a Debian of its own, used there,
-and removed. SL_PACKAGE=FILE takes a package that is built already; without optimization, this one is to be looked at.
+run there by a systemd as process 1 (systemd-nspawn), upgraded, and removed. SL_PACKAGE=FILE takes a package that is
+built already; without optimization, this one is to be looked at.
 
 A bare Debian (debootstrap) is kept in ~/.cache/sluice-tests for the next time.
 
@@ -18,13 +19,18 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import docs  # noqa: E402
+from booted import Booted  # noqa: E402
+from pcaplib import ethernet, udp  # noqa: E402
 from sluice import SKIP, Checks  # noqa: E402
 from wire import sh  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "sluice-tests")
-NEEDED = ("debootstrap", "dpkg-buildpackage", "dh", "lintian", "systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
+NEEDED = ("debootstrap", "dpkg-buildpackage", "dh", "lintian", "systemd-analyze", "systemd-sysusers", "systemd-tmpfiles",
+          "systemd-nspawn")
 SUITE = "bookworm"
+INSTALL = "apt-get install -y ./build/sluice_*.deb"  # as docs/install.md has it
 EXPOSURE_MAX = 30  # of 100, as systemd-analyze counts
 # What an installation may leave: what dpkg, apt and the C library keep of any package, and accounts (postrm says why).
 KEPT = re.compile(r"^/(var/(lib/(dpkg|apt|systemd|ucf|pam)|cache|log)/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|"
@@ -114,14 +120,12 @@ def look_at_files(package, folder, checks):
 
 def install(chroot, package, checks):
     shutil.copy(package, chroot.root + "/root/sluice.deb")
-    # What it depends on stays when it goes: it is no part of what it leaves.
-    depends = sh("dpkg-deb", "-f", package, "Depends").stdout
-    names = [re.sub(r"\(.*?\)", "", d.split("|")[0]).strip() for d in depends.split(",")]
-    chroot.run("apt-get", "-q", "-y", "install", "--no-install-recommends", *names)
-    before = chroot.files()
-    p = chroot.run("dpkg", "-i", "/root/sluice.deb")
-    checks.check("warning" not in (p.stdout + p.stderr).lower(), f"dpkg -i: {p.stdout}{p.stderr}")
-    return before
+    os.mkdir(chroot.root + "/build")
+    shutil.copy(package, chroot.root + "/build")
+    with open(chroot.root + "/etc/apt/apt.conf.d/90few", "w", encoding="utf-8") as f:
+        f.write('APT::Install-Recommends "false";\n')
+    p = chroot.run("sh", "-c", INSTALL)
+    checks.check("warning" not in p.stdout.lower(), f"{INSTALL}: {p.stdout}")
 
 
 def look_inside(chroot, checks):
@@ -178,6 +182,180 @@ def reserve_pages(chroot, checks):
     checks.equal(p.returncode, 0, f"hugepages.sh twice is as once, and is taken back: {p.stdout}{p.stderr}")
 
 
+class Service:
+    """The unit in a Debian that runs; `told` are the commands of the documents that were run there."""
+
+    # No time of the unit's is waited for: 2 s before it is started again, 30 s of silence.
+    HURRY = "[Service]\nRestartSec=100ms\nWatchdogSec=3s\n"
+
+    def __init__(self, booted):
+        self.booted, self.run, self.unit = booted, booted.run, "sluice.service"
+        self.config, self.told = booted.root + "/etc/sluice/sluice.yaml", {INSTALL}
+
+    def write(self, path, text):
+        path = self.booted.root + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def change(self, old, new):
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text.replace(old, new))
+        return text
+
+    def as_told(self, command, check=True):
+        self.told.add(command)
+        return self.run("sh", "-c", command, check=check)
+
+    def ctl(self, *args, user=None):
+        return self.run("sluicectl", "--json", *args, check=False, user=user)
+
+    def written(self, n):
+        """Sends so many lines; how many records are written then."""
+        self.booted.send([ethernet(udp("10.0.0.1", 40514, "10.0.0.9", 514, b"<13>1 - web-1 su - - - line %d" % i, ident=i))
+                          for i in range(n)])
+        for _ in range(50):
+            p = self.ctl("status")
+            got = json.loads(p.stdout)["written"] if p.stdout else p.stderr
+            if got == n:
+                break
+            time.sleep(0.1)
+        return got
+
+    def starts(self):
+        return self.booted.journal(self.unit).count("Started sluice.service")
+
+    def main(self):
+        return self.booted.show(self.unit, "MainPID")
+
+    def killed(self, signal):
+        """Who runs after that signal, and what systemd says of it."""
+        was, times = self.main(), int(self.booted.show(self.unit, "NRestarts"))
+        self.run("sh", "-c", f"kill -{signal} {was}")
+        for _ in range(100):
+            if self.main() not in ("0", was) and self.booted.show(self.unit, "ActiveState") == "active":
+                break
+            time.sleep(0.1)
+        return int(self.booted.show(self.unit, "NRestarts")) - times, self.booted.journal(self.unit, "--lines=30")
+
+
+def start_service(s, checks):
+    """systemctl enable --now, as docs/install.md has it; before it, what somebody new gets wrong."""
+    s.write("/etc/systemd/system/sluice.service.d/hurry.conf", s.HURRY)
+    s.as_told("systemctl daemon-reload")
+    good = s.change("iface=eth1", "iface=eth7")
+    p = s.as_told("systemctl enable --now sluice", check=False)
+    checks.check(p.returncode and "the kernel has no interface eth7" in s.booted.journal(s.unit, "--priority=err"),
+                 f"a start that fails says why, at the journal's level of errors: {s.booted.journal(s.unit, '--lines=5')}")
+    s.change("parser:", "parsr:")
+    s.run("systemctl", "restart", "sluice", check=False)
+    checks.check('did you mean "parser"?' in s.booted.journal(s.unit, "--priority=err"), "and what is wrong in the file")
+    s.write("/etc/sluice/sluice.yaml", good)
+    s.run("systemctl", "restart", "sluice", check=False)
+    checks.equal([s.booted.show(s.unit, k) for k in ("ActiveState", "SubState", "Type", "StatusErrno", "UnitFileState")],
+                 ["active", "running", "notify", "0", "enabled"], "the unit runs")
+    checks.check(os.path.islink(s.booted.root + "/etc/systemd/system/multi-user.target.wants/sluice.service"),
+                 "and will at the next start of the host")
+
+
+def use_service(s, checks):
+    checks.equal(s.written(100), 100, "what comes to the interface is written")
+    lines = sum(len(open(path, encoding="utf-8").readlines())
+                for path in glob.glob(s.booted.root + "/var/lib/sluice/events*"))
+    checks.equal(lines, 100, "below /var/lib/sluice")
+    s.run("useradd", "--user-group", "--groups", "sluice", "bob")
+    s.run("useradd", "--user-group", "alice")
+    s.as_told("usermod -a -G sluice-admin alice")
+    s.run("useradd", "--user-group", "eve")
+    statuses = [s.ctl(what, user=user).returncode for user in ("bob", "alice", "eve") for what in ("status", "reload")]
+    checks.equal([n == 0 for n in statuses], [True, False, True, True, False, False],
+                 "group sluice looks, sluice-admin changes, others do neither")
+    status = s.run("cat", f"/proc/{s.main()}/status").stdout
+    checks.equal(re.findall(r"^(?:CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp):\t(.*)$", status, re.M), ["0" * 16] * 4 + ["1", "2"],
+                 "it keeps no right")
+
+
+def change_service(s, checks):
+    p = s.run("systemctl", "reload", "sluice", check=False)
+    checks.equal((p.returncode, json.loads(s.ctl("reload", "status").stdout)["state"]), (0, "done"), "systemctl reload")
+    good = s.change("parser: syslog", "parser: sislog")
+    p = s.run("systemctl", "reload", "sluice", check=False)
+    checks.check(p.returncode and "sislog" in s.booted.journal(s.unit, "--priority=err", "--lines=5"),
+                 "a reload that fails does not pass for done")
+    s.write("/etc/sluice/sluice.yaml", good)
+    checks.equal(s.booted.show(s.unit, "ActiveState"), "active", "and what ran goes on")
+
+
+def lose_service(s, checks):
+    times, said = s.killed("KILL")
+    checks.check(times == 1 and "unfinished file" in said, f"killed, it is started again: {times} {said}")
+    times, said = s.killed("STOP")
+    checks.check(times == 1 and "Failed with result 'watchdog'" in said, f"silent, it is started again: {times} {said}")
+    checks.equal(s.written(10), 10, "and works")
+    begin = time.monotonic()
+    s.run("systemctl", "stop", "sluice")
+    took, said = time.monotonic() - begin, s.booted.journal(s.unit, "--lines=50")
+    checks.check(took < 10 and "balanced: yes; nothing lost" in said, f"a stop of {took:.1f} s writes the ledger: {said}")
+    checks.equal([s.booted.show(s.unit, k) for k in ("ActiveState", "Result")], ["inactive", "success"], "and is in order")
+
+
+def drive_card(s, checks):
+    """The drop-in of cards, with an interface of the kernel in a card's place: root, then run_as."""
+    s.write("/etc/systemd/system/sluice.service.d/card.conf", open(s.booted.root + "/usr/share/sluice/card.conf",
+                                                                   encoding="utf-8").read())
+    s.run("systemctl", "daemon-reload")
+    s.run("systemctl", "start", "sluice", check=False)
+    checks.equal(s.booted.show(s.unit, "ActiveState"), "active", f"card.conf: {s.booted.journal(s.unit, '--lines=8')}")
+    checks.equal(s.run("stat", "-c", "%U", f"/proc/{s.main()}").stdout.strip(), "sluice", "root has become sluice")
+    checks.equal(s.written(10), 10, "card.conf: it captures, and writes")
+    os.remove(s.booted.root + "/etc/systemd/system/sluice.service.d/card.conf")
+    s.run("systemctl", "daemon-reload")
+    s.run("systemctl", "restart", "sluice")
+
+
+def upgrade_service(s, checks):
+    """The same package, over itself: to dpkg that is an upgrade."""
+    s.change("main/syslog", "mine/syslog")
+    starts, was = s.starts(), s.main()
+    p = s.run("dpkg", "-i", "/root/sluice.deb")
+    checks.equal((s.starts() - starts, s.main() != was, s.booted.show(s.unit, "ActiveState")), (1, True, "active"),
+                 f"an upgrade starts it again, once: {p.stdout}{p.stderr}{s.booted.journal(s.unit, '--lines=20')}")
+    with open(s.config, encoding="utf-8") as f:
+        checks.check("mine/syslog" in f.read(), "and leaves the configuration alone")
+    good, was = s.change("syslog: {", "syslog: { nosuch: 1,"), s.main()
+    p = s.run("dpkg", "-i", "/root/sluice.deb")
+    checks.check(s.main() == was and "nosuch" in p.stderr and "goes on" in p.stderr,
+                 f"one that refuses the configuration leaves what runs: {p.stderr}")
+    s.write("/etc/sluice/sluice.yaml", good)
+    p = s.as_told("dpkg -P sluice")
+    left = [path for path in (f"/proc/{was}", "/run/sluice", "/etc/systemd/system/multi-user.target.wants/sluice.service")
+            if s.run("test", "-e", path, check=False).returncode == 0]
+    checks.equal((s.booted.show(s.unit, "LoadState"), left), ("not-found", []),
+                 f"dpkg -P ends what runs, and leaves nothing of it: {p.stdout}{p.stderr}")
+
+
+def run_service(chroot, checks):
+    """Returns the files of that Debian without the package."""
+    begin = time.monotonic()
+    os.remove(chroot.root + "/usr/sbin/policy-rc.d")
+    booted = Booted(chroot.root)
+    try:
+        service = Service(booted)
+        for step in (start_service, use_service, change_service, lose_service, drive_card, upgrade_service):
+            step(service, checks)
+        checks.equal({c for _, _, c, _ in docs.commands() if docs.elsewhere(c) == docs.PACKAGE} - service.told, set(),
+                     "commands of the documents that this test does not run")
+    finally:
+        booted.end()
+    shutil.rmtree(chroot.root + "/var/lib/sluice")
+    before = chroot.files()
+    chroot.run("dpkg", "-i", "/root/sluice.deb")
+    print(f"  run by systemd in {time.monotonic() - begin:.0f} s")
+    return before
+
+
 def purge(chroot, before, checks):
     p = chroot.run("dpkg", "-P", "sluice")
     checks.check("warning" not in (p.stdout + p.stderr).lower(), f"dpkg -P: {p.stdout}{p.stderr}")
@@ -208,10 +386,11 @@ def main():
         if not checks.check(chroot.failed is None, f"a bare Debian: {chroot.failed}"):
             checks.done()
         print(f"  a bare Debian after {time.monotonic() - begin:.0f} s")
-        before = install(chroot, package, checks)
+        install(chroot, package, checks)
         look_inside(chroot, checks)
         use_it(chroot, checks)
         reserve_pages(chroot, checks)
+        before = run_service(chroot, checks)
         purge(chroot, before, checks)
         print(f"  {time.monotonic() - begin:.0f} s in all")
     checks.done()

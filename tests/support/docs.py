@@ -11,12 +11,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROGRAMS = ("sluiced", "sluicectl", "tc", "ip", "ethtool", "tcpdump", "curl", "systemctl", "apt-get", "dpkg", "usermod",
             "echo", "meson", "ninja", "redis-server", "redis-cli", "kcat", "protoc", "gdb", "nginx", "mysqldump")
 FOLDERS = ("build/", "./scripts/", "scripts/", "perf/", "tests/", "/usr/share/sluice/")
+PACKAGE = "tests/services/test_package.py"  # in a Debian of its own
 # Sandbox: files and the two programs, no root. Live: a namespace of its own with a running sluiced.
 ELSEWHERE = (
     (r"(\./)?scripts/(setup|test|quickstart|check)\.sh", "it runs this test, or is run before it"),
-    (r"(\./)?scripts/package\.sh|apt-get |dpkg ", "they change what this host has installed"),
-    (r"systemctl ", "there is no systemd below a test"),
-    (r"usermod ", "it changes who may log in here"),
+    (r"systemctl |usermod |dpkg |apt-get install -y \./build/", PACKAGE),
+    (r"(\./)?scripts/package\.sh", "tests/services/test_package.py builds with it"),
+    (r"apt-get ", "it changes what this host has installed"),
     (r"meson |ninja |build/perf/|perf/|scripts/generate\.sh", "what it makes is made before the tests; benchmarks are no tests"),
     (r"tests/", "the suite runs it with arguments of its own"),
     (r"sluiced replay .*kept/", "tests/golden/test_archive.py"),

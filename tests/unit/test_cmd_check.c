@@ -1,6 +1,8 @@
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/command_run.h"
 
@@ -87,6 +89,46 @@ static void what_would_fail_at_the_start_fails_in_the_check(void **state)
 		       parts, 3);
 }
 
+/* The unit of a card that DPDK drives starts as root, whose rights say nothing of sluice's. */
+static void a_folder_is_looked_at_as_the_user_that_a_run_becomes(void **state)
+{
+	if (geteuid() != 0) {
+		print_message("skipped: only root can become someone else\n");
+		skip();
+	}
+	static const char *const parts[] = {
+		"x.yaml:2:10: sinks.o: directory /root: Permission denied",
+		"x.yaml: spool.dir: directory /root/spool: Permission denied"};
+	int status;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) { /* there is no way back */
+		assert_refused("sources: { s: { match: { udp: 1 }, parser: lines } }\n"
+			       "sinks: { o: { file: { path: /root/x.ndjson } } }\n"
+			       "queues: { p/q: { from: s, sink: o } }\n"
+			       "spool: { dir: /root/spool }\n"
+			       "run_as: nobody\n",
+			       parts, 2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(geteuid(), 0);
+}
+
+static void a_folder_of_spools_that_cannot_be_made_is_told(void **state)
+{
+	static const char *const parts[] = {
+		"x.yaml: spool.dir: directory /nowhere: No such file or directory",
+		"x.yaml: dead_letters.dir: directory /dev/null/dlq: Not a directory"};
+	assert_refused("sources: { s: { match: { udp: 1 }, parser: lines } }\n"
+		       "sinks: { o: { file: { path: /tmp/x.ndjson } } }\n"
+		       "queues: { p/q: { from: s, sink: o } }\n"
+		       "spool: { dir: /nowhere/spool }\n"
+		       "dead_letters: { dir: /dev/null/dlq }\n",
+		       parts, 2);
+}
+
 static void every_example_passes_the_check_and_its_own_tests(void **state)
 {
 	const char *root = getenv("SL_SOURCE_ROOT");
@@ -119,6 +161,8 @@ int main(void)
 		cmocka_unit_test(every_bad_pattern_is_told_with_its_place),
 		cmocka_unit_test(a_bad_rule_is_told_with_its_place),
 		cmocka_unit_test(what_would_fail_at_the_start_fails_in_the_check),
+		cmocka_unit_test(a_folder_is_looked_at_as_the_user_that_a_run_becomes),
+		cmocka_unit_test(a_folder_of_spools_that_cannot_be_made_is_told),
 		cmocka_unit_test(every_example_passes_the_check_and_its_own_tests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

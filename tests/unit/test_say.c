@@ -89,10 +89,14 @@ static void the_journal_gets_the_level_in_front(void **state)
 	say_begin(SAY_INFO, SAY_TEXT, out);
 	say(SAY_WARNING, "here");
 	assert_string_equal(said(), "<4>sluiced: here\n");
+	say(SAY_ERROR, "all that is wrong:\none\ntwo");
+	assert_string_equal(said(), "<3>sluiced: all that is wrong:\n<3>one\n<3>two\n");
+	assert_string_equal(say_priority(SAY_ERROR, out), "<3>");
 	setenv("JOURNAL_STREAM", "1:1", 1); /* another stream's */
 	say_begin(SAY_INFO, SAY_TEXT, out);
 	say(SAY_WARNING, "there");
 	assert_string_equal(said(), "sluiced: there\n");
+	assert_string_equal(say_priority(SAY_ERROR, out), "");
 }
 
 static unsigned count(const char *text, const char *what)
