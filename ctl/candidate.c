@@ -10,9 +10,14 @@
 #include "dataplane/base/mem.h"
 
 struct candidate {
-	pthread_t thread;
-	bool has_thread;
 	atomic_bool built;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t gone;
+	bool dropped;
+	void (*last)(void *arg);
+	void *last_arg;
+
+	atomic_uint *n_alive;
 	char *path;
 	struct generation *runs, *made;
 	unsigned restarts;
@@ -47,9 +52,30 @@ int candidate_load(const char *path, struct generation *runs, struct generation 
 	return rc;
 }
 
+static void wait_for_drop(struct candidate *c)
+{
+	pthread_mutex_lock(&c->lock);
+	while (!c->dropped)
+		pthread_cond_wait(&c->gone, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void free_candidate(struct candidate *c)
+{
+	generation_put(c->made);
+	generation_put(c->runs);
+	pthread_cond_destroy(&c->gone);
+	pthread_mutex_destroy(&c->lock);
+	free(c->text);
+	mem_free(c->path);
+	mem_free(c);
+}
+
+/* Builds it, and takes it apart: both may take seconds, in which nobody waits. */
 static void *run(void *arg)
 {
 	struct candidate *c = arg;
+	atomic_uint *n_alive = c->n_alive;
 	confine_thread();
 	FILE *out = open_memstream(&c->text, &c->text_len);
 	if (out) {
@@ -57,13 +83,19 @@ static void *run(void *arg)
 		fclose(out);
 	}
 	atomic_store_explicit(&c->built, true, memory_order_release);
+	wait_for_drop(c);
+	if (c->last)
+		c->last(c->last_arg);
+	free_candidate(c);
+	atomic_fetch_sub(n_alive, 1);
 	return NULL;
 }
 
-int candidate_begin(const char *path, struct generation *runs, struct candidate **ret_c,
-		    struct err *e)
+int candidate_begin(const char *path, struct generation *runs, atomic_uint *io_n_alive,
+		    struct candidate **ret_c, struct err *e)
 {
 	sigset_t all, before;
+	pthread_t thread;
 	struct candidate *c = mem_alloc(sizeof(*c));
 	char *copy = c ? mem_strdup(path) : NULL;
 	if (!copy) {
@@ -71,31 +103,32 @@ int candidate_begin(const char *path, struct generation *runs, struct candidate 
 		return err_set(e, -ENOMEM, "no memory");
 	}
 	c->path = copy;
+	c->n_alive = io_n_alive;
 	c->runs = generation_get(runs);
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->gone, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&c->thread, NULL, run, c);
+	int rc = pthread_create(&thread, NULL, run, c);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	c->has_thread = rc == 0;
 	if (rc) {
-		candidate_drop(c);
+		free_candidate(c);
 		return err_set(e, -rc, "no thread: %s", strerror(rc));
 	}
+	pthread_detach(thread);
+	atomic_fetch_add(io_n_alive, 1);
 	*ret_c = c;
 	return 0;
 }
 
-void candidate_drop(struct candidate *c)
+void candidate_drop(struct candidate *c, void (*last)(void *arg), void *arg)
 {
-	if (!c)
-		return;
-	if (c->has_thread)
-		pthread_join(c->thread, NULL);
-	generation_put(c->made);
-	generation_put(c->runs);
-	free(c->text);
-	mem_free(c->path);
-	mem_free(c);
+	pthread_mutex_lock(&c->lock);
+	c->dropped = true;
+	c->last = last;
+	c->last_arg = arg;
+	pthread_cond_signal(&c->gone);
+	pthread_mutex_unlock(&c->lock);
 }
 
 bool candidate_is_built(const struct candidate *c)

@@ -19,9 +19,11 @@ struct candidate;
 int candidate_load(const char *path, struct generation *runs, struct generation **ret_g,
 		   unsigned *ret_restarts, FILE *out);
 
-int candidate_begin(const char *path, struct generation *runs, struct candidate **ret_c,
-		    struct err *e);
-void candidate_drop(struct candidate *c); /* accepts NULL; waits for the thread */
+/* *io_n_alive counts it until nothing of it is left. */
+int candidate_begin(const char *path, struct generation *runs, atomic_uint *io_n_alive,
+		    struct candidate **ret_c, struct err *e);
+/* Returns at once: when it has been built, its thread calls @last (NULL: nothing) and frees it. */
+void candidate_drop(struct candidate *c, void (*last)(void *arg), void *arg);
 
 /* False: it is not built yet. */
 bool candidate_is_built(const struct candidate *c);

@@ -209,6 +209,9 @@ void topology_destroy(struct topology *t)
 {
 	if (!t)
 		return;
+	/* Candidates that nobody wants any more, which are taken apart. */
+	while (atomic_load(&t->n_candidates) > 0)
+		usleep(1000);
 	for (unsigned i = 0; t->workers && i < t->n_workers; i++)
 		worker_destroy(t->workers[i]);
 	topology_close_ports(t);

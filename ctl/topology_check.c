@@ -26,11 +26,22 @@ static int poll_check(struct control_job *job, json_t *reply, struct err *e)
 	return 0;
 }
 
+static void end_check(void *t)
+{
+	atomic_store(&((struct topology *)t)->checks, false);
+}
+
 static void drop_check(struct control_job *job)
 {
 	struct checking *j = (struct checking *)job;
-	candidate_drop(j->candidate);
-	atomic_store(&j->t->checks, false);
+	struct candidate *c = j->candidate;
+	/* The next one may begin when this one is not built any more. */
+	if (candidate_is_built(c)) {
+		atomic_store(&j->t->checks, false);
+		candidate_drop(c, NULL, NULL);
+	} else {
+		candidate_drop(c, end_check, j->t);
+	}
 	mem_free(j);
 }
 
@@ -44,7 +55,7 @@ int topology_check(void *arg, const char *config, struct control_job **ret_j, st
 	struct checking *j = mem_alloc(sizeof(*j));
 	int rc = j ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)
-		rc = candidate_begin(config, t->gen, &j->candidate, e);
+		rc = candidate_begin(config, t->gen, &t->n_candidates, &j->candidate, e);
 	if (rc < 0) {
 		mem_free(j);
 		atomic_store(&t->checks, false);

@@ -84,12 +84,13 @@ struct topology {
 	unsigned n_reloads; /* that were gone over to; changed as control_lock says */
 	atomic_uint n_taps;
 	struct shadow_state shadow;
-	atomic_bool checks;      /* a candidate is built for `check`: one at a time */
-	struct report *past;     /* rows of earlier generations */
-	struct control *control; /* NULL: nobody asks while it runs */
-	unsigned control_ms;     /* since the last report to it */
-	unsigned step_ms;        /* between two looks of main after its parts */
-	uint16_t *keepers;       /* sources whose parser keeps something across restarts */
+	atomic_uint n_candidates; /* whose threads are not done with them */
+	atomic_bool checks;       /* a candidate is built for `check`: one at a time */
+	struct report *past;      /* rows of earlier generations */
+	struct control *control;  /* NULL: nobody asks while it runs */
+	unsigned control_ms;      /* since the last report to it */
+	unsigned step_ms;         /* between two looks of main after its parts */
+	uint16_t *keepers;        /* sources whose parser keeps something across restarts */
 	unsigned n_keepers;
 	struct err keep_trouble; /* what a parser's keeper said last: told once */
 };

@@ -1,5 +1,6 @@
 /* A candidate beside what runs (dataplane/shadow.h): built in a thread, given to the workers
- * between two turns, taken back by time, by command, or when who asked has gone.
+ * between two turns, taken back by time, by command, or when who asked has gone; ended, where that
+ * takes long, by the thread that built.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #define TELL_EVERY_NS NS_PER_S
 
-enum stage { BUILDING, RUNS, ENDED };
+enum stage { BUILDING, RUNS, SETTLES, ENDED };
 
 /* What one worker has. */
 struct part {
@@ -38,6 +39,8 @@ struct shadowing {
 	struct candidate *candidate;
 	struct generation *runs;
 	enum stage stage;
+	const char *end;    /* why it has ended */
+	unsigned n_settled; /* parts of these */
 	unsigned n_reloads; /* when it began */
 	uint64_t began_ns, told_ns;
 	struct side_plan plans[2];
@@ -254,16 +257,26 @@ static const char *why_end(struct shadowing *j)
 
 static void go_on(struct shadowing *j)
 {
-	const char *end = why_end(j);
-	if (end) {
+	j->end = why_end(j);
+	if (j->end) {
 		give_all(j, false);
-		j->stage = ENDED;
+		j->stage = SETTLES;
 	}
 	tell_samples(j);
-	if (end)
-		tell(j, "ended", end);
-	else if (clock_mono_ns() - j->told_ns >= TELL_EVERY_NS)
+	if (!j->end && clock_mono_ns() - j->told_ns >= TELL_EVERY_NS)
 		tell(j, "runs", "");
+}
+
+/* What waits in each part stays alone: a piece of it. */
+static void settle(struct shadowing *j)
+{
+	if (j->n_settled < j->t->n_workers) {
+		j->n_settled += shadow_finish(j->parts[j->n_settled].shadow);
+		return;
+	}
+	tell_samples(j);
+	tell(j, "ended", j->end);
+	j->stage = ENDED;
 }
 
 static ssize_t read_shadow(struct control_job *job, char *out, size_t cap)
@@ -273,6 +286,8 @@ static ssize_t read_shadow(struct control_job *job, char *out, size_t cap)
 		begin(j);
 	else if (j->stage == RUNS)
 		go_on(j);
+	else if (j->stage == SETTLES)
+		settle(j);
 	fflush(j->out);
 	size_t left = j->text_len - j->text_at, n = left < cap ? left : cap;
 	memcpy(out, j->text + j->text_at, n);
@@ -284,22 +299,15 @@ static ssize_t read_shadow(struct control_job *job, char *out, size_t cap)
 	return n || j->stage != ENDED ? (ssize_t)n : -1;
 }
 
-static void drop_shadow(struct control_job *job)
+static void free_shadow(struct shadowing *j)
 {
-	struct shadowing *j = (struct shadowing *)job;
-	if (j->stage == RUNS) {
-		give_all(j, false);
-		tell(j, "ended", "who asked for it has gone");
-	}
-	for (unsigned i = 0; i < j->t->n_workers; i++)
+	for (unsigned i = 0; j->parts && i < j->t->n_workers; i++)
 		shadow_destroy(j->parts[i].shadow);
 	for (unsigned i = 0; i < 2; i++) {
 		mem_free(j->plans[i].nodes);
 		mem_free(j->plans[i].queues);
 	}
-	candidate_drop(j->candidate);
 	generation_put(j->runs);
-	atomic_store(&j->t->shadow.busy, false);
 	if (j->out)
 		fclose(j->out);
 	free(j->text);
@@ -307,6 +315,28 @@ static void drop_shadow(struct control_job *job)
 	mem_free(j->names);
 	mem_free(j->parts);
 	mem_free(j);
+}
+
+/* In the candidate's thread. */
+static void end_shadow(void *arg)
+{
+	struct shadowing *j = arg;
+	if (j->stage == RUNS) {
+		give_all(j, false);
+		j->stage = SETTLES;
+	}
+	while (j->stage == SETTLES)
+		settle(j);
+	struct topology *t = j->t;
+	free_shadow(j);
+	atomic_store(&t->shadow.busy, false);
+}
+
+static void drop_shadow(struct control_job *job)
+{
+	struct shadowing *j = (struct shadowing *)job;
+	j->end = "who asked for it has gone";
+	candidate_drop(j->candidate, end_shadow, j);
 }
 
 static const struct control_job_ops shadow_ops = {.read = read_shadow, .drop = drop_shadow};
@@ -324,7 +354,7 @@ static int make_job(struct topology *t, const struct shadow_query *q, struct sha
 	j->out = open_memstream(&j->text, &j->text_len);
 	if (!j->q.config || !j->parts || !j->out)
 		return err_set(e, -ENOMEM, "no memory for a shadow");
-	return candidate_begin(q->config, t->gen, &j->candidate, e);
+	return candidate_begin(q->config, t->gen, &t->n_candidates, &j->candidate, e);
 }
 
 int topology_shadow(void *arg, const struct shadow_query *q, struct control_job **ret_j,
@@ -336,12 +366,13 @@ int topology_shadow(void *arg, const struct shadow_query *q, struct control_job 
 	atomic_store(&t->shadow.stop, false);
 	struct shadowing *j = mem_alloc(sizeof(*j));
 	int rc = j ? make_job(t, q, j, e) : err_set(e, -ENOMEM, "no memory for a shadow");
-	if (rc < 0 && j && j->parts)
-		drop_shadow(&j->job);
-	else if (rc < 0)
-		atomic_store(&t->shadow.busy, false);
-	else
+	if (rc == 0) {
 		*ret_j = &j->job;
+		return 0;
+	}
+	if (j)
+		free_shadow(j);
+	atomic_store(&t->shadow.busy, false);
 	return rc;
 }
 

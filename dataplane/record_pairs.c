@@ -225,12 +225,17 @@ void record_pairs_add(struct record_pairs *p, enum pair_side side, unsigned queu
 void record_pairs_advance(struct record_pairs *p, uint64_t now_ns)
 {
 	p->now_ns = now_ns > p->now_ns ? now_ns : p->now_ns;
-	while (p->n && (p->ring[p->first].gone || p->ring[p->first].until_ns <= p->now_ns))
+	for (unsigned i = 0; i < PAIRS_DROPPED_AT_ONCE && p->n; i++) {
+		const struct waiting *w = &p->ring[p->first];
+		if (!w->gone && w->until_ns > p->now_ns)
+			break;
 		drop_first(p);
+	}
 }
 
-void record_pairs_finish(struct record_pairs *p)
+bool record_pairs_finish(struct record_pairs *p)
 {
-	while (p->n)
+	for (unsigned i = 0; i < PAIRS_DROPPED_AT_ONCE && p->n; i++)
 		drop_first(p);
+	return p->n == 0;
 }

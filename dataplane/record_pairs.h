@@ -5,10 +5,11 @@
  * Out:    counts by queue: the same, changed, only of one side; some of those that differ, with the
  *         lines of both.
  * Owns:   memory of fixed size: what waits for its other side, and the samples.
- * Runs:   create, destroy: main, or a thread that builds. add, advance, finish: worker. Counts and
- *         samples: read by one other thread at the same time.
+ * Runs:   create, destroy: main, or a thread that builds. add, advance: worker; finish: who has it
+ *         when the worker has not. Counts and samples: read by one other thread at the same time.
  * Limits: PAIRS_WAITING_MAX lines wait, each for PAIRS_WAIT_NS; what is longer, or comes too many,
- *         counts as of one side only.
+ *         counts as of one side only. advance and finish give up the wait of
+ *         PAIRS_DROPPED_AT_ONCE lines a call.
  */
 #ifndef SL_RECORD_PAIRS_H
 #define SL_RECORD_PAIRS_H
@@ -18,9 +19,10 @@
 
 #include "dataplane/base/slice.h"
 
-#define PAIRS_WAITING_MAX 65536
-#define PAIRS_WAIT_NS     30000000000ull
-#define PAIRS_SAMPLES_MAX 1000 /* in all, however many queues there are */
+#define PAIRS_WAITING_MAX     65536
+#define PAIRS_DROPPED_AT_ONCE 4096
+#define PAIRS_WAIT_NS         30000000000ull
+#define PAIRS_SAMPLES_MAX     1000 /* in all, however many queues there are */
 
 enum pair_side { PAIR_OLD, PAIR_NEW };
 enum pair_fate { PAIR_SAME, PAIR_CHANGED, PAIR_ONLY_OLD, PAIR_ONLY_NEW, PAIR_N_FATES };
@@ -38,7 +40,8 @@ uint64_t record_pairs_key(struct slice line, uint64_t queue);
 void record_pairs_add(struct record_pairs *p, enum pair_side side, unsigned queue,
 		      struct slice line);
 void record_pairs_advance(struct record_pairs *p, uint64_t now_ns);
-void record_pairs_finish(struct record_pairs *p); /* nothing more comes: what waits is alone */
+/* Nothing more comes: what waits is alone. To be called again until it is true. */
+bool record_pairs_finish(struct record_pairs *p);
 
 uint64_t record_pairs_count(const struct record_pairs *p, unsigned queue, enum pair_fate fate);
 

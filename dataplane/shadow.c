@@ -119,13 +119,12 @@ void shadow_advance(struct shadow *s, uint64_t now_ns, struct batch *b)
 	record_pairs_advance(s->pairs, now_ns);
 }
 
-/* Full bursts are what stood in the rings already. */
-void shadow_look(struct shadow *s, unsigned n, uint64_t missed)
+void shadow_look(struct shadow *s, bool full, uint64_t missed)
 {
 	if (!s->looked)
 		s->missed = missed;
 	s->looked = true;
-	s->n_full += n == PKT_BURST;
+	s->n_full += full;
 	if (++s->n_bursts < LOOK_EVERY && missed == s->missed)
 		return;
 	if (s->n_full > s->n_bursts / 2 || missed != s->missed)
@@ -136,9 +135,9 @@ void shadow_look(struct shadow *s, unsigned n, uint64_t missed)
 	s->missed = missed;
 }
 
-void shadow_finish(struct shadow *s)
+bool shadow_finish(struct shadow *s)
 {
-	record_pairs_finish(s->pairs);
+	return record_pairs_finish(s->pairs);
 }
 
 /* ---- any thread ---- */

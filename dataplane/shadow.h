@@ -5,10 +5,10 @@
  * Out:    pairs of records (record_pairs.h), by queue.
  * Owns:   an extraction and a graph of each side, which begin with nothing, as their other does:
  *         what a node remembers is the same in both.
- * Runs:   create, destroy: a thread that builds. The rest: the worker. Counts: read by one other.
- * Limits: what it may take of a worker: when bursts come full, or it is slow, it looks at half of
- *         the sessions that it looked at before, down to one in 256; and at more when there is time
- *         again. Both sides have the same ones.
+ * Runs:   create, finish, destroy: who has it when no worker has. The rest: the worker. Counts:
+ * read by one other. Limits: what it may take of a worker: when bursts come full, or it is slow, it
+ * looks at half of the sessions that it looked at before, down to one in 256; and at more when
+ * there is time again. Both sides have the same ones.
  */
 #ifndef SL_SHADOW_H
 #define SL_SHADOW_H
@@ -44,9 +44,14 @@ void shadow_frames(struct shadow *s, const struct frame *frames, unsigned n, str
 		   size_t extract_cap, size_t graph_cap);
 void shadow_advance(struct shadow *s, uint64_t now_ns, struct batch *b);
 
-/* @n packets came in a burst of PKT_BURST at most; so many were lost before, ever. */
-void shadow_look(struct shadow *s, unsigned n, uint64_t missed);
-void shadow_finish(struct shadow *s); /* nothing more comes */
+/* Once a burst. @full: more stood there than one burst takes; @missed: so many packets were lost
+ * before they came here, ever.
+ */
+void shadow_look(struct shadow *s, bool full, uint64_t missed);
+/* No worker has it any more: what waits for its other stays alone. To be called again until it is
+ * true.
+ */
+bool shadow_finish(struct shadow *s);
 
 struct shadow_load {
 	uint64_t frames, compared; /* that came; of these, looked at */

@@ -288,9 +288,11 @@ static void feed_run(struct worker *w)
 	worker_finish(w);
 }
 
-static uint64_t missed_by(const struct worker *w)
+/* Full bursts are what stood in the rings already. */
+static void look_at_shadow(struct worker *w, int n)
 {
-	return atomic_load_explicit(&w->conf.capture->stats.missed, memory_order_relaxed);
+	const struct capture *c = w->conf.capture;
+	shadow_look(w->shadow, n == PKT_BURST || c->behind, capture_missed(c));
 }
 
 static void capture_run(struct worker *w)
@@ -313,7 +315,7 @@ static void capture_run(struct worker *w)
 			w->idle_turns = 0;
 			idle_busy(&w->idle);
 			if (w->shadow)
-				shadow_look(w->shadow, (unsigned)n, missed_by(w));
+				look_at_shadow(w, n);
 			worker_turn(w, (unsigned)n);
 			note_latency(w, (unsigned)n);
 		}
@@ -352,8 +354,6 @@ void worker_untap(struct worker *w, const struct graph_tap *t)
 
 void worker_shadow(struct worker *w, struct shadow *s)
 {
-	if (w->shadow)
-		shadow_finish(w->shadow);
 	w->shadow = s;
 }
 

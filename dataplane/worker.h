@@ -173,7 +173,8 @@ const struct graph *worker_gen_graph(const struct worker_gen *g);
 bool worker_tap(struct worker *w, const struct graph_plan *plan, struct graph_tap *t);
 void worker_untap(struct worker *w, const struct graph_tap *t);
 
-/* For an errand alone. @s runs beside the graph from now on; NULL: what did has come to its end. */
+/* For an errand alone. @s runs beside the graph from now on; NULL: what did is its owner's again.
+ */
 struct shadow;
 void worker_shadow(struct worker *w, struct shadow *s);
 

@@ -44,6 +44,10 @@ struct capture_ops {
 	int (*receive)(struct capture *c, struct pkt_raw *out);
 	/* No receive will follow: counts what was lost until now. NULL: nothing to count. */
 	void (*settle)(struct capture *c);
+	/* Packets that were lost before they came to who receives, as it took no more, or who
+	 * receives for it; NULL: as the stats say.
+	 */
+	uint64_t (*missed)(const struct capture *c);
 	/* Nothing came, several times in a row: sleeps until something may have come, or @ns are
 	 * over. NULL: it has no way to (files).
 	 */
@@ -59,6 +63,7 @@ struct capture {
 	uint64_t wait_max_ns; /* no longer wait than this may keep it from being asked */
 	bool pending;         /* something has come, and is handed out in a moment */
 	bool ends;            /* told to stop, it ends by itself with -ENODATA */
+	bool behind;          /* it took a whole burst, which it did not hand out as a whole */
 };
 
 static inline int capture_receive(struct capture *c, struct pkt_raw *out)
@@ -100,6 +105,14 @@ static inline void capture_wait(struct capture *c, uint64_t ns)
 {
 	if (ns && c->ops->wait)
 		c->ops->wait(c, ns);
+}
+
+static inline uint64_t capture_missed(const struct capture *c)
+{
+	if (c->ops->missed)
+		return c->ops->missed(c);
+	return atomic_load_explicit(&c->stats.missed, memory_order_relaxed) +
+	       atomic_load_explicit(&c->stats.no_buffer, memory_order_relaxed);
 }
 
 static inline void capture_settle(struct capture *c)

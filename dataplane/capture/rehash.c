@@ -125,6 +125,7 @@ static int pump(struct rehash_worker *w, unsigned i, struct pkt_raw *out)
 	int n = capture_receive(s->c, w->raw);
 	if (n > 0) {
 		w->n_moved += (unsigned)n;
+		w->c.behind |= n == PKT_BURST;
 		seen_ns = w->raw[n - 1].time_ns;
 		if (r->n_sources == 1)
 			n_out = share_only(w, (unsigned)n, out);
@@ -243,6 +244,7 @@ static int rehash_receive(struct capture *c, struct pkt_raw *out)
 	}
 	w->settled = true;
 	w->n_moved = 0;
+	c->behind = false;
 	for (unsigned s = 0; w->n_own && s < r->n_sources && n >= 0; s++)
 		if (r->sources[s].worker == w->index && !r->sources[s].dry)
 			n = pump(w, s, out);
@@ -282,6 +284,21 @@ static void rehash_wait(struct capture *c, uint64_t ns)
 	sleep_ns(ns);
 }
 
+/* By the queues that it reads, and on the way to it. */
+static uint64_t rehash_missed(const struct capture *c)
+{
+	const struct rehash_worker *w = (const struct rehash_worker *)c;
+	const struct rehash *r = w->r;
+	uint64_t n = 0;
+	for (unsigned s = 0; s < r->n_sources; s++) {
+		n += atomic_load_explicit(&ring_of(r, s, w->index)->told_full,
+					  memory_order_relaxed);
+		if (r->sources[s].worker == w->index)
+			n += capture_missed(r->sources[s].c);
+	}
+	return n;
+}
+
 static void rehash_settle(struct capture *c)
 {
 	const struct rehash_worker *w = (struct rehash_worker *)c;
@@ -297,6 +314,7 @@ static void rehash_close(struct capture *c)
 
 static const struct capture_ops rehash_ops = {.name = "rehash",
 					      .receive = rehash_receive,
+					      .missed = rehash_missed,
 					      .settle = rehash_settle,
 					      .wait = rehash_wait,
 					      .close = rehash_close};

@@ -142,6 +142,33 @@ def it_ends_when_who_asked_goes(lab, checks):
     checks.equal(lab.run("shadow", "status")[1].get("why"), "who asked for it has gone", "it ends by itself")
 
 
+def a_candidate_that_nobody_waits_for_keeps_nobody_waiting(lab, checks):
+    """Its building goes on when who asked has gone: another is begun when it has ended, and `status` does not wait for it."""
+    many = range(2500)
+    nodes = "".join(f"  f{i}: {{ op: filter, from: syslog, where: \"message LIKE '%{i}' AND hostname = 'h{i % 7}'\" }}\n" for i in many)
+    path = lab.write_text(RUNS.replace("queues:\n", nodes + "queues:\n") + "".join(
+        f"  lab/f{i}: {{ from: f{i}, sink: out }}\n" for i in many), "new.yaml")
+    begin = time.monotonic()
+    checks.equal(lab.run("check", "-c", path)[1].get("state"), "good", "a large candidate")
+    whole = time.monotonic() - begin
+    p = subprocess.Popen([lab.ctl, "--socket", lab.folder + "/control.sock", "check", "-c", path],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(min(0.4, whole / 4))
+    p.kill()
+    p.wait()
+    times, busy, left = [], 0, time.monotonic()
+    while time.monotonic() < left + 20:
+        asked = time.monotonic()
+        lab.run("status")
+        times.append(time.monotonic() - asked)
+        reply = lab.run("check", "-c", path + ".none")[1]
+        if "another check is under way" not in str(reply):
+            break
+        busy += 1
+    checks.check(max(times) < whole / 3 and busy > 0, f"of {whole:.2f} s: {max(times):.2f} s in {len(times)}, busy in {busy}")
+    checks.equal(reply.get("state"), "bad", f"then another is tried: {reply}")
+
+
 def one_that_is_slow_costs_nothing(lab, checks):
     slow = "md5(repeat(message, 1000)) || md5(repeat(hostname, 20000)) || md5(repeat(message, 1001)) LIKE '%7%'"
     path = lab.write_text(RUNS.replace("message LIKE '%7'", slow), "new.yaml")
@@ -161,7 +188,8 @@ def run(binary, folder, checks):
     lab.write_text(RUNS)
     lab.start()
     for part in (the_same_is_the_same, what_is_broken_off_is_judged_as_what_has_ended,
-                 differences_are_counted_and_shown, what_is_wrong_is_said, it_ends_when_who_asked_goes, one_that_is_slow_costs_nothing):
+                 differences_are_counted_and_shown, what_is_wrong_is_said, it_ends_when_who_asked_goes,
+                 a_candidate_that_nobody_waits_for_keeps_nobody_waiting, one_that_is_slow_costs_nothing):
         part(lab, checks)
     status, log, ledger = lab.finish()
     checks.equal((status, ledger["balanced"], ledger["lost"]), (0, True, 0), f"the ledger balances: {log[-300:]}")

@@ -31,7 +31,7 @@ static void a_record_meets_its_other_whichever_comes_first(void **state)
 	add(PAIR_OLD, 0, "b", "\"n\":1");
 	add(PAIR_NEW, 0, "a", "\"n\":2");
 	assert_counts(0, 1, 1, 0, 0);
-	record_pairs_finish(pairs);
+	assert_true(record_pairs_finish(pairs));
 	assert_counts(0, 1, 1, 0, 0);
 	record_pairs_destroy(pairs);
 }
@@ -44,7 +44,7 @@ static void records_of_one_id_are_paired_in_their_order_and_by_queue(void **stat
 	add(PAIR_NEW, 1, "a", "\"n\":1");
 	add(PAIR_NEW, 0, "a", "\"n\":1");
 	add(PAIR_NEW, 0, "a", "\"n\":2");
-	record_pairs_finish(pairs);
+	assert_true(record_pairs_finish(pairs));
 	assert_counts(0, 2, 0, 0, 0);
 	assert_counts(1, 0, 0, 0, 1);
 	record_pairs_destroy(pairs);
@@ -60,7 +60,7 @@ static void what_waits_too_long_or_to_the_end_is_alone(void **state)
 	record_pairs_advance(pairs, 1000 + PAIRS_WAIT_NS);
 	assert_counts(0, 0, 0, 1, 0);
 	add(PAIR_NEW, 0, "a", "\"n\":1");
-	record_pairs_finish(pairs);
+	assert_true(record_pairs_finish(pairs));
 	assert_counts(0, 0, 0, 1, 1);
 	record_pairs_destroy(pairs);
 }
@@ -79,8 +79,28 @@ static void beyond_what_may_wait_the_first_is_alone(void **state)
 		add(PAIR_NEW, 0, id, "\"n\":1");
 	}
 	add(PAIR_NEW, 0, "0", "\"n\":1");
-	record_pairs_finish(pairs);
+	while (!record_pairs_finish(pairs)) /* what has gone in between stands there, too */
+		;
 	assert_counts(0, PAIRS_WAITING_MAX, 0, 3, 1);
+	record_pairs_destroy(pairs);
+}
+
+static void an_end_is_settled_piece_by_piece(void **state)
+{
+	char id[16];
+	unsigned n_pieces = 1;
+	pairs = record_pairs_create(1, 5);
+	for (unsigned i = 0; i < PAIRS_WAITING_MAX; i++) {
+		snprintf(id, sizeof(id), "%u", i);
+		add(PAIR_OLD, 0, id, "\"n\":1");
+	}
+	/* All of them have waited long enough, and are not given up in one turn either. */
+	record_pairs_advance(pairs, PAIRS_WAIT_NS);
+	assert_counts(0, 0, 0, PAIRS_DROPPED_AT_ONCE, 0);
+	while (!record_pairs_finish(pairs))
+		assert_counts(0, 0, 0, ++n_pieces * PAIRS_DROPPED_AT_ONCE, 0);
+	assert_counts(0, 0, 0, PAIRS_WAITING_MAX, 0);
+	assert_true(record_pairs_finish(pairs));
 	record_pairs_destroy(pairs);
 }
 
@@ -95,7 +115,7 @@ static void samples_have_both_records_and_are_few(void **state)
 		add(PAIR_NEW, 0, id, "\"n\":2");
 	}
 	add(PAIR_NEW, 0, "x", "\"n\":3");
-	record_pairs_finish(pairs);
+	assert_true(record_pairs_finish(pairs));
 	assert_counts(0, 0, 4, 0, 1);
 	assert_true(record_pairs_sample(pairs, 0, &s));
 	assert_int_equal(s.fate, PAIR_CHANGED);
@@ -133,6 +153,7 @@ int main(void)
 		cmocka_unit_test(records_of_one_id_are_paired_in_their_order_and_by_queue),
 		cmocka_unit_test(what_waits_too_long_or_to_the_end_is_alone),
 		cmocka_unit_test(beyond_what_may_wait_the_first_is_alone),
+		cmocka_unit_test(an_end_is_settled_piece_by_piece),
 		cmocka_unit_test(samples_have_both_records_and_are_few),
 		cmocka_unit_test(what_is_too_long_to_keep_is_counted),
 	};

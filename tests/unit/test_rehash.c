@@ -18,6 +18,7 @@ struct list {
 	struct capture c;
 	struct pkt_raw p[PACKETS_MAX];
 	unsigned n, at;
+	unsigned burst; /* at most, in one receive; 0: 7 */
 	atomic_uint left;
 };
 
@@ -25,7 +26,7 @@ static int list_receive(struct capture *c, struct pkt_raw *out)
 {
 	struct list *l = (struct list *)c;
 	int n = 0;
-	for (; n < 7 && l->at < l->n; n++)
+	for (int burst = l->burst ? (int)l->burst : 7; n < burst && l->at < l->n; n++)
 		out[n] = l->p[l->at++];
 	atomic_fetch_sub(&l->left, (unsigned)n);
 	return n;
@@ -260,6 +261,30 @@ static void a_worker_that_is_too_slow_loses_by_name_and_the_others_do_not(void *
 	assert_true(row[REHASH_ring_full] > 0);
 	assert_int_equal(n_got + row[REHASH_ring_full], PACKETS_MAX);
 	assert_true(n_mine > PACKETS_MAX / 3);
+	/* Who looks after the worker's time is told: of its own loss, not of the others'. */
+	assert_int_equal(capture_missed(rehash_capture(rehash, 1)), row[REHASH_ring_full]);
+	assert_int_equal(capture_missed(rehash_capture(rehash, 0)), 0);
+	atomic_store(&lists[0].c.stats.missed, 5);
+	atomic_store(&lists[0].c.stats.no_buffer, 2);
+	assert_int_equal(capture_missed(rehash_capture(rehash, 0)), 7);
+}
+
+static void a_worker_that_finds_whole_bursts_for_others_is_behind(void **state)
+{
+	struct capture *c;
+	build(2, 1, 1 << 20);
+	c = rehash_capture(rehash, 0);
+	lists[0].burst = PKT_BURST;
+	for (unsigned i = 0; i < PKT_BURST + 5; i++) {
+		struct made m = session_packet(i, false);
+		add(0, &m, i, i);
+	}
+	assert_true(turn(0) < PKT_BURST); /* the other half is of the other worker */
+	assert_true(c->behind);
+	turn(0);
+	assert_false(c->behind);
+	turn(0);
+	assert_false(c->behind);
 }
 
 static void fragments_go_to_all_and_the_datagram_to_the_worker_of_its_session(void **state)
@@ -380,6 +405,7 @@ int main(void)
 		TEST(packets_of_several_ports_come_in_the_order_of_their_time),
 		TEST(a_packet_waits_for_earlier_ones_of_a_port_that_was_not_heard_yet),
 		TEST(a_worker_that_is_too_slow_loses_by_name_and_the_others_do_not),
+		TEST(a_worker_that_finds_whole_bursts_for_others_is_behind),
 		TEST(fragments_go_to_all_and_the_datagram_to_the_worker_of_its_session),
 		TEST(both_directions_of_a_session_in_a_tunnel_come_to_one_worker),
 		TEST(each_worker_in_a_thread_of_its_own_gets_its_sessions_in_order),
