@@ -6,9 +6,10 @@
  * Owns:   an extraction and a graph of each side, which begin with nothing, as their other does:
  *         what a node remembers is the same in both.
  * Runs:   create, finish, destroy: who has it when no worker has. The rest: the worker. Counts:
- * read by one other. Limits: what it may take of a worker: when bursts come full, or it is slow, it
- * looks at half of the sessions that it looked at before, down to one in 256; and at more when
- * there is time again. Both sides have the same ones.
+ *         read by one other.
+ * Limits: what it may take of a worker: when bursts come full, or it is slow, it looks at half of
+ *         the sessions that it looked at before, down to one in 256; and at more when there is time
+ *         again. Both sides have the same ones.
  */
 #ifndef SL_SHADOW_H
 #define SL_SHADOW_H
