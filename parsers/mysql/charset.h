@@ -2,15 +2,14 @@
  *
  * In:     bytes and the number of their collation, as table maps and queries carry it.
  * Out:    UTF-8; bytes that mean nothing in their set become U+FFFD.
- * Owns:   tables of the double-byte sets (about 2 MiB), made with iconv at create and never
- *         changed: one set of tables may serve any number of threads.
- * Runs:   create, destroy: main. The rest: any thread; nothing allocates.
+ * Owns:   tables of the sets (1.6 MiB), made when sluice is built (scripts/charset_tables.c); of
+ *         them only what is asked for is ever read into memory.
+ * Runs:   any thread; nothing allocates.
  * Limits: at most MYSQL_UTF8_FACTOR bytes out for each byte in.
  */
 #ifndef SL_PARSERS_MYSQL_CHARSET_H
 #define SL_PARSERS_MYSQL_CHARSET_H
 
-#include "dataplane/base/err.h"
 #include "dataplane/base/slice.h"
 
 enum mysql_charset {
@@ -63,11 +62,7 @@ enum mysql_charset {
 #define MYSQL_UTF8_FACTOR 3
 #define MYSQL_UTF8_MAX    4 /* bytes of one character */
 
-struct mysql_charsets;
-
-/* Returns 0 or -errno (-ENOENT: iconv does not know one of the sets, named in @e). */
-int mysql_charsets_create(struct mysql_charsets **ret_c, struct err *e);
-void mysql_charsets_destroy(struct mysql_charsets *c);
+extern const struct mysql_charsets mysql_charsets;
 
 /* UNKNOWN for numbers that no server uses, and for 0. */
 enum mysql_charset mysql_charset_of(unsigned collation);

@@ -11,10 +11,8 @@ int mysql_pool_create(const void *conf, void *keep, void **ret_pool, struct err 
 	if (!p)
 		return err_set(e, -ENOMEM, "no memory for mysql");
 	p->conf = conf;
-	if ((r = mysql_charsets_create(&p->charsets, e)) < 0)
-		goto fail;
 	struct mysql_schema_conf sc = {
-		.charsets = p->charsets,
+		.charsets = &mysql_charsets,
 		.ignore_case = p->conf->ignore_case,
 	};
 	if ((r = mysql_schema_create(&sc, &p->schema, e)) < 0 ||
@@ -22,12 +20,12 @@ int mysql_pool_create(const void *conf, void *keep, void **ret_pool, struct err 
 		goto fail;
 	if ((r = mysql_unpack_create(MYSQL_UNPACKED_BYTES, &p->unpack)) < 0 ||
 	    (r = mysql_streams_create(&p->streams)) < 0 ||
-	    (r = mysql_tables_create(&p->conf->tables, p->conf->ignore_case, p->charsets, p->schema,
-				     &p->tables)) < 0) {
+	    (r = mysql_tables_create(&p->conf->tables, p->conf->ignore_case, &mysql_charsets,
+				     p->schema, &p->tables)) < 0) {
 		err_set(e, r, "no memory for mysql");
 		goto fail;
 	}
-	p->decoder = (struct mysql_decoder){.charsets = p->charsets, .unpack = p->unpack};
+	p->decoder = (struct mysql_decoder){.charsets = &mysql_charsets, .unpack = p->unpack};
 	*ret_pool = p;
 	return 0;
 fail:
@@ -44,7 +42,6 @@ void mysql_pool_destroy(void *pool)
 	mysql_streams_destroy(p->streams);
 	mysql_unpack_destroy(p->unpack);
 	mysql_schema_destroy(p->schema);
-	mysql_charsets_destroy(p->charsets);
 	mem_free(p);
 }
 

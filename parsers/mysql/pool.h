@@ -18,7 +18,6 @@
 
 struct mysql_pool {
 	const struct mysql_conf *conf;
-	struct mysql_charsets *charsets;
 	struct mysql_unpack *unpack;
 	struct mysql_schema *schema;
 	struct mysql_feed *feed; /* of keep; NULL: nothing is kept */

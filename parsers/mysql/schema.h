@@ -19,6 +19,7 @@
 #ifndef SL_PARSERS_MYSQL_SCHEMA_H
 #define SL_PARSERS_MYSQL_SCHEMA_H
 
+#include "dataplane/base/err.h"
 #include "parsers/mysql/table.h"
 
 /* The type as it was declared. */

@@ -40,7 +40,6 @@ struct mysql_feed {
 
 struct mysql_state {
 	const struct mysql_conf *conf;
-	struct mysql_charsets *charsets;
 	struct mysql_schema *schema;
 	struct mysql_feed *feeds;
 	uint8_t *text; /* TEXT_BYTES_MAX; of the file until the first time it is written */
@@ -229,10 +228,10 @@ int mysql_state_create(const void *conf, void **ret_keep, struct err *e)
 	s->lock = -1;
 	s->text = mem_map(TEXT_BYTES_MAX);
 	s->one = mem_map(MYSQL_FEED_BYTES);
-	int r = s->text && s->one
-			? mysql_charsets_create(&s->charsets, e)
-			: err_set(e, -ENOMEM, "no memory for the state of a mysql source");
-	struct mysql_schema_conf sc = {.charsets = s->charsets, .ignore_case = c->ignore_case};
+	int r = 0;
+	if (!s->text || !s->one)
+		r = err_set(e, -ENOMEM, "no memory for the state of a mysql source");
+	struct mysql_schema_conf sc = {.charsets = &mysql_charsets, .ignore_case = c->ignore_case};
 	if (r == 0)
 		r = mysql_schema_create(&sc, &s->schema, e);
 	if (r == 0)
@@ -264,7 +263,6 @@ void mysql_state_destroy(void *keep)
 	if (s->lock >= 0) /* the file stays: another may have opened it by now */
 		close(s->lock);
 	mysql_schema_destroy(s->schema);
-	mysql_charsets_destroy(s->charsets);
 	mem_unmap(s->text, TEXT_BYTES_MAX);
 	mem_unmap(s->one, MYSQL_FEED_BYTES);
 	mem_free(s);

@@ -9,8 +9,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
-static struct mysql_charsets *charsets;
-
 static void must(bool ok)
 {
 	if (!ok)
@@ -131,9 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct mysql_schema *sc;
 	if (len < 2)
 		return 0;
-	if (!charsets)
-		must(mysql_charsets_create(&charsets, NULL) == 0);
-	conf.charsets = charsets;
+	conf.charsets = &mysql_charsets;
 	conf.ignore_case = p[0] & 8;
 	must(mysql_schema_create(&conf, &sc, NULL) == 0);
 	struct mysql_ddl q = {.log = 1,

@@ -33,11 +33,8 @@ static void must(bool ok)
 
 static void begin(void)
 {
-	struct mysql_charsets *sets;
-	struct err e;
-	must(mysql_charsets_create(&sets, &e) == 0);
 	must(mysql_unpack_create(UNPACKED, &w.dec.unpack) == 0);
-	w.dec.charsets = sets;
+	w.dec.charsets = &mysql_charsets;
 	for (int i = 0; i < N_TABLES; i++)
 		must((w.slots[i] = malloc(SLOT + SL_PAD)) != NULL);
 	must((w.text = malloc(TEXT_MAX + SL_PAD)) != NULL);

@@ -249,14 +249,12 @@ static int dump_file(struct dump *d, const char *path)
 int main(int argc, char **argv)
 {
 	static struct dump d;
-	struct mysql_charsets *cs;
-	struct err e = {0};
 	int bad = 0;
-	if (mysql_charsets_create(&cs, &e) || mysql_unpack_create(BYTES_MAX, &d.dec.unpack)) {
-		fprintf(stderr, "binlog_dump: %s\n", e.text);
+	if (mysql_unpack_create(BYTES_MAX, &d.dec.unpack)) {
+		fprintf(stderr, "binlog_dump: no memory\n");
 		return 2;
 	}
-	d.dec.charsets = cs;
+	d.dec.charsets = &mysql_charsets;
 	d.out = (struct mysql_out){.buf = malloc(BYTES_MAX + SL_PAD), .cap = BYTES_MAX};
 	for (unsigned i = 0; i < N_TABLES; i++)
 		d.slots[i] = malloc(SLOT_BYTES + SL_PAD);
@@ -266,6 +264,5 @@ int main(int argc, char **argv)
 		free(d.slots[i]);
 	free(d.out.buf);
 	mysql_unpack_destroy(d.dec.unpack);
-	mysql_charsets_destroy(cs);
 	return bad;
 }

@@ -8,7 +8,6 @@
 
 struct ddl_rig {
 	struct mysql_schema *sc;
-	struct mysql_charsets *charsets;
 	struct mysql_ddl q;
 	const char *why;
 	char text[1 << 16];
@@ -18,8 +17,7 @@ static inline void rig_start_with(struct ddl_rig *r, struct mysql_schema_conf co
 {
 	struct err e;
 	memset(r, 0, sizeof(*r));
-	assert_int_equal(mysql_charsets_create(&r->charsets, &e), 0);
-	conf.charsets = r->charsets;
+	conf.charsets = &mysql_charsets;
 	assert_int_equal(mysql_schema_create(&conf, &r->sc, &e), 0);
 	r->q = (struct mysql_ddl){
 		.log = 1, .place = 1000, .db = SLICE_LIT("d"), .server_charset = 45};
@@ -33,7 +31,6 @@ static inline void rig_start(struct ddl_rig *r)
 static inline void rig_stop(struct ddl_rig *r)
 {
 	mysql_schema_destroy(r->sc);
-	mysql_charsets_destroy(r->charsets);
 }
 
 /* A copy of exactly its length: reading beyond it is an error that ASan sees. */

@@ -21,7 +21,6 @@
 struct rig {
 	struct mysql_format format;
 	struct mysql_decoder dec;
-	struct mysql_charsets *charsets;
 	struct mysql_table *table;
 	uint8_t *events[4], *slot, *text; /* events: used in turn */
 	unsigned next;
@@ -45,9 +44,7 @@ static inline size_t hex_read(const char *hex, uint8_t *out)
 static inline struct rig *rig_create(void)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	struct err e = {0};
-	assert_int_equal(mysql_charsets_create(&r->charsets, &e), 0);
-	r->dec.charsets = r->charsets;
+	r->dec.charsets = &mysql_charsets;
 	assert_int_equal(mysql_unpack_create(RIG_BYTES, &r->dec.unpack), 0);
 	mysql_format_init(&r->format);
 	for (int i = 0; i < 4; i++)
@@ -64,7 +61,6 @@ static inline void rig_destroy(struct rig *r)
 	free(r->slot);
 	free(r->text);
 	mysql_unpack_destroy(r->dec.unpack);
-	mysql_charsets_destroy(r->charsets);
 	free(r);
 }
 
@@ -108,7 +104,7 @@ static inline enum mysql_fault rig_table_defs(struct rig *r, const char *types, 
 	n += (n_types + 7) / 8;
 	n += hex_read(optional, body + n);
 	struct mysql_event ev = rig_event(r, MYSQL_EV_TABLE_MAP, slice_of(body, n));
-	return mysql_table_parse(&ev, &r->format, r->charsets, defs, n_defs, r->slot, RIG_BYTES,
+	return mysql_table_parse(&ev, &r->format, &mysql_charsets, defs, n_defs, r->slot, RIG_BYTES,
 				 &r->table);
 }
 

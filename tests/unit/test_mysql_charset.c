@@ -2,26 +2,12 @@
 
 #include "mysql_events.h"
 
-static struct mysql_charsets *sets;
-
-static int setup(void **state)
-{
-	struct err e = {0};
-	return mysql_charsets_create(&sets, &e);
-}
-
-static int teardown(void **state)
-{
-	mysql_charsets_destroy(sets);
-	return 0;
-}
-
 static void expect(enum mysql_charset cs, const char *hex, const char *utf8, bool want_invalid)
 {
 	uint8_t in[256], out[1024];
 	bool invalid = false;
 	size_t n = hex_read(hex, in);
-	size_t len = mysql_charset_put(sets, cs, slice_of(in, n), out, &invalid);
+	size_t len = mysql_charset_put(&mysql_charsets, cs, slice_of(in, n), out, &invalid);
 	out[len] = 0;
 	assert_string_equal((char *)out, utf8);
 	assert_int_equal(invalid, want_invalid);
@@ -121,8 +107,8 @@ static void tables_agree_with_iconv(void **state)
 			bool known = iconv(cd, &ip, &in_left, &op, &out_left) != (size_t)-1;
 			iconv(cd, NULL, NULL, NULL, NULL);
 			bool invalid = false;
-			size_t n = mysql_charset_put(sets, sets_of[i].cs, slice_of(in, 2), got,
-						     &invalid);
+			size_t n = mysql_charset_put(&mysql_charsets, sets_of[i].cs,
+						     slice_of(in, 2), got, &invalid);
 			/* ASCII stays ASCII, whatever iconv thinks of a backslash; and ujis has no
 			 * control characters above it.
 			 */
@@ -145,13 +131,14 @@ static void long_text_is_converted_piece_by_piece(void **state)
 	bool invalid = false;
 	for (size_t i = 0; i < 300; i += 2)
 		memcpy(in + i, i % 20 ? "\xc4\xe3" : "ab", 2);
-	size_t len = mysql_charset_put(sets, MYSQL_CS_GBK, slice_of(in, 300), whole, &invalid);
+	size_t len = mysql_charset_put(&mysql_charsets, MYSQL_CS_GBK, slice_of(in, 300), whole,
+				       &invalid);
 	for (size_t cap = MYSQL_UTF8_MAX; cap < 40; cap++) {
 		struct slice s = slice_of(in, 300);
 		size_t n = 0;
 		while (s.len) {
-			size_t more =
-				mysql_charset_some(sets, MYSQL_CS_GBK, &s, out + n, cap, &invalid);
+			size_t more = mysql_charset_some(&mysql_charsets, MYSQL_CS_GBK, &s, out + n,
+							 cap, &invalid);
 			assert_true(more > 0 && more <= cap);
 			n += more;
 		}
@@ -202,5 +189,5 @@ int main(void)
 		cmocka_unit_test(collations_have_their_sets_in_both_servers),
 		cmocka_unit_test(sets_are_found_by_name),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

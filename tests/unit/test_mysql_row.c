@@ -295,7 +295,7 @@ static void partial_updates_of_a_server_are_read(void **state)
 		if (ev.type == MYSQL_EV_FORMAT)
 			assert_int_equal(mysql_format_parse(&ev, &rig->format), MYSQL_F_OK);
 		if (ev.type == MYSQL_EV_TABLE_MAP)
-			assert_int_equal(mysql_table_parse(&ev, &rig->format, rig->charsets, NULL,
+			assert_int_equal(mysql_table_parse(&ev, &rig->format, &mysql_charsets, NULL,
 							   0, rig->slot, RIG_BYTES, &rig->table),
 					 MYSQL_F_OK);
 		if (ev.type == MYSQL_EV_PARTIAL_UPDATE_ROWS && ++seen == 1)

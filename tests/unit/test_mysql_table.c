@@ -174,11 +174,11 @@ static void a_table_that_does_not_fit_its_slot_says_so(void **state)
 	struct mysql_event ev = rig_hex(rig, MYSQL_EV_TABLE_MAP, hex);
 	struct mysql_table *t;
 	assert_int_equal(
-		mysql_table_parse(&ev, &rig->format, rig->charsets, NULL, 0, rig->slot, 4096, &t),
+		mysql_table_parse(&ev, &rig->format, &mysql_charsets, NULL, 0, rig->slot, 4096, &t),
 		MYSQL_F_OK);
 	size_t bytes = t->bytes;
 	for (size_t cap = 0; cap < bytes; cap++) {
-		enum mysql_fault f = mysql_table_parse(&ev, &rig->format, rig->charsets, NULL, 0,
+		enum mysql_fault f = mysql_table_parse(&ev, &rig->format, &mysql_charsets, NULL, 0,
 						       rig->slot, cap, &t);
 		assert_int_equal(f, MYSQL_F_NO_SLOT);
 	}

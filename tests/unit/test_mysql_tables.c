@@ -3,7 +3,6 @@
 #include "parsers/mysql/tables.h"
 
 static struct wire_rig w;
-static struct mysql_charsets *charsets;
 static struct mysql_tables *tables;
 static struct mysql_format format;
 static struct opt_strings wanted;
@@ -84,19 +83,16 @@ static void a_map_that_is_cut_is_refused(void **state)
 
 static int set_up(void **state)
 {
-	struct err e;
 	wire_init(&w);
 	wanted = (struct opt_strings){0};
 	mysql_format_init(&format);
 	format.checksum = true;
-	return mysql_charsets_create(&charsets, &e) < 0 ||
-	       mysql_tables_create(&wanted, false, charsets, NULL, &tables) < 0;
+	return mysql_tables_create(&wanted, false, &mysql_charsets, NULL, &tables) < 0;
 }
 
 static int tear_down(void **state)
 {
 	mysql_tables_destroy(tables);
-	mysql_charsets_destroy(charsets);
 	wire_fini(&w);
 	return 0;
 }
