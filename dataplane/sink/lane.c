@@ -119,7 +119,8 @@ static void release_batch(struct lane *l, struct item *it)
 	struct out_batch *b = it->b;
 	it->b = NULL;
 	if (is_own(l, b)) {
-		out_batch_trim(b);
+		/* Read from the spool now and then: it takes memory while it is on its way only. */
+		mem_shrink(b->buf, b->buf + b->len);
 		l->own_free[l->n_own_free++] = b;
 		return;
 	}

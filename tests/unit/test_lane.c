@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include "dataplane/base/mem.h"
 #include "dataplane/sink/lane.h"
 
 #define N_WORKERS 2
@@ -283,6 +284,29 @@ static void a_queue_that_filled_while_the_sink_was_slow_drains_in_order(void **u
 	assert_int_equal(spool_acked, 5000);
 	assert_true(offer(0, 1)); /* and then straight through again */
 	assert_int_equal(n_flying[0], 1);
+}
+
+/* A long outage once, and memory that stays for ever: what is read from the spool is not kept. */
+static void what_was_read_from_the_spool_gives_its_memory_back(void **unused)
+{
+	const size_t bytes = 64u << 10;
+	for (unsigned i = 0; i < N_OWN; i++) {
+		own[i].buf = mem_map(bytes);
+		own[i].len = bytes;
+		memset(own[i].buf, 'x', bytes);
+	}
+	create(conf_of(LANE_OVERFLOW));
+	for (unsigned i = 0; i < 500; i++)
+		assert_true(offer(i % N_WORKERS, 10));
+	drain();
+	unsigned n_kept = 0;
+	for (unsigned i = 0; i < N_OWN; i++) {
+		n_kept += own[i].buf[0] == 'x';
+		mem_unmap(own[i].buf, bytes);
+		own[i].buf = NULL;
+		own[i].len = 0;
+	}
+	assert_true(n_kept < N_OWN); /* those that were not needed were not touched */
 }
 
 static void what_is_new_goes_behind_what_the_spool_has(void **unused)
@@ -779,6 +803,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_the_sink_takes_never_sees_the_spool),
 		TEST(a_queue_that_filled_while_the_sink_was_slow_drains_in_order),
+		TEST(what_was_read_from_the_spool_gives_its_memory_back),
 		TEST(what_is_new_goes_behind_what_the_spool_has),
 		TEST(a_batch_that_is_not_acknowledged_does_not_hold_up_the_others),
 		TEST(nothing_is_sent_until_all_that_flies_is_back_and_then_in_order),
