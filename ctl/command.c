@@ -67,7 +67,7 @@ static int show_losses(struct control *c, const char *const *values, json_t *rep
 /* ---- what the row of one stage and scope amounts to ---- */
 
 struct scoped {
-	uint64_t in, out, lost, held;
+	uint64_t in, out, lost, in_flight, held;
 };
 
 /* All of them 0 where the stage has no such row. */
@@ -81,6 +81,7 @@ static struct scoped scope_sum(const struct report *r, const char *stage, const 
 		.in = ledger_sum(t, cols, LEDGER_IN),
 		.out = ledger_sum(t, cols, LEDGER_OUT),
 		.lost = ledger_sum(t, cols, LEDGER_LOSS) + ledger_sum(t, cols, LEDGER_MISSED),
+		.in_flight = ledger_sum(t, cols, LEDGER_IN_FLIGHT),
 		.held = ledger_sum(t, cols, LEDGER_HELD),
 	};
 }
@@ -128,7 +129,8 @@ static int show_queues(struct control *c, const char *const *values, json_t *rep
 			json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "queue", q->name, "sink",
 				  parts->queue_sink(arg, i), "format", encoders[q->format]->name,
 				  "records", (json_int_t)queue.in, "written", (json_int_t)sink.out,
-				  "held", (json_int_t)(queue.held + lane.held + sink.held),
+				  "in_flight",
+				  (json_int_t)(queue.in_flight + lane.in_flight + sink.in_flight),
 				  "spooled", (json_int_t)spool.held, "lost",
 				  (json_int_t)(queue.lost + lane.lost + spool.lost + sink.lost)));
 	}
@@ -421,13 +423,13 @@ const struct command commands[] = {
 	 .is_long = true,
 	 .run = show_streams},
 	{.path = "queues",
-	 .help = "the queues: where they go now; records in, written, held, spooled and lost",
-	 .columns = "queue sink format records written held spooled lost",
+	 .help = "the queues: where they go now; records in, written, in flight, spooled and lost",
+	 .columns = "queue sink format records written in_flight spooled lost",
 	 .is_long = true,
 	 .run = show_queues},
 	{.path = "sinks",
-	 .help = "the sinks: records taken, written, held and lost; what troubles them",
-	 .columns = "sink type records written held lost trouble",
+	 .help = "the sinks: records taken, written, in flight and lost; what troubles them",
+	 .columns = "sink type records written in_flight lost trouble",
 	 .is_long = true,
 	 .run = show_sinks},
 	{.path = "workers",

@@ -10,7 +10,7 @@
 /* Notes may be anything: ages, sizes, counts. */
 static bool is_counter(const struct ledger_col *c)
 {
-	return c->kind != LEDGER_HELD && c->kind != LEDGER_INFO;
+	return c->kind != LEDGER_IN_FLIGHT && c->kind != LEDGER_HELD && c->kind != LEDGER_INFO;
 }
 
 /* What Prometheus takes as a name: other bytes become "_". */
@@ -53,8 +53,8 @@ static void put_head(struct text_out *out, const char *name, const char *help, c
 static void put_column(const struct report_table *of, const struct ledger_table *t, unsigned i,
 		       struct text_out *out)
 {
-	static const char *const kinds[] = {"in",     "out",  "lost", "left out",
-					    "merged", "held", "note", "missed"};
+	static const char *const kinds[] = {"in",        "out",  "lost", "left out", "merged",
+					    "in flight", "held", "note", "missed"};
 	const struct ledger_col *c = &t->cols[i];
 	char name[NAME_MAX_BYTES], help[512];
 	put_name(name, sizeof(name), t, c);

@@ -346,8 +346,8 @@ static uint64_t count_of_sink(struct outlet *o, unsigned sink, unsigned queue)
 {
 	uint64_t row[SHIPPER_N_COLS];
 	shipper_row(o->sides[sink].shipper, queue, row);
-	o->sides[sink].n_now += row[SHIPPER_records_in] - row[SHIPPER_held];
-	return row[SHIPPER_records_in] - row[SHIPPER_held];
+	o->sides[sink].n_now += row[SHIPPER_records_in] - row[SHIPPER_in_flight];
+	return row[SHIPPER_records_in] - row[SHIPPER_in_flight];
 }
 
 uint64_t outlet_settled(struct outlet *o)

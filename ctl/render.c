@@ -72,8 +72,8 @@ static void print_row(const json_t *row, FILE *out)
 	static const struct {
 		const char *kind, *word;
 	} kinds[] = {{"in", "in"},           {"out", "out"},       {"loss", "lost"},
-		     {"policy", "left out"}, {"merged", "merged"}, {"held", "held"},
-		     {"missed", "missed"},   {"info", "note"}};
+		     {"policy", "left out"}, {"merged", "merged"}, {"in_flight", "in flight"},
+		     {"held", "held"},       {"missed", "missed"}, {"info", "note"}};
 	json_int_t off = json_integer_value(json_object_get(row, "imbalance"));
 	const char *scope = text_of(row, "scope");
 	fprintf(out, "  %s%s%s, %s%s\n", text_of(row, "stage"), *scope ? " " : "", scope,

@@ -296,9 +296,11 @@ static bool is_quiet(const struct row *row)
 static const char *kind_word(enum ledger_kind kind)
 {
 	static const char *const words[] = {
-		[LEDGER_IN] = "in",           [LEDGER_OUT] = "out",       [LEDGER_LOSS] = "lost",
-		[LEDGER_POLICY] = "left out", [LEDGER_MERGED] = "merged", [LEDGER_HELD] = "held",
-		[LEDGER_INFO] = "note",       [LEDGER_MISSED] = "missed",
+		[LEDGER_IN] = "in",         [LEDGER_OUT] = "out",
+		[LEDGER_LOSS] = "lost",     [LEDGER_POLICY] = "left out",
+		[LEDGER_MERGED] = "merged", [LEDGER_IN_FLIGHT] = "in flight",
+		[LEDGER_HELD] = "held",     [LEDGER_INFO] = "note",
+		[LEDGER_MISSED] = "missed",
 	};
 	return words[kind];
 }
@@ -339,7 +341,7 @@ static void print_whys(const struct row *row, unsigned col, FILE *out)
 
 void report_print(const struct report *r, FILE *out)
 {
-	fprintf(out, "ledger  (in = out + lost + left out + merged + held)\n");
+	fprintf(out, "ledger  (in = out + lost + left out + merged + in flight + held)\n");
 	for (const struct row *row = r->first; row; row = row->next) {
 		if (is_quiet(row))
 			continue;
@@ -398,8 +400,8 @@ static void put_whys(const struct row *row, struct text_out *o)
 
 static void put_kind(const struct row *row, enum ledger_kind kind, struct text_out *o)
 {
-	static const char *const keys[] = {"in",     "out",  "loss", "policy",
-					   "merged", "held", "info", "missed"};
+	static const char *const keys[] = {"in",        "out",  "loss", "policy", "merged",
+					   "in_flight", "held", "info", "missed"};
 	const struct ledger_table *t = row->table;
 	bool more = false;
 	text_out_str(o, ",");

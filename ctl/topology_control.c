@@ -25,8 +25,8 @@ static void list_sinks(void *arg, json_t *rows)
 			rows, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "sink",
 					t->conf->sinks[i].name, "type", t->conf->sinks[i].ops->name,
 					"records", (json_int_t)sum[SHIPPER_records_in], "written",
-					(json_int_t)sum[SHIPPER_written], "held",
-					(json_int_t)sum[SHIPPER_held], "lost",
+					(json_int_t)sum[SHIPPER_written], "in_flight",
+					(json_int_t)sum[SHIPPER_in_flight], "lost",
 					(json_int_t)ledger_sum(&shipper_ledger, sum, LEDGER_LOSS),
 					"trouble", e.text));
 	}

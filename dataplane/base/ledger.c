@@ -16,6 +16,7 @@ int64_t ledger_imbalance(const struct ledger_table *t, const uint64_t *row)
 	left -= ledger_sum(t, row, LEDGER_LOSS);
 	left -= ledger_sum(t, row, LEDGER_POLICY);
 	left -= ledger_sum(t, row, LEDGER_MERGED);
+	left -= ledger_sum(t, row, LEDGER_IN_FLIGHT);
 	left -= ledger_sum(t, row, LEDGER_HELD);
 	return (int64_t)left;
 }

@@ -1,7 +1,8 @@
 /* ledger.h - what each stage took in and what became of it.
  *
  * In:     per stage one table of columns (an X-macro beside the stage's code) and plain counters.
- * Out:    rows (stage, source) whose counters balance: in = out + loss + policy + merged + held.
+ * Out:    rows (stage, source) whose counters balance:
+ *         in = out + loss + policy + merged + in flight + held.
  * Owns:   rows belong to the worker that counts; ctl/ sums them on read.
  * Runs:   counting: worker, plain adds. Reading: any thread, a torn read is one event off at most.
  * Limits: LEDGER_COLS_MAX columns a table.
@@ -34,10 +35,11 @@ enum ledger_kind {
 	LEDGER_POLICY, /* left out on purpose, or not ours to read: no loss */
 	LEDGER_MERGED, /* taken up in another unit (fragments of a datagram, bytes of a delimiter)
 			*/
-	LEDGER_HELD,   /* still inside the stage; a gauge */
-	LEDGER_INFO,   /* told, but no part of the balance */
-	LEDGER_MISSED, /* a loss that never came in (a gap in a stream): no part of the balance,
-			* but replay exits with 1 */
+	LEDGER_IN_FLIGHT, /* still inside the stage, in memory: a crash loses it; a gauge */
+	LEDGER_HELD,      /* kept on a disk: a crash does not lose it; a gauge */
+	LEDGER_INFO,      /* told, but no part of the balance */
+	LEDGER_MISSED,    /* a loss that never came in (a gap in a stream): no part of the balance,
+			   * but replay exits with 1 */
 };
 
 struct ledger_col {
@@ -65,7 +67,7 @@ struct ledger_table {
 		.n_cols = sizeof(mod##_cols_) / sizeof(mod##_cols_[0]),         \
 	}
 
-/* 0 when the row balances, else in - (out + loss + policy + merged + held). */
+/* 0 when the row balances, else in - (out + loss + policy + merged + in flight + held). */
 int64_t ledger_imbalance(const struct ledger_table *t, const uint64_t *row);
 
 /* The sum of the columns of one kind. */

@@ -377,7 +377,7 @@ static inline __attribute__((always_inline)) unsigned settle(struct decode *d, c
 static unsigned frag_verdict(const struct decode *d, const struct frag_id *of, enum frag_result r)
 {
 	static const uint8_t verdicts[] = {
-		[FRAG_HELD] = DECODE_fragments_held,      [FRAG_DUPLICATE] = DECODE_duplicate,
+		[FRAG_HELD] = DECODE_fragments_waiting,   [FRAG_DUPLICATE] = DECODE_duplicate,
 		[FRAG_OVERLAP] = DECODE_fragment_overlap, [FRAG_NO_ROOM] = DECODE_fragment_no_room,
 		[FRAG_BAD] = DECODE_bad_length,
 	};

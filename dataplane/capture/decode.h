@@ -115,7 +115,7 @@ uint32_t decode_hash(const struct pkt *p);
 	X(POLICY, not_tcp_udp, "ICMP, OSPF and other IP protocols")                              \
 	X(POLICY, unknown_link, "a link type that is not known")                                 \
 	X(POLICY, encrypted, "ESP and other encrypted headers")                                  \
-	X(HELD, fragments_held, "fragments that wait for the rest")                              \
+	X(IN_FLIGHT, fragments_waiting, "fragments that wait for the rest")                      \
 	X(INFO, payload_cut, "packets handed on whose payload the capture cut short")            \
 	X(INFO, payload_cut_bytes, "bytes missing in these")                                     \
 	X(INFO, checksum_wrong, "packets with a wrong TCP, UDP or IP checksum, passed on")       \

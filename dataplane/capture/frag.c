@@ -124,7 +124,7 @@ static uint32_t *bucket_of(struct frag *f, uint32_t hash)
 static void entry_count(struct frag *f, struct entry *e, unsigned column)
 {
 	if (frag_counts(f, e->hash)) {
-		f->row[DECODE_fragments_held] -= e->n;
+		f->row[DECODE_fragments_waiting] -= e->n;
 		f->row[column] += e->n;
 	}
 	e->n = 0;

@@ -432,7 +432,7 @@ void rehash_row(const struct rehash *r, unsigned worker, uint64_t row[REHASH_N_C
 	row[REHASH_packets_in] = put + full;
 	row[REHASH_packets_out] = taken;
 	row[REHASH_ring_full] = full;
-	row[REHASH_held] = put - taken;
+	row[REHASH_in_flight] = put - taken;
 	row[REHASH_copies] = w->n_copies;
 	row[REHASH_out_of_order] = w->n_late;
 }

@@ -41,7 +41,7 @@ struct capture *rehash_capture(struct rehash *r, unsigned worker);
 	X(IN, packets_in, "packets from all ports for this worker")                \
 	X(OUT, packets_out, "handed to the worker that has their session")         \
 	X(LOSS, ring_full, "the worker was too slow, and the ring to it full")     \
-	X(HELD, held, "in the rings")                                              \
+	X(IN_FLIGHT, in_flight, "in the rings")                                    \
 	X(INFO, copies, "fragments, which all workers look at: one for each more") \
 	X(INFO, out_of_order,                                                      \
 	  "packets that came behind one of a later time: a worker "                \

@@ -514,7 +514,7 @@ unsigned flow_finish(struct flow *f, const struct flow_event **ret_ev)
 		struct flow_cause cause = {.time_ns = f->now_ns, .number = s->number};
 		flow_end_session(f, idx, flow_end_reason(s, FLOW_END_CAPTURE), &cause);
 	}
-	assert(f->table.birth.head || (!f->runs_held && !f->bytes[FLOW_BYTES_held]));
+	assert(f->table.birth.head || (!f->runs_held && !f->bytes[FLOW_BYTES_in_flight]));
 	*ret_ev = f->ev;
 	return f->n_ev;
 }

@@ -146,7 +146,7 @@ uint32_t flow_sessions_end(const struct flow *f);
 	X(POLICY, after_end, "behind the end of the session, or outside the window")               \
 	X(POLICY, too_late,                                                                        \
 	  "came after their hole was given up as a gap: flow.gap_wait, flow.memory_bytes_max")     \
-	X(HELD, held, "early segments that wait for a hole to be filled")                          \
+	X(IN_FLIGHT, in_flight, "early segments that wait for a hole to be filled")                \
 	X(INFO, gap_bytes, "bytes never seen, told to frame as gaps, which counts them by source") \
 	X(INFO, gaps, "gaps declared")                                                             \
 	X(INFO, out_of_order, "bytes that came early and were delivered later")

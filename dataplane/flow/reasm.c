@@ -180,7 +180,7 @@ static void emit_run(struct flow *f, uint32_t idx, unsigned dir, struct flow_wai
 {
 	struct flow_cause from = {.time_ns = r->time_ns, .number = r->number};
 	emit_bytes(f, idx, dir, slice_of(r->ptr, r->len), &from);
-	f->bytes[FLOW_BYTES_held] -= r->len;
+	f->bytes[FLOW_BYTES_in_flight] -= r->len;
 	f->bytes[FLOW_BYTES_out_of_order] += r->len;
 	wait_eat(f, x, r, r->len);
 }
@@ -297,7 +297,7 @@ static void keep(struct flow *f, uint32_t idx, unsigned dir, const struct reasm_
 	hold_put_cut(&x->hold, &f->pool, pos + seg->bytes.len, seg->cut_bytes, &src);
 	f->runs_held = f->runs_held - before + x->hold.n_runs;
 	x->n_kept++;
-	f->bytes[FLOW_BYTES_held] += sum.stored;
+	f->bytes[FLOW_BYTES_in_flight] += sum.stored;
 	f->bytes[FLOW_BYTES_retransmitted] += sum.same;
 	f->bytes[FLOW_BYTES_overlap_differs] += sum.differs;
 	wait_rearm(f, d, seg->cause.time_ns);

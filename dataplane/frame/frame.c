@@ -214,9 +214,9 @@ static void move_in(struct frame_stage *f, unsigned source, uint64_t bytes)
 {
 	uint64_t *nobody = f->rows[f->n_sources], *row = f->rows[source];
 	nobody[FRAME_bytes_in] -= bytes;
-	nobody[FRAME_held] -= bytes;
+	nobody[FRAME_in_flight] -= bytes;
 	row[FRAME_bytes_in] += bytes;
-	row[FRAME_held] += bytes;
+	row[FRAME_in_flight] += bytes;
 }
 
 static void claim_take(struct frame_stage *f, struct frame_session *fs,
@@ -242,7 +242,7 @@ static uint64_t empty(struct frame_stage *f, struct frame_session *fs, unsigned 
 {
 	struct direction *dir = &fs->dirs[d];
 	uint64_t n = dir->unread.len;
-	f->rows[row][FRAME_held] -= n;
+	f->rows[row][FRAME_in_flight] -= n;
 	dir->off += n;
 	dir->needed = 0;
 	dir->due_ns = 0;
@@ -300,7 +300,7 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 	if (source >= 0) {
 		if (dir->unread.len) {
 			nobody[FRAME_bytes_in] += ev->data.len;
-			nobody[FRAME_held] += ev->data.len;
+			nobody[FRAME_in_flight] += ev->data.len;
 			f->pos = ev->data.len; /* all of it stands in unread now */
 		}
 		claim_take(f, fs, s, (unsigned)source);
@@ -308,12 +308,12 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 	}
 	const char *why = reason_of_bytes(in.data);
 	nobody[FRAME_bytes_in] += ev->data.len;
-	nobody[FRAME_held] += ev->data.len;
+	nobody[FRAME_in_flight] += ev->data.len;
 	if (dir->unread.len == 0) {
 		dir->off = ev->stream_off;
 		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
 			why = source == CLAIM_WAIT ? no_room : why;
-			nobody[FRAME_held] -= ev->data.len;
+			nobody[FRAME_in_flight] -= ev->data.len;
 			lose(f, f->n_sources, refuse(f, why), ev->data.len);
 			source = CLAIM_NOBODY;
 		}
@@ -419,7 +419,7 @@ static void keep_rest(struct frame_stage *f, struct frame_session *fs, const str
 		dir->after_gap = true;
 		return;
 	}
-	row[FRAME_held] += rest.len;
+	row[FRAME_in_flight] += rest.len;
 	dir->needed = needed;
 }
 
@@ -429,7 +429,7 @@ static bool read_unread(struct frame_stage *f, struct frame_session *fs, struct 
 	struct direction *dir = &fs->dirs[in->dir];
 	while (dir->unread.len && !dir->left) {
 		struct parse_result r = call_parser(f, fs, in, carry_bytes(&dir->unread), dir->off);
-		f->rows[fs->source][FRAME_held] -= r.consumed;
+		f->rows[fs->source][FRAME_in_flight] -= r.consumed;
 		dir->off += r.consumed;
 		carry_consume(f->pool, &dir->unread, r.consumed);
 		dir->needed = missing(r, dir->unread.len);
@@ -486,18 +486,18 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 	if (too_long || !carry_append(f->pool, &dir->unread, ev->data.ptr + f->pos, n))
 		return make_way(f, fs, in, too_long);
 	f->pos += n;
-	row[FRAME_held] += n;
+	row[FRAME_in_flight] += n;
 	dir->needed -= n < dir->needed ? n : dir->needed;
 	*io_piece *= 2;
 	if (dir->needed && f->pos == ev->data.len)
 		return true;
 	struct parse_result r = call_parser(f, fs, in, carry_bytes(&dir->unread), dir->off);
-	row[FRAME_held] -= r.consumed;
+	row[FRAME_in_flight] -= r.consumed;
 	dir->off += r.consumed;
 	if (r.consumed >= old) {
 		size_t tail = old + n - r.consumed;
 		f->pos -= tail;
-		row[FRAME_held] -= tail;
+		row[FRAME_in_flight] -= tail;
 		carry_clear(f->pool, &dir->unread);
 	} else {
 		carry_consume(f->pool, &dir->unread, r.consumed);

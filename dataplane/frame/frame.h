@@ -83,7 +83,7 @@ bool frame_again(struct frame_stage *fs, const struct frame *f, struct slice gro
 	X(LOSS, too_long, "frames longer than frame.bytes_max")                                  \
 	X(LOSS, no_memory, "unread bytes dropped: frame.carry_bytes_max")                        \
 	X(LOSS, incomplete, "a frame had begun when its session or the capture ended")           \
-	X(HELD, held, "unread bytes that wait for the rest of their frame")                      \
+	X(IN_FLIGHT, in_flight, "unread bytes that wait for the rest of their frame")            \
 	X(MISSED, gap_bytes, "bytes that the capture never saw, inside sessions of this source") \
 	X(INFO, gaps, "such holes")                                                              \
 	X(INFO, frames, "frames made")                                                           \

@@ -8,7 +8,7 @@
 #define AGGREGATE_COLS(X)                                                                      \
 	X(IN, records_in, "records of the inputs")                                             \
 	X(MERGED, merged, "records of groups that went out")                                   \
-	X(HELD, held, "records of groups that are open")                                       \
+	X(IN_FLIGHT, in_flight, "records of groups that are open")                             \
 	X(POLICY, late, "records whose window was closed (late: drop)")                        \
 	X(LOSS, late_lost, "records whose window was closed (late: lose)")                     \
 	X(LOSS, ahead, "records whose time is further ahead than the option ahead lets it be") \
@@ -255,7 +255,7 @@ static void aggregate_run(const struct op_plan *p, void *state, struct op_run *x
 		}
 		g->n_recs++;
 		g->source = recs[i]->source < g->source ? recs[i]->source : g->source;
-		cells[AGGREGATE_held]++;
+		cells[AGGREGATE_in_flight]++;
 	}
 }
 
@@ -323,7 +323,7 @@ static void close_group(const struct aggregate_plan *a, struct aggregate *s, uin
 {
 	struct group *g = group_at(a, s, at);
 	keymap_del(&s->g.map, at);
-	cells[AGGREGATE_held] -= g->n_recs;
+	cells[AGGREGATE_in_flight] -= g->n_recs;
 	cells[AGGREGATE_merged] += g->n_recs;
 	g->next = s->g.free;
 	s->g.free = at;

@@ -15,7 +15,7 @@
 	X(POLICY, dropped, "records whose key is not in the dimension (missing: drop)") \
 	X(LOSS, missing, "records whose key is not in the dimension (missing: lose)")   \
 	OP_ERROR_COLS(X)                                                                \
-	X(HELD, held, "records that wait for their key (missing: hold)")                \
+	X(IN_FLIGHT, in_flight, "records that wait for their key (missing: hold)")      \
 	X(INFO, hits, "keys that the dimension has")                                    \
 	X(INFO, misses, "keys that it does not have")                                   \
 	X(INFO, no_key, "records without a key, which count as misses")                 \
@@ -475,7 +475,7 @@ static bool hold(const struct enrich_plan *p, struct enrich *s, struct op_run *x
 		about = x->about(x, r);
 	r = rec_settled(b, r);
 	bool done = r && held_put(s->held, b, r, key, about, s->until_ns);
-	op_row(x)[done ? ENRICH_held : ENRICH_hold_full]++;
+	op_row(x)[done ? ENRICH_in_flight : ENRICH_hold_full]++;
 	return done;
 }
 
@@ -547,7 +547,7 @@ static unsigned release_some(const struct enrich_plan *p, struct enrich *s, stru
 		if (!s->keys[i].ptr || (!hit && held_until_ns(h, first + i) > now_ns))
 			continue;
 		struct rec *r = held_take(h, first + i, b);
-		row[ENRICH_held]--;
+		row[ENRICH_in_flight]--;
 		row[ENRICH_late_hits] += hit != NULL;
 		row[ENRICH_no_room] += !r;
 		if (!r || (!hit && !goes_on(p, x, r, held_about(h, first + i))))

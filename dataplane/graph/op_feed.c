@@ -14,7 +14,7 @@
 	X(POLICY, others, "records of other tables, and no changes of rows")        \
 	X(POLICY, rolled_back, "changes of rows that did not happen")               \
 	X(LOSS, unreadable, "changes of rows without the key, or of another shape") \
-	X(HELD, pending, "changes that wait for the end of their transaction")      \
+	X(IN_FLIGHT, pending, "changes that wait for the end of their transaction") \
 	X(INFO, transactions, "transactions that changed rows")                     \
 	X(INFO, unended, "transactions of which changes were made before an end was seen")
 #define FEED_COL(kind, name, help) FEED_##name,

@@ -20,7 +20,7 @@
 	X(POLICY, filtered, "records for which WHERE is false or null")                   \
 	X(POLICY, dropped, "records without a row in a dimension of a JOIN")              \
 	X(MERGED, merged, "records of groups that went out")                              \
-	X(HELD, held, "records of groups that are open")                                  \
+	X(IN_FLIGHT, in_flight, "records of groups that are open")                        \
 	X(POLICY, late, "records whose window was closed (late: drop)")                   \
 	X(LOSS, late_lost, "records whose window was closed (late: lose)")                \
 	X(LOSS, ahead, "records whose time is further ahead than the option lets it be")  \

@@ -198,7 +198,7 @@ static void hand_over(struct handoff *h, struct lane *l)
 	l->open = NULL;
 	*open_word(h, b->worker, b->queue) &= ~(1ull << b->queue % 64);
 	l->row[HANDOFF_records_out] += b->n_recs;
-	l->row[HANDOFF_held] -= b->n_recs;
+	l->row[HANDOFF_in_flight] -= b->n_recs;
 	l->row[HANDOFF_batches]++;
 	rte_ring_enqueue(l->full, b); /* has room for every batch of the lane */
 	if (sink != HANDOFF_NO_SINK)
@@ -306,7 +306,7 @@ void handoff_added(struct handoff *h, unsigned worker, unsigned queue, unsigned 
 {
 	struct lane *l = lane_of(h, worker, queue);
 	l->row[HANDOFF_records_in] += n;
-	l->row[HANDOFF_held] += n;
+	l->row[HANDOFF_in_flight] += n;
 	if (l->open->len >= OUT_BATCH_BYTES)
 		hand_over(h, l);
 }

@@ -104,7 +104,7 @@ bool handoff_has(const struct handoff *h, const struct out_batch *b); /* is it o
 	X(LOSS, too_many_hops, "came through as many queues as it may (hops_max)")                \
 	X(POLICY, ddl, "changes of tables: the queue wants rows")                                 \
 	X(POLICY, ends, "ends of transactions: the queue wants rows")                             \
-	X(HELD, held, "in open batches")                                                          \
+	X(IN_FLIGHT, in_flight, "in open batches")                                                \
 	X(INFO, narrowed, "records written without fields that the queue's schema does not have") \
 	X(INFO, misfits,                                                                          \
 	  "records written without a value that the type of its field does not take")             \

@@ -97,7 +97,7 @@ static struct item *add_item(struct lane *l, struct out_batch *b, uint64_t seq)
 	if (!it->next)
 		l->last = it;
 	l->n_waiting++;
-	l->row[LANE_held] += it->n;
+	l->row[LANE_in_flight] += it->n;
 	return it;
 }
 
@@ -131,7 +131,7 @@ static void release_batch(struct lane *l, struct item *it)
 /* An item that is no longer in memory: @col says where it went. */
 static void leave(struct lane *l, struct item *it, unsigned col)
 {
-	l->row[LANE_held] -= it->b->n_recs;
+	l->row[LANE_in_flight] -= it->b->n_recs;
 	l->row[col] += it->b->n_recs;
 	l->n_waiting--;
 	release_batch(l, it);
@@ -229,7 +229,7 @@ static void send(struct lane *l, struct item *it)
 		l->stuck = NULL;
 	l->n_waiting--;
 	l->n_flying++;
-	l->row[LANE_held] -= it->b->n_recs;
+	l->row[LANE_in_flight] -= it->b->n_recs;
 	l->row[LANE_sent] += it->b->n_recs;
 	l->conf.send(l->conf.ctx, l->side, it->b);
 }
@@ -289,7 +289,7 @@ void lane_settled(struct lane *l, struct out_batch *b, const struct shipper_outc
 	if (o->n_returned) {
 		l->row[LANE_returned] += o->n_returned;
 		l->row[LANE_again] += b->n_recs - o->n_returned;
-		l->row[LANE_held] += b->n_recs;
+		l->row[LANE_in_flight] += b->n_recs;
 		l->n_waiting++;
 		it->state = ITEM_WAITS;
 		l->coming_back = true;

@@ -44,7 +44,7 @@ enum lane_command { LANE_PAUSE, LANE_RESUME, LANE_SWITCH, LANE_AUTO };
 	X(OUT, sent, "handed to a sink")                                                        \
 	X(OUT, spooled, "put into the spool")                                                   \
 	X(LOSS, given_up, "not written when the process stopped, and no spool that takes them") \
-	X(HELD, held, "in memory, with no sink")                                                \
+	X(IN_FLIGHT, in_flight, "in memory, with no sink")                                      \
 	X(INFO, copied, "put into the spool before they were sent")                             \
 	X(INFO, unsafe, "sent although the spool could not take them first")                    \
 	X(INFO, switches, "times that another sink was taken")                                  \

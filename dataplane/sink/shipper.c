@@ -270,7 +270,7 @@ static void settle_report(struct shipper *s, struct sink_report *r)
 	uint32_t n_dead = bury(s, r);
 	rows_begin(s);
 	add(s, queue, SHIPPER_dead_letters, n_dead);
-	add(s, queue, SHIPPER_held, 0 - (uint64_t)r->b->n_recs);
+	add(s, queue, SHIPPER_in_flight, 0 - (uint64_t)r->b->n_recs);
 	for (unsigned i = 0; i < SINK_N_FATES; i++) {
 		unsigned col = returns && i == SINK_FAILED ? SHIPPER_returned : cols[i];
 		add(s, queue, col, r->recs[i]);
@@ -443,7 +443,7 @@ static void ship(struct shipper *s, struct out_batch *b)
 		take_places(s, b->queue, false);
 	rows_begin(s);
 	add(s, b->queue, SHIPPER_records_in, b->n_recs);
-	add(s, b->queue, SHIPPER_held, b->n_recs);
+	add(s, b->queue, SHIPPER_in_flight, b->n_recs);
 	rows_end(s);
 	if (atomic_load_explicit(&s->stop, memory_order_acquire) != STOP_NOW) {
 		write_batch(s, b);

@@ -24,7 +24,7 @@
 	X(LOSS, no_topic, "their topic does not exist, or must not be written to")     \
 	X(LOSS, timed_out, "not acknowledged within the time that the sink has")       \
 	X(LOSS, failed, "the sink failed, or was stopped, before they were written")   \
-	X(HELD, held, "in batches that are being written")                             \
+	X(IN_FLIGHT, in_flight, "in batches that are being written")                   \
 	X(INFO, bytes_written, "bytes of the records that were written")               \
 	X(INFO, batches_written, "batches that were written")                          \
 	X(INFO, busy, "times that the sink was busy and a batch was offered again")

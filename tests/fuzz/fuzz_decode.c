@@ -73,7 +73,7 @@ static uint64_t run(struct decode *d, const struct packets *in, unsigned burst)
 	}
 	decode_finish(d);
 	must(ledger_imbalance(&decode_ledger, decode_row(d)) == 0);
-	must(decode_row(d)[DECODE_fragments_held] == 0);
+	must(decode_row(d)[DECODE_fragments_waiting] == 0);
 	return sum;
 }
 

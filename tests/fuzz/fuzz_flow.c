@@ -289,7 +289,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	unsigned n;
 	while ((n = flow_finish(z.flow, &ev)) > 0)
 		take_events(&z, ev, n);
-	require(flow_byte_row(z.flow)[FLOW_BYTES_held] == 0, "held after the end");
+	require(flow_byte_row(z.flow)[FLOW_BYTES_in_flight] == 0, "held after the end");
 	if (z.calm)
 		compare_with_model(&z);
 	flow_destroy(z.flow);

@@ -118,7 +118,7 @@ static void expect_all_written(void)
 		fail_msg("%s", error.text);
 	assert_int_equal(count(SHIPPER_written), first_rec[N_BATCHES]);
 	assert_int_equal(count(SHIPPER_records_in), first_rec[N_BATCHES]);
-	assert_int_equal(count(SHIPPER_held), 0);
+	assert_int_equal(count(SHIPPER_in_flight), 0);
 	assert_int_equal(n_back, N_BATCHES);
 }
 
@@ -525,7 +525,7 @@ static void a_topic_whose_brokers_stall_drop_and_refuse_is_the_input_in_order(vo
 		pause_ms(30);
 		rd_kafka_mock_broker_set_up(mock.cluster, broker);
 		rd_kafka_mock_partition_set_leader(mock.cluster, "law", 0, broker);
-		count(SHIPPER_held); /* balances */
+		count(SHIPPER_in_flight); /* balances */
 		pause_ms(20);
 	}
 	expect_all_written();
@@ -542,7 +542,7 @@ static void a_topic_whose_brokers_stall_can_be_stopped(void **unused)
 	assert_int_equal(shipper_stop(s, false, &error), -ECANCELED);
 	assert_true(error.text[0]);
 	assert_int_equal(count(SHIPPER_failed), first_rec[N_BATCHES]);
-	assert_int_equal(count(SHIPPER_held), 0);
+	assert_int_equal(count(SHIPPER_in_flight), 0);
 	assert_int_equal(n_back, N_BATCHES);
 	mock_fini(&mock);
 }
@@ -573,7 +573,7 @@ static void a_stream_whose_redis_stalls_and_drops_is_the_input_in_order(void **u
 		n_ready = i + 20;
 		pause_ms(250);
 		atomic_store(&redis.fault, FAKE_GOOD);
-		count(SHIPPER_held); /* balances */
+		count(SHIPPER_in_flight); /* balances */
 	}
 	expect_all_written();
 	fake_stop(&redis);
@@ -609,7 +609,7 @@ static void a_table_whose_clickhouse_stalls_drops_and_refuses_is_the_input_in_or
 		n_ready = i + 20;
 		pause_ms(350);
 		atomic_store(&clickhouse.fault, CHF_GOOD);
-		count(SHIPPER_held); /* balances */
+		count(SHIPPER_in_flight); /* balances */
 	}
 	expect_all_written();
 	ch_fake_stop(&clickhouse);

@@ -71,7 +71,7 @@ static inline void decode_end(struct decode *d)
 	decode_release(d);
 	decode_finish(d);
 	assert_balanced(d);
-	assert_int_equal(decode_row(d)[DECODE_fragments_held], 0);
+	assert_int_equal(decode_row(d)[DECODE_fragments_waiting], 0);
 	decode_destroy(d);
 }
 

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	flow_release(u.flow);
 	print_ledger(&flow_packet_ledger, flow_packet_row(u.flow));
 	print_ledger(&flow_byte_ledger, flow_byte_row(u.flow));
-	u.wrong |= flow_byte_row(u.flow)[FLOW_BYTES_held] != 0;
+	u.wrong |= flow_byte_row(u.flow)[FLOW_BYTES_in_flight] != 0;
 	free(u.number);
 	flow_destroy(u.flow);
 	decode_destroy(u.decode);

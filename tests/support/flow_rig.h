@@ -230,7 +230,7 @@ static inline void rig_finish(struct rig *r)
 	unsigned n;
 	while ((n = flow_finish(r->f, &ev)) > 0)
 		rig_events(r, ev, n);
-	assert_int_equal(flow_byte_row(r->f)[FLOW_BYTES_held], 0);
+	assert_int_equal(flow_byte_row(r->f)[FLOW_BYTES_in_flight], 0);
 }
 
 static inline void rig_fini(struct rig *r)

@@ -43,7 +43,7 @@ class Run:
 
     def count(self, stage, scope, name, unit=None):
         r = self.row(stage, scope, unit) or {}
-        for kind in ("in", "out", "loss", "policy", "merged", "held", "info", "missed"):
+        for kind in ("in", "out", "loss", "policy", "merged", "in_flight", "held", "info", "missed"):
             if name in r.get(kind, {}):
                 return r[kind][name]
         return 0
@@ -90,7 +90,7 @@ class Checks:
                     sums[why["name"]] = sums.get(why["name"], 0) + why["bytes"]
                 cells = {n: c for kind in ("loss", "policy") for n, c in r[kind].items() if n in sums}
                 self.check(sums == cells, f"{what}: reasons do not add up: {r['scope']}: {sums} {cells}")
-            held = [r for r in run.ledger["rows"] if any(r["held"].values())]
+            held = [r for r in run.ledger["rows"] if any([*r["in_flight"].values(), *r["held"].values()])]
             self.check(not held, f"{what}: something is still held at the end: {held}")
 
     def meddled(self, run, meddle, after, what):

@@ -43,12 +43,13 @@ static void an_arena_says_when_it_is_full_and_never_gives_offset_zero(void **st)
 	arena_fini(&a);
 }
 
-#define SAMPLE_COLS(X)                  \
-	X(IN, came, "in")               \
-	X(OUT, went, "out")             \
-	X(LOSS, lost, "lost")           \
-	X(HELD, held, "held")           \
-	X(MISSED, missed, "never came") \
+#define SAMPLE_COLS(X)                       \
+	X(IN, came, "in")                    \
+	X(OUT, went, "out")                  \
+	X(LOSS, lost, "lost")                \
+	X(IN_FLIGHT, in_flight, "in memory") \
+	X(HELD, held, "on a disk")           \
+	X(MISSED, missed, "never came")      \
 	X(INFO, seen, "told")
 #define SAMPLE_COL(kind, name, help) SAMPLE_##name,
 enum { SAMPLE_COLS(SAMPLE_COL) SAMPLE_N_COLS };
@@ -57,8 +58,8 @@ LEDGER_DEFINE(sample, "sample", "things", SAMPLE_COLS);
 static void a_row_balances_or_says_by_how_much_it_does_not(void **st)
 {
 	uint64_t row[SAMPLE_N_COLS] = {
-		[SAMPLE_came] = 10, [SAMPLE_went] = 6,    [SAMPLE_lost] = 3,
-		[SAMPLE_held] = 1,  [SAMPLE_missed] = 99, [SAMPLE_seen] = 99};
+		[SAMPLE_came] = 12, [SAMPLE_in_flight] = 2, [SAMPLE_went] = 6, [SAMPLE_lost] = 3,
+		[SAMPLE_held] = 1,  [SAMPLE_missed] = 99,   [SAMPLE_seen] = 99};
 	(void)st;
 	assert_int_equal(ledger_imbalance(&sample_ledger, row), 0);
 	row[SAMPLE_went]++;

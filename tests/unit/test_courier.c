@@ -350,7 +350,7 @@ static void what_a_stop_leaves_is_sent_first_by_the_next_start(void **unused_)
 	assert_int_equal(stop(false), 0);
 	assert_true(told("1000 records are in the spool, for the next start"));
 	assert_int_equal(spooled(SPOOL_held), 1000);
-	assert_int_equal(count(LANE_held), 0);
+	assert_int_equal(count(LANE_in_flight), 0);
 	assert_int_equal(n_unused, N_BATCHES);
 	destroy();
 

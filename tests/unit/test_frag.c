@@ -25,7 +25,7 @@ static struct frag *frag_new(uint32_t datagrams, uint64_t bytes)
 static enum frag_result add(struct frag *f, const struct frag_part *part, struct frag_whole *ret_w)
 {
 	static const unsigned cols[] = {
-		[FRAG_HELD] = DECODE_fragments_held,      [FRAG_WHOLE] = DECODE_packets_out,
+		[FRAG_HELD] = DECODE_fragments_waiting,   [FRAG_WHOLE] = DECODE_packets_out,
 		[FRAG_DUPLICATE] = DECODE_duplicate,      [FRAG_OVERLAP] = DECODE_fragment_overlap,
 		[FRAG_NO_ROOM] = DECODE_fragment_no_room, [FRAG_BAD] = DECODE_bad_length};
 	struct frag_whole whole;
@@ -40,7 +40,7 @@ static void end(struct frag *f)
 {
 	frag_release(f);
 	frag_finish(f);
-	assert_int_equal(row[DECODE_fragments_held], 0);
+	assert_int_equal(row[DECODE_fragments_waiting], 0);
 	assert_int_equal(ledger_imbalance(&decode_ledger, row), 0);
 	frag_destroy(f);
 }
@@ -153,7 +153,7 @@ static void an_overlap_with_other_bytes_ends_the_whole_datagram(void **state)
 	assert_int_equal(add(f, &a, NULL), FRAG_HELD);
 	assert_int_equal(add(f, &c, NULL), FRAG_OVERLAP);
 	assert_int_equal(row[DECODE_fragment_overlap], 2);
-	assert_int_equal(row[DECODE_fragments_held], 0);
+	assert_int_equal(row[DECODE_fragments_waiting], 0);
 	assert_int_equal(add(f, &b, NULL), FRAG_OVERLAP);
 	a.time_ns += 1001 * MS;
 	b.time_ns += 1001 * MS;
@@ -219,7 +219,7 @@ static void fragments_wait_in_packet_time_and_no_longer(void **state)
 	assert_int_equal(row[DECODE_fragment_timeout], 1);
 	frag_expire(f, b.time_ns + 1001 * MS);
 	assert_int_equal(row[DECODE_fragment_timeout], 2);
-	assert_int_equal(row[DECODE_fragments_held], 0);
+	assert_int_equal(row[DECODE_fragments_waiting], 0);
 	end(f);
 }
 
@@ -231,7 +231,7 @@ static void the_oldest_datagram_gives_way_when_there_are_too_many(void **state)
 		assert_int_equal(add(f, &a, NULL), FRAG_HELD);
 	}
 	assert_int_equal(row[DECODE_fragment_no_room], 2);
-	assert_int_equal(row[DECODE_fragments_held], 4);
+	assert_int_equal(row[DECODE_fragments_waiting], 4);
 	for (uint32_t id = 3; id <= 6; id++) {
 		struct frag_part b = part_of(datagram, id, 800, 8, false);
 		assert_int_equal(add(f, &b, NULL), FRAG_WHOLE);
@@ -305,7 +305,7 @@ static const char *in_pieces(struct decode *d, const struct made *m, unsigned pr
 			wrap(&piece);
 		struct pkt_raw raw = made_raw(&piece, LINK_RAW);
 		name = decode_as(d, &raw, ret_p);
-		assert_string_equal(name, off + n < len ? "fragments_held" : "packets_out");
+		assert_string_equal(name, off + n < len ? "fragments_waiting" : "packets_out");
 	}
 	return name;
 }

@@ -304,7 +304,7 @@ static void rig_end(struct rig *r)
 	struct flow_event ev = {.kind = FLOW_END};
 	rig_feed(r, &ev, 1);
 	for (unsigned i = 0; i <= N_SOURCES; i++)
-		assert_int_equal(frame_row(r->f, i)[FRAME_held], 0);
+		assert_int_equal(frame_row(r->f, i)[FRAME_in_flight], 0);
 }
 
 static struct rig *rig_new(uint16_t port, size_t bytes_max, size_t carry_max)
@@ -381,7 +381,7 @@ static void a_frame_that_the_burst_refused_leaves_with_its_own_event(void **st)
 	};
 	rig_feed(r, ev, 2);
 	assert_int_equal(cell(r, 0, FRAME_frames), 2);
-	assert_int_equal(cell(r, 0, FRAME_held), 0);
+	assert_int_equal(cell(r, 0, FRAME_in_flight), 0);
 	rig_end(r);
 	rig_free(r);
 }
@@ -437,7 +437,7 @@ static void a_session_on_its_port_is_claimed_once_the_first_bytes_agree(void **s
 	(void)st;
 	rig_text(r, 1, "banner of the server\n");
 	rig_text(r, 0, "h");
-	assert_int_equal(cell(r, NOBODY, FRAME_held), 1);
+	assert_int_equal(cell(r, NOBODY, FRAME_in_flight), 1);
 	rig_text(r, 0, "ello\n");
 	rig_end(r);
 	assert_string_equal(r->got, "hello|");
@@ -682,7 +682,7 @@ static void a_parser_is_called_when_its_time_comes_though_no_byte_does(void **st
 	rig_text(r, 0, "ab");
 	assert_int_equal(rig_wake(r, WAIT_NS), 0);
 	assert_string_equal(r->got, "");
-	assert_int_equal(cell(r, 2, FRAME_held), 2);
+	assert_int_equal(cell(r, 2, FRAME_in_flight), 2);
 	rig_wake(r, WAIT_NS + 4000000000u);
 	assert_string_equal(r->got, "a|b|");
 	assert_int_equal(r->frames[0].time_ns, 1 + WAIT_NS); /* not when it was found out */

@@ -51,7 +51,7 @@ static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
 	struct handoff *h = make(1, false);
 	assert_true(put(h, 0, 2, 10, 5) && put(h, 0, 2, 20, 7));
 	assert_null(handoff_take(h, 0));
-	assert_int_equal(handoff_row(h, 0, 2)[HANDOFF_held], 2);
+	assert_int_equal(handoff_row(h, 0, 2)[HANDOFF_in_flight], 2);
 	handoff_flush(h, 0, false);
 	struct out_batch *b = handoff_take(h, 0);
 	assert_int_equal(b->queue, 2);

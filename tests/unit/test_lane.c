@@ -695,7 +695,7 @@ static void a_stop_while_the_sink_is_gone_puts_everything_into_the_spool_in_orde
 	turn();
 	assert_int_equal(lane_close(lane, &e), 0);
 	assert_int_equal(n_out(), 0);
-	assert_int_equal(count(LANE_held), 0);
+	assert_int_equal(count(LANE_in_flight), 0);
 	assert_int_equal(count(LANE_given_up), 0);
 	assert_int_equal(ledger_imbalance(&lane_ledger, lane_row(lane)), 0);
 	/* The next start sends them before what is new. */

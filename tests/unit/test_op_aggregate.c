@@ -18,7 +18,7 @@ static void a_record_comes_out_for_each_group_of_a_window(void **state)
 	op_rig_init(&rig, AGGREGATE(SUMS), "a");
 	OP_RIG_FEED(&rig, objects);
 	assert_int_equal(rig.n, 0);
-	assert_int_equal(op_rig_row(&rig, "a", "held"), 4);
+	assert_int_equal(op_rig_row(&rig, "a", "in_flight"), 4);
 	op_rig_finish(&rig);
 	op_rig_assert(&rig, FIRST "\"k\":\"a\",\"n\":3,\"s\":3,\"m\":2}\n" FIRST
 				  "\"k\":\"b\",\"n\":1,\"s\":5,\"m\":5}\n");
@@ -66,7 +66,7 @@ static void a_window_that_is_open_over_a_reload_is_written_once(void **state)
 	op_rig_assert(&rig, FIRST "\"k\":\"a\",\"n\":6,\"s\":6,\"m\":2}\n" FIRST
 				  "\"k\":\"b\",\"n\":2,\"s\":10,\"m\":5}\n");
 	assert_int_equal(op_rig_row(&rig, "a", "merged"), 8);
-	assert_int_equal(op_rig_row(&rig, "a", "held") + 4, 0);
+	assert_int_equal(op_rig_row(&rig, "a", "in_flight") + 4, 0);
 	op_rig_fini(&rig);
 }
 

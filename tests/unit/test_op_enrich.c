@@ -74,7 +74,7 @@ static void a_record_that_waits_goes_on_when_its_time_is_over(void **state)
 	init(", missing: hold, hold: 5s");
 	OP_RIG_FEED(&rig, objects);
 	assert_int_equal(rig.n, 3); /* one has no key to wait for */
-	assert_int_equal(op_rig_row(&rig, "e", "held"), 1);
+	assert_int_equal(op_rig_row(&rig, "e", "in_flight"), 1);
 	graph_advance(rig.graph, 6000000000, &rig.batch);
 	assert_int_equal(rig.n, 3);
 	graph_advance(rig.graph, 7000000000, &rig.batch);
@@ -171,7 +171,7 @@ static void waits_over_a_reload(const char *from, const char *want)
 	with_dimension(yaml, sizeof(yaml), "vid,title\n7,seven\n", rest);
 	op_rig_init(&rig, yaml, "e");
 	OP_RIG_FEED(&rig, waits);
-	assert_int_equal(op_rig_row(&rig, "e", "held"), 1);
+	assert_int_equal(op_rig_row(&rig, "e", "in_flight"), 1);
 	snprintf(rest, sizeof(rest),
 		 HOLDING("%s", "  n: { op: project, from: s, select: \"first AS zzz, v AS a\" }\n"),
 		 from);
@@ -181,7 +181,7 @@ static void waits_over_a_reload(const char *from, const char *want)
 	graph_advance(rig.graph, 3000000000, &rig.batch);
 	op_rig_assert(&rig, want);
 	assert_int_equal(op_rig_row(&rig, "e", "late_hits"), 1);
-	assert_int_equal(op_rig_row(&rig, "e", "held") + 1, 0); /* as the old row has it */
+	assert_int_equal(op_rig_row(&rig, "e", "in_flight") + 1, 0); /* as the old row has it */
 	op_rig_fini(&rig);
 }
 

@@ -25,7 +25,7 @@ static void a_segment_that_came_early_waits_for_the_one_before(void **state)
 	rig_c(&r, 4, "def");
 	rig_c(&r, 10, "jkl");
 	rig_expect(&r, "");
-	assert_int_equal(rig_bytes(&r, FLOW_BYTES_held), 6);
+	assert_int_equal(rig_bytes(&r, FLOW_BYTES_in_flight), 6);
 	rig_c(&r, 1, "abc");
 	rig_expect(&r, "c\"abc\"@0 c\"def\"@3");
 	rig_c(&r, 7, "ghi");
@@ -599,7 +599,7 @@ static void beyond_segment_bytes_max_the_first_hole_is_given_up(void **state)
 	for (uint32_t i = 0; i < 5; i++)
 		rig_c(&r, 4001 + i * 4000, "x");
 	rig_expect(&r, "c[4000 memory]@0 c\"x\"@4000");
-	assert_int_equal(rig_bytes(&r, FLOW_BYTES_held), 4);
+	assert_int_equal(rig_bytes(&r, FLOW_BYTES_in_flight), 4);
 	rig_fini(&r);
 }
 

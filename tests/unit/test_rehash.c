@@ -192,7 +192,7 @@ static void both_directions_of_a_session_come_to_one_worker_by_whichever_port(vo
 			assert_true(n_of_worker[w] > n_got / n_workers / 2);
 		sum_rows(n_workers);
 		assert_int_equal(row[REHASH_packets_in], n_got);
-		assert_int_equal(row[REHASH_held], 0);
+		assert_int_equal(row[REHASH_in_flight], 0);
 		assert_int_equal(row[REHASH_out_of_order], 0);
 		tear_down(state);
 	}
@@ -225,7 +225,7 @@ static void a_packet_waits_for_earlier_ones_of_a_port_that_was_not_heard_yet(voi
 	build(1, 2, 1 << 20);
 	assert_int_equal(turn(0), 0);
 	sum_rows(1);
-	assert_int_equal(row[REHASH_held], 1);
+	assert_int_equal(row[REHASH_in_flight], 1);
 	m = session_packet(1, true);
 	add(1, &m, 5, 2);
 	assert_int_equal(turn(0), 1);
@@ -236,7 +236,7 @@ static void a_packet_waits_for_earlier_ones_of_a_port_that_was_not_heard_yet(voi
 		turn(0);
 	assert_int_equal(n_got, 2);
 	sum_rows(1);
-	assert_int_equal(row[REHASH_held], 0);
+	assert_int_equal(row[REHASH_in_flight], 0);
 }
 
 static void a_worker_that_is_too_slow_loses_by_name_and_the_others_do_not(void **state)
@@ -393,7 +393,7 @@ static void each_worker_in_a_thread_of_its_own_gets_its_sessions_in_order(void *
 	assert_true(seen[0].n > PACKETS_MAX / 2 && seen[1].n > PACKETS_MAX / 2);
 	sum_rows(N_THREADED);
 	assert_int_equal(row[REHASH_out_of_order], seen[0].n_back + seen[1].n_back);
-	assert_int_equal(row[REHASH_held] + row[REHASH_ring_full], 0);
+	assert_int_equal(row[REHASH_in_flight] + row[REHASH_ring_full], 0);
 }
 
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)

@@ -291,7 +291,7 @@ static void every_batch_is_written_once_in_order_and_given_back(void **unused)
 	assert_int_equal(sum(SHIPPER_written), recs_of(N_BATCHES));
 	assert_int_equal(sum(SHIPPER_bytes_written), 100 * N_BATCHES);
 	assert_int_equal(sum(SHIPPER_batches_written), N_BATCHES);
-	assert_int_equal(sum(SHIPPER_held), 0);
+	assert_int_equal(sum(SHIPPER_in_flight), 0);
 	assert_int_equal(seen.n_flushes, 1);
 	assert_int_equal(seen.n_closes, 1);
 	assert_false(shipper_trouble(s, NULL));
@@ -354,7 +354,7 @@ static void trouble_is_told_while_the_sink_is_busy_and_ends_with_it(void **unuse
 	n_ready = 1;
 	WAIT_FOR(shipper_trouble(s, &e));
 	assert_string_equal(e.text, "answer B");
-	assert_int_equal(sum(SHIPPER_held) + sum(SHIPPER_written), 1);
+	assert_int_equal(sum(SHIPPER_in_flight) + sum(SHIPPER_written), 1);
 	WAIT_FOR(sum(SHIPPER_written) == 1);
 	assert_false(shipper_trouble(s, NULL));
 	assert_int_equal(shipper_stop(s, true, &error), 0);
@@ -411,11 +411,11 @@ static void a_batch_that_is_queued_is_held_until_its_report(void **unused)
 	n_ready = 4;
 	WAIT_FOR(seen.n_writes == 4); /* the next is offered before the first is acknowledged */
 	assert_int_equal(n_back, 0);
-	assert_int_equal(sum(SHIPPER_held), recs_of(4));
+	assert_int_equal(sum(SHIPPER_in_flight), recs_of(4));
 	n_released = 2;
 	WAIT_FOR(n_back == 2);
 	assert_int_equal(sum(SHIPPER_written), recs_of(2));
-	assert_int_equal(sum(SHIPPER_held), recs_of(4) - recs_of(2));
+	assert_int_equal(sum(SHIPPER_in_flight), recs_of(4) - recs_of(2));
 	n_released = 4;
 	assert_int_equal(shipper_stop(s, true, &error), 0);
 	assert_int_equal(sum(SHIPPER_written), recs_of(4));
@@ -774,7 +774,7 @@ static void rows_balance_whenever_they_are_read(void **unused)
 	for (unsigned i = 1; i <= N_BATCHES; i++) {
 		n_ready = i;
 		for (unsigned k = 0; k < 200; k++)
-			sum(SHIPPER_held); /* asserts the balance */
+			sum(SHIPPER_in_flight); /* asserts the balance */
 	}
 	assert_int_equal(shipper_stop(s, true, &error), 0);
 }

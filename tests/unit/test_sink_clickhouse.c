@@ -178,7 +178,7 @@ static void a_state_that_passes_is_told_and_waited_for(void **unused)
 	make(4, false);
 	WAIT_FOR(shipper_trouble(s, &error));
 	assert_non_null(strstr(error.text, "Too many parts"));
-	assert_int_equal(count(0, SHIPPER_held), 4 * PER_BATCH);
+	assert_int_equal(count(0, SHIPPER_in_flight), 4 * PER_BATCH);
 	atomic_store(&fake->fault, CHF_GOOD);
 	stop();
 	expect_table(4);
@@ -207,7 +207,7 @@ static void a_table_that_waits_is_told_though_others_go_on(void **unused)
 		WAIT_FOR(n_back == back + 1);
 	}
 	assert_non_null(strstr(error.text, "table `two`: Code: 252"));
-	assert_int_equal(count(1, SHIPPER_held), PER_BATCH);
+	assert_int_equal(count(1, SHIPPER_in_flight), PER_BATCH);
 	atomic_store(&fake->fault, CHF_GOOD);
 	stop();
 	assert_int_equal(count(1, SHIPPER_written), PER_BATCH);

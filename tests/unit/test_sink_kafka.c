@@ -166,7 +166,7 @@ static void brokers_that_are_away_are_told_of_and_waited_for(void **unused)
 	make(10, false);
 	WAIT_FOR(shipper_trouble(s, &e));
 	assert_true(e.text[0]);
-	assert_int_equal(count(0, SHIPPER_held), 10 * PER_BATCH);
+	assert_int_equal(count(0, SHIPPER_in_flight), 10 * PER_BATCH);
 	for (int i = 1; i <= 3; i++)
 		rd_kafka_mock_broker_set_up(mock.cluster, i);
 	assert_int_equal(shipper_stop(s, true, &error), 0);

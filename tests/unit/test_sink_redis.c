@@ -169,7 +169,7 @@ static void a_full_memory_is_told_and_waited_for(void **unused)
 	make(4, false);
 	WAIT_FOR(shipper_trouble(s, &error));
 	assert_non_null(strstr(error.text, "OOM command not allowed"));
-	assert_int_equal(count(0, SHIPPER_held), 4 * PER_BATCH);
+	assert_int_equal(count(0, SHIPPER_in_flight), 4 * PER_BATCH);
 	atomic_store(&fake->fault, FAKE_GOOD);
 	stop();
 	expect_stream(4);
