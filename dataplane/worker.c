@@ -102,6 +102,20 @@ static void path_advance(struct worker *w, uint64_t now_ns)
 	w->batch.arena.cap = w->extract_cap;
 }
 
+/* No further than what may still come. The clock was noted before the look that has just found
+ * nothing: what came since then, and while this thread had no core, is not behind it.
+ */
+static void advance_idle(struct worker *w)
+{
+	const struct capture *c = w->conf.capture;
+	uint64_t now_ns = w->noted_ns - c->late_ns;
+	w->noted_ns = 0;
+	if (c->pending)
+		return;
+	path_advance(w, c->come_ns && c->come_ns < now_ns ? c->come_ns : now_ns);
+	flow_release(w->flow);
+}
+
 static void worker_turn(struct worker *w, unsigned n_raw)
 {
 	const struct flow_event *ev;
@@ -158,6 +172,8 @@ static void worker_rest(struct worker *w)
 /* Nothing came. A live port's clock goes on by itself; a file's stands still. */
 static void worker_idle(struct worker *w)
 {
+	if (w->noted_ns)
+		advance_idle(w);
 	worker_rest(w);
 	if (++w->idle_turns < IDLE_TURNS && w->rested_ns < IDLE_REST_NS)
 		return;
@@ -168,9 +184,7 @@ static void worker_idle(struct worker *w)
 		return;
 	}
 	look_at_queues(w);
-	/* No further than what may still come. */
-	path_advance(w, clock_wall_ns() - w->conf.capture->late_ns);
-	flow_release(w->flow);
+	w->noted_ns = clock_wall_ns();
 }
 
 /* What is made of a file happened long ago. */
@@ -313,6 +327,7 @@ static void capture_run(struct worker *w)
 			worker_idle(w);
 		} else {
 			w->idle_turns = 0;
+			w->noted_ns = 0;
 			idle_busy(&w->idle);
 			if (w->shadow)
 				look_at_shadow(w, n);

@@ -45,6 +45,7 @@ struct worker {
 	struct idle idle;
 	uint64_t rested_ns;  /* since the idle turns were counted last */
 	uint64_t flushed_ns; /* by the wall clock, of a live port */
+	uint64_t noted_ns;   /* by the wall clock, before the next look; 0: not noted */
 	struct capture_stop stop;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;

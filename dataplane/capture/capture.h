@@ -59,7 +59,9 @@ struct capture {
 	const struct capture_ops *ops;
 	struct capture_stats stats;
 	struct err err;
-	uint64_t late_ns;     /* what a port hands out is at most so old, when it is asked often */
+	uint64_t late_ns; /* what a port hands out is at most so old, when it is asked often */
+	uint64_t come_ns; /* of a receive that gave nothing: no packet from before this comes any
+			   * more; 0: as the clock before it and late_ns say */
 	uint64_t wait_max_ns; /* no longer wait than this may keep it from being asked */
 	bool pending;         /* something has come, and is handed out in a moment */
 	bool ends;            /* told to stop, it ends by itself with -ENODATA */

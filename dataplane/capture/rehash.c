@@ -19,9 +19,6 @@ LEDGER_DEFINE(rehash, "rehash", "packets", REHASH_COLS);
 /* A worker that also takes from others' queues looks so often whether they have something. */
 #define WAIT_MAX_NS  4000000ull
 
-/* What a packet may wait for on its way from a worker that receives and looks as often. */
-#define LATE_MORE_NS (2 * WAIT_MAX_NS)
-
 /* How long it sleeps while it holds a packet back for earlier ones. */
 #define HOLD_STEP_NS 50000ull
 
@@ -30,7 +27,7 @@ struct source {
 	_Alignas(128) struct capture *c;
 	struct capture_stop stop;
 	unsigned worker;
-	bool dry;
+	bool dry, quiet; /* the last look found nothing */
 	/* For all workers: no packet before this time comes any more. */
 	_Alignas(128) _Atomic uint64_t seen_ns;
 };
@@ -121,8 +118,11 @@ static int pump(struct rehash_worker *w, unsigned i, struct pkt_raw *out)
 	struct source *s = &r->sources[i];
 	int n_out = 0;
 	bool stop = atomic_load_explicit(r->stop, memory_order_relaxed);
-	uint64_t seen_ns = r->n_sources > 1 ? clock_wall_ns() - s->c->late_ns : 0;
+	uint64_t seen_ns = s->quiet || r->n_sources > 1
+				   ? clock_wall_ns() - s->c->late_ns
+				   : atomic_load_explicit(&s->seen_ns, memory_order_relaxed);
 	int n = capture_receive(s->c, w->raw);
+	s->quiet = n == 0;
 	if (n > 0) {
 		w->n_moved += (unsigned)n;
 		w->c.behind |= n == PKT_BURST;
@@ -150,6 +150,7 @@ static int pump(struct rehash_worker *w, unsigned i, struct pkt_raw *out)
 static int take_all(struct rehash_worker *w, struct pkt_ring *ring, struct pkt_raw *out)
 {
 	int n = 0;
+	w->c.come_ns = atomic_load_explicit(&w->r->sources[0].seen_ns, memory_order_acquire);
 	for (; n < PKT_BURST && pkt_ring_peek(ring, &out[n]); n++)
 		pkt_ring_next(ring, &out[n]);
 	return n;
@@ -199,7 +200,7 @@ static unsigned earliest(const struct rehash_worker *w)
 
 static int merge(struct rehash_worker *w, struct pkt_raw *out)
 {
-	uint64_t until_ns = look(w);
+	uint64_t until_ns = w->c.come_ns = look(w);
 	bool forced = false;
 	unsigned s;
 	int n = 0;
@@ -230,6 +231,15 @@ static int merge(struct rehash_worker *w, struct pkt_raw *out)
 	return n;
 }
 
+/* What a receiver brings that gets no core for long is not waited for. */
+static void look_in_vain(struct rehash_worker *w)
+{
+	uint64_t least_ns = clock_wall_ns() - w->c.late_ns - REHASH_HOLD_NS;
+	if (w->c.come_ns < least_ns)
+		w->c.come_ns = least_ns;
+	capture_count(&w->c.stats.empty_polls, 1);
+}
+
 static int rehash_receive(struct capture *c, struct pkt_raw *out)
 {
 	struct rehash_worker *w = (struct rehash_worker *)c;
@@ -255,7 +265,7 @@ static int rehash_receive(struct capture *c, struct pkt_raw *out)
 	capture_count(&c->stats.polls, 1);
 	capture_count(&c->stats.packets, (unsigned)n);
 	if (n == 0)
-		capture_count(&c->stats.empty_polls, 1);
+		look_in_vain(w);
 	return n == 0 && !flowing && !w->held ? -ENODATA : n;
 }
 
@@ -408,8 +418,8 @@ void rehash_add(struct rehash *r, unsigned i, struct capture *source, unsigned w
 	atomic_fetch_add(&r->n_flowing, 1);
 	w->n_own++;
 	for (unsigned k = 0; k < r->n_workers; k++)
-		if (r->workers[k]->c.late_ns < source->late_ns + LATE_MORE_NS)
-			r->workers[k]->c.late_ns = source->late_ns + LATE_MORE_NS;
+		if (r->workers[k]->c.late_ns < source->late_ns)
+			r->workers[k]->c.late_ns = source->late_ns;
 	if (r->n_sources == 1 || source->wait_max_ns < w->c.wait_max_ns)
 		w->c.wait_max_ns = source->wait_max_ns;
 }

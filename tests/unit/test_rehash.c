@@ -239,6 +239,48 @@ static void a_packet_waits_for_earlier_ones_of_a_port_that_was_not_heard_yet(voi
 	assert_int_equal(row[REHASH_in_flight], 0);
 }
 
+/* A worker that has nothing to do lets time go on, but not past what another one will bring. */
+static void time_does_not_run_past_a_packet_that_another_worker_has_yet_to_read(void **state)
+{
+	struct capture *c;
+	for (unsigned n_sources = 1; n_sources <= 2; n_sources++) {
+		set_up(state);
+		build(2, n_sources, 1 << 20);
+		c = rehash_capture(rehash, 1);
+		turn(0);
+		turn(0);
+		assert_int_equal(turn(1), 0);
+		base_ns = clock_wall_ns();
+		assert_true(c->come_ns < base_ns && c->come_ns > base_ns - REHASH_HOLD_NS / 2);
+		unsigned session = 0;
+		while (n_got == 0) { /* one that is worker 1's */
+			struct made m = session_packet(session++, false);
+			add(0, &m, session, session);
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+			/* Worker 0 has no core, and what it holds is older than all that 1 hears
+			 * of.
+			 */
+			assert_int_equal(turn(1), 0);
+			assert_true(c->come_ns <= lists[0].p[session - 1].time_ns);
+			turn(0);
+			n_got = 0;
+			turn(1);
+		}
+		for (unsigned i = 0; i < 3; i++) { /* and goes on when it has looked */
+			turn(0);
+			turn(1);
+		}
+		assert_true(c->come_ns > got[0].time_ns);
+		/* One that never comes back is not waited for. */
+		base_ns = c->come_ns;
+		nanosleep(&(struct timespec){.tv_nsec = REHASH_HOLD_NS + 10000000}, NULL);
+		turn(1);
+		assert_true(c->come_ns > base_ns);
+		tear_down(state);
+	}
+	set_up(state);
+}
+
 static void a_worker_that_is_too_slow_loses_by_name_and_the_others_do_not(void **state)
 {
 	static struct made m;
@@ -404,6 +446,7 @@ int main(void)
 		TEST(both_directions_of_a_session_come_to_one_worker_by_whichever_port),
 		TEST(packets_of_several_ports_come_in_the_order_of_their_time),
 		TEST(a_packet_waits_for_earlier_ones_of_a_port_that_was_not_heard_yet),
+		TEST(time_does_not_run_past_a_packet_that_another_worker_has_yet_to_read),
 		TEST(a_worker_that_is_too_slow_loses_by_name_and_the_others_do_not),
 		TEST(a_worker_that_finds_whole_bursts_for_others_is_behind),
 		TEST(fragments_go_to_all_and_the_datagram_to_the_worker_of_its_session),
