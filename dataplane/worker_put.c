@@ -57,6 +57,13 @@ static bool is_plain(const struct queue_form *f)
 	return !f->marks && !f->shape && !f->only && !f->encoder->changes_only;
 }
 
+/* What any of the records may take, where that is cheaper to say than what each of them does. */
+static size_t max_of_any(const struct worker *w, const struct encoder *encoder,
+			 const struct batch *b, struct rec *const *recs, unsigned n)
+{
+	return encoder->max_of_any && n ? encoder->max_of_any(&w->encode, b, recs, n) : SIZE_MAX;
+}
+
 /* The same for a queue that takes all records as they are: as many at a time as its open batch
  * holds.
  */
@@ -69,10 +76,13 @@ static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
 	size_t mark = b->arena.used;
 	unsigned n_added = 0;
 	w->encode.shape = NULL;
+	size_t any_max = max_of_any(w, encoder, b, recs, n);
 	for (unsigned i = 0; i < n; i++) {
 		b->arena.used = mark; /* what was written for the record before alone */
 		const struct rec *r = encoder->later ? recs[i] : rec_settled(b, recs[i]);
-		size_t max = r ? encoder->max(&w->encode, b, r) : SIZE_MAX;
+		size_t max = any_max;
+		if (!to || !out_batch_holds(to, any_max))
+			max = r ? encoder->max(&w->encode, b, r) : SIZE_MAX;
 		if (!to || !out_batch_holds(to, max)) {
 			if (n_added)
 				out->added(out->arg, w->conf.index, queue, n_added);

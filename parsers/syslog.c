@@ -110,8 +110,11 @@ unsigned syslog_pri_read(const uint8_t *p, const uint8_t *end, unsigned *ret_pri
 	uint32_t d = (v << shift) - (0x30303030u << shift);
 	if (((d + 0x76767676) | d) & 0x80808080)
 		return 0;
-	unsigned pri = (d >> 24) + 10 * (d >> 16 & 0xff) + 100 * (d >> 8 & 0xff);
-	if (pri > 191)
+	/* The ones are the highest byte: there the others are added up, as long as no hundred is
+	 * more than 1.
+	 */
+	unsigned pri = d * (1 + (10 << 8) + (100 << 16)) >> 24;
+	if (pri > 191 || d & 0xfe00)
 		return SYSLOG_PRI_RANGE;
 	*ret_pri = pri;
 	return n + 2;

@@ -78,11 +78,8 @@ static size_t read_version(const uint8_t *p, const uint8_t *end)
 	return 0;
 }
 
-/* @m: the minute of the last time stamp. */
-static bool looks_like_time(const uint8_t *p, const uint8_t *end, const struct rec_minute *m)
+static bool looks_like_time(const uint8_t *p, const uint8_t *end)
 {
-	if (end - p >= 16 && memcmp(p, m->text, sizeof(m->text)) == 0 && p[4] == '-')
-		return true;
 	if (end - p < 2)
 		return false;
 	if (*p == '-' && p[1] == ' ')
@@ -146,12 +143,10 @@ static const char *read_rest(const struct syslog_text *t, const uint8_t *p, stru
 	return NULL;
 }
 
-static const char *read_header(const struct syslog_text *t, const uint8_t *p,
-			       struct rec_builder *rb)
+/* What stands behind the time stamp. */
+static inline const char *read_names(const struct syslog_text *t, const uint8_t *p,
+				     struct rec_builder *rb)
 {
-	const char *why = read_time(t, &p, rb);
-	if (why)
-		return why;
 	struct blanks b = {.end = t->end};
 	const uint8_t *base = rb->b->arena.base;
 	blanks_from(&b, p);
@@ -165,13 +160,31 @@ static const char *read_header(const struct syslog_text *t, const uint8_t *p,
 	return read_rest(t, p, rb);
 }
 
+static const char *read_header(const struct syslog_text *t, const uint8_t *p,
+			       struct rec_builder *rb)
+{
+	const char *why = read_time(t, &p, rb);
+	return why ? why : read_names(t, p, rb);
+}
+
 enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_builder *rb,
 				     const char **ret_why)
 {
+	int64_t ns;
+	const char *why;
 	size_t n = read_version(t->p, t->end);
-	if (n == 0 || !looks_like_time(t->p + n, t->end, t->minute))
+	if (n == 0)
 		return SYSLOG_5424_NOT;
-	const char *why = read_header(t, t->p + n, rb);
+	const uint8_t *p = t->p + n;
+	size_t n_time = syslog_time_usual(p, t->end, t->minute, &ns);
+	if (n_time && p + n_time < t->end && p[n_time] == ' ') {
+		rec_set_time(rb, SYSLOG_TIMESTAMP, ns);
+		why = read_names(t, p + n_time + 1, rb);
+	} else if (looks_like_time(p, t->end)) {
+		why = read_header(t, p, rb);
+	} else {
+		return SYSLOG_5424_NOT;
+	}
 	if (!why)
 		return SYSLOG_5424_READ;
 	if (n != 2 || *t->p != '1')

@@ -40,14 +40,6 @@ static inline bool to_ns(const struct civil *c, int64_t *ret_ns)
 	return true;
 }
 
-/* The number that eight ASCII digits are, the first one in the lowest byte. */
-static inline uint32_t eight_digits(uint64_t v)
-{
-	v = (v & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
-	v = (v & 0x00ff00ff00ff00ff) * 6553601 >> 16;
-	return (uint32_t)((v & 0x0000ffff0000ffff) * 42949672960001 >> 32);
-}
-
 /* Reads ".123" at @p; digits beyond the ninth count for nothing. Returns the bytes read; a dot
  * alone is read too.
  */
@@ -60,15 +52,14 @@ static inline size_t read_fraction(const uint8_t *p, const uint8_t *end, uint32_
 		return 0;
 	uint64_t v;
 	memcpy(&v, p + 1, 8);
-	uint64_t no_digit =
-		((v + 0x4646464646464646) | (v - 0x3030303030303030)) & 0x8080808080808080;
+	uint64_t no_digit = text_no_digits(v);
 	size_t n = no_digit ? (size_t)__builtin_ctzll(no_digit) / 8 : 8;
 	if (n > (size_t)(end - p - 1))
 		n = (size_t)(end - p - 1);
 	if (n == 0)
 		return 1;
 	/* Zeros move in from below: in front of the digits. */
-	*ret_ns = eight_digits(v << (64 - 8 * n)) * scale[n];
+	*ret_ns = text_of_8digits(v << (64 - 8 * n)) * scale[n];
 	const uint8_t *q = p + 1 + n;
 	if (n == 8 && q < end && text_is_digit(*q))
 		*ret_ns += (uint32_t)(*q++ - '0');

@@ -77,6 +77,22 @@ static inline uint64_t text_8digits(uint32_t v)
 	return high + ((x - high * 10) << 8) + 0x3030303030303030ull;
 }
 
+/* The number that eight ASCII digits are, the first one in the lowest byte. */
+static inline uint32_t text_of_8digits(uint64_t v)
+{
+	v = (v & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
+	v = (v & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+	return (uint32_t)((v & 0x0000ffff0000ffff) * 42949672960001 >> 32);
+}
+
+/* The highest bit of each of the eight bytes that is no digit; above the first one others may be
+ * wrong.
+ */
+static inline uint64_t text_no_digits(uint64_t v)
+{
+	return ((v + 0x4646464646464646) | (v - 0x3030303030303030)) & 0x8080808080808080;
+}
+
 static inline char *text_put_8digits(char *o, uint32_t v)
 {
 	uint64_t digits = text_8digits(v);

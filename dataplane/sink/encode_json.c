@@ -100,6 +100,11 @@ static uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base, struct va
 	return PUT_LIT(o, "null");
 }
 
+static inline uint8_t *put_str(const uint8_t *base, uint64_t word, uint8_t *o, bool *io_invalid)
+{
+	return put_text(o, base + (uint32_t)word, word >> 32 & VAL_LEN_MAX, io_invalid);
+}
+
 /* A value behind its key; a quote stands at @o already. @word is the value: as one word, since
  * its parts would be loaded one by one.
  */
@@ -108,7 +113,7 @@ put_val(struct encode_ctx *ctx, const uint8_t *base, uint64_t word, uint8_t *o, 
 {
 	unsigned type = (unsigned)(word >> VAL_TYPE_SHIFT);
 	if (__builtin_expect(type == VAL_STR, 1))
-		return put_text(o, base + (uint32_t)word, word >> 32 & VAL_LEN_MAX, io_invalid);
+		return put_str(base, word, o, io_invalid);
 	if (type == VAL_NULL)
 		return PUT_LIT(o, "null");
 	if (type == VAL_TIME)
@@ -206,10 +211,12 @@ size_t encode_json(struct encode_ctx *ctx, const struct batch *b, const struct r
 	const struct val *v = r->vals, *pair = v + schema->n_fields;
 	for (; v < pair; v++, key++) {
 		uint64_t word = val_word(v);
-		if (word >> VAL_TYPE_SHIFT == VAL_ABSENT)
-			continue;
-		o = put_field(o, key, schema);
-		o = put_val(ctx, base, word, o, &invalid);
+		if (__builtin_expect(word >> VAL_TYPE_SHIFT == VAL_STR, 1)) {
+			o = put_str(base, word, put_field(o, key, schema), &invalid);
+		} else if (word >> VAL_TYPE_SHIFT != VAL_ABSENT) {
+			o = put_field(o, key, schema);
+			o = put_val(ctx, base, word, o, &invalid);
+		}
 	}
 	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
 		if (pair[1].type == VAL_ABSENT)
@@ -268,10 +275,33 @@ size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, cons
 	return bytes;
 }
 
+/* Does encode_json_max know no more of @r than its schema, its source and how long its values are?
+ */
+static inline bool is_bare(const struct rec *r)
+{
+	return !(r->n_pairs | (r->flags & (REC_UNPARSED | REC_LATER))) &&
+	       r->stream.type == VAL_ABSENT;
+}
+
+/* No value is longer than all that stands in the arena, which the room in a batch mostly dwarfs. */
+size_t encode_json_max_of_any(const struct encode_ctx *ctx, const struct batch *b,
+			      struct rec *const *recs, unsigned n)
+{
+	const struct schema *schema = recs[0]->schema;
+	unsigned source = recs[0]->source;
+	for (unsigned i = 0; i < n; i++)
+		if (recs[i]->schema != schema || recs[i]->source != source || !is_bare(recs[i]))
+			return SIZE_MAX;
+	size_t value = JSON_TEXT_FACTOR * b->arena.used + VAL_EXTRA_MAX;
+	return FRAME_MAX + UINT16_MAX + schema->json_bytes + ctx->source_json[source].len +
+	       schema->n_fields * value;
+}
+
 const struct encoder encoder_json = {
 	.name = "json",
 	.summary = "one object a line, with all that sluice knows",
 	.later = true,
 	.max = encode_json_max,
+	.max_of_any = encode_json_max_of_any,
 	.put = encode_json,
 };

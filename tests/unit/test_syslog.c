@@ -115,6 +115,64 @@ static void rfc5424_times_of_one_minute_do_not_colour_each_other(void **state)
 	assert_non_null(rt.error);
 }
 
+/* The short way of times against the long one: times of a known minute with a byte changed here and
+ * there, and cut at all places.
+ */
+static void the_usual_times_are_read_as_all_times_are(void **state)
+{
+	static const char *const forms[] = {
+		"2026-11-25T04:43:16.123456Z x", "2026-11-25T04:43:59.999999Z",
+		"2026-11-25T04:43:00.123Z 12Z",  "2026-11-25T04:43:07Z.123Z12",
+		"2026-11-25T04:43:16.12345Z xy", "2026-11-25T04:43:16.123456+01:00",
+	};
+	static const char odd[] = "0369/:.,Zz T-\0\x80\xb0\xff";
+	const struct rec_minute known = {"2026-11-25T04:43", 1795581780};
+	unsigned n_usual = 0;
+	for (unsigned i = 0; i < 6 * 32 * (sizeof(odd) - 1); i++) {
+		uint8_t text[64 + SL_PAD] = {0};
+		size_t len = strlen(forms[i % 6]);
+		memcpy(text, forms[i % 6], len);
+		text[i / 6 % 32] = (uint8_t)odd[i / 6 / 32];
+		for (size_t cut = 19; cut <= len; cut++) {
+			struct rec_minute m = known;
+			int64_t want = 0, got = 1;
+			size_t n = syslog_time_usual(text, text + cut, &known, &got);
+			if (n == 0)
+				continue;
+			n_usual++;
+			assert_int_equal(n, syslog_time_iso(text, text + cut, 0, &m, &want));
+			assert_int_equal(got, want);
+		}
+	}
+	assert_in_range(n_usual, 1000, 1000000);
+}
+
+static void the_usual_times_are_known_with_and_without_a_fraction(void **state)
+{
+	static const struct {
+		char text[32];
+		size_t n;
+		int64_t ns;
+	} cases[] = {
+		{"2026-11-25T04:43:16.123456Z", 27, 16123456000},
+		{"2026-11-25T04:43:59.007Z", 24, 59007000000},
+		{"2026-11-25T04:43:01Z", 20, 1000000000},
+		{"2026-11-25T04:43:60Z", 0, 0},
+		{"2026-11-25T04:44:01Z", 0, 0},
+		{"2026-11-25T04:43:01.12Z", 0, 0},
+	};
+	const struct rec_minute m = {"2026-11-25T04:43", 100};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t text[32 + SL_PAD] = {0};
+		int64_t ns;
+		memcpy(text, cases[i].text, 32);
+		assert_int_equal(syslog_time_usual(text, text + strlen(cases[i].text), &m, &ns),
+				 cases[i].n);
+		if (cases[i].n)
+			assert_int_equal(ns, 100 * NS_PER_S + cases[i].ns);
+	}
+}
+
 static void nuls_are_no_minute_before_there_was_one(void **state)
 {
 	static const uint8_t text[32 + SL_PAD] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0:16Z";
@@ -122,6 +180,7 @@ static void nuls_are_no_minute_before_there_was_one(void **state)
 	int64_t ns;
 	bool zoned;
 	assert_int_equal(syslog_time_iso(text, text + 20, 0, &minute, &ns), 0);
+	assert_int_equal(syslog_time_usual(text, text + 20, &minute, &ns), 0);
 	assert_int_equal(syslog_time_any(text, text + 20, 0, 0, &minute, &ns, &zoned), 0);
 }
 
@@ -785,6 +844,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(rfc5424_gives_all_fields),
 		TEST(rfc5424_times_of_one_minute_do_not_colour_each_other),
+		TEST(the_usual_times_are_read_as_all_times_are),
+		TEST(the_usual_times_are_known_with_and_without_a_fraction),
 		TEST(nuls_are_no_minute_before_there_was_one),
 		TEST(rfc5424_takes_nil_for_every_field),
 		TEST(rfc5424_strips_a_byte_order_mark),
