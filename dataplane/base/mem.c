@@ -50,15 +50,38 @@ void __sanitizer_free_hook(const volatile void *p)
 }
 #endif
 
+/* Pages of the usual size, which memory is taken and given back by. */
+#define PAGE           4096
+#define CLEAR_LAZY_MIN 262144
+
+static uint8_t *page_up(uint8_t *p)
+{
+	return (uint8_t *)(((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+}
+
+/* Zeroes, which of a large block cost no memory until it is used: its pages are given back to the
+ * kernel, whose next ones are zero.
+ */
+static void clear(uint8_t *p, size_t bytes)
+{
+	uint8_t *end = p + bytes, *from = page_up(p), *to = end - (uintptr_t)end % PAGE;
+	if (bytes < CLEAR_LAZY_MIN || madvise(from, (size_t)(to - from), MADV_DONTNEED) < 0) {
+		memset(p, 0, bytes);
+		return;
+	}
+	memset(p, 0, (size_t)(from - p));
+	memset(to, 0, (size_t)(end - to));
+}
+
 void *mem_alloc(size_t bytes)
 {
 	check_seal();
 	size_t padded = (bytes + SL_PAD + 63) & ~(size_t)63;
 	if (padded < bytes)
 		return NULL;
-	void *p = aligned_alloc(64, padded);
+	uint8_t *p = aligned_alloc(64, padded);
 	if (p)
-		memset(p, 0, padded);
+		clear(p, padded);
 	return p;
 }
 
@@ -78,12 +101,10 @@ char *mem_strdup(const char *s)
 	return p;
 }
 
-#define MAP_PAD 4096 /* a page */
-
 void *mem_map(size_t bytes)
 {
 	check_seal();
-	void *p = mmap(NULL, bytes + MAP_PAD, PROT_READ | PROT_WRITE,
+	void *p = mmap(NULL, bytes + PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
@@ -99,13 +120,7 @@ void mem_unmap(void *p, size_t bytes)
 	if (!p)
 		return;
 	check_seal();
-	munmap(p, bytes + MAP_PAD);
-}
-
-/* Pages of the usual size, which memory is taken and given back by. */
-static uint8_t *page_up(uint8_t *p)
-{
-	return (uint8_t *)(((uintptr_t)p + MAP_PAD - 1) & ~(uintptr_t)(MAP_PAD - 1));
+	munmap(p, bytes + PAGE);
 }
 
 void mem_shrink(uint8_t *from, uint8_t *to)

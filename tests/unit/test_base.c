@@ -67,6 +67,20 @@ static void a_row_balances_or_says_by_how_much_it_does_not(void **st)
 	assert_int_equal(ledger_sum(&sample_ledger, row, LEDGER_LOSS), 3);
 }
 
+static void a_large_block_is_zeroed_again_when_it_was_used_before(void **st)
+{
+	static const size_t sizes[] = {262144, 300001, 1 << 20};
+	for (int turn = 0; turn < 9; turn++) {
+		size_t n = sizes[turn % 3];
+		uint8_t *p = mem_alloc(n);
+		assert_non_null(p);
+		for (size_t i = 0; i < n + SL_PAD; i++)
+			assert_int_equal(p[i], 0);
+		memset(p, 0xff, n);
+		mem_free(p);
+	}
+}
+
 static void memory_is_zeroed_aligned_and_padded(void **st)
 {
 	(void)st;
@@ -120,6 +134,7 @@ int main(void)
 		cmocka_unit_test(an_arena_says_when_it_is_full_and_never_gives_offset_zero),
 		cmocka_unit_test(a_row_balances_or_says_by_how_much_it_does_not),
 		cmocka_unit_test(memory_is_zeroed_aligned_and_padded),
+		cmocka_unit_test(a_large_block_is_zeroed_again_when_it_was_used_before),
 		cmocka_unit_test(a_sealed_thread_that_allocates_ends_the_process),
 		cmocka_unit_test(the_trap_catches_allocations_of_libraries_too),
 	};
