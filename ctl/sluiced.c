@@ -747,7 +747,8 @@ static int run_help(int argc, char **argv)
 		if (!only || strcmp(only, commands[i].name) == 0)
 			printf("  sluiced %s%s%s\n      %s\n", commands[i].name,
 			       commands[i].args[0] ? " " : "", commands[i].args, commands[i].help);
-	printf("\nexit status: 0 done; 1 something was lost, became a dead letter, was cut or not "
+	printf("\nexit status: 0 done; 1 something was lost, became a dead letter, was cut, or not "
+	       "read or "
 	       "written (the ledger and the messages say what); 2 usage or configuration\n");
 	return EXIT_DONE;
 }

@@ -276,6 +276,13 @@ static int tell_errors(const struct topology *t)
 			rc = -EIO;
 		}
 	}
+	bool unread = false;
+	for (unsigned w = 0; w < t->n_workers; w++)
+		unread |= worker_unread(t->workers[w]);
+	if (unread) {
+		say(SAY_ERROR, "stopped before the end of the input");
+		rc = -EIO;
+	}
 	if (t->archive && archive_feed_trouble(t->archive)[0]) {
 		say(SAY_ERROR, "%s", archive_feed_trouble(t->archive));
 		rc = -EIO;

@@ -260,7 +260,8 @@ static int receive(struct worker *w)
 	bool stop = atomic_load_explicit(w->conf.stop, memory_order_relaxed);
 	if (!stop || c->ends)
 		return capture_receive(c, w->raw);
-	if (!w->conf.live || w->stop.n_bursts == CAPTURE_BURSTS_AFTER_STOP)
+	w->unread = !w->conf.live;
+	if (w->unread || w->stop.n_bursts == CAPTURE_BURSTS_AFTER_STOP)
 		return -ENODATA;
 	int n = capture_receive(c, w->raw);
 	return capture_is_dry(&w->stop, c, n) && n <= 0 ? -ENODATA : n;
@@ -286,7 +287,7 @@ static void feed_run(struct worker *w)
 	uint64_t now_ns = 0;
 	struct slice ground;
 	arena_reset(&w->batch.arena);
-	while (!atomic_load_explicit(w->conf.stop, memory_order_relaxed) &&
+	while (!(w->unread = atomic_load_explicit(w->conf.stop, memory_order_relaxed)) &&
 	       feed->next(feed->arg, &w->batch, &w->frames[0], &ground)) {
 		const struct frame f = w->frames[0];
 		if (f.time_ns > now_ns)
@@ -380,6 +381,11 @@ void worker_errand(struct worker *w, struct errand *er)
 const char *worker_error(const struct worker *w, unsigned i)
 {
 	return i < w->n_errors ? w->errors[i].text : NULL;
+}
+
+bool worker_unread(const struct worker *w)
+{
+	return w->unread;
 }
 
 const struct capture_stats *worker_capture_stats(const struct worker *w)

@@ -184,6 +184,8 @@ void worker_errand(struct worker *w, struct errand *er);
 /* Text @i of what broke, or NULL: one for each broken file. */
 #define WORKER_ERRORS_MAX 16
 const char *worker_error(const struct worker *w, unsigned i);
+/* Told to stop before it had seen the end of its files, or of its feed. */
+bool worker_unread(const struct worker *w);
 
 /* For the ledger and for progress. */
 const struct capture_stats *worker_capture_stats(const struct worker *w);

@@ -49,6 +49,7 @@ struct worker {
 	struct capture_stop stop;
 	struct err errors[WORKER_ERRORS_MAX];
 	unsigned n_errors;
+	bool unread;
 
 	struct pkt_raw raw[PKT_BURST];
 	struct pkt pkts[PKT_BURST];

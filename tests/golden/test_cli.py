@@ -279,6 +279,20 @@ def stopped_before_it_runs(checks, binary):
         p.stdin.close()
 
 
+def stopped_in_the_middle(checks, binary, folder):
+    """What was not read is in no row of the ledger: the exit status and a word say that there is some."""
+    pcap = os.path.join(folder, "stopped.pcap")
+    write_pcap(pcap, [(BASE_NS + i * 60 * 10**9, ethernet(udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>n %d" % i)))
+                      for i in range(2)])
+    for args in ([], ["--workers", "2"]):
+        p = subprocess.Popen([binary, "replay", "--speed", "real", *args, pcap], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(1)
+        p.send_signal(signal.SIGTERM)
+        err = p.communicate(timeout=30)[1].decode()
+        checks.check(p.returncode == 1 and "stopped before the end of the input" in err,
+                     f"replay {args}, stopped: {p.returncode} {err[-300:]}")
+
+
 def files_and_routes(checks, binary, folder, pcap):
     """A configuration: formats, rules, a file sink; and the ledger read by sluicectl."""
     out = os.path.join(folder, "out")
@@ -351,6 +365,7 @@ def main():
         pipes(checks, binary, pcap)
         stuck_sinks(checks, binary, folder, pcap)
         stopped_before_it_runs(checks, binary)
+        stopped_in_the_middle(checks, binary, folder)
         files_and_routes(checks, binary, folder, pcap)
         ledger_tool(checks, binary, folder, pcap)
     checks.done()
