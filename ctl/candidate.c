@@ -37,11 +37,7 @@ int candidate_load(const char *path, struct generation *runs, struct generation 
 	if (rc < 0)
 		return rc;
 	*ret_restarts = config_restarts(runs->conf, conf, out);
-	/* It is built beside the sources that run. */
-	if (!config_same_sources(runs->conf, conf)) {
-		config_free(conf);
-		return -EINVAL;
-	}
+	conf->started = runs->conf->started ? runs->conf->started : runs->conf;
 	rc = generation_build(conf, runs, ret_g, out, &e);
 	if (rc == 0)
 		(*ret_g)->own_conf = conf;

@@ -194,8 +194,9 @@ struct test_conf {
 };
 
 struct config {
-	const char *path; /* of the file; "default" for config_default */
-	const char *dir;  /* of the file; "" is the working directory */
+	const char *path;             /* of the file; "default" for config_default */
+	const struct config *started; /* what the process was started with; NULL: this */
+	const char *dir;              /* of the file; "" is the working directory */
 	int64_t workers;
 	const char *schema_dir; /* NULL: schemas are not kept */
 	const char *run_as;     /* USER or USER:GROUP; NULL: as it was started */

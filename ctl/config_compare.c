@@ -40,37 +40,103 @@ static void compare_ports(struct comparison *c)
 			&is->ports[i]);
 }
 
-/* Lists of parts with names: the same ones, in the same order. */
-static bool same_names(struct comparison *c, const char *what, const void *was, size_t n_was,
-		       const void *is, size_t n_is, size_t size, size_t name_off)
+/* ---- sources ---- */
+
+const struct source_conf *config_source_named(const struct config *c, const char *name,
+					      size_t *io_hint)
 {
-	for (size_t i = 0; i < n_was || i < n_is; i++) {
-		const char *a = NULL, *b = NULL;
-		if (i < n_was)
-			memcpy(&a, (const uint8_t *)was + i * size + name_off, sizeof(a));
-		if (i < n_is)
-			memcpy(&b, (const uint8_t *)is + i * size + name_off, sizeof(b));
-		if (a && b && strcmp(a, b) == 0)
+	for (size_t i = 0, at = *io_hint; i < c->n_sources; i++, at++) {
+		at = at < c->n_sources ? at : 0;
+		if (strcmp(c->sources[at].name, name) != 0)
 			continue;
-		differs(c, what, b ? b : a, "");
-		return false;
+		*io_hint = at + 1; /* most follow each other */
+		return &c->sources[at];
 	}
+	return NULL;
+}
+
+static bool all_equal(const struct opt *opts, const void *a, const void *b)
+{
+	for (const struct opt *o = opts; o && o->name; o++)
+		if (!options_equal(o, a, b))
+			return false;
 	return true;
+}
+
+/* A pool is made by the options; without one they are read at each call. */
+const struct source_conf *config_source_before(const struct config *was,
+					       const struct source_conf *s, size_t *io_hint)
+{
+	const struct source_conf *a = config_source_named(was, s->name, io_hint);
+	bool goes_on = a && a->parser == s->parser &&
+		       (!s->parser->pool_create || all_equal(s->parser->opts, a->conf, s->conf));
+	return goes_on ? a : NULL;
+}
+
+static bool has_room(const struct config *c, const struct parser *p)
+{
+	bool has = p->bytes_max <= c->frame.bytes_max;
+	for (size_t i = 0; !has && i < c->n_sources; i++)
+		has = p->bytes_max <= c->sources[i].parser->bytes_max;
+	return has;
+}
+
+/* Of all ports, has @first given them to sources whose sessions belong together? */
+static bool shared_out(const struct config *first, const struct opt_ports *ports)
+{
+	for (size_t k = 0; k < ports->n; k++)
+		for (unsigned p = ports->items[k].lo; p <= ports->items[k].hi; p++) {
+			bool has = false;
+			for (size_t i = 0; !has && i < first->n_sources; i++)
+				has = first->sources[i].parser->together &&
+				      opt_ports_have(&first->sources[i].tcp, (uint16_t)p);
+			if (!has)
+				return false;
+		}
+	return true;
+}
+
+/* NULL: it has none. */
+static const char *state_file(const struct source_conf *s)
+{
+	for (const struct opt *o = s->parser->opts; o && o->name; o++)
+		if (s->parser->keep_create && strcmp(o->name, "state") == 0)
+			return *(const char *const *)((const char *)s->conf + o->off);
+	return NULL;
+}
+
+/* Does a source that ends write the file that @s begins with? */
+static bool takes_state(const struct config *was, const struct config *is,
+			const struct source_conf *s)
+{
+	const char *file = state_file(s);
+	for (size_t i = 0; file && i < was->n_sources; i++) {
+		const char *other = state_file(&was->sources[i]);
+		size_t hint = i;
+		const struct source_conf *next =
+			config_source_named(is, was->sources[i].name, &hint);
+		hint = i;
+		bool goes_on = next && config_source_before(was, next, &hint);
+		if (other && !goes_on && strcmp(other, file) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void compare_sources(struct comparison *c)
 {
-	const struct config *was = c->was, *is = c->is;
-	if (!same_names(c, "sources", was->sources, was->n_sources, is->sources, is->n_sources,
-			sizeof(*is->sources), offsetof(struct source_conf, name)))
-		return;
-	for (size_t i = 0; i < is->n_sources; i++) {
-		const struct source_conf *a = &was->sources[i], *b = &is->sources[i];
-		compare(c, "sources", b->name, config_source_opts, a, b);
-		if (a->parser != b->parser)
-			continue;
-		compare(c, "sources", b->name, config_match_opts, a, b);
-		compare(c, "sources", b->name, b->parser->opts, a->conf, b->conf);
+	const struct config *first = c->was->started ? c->was->started : c->was;
+	size_t hint = 0;
+	for (size_t i = 0; i < c->is->n_sources; i++) {
+		const struct source_conf *s = &c->is->sources[i];
+		bool goes_on = config_source_before(c->was, s, &hint);
+		if (s->parser->together && config_run_workers(first) > 1 &&
+		    !shared_out(first, &s->tcp))
+			differs(c, "sources", s->name, "tcp");
+		if (!goes_on && !has_room(first, s->parser))
+			differs(c, "sources", s->name, "parser");
+		if (!goes_on && takes_state(c->was, c->is, s))
+			differs(c, "sources", s->name, "state");
 	}
 }
 
@@ -120,14 +186,6 @@ bool config_same_sources(const struct config *was, const struct config *is)
 		same = strcmp(was->sources[i].name, is->sources[i].name) == 0 &&
 		       was->sources[i].parser == is->sources[i].parser;
 	return same;
-}
-
-static bool all_equal(const struct opt *opts, const void *a, const void *b)
-{
-	for (const struct opt *o = opts; o && o->name; o++)
-		if (!options_equal(o, a, b))
-			return false;
-	return true;
 }
 
 bool config_dimension_equal(const struct dimension_conf *a, const struct dimension_conf *b)

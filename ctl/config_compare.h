@@ -7,8 +7,13 @@
  * Limits: -
  *
  * Options say for themselves whether a reload may change them (struct opt's `live`). Beside these,
- * the ports and sources must be the same ones in the same order; formats, rules, dimensions, the
- * pipeline, queues and sinks may all be others.
+ * the ports must be the same ones in the same order; sources, formats, rules, dimensions, the
+ * pipeline, queues and sinks may all be others. Of a source only a restart changes what the
+ * process has no room for, or has shared out among its workers:
+ *   - a parser with longer frames than any that it was started with;
+ *   - ports of a parser whose sessions belong together, where there are several workers;
+ *   - options beside a state file that stays the same: the next one would read what the one before
+ *     still writes.
  */
 #ifndef SL_CTL_CONFIG_COMPARE_H
 #define SL_CTL_CONFIG_COMPARE_H
@@ -27,8 +32,19 @@ void config_each_restart(const struct config *was, const struct config *is, conf
 /* The same as lines for people. The number of lines written to @out. */
 unsigned config_restarts(const struct config *was, const struct config *is, FILE *out);
 
-/* As many of the same names and parsers, in the same order: one can be built beside the other. */
+/* As many of the same names and parsers, in the same order: what reads the frames of one may read
+ * those of the other.
+ */
 bool config_same_sources(const struct config *was, const struct config *is);
+
+/* The source of @was that goes on as @s, with its sessions; NULL: @s is a new one, or another.
+ * *io_hint: where it may be, 0 at first.
+ */
+const struct source_conf *config_source_before(const struct config *was,
+					       const struct source_conf *s, size_t *io_hint);
+/* The one of that name, whatever it is. */
+const struct source_conf *config_source_named(const struct config *c, const char *name,
+					      size_t *io_hint);
 
 bool config_dimension_equal(const struct dimension_conf *a, const struct dimension_conf *b);
 /* The same name, operator and options, from the same places. */

@@ -207,12 +207,67 @@ static int hold_owners(struct generation *g, struct generation *before, struct e
 	return 0;
 }
 
+static int hold_source_owners(struct generation *g, struct generation *before, struct err *e)
+{
+	size_t n = g->conf->n_sources;
+	g->source_owners = mem_alloc((n + 1) * sizeof(struct generation *));
+	if (!g->source_owners)
+		return err_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < n; i++) {
+		uint32_t was = g->pipeline->frame_sources[i].goes_on;
+		if (was)
+			g->source_owners[i] = generation_get(
+				before->source_owners[was - 1] ? before->source_owners[was - 1]
+							       : before);
+	}
+	return 0;
+}
+
 static uint16_t find_node(const struct config *c, const struct node_conf *wanted)
 {
 	for (unsigned i = 0; i < c->n_nodes; i++)
 		if (config_node_equal(&c->nodes[c->node_order[i]], wanted))
 			return (uint16_t)i;
 	return GRAPH_NO_NODE;
+}
+
+/* Nodes that may hold records of source @s, which is gone, do not go on. */
+static void leave_nodes(struct generation *g, const struct config *was, unsigned s, struct reach *r)
+{
+	follow(was, s, r);
+	for (unsigned i = 0; i < was->n_nodes; i++) {
+		const struct node_conf *n = &was->nodes[was->node_order[i]];
+		for (size_t k = 0; k < n->n_origins; k++)
+			if (r->is[n->origins[k]])
+				g->next_nodes[i] = GRAPH_NO_NODE;
+	}
+}
+
+static int map_sources(struct generation *g, const struct config *was, struct err *e)
+{
+	struct reach reach;
+	bool same = true;
+	size_t hint = 0;
+	int rc = reach_init(&reach, was);
+	g->next_sources = mem_alloc((was->n_sources + 1) * sizeof(*g->next_sources));
+	if (rc < 0 || !g->next_sources) {
+		reach_fini(&reach);
+		return err_set(e, -ENOMEM, "no memory");
+	}
+	for (unsigned i = 0; i < was->n_sources; i++) {
+		const struct source_conf *is =
+			config_source_named(g->conf, was->sources[i].name, &hint);
+		g->next_sources[i] = is ? (uint16_t)(is - g->conf->sources) : UINT16_MAX;
+		same &= g->next_sources[i] == i;
+		if (!is)
+			leave_nodes(g, was, i, &reach);
+	}
+	reach_fini(&reach);
+	if (same) {
+		mem_free(g->next_sources);
+		g->next_sources = NULL;
+	}
+	return 0;
 }
 
 /* Which nodes of @before go on here. What feeds a dimension remembers nothing that is not its own.
@@ -228,7 +283,7 @@ static int map_nodes(struct generation *g, const struct generation *before, stru
 		g->next_nodes[i] = i < was->n_nodes
 					   ? find_node(g->conf, &was->nodes[was->node_order[i]])
 					   : GRAPH_NO_NODE;
-	return 0;
+	return map_sources(g, was, e);
 }
 
 int generation_build(const struct config *conf, struct generation *before,
@@ -242,6 +297,8 @@ int generation_build(const struct config *conf, struct generation *before,
 	int rc = pipeline_rebuild(conf, before ? before->pipeline : NULL, &g->pipeline, e);
 	if (rc == 0)
 		rc = hold_owners(g, before, e);
+	if (rc == 0)
+		rc = hold_source_owners(g, before, e);
 	if (rc == 0 && before)
 		rc = map_nodes(g, before, e);
 	if (rc == 0)
@@ -265,6 +322,8 @@ struct worker_conf generation_worker_conf(const struct generation *g)
 		.rules = p->rules,
 		.graph = &p->graph,
 		.next_nodes = g->next_nodes,
+		.next_sources = g->next_sources,
+		.frame_sources = p->frame_sources,
 		.forms = g->forms,
 		.sheds = g->sheds,
 		.n_queues = (unsigned)g->conf->n_queues,
@@ -297,11 +356,15 @@ void generation_put(struct generation *g)
 	mem_free(g->sheds);
 	mem_free(g->shed_queues);
 	mem_free(g->next_nodes);
+	mem_free(g->next_sources);
 	queue_schemas_destroy(g->schemas);
 	pipeline_destroy(g->pipeline);
 	for (size_t i = 0; g->dim_owners && i < g->conf->n_dimensions; i++)
 		generation_put(g->dim_owners[i]);
 	mem_free(g->dim_owners);
+	for (size_t i = 0; g->source_owners && i < g->conf->n_sources; i++)
+		generation_put(g->source_owners[i]);
+	mem_free(g->source_owners);
 	config_free(g->own_conf);
 	mem_free(g);
 }

@@ -7,7 +7,8 @@
  * Limits: -
  *
  * A dimension that a reload does not change goes on with its rows: it belongs to the generation
- * that made it, which stays for as long as one uses it. So does a node with what it remembers.
+ * that made it, which stays for as long as one uses it. So does a source with its sessions, and a
+ * node with what it remembers.
  */
 #ifndef SL_CTL_GENERATION_H
 #define SL_CTL_GENERATION_H
@@ -21,7 +22,9 @@
 struct generation {
 	atomic_uint n_refs;             /* a reload's thread takes one too */
 	struct generation **dim_owners; /* by dimension; NULL: this one */
-	struct config *own_conf;        /* NULL: borrowed */
+	struct generation *
+		*source_owners;  /* by source, the same: of its parser's pool and keeper */
+	struct config *own_conf; /* NULL: borrowed */
 	const struct config *conf;
 	struct pipeline *pipeline;
 	struct queue_schemas *schemas;
@@ -31,6 +34,7 @@ struct generation {
 	struct shed_source *sheds; /* by source */
 	uint16_t *shed_queues;     /* theirs */
 	uint16_t *next_nodes;      /* by node of the graph before: the same one here; or NULL */
+	uint16_t *next_sources;    /* the same; NULL also when all are where they were */
 };
 
 /* @before: the one that runs, at a reload; else NULL. 0, or -errno with a text. What is wrong with

@@ -50,10 +50,12 @@ static int build_set(struct pipeline *p, const struct source_conf *s, struct for
 	return rc;
 }
 
-static int build_source(struct pipeline *p, unsigned i, struct err *e)
+/* What parsers keep across restarts goes on with its source. */
+static int build_frame_source(struct pipeline *p, unsigned i, size_t *io_hint, struct err *e)
 {
 	const struct source_conf *s = &p->conf->sources[i];
-	struct extract_source *x = &p->extract_sources[i];
+	const struct source_conf *was =
+		p->before ? config_source_before(p->before->conf, s, io_hint) : NULL;
 	p->frame_sources[i] = (struct frame_source){
 		.name = s->name,
 		.parser = s->parser,
@@ -63,13 +65,22 @@ static int build_source(struct pipeline *p, unsigned i, struct err *e)
 		.probe = s->probe,
 		.port_decides = s->port_decides,
 	};
-	if (p->before) {
-		p->frame_sources[i].keep = p->before->frame_sources[i].keep;
+	if (was) {
+		size_t k = (size_t)(was - p->before->conf->sources);
+		p->frame_sources[i].goes_on = (uint32_t)k + 1;
+		p->frame_sources[i].keep = p->before->frame_sources[k].keep;
 	} else if (s->parser->keep_create) {
 		int r = s->parser->keep_create(s->conf, &p->frame_sources[i].keep, e);
 		if (r < 0)
 			return err_prefix(e, r, "source %s: ", s->name);
 	}
+	return 0;
+}
+
+static int build_source(struct pipeline *p, unsigned i, struct err *e)
+{
+	const struct source_conf *s = &p->conf->sources[i];
+	struct extract_source *x = &p->extract_sources[i];
 	x->parser = s->parser;
 	x->parser_conf = s->conf;
 	x->message_field = find_field(s->parser, "message");
@@ -183,7 +194,6 @@ int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
 	size_t n = conf->n_sources + 1;
 	p->conf = conf;
 	p->before = before;
-	p->is_reload = before != NULL;
 	p->names = names_create();
 	p->frame_sources = mem_alloc(n * sizeof(*p->frame_sources));
 	p->extract_sources = mem_alloc(n * sizeof(*p->extract_sources));
@@ -195,8 +205,11 @@ int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
 		rc = err_set(e, -ENOMEM, "no memory for %zu sources", conf->n_sources);
 	if (rc == 0)
 		rc = build_grok(p, e);
+	size_t hint = 0;
 	for (unsigned i = 0; rc == 0 && i < conf->n_sources; i++) {
-		rc = build_source(p, i, e);
+		rc = build_frame_source(p, i, &hint, e);
+		if (rc == 0)
+			rc = build_source(p, i, e);
 		if (rc == 0 && (rc = spell_source(p, i)) < 0)
 			err_set(e, rc, "no memory for %s", conf->sources[i].name);
 	}
@@ -237,7 +250,7 @@ void pipeline_destroy(struct pipeline *p)
 		}
 		if (p->source_json)
 			mem_free((void *)p->source_json[i].ptr);
-		if (p->frame_sources && p->frame_sources[i].keep && !p->is_reload)
+		if (p->frame_sources && p->frame_sources[i].keep && !p->frame_sources[i].goes_on)
 			p->frame_sources[i].parser->keep_destroy(p->frame_sources[i].keep);
 	}
 	grok_destroy(p->grok);

@@ -20,7 +20,6 @@
 struct pipeline {
 	const struct config *conf;
 	const struct pipeline *before; /* of a reload, until it is built; else NULL */
-	bool is_reload;                /* what parsers keep across restarts is lent */
 	struct names *names;
 	struct grok *grok;
 	struct frame_source *frame_sources; /* by index of conf->sources, and so on */
@@ -41,8 +40,8 @@ struct pipeline {
 /* 0, -ENOMEM, or -EINVAL with a text that names the file and the place. */
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e);
 
-/* As it, beside @before, which has the same sources and runs: dimensions that have not changed are
- * lent by it.
+/* As it, beside @before, which runs: dimensions that have not changed are lent by it, and so is
+ * what the parsers of sources that go on keep.
  */
 int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
 		     struct pipeline **ret_p, struct err *e);

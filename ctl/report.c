@@ -219,6 +219,16 @@ void report_add_reason(struct report *r, const struct ledger_table *t, const cha
 	(*at)->times += times;
 }
 
+void report_add_all(struct report *r, const struct report *other)
+{
+	for (const struct row *row = other->first; row; row = row->next) {
+		report_add(r, row->table, row->scope, row->cols);
+		for (const struct why *w = row->whys; w; w = w->next)
+			report_add_reason(r, row->table, row->scope, w->col, w->text, w->bytes,
+					  w->times);
+	}
+}
+
 void report_tell(struct report *r, const char *scope, const char *text, size_t len)
 {
 	json_t *o = len ? json_loadb(text, len, 0, NULL) : NULL;

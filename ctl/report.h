@@ -31,6 +31,9 @@ void report_add(struct report *r, const struct ledger_table *t, const char *scop
 void report_add_reason(struct report *r, const struct ledger_table *t, const char *scope,
 		       unsigned col, const char *text, uint64_t bytes, uint64_t times);
 
+/* All rows of another report, with their reasons. */
+void report_add_all(struct report *r, const struct report *other);
+
 /* What a parser tells of its sessions: @len bytes of JSON, one object. They get @scope as "source".
  */
 #define REPORT_TOLD_MAX (1u << 20)

@@ -21,8 +21,7 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 	wc.capture = source;
 	wc.decode = &t->conf->decode;
 	wc.flow = &t->conf->flow;
-	wc.frame = &t->conf->frame;
-	wc.frame_sources = t->pipeline->frame_sources;
+	wc.frame = &t->frame;
 	if (topology_has_dead(t) || t->letters)
 		wc.dead_flags = dead_letter_flags(&t->conf->dead_letters);
 	wc.stop = &t->stop;
@@ -141,11 +140,14 @@ static void tell_dimensions(const struct topology *t)
 	}
 }
 
-static int list_keepers(struct topology *t, struct err *e)
+int topology_list_keepers(struct topology *t, struct err *e)
 {
-	t->keepers = mem_alloc((t->conf->n_sources + 1) * sizeof(*t->keepers));
-	if (!t->keepers)
+	uint16_t *keepers = mem_alloc((t->conf->n_sources + 1) * sizeof(*keepers));
+	if (!keepers)
 		return err_set(e, -ENOMEM, "no memory for sources");
+	mem_free(t->keepers);
+	t->keepers = keepers;
+	t->n_keepers = 0;
 	for (size_t i = 0; i < t->conf->n_sources; i++)
 		if (t->pipeline->frame_sources[i].keep)
 			t->keepers[t->n_keepers++] = (uint16_t)i;
@@ -166,6 +168,10 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	t->letters = in->letters;
 	t->archive = in->archive;
 	t->is_file = in->replay || in->memory.len || in->letters || in->archive;
+	t->frame = conf->frame;
+	for (size_t i = 0; !t->is_file && parsers[i]; i++)
+		if (parsers[i]->state_size > t->frame.state_bytes_min)
+			t->frame.state_bytes_min = parsers[i]->state_size;
 	t->workers = mem_alloc(t->n_workers * sizeof(*t->workers));
 	int rc = t->workers ? 0 : err_set(e, -ENOMEM, "no memory");
 	/* First of all, as root may do it: what is made behind it is run_as's. */
@@ -178,7 +184,7 @@ int topology_build(const struct config *conf, const struct topology_input *in,
 	if (rc == 0)
 		t->first = generation_get(t->gen);
 	if (rc == 0)
-		rc = list_keepers(t, e);
+		rc = topology_list_keepers(t, e);
 	if (rc == 0)
 		rc = topology_reload_create(t, e);
 	if (rc == 0)

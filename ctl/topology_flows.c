@@ -19,6 +19,7 @@ struct look {
 struct flows {
 	struct control_job job; /* first */
 	struct topology *t;
+	unsigned n_reloads;         /* when it began: sources are numbered as they were then */
 	struct flow_table **tables; /* by worker */
 	struct look looks[];
 };
@@ -55,6 +56,11 @@ static int poll_flows(struct control_job *j, json_t *reply, struct err *e)
 		if (state == ERRAND_LOST)
 			return err_set(e, -ESHUTDOWN, TOPOLOGY_NO_WORKERS);
 	}
+	if (topology_reload_takes(f->t))
+		return -EAGAIN;
+	if (f->t->n_reloads != f->n_reloads)
+		return err_set(e, -ECANCELED,
+			       "the configuration was reloaded meanwhile: ask again");
 	flow_table_reply(f->tables, f->t->n_workers, source_name, f->t, reply);
 	return 0;
 }
@@ -84,6 +90,7 @@ int topology_flows(void *arg, const struct flow_query *q, struct control_job **r
 		return err_set(e, -ENOMEM, "no memory");
 	f->job.ops = &flows_ops;
 	f->t = t;
+	f->n_reloads = t->n_reloads;
 	f->tables = mem_alloc(t->n_workers * sizeof(*f->tables));
 	for (unsigned i = 0; i < t->n_workers; i++) {
 		struct look *l = &f->looks[i];

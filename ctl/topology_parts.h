@@ -50,7 +50,7 @@ struct shadow_state {
 };
 
 struct topology {
-	struct generation *first;  /* what capture, flow and frame work by: to the end */
+	struct generation *first;  /* what capture and flow work by: to the end */
 	struct generation *gen;    /* the rest, since the last reload */
 	const struct config *conf; /* its own */
 	struct pipeline *pipeline;
@@ -66,6 +66,7 @@ struct topology {
 	struct archive_feed *archive; /* that is replayed; NULL: none */
 	struct topology_dead *dead;   /* NULL: there are no dead letters */
 	size_t batch_cap;             /* of the hand-off */
+	struct frame_conf frame;      /* of conf, and room for other sources */
 	struct worker **workers;
 	unsigned n_workers;
 	const struct cores *cores; /* of the workers, in a run */
@@ -163,7 +164,9 @@ bool topology_bury_refused(void *arg, const struct out_batch *b, uint32_t rec, e
 void topology_letter_of(const struct outlet *o, const struct out_batch *b, uint32_t rec,
 			enum sink_fate why, const char *text, struct dead_letter *ret_l);
 
-/* topology_report.c. The asks before the workers, the snapshots behind them. */
+/* topology_report.c. Of a row of frame's that was added to @r. */
+void topology_report_reasons(struct report *r, const char *scope, const struct reasons *why);
+/* The asks before the workers, the snapshots behind them. */
 int topology_build_asks(struct topology *t, struct err *e);
 int topology_build_snapshots(struct topology *t, struct err *e);
 /* Asks each worker for a snapshot that has none to make yet; it answers between two turns. */
@@ -195,6 +198,9 @@ const char *topology_is_over(const struct topology *t, unsigned n_reloads);
 #define TOPOLOGY_TAPS_MAX   8
 int topology_tap(void *arg, const struct tap_query *q, struct control_job **ret_j, struct err *e);
 
+/* topology.c. Those of the sources that run. */
+int topology_list_keepers(struct topology *t, struct err *e);
+
 /* topology_run.c. A replay's dimensions stay as they were loaded. */
 int topology_watch_dimensions(struct topology *t);
 
@@ -202,6 +208,7 @@ int topology_watch_dimensions(struct topology *t);
 int topology_reload_create(struct topology *t, struct err *e);
 void topology_reload_destroy(struct topology *t);
 bool topology_reload_step(struct topology *t);
+bool topology_reload_takes(const struct topology *t); /* some workers may be past it */
 void topology_reload_finish(struct topology *t);
 int topology_reload_ask(void *arg, json_t *reply, struct err *e);
 void topology_reload_show(void *arg, json_t *reply);

@@ -53,13 +53,25 @@ static int build_gens(struct reload *r, struct err *e)
 {
 	struct worker_conf wc = generation_worker_conf(r->next);
 	int rc = 0;
-	wc.frame = &r->t->first->conf->frame;
+	wc.frame = &r->t->frame;
 	wc.out.arg = r->outlets;
 	r->gens = mem_alloc(r->t->n_workers * sizeof(struct worker_gen *));
 	if (!r->gens)
 		return err_set(e, -ENOMEM, "no memory");
 	for (unsigned i = 0; rc == 0 && i < r->t->n_workers; i++)
 		rc = worker_gen_create(r->t->workers[i], &wc, &r->gens[i], e);
+	return rc;
+}
+
+/* As before the start of a run. */
+static int run_new_keepers(const struct generation *g, struct err *e)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < g->conf->n_sources; i++) {
+		const struct frame_source *s = &g->pipeline->frame_sources[i];
+		if (s->keep && !s->goes_on && (rc = s->parser->keep_run(s->keep, false, e)) < 0)
+			err_prefix(e, rc, "source %s: ", s->name);
+	}
 	return rc;
 }
 
@@ -76,6 +88,8 @@ static int build(struct reload *r, FILE *out)
 		rc = topology_open_outlets(r->outlets, t->outlets, &e);
 	if (rc == 0)
 		rc = build_gens(r, &e);
+	if (rc == 0)
+		rc = run_new_keepers(r->next, &e);
 	if (rc < 0)
 		fprintf(out, "%s\n", e.text);
 	return rc;
@@ -148,6 +162,19 @@ static void end(struct reload *r, bool ok)
 	atomic_store(&r->step, IDLE);
 }
 
+static void keep_source(struct topology *t, const struct frame_table *sources, unsigned s)
+{
+	const char *name = t->conf->sources[s].name;
+	const struct parser *p = t->conf->sources[s].parser;
+	struct frame_left left;
+	if (!frame_table_left(sources, s, &left))
+		return;
+	report_add(t->past, &frame_ledger, name, left.row);
+	topology_report_reasons(t->past, name, left.reasons);
+	if (p->pool_row)
+		report_add(t->past, p->ledger, name, p->pool_row(left.pool));
+}
+
 /* The rows of what is replaced go on, as those of the past. */
 static void keep_rows(struct topology *t, const struct worker_gen *g)
 {
@@ -155,6 +182,7 @@ static void keep_rows(struct topology *t, const struct worker_gen *g)
 	const struct extract *x = worker_gen_extract(g);
 	const struct graph *graph = worker_gen_graph(g);
 	for (unsigned s = 0; s < t->conf->n_sources; s++) {
+		keep_source(t, worker_gen_sources(g), s);
 		report_add(t->past, &extract_ledger, t->conf->sources[s].name, extract_row(x, s));
 		report_add(t->past, &graph_ledger, t->conf->sources[s].name, graph_row(graph, s));
 	}
@@ -179,6 +207,20 @@ static bool same_dimensions(const struct generation *was, const struct generatio
 	for (size_t i = 0; same && i < is->conf->n_dimensions; i++)
 		same = was->pipeline->dims[i] == is->pipeline->dims[i];
 	return same;
+}
+
+/* What parsers of sources that are gone keep is written once more. */
+static void end_keepers(const struct generation *was, const struct generation *is)
+{
+	for (size_t i = 0; i < was->conf->n_sources; i++) {
+		const struct frame_source *s = &was->pipeline->frame_sources[i];
+		bool goes_on = false;
+		struct err e;
+		for (size_t k = 0; s->keep && !goes_on && k < is->conf->n_sources; k++)
+			goes_on = is->pipeline->frame_sources[k].keep == s->keep;
+		if (s->keep && !goes_on && s->parser->keep_run(s->keep, true, &e) < 0)
+			say(SAY_WARNING, "source %s: %s", s->name, e.text);
+	}
 }
 
 /* All workers run the new generation: main goes over to it, and so does who asks. */
@@ -209,11 +251,9 @@ static void go_over(struct reload *r)
 		control_set_config(t->control, t->conf);
 		control_unlock(t->control);
 	}
-	/* Parsers read their options by this at each call; the earlier ones stay that long. */
-	for (size_t i = 0; i < t->conf->n_sources; i++)
-		t->first->pipeline->frame_sources[i].conf = t->conf->sources[i].conf;
+	end_keepers(was, t->gen);
 	mem_free(t->snapshots);
-	if (topology_build_snapshots(t, &e) < 0)
+	if (topology_build_snapshots(t, &e) < 0 || topology_list_keepers(t, &e) < 0)
 		say(SAY_ERROR, "%s", e.text);
 	if (watch)
 		topology_watch_dimensions(t);
@@ -233,6 +273,11 @@ static void take_built(struct reload *r)
 	for (unsigned i = 0; i < t->n_workers; i++)
 		worker_gen_give(t->workers[i], r->gens[i]);
 	atomic_store(&r->step, TAKING);
+}
+
+bool topology_reload_takes(const struct topology *t)
+{
+	return atomic_load_explicit(&t->reload->step, memory_order_acquire) == TAKING;
 }
 
 bool topology_reload_step(struct topology *t)

@@ -84,6 +84,14 @@ static void walk_packets(const struct topology *t, unsigned i, struct walk *k)
 	pass_row(k, &flow_byte_ledger, "", flow_byte_row(worker_flow(w)));
 }
 
+void topology_report_reasons(struct report *r, const char *scope, const struct reasons *why)
+{
+	for (unsigned i = 0; i < REASONS_MAX; i++)
+		if (why->of[i].text)
+			report_add_reason(r, &frame_ledger, scope, why->of[i].col, why->of[i].text,
+					  why->of[i].bytes, why->of[i].times);
+}
+
 /* The row of source @s; the last one is nobody's. */
 static void walk_frame(const struct topology *t, const struct worker *w, unsigned s, struct walk *k)
 {
@@ -91,10 +99,8 @@ static void walk_frame(const struct topology *t, const struct worker *w, unsigne
 	pass_row(k, &frame_ledger, name, frame_row(worker_frame(w), s));
 	const struct reasons *why =
 		pass(k, frame_reasons(worker_frame(w), s), sizeof(struct reasons));
-	for (unsigned i = 0; k->r && i < REASONS_MAX; i++)
-		if (why->of[i].text)
-			report_add_reason(k->r, &frame_ledger, name, why->of[i].col,
-					  why->of[i].text, why->of[i].bytes, why->of[i].times);
+	if (k->r)
+		topology_report_reasons(k->r, name, why);
 }
 
 static void walk_sources(const struct topology *t, const struct worker *w, struct walk *k)
@@ -229,12 +235,6 @@ static void report_dimensions(const struct topology *t, struct report *r)
 	}
 }
 
-static void add_past(void *arg, const struct ledger_table *table, const char *scope,
-		     const uint64_t *cols)
-{
-	report_add(arg, table, scope, cols);
-}
-
 /* What the driver itself calls its losses. */
 static void add_cause(void *arg, const char *name, uint64_t n)
 {
@@ -273,7 +273,7 @@ void topology_report(const struct topology *t, struct report *r)
 	for (const struct outlet *o = t->all; o; o = o->next)
 		for (unsigned q = 0; o->has_left && q < o->of.n_queues; q++)
 			outlet_report(o, q, r);
-	report_each(t->past, add_past, r);
+	report_add_all(r, t->past);
 }
 
 /* What the parser of source @s has to tell of its sessions, in all workers together. */

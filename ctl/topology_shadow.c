@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctl/candidate.h"
+#include "ctl/config_compare.h"
 #include "ctl/record_diff.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
@@ -231,6 +232,8 @@ static void begin(struct shadowing *j)
 		return;
 	if (!candidate_generation(j->candidate) || candidate_restarts(j->candidate)) {
 		fail(j, candidate_text(j->candidate));
+	} else if (!config_same_sources(j->t->conf, candidate_generation(j->candidate)->conf)) {
+		fail(j, "its sources are others: a shadow reads the frames of those that run");
 	} else if (j->t->n_reloads != j->n_reloads) {
 		fail(j, "the configuration was reloaded meanwhile");
 	} else if (make_shadows(j, &e) < 0) {

@@ -163,7 +163,7 @@ static void worker_rest(struct worker *w)
 	if (w->conf.live && !flush_in_time(w, clock_wall_ns(), f->idle_ns))
 		max_ns = min_ns(max_ns, flush_rest_max(f));
 	uint64_t rest_ns = idle_rest(&w->idle, max_ns);
-	if (errands_wait(&w->errands))
+	if (errands_wait(&w->errands) || !worker_gen_taken(w))
 		rest_ns = 0;
 	capture_wait(w->conf.capture, rest_ns);
 	w->rested_ns += rest_ns;
@@ -239,18 +239,50 @@ static void answer(struct worker *w)
 	atomic_store_explicit(&ask->answered, asked, memory_order_release);
 }
 
-/* A reload has made new parts: what the old ones hold goes out first, or is carried over. */
-static void take_generation(struct worker *w)
+/* Goes through some of the sessions; true: there are more. */
+static bool leave_sources(struct worker *w, const struct frame_table *next)
 {
-	const struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
-	if (!g)
-		return;
+	unsigned n_frames;
+	arena_reset(&w->batch.arena);
+	bool more = frame_leave(w->frame, next, &w->batch, w->frames, &n_frames);
+	frames_run(w, n_frames);
+	return more;
+}
+
+static bool settle_sources(struct worker *w)
+{
+	unsigned n_frames;
+	arena_reset(&w->batch.arena);
+	bool more = frame_settle(w->frame, &w->batch, w->frames, &n_frames);
+	frames_run(w, n_frames);
+	return more;
+}
+
+/* A reload has made new parts: what the old ones hold goes out first, or is carried over. */
+static void go_over(struct worker *w, struct worker_gen *g)
+{
+	worker_shadow(w, NULL); /* it compares with what there was */
 	w->batch.arena.cap = w->graph_cap;
-	graph_go_over(w->graph, g->graph, g->conf.next_nodes, &w->batch);
+	graph_go_over(w->graph, g->graph, g->conf.next_nodes, g->conf.next_sources, &w->batch);
 	w->batch.arena.cap = w->extract_cap;
 	if (w->conf.out.leave)
 		w->conf.out.leave(w->conf.out.arg, w->conf.index);
-	worker_gen_take_late(w);
+	worker_gen_exchange(w, g);
+	w->settles = true;
+}
+
+/* No step of it takes longer than a turn does. */
+static void take_generation(struct worker *w)
+{
+	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
+	if (!g)
+		return;
+	if (!w->settles) {
+		if (!leave_sources(w, g->sources))
+			go_over(w, g);
+	} else if (!settle_sources(w)) {
+		worker_gen_take_late(w);
+	}
 }
 
 /* As capture_receive; -ENODATA also when it was told to stop and has read what came before. */
@@ -339,6 +371,7 @@ static void capture_run(struct worker *w)
 	if (!w->conf.witness)                   /* whose own tap stays as long as the worker */
 		graph_tap_remove_all(w->graph); /* nobody can remove one from now on */
 	w->shadow = NULL;
+	frame_stay(w->frame);
 	errands_close(&w->errands);
 	capture_settle(w->conf.capture);
 	worker_finish(w);

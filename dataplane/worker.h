@@ -113,6 +113,7 @@ struct worker_conf {
 	const struct rules *rules; /* of all sources; NULL: none */
 	const struct graph_plan *graph;
 	const uint16_t *next_nodes;      /* of a reload: graph_go_over's; NULL: nothing stays */
+	const uint16_t *next_sources;    /* the same */
 	const struct queue_form *forms;  /* by queue */
 	unsigned n_queues;               /* of these, the ones that may have keys */
 	const struct shed_source *sheds; /* by source; NULL: none is shed */
@@ -148,16 +149,16 @@ int worker_run(struct worker *w);
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n);
 void worker_finish(struct worker *w);
 
-/* The parts of @w from extraction on, by @conf: its flush, extract_sources, sheds, rules, graph,
- * forms, names, encode and the argument of out; the rest is as it was, and so is the number of
- * sources. 0 or -errno with a text.
+/* The sources of @w, and its parts from extraction on, by @conf: its frame_sources (see
+ * frame_table_create), flush, extract_sources, sheds, rules, graph, forms, names, encode and the
+ * argument of out; the rest is as it was. 0 or -errno with a text.
  */
 int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct worker_gen **ret_g,
 		      struct err *e);
 void worker_gen_destroy(struct worker_gen *g); /* accepts NULL */
 
-/* Hands @g over. Between two turns @w goes on with @g, as graph_go_over says; @g has the old parts
- * then.
+/* Hands @g over. Within a few turns @w goes on with @g, as frame_leave and graph_go_over say; @g
+ * has the old parts then.
  */
 void worker_gen_give(struct worker *w, struct worker_gen *g);
 bool worker_gen_taken(const struct worker *w); /* what was given last */
@@ -165,6 +166,7 @@ bool worker_gen_taken(const struct worker *w); /* what was given last */
 void worker_gen_take_late(struct worker *w);
 
 /* Of the parts that were exchanged: for their ledger. */
+const struct frame_table *worker_gen_sources(const struct worker_gen *g);
 const struct extract *worker_gen_extract(const struct worker_gen *g);
 const struct graph *worker_gen_graph(const struct worker_gen *g);
 

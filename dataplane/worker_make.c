@@ -4,9 +4,17 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/worker_parts.h"
 
-void worker_gen_take_late(struct worker *w)
+/* Acknowledgements are told of the sources that want them. */
+static void tell_acks(struct worker *w)
 {
-	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
+	flow_tell_no_acks(w->flow);
+	for (unsigned i = 0; i < w->conf.n_sources; i++)
+		if (w->conf.frame_sources[i].parser->acked)
+			flow_tell_acks(w->flow, &w->conf.frame_sources[i].tcp);
+}
+
+void worker_gen_exchange(struct worker *w, struct worker_gen *g)
+{
 	SL_EXCHANGE(w->counts_hops, g->counts_hops);
 	SL_EXCHANGE(w->rules, g->rules);
 	SL_EXCHANGE(w->shed, g->shed);
@@ -18,11 +26,24 @@ void worker_gen_take_late(struct worker *w)
 	SL_EXCHANGE(w->conf.forms, g->conf.forms);
 	SL_EXCHANGE(w->conf.graph, g->conf.graph);
 	SL_EXCHANGE(w->conf.source_names, g->conf.source_names);
+	SL_EXCHANGE(w->conf.frame_sources, g->conf.frame_sources);
+	SL_EXCHANGE(w->conf.n_sources, g->conf.n_sources);
 	SL_EXCHANGE(w->conf.n_queues, g->conf.n_queues);
 	SL_EXCHANGE(w->conf.out.arg, g->conf.out.arg);
 	struct proto_scratch *proto = w->encode.proto;
 	w->encode = g->conf.encode;
 	w->encode.proto = proto;
+	if (g->sources)
+		frame_exchange(w->frame, &g->sources);
+	tell_acks(w);
+}
+
+void worker_gen_take_late(struct worker *w)
+{
+	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);
+	if (!w->settles)
+		worker_gen_exchange(w, g);
+	w->settles = false;
 	atomic_store_explicit(&w->next, NULL, memory_order_release);
 }
 
@@ -39,6 +60,11 @@ bool worker_gen_taken(const struct worker *w)
 const struct extract *worker_gen_extract(const struct worker_gen *g)
 {
 	return g->extract;
+}
+
+const struct frame_table *worker_gen_sources(const struct worker_gen *g)
+{
+	return g->sources;
 }
 
 const struct graph *worker_gen_graph(const struct worker_gen *g)
@@ -87,8 +113,13 @@ int worker_gen_create(struct worker *w, const struct worker_conf *conf, struct w
 	g->conf = *conf;
 	for (unsigned q = 0; q < conf->n_queues; q++)
 		g->counts_hops |= conf->forms[q].hops_max > 0;
-	int rc = extract_create(conf->extract_sources, conf->n_sources, 4 * conf->frame->bytes_max,
-				conf->names, &g->extract, e);
+	int rc = 0;
+	if (w->extract) /* it is not the first */
+		rc = frame_table_create(w->frame, conf->frame_sources, conf->n_sources, &g->sources,
+					e);
+	if (rc == 0)
+		rc = extract_create(conf->extract_sources, conf->n_sources,
+				    4 * conf->frame->bytes_max, conf->names, &g->extract, e);
 	if (rc == 0)
 		rc = graph_create(conf->graph, worker_put, w, &g->graph, e);
 	if (rc == 0 && w->conf.out.dead)
@@ -111,6 +142,7 @@ void worker_gen_destroy(struct worker_gen *g)
 {
 	if (!g)
 		return;
+	frame_table_destroy(g->sources);
 	destroy_keys(g->keys, g->conf.n_queues);
 	shed_destroy(g->shed);
 	graph_destroy(g->graph);
@@ -160,8 +192,6 @@ int worker_create(const struct worker_conf *conf, struct worker **ret_w, struct 
 		const struct frame_source *s = &conf->frame_sources[i];
 		if (s->parser->together)
 			decode_share_together(w->decode, &s->tcp);
-		if (s->parser->acked)
-			flow_tell_acks(w->flow, &s->tcp);
 	}
 	*ret_w = w;
 	return 0;

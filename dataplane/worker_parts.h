@@ -16,6 +16,7 @@
 
 struct worker_gen {
 	struct worker_conf conf;
+	struct frame_table *sources; /* NULL: of the first, which frame has made */
 	struct shed *shed;
 	struct rules_scratch *rules;
 	struct extract *extract;
@@ -26,7 +27,8 @@ struct worker_gen {
 
 struct worker {
 	struct worker_conf conf;
-	struct worker_gen *_Atomic next; /* given, and not taken yet */
+	struct worker_gen *_Atomic next; /* given, and not taken yet, or not all of it */
+	bool settles;                    /* of it only sessions are to be gone through */
 	struct errands errands;
 	struct shadow *shadow; /* NULL: nobody compares */
 	struct decode *decode;
@@ -62,6 +64,9 @@ struct worker {
 void worker_put(void *arg, unsigned queue, struct batch *b, struct rec *const *recs, unsigned n);
 /* Where a queue wants to know through how many sluices the records have come. */
 void worker_count_hops(const struct worker *w, struct batch *b);
+
+/* worker_make.c. Goes on with what @g has, which has what there was before. */
+void worker_gen_exchange(struct worker *w, struct worker_gen *g);
 
 /* worker_dead.c. What extraction could not read leaves the batch; what a node could not is the
  * graph's to tell.

@@ -161,6 +161,11 @@ void flow_tell_acks(struct flow *f, const struct opt_ports *ports)
 		f->ack_ports[f->n_ack_ports++] = ports;
 }
 
+void flow_tell_no_acks(struct flow *f)
+{
+	f->n_ack_ports = 0;
+}
+
 /* ---- sessions ---- */
 
 bool flow_wants_acks(const struct flow *f, const struct flow_session *s)

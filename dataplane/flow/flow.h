@@ -82,12 +82,15 @@ int flow_create(const struct flow_conf *conf, struct flow **ret_f, struct err *e
 void flow_destroy(struct flow *f);
 
 /* Acknowledgements are told of the TCP sessions whose server has one of these ports, which are
- * borrowed for as long as @f lives; in the order of the packets, each that is farther on than the
+ * borrowed until flow_tell_no_acks; in the order of the packets, each that is farther on than the
  * ones before. They may be of bytes that were not seen (yet), and none is told before
- * the stream's first byte has come. Before the first packet; of FLOW_ACK_PORTS_MAX such lists.
+ * the stream's first byte has come. Of the sessions that are begun behind the call; of
+ * FLOW_ACK_PORTS_MAX such lists.
  */
 #define FLOW_ACK_PORTS_MAX 16
 void flow_tell_acks(struct flow *f, const struct opt_ports *ports);
+/* Sessions that are begun from now on are of no such list. */
+void flow_tell_no_acks(struct flow *f);
 
 /* Takes a burst. Events stand in *ret_ev until the next call; their data is borrowed from the
  * packets and from the pools, and stays until flow_release.

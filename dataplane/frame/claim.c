@@ -161,3 +161,49 @@ int claim_choose(const struct claim *c, bool udp, const struct parse_in *in, boo
 	}
 	return wait && !enough ? CLAIM_WAIT : CLAIM_NOBODY;
 }
+
+/* ---- another table of sources beside it ---- */
+
+bool claim_takes(const struct frame_source *s, bool udp, uint16_t port)
+{
+	bool speaks = s->parser->transports & (udp ? PARSER_UDP : PARSER_TCP);
+	return speaks && (s->probe || opt_ports_have(udp ? &s->udp : &s->tcp, port));
+}
+
+/* The same sources, asked in the same way. */
+static bool same_list(const struct claim *was, const uint16_t *a, size_t n_a,
+		      const struct claim *is, const uint16_t *b, size_t n_b,
+		      const uint16_t *next_of)
+{
+	bool same = n_a == n_b;
+	for (size_t i = 0; same && i < n_a; i++)
+		same = next_of[a[i]] == b[i] &&
+		       was->sources[a[i]].port_decides == is->sources[b[i]].port_decides;
+	return same;
+}
+
+static bool same_port(const struct claim *was, const struct claim *is, bool udp, unsigned p,
+		      const uint16_t *next_of)
+{
+	const struct by_port *a = &was->by_port[udp], *b = &is->by_port[udp];
+	if (!a->list || !b->list)
+		return false;
+	return same_list(was, a->list + a->first[p], a->first[p + 1] - a->first[p], is,
+			 b->list + b->first[p], b->first[p + 1] - b->first[p], next_of);
+}
+
+bool claim_compare(const struct claim *was, const struct claim *is, const uint16_t *next_of,
+		   struct claim_moves *ret_m)
+{
+	bool any = false, probes = same_list(was, was->probes, was->n_probes, is, is->probes,
+					     is->n_probes, next_of);
+	*ret_m = (struct claim_moves){0};
+	for (unsigned udp = 0; udp < 2; udp++)
+		for (unsigned p = 0; p < PORTS; p++) {
+			if (probes && same_port(was, is, udp, p, next_of))
+				continue;
+			ret_m->ports[udp][p / 64] |= 1ull << p % 64;
+			any = true;
+		}
+	return any;
+}

@@ -26,4 +26,23 @@ void claim_destroy(struct claim *c);
 /* @enough: no more bytes will be waited for. */
 int claim_choose(const struct claim *c, bool udp, const struct parse_in *in, bool enough);
 
+/* Of each transport and port: are other sources asked than before? */
+#define CLAIM_GONE UINT16_MAX
+
+struct claim_moves {
+	uint64_t ports[2][65536 / 64]; /* by udp */
+};
+
+/* @next_of: by source of @was, which it is of @is, or CLAIM_GONE. True: of one port at least. */
+bool claim_compare(const struct claim *was, const struct claim *is, const uint16_t *next_of,
+		   struct claim_moves *ret_m);
+
+static inline bool claim_moved(const struct claim_moves *m, bool udp, uint16_t port)
+{
+	return m->ports[udp][port / 64] >> port % 64 & 1;
+}
+
+/* May @s claim sessions of this port? */
+bool claim_takes(const struct frame_source *s, bool udp, uint16_t port);
+
 #endif

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "dataplane/base/mem.h"
 #include "dataplane/frame/frame_datagram.h"
 
 /* The first piece that is joined to a half frame. Most frames end within it, and what follows is
@@ -13,206 +12,28 @@
 /* Packets of several queues are out of order by so much: no timer may overtake them. */
 #define TIMER_SLACK_NS 1000000000u
 
-/* Beside decoded bodies: the state of a decompressor. */
-#define SCRATCH_EXTRA  (1u << 20)
-
-LEDGER_DEFINE(frame, "frame", "bytes", FRAME_COLS);
-
-const struct opt frame_opts[] = {
-	{.name = "bytes_max",
-	 .type = OPT_BYTES,
-	 .off = offsetof(struct frame_conf, bytes_max),
-	 .min = 1024,
-	 .max = 64 << 20,
-	 .def = "1MiB",
-	 .help = "The longest frame: a longer line, message or body is the drop too_long."},
-	{.name = "carry_bytes_max",
-	 .type = OPT_BYTES,
-	 .off = offsetof(struct frame_conf, carry_bytes_max),
-	 .min = 1 << 20,
-	 .max = 1ll << 40,
-	 .def = "256MiB",
-	 .help = "Unread bytes of all sessions of one worker: halves of frames, requests that wait "
-		 "for their answers."},
-	{.name = "probe_bytes_max",
-	 .type = OPT_INT,
-	 .off = offsetof(struct frame_conf, probe_bytes_max),
-	 .min = 16,
-	 .max = 65536,
-	 .def = "1024",
-	 .help = "Bytes looked at before a session that fits no parser is left alone."},
-	OPT_END,
-};
-
-static size_t state_size_max(const struct frame_source *sources, unsigned n)
-{
-	size_t max = 0;
-	for (unsigned i = 0; i < n; i++)
-		if (sources[i].parser->state_size > max)
-			max = sources[i].parser->state_size;
-	return max;
-}
-
-size_t frame_limit_max(const struct frame_conf *conf, const struct frame_source *sources,
-		       unsigned n_sources)
-{
-	size_t max = conf->bytes_max;
-	for (unsigned i = 0; i < n_sources; i++)
-		if (frame_limit(conf, sources[i].parser) > max)
-			max = frame_limit(conf, sources[i].parser);
-	return max;
-}
-
-static int create_pools(struct frame_stage *f, struct err *e)
-{
-	f->parser_pools = mem_alloc((f->n_sources + 1) * sizeof(*f->parser_pools));
-	if (!f->parser_pools)
-		return err_set(e, -ENOMEM, "no memory for the frame stage");
-	for (unsigned i = 0; i < f->n_sources; i++) {
-		const struct frame_source *s = &f->sources[i];
-		int r = s->parser->pool_create
-				? s->parser->pool_create(s->conf, s->keep, &f->parser_pools[i], e)
-				: 0;
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int frame_create(const struct frame_conf *conf, const struct frame_source *sources,
-		 unsigned n_sources, const struct flow *flow, struct frame_stage **ret_f,
-		 struct err *e)
-{
-	struct frame_stage *f = mem_alloc(sizeof(*f));
-	if (!f)
-		return err_set(e, -ENOMEM, "no memory for the frame stage");
-	f->conf = *conf;
-	f->sources = sources;
-	f->n_sources = n_sources;
-	f->flow = flow;
-	size_t one = sizeof(struct frame_session) + state_size_max(sources, n_sources);
-	f->stride = (one + 63) & ~(size_t)63;
-	f->map_bytes = f->stride * flow_sessions_max(flow);
-	f->sessions = mem_map(f->map_bytes);
-	f->rows = mem_alloc((n_sources + 1) * sizeof(*f->rows));
-	f->reasons = mem_alloc((n_sources + 1) * sizeof(*f->reasons));
-	size_t bytes_max = frame_limit_max(conf, sources, n_sources);
-	f->claim = claim_create(sources, n_sources);
-	if (!f->sessions || !f->rows || !f->reasons || !f->claim ||
-	    timers_init(&f->timers, flow_sessions_max(flow)) < 0 ||
-	    frame_out_init(&f->out, 4 * bytes_max + SCRATCH_EXTRA) < 0 ||
-	    carry_create(conf->carry_bytes_max, 4 * bytes_max, &f->pool) < 0) {
-		frame_destroy(f);
-		return err_set(e, -ENOMEM, "no memory for %u sessions of %zu bytes",
-			       flow_sessions_max(flow), f->stride);
-	}
-	int r = create_pools(f, e);
-	if (r < 0) {
-		frame_destroy(f);
-		return r;
-	}
-	*ret_f = f;
-	return 0;
-}
-
-void frame_destroy(struct frame_stage *f)
-{
-	if (!f)
-		return;
-	for (unsigned i = 0; f->parser_pools && i < f->n_sources; i++)
-		if (f->parser_pools[i])
-			f->sources[i].parser->pool_destroy(f->parser_pools[i]);
-	mem_free(f->parser_pools);
-	claim_destroy(f->claim);
-	carry_destroy(f->pool);
-	frame_out_fini(&f->out);
-	timers_fini(&f->timers);
-	mem_unmap(f->sessions, f->map_bytes);
-	mem_free(f->rows);
-	mem_free(f->reasons);
-	mem_free(f);
-}
-
-const uint64_t *frame_row(const struct frame_stage *f, unsigned source)
-{
-	return f->rows[source];
-}
-
-const struct reasons *frame_reasons(const struct frame_stage *f, unsigned source)
-{
-	return &f->reasons[source];
-}
-
-const void *frame_pool(const struct frame_stage *f, unsigned source)
-{
-	return f->parser_pools[source];
-}
-
-/* Why direction @d is not read on; a protocol that is one-way says so, and is well. */
-static void look_at_left(const struct frame_stage *f, const struct frame_session *fs, unsigned d,
-			 struct frame_look *l)
-{
-	const struct reason *r = &f->reasons[fs->source].of[fs->dirs[d].reason];
-	if (!fs->dirs[d].left || l->claim == FRAME_BROKEN || strcmp(r->text, PARSER_ANSWERS) == 0)
-		return;
-	l->claim = r->col == FRAME_bad ? FRAME_BROKEN : FRAME_LEFT;
-	l->why = r->text;
-}
-
-void frame_look(const struct frame_stage *f, uint32_t session, struct frame_look *ret_l)
-{
-	const struct frame_session *fs =
-		(const struct frame_session *)(f->sessions + f->stride * session);
-	*ret_l = (struct frame_look){.gaps = fs->gaps, .gap_bytes = fs->gap_bytes};
-	if (fs->claim == CLAIM_NONE) {
-		ret_l->claim = FRAME_NOBODYS;
-		ret_l->why = f->reasons[f->n_sources].of[fs->reason].text;
-	} else if (fs->claim == CLAIM_TAKEN) {
-		ret_l->claim = FRAME_READ;
-		ret_l->source = fs->source;
-		for (unsigned d = 0; d < 2; d++)
-			look_at_left(f, fs, d, ret_l);
-	}
-}
-
 /* @n bytes become no frame, for a reason that has its place already. */
-static void lose(struct frame_stage *f, unsigned row, unsigned place, uint64_t n)
+static void lose(struct frame_slot *slot, unsigned place, uint64_t n)
 {
-	struct reason *r = &f->reasons[row].of[place];
-	f->rows[row][r->col] += n;
+	struct reason *r = &slot->reasons.of[place];
+	slot->row[r->col] += n;
 	r->bytes += n;
 }
 
 /* The place of what makes bytes unclaimed from here on. */
 static unsigned refuse(struct frame_stage *f, const char *why)
 {
-	unsigned place = reasons_place(&f->reasons[f->n_sources], FRAME_unclaimed, why);
-	f->reasons[f->n_sources].of[place].times++;
+	unsigned place = reasons_place(&f->nobody->reasons, FRAME_unclaimed, why);
+	f->nobody->reasons.of[place].times++;
 	return place;
 }
 
 /* --- Claiming: whose session is it? ----------------------------------------------------------- */
 
-/* Each field by itself: to clear all of it first would take longer than the rest. */
-static inline void fill_in(const struct flow_session *s, const struct frame_session *fs,
-			   const struct flow_event *ev, struct parse_in *in)
-{
-	in->data = (struct slice){0};
-	in->stream_off = 0;
-	in->time_ns = ev->time_ns;
-	in->dir = ev->dir;
-	in->datagram = ev->datagram;
-	in->after_gap = in->before_gap = in->end = in->closed = false;
-	in->one_sided = !ev->peer_seen && !fs->dirs[!ev->dir].seen;
-	in->pool = NULL;
-	memcpy(in->port, s->port, sizeof(in->port));
-	memcpy(in->addr, s->addr, sizeof(in->addr));
-}
-
 /* Bytes that were counted as nobody's belong to a source from now on. */
-static void move_in(struct frame_stage *f, unsigned source, uint64_t bytes)
+static void move_in(struct frame_stage *f, uint64_t *row, uint64_t bytes)
 {
-	uint64_t *nobody = f->rows[f->n_sources], *row = f->rows[source];
+	uint64_t *nobody = f->nobody->row;
 	nobody[FRAME_bytes_in] -= bytes;
 	nobody[FRAME_in_flight] -= bytes;
 	row[FRAME_bytes_in] += bytes;
@@ -222,27 +43,30 @@ static void move_in(struct frame_stage *f, unsigned source, uint64_t bytes)
 static void claim_take(struct frame_stage *f, struct frame_session *fs,
 		       const struct flow_session *s, unsigned source)
 {
+	struct frame_slot *slot = f->table->slots[source];
 	fs->claim = CLAIM_TAKEN;
-	fs->source = (uint16_t)source;
+	fs->slot = slot;
 	for (unsigned d = 0; d < 2; d++)
 		fs->origin_len[d] = (uint8_t)origin_put(fs->origin[d], s, d);
 	f->out.origin = (struct slice){0}; /* maybe of the session that was here before */
 	fs->session_id = s->id;
-	fs->whole_datagrams = s->proto == IPPROTO_UDP_ && f->sources[source].parser->datagram;
-	move_in(f, source, fs->dirs[0].unread.len + fs->dirs[1].unread.len);
-	f->rows[source][FRAME_sessions]++;
-	f->rows[source][FRAME_gaps] += fs->gaps;
-	f->rows[source][FRAME_gap_bytes] += fs->gap_bytes;
+	fs->whole_datagrams = s->proto == IPPROTO_UDP_ && slot->parser->datagram ? f->epoch : 0;
+	move_in(f, slot->row, fs->dirs[0].unread.len + fs->dirs[1].unread.len);
+	slot->row[FRAME_sessions]++;
+	slot->row[FRAME_sessions_moved] += fs->is_moved;
+	slot->row[FRAME_gaps] += fs->gaps;
+	slot->row[FRAME_gap_bytes] += fs->gap_bytes;
 	fs->dirs[0].wake = fs->dirs[0].unread.len > 0;
 	fs->dirs[1].wake = fs->dirs[1].unread.len > 0;
 }
 
 /* Takes the unread bytes of a direction away and returns their number, for the caller to count. */
-static uint64_t empty(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned row)
+static uint64_t empty(struct frame_stage *f, struct frame_session *fs, unsigned d,
+		      struct frame_slot *slot)
 {
 	struct direction *dir = &fs->dirs[d];
 	uint64_t n = dir->unread.len;
-	f->rows[row][FRAME_in_flight] -= n;
+	slot->row[FRAME_in_flight] -= n;
 	dir->off += n;
 	dir->needed = 0;
 	dir->due_ns = 0;
@@ -250,15 +74,15 @@ static uint64_t empty(struct frame_stage *f, struct frame_session *fs, unsigned 
 	return n;
 }
 
-static void drop_unread(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned col)
+void frame_drop_unread(struct frame_stage *f, struct frame_session *fs, unsigned d, unsigned col)
 {
-	f->rows[fs->source][col] += empty(f, fs, d, fs->source);
+	fs->slot->row[col] += empty(f, fs, d, fs->slot);
 }
 
 static void drop_unclaimed(struct frame_stage *f, struct frame_session *fs, unsigned d,
 			   unsigned place)
 {
-	lose(f, f->n_sources, place, empty(f, fs, d, f->n_sources));
+	lose(f->nobody, place, empty(f, fs, d, f->nobody));
 }
 
 static void claim_none(struct frame_stage *f, struct frame_session *fs, const char *why)
@@ -269,18 +93,33 @@ static void claim_none(struct frame_stage *f, struct frame_session *fs, const ch
 		drop_unclaimed(f, fs, d, fs->reason);
 }
 
+/* While a reload is under way, bytes of a stream that is to be read by another source from then on
+ * wait for it.
+ */
+static int choose(const struct frame_stage *f, const struct frame_session *fs,
+		  const struct flow_session *s, const struct parse_in *in, bool enough, bool end)
+{
+	bool waits = f->next && s->proto == IPPROTO_TCP_ && !end;
+	if (waits && fs->is_parked)
+		return CLAIM_WAIT;
+	int source = claim_choose(f->table->claim, s->proto == IPPROTO_UDP_, in, enough);
+	if (waits && source >= 0 && !frame_stays(f->next, f->next->next_of[source], s))
+		return CLAIM_WAIT;
+	return source;
+}
+
 static const char no_room[] = "first bytes that found no room: frame.carry_bytes_max";
 
 /* Looks at the first bytes of a direction. Returns true when the session is claimed and the event
  * is to be read by its parser; false when the event is done with.
  */
-static bool claim_event(struct frame_stage *f, struct frame_session *fs,
-			const struct flow_session *s, const struct flow_event *ev, bool end)
+bool frame_claim_event(struct frame_stage *f, struct frame_session *fs,
+		       const struct flow_session *s, const struct flow_event *ev, bool end)
 {
 	struct direction *dir = &fs->dirs[ev->dir];
-	uint64_t *nobody = f->rows[f->n_sources];
+	uint64_t *nobody = f->nobody->row;
 	struct parse_in in;
-	fill_in(s, fs, ev, &in);
+	frame_fill_in(s, fs, ev, &in);
 	in.data = ev->data;
 	in.stream_off = ev->stream_off;
 	in.after_gap = dir->after_gap;
@@ -289,14 +128,14 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
 			nobody[FRAME_bytes_in] += ev->data.len;
 			claim_none(f, fs, no_room);
-			lose(f, f->n_sources, fs->reason, ev->data.len);
+			lose(f->nobody, fs->reason, ev->data.len);
 			return false;
 		}
 		in.data = carry_bytes(&dir->unread);
 		in.stream_off = dir->off;
 	}
 	bool enough = end || ev->datagram || in.data.len >= (size_t)f->conf.probe_bytes_max;
-	int source = claim_choose(f->claim, s->proto == IPPROTO_UDP_, &in, enough);
+	int source = choose(f, fs, s, &in, enough, end);
 	if (source >= 0) {
 		if (dir->unread.len) {
 			nobody[FRAME_bytes_in] += ev->data.len;
@@ -314,7 +153,7 @@ static bool claim_event(struct frame_stage *f, struct frame_session *fs,
 		if (!carry_append(f->pool, &dir->unread, ev->data.ptr, ev->data.len)) {
 			why = source == CLAIM_WAIT ? no_room : why;
 			nobody[FRAME_in_flight] -= ev->data.len;
-			lose(f, f->n_sources, refuse(f, why), ev->data.len);
+			lose(f->nobody, refuse(f, why), ev->data.len);
 			source = CLAIM_NOBODY;
 		}
 	}
@@ -337,13 +176,13 @@ static void leave(struct frame_stage *f, struct frame_session *fs, unsigned d,
 		  struct parse_result r, size_t rest)
 {
 	bool bad = r.status == PARSE_BAD;
-	struct reasons *of = &f->reasons[fs->source];
+	struct reasons *of = &fs->slot->reasons;
 	fs->dirs[d].left = true;
 	fs->dirs[d].reason = (uint8_t)reasons_place(
 		of, bad ? FRAME_bad : FRAME_left_alone,
 		r.why ? r.why : "its parser does not read on, and gives no reason");
 	of->of[fs->dirs[d].reason].times++;
-	lose(f, fs->source, fs->dirs[d].reason, empty(f, fs, d, fs->source) + rest);
+	lose(fs->slot, fs->dirs[d].reason, empty(f, fs, d, fs->slot) + rest);
 }
 
 /* How many bytes more than the @unread ones must come before the next call. */
@@ -363,29 +202,29 @@ static bool is_last(struct parse_result r)
 static inline struct parse_result call_parser(struct frame_stage *f, struct frame_session *fs,
 					      struct parse_in *in, struct slice data, uint64_t off)
 {
-	const struct frame_source *src = &f->sources[fs->source];
+	struct frame_slot *slot = fs->slot;
 	struct direction *dir = &fs->dirs[in->dir];
 	struct frame_out *out = &f->out;
 	in->data = data;
 	in->stream_off = off;
 	in->after_gap = dir->after_gap;
-	in->pool = f->parser_pools[fs->source];
-	out->bytes_max = frame_limit(&f->conf, src->parser);
+	in->pool = slot->pool;
+	out->bytes_max = frame_limit(&f->conf, slot->parser);
 	arena_reset(&out->scratch);
 	out->time_ns = in->time_ns;
-	out->source = fs->source;
+	out->source = slot->idx;
 	out->dir = in->dir;
 	frame_out_origin(out, slice_of(fs->origin[in->dir], fs->origin_len[in->dir]));
 	out->full = false;
 	unsigned before = out->n;
-	struct parse_result r = src->parser->parse(fs->state, src->conf, in, out);
+	struct parse_result r =
+		slot->parser->parse(frame_state(f, out->session), slot->source->conf, in, out);
 	assert(r.consumed <= data.len && r.skipped + r.passed_over <= r.consumed);
-	uint64_t *row = f->rows[fs->source];
+	uint64_t *row = slot->row;
 	row[FRAME_bytes_framed] += r.consumed - r.skipped - r.passed_over;
 	if (r.skipped) {
 		const char *why = r.why ? r.why : "its parser gives no reason";
-		lose(f, fs->source, reasons_place(&f->reasons[fs->source], FRAME_skipped, why),
-		     r.skipped);
+		lose(slot, reasons_place(&slot->reasons, FRAME_skipped, why), r.skipped);
 	}
 	row[FRAME_passed_over] += r.passed_over;
 	row[FRAME_frames] += out->n - before;
@@ -404,7 +243,7 @@ static void keep_rest(struct frame_stage *f, struct frame_session *fs, const str
 		      struct slice rest, uint64_t off, size_t needed)
 {
 	struct direction *dir = &fs->dirs[ev->dir];
-	uint64_t *row = f->rows[fs->source];
+	uint64_t *row = fs->slot->row;
 	dir->off = off;
 	if (rest.len == 0)
 		return;
@@ -412,7 +251,7 @@ static void keep_rest(struct frame_stage *f, struct frame_session *fs, const str
 		row[FRAME_incomplete] += rest.len;
 		return;
 	}
-	size_t bytes_max = frame_limit(&f->conf, f->sources[fs->source].parser);
+	size_t bytes_max = frame_limit(&f->conf, fs->slot->parser);
 	unsigned lost = rest.len > bytes_max ? FRAME_too_long : FRAME_no_memory;
 	if (lost == FRAME_too_long || !carry_append(f->pool, &dir->unread, rest.ptr, rest.len)) {
 		row[lost] += rest.len;
@@ -424,12 +263,12 @@ static void keep_rest(struct frame_stage *f, struct frame_session *fs, const str
 }
 
 /* Reads the unread bytes of a direction without new ones. False when the burst is full. */
-static bool read_unread(struct frame_stage *f, struct frame_session *fs, struct parse_in *in)
+bool frame_read_unread(struct frame_stage *f, struct frame_session *fs, struct parse_in *in)
 {
 	struct direction *dir = &fs->dirs[in->dir];
 	while (dir->unread.len && !dir->left) {
 		struct parse_result r = call_parser(f, fs, in, carry_bytes(&dir->unread), dir->off);
-		f->rows[fs->source][FRAME_in_flight] -= r.consumed;
+		fs->slot->row[FRAME_in_flight] -= r.consumed;
 		dir->off += r.consumed;
 		carry_consume(f->pool, &dir->unread, r.consumed);
 		dir->needed = missing(r, dir->unread.len);
@@ -456,11 +295,11 @@ static bool make_way(struct frame_stage *f, struct frame_session *fs, const stru
 	struct parse_in pressed = *in;
 	size_t before = dir->unread.len;
 	pressed.before_gap = true;
-	if (!read_unread(f, fs, &pressed))
+	if (!frame_read_unread(f, fs, &pressed))
 		return false;
 	if (dir->unread.len < before)
 		return true;
-	drop_unread(f, fs, in->dir, too_long ? FRAME_too_long : FRAME_no_memory);
+	frame_drop_unread(f, fs, in->dir, too_long ? FRAME_too_long : FRAME_no_memory);
 	dir->after_gap = true;
 	return true;
 }
@@ -472,13 +311,13 @@ static bool read_joined(struct frame_stage *f, struct frame_session *fs, struct 
 			const struct flow_event *ev, size_t *io_piece)
 {
 	struct direction *dir = &fs->dirs[ev->dir];
-	uint64_t *row = f->rows[fs->source];
+	uint64_t *row = fs->slot->row;
 	size_t old = dir->unread.len, left = ev->data.len - f->pos;
 	size_t n = dir->needed > *io_piece ? dir->needed : *io_piece;
 	if (n > left)
 		n = left;
 	/* Only what is needed must fit into bytes_max, the piece is a guess. */
-	size_t bytes_max = frame_limit(&f->conf, f->sources[fs->source].parser);
+	size_t bytes_max = frame_limit(&f->conf, fs->slot->parser);
 	size_t room = bytes_max > old ? bytes_max - old : 0;
 	if (n > room && room && dir->needed <= room)
 		n = room;
@@ -541,7 +380,7 @@ static bool read_datagram(struct frame_stage *f, struct frame_session *fs,
 			  const struct flow_session *s, const struct flow_event *ev)
 {
 	struct parse_in in;
-	fill_in(s, fs, ev, &in);
+	frame_fill_in(s, fs, ev, &in);
 	while (f->pos < ev->data.len)
 		if (!read_in_place(f, fs, &in, ev))
 			return false;
@@ -557,7 +396,7 @@ static bool wake_other(struct frame_stage *f, struct frame_session *fs, const st
 	in2.dir = !in->dir;
 	in2.time_ns = other->time_ns;
 	in2.one_sided = false;
-	if (!read_unread(f, fs, &in2))
+	if (!frame_read_unread(f, fs, &in2))
 		return false;
 	other->wake = false;
 	return true;
@@ -573,15 +412,16 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 		if (!dir->seen && s->proto == IPPROTO_TCP_ && !s->from_start)
 			dir->after_gap = true; /* joined in mid-stream: maybe inside a frame */
 		dir->seen = true;
+		fs->epoch = f->epoch;
 		dir->time_ns = ev->time_ns;
-		if (fs->claim == CLAIM_OPEN && !claim_event(f, fs, s, ev, false))
+		if (fs->claim == CLAIM_OPEN && !frame_claim_event(f, fs, s, ev, false))
 			return true;
-		unsigned row = fs->claim == CLAIM_NONE ? f->n_sources : fs->source;
-		f->rows[row][FRAME_bytes_in] += ev->data.len - f->pos;
+		struct frame_slot *slot = fs->claim == CLAIM_NONE ? f->nobody : fs->slot;
+		slot->row[FRAME_bytes_in] += ev->data.len - f->pos;
 		if (fs->claim == CLAIM_NONE)
-			lose(f, row, fs->reason, ev->data.len);
+			lose(slot, fs->reason, ev->data.len);
 		else if (dir->left)
-			lose(f, row, dir->reason, ev->data.len);
+			lose(slot, dir->reason, ev->data.len);
 		f->resumed = true;
 	}
 	if (fs->claim == CLAIM_NONE || dir->left)
@@ -589,10 +429,10 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 	if (ev->datagram)
 		return read_datagram(f, fs, s, ev);
 	struct parse_in in;
-	fill_in(s, fs, ev, &in);
+	frame_fill_in(s, fs, ev, &in);
 	size_t piece = JOIN_BYTES_MIN;
 	if (dir->wake) {
-		if (!read_unread(f, fs, &in))
+		if (!frame_read_unread(f, fs, &in))
 			return false;
 		dir->wake = false;
 	}
@@ -606,7 +446,7 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 	}
 	/* What was unread has told that the claim ends, before these bytes were looked at. */
 	if (f->pos < ev->data.len)
-		lose(f, fs->source, dir->reason, ev->data.len - f->pos);
+		lose(fs->slot, dir->reason, ev->data.len - f->pos);
 	f->pos = ev->data.len;
 	return wake_other(f, fs, &in);
 }
@@ -616,9 +456,9 @@ static bool seal_direction(struct frame_stage *f, struct frame_session *fs, stru
 {
 	struct direction *dir = &fs->dirs[in->dir];
 	in->time_ns = dir->time_ns; /* the event's is when the wait for more has ended */
-	if (!read_unread(f, fs, in))
+	if (!frame_read_unread(f, fs, in))
 		return false;
-	drop_unread(f, fs, in->dir, FRAME_incomplete);
+	frame_drop_unread(f, fs, in->dir, FRAME_incomplete);
 	dir->wake = false;
 	return true;
 }
@@ -629,18 +469,19 @@ static bool on_gap(struct frame_stage *f, struct frame_session *fs, const struct
 	struct direction *dir = &fs->dirs[ev->dir];
 	if (fs->claim == CLAIM_TAKEN && !dir->left) {
 		struct parse_in in;
-		fill_in(s, fs, ev, &in);
+		frame_fill_in(s, fs, ev, &in);
 		in.before_gap = true;
 		if (!ev->datagram && !seal_direction(f, fs, &in))
 			return false;
-		f->rows[fs->source][FRAME_gaps]++;
-		f->rows[fs->source][FRAME_gap_bytes] += ev->gap_bytes;
+		fs->slot->row[FRAME_gaps]++;
+		fs->slot->row[FRAME_gap_bytes] += ev->gap_bytes;
 	} else if (fs->claim == CLAIM_OPEN && dir->unread.len) {
 		drop_unclaimed(f, fs, ev->dir, refuse(f, "first bytes with a hole"));
 	}
 	fs->gaps++;
 	fs->gap_bytes += ev->gap_bytes;
 	dir->seen = true; /* on_end clears what is counted here */
+	fs->epoch = f->epoch;
 	if (!ev->datagram)
 		dir->after_gap = true;
 	return true;
@@ -650,12 +491,28 @@ static void on_ack(struct frame_stage *f, struct frame_session *fs, const struct
 		   const struct flow_event *ev)
 {
 	struct parse_in in;
-	if (fs->claim != CLAIM_TAKEN || !f->sources[fs->source].parser->acked)
+	if (fs->claim != CLAIM_TAKEN || !fs->slot->parser->acked)
 		return;
-	fill_in(s, fs, ev, &in);
+	frame_fill_in(s, fs, ev, &in);
 	in.stream_off = ev->stream_off;
-	in.pool = f->parser_pools[fs->source];
-	f->sources[fs->source].parser->acked(fs->state, &in);
+	in.pool = fs->slot->pool;
+	fs->slot->parser->acked(frame_state(f, ev->session), &in);
+}
+
+bool frame_end_claim(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
+		     const struct flow_event *ev)
+{
+	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_TAKEN; d++) {
+		struct parse_in in;
+		struct flow_event last = *ev;
+		last.dir = (uint8_t)d;
+		frame_fill_in(s, fs, &last, &in);
+		in.end = true;
+		in.closed = ev->closed >> d & 1;
+		if (!seal_direction(f, fs, &in))
+			return false;
+	}
+	return true;
 }
 
 static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct flow_session *s,
@@ -669,29 +526,25 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 		last.dir = (uint8_t)d;
 		last.data = (struct slice){0};
 		if (fs->dirs[d].unread.len)
-			claim_event(f, fs, s, &last, true);
+			frame_claim_event(f, fs, s, &last, true);
 	}
-	for (unsigned d = 0; d < 2 && fs->claim == CLAIM_TAKEN; d++) {
-		struct parse_in in;
-		struct flow_event last = *ev;
-		last.dir = (uint8_t)d;
-		fill_in(s, fs, &last, &in);
-		in.end = true;
-		in.closed = ev->closed >> d & 1;
-		if (!seal_direction(f, fs, &in))
-			return false;
-	}
+	if (!frame_end_claim(f, fs, s, ev))
+		return false;
 	timers_disarm(&f->timers, ev->session);
+	if (fs->claim == CLAIM_TAKEN)
+		memset(frame_state(f, ev->session), 0, fs->slot->parser->state_size);
 	memset(fs, 0, f->stride);
 	return true;
 }
 
 static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cut)
 {
-	struct frame_session *fs = (struct frame_session *)(f->sessions + f->stride * ev->session);
-	if (ev->kind == FLOW_DATA && fs->whole_datagrams)
+	struct frame_session *fs = frame_session(f, ev->session);
+	if (ev->kind == FLOW_DATA && fs->whole_datagrams == f->epoch)
 		return frame_take_datagram(f, fs, ev, cut);
 	const struct flow_session *s = flow_session(f->flow, ev->session);
+	if (fs->epoch != f->epoch)
+		frame_move(f, ev->session, fs, s);
 	f->out.session = ev->session;
 	f->out.session_id = s->id;
 	f->out.cut = cut;
@@ -738,9 +591,9 @@ static bool wake_direction(struct frame_stage *f, struct frame_session *fs,
 	uint64_t due_ns = dir->due_ns;
 	struct flow_event ev = {.time_ns = due_ns, .dir = (uint8_t)d, .peer_seen = s->seen[!d]};
 	struct parse_in in;
-	fill_in(s, fs, &ev, &in);
+	frame_fill_in(s, fs, &ev, &in);
 	dir->due_ns = 0;
-	if (read_unread(f, fs, &in) && wake_other(f, fs, &in))
+	if (frame_read_unread(f, fs, &in) && wake_other(f, fs, &in))
 		return true;
 	dir->due_ns = due_ns;
 	return false;
@@ -749,7 +602,9 @@ static bool wake_direction(struct frame_stage *f, struct frame_session *fs,
 static bool wake_session(struct frame_stage *f, uint32_t session, uint64_t until_ns)
 {
 	const struct flow_session *s = flow_session(f->flow, session);
-	struct frame_session *fs = (struct frame_session *)(f->sessions + f->stride * session);
+	struct frame_session *fs = frame_session(f, session);
+	if (fs->epoch != f->epoch)
+		frame_move(f, session, fs, s);
 	f->out.session = session;
 	f->out.session_id = s->id;
 	f->out.cut = false;
@@ -782,18 +637,18 @@ bool frame_wake(struct frame_stage *f, uint64_t now_ns, struct batch *b, struct 
 bool frame_again(struct frame_stage *fs, const struct frame *f, struct slice ground,
 		 uint32_t *io_done, struct batch *b, struct frame *frames, unsigned *ret_n_frames)
 {
-	const struct parser *p = fs->sources[f->source].parser;
+	const struct frame_slot *slot = fs->table->slots[f->source];
 	struct frame_out *out = &fs->out;
 	frame_out_begin(out, b, frames, BATCH_RECS_MAX);
 	arena_reset(&out->scratch);
-	out->bytes_max = frame_limit(&fs->conf, p);
+	out->bytes_max = frame_limit(&fs->conf, slot->parser);
 	out->session_id = f->session_id;
 	out->session = 0;
 	out->source = f->source;
 	out->dir = f->dir;
 	out->cut = f->cut;
 	out->origin = arena_slice(&b->arena, f->origin_off, f->origin_len);
-	p->again(fs->parser_pools[f->source], f, ground, io_done, out);
+	slot->parser->again(slot->pool, f, ground, io_done, out);
 	*ret_n_frames = out->n;
 	return out->full && out->n > 0;
 }

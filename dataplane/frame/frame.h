@@ -18,6 +18,8 @@ struct frame_conf {
 	uint64_t bytes_max;       /* the longest frame; default 1 MiB */
 	uint64_t carry_bytes_max; /* unread bytes of all sessions of a worker */
 	int64_t probe_bytes_max;  /* bytes looked at before a session is left alone */
+	/* No option: room for the states of parsers that a reload brings; 0: it brings none. */
+	size_t state_bytes_min;
 };
 
 extern const struct opt frame_opts[];
@@ -31,6 +33,10 @@ struct frame_source {
 	void *keep;                /* of the parser, borrowed; NULL: none */
 	bool probe;                /* also sessions on other ports, when the first bytes say YES */
 	bool port_decides;         /* a session on these ports is ours unless the probe says NO */
+	/* 1 + the number of the source that goes on here with its sessions, at a reload; 0: it is a
+	 * new one.
+	 */
+	uint32_t goes_on;
 };
 
 /* The longest frame of a source with parser @p. */
@@ -49,6 +55,44 @@ int frame_create(const struct frame_conf *conf, const struct frame_source *sourc
 		 unsigned n_sources, const struct flow *flow, struct frame_stage **ret_f,
 		 struct err *e);
 void frame_destroy(struct frame_stage *f);
+
+/* ---- another set of sources, at a reload ----
+ *
+ * What each source has in a stage: its row, its parser's pool; and who claims what. Made and
+ * destroyed by another thread, one beside another.
+ */
+struct frame_table;
+
+/* Beside the table of @f that runs. @sources is borrowed; their parsers need no more room than
+ * those that frame_create has seen, and conf.state_bytes_min. 0 or -errno with a text.
+ */
+int frame_table_create(const struct frame_stage *f, const struct frame_source *sources,
+		       unsigned n_sources, struct frame_table **ret_t, struct err *e);
+void frame_table_destroy(struct frame_table *t); /* accepts NULL */
+
+/* Between two turns, again and again as long as they say true; each time the caller passes the
+ * frames on. Each goes through a few sessions. First, with the sources and all that is behind
+ * frame as they were: frames of TCP sessions that the next table gives to another source come to
+ * their end, and what follows waits, unread. Then the tables are exchanged, and what is behind
+ * frame. At last, what waits is claimed and read, and so are sessions that nobody wanted where
+ * somebody may now. A session whose source goes on, and still names its port, is not touched.
+ */
+bool frame_leave(struct frame_stage *f, const struct frame_table *next, struct batch *b,
+		 struct frame *frames, unsigned *ret_n_frames);
+void frame_exchange(struct frame_stage *f, struct frame_table **io_t);
+bool frame_settle(struct frame_stage *f, struct batch *b, struct frame *frames,
+		  unsigned *ret_n_frames);
+void frame_stay(struct frame_stage *f); /* in place of the exchange: nothing waits any more */
+
+/* Of a table that was exchanged: the row, reasons and pool of a source that has not gone on, or
+ * NULL.
+ */
+struct frame_left {
+	const uint64_t *row;
+	const struct reasons *reasons;
+	const void *pool;
+};
+bool frame_table_left(const struct frame_table *t, unsigned source, struct frame_left *ret_l);
 
 /* Reads events from @ev on until the batch is full or all are read. Returns the number of events
  * done with; the caller passes the frames on and comes back with the rest until all @n are done.
@@ -71,24 +115,26 @@ bool frame_again(struct frame_stage *fs, const struct frame *f, struct slice gro
 		 uint32_t *io_done, struct batch *b, struct frame *frames, unsigned *ret_n_frames);
 
 /* Ledger, per source (the last row, n_sources, is of sessions that nobody claims). Unit: bytes. */
-#define FRAME_COLS(X)                                                                            \
-	X(IN, bytes_in, "bytes in order, of sessions of this source")                            \
-	X(OUT, bytes_framed, "became frames, delimiters and protocol included")                  \
-	X(POLICY, unclaimed, "sessions that no source claims")                                   \
-	X(POLICY, left_alone,                                                                    \
-	  "bytes behind the end of a claim: TLS, another protocol, an upgrade")                  \
-	X(POLICY, passed_over, "left out on purpose by the source's own options (host, path)")   \
-	X(LOSS, skipped, "part of no frame: skipped to find the next frame's start")             \
-	X(LOSS, bad, "the session stopped to be of this protocol")                               \
-	X(LOSS, too_long, "frames longer than frame.bytes_max")                                  \
-	X(LOSS, no_memory, "unread bytes dropped: frame.carry_bytes_max")                        \
-	X(LOSS, incomplete, "a frame had begun when its session or the capture ended")           \
-	X(IN_FLIGHT, in_flight, "unread bytes that wait for the rest of their frame")            \
-	X(MISSED, gap_bytes, "bytes that the capture never saw, inside sessions of this source") \
-	X(INFO, gaps, "such holes")                                                              \
-	X(INFO, frames, "frames made")                                                           \
-	X(INFO, frames_cut, "frames made of what was left around a hole or a snap length")       \
-	X(INFO, sessions, "sessions claimed")
+#define FRAME_COLS(X)                                                                              \
+	X(IN, bytes_in, "bytes in order, of sessions of this source")                              \
+	X(OUT, bytes_framed, "became frames, delimiters and protocol included")                    \
+	X(POLICY, unclaimed, "sessions that no source claims")                                     \
+	X(POLICY, left_alone,                                                                      \
+	  "bytes behind the end of a claim: TLS, another protocol, an upgrade")                    \
+	X(POLICY, passed_over, "left out on purpose by the source's own options (host, path)")     \
+	X(LOSS, skipped, "part of no frame: skipped to find the next frame's start")               \
+	X(LOSS, bad, "the session stopped to be of this protocol")                                 \
+	X(LOSS, too_long, "frames longer than frame.bytes_max")                                    \
+	X(LOSS, no_memory, "unread bytes dropped: frame.carry_bytes_max")                          \
+	X(LOSS, incomplete, "a frame had begun when its session, its source or the capture ended") \
+	X(IN_FLIGHT, in_flight, "unread bytes that wait for the rest of their frame")              \
+	X(MISSED, gap_bytes, "bytes that the capture never saw, inside sessions of this source")   \
+	X(INFO, gaps, "such holes")                                                                \
+	X(INFO, frames, "frames made")                                                             \
+	X(INFO, frames_cut, "frames made of what was left around a hole or a snap length")         \
+	X(INFO, sessions, "sessions claimed")                                                      \
+	X(INFO, sessions_moved,                                                                    \
+	  "of these: in mid-stream, from another source or from none, by a reload")
 
 #define FRAME_COL(kind, name, help) FRAME_##name,
 enum { FRAME_COLS(FRAME_COL) FRAME_N_COLS };

@@ -38,7 +38,7 @@ static inline bool frame_put_datagram(struct frame_out *o, const struct frame_se
 	to->session = ev->session;
 	to->origin_off = o->origin_off;
 	to->origin_len = (uint16_t)o->origin.len;
-	to->source = fs->source;
+	to->source = fs->slot->idx;
 	to->body_kind = BODY_PARSER;
 	to->dir = ev->dir;
 	to->cut = cut;
@@ -49,12 +49,12 @@ static inline bool frame_put_datagram(struct frame_out *o, const struct frame_se
 static inline bool frame_take_datagram(struct frame_stage *f, const struct frame_session *fs,
 				       const struct flow_event *ev, bool cut)
 {
-	struct slice kept = f->sources[fs->source].parser->datagram(ev->data);
+	struct slice kept = fs->slot->parser->datagram(ev->data);
 	if (kept.len && !frame_put_datagram(&f->out, fs, ev, kept, cut)) {
 		f->out.full = true;
 		return false;
 	}
-	uint64_t *row = f->rows[fs->source];
+	uint64_t *row = fs->slot->row;
 	row[FRAME_bytes_in] += ev->data.len;
 	row[FRAME_bytes_framed] += ev->data.len;
 	row[FRAME_frames] += kept.len > 0;

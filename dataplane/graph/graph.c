@@ -225,21 +225,23 @@ void graph_finish(struct graph *g, struct batch *b)
 }
 
 static bool carry_node(struct graph *g, unsigned node, struct graph *next, unsigned to,
-		       struct batch *b)
+		       const uint16_t *sources, struct batch *b)
 {
 	const struct graph_node *a = &g->plan->nodes[node], *z = &next->plan->nodes[to];
 	arena_reset(&b->arena);
-	return a->op->carry && a->op->carry(a->plan, g->states[node], z->plan, next->states[to], b);
+	return a->op->carry &&
+	       a->op->carry(a->plan, g->states[node], z->plan, next->states[to], sources, b);
 }
 
 /* In the order of the graph: what a node gives out comes to those behind it before they are
  * carried over.
  */
-void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of, struct batch *b)
+void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of,
+		   const uint16_t *sources, struct batch *b)
 {
 	for (unsigned i = 0; i < g->plan->n_nodes; i++)
 		if (!next_of || next_of[i] == GRAPH_NO_NODE ||
-		    !carry_node(g, i, next, next_of[i], b))
+		    !carry_node(g, i, next, next_of[i], sources, b))
 			finish_node(g, i, b);
 }
 

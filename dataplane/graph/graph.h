@@ -98,9 +98,11 @@ void graph_finish(struct graph *g, struct batch *b);
 
 /* @next, which has seen no record yet, goes on in place of @g. @next_of: by node of @g, the one of
  * @next that goes on with what it holds, or GRAPH_NO_NODE: that goes out, as at the end of the
- * input; NULL: all of it.
+ * input; NULL: all of it. @sources: by source before, which it is now, of all that come to nodes
+ * that go on; NULL: they are as they were.
  */
-void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of, struct batch *b);
+void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of,
+		   const uint16_t *sources, struct batch *b);
 
 #define GRAPH_COLS(X)                                                          \
 	X(IN, records_in, "records of this source, or of this port of a node") \

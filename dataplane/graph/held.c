@@ -250,12 +250,14 @@ static struct rec *name_fields(const struct rec *r, const struct names *names, s
 }
 
 bool held_move(struct held *h, unsigned i, struct held *to, const struct names *names,
-	       struct batch *b)
+	       const uint16_t *sources, struct batch *b)
 {
 	size_t mark = b->arena.used;
 	struct rec *r = held_take(h, i, b);
 	if (r)
 		r = name_fields(r, names, b);
+	if (r && sources)
+		r->source = sources[r->source];
 	bool done = r && held_put(to, b, r, held_key(h, i), held_about(h, i), held_until_ns(h, i));
 	entry_at(h, i)->taken = done;
 	b->arena.used = mark;

@@ -33,10 +33,11 @@ size_t held_bytes(const struct held *h, unsigned i); /* that it takes of an aren
 struct rec *held_take(struct held *h, unsigned i, struct batch *b);
 
 /* From one to another that outlives what record @i's fields were named by, @names and its schema:
- * it names them itself there. False: @to has no room, or @b; it stays where it is.
+ * it names them itself there. @sources: by its source, which that is now; NULL: the same. False:
+ * @to has no room, or @b; it stays where it is.
  */
 bool held_move(struct held *h, unsigned i, struct held *to, const struct names *names,
-	       struct batch *b);
+	       const uint16_t *sources, struct batch *b);
 
 /* Gives back the room of those that were taken, up to the first that was not. */
 void held_trim(struct held *h);

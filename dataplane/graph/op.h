@@ -111,11 +111,11 @@ struct op {
 	void (*finish)(const struct op_plan *p, void *state, struct op_run *x);
 	/* A reload, by the worker: what @from holds is @to's now, which is of a node with the same
 	 * name and options and has seen no record. False: it does not fit, or not all of it; what
-	 * is left goes out, as at the end. @b lends its arena. NULL: an operator that remembers
-	 * nothing.
+	 * is left goes out, as at the end. @sources: by source of its records, which it is now;
+	 * NULL: the same. @b lends its arena. NULL: an operator that remembers nothing.
 	 */
 	bool (*carry)(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-		      void *to, struct batch *b);
+		      void *to, const uint16_t *sources, struct batch *b);
 };
 
 /* All of them, closed by NULL: ops.c. */

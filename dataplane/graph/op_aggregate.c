@@ -431,13 +431,18 @@ static int aggregate_create(const struct op_plan *p, void **ret_state, struct er
 }
 
 static bool aggregate_carry(const struct op_plan *from_plan, void *from,
-			    const struct op_plan *to_plan, void *to, struct batch *b)
+			    const struct op_plan *to_plan, void *to, const uint16_t *sources,
+			    struct batch *b)
 {
 	struct aggregate *a = from, *z = to;
 	if (!aggregate_same_groups((const struct aggregate_plan *)from_plan,
 				   (const struct aggregate_plan *)to_plan))
 		return false;
 	SL_EXCHANGE(a->g, z->g);
+	for (uint32_t i = 0; sources && i < z->g.n_open; i++) {
+		struct group *g = group_at((const struct aggregate_plan *)to_plan, z, z->g.heap[i]);
+		g->source = sources[g->source];
+	}
 	return true;
 }
 

@@ -219,7 +219,7 @@ static void dedup_run(const struct op_plan *p, void *state, struct op_run *x,
 
 /* Keys whose values have another type now do not come again: they go as their windows end. */
 static bool dedup_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-			void *to, struct batch *b)
+			void *to, const uint16_t *sources, struct batch *b)
 {
 	struct dedup *a = from, *z = to;
 	if (a->cap != z->cap)

@@ -594,14 +594,14 @@ static void enrich_finish(const struct op_plan *plan, void *state, struct op_run
 
 /* The keys are looked up anew at the next moment: the dimension may be another. */
 static bool enrich_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-			 void *to, struct batch *b)
+			 void *to, const uint16_t *sources, struct batch *b)
 {
 	const struct enrich_plan *p = (const struct enrich_plan *)from_plan;
 	struct enrich *a = from, *z = to;
 	bool all = a->held && z->held;
 	for (unsigned i = 0; all && i < held_n(a->held); i++)
 		if (!held_is_taken(a->held, i))
-			all = held_move(a->held, i, z->held, p->in_names, b);
+			all = held_move(a->held, i, z->held, p->in_names, sources, b);
 	z->until_ns = a->until_ns;
 	return all;
 }

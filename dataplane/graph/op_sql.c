@@ -537,7 +537,7 @@ static void sql_finish(const struct op_plan *p, void *state, struct op_run *x)
  * goes out of it is less than nothing held, until both rows are summed.
  */
 static bool sql_carry(const struct op_plan *from_plan, void *from, const struct op_plan *to_plan,
-		      void *to, struct batch *b)
+		      void *to, const uint16_t *sources, struct batch *b)
 {
 	const struct sql_plan *p = (const struct sql_plan *)from_plan;
 	const struct sql_plan *q = (const struct sql_plan *)to_plan;
@@ -545,7 +545,8 @@ static bool sql_carry(const struct op_plan *from_plan, void *from, const struct 
 	for (unsigned i = 0; i < p->n_stages && i < q->n_stages; i++) {
 		const struct stage *st = &p->stages[i], *to_st = &q->stages[i];
 		if (st->op == &op_aggregate && to_st->op == &op_aggregate)
-			return st->op->carry(st->plan, a->states[i], to_st->plan, z->states[i], b);
+			return st->op->carry(st->plan, a->states[i], to_st->plan, z->states[i],
+					     sources, b);
 	}
 	return false;
 }

@@ -130,7 +130,7 @@ def a_hundred_reloads(lab, checks):
             lab.write(tail="queues: [\n")
             want = "failed"
         elif kind == 5:
-            lab.write(port=515)
+            lab.write(tail="frame: { bytes_max: 2MiB }\n")
             want = "failed"
         elif kind == 7:
             lab.write(tail='\n')
@@ -363,10 +363,14 @@ def what_a_file_needs(lab, checks):
     checks.equal((code, needs), (1, "reload"), "a reload makes it so")
     checks.equal(rows.get("queues.lab/all.sink"), ("two", "zip", "reload"), f"option by option: {sorted(rows)}")
     lab.write(way=1, port=515)
+    checks.equal(ask("check")[:2], (0, "good"), "another port of a source can be built")
+    rows = {r["option"]: r["needs"] for r in ask("diff")[2]["rows"]}
+    checks.equal(rows, {"sources.syslog.match.udp": "reload"}, "and a reload makes it so")
+    lab.write(way=1, tail="frame: { bytes_max: 2MiB }\n")
     code, state, reply = ask("check")
     checks.check((code, state) == (1, "restart") and "only a restart" in reply["why"], f"a restart: {reply}")
     rows = {r["option"]: r["needs"] for r in ask("diff")[2]["rows"]}
-    checks.equal(rows, {"sources.syslog.match.udp": "restart"}, "and that option alone")
+    checks.equal(rows, {"frame.bytes_max": "restart"}, "and that option alone")
     lab.write(tail="queues: [\n")
     code, state, reply = ask("check")
     checks.check((code, state) == (1, "bad") and "other.yaml:" in reply["why"], f"a fault has its place: {reply}")

@@ -192,7 +192,7 @@ static inline void op_rig_reload(struct op_rig *r, const char *yaml, const char 
 				   next.pipeline->graph.nodes[k].name) == 0)
 				to[i] = (uint16_t)k;
 	}
-	graph_go_over(r->graph, next.graph, to, &r->batch);
+	graph_go_over(r->graph, next.graph, to, NULL, &r->batch);
 	SL_EXCHANGE(r->graph, next.graph);
 	SL_EXCHANGE(r->pipeline, next.pipeline);
 	SL_EXCHANGE(r->conf, next.conf);

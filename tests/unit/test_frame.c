@@ -4,21 +4,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/carry.h"
 #include "dataplane/frame/frame.h"
-
-/* Stands in for flow: one TCP session and one UDP session. */
-static struct flow_session sessions[2];
-
-const struct flow_session *flow_session(const struct flow *f, uint32_t session)
-{
-	(void)f;
-	return &sessions[session];
-}
-
-uint32_t flow_sessions_max(const struct flow *f)
-{
-	(void)f;
-	return 2;
-}
+#include "tests/unit/flow_stand.h"
 
 /* --- A parser of lines, and one whose lines wait for an answer of the other side. --------------
  */

@@ -5,21 +5,7 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/frame.h"
-
-static struct flow_session session;
-
-const struct flow_session *flow_session(const struct flow *f, uint32_t i)
-{
-	(void)f;
-	(void)i;
-	return &session;
-}
-
-uint32_t flow_sessions_max(const struct flow *f)
-{
-	(void)f;
-	return 1;
-}
+#include "tests/unit/flow_stand.h"
 
 /* --- A parser that counts its frames in its pool: a byte is a frame. ---------------------------
  */
@@ -121,7 +107,7 @@ static void end(void)
 
 static void open_session(uint16_t port, uint64_t id)
 {
-	session = (struct flow_session){
+	sessions[0] = (struct flow_session){
 		.port = {40000, port}, .proto = 6, .from_start = true, .id = id};
 }
 
