@@ -121,9 +121,13 @@ def what_is_wrong_is_said(lab, checks):
     checks.equal((code, lines[-1]["shadow"]), (1, "failed"), "a candidate with a fault")
     checks.check("new.yaml:" in lines[-1]["why"] and "no_function" in lines[-1]["why"], f"its place: {lines[-1]}")
     with open(path, "w", encoding="utf-8") as f:
-        f.write(BODY.format(folder=lab.folder, formats="", port=515) + RUNS)
+        f.write(BODY.format(folder=lab.folder, formats="", port=514) + RUNS + "frame: { bytes_max: 2MiB }\n")
     code, lines, _ = lines_of(lab.shadow(path))
-    checks.check(code == 1 and "only a restart changes it" in lines[-1]["why"], f"another port: {lines[-1]}")
+    checks.check(code == 1 and "only a restart changes it" in lines[-1]["why"], f"longer frames: {lines[-1]}")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(BODY.format(folder=lab.folder, formats="", port=514).replace("syslog:", "other:", 1) + RUNS.replace("syslog", "other"))
+    code, lines, _ = lines_of(lab.shadow(path))
+    checks.check(code == 1 and "its sources are others" in lines[-1]["why"], f"another source: {lines[-1]}")
     code, _, err = lines_of(lab.shadow(path, "--for", "long"))
     checks.check(code == 2 and "expected a duration" in err, f"no duration: {err}")
     code, reply = lab.run("shadow", "stop")
