@@ -15,6 +15,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/confine.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/base/regular.h"
 #include "dataplane/sink/secret.h"
 
 #define PATH_PREFIX   "/v1/"
@@ -504,14 +505,12 @@ static struct MHD_Daemon *serve(struct api *api, int fd, bool is_tcp)
 
 static int read_pem(const char *path, const char *key, char **ret_text, struct err *e)
 {
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return err_set(e, -errno, "api.%s: %s: %s", key, path, strerror(errno));
 	char *text = mem_alloc(FILE_MAX);
-	size_t n = text ? fread(text, 1, FILE_MAX - 1, f) : 0;
-	fclose(f);
+	ssize_t n = text ? regular_read(path, text, FILE_MAX - 1) : -ENOMEM;
 	*ret_text = text;
-	return n ? 0 : err_set(e, -EIO, "api.%s: %s: is empty, or cannot be read", key, path);
+	if (n < 0)
+		return err_set(e, (int)n, "api.%s: %s: %s", key, path, regular_why((int)n));
+	return n > 0 ? 0 : err_set(e, -EIO, "api.%s: %s: is empty", key, path);
 }
 
 static int start_tcp(struct api *api, struct err *e)

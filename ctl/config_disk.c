@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "ctl/config_read.h"
+#include "dataplane/base/regular.h"
 
 /* Reads to the end of @fd, but not far beyond YAML_BYTES_MAX. */
 static int read_all(int fd, uint8_t **ret_bytes, size_t *ret_len)
@@ -43,20 +44,16 @@ static int read_all(int fd, uint8_t **ret_bytes, size_t *ret_len)
 static int read_path(const char *path, bool regular, uint8_t **ret_bytes, size_t *ret_len,
 		     struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK | O_NOCTTY : 0));
+	int fd = regular ? regular_open(path) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return err_set(e, -errno, "%s", strerror(errno));
+		return err_set(e, regular ? fd : -errno, "%s", regular_why(regular ? fd : -errno));
 	struct stat st;
 	int r = fstat(fd, &st) < 0 ? -errno : 0;
 	if (r == 0 && S_ISDIR(st.st_mode))
 		r = -EISDIR;
-	if (r == 0 && regular && !S_ISREG(st.st_mode))
-		r = -ENOTSUP;
 	if (r == 0)
 		r = read_all(fd, ret_bytes, ret_len);
 	close(fd);
-	if (r == -ENOTSUP)
-		return err_set(e, r, "no regular file; expected one, no pipe, socket or device");
 	if (r == -EFBIG)
 		return err_set(e, r, "too long; expected at most %u MiB", YAML_BYTES_MAX >> 20);
 	if (r < 0)
@@ -70,11 +67,11 @@ static int disk_read(void *arg, const char *path, uint8_t **ret_bytes, size_t *r
 	return read_path(path, false, ret_bytes, ret_len, e);
 }
 
-static int regular_read(void *arg, const char *path, uint8_t **ret_bytes, size_t *ret_len,
+static int read_regular(void *arg, const char *path, uint8_t **ret_bytes, size_t *ret_len,
 			struct err *e)
 {
 	return read_path(path, true, ret_bytes, ret_len, e);
 }
 
 const struct config_files config_disk = {.read = disk_read};
-const struct config_files config_regular = {.read = regular_read};
+const struct config_files config_regular = {.read = read_regular};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/base/regular.h"
 #include "dataplane/dim/dim.h"
 #include "dataplane/dim/dim_dump.h"
 #include "dataplane/dim/dim_file.h"
@@ -232,16 +233,14 @@ static int read_all(int fd, struct reading *r, struct err *e)
 static int open_file(const struct file_conf *c, struct reading *r, struct err *e)
 {
 	struct stat st;
-	int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe keeps nobody */
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		int rc = err_set(e, -errno, "%s: %s", c->path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return rc;
-	}
-	int rc = 0;
-	r->len = (size_t)st.st_size;
-	if (!S_ISREG(st.st_mode) || r->len > FILE_BYTES_MAX)
+	int fd = regular_open(c->path);
+	if (fd < 0)
+		return err_set(e, fd, "%s: %s", c->path, regular_why(fd));
+	int rc = fstat(fd, &st) < 0 ? err_set(e, -errno, "%s: %s", c->path, strerror(errno)) : 0;
+	r->len = rc == 0 ? (size_t)st.st_size : 0;
+	if (rc < 0)
+		r->text = NULL;
+	else if (r->len > FILE_BYTES_MAX)
 		rc = err_set(e, -EINVAL, "%s: expected a file of at most 8 GiB", c->path);
 	else if (!(r->text = mem_map(r->len + 1)))
 		rc = err_set(e, -ENOMEM, "%s: no memory for %zu bytes", c->path, r->len);

@@ -5,6 +5,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/base/regular.h"
 #include "dataplane/dim/dim.h"
 #include "dataplane/dim/dim_json.h"
 #include "dataplane/dim/redis_conn.h"
@@ -265,13 +266,12 @@ static int read_all(struct rows *r, struct err *e)
 
 static int read_secret(const char *path, char *out, struct err *e)
 {
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return err_set(e, -errno, "password_file: %s: %s", path, strerror(errno));
-	bool any = fgets(out, SECRET_MAX, f) != NULL;
-	fclose(f);
-	if (!any)
+	ssize_t n = regular_read(path, out, SECRET_MAX - 1);
+	if (n < 0)
+		return err_set(e, (int)n, "password_file: %s: %s", path, regular_why((int)n));
+	if (n == 0)
 		return err_set(e, -EINVAL, "password_file: %s: nothing is in it", path);
+	out[n] = '\0';
 	out[strcspn(out, "\r\n")] = '\0';
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/base/regular.h"
 #include "dataplane/base/text.h"
 #include "dataplane/graph/digest.h"
 #include "dataplane/graph/inet.h"
@@ -202,15 +203,12 @@ static int add_field(struct mask_plan *m, const struct opt_pair *pair, const str
 
 static int read_file(const char *path, char *buf, size_t cap, size_t *ret_len, struct err *e)
 {
-	FILE *f = fopen(path, "rbe");
-	if (!f)
-		return err_set(e, -EINVAL, "%s: %s", path, strerror(errno));
-	size_t len = fread(buf, 1, cap, f);
-	bool bad = ferror(f);
-	fclose(f);
-	if (bad || len == cap)
-		return err_set(e, -EINVAL, "%s: %s", path,
-			       bad ? "cannot be read" : "longer than a secret may be");
+	ssize_t n = regular_read(path, buf, cap);
+	if (n < 0)
+		return err_set(e, -EINVAL, "%s: %s", path, regular_why((int)n));
+	size_t len = (size_t)n;
+	if (len == cap)
+		return err_set(e, -EINVAL, "%s: longer than a secret may be", path);
 	while (len && (buf[len - 1] == '\n' || buf[len - 1] == '\r'))
 		len--;
 	*ret_len = len;

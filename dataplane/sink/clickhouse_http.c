@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/base/regular.h"
 #include "dataplane/base/text.h"
 #include "dataplane/sink/secret.h"
 
@@ -21,6 +22,8 @@ int ch_http_init(struct ch_http *h, const struct ch_http_conf *conf, struct err 
 		return err_set(e, -EINVAL,
 			       "url: expected no user, password and query in it: there are user, "
 			       "password and settings");
+	if (conf->ca && regular_may_block(conf->ca))
+		return err_set(e, -ENOTSUP, "ca: %s: %s", conf->ca, regular_why(-ENOTSUP));
 	h->conf = conf;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(e, -ENOMEM, "libcurl cannot be used");

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/base/regular.h"
+#include "dataplane/base/slice.h"
 #include "dataplane/sink/secret.h"
 
 #define NS_PER_MS 1000000u
@@ -182,6 +184,16 @@ static const struct {
 	{"enable.gapless.guarantee", "idempotence"},
 };
 
+/* librdkafka opens keys and certificates by itself, and waits for who writes to a pipe. */
+static void keep_from_pipes(struct making *m, const char *property, const char *value)
+{
+	struct slice name = slice_str(property), end = SLICE_LIT(".location");
+	if (m->rc == 0 && name.len > end.len &&
+	    slice_eq(slice_from(name, name.len - end.len), end) && regular_may_block(value))
+		m->rc = err_set(m->e, -ENOTSUP, "properties: %s: %s: %s", property, value,
+				regular_why(-ENOTSUP));
+}
+
 static void set_properties(struct making *m, const struct opt_map *map)
 {
 	for (size_t i = 0; m->rc == 0 && i < map->n; i++) {
@@ -191,6 +203,7 @@ static void set_properties(struct making *m, const struct opt_map *map)
 						"properties: %s: expected the option %s in its "
 						"place",
 						map->items[i].key, owned[k].option);
+		keep_from_pipes(m, map->items[i].key, map->items[i].value);
 		set(m, map->items[i].key, map->items[i].value);
 	}
 }

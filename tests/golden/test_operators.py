@@ -154,6 +154,7 @@ pipeline:
         p = subprocess.run([binary, *args, "-c", path], capture_output=True, text=True, timeout=60)
         checks.equal(p.returncode, 0, f"{args}: exit status: {p.stderr}")
         checks.check("horse" not in p.stdout + p.stderr, f"{args} does not print the secret")
+    os.mkfifo(os.path.join(folder, "pipe"))
     for text, want in [
         ("pipeline:\n  m: { op: mask, from: app, fields: { uid: hash } }\n", "hash wants a secret"),
         ("pipeline:\n  m: { op: mask, from: app, fields: { uid: hush } }\n", "one of hash, truncate, redact, ip"),
@@ -164,6 +165,7 @@ pipeline:
          "there is secret already"),
         ("pipeline:\n  m: { op: mask, from: app, fields: { a: hash }, secret_env: SLUICE_NOT_SET }\n", "not set"),
         ("pipeline:\n  m: { op: mask, from: app, fields: { a: hash }, secret_file: none.txt }\n", "none.txt: No such"),
+        ("pipeline:\n  m: { op: mask, from: app, fields: { a: hash }, secret_file: pipe }\n", "pipe: no regular file"),
         ("pipeline:\n  p: { op: project, from: app, select: 'uid' }\n"
          "  m: { op: mask, from: p, fields: { uidd: redact } }\n", "no field is named uidd"),
     ]:

@@ -250,7 +250,8 @@ def refused(lab):
     secret = os.path.join(lab.folder, "secret")
     with open(secret, "w", encoding="ascii") as f:
         f.write(SECRET + "\nsecond line\n")
-    for more, want in [("", "NOAUTH"), (", password: wrong-99", "WRONGPASS"), (", password_file: none", "none: No such"),
+    os.mkfifo(secret + ".pipe")
+    for more, want in [("", "NOAUTH"), (f", password_file: {secret}.pipe", "no regular file"), (", password: wrong-99", "WRONGPASS"), (", password_file: none", "none: No such"),
                        (", password_env: SL_NO_SUCH", "no variable is named SL_NO_SUCH"),
                        (f", password: x, password_file: {secret}", "expected one of password")]:
         r = lab.replay(f"{at}, {pattern}{more}", "a")

@@ -1,5 +1,7 @@
 #include "tests/unit/unit.h"
 
+#include <sys/stat.h>
+
 #include "dataplane/sink/secret.h"
 #include "tests/support/sink_peer.h"
 
@@ -36,12 +38,26 @@ static void a_secret_that_is_not_there_is_told_without_it(void **unused)
 	free(text);
 }
 
+static void a_secret_in_a_pipe_that_nobody_writes_to_keeps_nobody(void **unused)
+{
+	char *dir = dir_make(), value[600], want[700];
+	snprintf(value, sizeof(value), "file:%s/pipe", dir);
+	snprintf(want, sizeof(want),
+		 "password: %s: no regular file; expected one, no pipe, socket or device",
+		 value + 5);
+	assert_int_equal(mkfifo(value + 5, 0600), 0);
+	assert_int_equal(secret_read("password", value, got, &error), -ENOTSUP);
+	assert_string_equal(error.text, want);
+	dir_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_secret_is_itself_or_of_the_environment_or_the_first_line_of_a_file),
 		cmocka_unit_test(a_secret_that_is_not_there_is_told_without_it),
+		cmocka_unit_test(a_secret_in_a_pipe_that_nobody_writes_to_keeps_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* The Kafka sink behind its shipper, against librdkafka's mock cluster. */
 #include "tests/unit/unit.h"
 
+#include <sys/stat.h>
+
 #include "dataplane/sink/kafka_conf.h"
 #include "dataplane/sink/sinks.h"
 #include "tests/support/kafka_mock.h"
@@ -375,6 +377,15 @@ static void a_setting_that_cannot_be_is_named(void **unused)
 	assert_int_equal(create(0), -EINVAL);
 	assert_string_equal(error.text, "sink k: properties: sasl.password: expected the option "
 					"password in its place");
+	/* librdkafka would wait for who writes to it. */
+	char *dir = dir_make(), pipe[600];
+	snprintf(pipe, sizeof(pipe), "%s/pipe", dir);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	pairs[0] = (struct opt_pair){"ssl.key.location", pipe, 1, 1};
+	assert_int_equal(create(0), -ENOTSUP);
+	assert_non_null(strstr(error.text, "sink k: properties: ssl.key.location: "));
+	assert_non_null(strstr(error.text, "/pipe: no regular file"));
+	dir_remove(dir);
 	conf.properties.n = 0;
 	conf.acks = 1;
 	assert_int_equal(create(0), -EINVAL);
