@@ -44,6 +44,16 @@ const struct opt mysql_opts[] = {
 	 .help = "With each row change the statement that made it, as source.query, where the "
 		 "server logs it (binlog_rows_query_log_events, binlog_annotate_row_events). Of "
 		 "one longer than 4096 bytes the beginning, and source.query_cut."},
+	{.name = "payload_bytes_max",
+	 .type = OPT_BYTES,
+	 .off = offsetof(struct mysql_conf, payload_bytes_max),
+	 .min = 1 << 20,
+	 .max = (int64_t)1 << 50,
+	 .def = "16GiB",
+	 .help = "A transaction that MySQL has compressed goes out while it is decompressed, "
+		 "whatever "
+		 "its size. This bounds what may come out of one: of one that says it is larger "
+		 "nothing goes out but its raw event with the reason."},
 	OPT_END,
 };
 

@@ -19,6 +19,7 @@ struct mysql_conf {
 	bool ignore_case;
 	bool statements;
 	bool query;
+	uint64_t payload_bytes_max;
 };
 
 extern const struct opt mysql_opts[];

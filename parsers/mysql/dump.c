@@ -33,6 +33,10 @@ void mysql_session_anew(struct work *w)
 	if (before)
 		mysql_log_hole(w->pool, before, st->owner);
 	st->fed = st->lent = false;
+	struct mysql_payload *p = before ? mysql_payload_of(w->pool->payloads, before, 0) : NULL;
+	if (p)
+		mysql_payload_give_back(p);
+	st->lng = (struct mysql_long){0};
 }
 
 void mysql_session_find(struct work *w)
@@ -93,30 +97,23 @@ static void set_pair(const struct work *w, struct mysql_log *log)
 	log->paired = true;
 }
 
-/* Gives an event to the log. Its time is that of its last byte, also where it waited since. */
-static enum mysql_outcome read_event(struct work *w, struct slice event, uint64_t off,
-				     enum mysql_ahead ahead, const char **ret_why)
+enum mysql_outcome mysql_session_event(struct work *w, struct slice event, struct mysql_seen *seen,
+				       const char **ret_why)
 {
 	struct mysql_state *st = w->st;
-	struct mysql_seen seen = {
-		.off = off,
-		.time_ns = st->held_ns ? st->held_ns : w->in->time_ns,
-		.end_off = w->end_off,
-		.acked = st->acked,
-		.ahead = ahead,
-	};
+	seen->time_ns = st->held_ns ? st->held_ns : w->in->time_ns;
+	seen->end_off = w->end_off;
+	seen->acked = st->acked;
 	struct mysql_log *log = mysql_session_log(w);
 	if (!log->paired)
 		set_pair(w, log);
-	enum mysql_outcome o = mysql_log_event(w->pool, log, event, &seen, w->out, ret_why);
+	enum mysql_outcome o = mysql_log_event(w->pool, log, event, seen, w->out, ret_why);
 	if (o != MYSQL_FULL)
 		st->held_ns = 0;
 	return o;
 }
 
-/* Bytes of the packet, or compressed packet, that begins here: those of its header, if it is cut.
- */
-static size_t unit_bytes(const struct work *w, struct slice s)
+size_t mysql_unit_bytes(const struct work *w, struct slice s)
 {
 	size_t head = w->st->squeeze != MYSQL_PLAIN ? MYSQL_SQUEEZED_HEADER : MYSQL_PACKET_HEADER;
 	return s.len < head ? head : head + wire_le24(s.ptr);
@@ -128,7 +125,7 @@ static size_t unit_bytes(const struct work *w, struct slice s)
 static uint64_t end_of_packet(const struct work *w, struct slice payload, struct slice event)
 {
 	bool semi_sync = event.ptr - payload.ptr > 1;
-	return semi_sync ? 0 : w->in->stream_off + w->r.consumed + unit_bytes(w, rest_of(w));
+	return semi_sync ? 0 : w->in->stream_off + w->r.consumed + mysql_unit_bytes(w, rest_of(w));
 }
 
 /* Reads the payload of a packet of the dump. @n: the bytes it stands for, 0 in the stream. What is
@@ -154,9 +151,9 @@ static enum step on_payload(struct work *w, struct slice payload, size_t n, enum
 		return pass(w, n);
 	}
 	st->had_event = true;
-	uint64_t off = n ? w->in->stream_off + w->r.consumed : 0;
+	struct mysql_seen seen = {.off = n ? w->in->stream_off + w->r.consumed : 0, .ahead = ahead};
 	w->end_off = end_of_packet(w, payload, event);
-	switch (read_event(w, event, off, ahead, &why)) {
+	switch (mysql_session_event(w, event, &seen, &why)) {
 	case MYSQL_FULL:
 		*ret_done = false;
 		w->r.status = PARSE_OK;
@@ -168,6 +165,18 @@ static enum step on_payload(struct work *w, struct slice payload, size_t n, enum
 	default:
 		return take(w, n);
 	}
+}
+
+/* Bytes of an event that is taken in parts. */
+static enum step long_event(struct work *w, struct slice s)
+{
+	struct mysql_taken t;
+	enum step step = mysql_long_take(w, s, &t);
+	if (t.lost)
+		skip(w, t.lost, t.why);
+	take(w, t.bytes - t.lost);
+	w->r.status = PARSE_OK;
+	return step == STEP_ON && w->st->lng.on ? more(w, 0) : step;
 }
 
 static enum step plain_event(struct work *w, struct slice s)
@@ -197,6 +206,32 @@ static enum step drain_find(struct work *w, struct mysql_stream *stream)
 	return found == MYSQL_SCAN_FOUND ? STEP_ON : STEP_STOP;
 }
 
+/* The same of bytes in the stream, and the start of one. STOP: the burst is full; *ret_waits: more
+ * bytes are needed.
+ */
+static enum step drain_long(struct work *w, struct mysql_stream *stream, bool *ret_waits)
+{
+	struct mysql_long *l = &w->st->lng;
+	struct slice s = mysql_stream_bytes(stream);
+	struct mysql_taken t;
+	size_t head;
+	enum mysql_scan begins = l->on ? MYSQL_SCAN_NONE : mysql_long_packet(w, s, &head);
+	*ret_waits = begins == MYSQL_SCAN_MORE;
+	if (begins == MYSQL_SCAN_FOUND) {
+		mysql_stream_skip(stream, head);
+		s = slice_from(s, head);
+	}
+	if (!l->on)
+		return STEP_ON;
+	enum step step = mysql_long_take(w, s, &t);
+	mysql_stream_skip(stream, t.bytes);
+	if (t.lost)
+		lose(w, 0, t.why);
+	*ret_waits = step == STEP_ON && l->on;
+	w->r.status = PARSE_OK;
+	return step;
+}
+
 /* Reads the packets that stand whole in the stream. STOP: the burst is full. *ret_waits: the first
  * one waits for the one behind it.
  */
@@ -207,9 +242,12 @@ static enum step drain(struct work *w, struct mysql_stream *stream, bool *ret_wa
 	bool done;
 	*ret_waits = false;
 	for (;;) {
+		bool wants;
 		if (w->st->resync && drain_find(w, stream) == STEP_STOP)
 			return STEP_ON;
-		if (!mysql_stream_payload(stream, &payload))
+		if (drain_long(w, stream, &wants) == STEP_STOP)
+			return STEP_STOP;
+		if (wants || !mysql_stream_payload(stream, &payload))
 			return STEP_ON;
 		struct slice behind =
 			slice_from(mysql_stream_bytes(stream), MYSQL_PACKET_HEADER + payload.len);
@@ -248,7 +286,7 @@ static enum step streamed(struct work *w, struct slice s)
 {
 	struct mysql_state *st = w->st;
 	struct mysql_streams *ss = w->pool->streams;
-	size_t whole = unit_bytes(w, s);
+	size_t whole = mysql_unit_bytes(w, s);
 	bool waits;
 	if (s.len < whole)
 		return more(w, whole);
@@ -261,8 +299,11 @@ static enum step streamed(struct work *w, struct slice s)
 	if (drain(w, stream, &waits) == STEP_STOP)
 		return STEP_STOP;
 	struct slice next = slice_from(s, whole);
-	if (waits && next.len < unit_bytes(w, next))
-		return hold(w, whole + unit_bytes(w, next));
+	size_t next_bytes = mysql_unit_bytes(w, next);
+	if (waits && next.len < next_bytes)
+		return hold(w, whole + next_bytes);
+	if (st->lng.on && may_wait(w) && next.len < next_bytes)
+		return more(w, whole + next_bytes);
 	if (waits)
 		note_held(w);
 	st->fed = false;
@@ -342,9 +383,19 @@ enum step mysql_server_events(struct work *w, struct slice s)
 	}
 	if (st->resync)
 		return find_event(w, s, true);
-	if (st->lent || wire_le24(s.ptr) == MYSQL_PACKET_MAX)
+	if (st->lent)
 		return streamed(w, s);
-	return plain_event(w, s);
+	if (st->lng.on)
+		return long_event(w, s);
+	size_t n;
+	switch (mysql_long_packet(w, s, &n)) {
+	case MYSQL_SCAN_FOUND:
+		return take(w, n);
+	case MYSQL_SCAN_MORE:
+		return more(w, n);
+	default:
+		return wire_le24(s.ptr) == MYSQL_PACKET_MAX ? streamed(w, s) : plain_event(w, s);
+	}
 }
 
 /* --- A file ----------------------------------------------------------------------------------- */
@@ -356,8 +407,12 @@ enum step mysql_file_step(struct work *w)
 	const char *why = NULL;
 	if (st->resync)
 		return find_event(w, s, false);
+	if (st->lng.on)
+		return long_event(w, s);
 	if (s.len < MYSQL_EVENT_HEADER_LEN)
 		return more(w, MYSQL_EVENT_HEADER_LEN);
+	if (mysql_long_event(w, s.ptr))
+		return STEP_ON;
 	uint32_t size = wire_le32(s.ptr + 9);
 	if (size < MYSQL_EVENT_HEADER_LEN || size > MYSQL_STREAM_BYTES) {
 		mysql_session_find(w);
@@ -373,8 +428,8 @@ enum step mysql_file_step(struct work *w)
 		ahead = mysql_ahead_event(slice_from(s, size), &log->format, &needed);
 	if (ahead == MYSQL_AHEAD_MORE && may_wait(w))
 		return hold(w, size + needed);
-	uint64_t off = w->in->stream_off + w->r.consumed;
-	switch (read_event(w, event, off, ahead, &why)) {
+	struct mysql_seen seen = {.off = w->in->stream_off + w->r.consumed, .ahead = ahead};
+	switch (mysql_session_event(w, event, &seen, &why)) {
 	case MYSQL_FULL:
 		w->r.status = PARSE_OK;
 		return STEP_STOP;

@@ -143,6 +143,29 @@ static bool format_has_sum(const uint8_t *body, size_t len)
 	return version_number(v) >= (is_mariadb(v) ? 50300u : 50601u);
 }
 
+static void read_header(const uint8_t *p, struct mysql_event *ev)
+{
+	ev->time_s = wire_le32(p);
+	ev->type = p[4];
+	ev->server_id = wire_le32(p + 5);
+	ev->size = wire_le32(p + 9);
+	ev->log_pos = wire_le32(p + 13);
+	ev->flags = wire_le16(p + 17);
+}
+
+enum mysql_fault mysql_event_parse_front(struct slice s, const struct mysql_format *f,
+					 struct mysql_event *ret_ev)
+{
+	memset(ret_ev, 0, sizeof(*ret_ev));
+	read_header(s.ptr, ret_ev);
+	if (ret_ev->type == 0 || ret_ev->size < s.len)
+		return MYSQL_F_HEADER;
+	ret_ev->has_crc = f->checksum;
+	ret_ev->bytes = s;
+	ret_ev->body = slice_from(s, MYSQL_EVENT_HEADER_LEN);
+	return MYSQL_F_OK;
+}
+
 enum mysql_fault mysql_event_parse(struct slice s, const struct mysql_format *f,
 				   struct mysql_event *ret_ev)
 {
@@ -151,12 +174,7 @@ enum mysql_fault mysql_event_parse(struct slice s, const struct mysql_format *f,
 	if (s.len < MYSQL_EVENT_HEADER_LEN)
 		return MYSQL_F_MORE;
 	const uint8_t *p = s.ptr;
-	ev->time_s = wire_le32(p);
-	ev->type = p[4];
-	ev->server_id = wire_le32(p + 5);
-	ev->size = wire_le32(p + 9);
-	ev->log_pos = wire_le32(p + 13);
-	ev->flags = wire_le16(p + 17);
+	read_header(p, ev);
 	if (ev->type == MYSQL_EV_START_V3)
 		return MYSQL_F_VERSION;
 	if (ev->type == 0 || ev->size < MYSQL_EVENT_HEADER_LEN)

@@ -18,27 +18,30 @@
 #include "dataplane/base/slice.h"
 
 /* Why bytes could not be read. A row that could not be is a dead letter with this text. */
-#define MYSQL_FAULTS(X)                                                                     \
-	X(OK, "no fault")                                                                   \
-	X(END, "nothing follows")                                                           \
-	X(MORE, "the event is not complete yet")                                            \
-	X(HEADER, "an event header that cannot be: size or type")                           \
-	X(TYPE, "an event type that is not known")                                          \
-	X(VERSION, "a binary log older than version 4 (MySQL 5.0)")                         \
-	X(CHECKSUM, "the checksum of the event is wrong")                                   \
-	X(ENCRYPTED, "the binary log is encrypted")                                         \
-	X(BODY, "the body of the event is shorter than what it announces")                  \
-	X(TABLE, "a table map that contradicts itself")                                     \
-	X(COLUMNS, "another number of columns than in the table map or the schema")         \
-	X(COLUMN_TYPE, "a column type that is not known or not what the schema says")       \
-	X(OLD_TEMPORAL, "a temporal column of MariaDB's old format: its width is not told") \
-	X(VALUE, "a column value that is cut or cannot be")                                 \
-	X(JSON, "a JSON value that is cut or cannot be")                                    \
-	X(DIFF, "a partial JSON update that cannot be read")                                \
-	X(COMPRESSION, "compressed bytes that do not decompress")                           \
-	X(ALGORITHM, "compressed with an algorithm that is not known")                      \
-	X(TOO_LARGE, "larger when decompressed than the space for it")                      \
-	X(NO_ROOM, "a row longer as text than the space for it")                            \
+#define MYSQL_FAULTS(X)                                                                       \
+	X(OK, "no fault")                                                                     \
+	X(END, "nothing follows")                                                             \
+	X(MORE, "the event is not complete yet")                                              \
+	X(HEADER, "an event header that cannot be: size or type")                             \
+	X(TYPE, "an event type that is not known")                                            \
+	X(VERSION, "a binary log older than version 4 (MySQL 5.0)")                           \
+	X(CHECKSUM, "the checksum of the event is wrong")                                     \
+	X(ENCRYPTED, "the binary log is encrypted")                                           \
+	X(BODY, "the body of the event is shorter than what it announces")                    \
+	X(TABLE, "a table map that contradicts itself")                                       \
+	X(COLUMNS, "another number of columns than in the table map or the schema")           \
+	X(COLUMN_TYPE, "a column type that is not known or not what the schema says")         \
+	X(OLD_TEMPORAL, "a temporal column of MariaDB's old format: its width is not told")   \
+	X(VALUE, "a column value that is cut or cannot be")                                   \
+	X(JSON, "a JSON value that is cut or cannot be")                                      \
+	X(DIFF, "a partial JSON update that cannot be read")                                  \
+	X(COMPRESSION, "compressed bytes that do not decompress")                             \
+	X(ALGORITHM, "compressed with an algorithm that is not known")                        \
+	X(TOO_LARGE, "larger when decompressed than the space for it")                        \
+	X(BOMB, "a transaction that decompresses to more than payload_bytes_max, or than it " \
+		"says")                                                                       \
+	X(CUT, "a compressed transaction whose end is missing")                               \
+	X(NO_ROOM, "a row longer as text than the space for it")                              \
 	X(NO_SLOT, "a table map larger than the space for it")
 
 #define MYSQL_FAULT_ENUM_(name, text) MYSQL_F_##name,
@@ -145,6 +148,12 @@ const char *mysql_event_unknown(uint8_t type);
  */
 enum mysql_fault mysql_event_parse(struct slice s, const struct mysql_format *f,
 				   struct mysql_event *ret_ev);
+
+/* The same of an event of which only the first bytes are there, its header at least: `bytes` and
+ * `body` are those.
+ */
+enum mysql_fault mysql_event_parse_front(struct slice s, const struct mysql_format *f,
+					 struct mysql_event *ret_ev);
 
 /* True when the event has no checksum or a right one. */
 bool mysql_event_sum_ok(const struct mysql_event *ev);

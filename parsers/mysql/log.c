@@ -10,6 +10,8 @@ static const char incident[] = "the server says that changes are missing from it
 /* Each half of the name of an XA transaction. */
 #define XID_PART_MAX 64
 
+static const char too_long[] = "an event longer than the memory for it";
+static const char forgotten[] = "a compressed transaction whose memory went to other sessions";
 static const char bad_name[] = "a rotation to a log whose name cannot be";
 
 /* --- Where we are ----------------------------------------------------------------------------- */
@@ -249,7 +251,7 @@ enum mysql_outcome mysql_read_dead(struct reading *r, const struct mysql_event *
 	struct slice db = k ? k->table ? k->table->db : k->db : slice_of(NULL, 0);
 	ctx->table = NULL;
 	ctx->known = k;
-	ctx->raw_bytes = raw.len;
+	ctx->raw_bytes = ev->size > raw.len ? ev->size : raw.len;
 	ctx->dead = (struct mysql_dead_event){.sum = ev->has_crc,
 					      .begun = r->log->txn.begun,
 					      .commits = r->ahead == MYSQL_AHEAD_COMMITS,
@@ -561,8 +563,6 @@ static enum mysql_outcome read_map(struct reading *r, const struct mysql_event *
 	return wanted ? MYSQL_READ : MYSQL_PASSED;
 }
 
-static enum mysql_outcome read_payload(struct reading *r, const struct mysql_event *ev);
-
 static enum mysql_outcome read_one(struct reading *r, const struct mysql_event *ev)
 {
 	if (mysql_event_op(ev->type) != MYSQL_OP_NONE)
@@ -594,7 +594,7 @@ static enum mysql_outcome read_one(struct reading *r, const struct mysql_event *
 		return mysql_read_query(r, ev);
 	case MYSQL_EV_TRANSACTION_PAYLOAD:
 		return r->format == &r->p->inner_format ? lost(r, mysql_fault_text(MYSQL_F_BODY))
-							: read_payload(r, ev);
+							: mysql_read_payload(r, ev);
 	case MYSQL_EV_INCIDENT:
 		return lost(r, incident);
 	case MYSQL_EV_START_ENCRYPTION:
@@ -608,44 +608,17 @@ static enum mysql_outcome read_one(struct reading *r, const struct mysql_event *
 	}
 }
 
-static enum mysql_outcome read_event(struct reading *r, const struct mysql_event *ev)
+bool mysql_log_takes_parts(uint8_t type)
 {
-	enum mysql_outcome o = read_one(r, ev);
-	r->p->chains.types[ev->type] += o != MYSQL_FULL;
-	return o;
+	return type == MYSQL_EV_TRANSACTION_PAYLOAD;
 }
 
-/* A whole transaction in one event: the ones inside have no checksums of their own. */
-static enum mysql_outcome read_payload(struct reading *r, const struct mysql_event *ev)
+enum mysql_outcome mysql_read_event(struct reading *r, const struct mysql_event *ev)
 {
-	struct mysql_pool *p = r->p;
-	struct mysql_log *log = r->log;
-	if (p->payload_serial != log->serial) {
-		enum mysql_fault fault = mysql_unpack_payload(p->unpack, ev, &p->payload);
-		p->payload_serial = fault == MYSQL_F_OK ? log->serial : 0;
-		if (fault != MYSQL_F_OK)
-			return mysql_read_dead(r, ev, NULL, mysql_fault_text(fault));
-	}
-	p->inner_format = log->format;
-	p->inner_format.checksum = false;
-	r->format = &p->inner_format;
-	enum mysql_outcome o = MYSQL_READ;
-	while (log->inner < p->payload.len && o != MYSQL_FULL) {
-		struct mysql_event one;
-		enum mysql_fault fault = mysql_event_parse(slice_from(p->payload, log->inner),
-							   &p->inner_format, &one);
-		if (fault != MYSQL_F_OK)
-			return lost(r, mysql_fault_text(fault));
-		struct slice next = slice_from(p->payload, log->inner + one.size);
-		size_t needed;
-		r->ahead = mysql_ahead_event(next, &p->inner_format, &needed);
-		o = read_event(r, &one);
-		if (o == MYSQL_FULL)
-			return o;
-		log->inner += one.size;
-		log->rows = 0;
-	}
-	return r->why ? MYSQL_LOST : MYSQL_READ;
+	enum mysql_outcome o =
+		r->part && !mysql_log_takes_parts(ev->type) ? lost(r, too_long) : read_one(r, ev);
+	r->p->chains.types[ev->type] += o != MYSQL_FULL && o != MYSQL_MORE;
+	return o;
 }
 
 /* Is there a checksum behind events? Asked of the first one, when no description has come, and of
@@ -671,7 +644,7 @@ bool mysql_log_waits(const struct mysql_log *log, struct slice event)
 }
 
 /* The event is the next one between this server and this replica, where its place is known. */
-static void join_chain(struct reading *r, const struct mysql_event *ev, bool again, bool sum_ok)
+static void join_chain(struct reading *r, const struct mysql_event *ev, bool sum_ok)
 {
 	struct mysql_log *log = r->log;
 	struct mysql_chains *cs = &r->p->chains;
@@ -696,7 +669,7 @@ static void join_chain(struct reading *r, const struct mysql_event *ev, bool aga
 		.end_off = r->seen->end_off,
 		.acked = r->seen->acked,
 	};
-	if (!again)
+	if (!r->again)
 		mysql_chain_event(cs, r->chain, &r->link);
 }
 
@@ -722,6 +695,68 @@ static void leave_chain(struct reading *r, const struct mysql_event *ev)
 		mysql_chain_moved(r->chain, &r->link);
 }
 
+/* Reads the header of the event at hand, and says where it is. The fault that it has, or 0. */
+static enum mysql_fault begin_event(struct reading *r, struct slice event, struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	uint16_t flags = wire_le16(event.ptr + 17);
+	if (!r->again && !r->part &&
+	    (!log->sums_known ||
+	     (event.ptr[4] == MYSQL_EV_ROTATE && (flags & MYSQL_FLAG_ARTIFICIAL))))
+		ask_sum(log, event);
+	enum mysql_fault fault = r->part ? mysql_event_parse_front(event, &log->format, ev)
+					 : mysql_event_parse(event, &log->format, ev);
+	if (fault != MYSQL_F_OK)
+		return fault;
+	locate(r, ev);
+	if (log->hole)
+		close_hole(r, r->seen->off);
+	/* That of an event in parts is seen when the last of them has come. */
+	bool sum_ok = r->again || r->part || mysql_event_sum_ok(ev);
+	join_chain(r, ev, sum_ok);
+	return sum_ok ? MYSQL_F_OK : MYSQL_F_CHECKSUM;
+}
+
+static void end_event(struct reading *r, const struct mysql_event *ev)
+{
+	struct mysql_log *log = r->log;
+	uint64_t off = r->seen->off;
+	log->pos_known |= r->end != log->pos;
+	log->pos = r->end;
+	log->off = off ? off + ev->size : 0;
+	if (!log->first_off && r->end > r->pos) {
+		log->first_off = off;
+		log->first_pos = r->pos;
+	}
+	leave_chain(r, ev);
+	mysql_keep_follow(r->p, log);
+}
+
+static enum mysql_outcome torn(struct reading *r, uint8_t type, const char *why)
+{
+	r->log->unsure = true; /* it may have been a statement that changes a table */
+	if (!mysql_event_op(type))
+		mysql_txn_lost(&r->log->txn); /* or the boundary of a transaction */
+	r->p->chains.types[type]++;
+	return lost(r, why);
+}
+
+/* The bytes of the event that are there. Of one in parts its first ones are kept; none: its memory
+ * is gone.
+ */
+static struct slice front_of(const struct reading *r, struct slice event)
+{
+	if (!r->part)
+		return event;
+	if (r->part->begins)
+		return r->part->bytes;
+	if (!r->again)
+		return (struct slice){0};
+	const struct mysql_payload *p =
+		mysql_payload_of(r->p->payloads, r->log->owner, r->log->serial);
+	return p ? mysql_payload_front(p) : (struct slice){0};
+}
+
 enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
 				   const struct mysql_seen *seen, struct frame_out *out,
 				   const char **ret_why)
@@ -731,50 +766,31 @@ enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, 
 			    .format = &log->format,
 			    .out = out,
 			    .seen = seen,
-			    .ahead = seen->ahead};
-	uint64_t off = seen->off;
-	struct mysql_event ev;
-	bool again = log->serial != 0;
-	r.again = again;
+			    .part = seen->part,
+			    .ahead = seen->ahead,
+			    .why = log->lost_inside,
+			    .again = log->serial != 0};
+	struct mysql_event ev = {0};
 	enum mysql_outcome o;
-	uint16_t flags = wire_le16(event.ptr + 17);
-	if (!again)
-		log->serial = ++p->serial;
-	if (!again && (!log->sums_known ||
-		       (event.ptr[4] == MYSQL_EV_ROTATE && (flags & MYSQL_FLAG_ARTIFICIAL))))
-		ask_sum(log, event);
-	enum mysql_fault fault = mysql_event_parse(event, &log->format, &ev), torn = fault;
-	if (fault == MYSQL_F_OK) {
-		locate(&r, &ev);
-		if (log->hole)
-			close_hole(&r, off);
-		if (!again && !mysql_event_sum_ok(&ev))
-			torn = MYSQL_F_CHECKSUM;
-		join_chain(&r, &ev, again, torn == 0);
+	event = front_of(&r, event);
+	if (event.len == 0) {
+		o = torn(&r, MYSQL_EV_TRANSACTION_PAYLOAD, forgotten);
+	} else {
+		if (!r.again)
+			log->serial = ++p->serial;
+		enum mysql_fault fault = begin_event(&r, event, &ev);
+		o = fault ? torn(&r, event.ptr[4], mysql_fault_text(fault))
+			  : mysql_read_event(&r, &ev);
 	}
-	if (torn)
-		log->unsure = true; /* it may have been a statement that changes a table */
-	if (torn && !mysql_event_op(event.ptr[4]))
-		mysql_txn_lost(&log->txn); /* or the boundary of a transaction */
-	if (torn)
-		p->chains.types[event.ptr[4]]++;
-	o = torn ? lost(&r, mysql_fault_text(torn)) : read_event(&r, &ev);
 	*ret_why = r.why;
-	if (o == MYSQL_FULL)
+	log->lost_inside = r.why;
+	if (o == MYSQL_FULL || o == MYSQL_MORE)
 		return o;
+	log->lost_inside = NULL;
 	log->serial = 0;
 	log->inner = 0;
 	log->rows = log->idx = 0;
-	if (fault == MYSQL_F_OK) {
-		log->pos_known |= r.end != log->pos;
-		log->pos = r.end;
-		log->off = off ? off + event.len : 0;
-		if (!log->first_off && r.end > r.pos) {
-			log->first_off = off;
-			log->first_pos = r.pos;
-		}
-		leave_chain(&r, &ev);
-		mysql_keep_follow(p, log);
-	}
+	if (ev.bytes.len)
+		end_event(&r, &ev);
 	return o;
 }

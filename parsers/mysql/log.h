@@ -24,7 +24,7 @@
 #define MYSQL_NAME_MAX       255
 /* Beyond it a row is left out: what batches hold is sized by it (struct parser). */
 #define MYSQL_ROW_BYTES_MAX  (32u << 20)
-#define MYSQL_UNPACKED_BYTES (256u << 20)
+#define MYSQL_UNPACKED_BYTES (256u << 20) /* one event or value that MariaDB has compressed */
 /* Texts with every byte escaped, and numbers. */
 #define MYSQL_SOURCE_MAX     (6 * (2 * MYSQL_NAME_MAX + MYSQL_FILE_NAME_MAX + MYSQL_TXID_MAX) + 512)
 /* So much of a statement is kept for the changes that it made. */
@@ -72,10 +72,11 @@ struct mysql_log {
 	struct mysql_cause cause;
 
 	/* The event at hand, when its frames did not all fit. */
-	uint64_t serial; /* 0: none */
-	size_t inner;  /* bytes of its inner events that are done with (a compressed transaction) */
-	uint32_t rows; /* of the event at hand, or inside it, that have gone out */
-	uint32_t idx;  /* of the next row: in the event, inner events and all */
+	uint64_t serial;         /* 0: none */
+	uint64_t inner;          /* bytes of its inner events that are done with */
+	uint32_t rows;           /* of the event at hand, or inside it, that have gone out */
+	uint32_t idx;            /* of the next row: in the event, inner events and all */
+	const char *lost_inside; /* something of it is lost, and why */
 };
 
 /* What a rows event needs to be read again. */
@@ -138,7 +139,15 @@ enum mysql_outcome {
 	MYSQL_FULL,   /* the burst is full: call again with the same event */
 	MYSQL_PASSED, /* rows of a table that is not wanted */
 	MYSQL_LOST,   /* *ret_why says what is the matter with it */
-	MYSQL_STRAY,  /* it is no event that can follow: find the next one */
+	MYSQL_MORE,   /* more of its bytes are needed, where it comes in parts */
+};
+
+/* Bytes of an event that does not have to be there whole, behind those that came before. */
+struct mysql_part {
+	struct slice bytes;
+	size_t taken; /* so many of them were taken: all, but when the burst is full */
+	bool begins;  /* with its header: MYSQL_PAYLOAD_HEAD bytes at least, or all */
+	bool ends;    /* nothing follows, be it whole or not */
 };
 
 /* How an event came. */
@@ -148,12 +157,16 @@ struct mysql_seen {
 	uint64_t end_off;       /* TCP's acknowledgement of the bytes before counts; 0: none does */
 	uint64_t acked;         /* as in the session: up to there it has come already */
 	enum mysql_ahead ahead; /* what is behind it; asked for when mysql_log_waits */
+	struct mysql_part *part; /* not NULL: a part of it */
 };
 
 /* Is the event behind this one needed to read it? */
 bool mysql_log_waits(const struct mysql_log *log, struct slice event);
 
-/* Reads one whole event, and puts its frames. */
+/* Must an event not be there whole to be read? */
+bool mysql_log_takes_parts(uint8_t type);
+
+/* Reads one whole event, or a part of one (@event is not asked for then), and puts its frames. */
 enum mysql_outcome mysql_log_event(struct mysql_pool *p, struct mysql_log *log, struct slice event,
 				   const struct mysql_seen *seen, struct frame_out *out,
 				   const char **ret_why);

@@ -22,6 +22,7 @@ struct reading {
 	struct frame_out *out;
 	uint64_t pos, end; /* of the event in its log */
 	const struct mysql_seen *seen;
+	struct mysql_part *part;   /* of the event at hand; NULL: it is whole */
 	enum mysql_ahead ahead;    /* of the event at hand, or inside it */
 	const char *why;           /* something of it is lost */
 	bool again;                /* some of its frames have gone out in the burst before */
@@ -80,6 +81,12 @@ enum mysql_outcome mysql_read_rows(struct reading *r, const struct mysql_event *
 void mysql_read_table(struct reading *r, struct mysql_event_ctx *ctx, struct mysql_known *k);
 enum mysql_outcome mysql_read_rest(struct reading *r, const struct mysql_event *ev,
 				   struct mysql_event_ctx *ctx, struct mysql_known *k);
+
+/* One event, or one inside of a compressed transaction. */
+enum mysql_outcome mysql_read_event(struct reading *r, const struct mysql_event *ev);
+
+/* inside.c: a whole transaction in one event. */
+enum mysql_outcome mysql_read_payload(struct reading *r, const struct mysql_event *ev);
 
 /* pieces.c */
 enum mysql_outcome mysql_read_piece(struct reading *r, const struct mysql_event *ev);

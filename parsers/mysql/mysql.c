@@ -313,7 +313,7 @@ static enum step server_step(struct work *w)
 		return pass_some(w, 1);
 	if (st->ordinary && st->resync)
 		return pass(w, s.len);
-	if (s.len < MYSQL_PACKET_HEADER && !(st->resync && !may_wait(w)))
+	if (s.len < MYSQL_PACKET_HEADER && !st->lng.on && !(st->resync && !may_wait(w)))
 		return more(w, MYSQL_PACKET_HEADER);
 	if (st->server == SERVER_ANSWERS && st->dump)
 		st->server = SERVER_EVENTS;

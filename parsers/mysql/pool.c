@@ -19,6 +19,7 @@ int mysql_pool_create(const void *conf, void *keep, void **ret_pool, struct err 
 	    (r = mysql_state_join(keep, conf, p->schema, &p->feed, e)) < 0)
 		goto fail;
 	if ((r = mysql_unpack_create(MYSQL_UNPACKED_BYTES, &p->unpack)) < 0 ||
+	    (r = mysql_payloads_create(MYSQL_STREAM_BYTES, &p->payloads)) < 0 ||
 	    (r = mysql_streams_create(&p->streams)) < 0 ||
 	    (r = mysql_tables_create(&p->conf->tables, p->conf->ignore_case, &mysql_charsets,
 				     p->schema, &p->tables)) < 0) {
@@ -40,6 +41,7 @@ void mysql_pool_destroy(void *pool)
 		return;
 	mysql_tables_destroy(p->tables);
 	mysql_streams_destroy(p->streams);
+	mysql_payloads_destroy(p->payloads);
 	mysql_unpack_destroy(p->unpack);
 	mysql_schema_destroy(p->schema);
 	mem_free(p);
@@ -113,6 +115,7 @@ void mysql_log_hole(struct mysql_pool *p, uint32_t owner, uint32_t next)
 		log->cause.len = 0;
 		mysql_txn_lost(&log->txn);
 		log->serial = log->inner = 0;
+		log->lost_inside = NULL;
 		log->rows = log->idx = 0;
 		log->hole = log->unsure = true;
 	}

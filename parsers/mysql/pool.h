@@ -10,6 +10,7 @@
 #define SL_PARSERS_MYSQL_POOL_H
 
 #include "parsers/mysql/log.h"
+#include "parsers/mysql/payload.h"
 #include "parsers/mysql/state.h"
 
 /* A burst has at most BATCH_RECS_MAX frames, so as many contexts are in use; and one to fill. */
@@ -19,6 +20,7 @@
 struct mysql_pool {
 	const struct mysql_conf *conf;
 	struct mysql_unpack *unpack;
+	struct mysql_payloads *payloads;
 	struct mysql_schema *schema;
 	struct mysql_feed *feed; /* of keep; NULL: nothing is kept */
 	uint64_t provisional;    /* statements whose place in the log was not known */
@@ -36,11 +38,9 @@ struct mysql_pool {
 	uint64_t frames_put;
 	unsigned event_at;    /* the context that is being filled or used */
 	uint64_t rows_serial; /* whose rows it holds, and at which inner event; 0: nobody's */
-	size_t rows_inner;
+	uint64_t rows_inner;
 	bool rows_apart; /* its rows lie in memory of `unpack` */
 	size_t rows_off; /* else so far behind the event's first byte */
-	uint64_t payload_serial;
-	struct slice payload; /* the inner events of that one */
 	struct mysql_format inner_format;
 	struct mysql_event_ctx events[MYSQL_EVENT_CTXS];
 	struct mysql_frame_ctx frames[MYSQL_FRAME_CTXS];

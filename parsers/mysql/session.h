@@ -15,6 +15,24 @@
 enum client_phase { CLIENT_LOGIN, CLIENT_COMMANDS, CLIENT_LOST };
 enum server_phase { SERVER_GREETING, SERVER_AUTH, SERVER_ANSWERS, SERVER_EVENTS };
 
+/* An event that is taken in parts, as its packets come; or passed over, when it is too long to be
+ * held.
+ */
+struct mysql_long {
+	bool on;
+	bool begun;     /* some of it was taken */
+	bool again;     /* the burst was full */
+	bool done;      /* it is read; the rest of its packets is not */
+	bool goes_on;   /* another packet follows */
+	bool semi_sync; /* its packets tell so */
+	uint8_t seen;  /* bytes at the front that were taken before, 0 or 1: then the burst was full
+			*/
+	uint32_t left; /* of the event: to come */
+	uint32_t packet; /* and of the packet at hand */
+	uint64_t off;    /* where it begins in the session */
+	const char *why; /* why it is lost, or NULL */
+};
+
 struct mysql_state {
 	uint32_t owner;    /* 0: it has nothing in the pool yet */
 	uint16_t log_slot; /* where its log is, most likely */
@@ -37,6 +55,7 @@ struct mysql_state {
 	const char *unit_lost; /* not NULL: something of that unit is lost, and why */
 	uint64_t held_ns;      /* not 0: the event at the front waits for the next one since then */
 	uint64_t acked;        /* so many of the server's bytes, and 1; 0: no acknowledgement yet */
+	struct mysql_long lng;
 	size_t budget;
 	size_t pass[2]; /* bytes of the packet at hand that are still to be passed over */
 	uint64_t
@@ -109,6 +128,33 @@ void mysql_session_anew(struct work *w);
 
 /* What follows is no event, or it is not known where one begins. */
 void mysql_session_find(struct work *w);
+
+/* Gives an event to the log, or a part of one. Of @seen only off, ahead and part are set: its time
+ * is that of its last byte, also where it waited since.
+ */
+enum mysql_outcome mysql_session_event(struct work *w, struct slice event, struct mysql_seen *seen,
+				       const char **ret_why);
+
+/* Bytes of the packet, or compressed packet, that begins here: those of its header, if it is cut.
+ */
+size_t mysql_unit_bytes(const struct work *w, struct slice s);
+
+/* long.c: does the packet at the front of @s begin an event that is taken in parts? Then the
+ * packet's header, and what stands in front of the event, is *ret_head bytes. MORE: so many are
+ * needed to tell.
+ */
+enum mysql_scan mysql_long_packet(struct work *w, struct slice s, size_t *ret_head);
+/* The same of an event in a file. */
+bool mysql_long_event(struct work *w, const uint8_t *header);
+
+/* What became of bytes. */
+struct mysql_taken {
+	size_t bytes, lost; /* lost: of these */
+	const char *why;
+};
+
+/* Takes bytes of it from the front of @s: all that are of use. STOP: the burst is full. */
+enum step mysql_long_take(struct work *w, struct slice s, struct mysql_taken *ret);
 
 /* The next event, or what else stands at the front of what the server sends; of a file. */
 enum step mysql_server_events(struct work *w, struct slice s);

@@ -6,6 +6,7 @@
 
 #include "dataplane/rec/json_text.h"
 #include "parsers/mysql/row.h"
+#include "tests/support/payload_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
@@ -80,6 +81,18 @@ static void read_rows(const struct mysql_event *ev)
 
 static void read_events(struct slice s, bool inside);
 
+static void sum_inside(void *arg, struct slice event)
+{
+	*(size_t *)arg += event.len + event.ptr[4];
+}
+
+static void read_inside(void *arg, struct slice event)
+{
+	(void)arg;
+	must(event.len >= MYSQL_EVENT_HEADER_LEN);
+	read_events(event, true);
+}
+
 static void read_event(const struct mysql_event *ev, bool inside)
 {
 	struct slice a;
@@ -98,8 +111,11 @@ static void read_event(const struct mysql_event *ev, bool inside)
 	if (ev->type == MYSQL_EV_TABLE_MAP)
 		read_table(ev, ev->flags & 1 ? 512 : SLOT);
 	else if (ev->type == MYSQL_EV_TRANSACTION_PAYLOAD && !inside) {
-		if (mysql_unpack_payload(w.dec.unpack, ev, &a) == MYSQL_F_OK)
-			read_events(a, true);
+		size_t n[2] = {0, 0};
+		enum mysql_fault f = payload_walk(ev, UNPACKED, ev->size, sum_inside, &n[0]);
+		must(payload_walk(ev, UNPACKED, 1 + ev->size % 5, sum_inside, &n[1]) == f);
+		must(n[0] == n[1]);
+		payload_walk(ev, UNPACKED, ev->size, read_inside, NULL);
 	} else if (mysql_event_op(ev->type)) {
 		read_rows(ev);
 	}

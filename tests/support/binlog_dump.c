@@ -7,6 +7,7 @@
 
 #include "dataplane/rec/json_text.h"
 #include "parsers/mysql/row.h"
+#include "tests/support/payload_walk.h"
 
 #define BYTES_MAX (64u << 20)
 #define N_TABLES  64
@@ -19,6 +20,7 @@ struct dump {
 	unsigned next_table;
 	struct mysql_out out;
 	bool inside; /* of a transaction payload */
+	size_t pos_inside;
 };
 
 #define SLOT_BYTES (1u << 20)
@@ -122,8 +124,13 @@ static enum mysql_fault dump_rows(struct dump *d, const struct mysql_event *ev)
 
 static void dump_events(struct dump *d, struct slice s, size_t pos);
 
-static enum mysql_fault dump_body(struct dump *d, const struct mysql_event *ev,
-				  struct slice *ret_in)
+static void dump_inside(void *arg, struct slice event)
+{
+	dump_events(arg, event, ((struct dump *)arg)->pos_inside);
+	((struct dump *)arg)->pos_inside += event.len;
+}
+
+static enum mysql_fault dump_body(struct dump *d, const struct mysql_event *ev)
 {
 	enum mysql_fault fault = MYSQL_F_OK;
 	struct mysql_query q;
@@ -181,8 +188,6 @@ static enum mysql_fault dump_body(struct dump *d, const struct mysql_event *ev,
 			       (unsigned long long)g.transaction_len);
 		}
 		return fault;
-	case MYSQL_EV_TRANSACTION_PAYLOAD:
-		return mysql_unpack_payload(d->dec.unpack, ev, ret_in);
 	case MYSQL_EV_START_ENCRYPTION:
 		return MYSQL_F_ENCRYPTED;
 	default:
@@ -200,7 +205,6 @@ static void dump_events(struct dump *d, struct slice s, size_t pos)
 			return;
 		}
 		const char *name = mysql_event_name(ev.type);
-		struct slice in = {0};
 		printf("{\"event\":\"%s\",\"type\":%u,\"pos\":%zu,\"ts\":%u,\"server_id\":%u,"
 		       "\"size\":%u,\"next_pos\":%u,\"flags\":%u,\"inside\":%s,\"sum\":%s",
 		       name ? name : "?", ev.type, pos, ev.time_s, ev.server_id, ev.size,
@@ -208,15 +212,18 @@ static void dump_events(struct dump *d, struct slice s, size_t pos)
 		       !ev.has_crc               ? "null"
 		       : mysql_event_sum_ok(&ev) ? "true"
 						 : "false");
-		fault = dump_body(d, &ev, &in);
+		fault = dump_body(d, &ev);
 		if (fault)
 			printf(",\"fault\":\"%s\"", mysql_fault_text(fault));
 		printf("}\n");
-		if (in.len) {
+		if (ev.type == MYSQL_EV_TRANSACTION_PAYLOAD && !d->inside) {
 			bool sum = d->format.checksum;
 			d->format.checksum = false;
 			d->inside = true;
-			dump_events(d, in, 0);
+			d->pos_inside = 0;
+			fault = payload_walk(&ev, BYTES_MAX, ev.size, dump_inside, d);
+			if (fault != MYSQL_F_END)
+				printf("{\"stop\":\"%s\"}\n", mysql_fault_text(fault));
 			d->inside = false;
 			d->format.checksum = sum;
 		}

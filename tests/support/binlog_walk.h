@@ -12,6 +12,7 @@
 #include "parsers/mysql/unpack.h"
 #include "parsers/mysql/wire.h"
 #include "tests/support/ddl_rig.h"
+#include "tests/support/payload_walk.h"
 #include "tests/unit/pairs.h"
 
 struct walk {
@@ -19,6 +20,7 @@ struct walk {
 	struct mysql_format format;
 	struct mysql_unpack *unpack;
 	const char *file; /* its name counts: places */
+	uint64_t base;    /* of the payload at hand */
 	unsigned n_ddl, n_maps, n_known, n_unknown_ddl;
 	/* Called for each table map whose table is known. */
 	void (*known)(struct walk *w, const struct mysql_schema_table *t,
@@ -123,6 +125,13 @@ static inline void walk_map(struct walk *w, const struct mysql_event *ev, uint64
 	w->known(w, t, &seen, db, table, slice_of(b.p, wire_left(&b)));
 }
 
+static inline void walk_events(struct walk *w, struct slice s, uint64_t base, bool inside);
+
+static inline void walk_inside(void *arg, struct slice event)
+{
+	walk_events(arg, event, ((struct walk *)arg)->base, true);
+}
+
 static inline void walk_events(struct walk *w, struct slice s, uint64_t base, bool inside)
 {
 	struct mysql_event ev;
@@ -134,16 +143,16 @@ static inline void walk_events(struct walk *w, struct slice s, uint64_t base, bo
 		    MYSQL_F_OK)
 			return;
 		uint64_t pos = inside ? base : base + at;
-		struct slice events;
 		if (ev.type == MYSQL_EV_FORMAT)
 			mysql_format_parse(&ev, &w->format);
 		else if (ev.type == MYSQL_EV_QUERY || ev.type == MYSQL_EV_QUERY_COMPRESSED)
 			walk_query(w, &ev, pos);
 		else if (ev.type == MYSQL_EV_TABLE_MAP)
 			walk_map(w, &ev, pos);
-		else if (ev.type == MYSQL_EV_TRANSACTION_PAYLOAD && !inside &&
-			 mysql_unpack_payload(w->unpack, &ev, &events) == MYSQL_F_OK)
-			walk_events(w, events, pos, true);
+		else if (ev.type == MYSQL_EV_TRANSACTION_PAYLOAD && !inside) {
+			w->base = pos;
+			payload_walk(&ev, UINT64_MAX, ev.size, walk_inside, w);
+		}
 		at += ev.size;
 	}
 }

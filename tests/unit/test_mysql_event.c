@@ -1,5 +1,4 @@
 #include <zlib.h>
-#include <zstd.h>
 
 #include "mysql_events.h"
 
@@ -341,81 +340,6 @@ static void statements_of_row_events_are_found(void **state)
 	assert_true(slice_eq(sql, SLICE_LIT("SEL")));
 }
 
-static size_t put_payload(uint8_t *out, const void *events, size_t len, uint8_t algorithm,
-			  uint64_t told)
-{
-	uint8_t packed[65536];
-	size_t n = algorithm == 0 ? ZSTD_compress(packed, sizeof(packed), events, len, 3) : len;
-	if (algorithm != 0)
-		memcpy(packed, events, len);
-	uint8_t *o = out;
-	*o++ = 2; /* the algorithm */
-	if (algorithm > 250) {
-		memcpy(o, "\x03\xfc\xff\x00", 4);
-		o += 4;
-	} else {
-		*o++ = 1;
-		*o++ = algorithm;
-	}
-	*o++ = 3; /* the size of what is inside */
-	*o++ = 9;
-	*o++ = 254;
-	memcpy(o, &told, 8);
-	o += 8;
-	*o++ = 1; /* the size of what follows */
-	*o++ = 3;
-	*o++ = 252;
-	*o++ = (uint8_t)n;
-	*o++ = (uint8_t)(n >> 8);
-	*o++ = 0;
-	memcpy(o, packed, n);
-	return (size_t)(o - out) + n;
-}
-
-/* maxwell#2254, go-mysql#533: the position advances, zero rows, no error. */
-static void compressed_transactions_give_their_events(void **state)
-{
-	uint8_t events[3 * 27], body[65536];
-	for (int i = 0; i < 3; i++)
-		hex_read("00000000 10 02000000 1b000000 00000000 0000 0900000000000000",
-			 events + i * 27);
-	const uint8_t algorithms[] = {0, 255};
-	for (int a = 0; a < 2; a++) {
-		size_t n = put_payload(body, events, sizeof(events), algorithms[a], sizeof(events));
-		struct mysql_event ev =
-			rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, n));
-		struct slice in;
-		assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_OK);
-		assert_true(slice_eq(in, slice_of(events, sizeof(events))));
-		for (size_t i = 0; i < n; i++) { /* cut anywhere */
-			ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, i));
-			assert_int_not_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in),
-					     MYSQL_F_OK);
-		}
-	}
-}
-
-static void payloads_that_cannot_be_unpacked_are_named(void **state)
-{
-	uint8_t body[65536];
-	struct slice in;
-	size_t n = put_payload(body, "abc", 3, 7, 3);
-	struct mysql_event ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, n));
-	assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_ALGORITHM);
-	n = put_payload(body, "abc", 3, 0, RIG_BYTES + 1);
-	ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, n));
-	assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_TOO_LARGE);
-	/* More comes out than was told, and than there is room for. */
-	uint8_t *large = calloc(1, RIG_BYTES + 1);
-	n = put_payload(body, large, RIG_BYTES + 1, 0, 10);
-	free(large);
-	ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, n));
-	assert_int_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_TOO_LARGE);
-	body[n - 9] ^= 0xff;
-	ev = rig_event(rig, MYSQL_EV_TRANSACTION_PAYLOAD, slice_of(body, 60 < n ? 60 : n));
-	assert_int_not_equal(mysql_unpack_payload(rig->dec.unpack, &ev, &in), MYSQL_F_OK);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,8 +358,6 @@ int main(void)
 		cmocka_unit_test(tagged_transactions_are_read_field_by_field),
 		cmocka_unit_test(transactions_of_mariadb_have_domain_server_and_number),
 		cmocka_unit_test(statements_of_row_events_are_found),
-		cmocka_unit_test(compressed_transactions_give_their_events),
-		cmocka_unit_test(payloads_that_cannot_be_unpacked_are_named),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
