@@ -232,20 +232,22 @@ static void add_text(json_t *list, const char *fmt, ...)
 	json_array_append_new(list, json_string(text));
 }
 
-/* Sinks that take nothing, or do not now. */
-static bool add_trouble(struct control *c, json_t *why)
+/* Of what @list gives: sinks that take nothing, or do not now, and ports without a link. */
+static bool add_trouble(struct control *c, void (*list)(void *arg, json_t *rows), const char *kind,
+			const char *name, json_t *why)
 {
 	json_t *rows = json_array(), *row;
 	size_t i;
 	bool any = false;
-	c->ops->sinks(c->arg, rows);
+	list(c->arg, rows);
 	json_array_foreach(rows, i, row)
 	{
 		const char *text = json_string_value(json_object_get(row, "trouble"));
 		if (!text || !*text)
 			continue;
 		any = true;
-		add_text(why, "sink %s: %s", json_string_value(json_object_get(row, "sink")), text);
+		add_text(why, "%s %s: %s", kind, json_string_value(json_object_get(row, name)),
+			 text);
 	}
 	json_decref(rows);
 	return any;
@@ -273,7 +275,9 @@ static const char *judge(struct control *c, const struct totals *now, const stru
 {
 	uint64_t age_ns = clock_mono_ns() - now->at_ns;
 	const char *state = "ok";
-	if (add_trouble(c, why))
+	if (add_trouble(c, c->ops->sinks, "sink", "sink", why))
+		state = "trouble";
+	if (add_trouble(c, c->ops->ports, "port", "device", why))
 		state = "trouble";
 	if (add_losses(&now->lost, &before->lost, why))
 		state = "losing";

@@ -85,22 +85,35 @@ static void put_gauge(struct text_out *out, const char *name, const char *help, 
 	text_out_fmt(out, "%s %.15g\n", name, value);
 }
 
-static void put_sinks(struct control *c, struct text_out *out)
+/* One gauge a row; the row's @key is its label @label. */
+static void put_troubles(json_t *rows, const char *label, const char *key, const char *help,
+			 struct text_out *out)
 {
-	void *arg;
+	char name[64];
 	size_t i;
-	json_t *rows = json_array(), *row;
-	control_parts(c, &arg)->sinks(arg, rows);
-	put_head(out, "sluice_sink_trouble", "1 while the sink does not take what it should",
-		 "gauge");
+	json_t *row;
+	snprintf(name, sizeof(name), "sluice_%s_trouble", label);
+	put_head(out, name, help, "gauge");
 	json_array_foreach(rows, i, row)
 	{
-		text_out_str(out, "sluice_sink_trouble{sink=\"");
-		text_out_label(out, json_string_value(json_object_get(row, "sink")));
+		text_out_fmt(out, "%s{%s=\"", name, label);
+		text_out_label(out, json_string_value(json_object_get(row, key)));
 		const char *trouble = json_string_value(json_object_get(row, "trouble"));
 		text_out_fmt(out, "\"} %d\n", trouble && *trouble);
 	}
 	json_decref(rows);
+}
+
+static void put_parts(struct control *c, struct text_out *out)
+{
+	void *arg;
+	const struct control_ops *of = control_parts(c, &arg);
+	json_t *sink_rows = json_array(), *port_rows = json_array();
+	of->sinks(arg, sink_rows);
+	of->ports(arg, port_rows);
+	put_troubles(sink_rows, "sink", "sink", "1 while the sink does not take what it should",
+		     out);
+	put_troubles(port_rows, "port", "device", "1 while nothing can come to the port", out);
 }
 
 /* ---- latencies ---- */
@@ -178,7 +191,7 @@ void metrics_write(struct control *c, struct text_out *out)
 	put_gauge(out, "sluice_unbalanced_rows", "rows of the ledger that do not balance: a bug",
 		  (double)report_imbalances(r));
 	control_enter(c);
-	put_sinks(c, out);
+	put_parts(c, out);
 	put_latencies(c, out);
 	control_leave(c);
 	put_head(out, "sluice_lost_total", "lost or missed, by stage, in the stage's unit",

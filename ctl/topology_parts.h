@@ -55,6 +55,8 @@ struct topology {
 	const struct config *conf; /* its own */
 	struct pipeline *pipeline;
 	struct port **ports; /* NULL: a replay */
+	atomic_uint *links;  /* of these: enum link_state, as it was last seen */
+	unsigned links_ms;   /* since then */
 	struct topology_queue *rx;
 	unsigned n_rx;
 	struct rehash *rehash;      /* NULL: each worker has its queue, and all that comes by it */
@@ -106,6 +108,7 @@ int topology_build_worker(struct topology *t, unsigned i, struct capture *source
 int topology_open_ports(struct topology *t, struct err *e);
 int topology_start_ports(struct topology *t, struct err *e);
 void topology_close_ports(struct topology *t);
+void topology_watch_links(struct topology *t); /* each step: looks now and then, tells changes */
 void topology_list_workers(void *arg, json_t *rows);
 void topology_list_ports(void *arg, json_t *rows);
 

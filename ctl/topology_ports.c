@@ -19,6 +19,9 @@
 #include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/capture/device.h"
+
+#define LINKS_EVERY_MS 1000
 
 static int open_port(struct topology *t, unsigned i, struct err *e)
 {
@@ -41,8 +44,9 @@ int topology_open_ports(struct topology *t, struct err *e)
 	if (rc < 0)
 		return rc;
 	t->ports = mem_alloc((t->conf->capture.n_ports + 1) * sizeof(*t->ports));
+	t->links = mem_alloc((t->conf->capture.n_ports + 1) * sizeof(*t->links));
 	t->rx = mem_alloc((config_run_queues(t->conf) + 1) * sizeof(*t->rx));
-	if (!t->ports || !t->rx)
+	if (!t->ports || !t->links || !t->rx)
 		return err_set(e, -ENOMEM, "no memory for ports");
 	for (unsigned i = 0; rc == 0 && i < t->conf->capture.n_ports; i++)
 		rc = open_port(t, i, e);
@@ -153,6 +157,7 @@ void topology_close_ports(struct topology *t)
 	for (unsigned i = 0; t->ports && i < t->conf->capture.n_ports; i++)
 		port_close(t->ports[i]);
 	mem_free(t->rx);
+	mem_free(t->links);
 	mem_free(t->ports);
 }
 
@@ -223,13 +228,42 @@ void topology_list_workers(void *arg, json_t *rows)
 	}
 }
 
+static void explain_link(const char *device, enum link_state link, struct err *ret_why)
+{
+	char iface[64];
+	bool has_iface = device_arg(device, "iface", iface, sizeof(iface));
+	link_explain(link, has_iface ? iface : NULL, ret_why);
+}
+
+void topology_watch_links(struct topology *t)
+{
+	bool now = t->links_ms == 0; /* at the start, too */
+	t->links_ms = t->links_ms + t->step_ms < LINKS_EVERY_MS ? t->links_ms + t->step_ms : 0;
+	for (unsigned p = 0; now && t->ports && p < t->conf->capture.n_ports; p++) {
+		const char *device = t->conf->capture.ports[p].device;
+		enum link_state link = port_link(t->ports[p]);
+		struct err why;
+		if (atomic_exchange(&t->links[p], link) == link)
+			continue;
+		explain_link(device, link, &why);
+		if (link == LINK_UP)
+			say(SAY_NOTICE, "port %s: its link is up", device);
+		else
+			say(SAY_WARNING, "port %s: %s", device, why.text);
+	}
+}
+
 void topology_list_ports(void *arg, json_t *rows)
 {
 	const struct topology *t = arg;
 	for (unsigned p = 0; t->ports && p < t->conf->capture.n_ports; p++) {
 		const struct capture_port_conf *pc = &t->conf->capture.ports[p];
-		json_t *row = json_pack("{s:i,s:s,s:I}", "port", (int)p, "device", pc->device,
-					"queues", (json_int_t)pc->queues);
+		struct err why;
+		enum link_state link = (enum link_state)atomic_load(&t->links[p]);
+		explain_link(pc->device, link, &why);
+		json_t *row = json_pack("{s:i,s:s,s:I,s:s,s:s}", "port", (int)p, "device",
+					pc->device, "queues", (json_int_t)pc->queues, "link",
+					link_state_names[link], "trouble", why.text);
 		uint64_t packets = 0, missed = 0, no_buffer = 0, bad_frames = 0;
 		for (unsigned q = 0; q < t->n_rx; q++) {
 			const struct capture_stats *st = &t->rx[q].c->stats;

@@ -192,6 +192,7 @@ static void wait_for_workers(struct topology *t, struct crew *crew, bool progres
 			stop_waiting(t);
 		}
 		watch_sinks(t);
+		topology_watch_links(t);
 		run_keepers(t, false);
 		if (!topology_reload_step(t))
 			topology_publish(t);

@@ -52,6 +52,7 @@ struct port {
 	struct rte_eth_xstat *values;
 	unsigned n_names;
 	struct capture **kernel; /* an interface of the kernel: its queues, and nothing else */
+	unsigned iface;          /* and its index */
 	struct rte_mempool *pool;
 	struct rte_eth_dev_info info;
 	char device[256]; /* as it was asked for */
@@ -282,6 +283,7 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	int rc = device_check(p->device, "/sys", e);
 	if (rc == 0 && kernel_iface(p->device)) {
 		p->kernel = mem_alloc(p->n_queues * sizeof(*p->kernel));
+		p->iface = if_nametoindex(kernel_iface(p->device));
 		*ret_p = p;
 		if (p->kernel)
 			return 0;
@@ -420,6 +422,15 @@ const char *port_splits(const struct port *p, bool tunnels)
 	if (p->kernel)
 		return tunnels ? "the kernel's hash does not look into tunnels" : NULL;
 	return rss_splits(&p->rss, tunnels);
+}
+
+enum link_state port_link(const struct port *p)
+{
+	struct rte_eth_link link;
+	if (p->kernel)
+		return link_of_iface(p->iface);
+	return rte_eth_link_get_nowait(p->id, &link) < 0 || link.link_status ? LINK_UP
+									     : LINK_NO_CARRIER;
 }
 
 static void describe_stamps(const struct port *p, char *out, size_t cap)

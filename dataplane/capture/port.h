@@ -13,6 +13,7 @@
 
 #include "dataplane/capture/capture.h"
 #include "dataplane/capture/kernel_drops.h"
+#include "dataplane/capture/link.h"
 #include "dataplane/capture/stamp.h"
 
 struct port_conf {
@@ -35,6 +36,9 @@ void port_close(struct port *p);
 
 /* NULL: its queues have whole sessions, also (@tunnels) those in tunnels. Else why they do not. */
 const char *port_splits(const struct port *p, bool tunnels);
+
+/* As it is now. Main, while the port is started. */
+enum link_state port_link(const struct port *p);
 
 /* Calls @tell with each count of the driver's own that names losses, and is not 0. */
 void port_causes(const struct port *p, void (*tell)(void *arg, const char *name, uint64_t n),

@@ -39,6 +39,7 @@ tests:
       - {{ series: 'sluice_lost_total{{stage="sink",unit="records",scope="r",instance="a"}}', values: '7x9' }}
       - {{ series: 'sluice_unbalanced_rows{{instance="a"}}', values: '0x9' }}
       - {{ series: 'sluice_sink_trouble{{sink="s",instance="a"}}', values: '0 1 1 1 1 0 0' }}
+      - {{ series: 'sluice_port_trouble{{port="p",instance="a"}}', values: '0 1 1 1 1 0 0' }}
     alert_rule_test:
       - {{ eval_time: 1m, alertname: SluiceDown, exp_alerts: [] }}
       - eval_time: 5m
@@ -53,6 +54,13 @@ tests:
         exp_alerts:
           - exp_labels: {{ severity: critical, job: sluice, instance: a }}
             exp_annotations: {{ summary: "sluice on a does not answer" }}
+      - eval_time: 3m
+        alertname: SluicePortTrouble
+        exp_alerts:
+          - exp_labels: {{ severity: critical, port: p, instance: a }}
+            exp_annotations:
+              summary: "nothing can come to p of a"
+              description: "`sluicectl status` says why, and what to do."
       - {{ eval_time: 7m, alertname: SluiceSinkTrouble, exp_alerts: [] }}
       - {{ eval_time: 5m, alertname: SluiceUnbalanced, exp_alerts: [] }}
 """

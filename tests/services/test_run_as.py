@@ -72,6 +72,14 @@ class Lab(Served):
             time.sleep(0.1)
         return row
 
+    def says(self, wanted):
+        """Whether status gives such reasons within five seconds."""
+        for _ in range(50):
+            if wanted(json.loads(self.ask("status").stdout)["why"]):
+                return True
+            time.sleep(0.1)
+        return False
+
     def threads(self):
         found = []
         for path in glob.glob(f"/proc/{self.p.pid}/task/*/status"):
@@ -107,9 +115,10 @@ def run_as_a_user(binary, folder, checks):
     lab.send(0, 1000)
     checks.equal(lab.written(1000)["written"], 1000, "it captures")
     sh(*VETH.ns("ip", "link", "set", "v1", "down"))
-    time.sleep(0.2)
+    why = "port net_af_packet0,iface=v1: its interface is down: ip link set v1 up"
+    checks.check(lab.says(lambda told: why in told), "an interface that went down is trouble, with what mends it")
     sh(*VETH.ns("ip", "link", "set", "v1", "up"))
-    time.sleep(0.2)
+    checks.check(lab.says(lambda told: why not in told), "until it is up")
     lab.send(1000, 2000)
     checks.equal(lab.written(2000)["written"], 2000, "also behind a link that went down")
     lab.write(fields="n, t")
