@@ -27,6 +27,7 @@
 #include "perf/bench.h"
 #include "perf/loadgen/job.h"
 #include "perf/loadgen/send.h"
+#include "perf/loadgen/waits.h"
 
 #define WARM_SECONDS 0.5
 #define LOWEST       1000 /* of the rate at which it reads: where even this loses, it is given up */
@@ -41,6 +42,9 @@ static const char usage[] =
 	"  --tries N        a rate passes when one of N trials has no loss (default 1, as RFC "
 	"2544\n"
 	"                   has it; more, where other work takes the cores away now and then)\n"
+	"  --repeats N      a trial with a loss while a thread waited for its core for longer "
+	"than\n"
+	"                   the ring lasts is made again, N times at most (default 1)\n"
 	"  --ring N         packets that the ring holds, a power of two (default 1024)\n"
 	"  --config FILE    of the appliance, whose port is { device: net_ring_load }; what it "
 	"filters\n"
@@ -50,7 +54,7 @@ static const char usage[] =
 
 struct args {
 	double seconds, resolution;
-	unsigned tries, ring, cores[2];
+	unsigned tries, repeats, ring, cores[2];
 	const char *config; /* NULL: read_config's own */
 	bool json;
 };
@@ -64,8 +68,9 @@ struct trial {
 	struct sender *sender;
 	double rate; /* 0: as fast as the worker reads; nothing is lost then */
 	struct send_count warm, sent;
+	struct waits waits; /* while it was sent */
 	uint64_t written, lost;
-	char lost_first[64]; /* stage and column of the first loss */
+	char lost_first[96]; /* stage, column and number of the first loss */
 	bool balanced;
 };
 
@@ -97,12 +102,22 @@ static void *generate(void *arg)
 				 .packets_s = t->rate,
 				 .late_max = late_max,
 				 .wait = t->rate <= 0};
+	struct waits from;
+	waits_read(&from);
 	sender_send(t->sender, t->load, &rate, &t->sent);
+	t->waits = waits_since(&from);
 	topology_stop(t->topology);
 	return NULL;
 }
 
-/* Losses of the ledger, but for messages that the end of the trial cut. */
+/* The end of the trial, which closes no session: of each the last message may be cut. */
+static bool is_of_the_end(const struct trial *t, const char *column, uint64_t n)
+{
+	return strcmp(column, "incomplete") == 0 ||
+	       (strcmp(column, "cut") == 0 && n <= (uint64_t)t->job->sessions);
+}
+
+/* Losses of the ledger. */
 static void count_row(void *arg, const struct ledger_table *tab, const char *scope,
 		      const uint64_t *cols)
 {
@@ -111,10 +126,10 @@ static void count_row(void *arg, const struct ledger_table *tab, const char *sco
 	t->balanced &= ledger_imbalance(tab, cols) == 0;
 	for (unsigned i = 0; i < tab->n_cols; i++) {
 		bool loss = tab->cols[i].kind == LEDGER_LOSS || tab->cols[i].kind == LEDGER_MISSED;
-		bool counts = loss && cols[i] && strcmp(tab->cols[i].name, "incomplete") != 0;
+		bool counts = loss && cols[i] && !is_of_the_end(t, tab->cols[i].name, cols[i]);
 		if (counts && t->lost == 0)
-			snprintf(t->lost_first, sizeof(t->lost_first), " (%s %s)", tab->stage,
-				 tab->cols[i].name);
+			snprintf(t->lost_first, sizeof(t->lost_first), " (%s %s: %" PRIu64 " %s)",
+				 tab->stage, tab->cols[i].name, cols[i], tab->unit);
 		t->lost += counts ? cols[i] : 0;
 		if (strcmp(tab->stage, "sink") == 0 && strcmp(tab->cols[i].name, "written") == 0)
 			t->written += cols[i];
@@ -193,6 +208,55 @@ static bool is_whole(const struct trial *t)
 	return t->balanced && t->lost == 0 && t->sent.refused == 0 && all;
 }
 
+/* How long the ring takes what comes while nobody reads it; 0: for ever. */
+static double ring_lasts_ms(const struct trial *t)
+{
+	return t->rate > 0 ? 1000.0 * t->args->ring / t->rate : 0;
+}
+
+static bool exceeds_ring(const struct trial *t, uint64_t ns)
+{
+	return t->rate > 0 && (double)ns / 1e6 > ring_lasts_ms(t);
+}
+
+/* Why there was a loss, as far as it is seen from here. */
+static const char *why(const struct trial *t)
+{
+	if ((double)t->sent.late > 0.01 * t->args->seconds * t->rate)
+		return "the generator could not offer what was asked";
+	if (t->sent.refused && exceeds_ring(t, t->waits.worker_ns))
+		return "the worker waited for its core for longer than the ring lasts";
+	if (t->sent.refused && exceeds_ring(t, t->waits.stolen_ns))
+		return "the host took cores away for longer than the ring lasts";
+	if (t->sent.refused)
+		return "the worker had its core and read too slowly";
+	if (t->lost && exceeds_ring(t, t->waits.sink_ns))
+		return "the sink waited for its core for longer than the ring lasts";
+	return "unknown: neither a full ring nor a thread without its core";
+}
+
+/* The rate is not what the loss came of: other work on the cores is. */
+static bool is_disturbed(const struct trial *t)
+{
+	return exceeds_ring(t, t->waits.worker_ns) || exceeds_ring(t, t->waits.stolen_ns) ||
+	       exceeds_ring(t, t->waits.sink_ns) || exceeds_ring(t, t->waits.generator_ns);
+}
+
+static void print_why(const struct trial *t, bool whole)
+{
+	const char *reason = whole ? "" : why(t);
+	double worker = (double)t->waits.worker_ns / 1e6, sink = (double)t->waits.sink_ns / 1e6;
+	double own = (double)t->waits.generator_ns / 1e6, host = (double)t->waits.stolen_ns / 1e6;
+	if (t->args->json)
+		printf("\"waited_ms\":{\"worker\":%.1f,\"sink\":%.1f,\"generator\":%.1f,"
+		       "\"stolen\":%.0f},\"why\":\"%s\"}\n",
+		       worker, sink, own, host, reason);
+	else if (!whole)
+		printf("    %s. Of %.0f ms without a core: worker %.1f, sink %.1f, generator %.1f; "
+		       "taken by the host %.0f. The ring lasts %.2f ms\n",
+		       reason, 1000 * t->sent.seconds, worker, sink, own, host, ring_lasts_ms(t));
+}
+
 static void print_trial(const struct trial *t, bool whole)
 {
 	double s = t->sent.seconds;
@@ -202,19 +266,21 @@ static void print_trial(const struct trial *t, bool whole)
 		       ? "{\"job\":\"%s\",\"asked_pps\":%.0f,\"offered_pps\":%.0f,\"events_s\":%."
 			 "0f,"
 			 "\"gbit_s\":%.2f,\"refused\":%" PRIu64 ",\"late\":%" PRIu64
-			 ",\"lost\":%" PRIu64 ",\"lost_first\":\"%s\",\"pass\":%s}\n"
+			 ",\"lost\":%" PRIu64 ",\"lost_first\":\"%s\",\"pass\":%s,"
 		       : "  %s: asked %.0f packets/s, offered %.0f: %.0f events/s, %.2f Gbit/s; "
 			 "refused %" PRIu64 ", late %" PRIu64 ", lost inside %" PRIu64
 			 "%s, without a loss: %s\n",
 	       t->job->name, t->rate, (double)(t->sent.packets + t->sent.refused) / s,
 	       (double)t->sent.events / s, (double)t->sent.bytes * 8 / s / 1e9, t->sent.refused,
 	       t->sent.late, t->lost, t->lost_first, whole ? "true" : "false");
+	print_why(t, whole);
 	fflush(stdout);
 }
 
 /* Also false when the generator could not offer what was asked: then nothing is known of it. */
 static bool passes(struct trial *t, double rate)
 {
+	unsigned repeats = 0;
 	for (unsigned i = 0; i < t->args->tries; i++) {
 		t->rate = rate;
 		run_trial(t);
@@ -222,6 +288,8 @@ static bool passes(struct trial *t, double rate)
 		print_trial(t, whole);
 		if (whole)
 			return true;
+		if (is_disturbed(t) && repeats++ < t->args->repeats)
+			i--;
 	}
 	return false;
 }
@@ -260,11 +328,17 @@ static bool search(const struct args *a, const struct load_job *job)
 static bool read_args(int argc, char **argv, struct args *a)
 {
 	static const struct option opts[] = {
-		{"seconds", 1, NULL, 's'}, {"resolution", 1, NULL, 'r'}, {"tries", 1, NULL, 't'},
-		{"ring", 1, NULL, 'n'},    {"config", 1, NULL, 'f'},     {"cores", 1, NULL, 'c'},
-		{"json", 0, NULL, 'j'},    {"help", 0, NULL, 'h'},       {0}};
-	*a = (struct args){
-		.seconds = 5, .resolution = 2, .tries = 1, .ring = 1024, .cores = {1, 0}};
+		{"seconds", 1, NULL, 's'}, {"resolution", 1, NULL, 'r'},
+		{"tries", 1, NULL, 't'},   {"repeats", 1, NULL, 'p'},
+		{"ring", 1, NULL, 'n'},    {"config", 1, NULL, 'f'},
+		{"cores", 1, NULL, 'c'},   {"json", 0, NULL, 'j'},
+		{"help", 0, NULL, 'h'},    {0}};
+	*a = (struct args){.seconds = 5,
+			   .resolution = 2,
+			   .tries = 1,
+			   .repeats = 1,
+			   .ring = 1024,
+			   .cores = {1, 0}};
 	for (int c; (c = getopt_long(argc, argv, "", opts, NULL)) != -1;) {
 		switch (c) {
 		case 's':
@@ -275,6 +349,9 @@ static bool read_args(int argc, char **argv, struct args *a)
 			break;
 		case 't':
 			a->tries = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			a->repeats = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'f':
 			a->config = optarg;

@@ -62,9 +62,9 @@ def a_configuration_of_ones_own_is_searched_with(checks, folder):
     checks.check(p.returncode and "net_ring_load" in p.stderr, f"a port that is not the ring: {p.stderr}")
 
 
-def a_search_ends_with_a_rate_that_lost_nothing(checks):
+def a_search_ends_with_a_rate_that_lost_nothing_and_says_why_others_lost(checks, kind):
     p = subprocess.run([ZERO_LOSS, "--json", "--seconds", "0.2", "--resolution", "60", "--ring", "65536", "--cores", "0,0", JOBS,
-                        "ndjson"], capture_output=True, text=True, timeout=120)
+                        kind], capture_output=True, text=True, timeout=120)
     lines = [json.loads(line) for line in p.stdout.splitlines()]
     if not checks.check(len(lines) > 1 and p.returncode in (0, 1), f"zero_loss: {p.returncode} {p.stdout}{p.stderr}"):
         return
@@ -72,6 +72,8 @@ def a_search_ends_with_a_rate_that_lost_nothing(checks):
     passed = [t for t in lines[1:-1] if t["pass"]]
     for t in passed:
         checks.equal((t["refused"], t["lost"]), (0, 0), f"a trial that passed: {t}")
+    for t in lines[:-1]:
+        checks.check(bool(t["why"]) != t["pass"], f"a loss has a reason, and nothing else: {t}")
     best = max((t["asked_pps"] for t in passed), default=0)
     checks.equal(lines[-1]["zero_loss_pps"], best, "the result is the highest rate that passed")
 
@@ -83,7 +85,8 @@ def main():
             every_event_of_a_kind_becomes_a_record(checks, folder, kind, packets, key)
         mistakes_in_a_job_file_are_named_with_their_place(checks, folder)
         a_configuration_of_ones_own_is_searched_with(checks, folder)
-    a_search_ends_with_a_rate_that_lost_nothing(checks)
+    for kind in ("ndjson", "syslog_tcp"):
+        a_search_ends_with_a_rate_that_lost_nothing_and_says_why_others_lost(checks, kind)
     checks.done()
 
 
