@@ -1,13 +1,19 @@
 /* bench_spool.c - what does a spool cost beside the compressor that it uses?
  *
  * In:     a directory for the spool (/dev/shm: the disk does not count), and a file of lines, or
- * none: then 64 MiB of events in sluice's JSON. Out:    MB/s of records: zstd -1 alone, over the
- * same bytes in the same pieces and in one stream; append without waiting for the disk; append and
- * a sync for each batch; reading back. Of processor time, but with syncs: of the clock. Median of 5
- * rounds (min-max), rounds interleaved, the first discarded. Owns:   its lines; what it writes is
- * removed. Runs:   main. Limits: what is read back is compared with what was written before
- * anything is printed.
+ *         none: then 64 MiB of events in sluice's JSON.
+ * Out:    MB/s of records: the program `zstd -1`, from a file to a file beside the spool; its
+ *         library over the same bytes, in one stream and in the same pieces; append without waiting
+ *         for the disk; append and a sync for each batch; reading back. Of processor time, but with
+ *         syncs: of the clock. Median of 5 rounds (min-max), interleaved, the first discarded.
+ * Owns:   its lines; what it writes is removed.
+ * Runs:   main.
+ * Limits: what is read back is compared with what was written before anything is printed. Without
+ *         the program its row is missing.
  */
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -23,7 +29,7 @@ static uint8_t *lines;
 static size_t n_bytes;
 static struct out_batch *batches;
 static unsigned n_batches;
-static char dir[256];
+static char dir[256], plain[300], packed[300]; /* the last two for the program */
 
 static void make_lines(void)
 {
@@ -94,6 +100,39 @@ static double run_stream(ZSTD_CCtx *c, uint8_t *out, size_t cap, size_t *ret_byt
 	return bench_cpu() - start;
 }
 
+static void write_plain(void)
+{
+	snprintf(plain, sizeof(plain), "%s/lines", dir);
+	snprintf(packed, sizeof(packed), "%s/lines.zst", dir);
+	FILE *f = fopen(plain, "wb");
+	bench_must(f && fwrite(lines, 1, n_bytes, f) == n_bytes && fclose(f) == 0, plain);
+}
+
+static double seconds_of(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* As a user would run it, on one core. 0 when there is none. */
+static double run_program(uint64_t *ret_bytes)
+{
+	struct rusage used;
+	int status;
+	pid_t p = fork();
+	if (p == 0) {
+		execlp("zstd", "zstd", "-1", "-q", "-f", "--single-thread", plain, "-o", packed,
+		       (char *)NULL);
+		_exit(127);
+	}
+	bench_must(p > 0 && wait4(p, &status, 0, &used) == p, "zstd");
+	if (status != 0)
+		return 0;
+	struct stat about;
+	bench_must(stat(packed, &about) == 0, packed);
+	*ret_bytes = (uint64_t)about.st_size;
+	return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+}
+
 static struct spool *open_spool(const struct spool_conf *conf)
 {
 	struct spool *s;
@@ -148,9 +187,9 @@ int main(int argc, char **argv)
 {
 	bench_about(argc, argv, 2,
 		    "bench_spool [DIR [FILE]]: MB/s of a spool, beside zstd -1 on the same data");
-	static double t[5][N_ROUNDS];
+	static double t[6][N_ROUNDS];
 	size_t bytes[2];
-	uint64_t stored[2];
+	uint64_t stored[3] = {0};
 	struct out_batch into;
 	lines = mem_map(BYTES_MAX);
 	if (argc > 2)
@@ -161,6 +200,7 @@ int main(int argc, char **argv)
 	snprintf(dir, sizeof(dir), "%s/bench_spool_XXXXXX", argc > 1 ? argv[1] : "/dev/shm");
 	bench_must(mkdtemp(dir) != NULL, dir);
 	bench_must(out_batch_init(&into, OUT_BATCH_BYTES + (16u << 20)) == 0, "no memory");
+	write_plain();
 	size_t cap = ZSTD_compressBound(n_bytes);
 	uint8_t *out = mem_map(cap);
 	ZSTD_CCtx *c = ZSTD_createCCtx();
@@ -173,6 +213,7 @@ int main(int argc, char **argv)
 	struct spool_conf sync = off;
 	sync.sync = SPOOL_SYNC_BATCH;
 	for (unsigned i = 0; i < N_ROUNDS; i++) {
+		t[5][i] = run_program(&stored[2]);
 		t[0][i] = run_stream(c, out, cap, &bytes[0]);
 		t[1][i] = run_pieces(c, out, cap, &bytes[1]);
 		t[2][i] = run_append(&off, bench_cpu, &stored[0]);
@@ -181,6 +222,8 @@ int main(int argc, char **argv)
 		run_read(&sync, &into);
 	}
 	printf("%.0f MB of lines, %u batches, in %s\n", (double)n_bytes / 1e6, n_batches, dir);
+	if (t[5][0] > 0)
+		print("the program zstd -1", t[5] + 1, stored[2]);
 	print("zstd -1, one stream", t[0] + 1, bytes[0]);
 	print("zstd -1, a frame for each batch", t[1] + 1, bytes[1]);
 	print("spool append", t[2] + 1, stored[0]);
