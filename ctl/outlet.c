@@ -192,7 +192,7 @@ static int describe_queues(struct outlet *o, struct err *e)
 						   .properties = qc->properties};
 		bool asked = api_is_wanted(&o->gen->conf->api) && o->t->ports;
 		if (asked && outlet_sink(o, sink)->ops->places &&
-		    !(o->queues[q].recent = recent_create()))
+		    !(o->queues[q].recent = recent_create(o->gen->conf->n_queues)))
 			return err_set(e, -ENOMEM, "no memory for queues");
 	}
 	return 0;

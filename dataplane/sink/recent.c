@@ -15,23 +15,37 @@ struct place {
 
 struct recent {
 	struct place *places;
+	size_t n; /* a power of two */
 };
 
-struct recent *recent_create(void)
+struct recent *recent_create(size_t n_tables)
 {
 	struct recent *r = mem_alloc(sizeof(*r));
-	if (r && !(r->places = mem_map(RECENT_RECS * sizeof(struct place)))) {
+	if (!r)
+		return NULL;
+	r->n = RECENT_RECS;
+	while (r->n > 1 && recent_bytes(r) * n_tables > RECENT_BYTES)
+		r->n /= 2;
+	r->places = mem_map(recent_bytes(r));
+	if (!r->places) {
 		mem_free(r);
 		return NULL;
 	}
+	if (r->n < RECENT_RECS)
+		mem_small_pages(r->places, recent_bytes(r));
 	return r;
+}
+
+size_t recent_bytes(const struct recent *r)
+{
+	return r->n * sizeof(struct place);
 }
 
 void recent_destroy(struct recent *r)
 {
 	if (!r)
 		return;
-	mem_unmap(r->places, RECENT_RECS * sizeof(struct place));
+	mem_unmap(r->places, recent_bytes(r));
 	mem_free(r);
 }
 
@@ -60,7 +74,7 @@ void recent_add(struct recent *r, const struct out_batch *b, uint32_t rec, uint3
 		if (!id.len)
 			continue;
 		uint64_t hash = hash_of(id);
-		struct place *p = &r->places[hash % RECENT_RECS];
+		struct place *p = &r->places[hash & (r->n - 1)];
 		atomic_store_explicit(&p->hash, 0, memory_order_relaxed);
 		atomic_thread_fence(memory_order_release);
 		atomic_store_explicit(&p->offset, offset, memory_order_relaxed);
@@ -73,7 +87,7 @@ bool recent_find(const struct recent *r, struct slice id, int32_t *ret_partition
 		 int64_t *ret_offset)
 {
 	uint64_t hash = hash_of(id);
-	const struct place *p = &r->places[hash % RECENT_RECS];
+	const struct place *p = &r->places[hash & (r->n - 1)];
 	if (atomic_load_explicit(&p->hash, memory_order_acquire) != hash)
 		return false;
 	*ret_offset = atomic_load_explicit(&p->offset, memory_order_relaxed);

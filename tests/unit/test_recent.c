@@ -36,7 +36,7 @@ static int64_t find(const struct recent *r, unsigned i)
 
 static void the_records_of_a_message_are_at_its_offset(void **state)
 {
-	struct recent *r = recent_create();
+	struct recent *r = recent_create(1);
 	struct out_batch b = {0};
 	assert_int_equal(out_batch_init(&b, OUT_BATCH_BYTES), 0);
 	add(r, &b, 1, 100, 7);
@@ -53,7 +53,7 @@ static void the_records_of_a_message_are_at_its_offset(void **state)
 
 static void older_records_make_room_and_nothing_wrong_is_told(void **state)
 {
-	struct recent *r = recent_create();
+	struct recent *r = recent_create(1);
 	struct out_batch b = {0};
 	unsigned n_new = 0, n_old = 0;
 	assert_int_equal(out_batch_init(&b, OUT_BATCH_BYTES), 0);
@@ -70,9 +70,28 @@ static void older_records_make_room_and_nothing_wrong_is_told(void **state)
 	recent_destroy(r);
 }
 
+static void ten_thousand_queues_share_the_memory_of_some(void **state)
+{
+	struct recent *one = recent_create(1), *few = recent_create(80),
+		      *many = recent_create(10000);
+	struct out_batch b = {0};
+	assert_int_equal(out_batch_init(&b, OUT_BATCH_BYTES), 0);
+	assert_int_equal(recent_bytes(few), recent_bytes(one));
+	assert_true(recent_bytes(many) * 10000 <= RECENT_BYTES);
+	assert_true(recent_bytes(many) * 10000 > RECENT_BYTES / 2);
+	for (unsigned i = 0; i < 10000; i += 10)
+		add(many, &b, i, 10, i);
+	assert_int_equal(find(many, 9999), 9990); /* the last one of all */
+	assert_int_equal(find(many, 1), -1);
+	out_batch_fini(&b);
+	recent_destroy(one);
+	recent_destroy(few);
+	recent_destroy(many);
+}
+
 static void a_batch_without_ids_is_passed_over(void **state)
 {
-	struct recent *r = recent_create();
+	struct recent *r = recent_create(1);
 	struct out_batch b = {0};
 	assert_int_equal(out_batch_init(&b, OUT_BATCH_BYTES), 0);
 	memcpy(b.buf, "{\"op\":\"c\"}\n", 11);
@@ -89,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_records_of_a_message_are_at_its_offset),
 		cmocka_unit_test(older_records_make_room_and_nothing_wrong_is_told),
+		cmocka_unit_test(ten_thousand_queues_share_the_memory_of_some),
 		cmocka_unit_test(a_batch_without_ids_is_passed_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
