@@ -110,10 +110,10 @@ uint32_t decode_hash(const struct pkt *p);
 	X(POLICY, bad_header, "a header that no host would accept")                              \
 	X(POLICY, bad_checksum, "wrong checksum, with checksum: drop")                           \
 	X(POLICY, duplicate, "the same packet seen before: copy of a mirror")                    \
-	X(POLICY, too_deep, "more tunnels than tunnel_depth_max, or more than 64 headers")       \
+	X(LOSS, too_deep, "more tunnels than tunnel_depth_max, or more than 64 headers")         \
 	X(POLICY, not_ip, "ARP, LLDP, STP and other non-IP frames")                              \
 	X(POLICY, not_tcp_udp, "ICMP, OSPF and other IP protocols")                              \
-	X(POLICY, unknown_link, "a link type that is not known")                                 \
+	X(LOSS, unknown_link, "of a link type that sluice does not read")                        \
 	X(POLICY, encrypted, "ESP and other encrypted headers")                                  \
 	X(IN_FLIGHT, fragments_waiting, "fragments that wait for the rest")                      \
 	X(INFO, payload_cut, "packets handed on whose payload the capture cut short")            \

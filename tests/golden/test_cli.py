@@ -12,6 +12,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from pcaplib import ACK, BASE_NS, PSH, SYN, Conversation, ethernet, tcp, udp, write_pcap  # noqa: E402
+from reshape import write_pcap_of  # noqa: E402
 from sluice import Checks, replay  # noqa: E402
 
 
@@ -293,6 +294,14 @@ def stopped_in_the_middle(checks, binary, folder):
                      f"replay {args}, stopped: {p.returncode} {err[-300:]}")
 
 
+def link_that_is_not_read(checks, binary, folder):
+    pcap = os.path.join(folder, "link.pcap")
+    write_pcap_of(pcap, [(BASE_NS, udp("10.0.0.1", 40000, "10.0.0.9", 514, b"<13>unread"))], 105)
+    r = replay(binary, pcap)
+    checks.healthy(r, "link type")
+    checks.equal((r.status, r.count("capture", "", "unknown_link")), (1, 1), "802.11 is not read, and that is a loss")
+
+
 def files_and_routes(checks, binary, folder, pcap):
     """A configuration: formats, rules, a file sink; and the ledger read by sluicectl."""
     out = os.path.join(folder, "out")
@@ -366,6 +375,7 @@ def main():
         stuck_sinks(checks, binary, folder, pcap)
         stopped_before_it_runs(checks, binary)
         stopped_in_the_middle(checks, binary, folder)
+        link_that_is_not_read(checks, binary, folder)
         files_and_routes(checks, binary, folder, pcap)
         ledger_tool(checks, binary, folder, pcap)
     checks.done()
