@@ -12,7 +12,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 sys.path.insert(0, HERE)
-from collectors import Lab, Net, compare_tcp, compare_udp, write_lines  # noqa: E402
+from collectors import Lab, Net, compare_tcp, compare_udp  # noqa: E402
 from files import compare_binlog, compare_tshark  # noqa: E402
 from kafka import compare_kafka  # noqa: E402
 from measure import end_all, machine  # noqa: E402
@@ -45,7 +45,7 @@ def versions(peers):
     return found
 
 
-def compare(a, folder):
+def compare(a, folder, out):
     for case in a.only:
         why = missing(case)
         if why:
@@ -54,16 +54,17 @@ def compare(a, folder):
         print(f"compare: {case}", file=sys.stderr, flush=True)
         if case in ("tcp", "udp"):
             with Net() as net:
-                lab = Lab(folder, a.build, a.peers, net)
-                write_lines(lab.lines, 50000 if a.quick else 300000)
-                yield compare_tcp(lab, a.rounds) if case == "tcp" else compare_udp(lab, a.rounds, 1 if a.quick else 2,
-                                                                                     0.5 if a.quick else 0.12)
+                lab = Lab(folder, out, a.build, a.peers, net)
+                if case == "tcp":
+                    yield from compare_tcp(lab, a.rounds, 40000 if a.quick else 2000000)
+                else:
+                    yield compare_udp(lab, a.rounds, 1 if a.quick else 2, 50000 if a.quick else 300000, 0.5 if a.quick else 0.12)
         elif case == "tshark":
-            yield from compare_tshark(a.build, folder, a.rounds, 5000 if a.quick else 20000)
+            yield from compare_tshark(a.build, folder, a.rounds, (5000, 5000) if a.quick else (200000, 40000))
         elif case == "binlog":
             yield compare_binlog(a.build, a.peers, folder, a.rounds, a.log, a.quick)
         else:
-            yield compare_kafka(a.build, a.peers, folder, a.rounds, 50000 if a.quick else 200000)
+            yield compare_kafka(a.build, a.peers, folder, a.rounds, 50000 if a.quick else 400000)
 
 
 def main():
@@ -74,6 +75,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5, help="so many count; one more goes before (default 5)")
     p.add_argument("--only", type=lambda s: s.split(","), default=list(CASES), help="cases, of " + ",".join(CASES))
     p.add_argument("--log", help="the binary log to read, in place of making one")
+    p.add_argument("--out", help="where collectors of syslog write their files: 2 GB for a while (default: where temporary files go)")
     p.add_argument("--results", help="a folder for CASE.md and CASE.ndjson, such as perf/results")
     a = p.parse_args()
     if a.quick:
@@ -88,11 +90,12 @@ def main():
         f"{about['machine']}, kernel {about['kernel']}; commit {about['commit']}, {about['date']}; load {about['load']} before the run.",
         f"Medians of {a.rounds} rounds in turns (minimum-maximum), one round before them thrown away; CPU is user and system time",
         "of all threads, from start to end. \"Same output\": the messages in it are those of the others, or those that were sent.",
-        "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".", "", ""])
+        "\"First line: times\": its median by this one's. Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".", "", ""])
     tables = []
-    with tempfile.TemporaryDirectory(prefix="sluice-peers-", dir=shm) as folder:
+    with tempfile.TemporaryDirectory(prefix="sluice-peers-", dir=shm) as folder, \
+            tempfile.TemporaryDirectory(prefix="sluice-peers-", dir=a.out) as out:
         try:
-            for t in compare(a, folder):
+            for t in compare(a, folder, out):
                 tables.append(t)
                 print(t.markdown(), flush=True)
                 if a.results:

@@ -71,19 +71,28 @@ class Process:
             if now - last > 0.02:
                 last, since = now, time.monotonic()
 
+    def wait_capture(self, timeout=20):
+        """Until it reads an interface by a packet socket."""
+        return self.wait_for(f"/proc/{self.pid}/net/packet", lambda f: sum(1 for _ in f) > 1, timeout)
+
     def wait_port(self, port, udp, timeout=20):
         """Until it listens. It may be in another network namespace."""
-        want, until = f":{port:04X} ", time.monotonic() + timeout
-        while time.monotonic() < until:
+        want = f":{port:04X} "
+        return self.wait_for(f"/proc/{self.pid}/net/{'udp' if udp else 'tcp'}",
+                             lambda f: any(want in line.split("rem_address")[0][:30] for line in f), timeout)
+
+    def wait_for(self, path, found, timeout):
+        """@found of the open file @path; self.ready: seconds until then."""
+        until = time.monotonic() + timeout
+        while time.monotonic() < until and self.p.poll() is None:
             try:
-                with open(f"/proc/{self.pid}/net/{'udp' if udp else 'tcp'}", encoding="ascii") as f:
-                    if any(want in line.split("rem_address")[0][:30] for line in f):
+                with open(path, encoding="ascii") as f:
+                    if found(f):
+                        self.ready = time.monotonic() - self.at
                         return True
             except FileNotFoundError:
                 return False
-            if self.p.poll() is not None:
-                return False
-            time.sleep(0.02)
+            time.sleep(0.005)
         return False
 
 
@@ -142,6 +151,10 @@ class Table:
             for name, values in row.items():
                 if name != "same":
                     line[name] = [round(f(values), 4) for f in (statistics.median, min, max)]
+            mine = next((n for n in ("loss_free", "events_per_cpu_s") if n in line), None)
+            base = next((r[mine] for r in self.rows.values() if mine in r), None) if mine else None
+            if base and row.get(mine) is not base:
+                line["times"] = round(statistics.median(base) / statistics.median(row[mine]), 2)
             yield line
 
     def write(self, folder, about, head):
@@ -153,16 +166,16 @@ class Table:
                 f.write(json.dumps({**about, **line}) + "\n")
 
     def markdown(self):
-        names, head = [], {"events_per_cpu_s": "events per CPU-second", "loss_free": "events/s without a loss",
+        names, head = [], {"seconds": "seconds", "events_per_cpu_s": "events per CPU-second", "loss_free": "events/s without a loss",
                            "rss": "memory, MiB", "cpu": "CPU-seconds", "events_s": "events/s"}
         for row in self.rows.values():
             names += [n for n in row if n != "same" and n not in names]
-        out = [f"### {self.question}", "", "| program | " + " | ".join(head[n] for n in names) + " | same output |",
-               "|---|" + "---|" * (len(names) + 1)]
+        out = [f"### {self.question}", "", "| program | " + " | ".join(head[n] for n in names) + " | first line: times | same output |",
+               "|---|" + "---|" * (len(names) + 2)]
         for line in self.lines():
             cells = [shown(line[n]) if n in line else "" for n in names]
             same = {True: "yes", False: "**no**", None: ""}[line["same_output"]]
-            out.append(f"| {line['program']} | " + " | ".join(cells) + f" | {same} |")
+            out.append(f"| {line['program']} | " + " | ".join(cells) + f" | {line.get('times', '')} | {same} |")
         return "\n".join([*out, "", *(f"{n}\n" for n in self.notes)])
 
 

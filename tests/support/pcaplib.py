@@ -8,10 +8,8 @@ BASE_NS = 1764045796_000000000  # 2025-11-25T04:43:16Z
 def checksum(data):
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total > 0xffff:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
+    number = int.from_bytes(data, "big")  # the sum of its words with the carries put back is its rest by 65535, which is 0 for 0 only
+    return ~(number and (number % 0xffff or 0xffff)) & 0xffff
 
 
 def ip_packet(src, dst, proto, payload, ident=0, ttl=64):
