@@ -1,10 +1,9 @@
 #include "ctl/live_tap.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "ctl/tap_ring.h"
+#include "ctl/text_out.h"
 #include "dataplane/base/civil.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
@@ -32,6 +31,10 @@ struct place {
 	_Atomic uint64_t seen, over_rate, no_room, filtered, failed;
 };
 
+struct counts {
+	uint64_t seen, filtered, failed, over_rate, no_room;
+};
+
 struct live_tap {
 	struct tap_sides sides;
 	bool *origins;         /* by origin: is it one of the sides? */
@@ -44,17 +47,20 @@ struct live_tap {
 	uint64_t count;
 	unsigned n_workers;
 
+	struct counts before;      /* of the taps that this one goes on for */
 	uint64_t shown, over_rate; /* by the reader, of all workers together */
 	struct pace pace;
 	unsigned turn; /* the worker whose record is next */
 	uint64_t counts_ns;
-	const char *end; /* NULL: it goes on */
-	bool ended;      /* the last line has been made */
+	const char *end;     /* NULL: it goes on */
+	bool ended;          /* the last line has been made */
+	bool drains;         /* another goes on for it: it has no more lines but records */
+	unsigned generation; /* that it has come to, not told yet; 0: none */
 	/* What is being read: up to three pieces, then the ring gives the record back. */
 	struct slice pieces[3];
 	unsigned n_pieces;
 	struct tap_ring *from;
-	char line[640]; /* of counts */
+	struct text_out line; /* that is no record */
 	struct place places[];
 };
 
@@ -229,6 +235,7 @@ void live_tap_destroy(struct live_tap *t)
 	mem_free(t->where_conf);
 	mem_free(t->where_text);
 	tap_sides_fini(&t->sides);
+	text_out_fini(&t->line);
 	mem_free(t->origins);
 	mem_free(t->side_of);
 	mem_free(t);
@@ -251,31 +258,67 @@ void live_tap_end(struct live_tap *t, const char *why)
 	t->end = why;
 }
 
-#define SUM(t, name)                                                                               \
-	({                                                                                         \
-		uint64_t sum_ = 0;                                                                 \
-		for (unsigned i_ = 0; i_ < (t)->n_workers; i_++)                                   \
-			sum_ += atomic_load_explicit(&(t)->places[i_].name, memory_order_relaxed); \
-		sum_;                                                                              \
-	})
+static struct counts counts_of(const struct live_tap *t)
+{
+	struct counts c = t->before;
+#define ADD(name) c.name += atomic_load_explicit(&t->places[i].name, memory_order_relaxed)
+	for (unsigned i = 0; i < t->n_workers; i++) {
+		ADD(seen);
+		ADD(filtered);
+		ADD(failed);
+		ADD(over_rate);
+		ADD(no_room);
+	}
+#undef ADD
+	return c;
+}
 
-/* The line of counts becomes what is read. */
-static void lay_counts(struct live_tap *t)
+/* What has been put behind the head of all lines becomes what is read. */
+static void lay_line(struct live_tap *t)
 {
 	const struct tap_side *s = &t->sides.items[0];
 	size_t head = (size_t)(strstr(s->head, ",\"side\":") - s->head);
-	int len = snprintf(t->line, sizeof(t->line),
-			   ",\"counts\":{\"seen\":%" PRIu64 ",\"shown\":%" PRIu64
-			   ",\"filtered\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"over_rate\":%" PRIu64
-			   ",\"no_room\":%" PRIu64 "}%s%s%s}\n",
-			   SUM(t, seen), t->shown, SUM(t, filtered), SUM(t, failed),
-			   SUM(t, over_rate) + t->over_rate, SUM(t, no_room),
-			   t->end ? ",\"end\":\"" : "", t->end ? t->end : "", t->end ? "\"" : "");
+	text_out_str(&t->line, "}\n");
 	t->pieces[1] = slice_of(s->head, head);
-	t->pieces[0] = slice_of(t->line, (size_t)len);
+	t->pieces[0] = slice_of(t->line.text, t->line.len);
 	t->n_pieces = 2;
+}
+
+static void put_count(struct live_tap *t, const char *name, uint64_t n)
+{
+	text_out_str(&t->line, name);
+	text_out_u64(&t->line, n);
+}
+
+static void lay_counts(struct live_tap *t)
+{
+	struct counts c = counts_of(t);
+	t->line.len = 0;
+	text_out_str(&t->line, ",\"counts\":{");
+	put_count(t, "\"seen\":", c.seen);
+	put_count(t, ",\"shown\":", t->shown);
+	put_count(t, ",\"filtered\":", c.filtered);
+	put_count(t, ",\"failed\":", c.failed);
+	put_count(t, ",\"over_rate\":", c.over_rate + t->over_rate);
+	put_count(t, ",\"no_room\":", c.no_room);
+	text_out_str(&t->line, "}");
+	if (t->end) {
+		text_out_str(&t->line, ",\"end\":");
+		text_out_json(&t->line, t->end);
+	}
+	lay_line(t);
 	t->ended = t->end != NULL;
 	t->counts_ns = clock_mono_ns();
+}
+
+static void lay_generation(struct live_tap *t)
+{
+	t->line.len = 0;
+	text_out_str(&t->line, ",\"reloaded\":{\"generation\":");
+	text_out_u64(&t->line, t->generation);
+	text_out_str(&t->line, "}");
+	lay_line(t);
+	t->generation = 0;
 }
 
 /* Workers take turns. What is over the rate in all of them together is left out. False: there is
@@ -315,8 +358,14 @@ static bool lay_next(struct live_tap *t)
 	t->from = NULL;
 	if (t->ended)
 		return false;
+	if (t->generation) {
+		lay_generation(t);
+		return true;
+	}
 	if (lay_record(t))
 		return true;
+	if (t->drains)
+		return false;
 	if (!t->end && clock_mono_ns() - t->counts_ns < COUNTS_EVERY)
 		return false;
 	lay_counts(t);
@@ -335,4 +384,21 @@ ssize_t live_tap_read(struct live_tap *t, char *out, size_t cap)
 		t->n_pieces -= s->len == 0;
 	}
 	return n == 0 && t->ended ? -1 : (ssize_t)n;
+}
+
+bool live_tap_drain(struct live_tap *t, char *out, size_t cap, size_t *ret_len)
+{
+	t->drains = true;
+	*ret_len = (size_t)live_tap_read(t, out, cap);
+	return *ret_len < cap;
+}
+
+void live_tap_follow(struct live_tap *t, const struct live_tap *before, unsigned generation)
+{
+	t->before = counts_of(before);
+	t->shown = before->shown;
+	t->over_rate = before->over_rate;
+	t->pace = before->pace;
+	t->counts_ns = before->counts_ns;
+	t->generation = generation;
 }

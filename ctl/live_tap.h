@@ -49,7 +49,16 @@ ssize_t live_tap_read(struct live_tap *t, char *out, size_t cap);
 /* Have so many been shown as were asked for? */
 bool live_tap_is_full(const struct live_tap *t);
 
-/* No worker has it any more: what has come is read yet, and then a line with @why (static). */
+/* Of one that no worker has any more, and that another goes on for: the records that have come.
+ * True: *ret_len of them were the last.
+ */
+bool live_tap_drain(struct live_tap *t, char *out, size_t cap, size_t *ret_len);
+/* Then the other, which was not read yet, goes on with its counts, and begins with a line
+ * {"tap":NODE,"reloaded":{"generation":N}}.
+ */
+void live_tap_follow(struct live_tap *t, const struct live_tap *before, unsigned generation);
+
+/* No worker has it any more: what has come is read yet, and then a line with @why, borrowed. */
 void live_tap_end(struct live_tap *t, const char *why);
 
 #endif

@@ -11,17 +11,30 @@ struct told {
 	json_t *counts;
 };
 
-static bool take_line(void *arg, const char *text, size_t len)
+/* False: it is a record. @o is moved. */
+static bool take_other(struct told *t, json_t *o)
 {
-	struct told *t = arg;
-	json_t *o = NULL;
-	/* Only counts are short; a record is passed on as it is. */
-	if (len < 1024 && (o = json_loadb(text, len, 0, NULL)) && json_object_get(o, "counts")) {
+	const json_t *reloaded = json_object_get(o, "reloaded");
+	bool is_counts = json_object_get(o, "counts") != NULL;
+	if (is_counts) {
 		json_decref(t->counts);
 		t->counts = o;
 		return true;
 	}
+	if (reloaded)
+		fprintf(stderr,
+			"sluicectl: tap %s: reloaded: generation %" JSON_INTEGER_FORMAT "\n",
+			json_string_value(json_object_get(o, "tap")),
+			json_integer_value(json_object_get(reloaded, "generation")));
 	json_decref(o);
+	return reloaded;
+}
+
+static bool take_line(void *arg, const char *text, size_t len)
+{
+	/* A record is passed on as it is; the other lines are short. */
+	if (len < 1024 && take_other(arg, json_loadb(text, len, 0, NULL)))
+		return true;
 	fwrite(text, 1, len, stdout);
 	fputc('\n', stdout);
 	return fflush(stdout) == 0;

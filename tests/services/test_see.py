@@ -26,8 +26,8 @@ sources:
   syslog: {{ match: {{ udp: 514 }}, parser: syslog }}
   lines: {{ match: {{ tcp: 5170 }}, parser: lines }}
 pipeline:
-  odd: {{ op: filter, from: syslog, where: "message LIKE '%{odd}'" }}
-  slim: {{ op: project, from: odd, select: "message, upper(hostname) AS host" }}
+  {name}: {{ op: filter, from: syslog, where: "message LIKE '%{odd}'" }}
+  slim: {{ op: project, from: {name}, select: "{slim}" }}
 sinks: {{ out: {{ file: {{ path: {folder}/out.ndjson }} }} }}
 queues:
   lab/slim: {{ from: slim, sink: out }}
@@ -56,9 +56,9 @@ class Lab(Served):
         Lab.running.append(self)
         self.begin(self.config, VETH.ns(), settle=0.5)
 
-    def write(self, odd=1):
+    def write(self, odd=1, name="odd", slim="message, upper(hostname) AS host"):
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(folder=self.folder, odd=odd))
+            f.write(CONFIG.format(folder=self.folder, odd=odd, name=name, slim=slim))
 
     def send(self, frames):
         subprocess.run(VETH.ns(sys.executable, "-c", SENDER), input="".join(f.hex() + "\n" for f in frames),
@@ -237,15 +237,41 @@ def end_of_taps(lab, checks):
         again.end()
     lab.send(syslog(0, 1))
     checks.equal(again.end().sides("in"), [0], "taps of clients that were killed are gone")
-    tap = Tap(lab, "odd", "--rate", "100")
-    Tap.are_open()
-    lab.write(odd=2)
-    checks.equal(lab.run("reload").returncode, 0, "a reload")
-    checks.check("the end: the configuration was reloaded" in tap.end().err, f"ends a tap: {tap.err}")
-    tap = Tap(lab, "odd", "--after", "--count", "1")
+
+
+def a_tap_goes_on_over_reloads(lab, checks):
+    """As long as what it looks at is there; else it says why not. What was seen before is shown, and counted once."""
+    odd = Tap(lab, "odd", "--rate", "100", "--where", "message LIKE 'line%'")
+    source = Tap(lab, "syslog", "--rate", "100", "--count", "10")
+    gone = Tap(lab, "slim", "--after", "--where", "host = 'WEB-1'")
     Tap.are_open()
     lab.send(syslog(0, 5))
-    checks.equal(tap.end().sides("out"), [2], "the next one sees what runs now")
+    lab.write(odd=2)
+    checks.equal(lab.run("reload").returncode, 0, "a reload")
+    lab.send(syslog(0, 5))
+    time.sleep(0.3)
+    checks.equal(source.end().sides("out"), [0, 1, 2, 3, 4] * 2, f"a source's tap goes on: {source.err}")
+    checks.check("reloaded: generation 2" in source.err and "as many as were asked for" in source.err, source.err)
+    lab.write(odd=2, slim="message, hostname")
+    checks.equal(lab.run("reload").returncode, 0, "another, with another field in a node's place")
+    err = gone.end().err
+    checks.check(all(w in err for w in ("generation 2", "the end: the configuration was reloaded, and where: at byte", "host")),
+                 f"a condition that is none any more ends a tap: {err}")
+    lab.send(syslog(0, 5))
+    time.sleep(0.3)
+    lab.write(odd=2, slim="message, hostname", name="even")
+    checks.equal(lab.run("reload").returncode, 0, "a third, without the node")
+    odd.end()
+    checks.equal((odd.sides("in"), odd.sides("out")), ([0, 1, 2, 3, 4] * 3, [1, 2, 2]), f"before and after each: {odd.err}")
+    checks.check("generation 2" in odd.err and "generation 3" in odd.err and
+                 "reloaded, and tap odd: no node or source has this name; there are: even" in odd.err, odd.err)
+    checks.equal((counts_of(odd.err)["seen"], counts_of(odd.err)["shown"]), (18, 18), "all of it is counted once")
+    tap = Tap(lab, "even", "--after", "--count", "1")
+    Tap.are_open()
+    lab.send(syslog(0, 5))
+    checks.equal(tap.end().sides("out"), [2], "a new one sees what runs now")
+    lab.write(odd=1)
+    lab.run("reload")
 
 
 def written(folder):
@@ -286,6 +312,7 @@ def run(binary, folder, checks):
         see_records(lab, checks)
         see_a_sample(lab, checks)
         end_of_taps(lab, checks)
+        a_tap_goes_on_over_reloads(lab, checks)
         last = Tap(lab, "odd")
         Tap.are_open()
         status, log, ledger = lab.finish()

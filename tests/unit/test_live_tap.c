@@ -154,6 +154,43 @@ static void after_so_many_it_is_full(void **state)
 	op_rig_fini(&rig);
 }
 
+/* As after a reload. */
+static void one_that_goes_on_for_another_has_its_records_and_counts(void **state)
+{
+	struct tap_query q = {"cut", TAP_BEFORE, "n::int > 0", 9, 4};
+	static char text[1 << 16];
+	size_t len = 0, n;
+	op_rig_init(&rig, YAML, "add");
+	struct live_tap *before = tap_open(&q);
+	OP_RIG_FEED(&rig, objects);
+	graph_tap_remove(rig.graph, live_tap_of_worker(before, 0));
+	struct live_tap *t = tap_open(&q);
+	OP_RIG_FEED(&rig, objects);
+	/* Three records, and no line of counts between them and what follows. */
+	while (!live_tap_drain(before, text + len, 50, &n))
+		len += n;
+	len += n;
+	live_tap_follow(t, before, 2);
+	live_tap_destroy(before);
+	len += (size_t)live_tap_read(t, text + len, sizeof(text) - len);
+	assert_true(live_tap_is_full(t));
+	text[len] = '\0';
+	char *reloaded = strstr(text, "{\"tap\":\"cut\",\"reloaded\":{\"generation\":2}}\n");
+	assert_non_null(reloaded);
+	unsigned n_before = 0, n_behind = 0;
+	for (char *at = text; (at = strstr(at, "\"record\"")); at++)
+		*(at < reloaded ? &n_before : &n_behind) += 1;
+	assert_int_equal(n_before, 3);
+	assert_int_equal(n_behind, 1);
+	json_t *lines = tap_close(t, 4096);
+	assert_int_equal(count_of(lines, "seen"), 8);
+	assert_int_equal(count_of(lines, "shown"), 4);
+	assert_int_equal(count_of(lines, "filtered"), 2);
+	assert_int_equal(count_of(lines, "over_rate"), 2);
+	json_decref(lines);
+	op_rig_fini(&rig);
+}
+
 static void what_finds_no_room_is_counted_and_the_pipeline_goes_on(void **state)
 {
 	struct tap_query q = {"cut", TAP_BEFORE, NULL, TAP_RATE_MAX, 0};
@@ -209,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_condition_chooses_and_what_it_fails_on_is_the_taps_own_loss),
 		cmocka_unit_test(no_more_than_the_rate_is_shown_in_a_second_of_packet_time),
 		cmocka_unit_test(after_so_many_it_is_full),
+		cmocka_unit_test(one_that_goes_on_for_another_has_its_records_and_counts),
 		cmocka_unit_test(what_finds_no_room_is_counted_and_the_pipeline_goes_on),
 		cmocka_unit_test(what_cannot_be_is_refused_with_its_place),
 	};
