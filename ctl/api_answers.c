@@ -117,6 +117,7 @@ static void let_go(struct api_answer *x)
 static void *run(void *arg)
 {
 	struct api_answers *a = arg;
+	pthread_setname_np(pthread_self(), "api-answers");
 	confine_thread();
 	pthread_mutex_lock(&a->lock);
 	while (!a->stop) {

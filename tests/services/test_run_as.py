@@ -25,7 +25,7 @@ run_as: {run_as}
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1", queues: 2 }}] }}
 api: {{ socket: {folder}/control.sock }}
 sources: {{ lines: {{ match: {{ udp: 5170 }}, parser: lines }} }}
-dimensions: {{ d: {{ from: {{ file: {{ path: {folder}/d.csv }} }}, key: k, fields: {{ t: string }} }} }}
+dimensions: {{ d: {{ from: {{ file: {{ path: {folder}/d.csv }} }}, key: k, fields: {{ t: string }}, every: 100ms }} }}
 pipeline: {{ rich: {{ op: enrich, from: lines, dimension: d, key: n }} }}
 spool: {{ dir: {folder}/spool }}
 dead_letters: {{ dir: {folder}/dlq }}
@@ -106,7 +106,41 @@ def look_at_threads(lab, checks):
     checks.equal(free, {FREE}, "beside main only DPDK's own thread is without a filter")
 
 
+def of_the_dimension(lab):
+    """Hits and misses, version and age, from the ledger and from /metrics; with the moment in between."""
+    rows = {(r["stage"], r["scope"]): r["info"] for r in json.loads(lab.ask("ledger").stdout)["rows"]}
+    now = time.monotonic()
+    told = dict(line.rsplit(" ", 1) for line in lab.ask("metrics").stdout.splitlines() if not line.startswith("#"))
+    names = [("enrich", "rich", "records", n) for n in ("hits", "misses")]
+    names += [("dimension", "d", "rows", n) for n in ("version", "age_s")]
+    ledger = tuple(rows[stage, scope][name] for stage, scope, _, name in names)
+    return ledger, tuple(int(told[f'sluice_{stage}_{unit}_{name}{{scope="{scope}"}}']) for stage, scope, unit, name in names), now
+
+
+def a_dimension_is_told_with_true_numbers(lab, checks, began):
+    """Behind 1,000 records with the keys 0 to 999, of which it has one."""
+    ledger, metrics, now = of_the_dimension(lab)
+    checks.equal((ledger[:3], metrics[:3]), ((1, 999, 1),) * 2, "hits, misses and version of a dimension, in ledger and metrics")
+    checks.check(all(0 <= row[3] <= now - began + 1 for row in (ledger, metrics)), f"its age: {ledger} {metrics}")
+    with open(lab.folder + "/d.csv", "a", encoding="utf-8") as f:
+        f.write("2,two\n3,three\n")
+    for _ in range(100):
+        changed, told, at = of_the_dimension(lab)
+        if told[2] == 2 and changed[2] == 2:
+            break
+        time.sleep(0.1)
+    checks.equal((changed[:3], told[:3]), ((1, 999, 2),) * 2, "rows that change are another version")
+    checks.check(changed[3] <= at - now + 1 and told[3] <= at - now + 1, f"and their age begins again: {changed} {told}")
+    lab.send(2, 5)
+    lab.written(1003)
+    time.sleep(1.1)
+    ledger, metrics, later = of_the_dimension(lab)
+    checks.equal((ledger[:2], metrics[:2]), ((3, 1000),) * 2, "what is looked up in them is counted")
+    checks.check(0 < ledger[3] <= later - now + 1 and 0 < metrics[3] <= later - now + 1, f"and they grow older: {ledger} {metrics}")
+
+
 def run_as_a_user(binary, folder, checks):
+    began = time.monotonic()
     lab = Lab(binary, folder)
     if not checks.check(lab.p.poll() is None, "it runs"):
         print(lab.stop())
@@ -114,12 +148,13 @@ def run_as_a_user(binary, folder, checks):
     look_at_threads(lab, checks)
     lab.send(0, 1000)
     checks.equal(lab.written(1000)["written"], 1000, "it captures")
+    a_dimension_is_told_with_true_numbers(lab, checks, began)
     sh(*VETH.ns("ip", "link", "set", "v1", "down"))
     why = "port net_af_packet0,iface=v1: its interface is down: ip link set v1 up"
     checks.check(lab.says(lambda told: why in told), "an interface that went down is trouble, with what mends it")
     sh(*VETH.ns("ip", "link", "set", "v1", "up"))
     checks.check(lab.says(lambda told: why not in told), "until it is up")
-    lab.send(1000, 2000)
+    lab.send(1003, 2000)
     checks.equal(lab.written(2000)["written"], 2000, "also behind a link that went down")
     lab.write(fields="n, t")
     p = lab.ask("reload")
