@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ctl/cmd.h"
+#include "scripts_dir.h"
 
 /* First line of a file of sysfs, without its newline; "" when there is none. */
 static void read_line(const char *dir, const char *name, const char *file, char *out, size_t cap)
@@ -71,7 +72,7 @@ static void show_card(const char *dir, const char *name)
 	read_link_name(dir, name, "driver", driver, sizeof(driver));
 	bool ready = strcmp(driver, "vfio-pci") == 0 || strcmp(driver, "mlx5_core") == 0;
 	printf("  %-16s %s:%s driver %-12s device: \"%s\"%s\n", name, vendor, device, driver, name,
-	       ready ? "" : "  (bind it to vfio-pci first: dpdk-devbind.py -b vfio-pci ADDRESS)");
+	       ready ? "" : "  (bind it to vfio-pci first: " SL_SCRIPTS "/bind-nic.sh ADDRESS)");
 }
 
 int cmd_devices(void)

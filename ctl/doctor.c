@@ -1,5 +1,6 @@
 #include "ctl/doctor.h"
 
+#include "scripts_dir.h"
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <ifaddrs.h>
@@ -149,10 +150,10 @@ static void look_at_node(struct doctor *d, const char *name)
 	if (n > 0 && n_free > 0)
 		tell(d, OK, check, "", "%ld of 2 MiB, %ld free", n, n_free);
 	else if (n > 0)
-		tell(d, NOTE, check, "scripts/hugepages.sh 1024",
+		tell(d, NOTE, check, SL_SCRIPTS "/hugepages.sh 1024",
 		     "%ld of 2 MiB, none free: another process has them", n);
 	else
-		tell(d, NOTE, check, "scripts/hugepages.sh 512",
+		tell(d, NOTE, check, SL_SCRIPTS "/hugepages.sh 512",
 		     "none: a third to a half of the speed is lost");
 }
 
@@ -367,7 +368,7 @@ static void look_at_card(struct doctor *d, const char *address)
 		tell(d, BAD, check, "", "it is %s, which %s: not to be taken", name, why);
 		return;
 	}
-	snprintf(mend, sizeof(mend), "scripts/bind-nic.sh %s", address);
+	snprintf(mend, sizeof(mend), SL_SCRIPTS "/bind-nic.sh %s", address);
 	tell(d, BAD, check, mend, "bound to %s, not to vfio-pci", driver);
 }
 

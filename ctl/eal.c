@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scripts_dir.h"
 #include <rte_alarm.h>
 #include <rte_config.h>
 #include <rte_eal.h>
@@ -136,8 +137,8 @@ int eal_start(const struct eal_conf *conf, const char **ret_note, struct err *e)
 		add(&a, "-m");
 		add(&a, MEMORY_MIB);
 		*ret_note = geteuid() ? "not root, so without hugepages" PLAIN_MEMORY
-				      : "no free hugepages" PLAIN_MEMORY
-					". scripts/hugepages.sh reserves them";
+				      : "no free hugepages" PLAIN_MEMORY ". " SL_SCRIPTS
+					"/hugepages.sh reserves them";
 	}
 	add_devices(&a, conf);
 	for (size_t i = 0; i < conf->n_extra; i++)

@@ -18,6 +18,7 @@
 #include "ctl/complete.h"
 #include "ctl/doctor.h"
 #include "ctl/exit_code.h"
+#include "ctl/lookup.h"
 #include "ctl/render.h"
 #include "ctl/show_shadow.h"
 #include "ctl/show_tap.h"
@@ -534,6 +535,24 @@ static const struct command *find_words(int argc, char **argv, int *ret_n)
 	return found;
 }
 
+/* The other program's, or a slip of the fingers. */
+static int no_command(const char *name)
+{
+	static const char *const others[] = {"run", "replay", "test", "devices", "schema"};
+	const char *meant = NULL;
+	char fmt[128] = "%s: no such command";
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(name, others[i]) == 0)
+			return exit_usage("", "%s: is a command of sluiced", name);
+	for (const struct local_command *l = locals; l->name; l++)
+		lookup_offer(name, l->name, &meant);
+	for (const struct command *c = commands; c->path; c++)
+		lookup_offer(name, c->path, &meant);
+	if (meant)
+		snprintf(fmt, sizeof(fmt), "%%s: no such command; did you mean \"%s\"?", meant);
+	return exit_usage("", fmt, name);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.client.socket = SOCKET_DEFAULT};
@@ -554,6 +573,6 @@ int main(int argc, char **argv)
 			return l->run(&o, argc - at - 1, argv + at + 1);
 	const struct command *c = find_words(argc - at, argv + at, &n);
 	if (!c)
-		return exit_usage("", "%s: no such command", argv[at]);
+		return no_command(argv[at]);
 	return run_remote(&o, c, argc - at - n, argv + at + n);
 }

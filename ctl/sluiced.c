@@ -12,6 +12,7 @@
 #include "ctl/api.h"
 #include "ctl/cmd.h"
 #include "ctl/cmd_spool.h"
+#include "ctl/command.h"
 #include "ctl/config.h"
 #include "ctl/eal.h"
 #include "ctl/explain.h"
@@ -26,7 +27,7 @@
 /* DESIGN 5: what a script may rely on. */
 enum { EXIT_DONE = 0, EXIT_LOST = 1, EXIT_USAGE = 2 };
 
-struct command {
+struct verb {
 	const char *name, *args, *help;
 	int (*run)(int argc, char **argv);
 };
@@ -550,7 +551,9 @@ static int parse_config_args(int argc, char **argv, const char **ret_config,
 			return option_error(o, argv);
 	}
 	if (optind < argc)
-		return usage_error("%s: not expected here", argv[optind]);
+		return usage_error(*ret_config ? "%s: not expected here"
+					       : "%s: a configuration is named by -c FILE",
+				   argv[optind]);
 	return *ret_config ? 0 : usage_error("%s: -c FILE is missing", argv[0]);
 }
 
@@ -693,7 +696,7 @@ static int run_devices(int argc, char **argv)
 
 static int run_help(int argc, char **argv);
 
-static const struct command commands[] = {
+static const struct verb verbs[] = {
 	{"replay",
 	 "[-c FILE] [--workers N] [--speed max|real|X] [--loop N] [--read-size BYTES] "
 	 "[--ledger FILE] [--quiet] [--tap NODE] PCAP...",
@@ -722,13 +725,13 @@ static const struct command commands[] = {
 	{"help", "[COMMAND]", "this list", run_help},
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-static const struct command *find_command(const char *name)
+static const struct verb *find_verb(const char *name)
 {
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return &commands[i];
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
 	return NULL;
 }
 
@@ -740,13 +743,13 @@ static bool is_help(const char *arg)
 static int run_help(int argc, char **argv)
 {
 	const char *only = argc > 1 ? argv[1] : NULL;
-	if (only && !find_command(only))
+	if (only && !find_verb(only))
 		return usage_error("%s: no such command", only);
 	printf("sluiced " SL_VERSION " - events out of mirrored traffic\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (!only || strcmp(only, commands[i].name) == 0)
-			printf("  sluiced %s%s%s\n      %s\n", commands[i].name,
-			       commands[i].args[0] ? " " : "", commands[i].args, commands[i].help);
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (!only || strcmp(only, verbs[i].name) == 0)
+			printf("  sluiced %s%s%s\n      %s\n", verbs[i].name,
+			       verbs[i].args[0] ? " " : "", verbs[i].args, verbs[i].help);
 	printf("\nexit status: 0 done; 1 something was lost, became a dead letter, was cut, or not "
 	       "read or "
 	       "written (the ledger and the messages say what); 2 usage or configuration\n");
@@ -775,8 +778,10 @@ int main(int argc, char **argv)
 	}
 	if (is_help(argv[1]))
 		return run_help(0, NULL);
-	const struct command *command = find_command(argv[1]);
-	if (!command)
-		return usage_error("%s: no such command", argv[1]);
-	return argc > 2 && is_help(argv[2]) ? run_help(2, argv) : command->run(argc - 1, argv + 1);
+	const struct verb *verb = find_verb(argv[1]);
+	if (!verb)
+		return usage_error(command_find(argv[1]) ? "%s: is a command of sluicectl"
+							 : "%s: no such command",
+				   argv[1]);
+	return argc > 2 && is_help(argv[2]) ? run_help(2, argv) : verb->run(argc - 1, argv + 1);
 }

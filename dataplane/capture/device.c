@@ -1,5 +1,6 @@
 #include "dataplane/capture/device.h"
 
+#include "scripts_dir.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -63,10 +64,11 @@ static int check_pci(const char *device, const char *sys, struct err *e)
 	/* Mellanox's cards stay with the kernel's driver. */
 	if (strcmp(driver, "vfio-pci") != 0 && strcmp(driver, "uio_pci_generic") != 0 &&
 	    strcmp(driver, "igb_uio") != 0 && strncmp(driver, "mlx", 3) != 0)
-		return err_set(e, -ENODEV,
-			       "port %s: the card is bound to %s, and must be to vfio-pci: "
-			       "dpdk-devbind.py -b vfio-pci %s (docs/live.md)",
-			       device, *driver ? driver : "no driver", address);
+		return err_set(
+			e, -ENODEV,
+			"port %s: the card is bound to %s, and must be to vfio-pci: " SL_SCRIPTS
+			"/bind-nic.sh %s (docs/live.md)",
+			device, *driver ? driver : "no driver", address);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "dataplane/capture/device.h"
 #include "dataplane/capture/kernel.h"
 #include "dataplane/capture/rss.h"
+#include "scripts_dir.h"
 
 #define RX_DESCRIPTORS 1024
 
@@ -128,7 +129,7 @@ static int make_pool(struct port *p, struct err *e)
 	if (!p->pool)
 		return err_set(e, -ENOMEM,
 			       "port %s: no memory for %u packet buffers of %u KiB (%u MiB): %s. "
-			       "Reserve hugepages (scripts/hugepages.sh) or raise -m in "
+			       "Reserve hugepages (" SL_SCRIPTS "/hugepages.sh) or raise -m in "
 			       "capture.eal",
 			       p->device, n_mbufs, xdp ? 4 : 64, n_mbufs / (xdp ? 256 : 16),
 			       rte_strerror(rte_errno));

@@ -152,6 +152,8 @@ def mistakes(checks, binary, folder, pcap):
         (["replay", "-c", two, pcap], 2, ["two.yaml:2:", "standard output", "sink a"]),
         (["run", "-c", os.path.join(HERE, "..", "..", "conf", "sluice.yaml")], 2, ["capture.ports"]),
         (["flip"], 2, ["flip", "no such command"]),
+        (["status"], 2, ["status: is a command of sluicectl"]),
+        (["run", "x.yaml"], 2, ["x.yaml: a configuration is named by -c FILE"]),
         ([], 2, ["which command"]),
         (["config", "nothing"], 2, ["sample, reference or effective"]),
     ]

@@ -205,6 +205,8 @@ def try_the_wrong_thing(lab, checks):
         s.close()
     checks.equal(lab.ask("/v1/status")[0], 200, "and it lives on")
     unknown = lab.run("launch")
+    for slip, said in (("stats", 'did you mean "status"?'), ("replay", "replay: is a command of sluiced")):
+        checks.check(said in lab.run(slip).stderr, f"sluicectl {slip}: {said}")
     checks.equal((unknown.returncode, "launch: no such command" in unknown.stderr), (2, True),
                  "sluicectl knows what it does not know")
 

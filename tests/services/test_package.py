@@ -277,6 +277,11 @@ def use_service(s, checks):
                  "it keeps no right")
 
 
+def ask_doctor(s, checks):
+    said = s.run("sluicectl", "doctor", check=False).stdout
+    checks.check("hugepages" in said and " scripts/" not in said, f"what mends it is where the package put it: {said}")
+
+
 def change_service(s, checks):
     p = s.run("systemctl", "reload", "sluice", check=False)
     checks.equal((p.returncode, json.loads(s.ctl("reload", "status").stdout)["state"]), (0, "done"), "systemctl reload")
@@ -343,7 +348,8 @@ def run_service(chroot, checks):
     booted = Booted(chroot.root)
     try:
         service = Service(booted)
-        for step in (start_service, use_service, change_service, lose_service, drive_card, upgrade_service):
+        for step in (start_service, use_service, ask_doctor, change_service, lose_service, drive_card,
+                     upgrade_service):
             step(service, checks)
         checks.equal({c for _, _, c, _ in docs.commands() if docs.elsewhere(c) == docs.PACKAGE} - service.told, set(),
                      "commands of the documents that this test does not run")

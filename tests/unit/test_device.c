@@ -42,8 +42,8 @@ static void what_is_missing_is_said_in_plain_words(void **state)
 		{"0000:3b:00.1", 0, ""},
 		{"3b:00.1,rx_burst=1", 0, ""},
 		{"0000:3b:00.0", -ENODEV,
-		 "the card is bound to ixgbe, and must be to vfio-pci: dpdk-devbind.py -b "
-		 "vfio-pci 0000:3b:00.0"},
+		 "the card is bound to ixgbe, and must be to vfio-pci: scripts/bind-nic.sh "
+		 "0000:3b:00.0"},
 		{"3b:00.2", -ENODEV, "bound to no driver"},
 		{"0000:af:00.0", -ENODEV, "no PCI card has this address"},
 		{"net_af_packet0,iface=eth1", 0, ""},
