@@ -227,7 +227,10 @@ static void print_value(const char *prefix, const char *key, const json_t *v, bo
 	size_t i;
 	snprintf(name, sizeof(name), "%s%s", prefix, key);
 	if (json_is_object(v)) {
-		json_object_foreach((json_t *)v, sub, one) print_value("", sub, one, colour, out);
+		/* The names of what was lost are units, and those of totals as well. */
+		prefix = strcmp(key, "lost") == 0 ? "lost " : "";
+		json_object_foreach((json_t *)v, sub, one)
+			print_value(prefix, sub, one, colour, out);
 		return;
 	}
 	if (json_is_array(v)) {

@@ -79,7 +79,10 @@ def look_at_all(lab, checks):
         time.sleep(0.1)
     checks.equal((status.get("written"), set(status["lost"].values())), (N_LINES, {0}), "status counts every line")
     checks.equal((status["state"], status["why"]), ("ok", []), "status is ok")
-    checks.equal(lab.run("status").returncode, 0, "and so says its exit status")
+    p = lab.run("status")
+    checks.equal(p.returncode, 0, "and so says its exit status")
+    names = [line[:16] for line in p.stdout.splitlines()]
+    checks.equal(sorted(set(names)), sorted(names), "no two lines have one name")
     doc = json.loads(lab.run("openapi").stdout)
     served = json.loads(lab.ask("/v1/openapi.json")[1])
     checks.equal(served, doc, "the API serves the description that sluicectl prints")
