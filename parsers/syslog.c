@@ -82,11 +82,9 @@ static const struct keyword severities[8] = {
 	KEYWORD("warning"), KEYWORD("notice"), KEYWORD("info"), KEYWORD("debug"),
 };
 
-int syslog_zone_s(const struct syslog_conf *conf)
+int syslog_zone_of(int timezone)
 {
-	if (!conf || conf->timezone == 0)
-		return 0;
-	const char *z = syslog_zones[conf->timezone];
+	const char *z = syslog_zones[timezone];
 	int s = ((z[1] - '0') * 10 + z[2] - '0') * 3600 + ((z[4] - '0') * 10 + z[5] - '0') * 60;
 	return *z == '-' ? -s : s;
 }

@@ -19,8 +19,14 @@ struct syslog_conf {
 /* Choices of the option `timezone`; entry 0 is "UTC". */
 extern const char *const syslog_zones[];
 
-/* Seconds east of UTC; 0 without a configuration. */
-int syslog_zone_s(const struct syslog_conf *conf);
+/* Seconds east of UTC of a choice that is not 0. */
+int syslog_zone_of(int timezone);
+
+/* The same of a configuration, which may be NULL. */
+static inline int syslog_zone_s(const struct syslog_conf *conf)
+{
+	return conf && conf->timezone ? syslog_zone_of(conf->timezone) : 0;
+}
 
 enum syslog_framing { FRAMING_UNKNOWN, FRAMING_LINES, FRAMING_COUNTED };
 enum syslog_mode { MODE_START, MODE_RESYNC, MODE_SKIP };

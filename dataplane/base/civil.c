@@ -201,8 +201,14 @@ size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns)
 	text_put_triple(out + 16, s); /* its 0 makes way for the colon */
 	out[16] = ':';
 	out[19] = '.';
-	text_put_9digits(out + 20, frac);
-	size_t len = frac % 1000 ? 29 : 26; /* most are microseconds, or less */
+	uint32_t us = frac / 1000, ms = us / 1000;
+	text_put_triple(out + 20, ms);
+	text_put_triple(out + 23, us - ms * 1000);
+	size_t len = 26;
+	if (frac != us * 1000) { /* most are microseconds, or less */
+		text_put_triple(out + 26, frac - us * 1000);
+		len = 29;
+	}
 	while (out[len - 1] == '0')
 		len--;
 	len -= out[len - 1] == '.';

@@ -81,7 +81,8 @@ uint64_t dedup_hash_plain(uint64_t seed, const uint8_t *ptr, size_t len)
 	return mix(a ^ K0, b ^ len * K1);
 }
 
-#define WITH_AES __attribute__((target("aes,avx")))
+#define WITH_AES  __attribute__((target("aes,avx")))
+#define WITH_VAES __attribute__((target("aes,vaes,avx2")))
 
 /* Two rounds spread each bit of @v over all of the state, so that what comes next in this lane does
  * not undo it.
@@ -97,33 +98,69 @@ WITH_AES static inline __m128i load128(const uint8_t *p)
 	return _mm_loadu_si128((const __m128i *)p);
 }
 
-/* Two lanes of 16 bytes. The last block overlaps the one before, as @len tells. */
-WITH_AES static uint64_t hash_by_aes(uint64_t seed, const uint8_t *ptr, size_t len)
+/* Two lanes of 16 bytes, in turns. What is no pair of blocks any more, and what is made of both.
+ * The last block overlaps the one before, as @len tells.
+ */
+WITH_AES static inline uint64_t end_lanes(__m128i a, __m128i b, const uint8_t *ptr,
+					  const uint8_t *end)
 {
-	const uint8_t *end = ptr + len;
-	__m128i a = _mm_set_epi64x((int64_t)(seed ^ K0), (int64_t)(len * K1)), b = a;
-	if (len >= 16) {
-		for (; end - ptr > 32; ptr += 32) {
-			a = absorb(a, load128(ptr));
-			b = absorb(b, load128(ptr + 16));
-		}
-		if (end - ptr > 16)
-			a = absorb(a, load128(ptr));
-		b = absorb(b, load128(end - 16));
-	} else {
-		uint64_t x, y;
-		load_short(ptr, len, &x, &y);
-		b = absorb(b, _mm_set_epi64x((int64_t)x, (int64_t)y));
-	}
+	if (end - ptr > 16)
+		a = absorb(a, load128(ptr));
+	b = absorb(b, load128(end - 16));
 	a = absorb(_mm_aesenc_si128(a, b), _mm_setzero_si128());
 	return (uint64_t)_mm_cvtsi128_si64(a);
 }
 
-uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
+WITH_AES static inline __m128i begin_lane(uint64_t seed, size_t len)
+{
+	return _mm_set_epi64x((int64_t)(seed ^ K0), (int64_t)(len * K1));
+}
+
+WITH_AES static uint64_t hash_by_aes(uint64_t seed, const uint8_t *ptr, size_t len)
+{
+	const uint8_t *end = ptr + len;
+	__m128i a = begin_lane(seed, len), b = a;
+	if (len < 16) {
+		uint64_t x, y;
+		load_short(ptr, len, &x, &y);
+		b = absorb(b, _mm_set_epi64x((int64_t)x, (int64_t)y));
+		a = absorb(_mm_aesenc_si128(a, b), _mm_setzero_si128());
+		return (uint64_t)_mm_cvtsi128_si64(a);
+	}
+	for (; end - ptr > 32; ptr += 32) {
+		a = absorb(a, load128(ptr));
+		b = absorb(b, load128(ptr + 16));
+	}
+	return end_lanes(a, b, ptr, end);
+}
+
+/* The same, both lanes by one instruction; @len > 32. */
+WITH_VAES static uint64_t hash_by_vaes(uint64_t seed, const uint8_t *ptr, size_t len)
+{
+	const __m256i key = _mm256_set_epi64x((int64_t)K2, (int64_t)K3, (int64_t)K2, (int64_t)K3);
+	const uint8_t *end = ptr + len;
+	__m256i lanes = _mm256_broadcastsi128_si256(begin_lane(seed, len));
+	for (; end - ptr > 32; ptr += 32) {
+		__m256i v = _mm256_loadu_si256((const __m256i *)ptr);
+		lanes = _mm256_aesenc_epi128(_mm256_xor_si256(lanes, v), key);
+		lanes = _mm256_aesenc_epi128(lanes, key);
+	}
+	return end_lanes(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1), ptr,
+			 end);
+}
+
+uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
 {
 	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx")
 		       ? hash_by_aes(seed, ptr, len)
 		       : dedup_hash_plain(seed, ptr, len);
+}
+
+uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
+{
+	if (len > 32 && __builtin_cpu_supports("vaes") && __builtin_cpu_supports("avx2"))
+		return hash_by_vaes(seed, ptr, len);
+	return dedup_hash_narrow(seed, ptr, len);
 }
 
 static bool is_fresh(const struct dedup *t, const struct dedup_set *set, unsigned way, uint32_t now)

@@ -47,6 +47,8 @@ void dedup_destroy(struct dedup *t);
 
 /* Fast, not for keys that an enemy must not guess. Reads no byte behind @len. */
 uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len);
+/* The same value, without the instructions that only some cores with AES have. */
+uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len);
 /* Another one, which dedup_hash takes on cores without AES. */
 uint64_t dedup_hash_plain(uint64_t seed, const uint8_t *ptr, size_t len);
 

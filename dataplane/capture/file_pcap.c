@@ -53,8 +53,10 @@ int file_pcap_start(struct file *f)
  */
 static inline void prefetch_ahead(const uint8_t *at, size_t bytes)
 {
-	for (size_t off = 0; off < bytes && off < PREFETCH_LINES * 64; off += 64)
+	for (size_t off = 0; off < bytes && off < PREFETCH_LINES * 64; off += 128) {
 		__builtin_prefetch(at + PREFETCH_BYTES + off);
+		__builtin_prefetch(at + PREFETCH_BYTES + off + 64);
+	}
 }
 
 /* The packets that are whole in the window. The constants @swap and @unit make one loop each for

@@ -336,6 +336,7 @@ end(struct extract *x, const struct frame *f, const struct outcome *o)
 	r->origin_len = f->origin_len;
 	r->source = f->source;
 	r->dir = f->dir;
+	r->hops = 0;
 	r->flags |= (uint8_t)((o->why ? REC_UNPARSED : 0) | (f->cut ? REC_CUT : 0) |
 			      (o->no_format ? REC_NO_FORMAT : 0));
 	r->error = o->why;

@@ -103,7 +103,7 @@ static struct rec *with_room_for_pairs(struct rec_builder *rb, size_t pairs)
 	return r;
 }
 
-static struct rec *put_pairs(struct rec_builder *rb)
+struct rec *rec_put_pairs(struct rec_builder *rb)
 {
 	unsigned n_pairs = rb->n_pairs;
 	struct rec *r = with_room_for_pairs(rb, 2 * (size_t)n_pairs * sizeof(struct val));
@@ -112,23 +112,6 @@ static struct rec *put_pairs(struct rec_builder *rb)
 	struct val *to = r->vals + rb->schema->n_fields;
 	for (unsigned i = 0; i < n_pairs; i++)
 		memcpy(to + 2 * i, rb->pairs + 2 * i, 2 * sizeof(struct val));
-	return r;
-}
-
-struct rec *rec_lay(struct rec_builder *rb)
-{
-	struct batch *b = rb->b;
-	if (rb->full || b->n_recs == BATCH_RECS_MAX)
-		return NULL;
-	struct rec *r = rb->n_pairs ? put_pairs(rb) : rb->rec;
-	if (!r)
-		return NULL;
-	r->schema = rb->schema;
-	r->n_pairs = (uint16_t)rb->n_pairs;
-	r->flags = rb->later ? REC_LATER : 0;
-	r->stream = rb->stream;
-	r->change = rb->change;
-	b->recs[b->n_recs++] = r;
 	return r;
 }
 

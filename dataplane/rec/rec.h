@@ -194,9 +194,27 @@ static inline struct val rec_ref(const struct rec_builder *rb, enum val_type typ
  */
 struct rec *rec_end(struct rec_builder *rb);
 
+/* The record with its pairs, where there is room for both; NULL: there is none. */
+struct rec *rec_put_pairs(struct rec_builder *rb);
+
 /* The same, but for the identity fields (all but schema, n_pairs, stream, change, and REC_LATER in
  * flags), which hold anything: the caller sets each.
  */
-struct rec *rec_lay(struct rec_builder *rb);
+static inline struct rec *rec_lay(struct rec_builder *rb)
+{
+	struct batch *b = rb->b;
+	if (rb->full || b->n_recs == BATCH_RECS_MAX)
+		return NULL;
+	struct rec *r = rb->n_pairs ? rec_put_pairs(rb) : rb->rec;
+	if (!r)
+		return NULL;
+	r->schema = rb->schema;
+	r->n_pairs = (uint16_t)rb->n_pairs;
+	r->flags = rb->later ? REC_LATER : 0;
+	r->stream = rb->stream;
+	r->change = rb->change;
+	b->recs[b->n_recs++] = r;
+	return r;
+}
 
 #endif

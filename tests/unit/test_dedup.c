@@ -202,6 +202,18 @@ static void the_digest_differs_for_every_bit_and_length(void **state)
 	check_bits_and_lengths(dedup_hash_plain);
 }
 
+static void wide_cores_have_the_digest_of_all_others(void **state)
+{
+	uint8_t bytes[512];
+	uint64_t x = 1;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)((x = x * 6364136223846793005u + 1442695040888963407u) >> 56);
+	for (size_t len = 0; len <= 256; len++)
+		for (size_t at = 0; at < 256; at += 37)
+			assert_int_equal(dedup_hash(len * at, bytes + at, len),
+					 dedup_hash_narrow(len * at, bytes + at, len));
+}
+
 /* What most packets are: lines that differ in a few digits, some of them in step. */
 static void check_lines(digest *of)
 {
@@ -239,6 +251,7 @@ int main(void)
 		cmocka_unit_test(another_port_tells_copies_of_ipv6_apart_from_repeats),
 		cmocka_unit_test(a_full_table_forgets_and_never_drops_what_is_new),
 		cmocka_unit_test(the_digest_differs_for_every_bit_and_length),
+		cmocka_unit_test(wide_cores_have_the_digest_of_all_others),
 		cmocka_unit_test(the_digest_differs_for_lines_that_differ_in_digits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
