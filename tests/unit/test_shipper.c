@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "dataplane/base/clock.h"
 #include "dataplane/sink/shipper.h"
 
 #define N_QUEUES  2
@@ -24,6 +25,8 @@ struct seen {
 	atomic_uint n_writes, n_polls, n_flushes, n_closes;
 	uint32_t recs[N_BATCHES * 4]; /* n_recs of the batches that were done, in order */
 	unsigned n_done;
+	uint64_t opens_ns[4];
+	atomic_uint n_opens;
 };
 
 static struct script script;
@@ -36,6 +39,9 @@ struct script_state {
 static int script_open(void *state, const void *conf, struct err *e)
 {
 	struct script_state *st = state;
+	if (seen.n_opens < sizeof(seen.opens_ns) / sizeof(seen.opens_ns[0]))
+		seen.opens_ns[seen.n_opens] = clock_mono_ns();
+	seen.n_opens++;
 	st->at = script.answers + (seen.n_closes ? strlen(script.answers) - 1 : 0);
 	if (script.open_rc < 0)
 		return err_set(e, script.open_rc, "cannot open");
@@ -491,6 +497,24 @@ static void a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counte
 	assert_int_equal(seen.n_closes, 2);
 }
 
+/* Up to half of each wait is by chance: many that failed together do not come back together. */
+static void a_sink_that_fails_again_waits_twice_as_long(void **unused)
+{
+	const uint64_t ms = 1000000, late_ns = 400 * ms; /* others may have the core */
+	reopen = true;
+	script.answers = "F";
+	start(0);
+	n_ready = 1;
+	WAIT_FOR(n_back == 1);
+	uint64_t failed_ns = clock_mono_ns();
+	script.open_rc = -EIO;
+	WAIT_FOR(seen.n_opens == 2);
+	WAIT_FOR(seen.n_opens == 3);
+	assert_in_range(seen.opens_ns[1] - failed_ns, 400 * ms, 1000 * ms + late_ns);
+	assert_in_range(seen.opens_ns[2] - seen.opens_ns[1], 1000 * ms, 2000 * ms + late_ns);
+	assert_int_equal(shipper_stop(s, true, &error), -EIO);
+}
+
 static void what_is_refused_for_good_is_told_record_by_record(void **unused)
 {
 	script.answers = "R";
@@ -808,6 +832,7 @@ int main(void)
 		TEST(what_is_queued_when_a_stop_gives_up_is_failed_and_given_back),
 		TEST(what_is_queued_when_the_sink_fails_is_failed_and_given_back),
 		TEST(a_sink_that_failed_is_opened_again_and_what_came_meanwhile_is_counted),
+		TEST(a_sink_that_fails_again_waits_twice_as_long),
 		TEST(what_is_refused_for_good_is_told_record_by_record),
 		TEST(a_refused_record_that_is_a_dead_letter_is_not_lost),
 		TEST(where_records_are_kept_a_failed_sink_returns_them_and_loses_none),

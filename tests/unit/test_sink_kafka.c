@@ -177,6 +177,31 @@ static void brokers_that_are_away_are_told_of_and_waited_for(void **unused)
 	expect_topic("one", 0, 12 * PER_BATCH);
 }
 
+/* What is changed in the batch while the client has it is what the broker gets. */
+static void the_client_sends_from_the_batch_that_the_worker_filled(void **unused)
+{
+	start(0);
+	make(1, false);
+	WAIT_FOR(n_back == 1);
+	for (int i = 1; i <= 3; i++)
+		rd_kafka_mock_broker_set_down(mock.cluster, i);
+	make(1, false);
+	WAIT_FOR(shipper_trouble(s, NULL));
+	assert_int_equal(n_back, 1);
+	uint8_t *last = batches[1]->buf + batches[1]->len - 3;
+	*last = '!';
+	for (int i = 1; i <= 3; i++)
+		rd_kafka_mock_broker_set_up(mock.cluster, i);
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+	unsigned n;
+	struct text got = mock_read(&mock, "one", 0, &n), want = text_of(0, 2 * PER_BATCH);
+	want.p[want.len - 3] = '!';
+	assert_int_equal(n, 2 * PER_BATCH);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(got.p);
+	free(want.p);
+}
+
 static void a_leader_that_moves_costs_nothing(void **unused)
 {
 	rd_kafka_mock_partition_set_leader(mock.cluster, "one", 0, 1);
@@ -416,6 +441,7 @@ int main(void)
 		TEST(of_a_refused_batch_only_the_message_that_is_too_large_is_lost),
 		TEST(a_record_beyond_the_limit_is_told_with_its_size_and_the_others_go),
 		TEST(brokers_that_are_away_are_told_of_and_waited_for),
+		TEST(the_client_sends_from_the_batch_that_the_worker_filled),
 		TEST(a_leader_that_moves_costs_nothing),
 		TEST(errors_that_pass_cost_nothing),
 		TEST(a_topic_that_is_not_there_is_an_error_before_anything_starts),
