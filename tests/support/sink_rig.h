@@ -23,6 +23,7 @@ static struct sink_queue queues[N_QUEUES];
 static struct out_batch *batches[N_BATCHES];
 static atomic_uint n_made, n_taken, n_back;
 static struct shipper *s;
+static bool is_paired; /* it is asked how it is when it has nothing to do */
 static struct err error;
 
 static struct out_batch *take(void *ctx)
@@ -45,6 +46,7 @@ static void rig_init(const char *one, const char *two)
 	queues[0] = (struct sink_queue){.name = "t/one", .topic = one, .pack = 1};
 	queues[1] = (struct sink_queue){.name = "t/two", .topic = two, .pack = 1};
 	n_made = n_taken = n_back = 0;
+	is_paired = false;
 	error.text[0] = '\0';
 	s = NULL;
 }
@@ -66,6 +68,7 @@ static int rig_create(const char *name, const struct sink_ops *ops, const void *
 					  .queues = queues,
 					  .take = take,
 					  .give_back = give_back,
+					  .probe = is_paired,
 					  .drain_ns_max = drain_ns_max};
 	return shipper_create(&spec, &s, &error);
 }

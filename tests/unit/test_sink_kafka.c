@@ -202,6 +202,22 @@ static void the_client_sends_from_the_batch_that_the_worker_filled(void **unused
 	free(want.p);
 }
 
+static void a_sink_of_a_pair_that_has_nothing_to_do_is_ill_without_metadata(void **unused)
+{
+	struct err e;
+	is_paired = true;
+	start(0);
+	WAIT_FOR(!shipper_trouble(s, NULL));
+	for (int i = 1; i <= 3; i++)
+		rd_kafka_mock_broker_set_down(mock.cluster, i);
+	WAIT_FOR(shipper_trouble(s, &e));
+	assert_true(e.text[0]);
+	for (int i = 1; i <= 3; i++)
+		rd_kafka_mock_broker_set_up(mock.cluster, i);
+	WAIT_FOR(!shipper_trouble(s, NULL));
+	assert_int_equal(shipper_stop(s, true, &error), 0);
+}
+
 static void a_leader_that_moves_costs_nothing(void **unused)
 {
 	rd_kafka_mock_partition_set_leader(mock.cluster, "one", 0, 1);
@@ -442,6 +458,7 @@ int main(void)
 		TEST(a_record_beyond_the_limit_is_told_with_its_size_and_the_others_go),
 		TEST(brokers_that_are_away_are_told_of_and_waited_for),
 		TEST(the_client_sends_from_the_batch_that_the_worker_filled),
+		TEST(a_sink_of_a_pair_that_has_nothing_to_do_is_ill_without_metadata),
 		TEST(a_leader_that_moves_costs_nothing),
 		TEST(errors_that_pass_cost_nothing),
 		TEST(a_topic_that_is_not_there_is_an_error_before_anything_starts),
