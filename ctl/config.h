@@ -42,6 +42,7 @@ struct api_conf {
 	const char *listen; /* address:port; NULL: no TCP */
 	const char *token;
 	const char *cert, *key; /* PEM files; NULL: plain HTTP, on loopback only */
+	int64_t metrics_scopes; /* of one metric; more are told as one */
 };
 
 /* What is told while it runs: say.h. */

@@ -35,6 +35,15 @@ const struct opt config_api_opts[] = {
 	 .type = OPT_PATH,
 	 .off = offsetof(struct api_conf, key),
 	 .help = "Its private key, in PEM."},
+	{.name = "metrics_scopes",
+	 .type = OPT_INT,
+	 .off = offsetof(struct api_conf, metrics_scopes),
+	 .min = 1,
+	 .max = 100000,
+	 .def = "1000",
+	 .live = true,
+	 .help = "So many sources, nodes or queues have series of their own in /metrics. Where a "
+		 "metric would have more, it has one of all of them together, scope=\"(all)\"."},
 	OPT_END,
 };
 

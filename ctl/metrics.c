@@ -23,6 +23,9 @@ static void put_name(char *at, size_t cap, const struct ledger_table *t, const s
 			*at = '_';
 }
 
+/* In place of more scopes than a metric may have. */
+#define ALL_SCOPES "(all)"
+
 struct series {
 	unsigned col;
 	struct slice name;
@@ -45,23 +48,49 @@ static void put_sample(void *arg, const struct ledger_table *t, const char *scop
 	text_out_str(s->out, "\n");
 }
 
+static void add_cols(void *arg, const struct ledger_table *t, const char *scope,
+		     const uint64_t *cols)
+{
+	uint64_t *sum = arg;
+	(void)scope;
+	for (unsigned i = 0; i < t->n_cols; i++)
+		sum[i] += cols[i];
+}
+
+/* All rows of a table that has more than @max, as one. False: they are told one by one. */
+static bool as_one(const struct report_table *of, size_t max, uint64_t sum[LEDGER_COLS_MAX])
+{
+	memset(sum, 0, LEDGER_COLS_MAX * sizeof(*sum));
+	if (report_table_rows(of) <= max)
+		return false;
+	report_table_each(of, add_cols, sum);
+	return true;
+}
+
 static void put_head(struct text_out *out, const char *name, const char *help, const char *type)
 {
 	text_out_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* @sum: of all rows, to be told in their place; NULL: none. */
 static void put_column(const struct report_table *of, const struct ledger_table *t, unsigned i,
-		       struct text_out *out)
+		       const uint64_t *sum, struct text_out *out)
 {
 	static const char *const kinds[] = {"in",        "out",  "lost", "left out", "merged",
 					    "in flight", "held", "note", "missed"};
 	const struct ledger_col *c = &t->cols[i];
 	char name[NAME_MAX_BYTES], help[512];
+	/* Ages and versions add up to nothing. */
+	if (sum && c->kind == LEDGER_INFO)
+		return;
 	put_name(name, sizeof(name), t, c);
 	snprintf(help, sizeof(help), "%s (%s; %s)", c->help, kinds[c->kind], t->unit);
 	put_head(out, name, help, is_counter(c) ? "counter" : "gauge");
 	struct series s = {.col = i, .name = slice_str(name), .out = out};
-	report_table_each(of, put_sample, &s);
+	if (sum)
+		put_sample(&s, t, ALL_SCOPES, sum);
+	else
+		report_table_each(of, put_sample, &s);
 }
 
 static void put_lost(void *arg, const struct ledger_table *t, const char *scope,
@@ -85,26 +114,38 @@ static void put_gauge(struct text_out *out, const char *name, const char *help, 
 	text_out_fmt(out, "%s %.15g\n", name, value);
 }
 
-/* One gauge a row; the row's @key is its label @label. */
+static void put_trouble(struct text_out *out, const char *label, const char *scope, bool trouble)
+{
+	text_out_fmt(out, "sluice_%s_trouble{%s=\"", label, label);
+	text_out_label(out, scope);
+	text_out_str(out, trouble ? "\"} 1\n" : "\"} 0\n");
+}
+
+/* One gauge a row, or of all as one; the row's @key is its label @label. */
 static void put_troubles(json_t *rows, const char *label, const char *key, const char *help,
-			 struct text_out *out)
+			 size_t max, struct text_out *out)
 {
 	char name[64];
 	size_t i;
 	json_t *row;
+	bool any = false, each = json_array_size(rows) <= max;
 	snprintf(name, sizeof(name), "sluice_%s_trouble", label);
 	put_head(out, name, help, "gauge");
 	json_array_foreach(rows, i, row)
 	{
-		text_out_fmt(out, "%s{%s=\"", name, label);
-		text_out_label(out, json_string_value(json_object_get(row, key)));
-		const char *trouble = json_string_value(json_object_get(row, "trouble"));
-		text_out_fmt(out, "\"} %d\n", trouble && *trouble);
+		const char *text = json_string_value(json_object_get(row, "trouble"));
+		bool trouble = text && *text;
+		any |= trouble;
+		if (each)
+			put_trouble(out, label, json_string_value(json_object_get(row, key)),
+				    trouble);
 	}
+	if (!each)
+		put_trouble(out, label, ALL_SCOPES, any);
 	json_decref(rows);
 }
 
-static void put_parts(struct control *c, struct text_out *out)
+static void put_parts(struct control *c, size_t max, struct text_out *out)
 {
 	void *arg;
 	const struct control_ops *of = control_parts(c, &arg);
@@ -112,8 +153,8 @@ static void put_parts(struct control *c, struct text_out *out)
 	of->sinks(arg, sink_rows);
 	of->ports(arg, port_rows);
 	put_troubles(sink_rows, "sink", "sink", "1 while the sink does not take what it should",
-		     out);
-	put_troubles(port_rows, "port", "device", "1 while nothing can come to the port", out);
+		     max, out);
+	put_troubles(port_rows, "port", "device", "1 while nothing can come to the port", max, out);
 }
 
 /* ---- latencies ---- */
@@ -125,6 +166,8 @@ static void put_parts(struct control *c, struct text_out *out)
 
 struct latencies {
 	struct text_out *out;
+	bool as_one; /* acknowledgements, of more queues than there may be scopes */
+	struct latency_sum acks;
 	char edges[EDGE_END / EDGE_STEP + 1][40];
 };
 
@@ -139,10 +182,9 @@ static void put_latency(struct text_out *out, const char *of, struct slice label
 	text_out_str(out, "\n");
 }
 
-static void put_histogram(void *to, const char *stage, const char *scope,
+static void put_histogram(struct latencies *l, const char *stage, const char *scope,
 			  const struct latency_sum *s)
 {
-	struct latencies *l = to;
 	struct text_out labels = {0};
 	uint64_t below = 0;
 	text_out_str(&labels, "{stage=\"");
@@ -164,10 +206,24 @@ static void put_histogram(void *to, const char *stage, const char *scope,
 	text_out_fini(&labels);
 }
 
-static void put_latencies(struct control *c, struct text_out *out)
+static void take_latency(void *to, const char *stage, const char *scope,
+			 const struct latency_sum *s)
+{
+	struct latencies *l = to;
+	if (!l->as_one || strcmp(stage, "ack") != 0) {
+		put_histogram(l, stage, scope, s);
+		return;
+	}
+	for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
+		l->acks.n[i] += s->n[i];
+	l->acks.total += s->total;
+	l->acks.sum_ns += s->sum_ns;
+}
+
+static void put_latencies(struct control *c, size_t max, struct text_out *out)
 {
 	void *arg;
-	struct latencies l = {.out = out};
+	struct latencies l = {.out = out, .as_one = control_config(c)->n_queues > max};
 	for (unsigned i = EDGE_FIRST; i < EDGE_END; i += EDGE_STEP)
 		snprintf(l.edges[i / EDGE_STEP], sizeof(l.edges[0]), ",le=\"%.9g\"} ",
 			 (double)latency_bound_ns(i) / 1e9);
@@ -175,12 +231,14 @@ static void put_latencies(struct control *c, struct text_out *out)
 		 "from a packet to its records (record, by worker), and to their acknowledgement "
 		 "(ack, by queue)",
 		 "histogram");
-	control_parts(c, &arg)->latency(arg, put_histogram, &l);
+	control_parts(c, &arg)->latency(arg, take_latency, &l);
+	if (l.as_one)
+		put_histogram(&l, "ack", ALL_SCOPES, &l.acks);
 }
 
 void metrics_write(struct control *c, struct text_out *out)
 {
-	uint64_t age_ns;
+	uint64_t age_ns, sum[LEDGER_COLS_MAX];
 	const struct ledger_table *t;
 	struct report *r = control_report_get(c, &age_ns);
 	put_head(out, "sluice_build_info", "the version that runs", "gauge");
@@ -191,14 +249,21 @@ void metrics_write(struct control *c, struct text_out *out)
 	put_gauge(out, "sluice_unbalanced_rows", "rows of the ledger that do not balance: a bug",
 		  (double)report_imbalances(r));
 	control_enter(c);
-	put_parts(c, out);
-	put_latencies(c, out);
+	size_t max = (size_t)control_config(c)->api.metrics_scopes;
+	put_parts(c, max, out);
+	put_latencies(c, max, out);
 	control_leave(c);
 	put_head(out, "sluice_lost_total", "lost or missed, by stage, in the stage's unit",
 		 "counter");
-	report_each(r, put_lost, out);
 	for (const struct report_table *of = NULL; (of = report_table_next(r, of, &t));)
+		if (as_one(of, max, sum))
+			put_lost(out, t, ALL_SCOPES, sum);
+		else
+			report_table_each(of, put_lost, out);
+	for (const struct report_table *of = NULL; (of = report_table_next(r, of, &t));) {
+		const uint64_t *all = as_one(of, max, sum) ? sum : NULL;
 		for (unsigned i = 0; i < t->n_cols; i++)
-			put_column(of, t, i, out);
+			put_column(of, t, i, all, out);
+	}
 	control_report_put(c, r);
 }

@@ -5,7 +5,7 @@
  * Owns:   nothing.
  * Runs:   any thread.
  * Limits: one series for each row and column: as many as the configuration has sources, nodes and
- *         queues; nothing on the wire adds one.
+ *         queues, and of one metric no more than api.metrics_scopes; nothing on the wire adds one.
  */
 #ifndef SL_CTL_METRICS_H
 #define SL_CTL_METRICS_H

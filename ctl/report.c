@@ -31,6 +31,7 @@ struct row {
 struct report_table {
 	const struct ledger_table *table;
 	struct row *first, **end;
+	size_t n;
 	struct report_table *next;
 };
 
@@ -179,6 +180,7 @@ static struct row *new_row(struct report *r, const struct ledger_table *t, const
 	*r->end = *of->end = row;
 	r->end = &row->next;
 	of->end = &row->next_of_table;
+	of->n++;
 	r->n++;
 	return row;
 }
@@ -259,6 +261,11 @@ const struct report_table *report_table_next(const struct report *r, const struc
 	if (of)
 		*ret_t = of->table;
 	return of;
+}
+
+size_t report_table_rows(const struct report_table *of)
+{
+	return of->n;
 }
 
 void report_table_each(const struct report_table *of, report_row_fn *row, void *arg)

@@ -79,6 +79,7 @@ void report_each(const struct report *r, report_row_fn *row, void *arg);
 struct report_table;
 const struct report_table *report_table_next(const struct report *r, const struct report_table *of,
 					     const struct ledger_table **ret_t);
+size_t report_table_rows(const struct report_table *of);
 void report_table_each(const struct report_table *of, report_row_fn *row, void *arg);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """perf/api_answers.py SLUICED [QUEUES] [SECONDS] - how long `status` takes while others ask for all there is.
 
-A `sluiced run` with so many queues (10,000), whose workers read a port that always has packets: as many workers as
+A `sluiced run` with so many queues (10,000), each with its own series in /metrics, whose workers read a port that always has packets: as many workers as
 processors, so that all of them are busy. Two scrapers take /metrics once a second, one client the ledger without a
 pause, and one asks for `status` twenty times a second. Prints the times of each, and the processor time of sluiced's
 threads but the workers.
@@ -20,7 +20,7 @@ PORT_FIRST = 10000
 
 def config(folder, n, workers):
     yield f'capture: {{ ports: [{{ device: "net_null0,size=64", queues: {workers} }}] }}\n'
-    yield f"api: {{ socket: {folder}/control.sock }}\nsources:\n"
+    yield f"api: {{ socket: {folder}/control.sock, metrics_scopes: 100000 }}\nsources:\n"
     yield from (f"  s{i}: {{ match: {{ udp: {PORT_FIRST + i} }}, parser: syslog }}\n" for i in range(n))
     yield 'sinks: { out: { "null": {} } }\nqueues:\n'
     yield from (f"  bench/q{i}: {{ from: s{i}, sink: out }}\n" for i in range(n))
