@@ -73,6 +73,29 @@ for s in streams:
     s.c.close()
 print(json.dumps(sent))
 """
+REPLICATES = r"""
+import socket, sys
+sys.path.insert(0, sys.argv[1])
+from mysql_primary import Server
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+link.bind(("v0", 0))
+
+class Wire(list):
+    def append(self, packet):
+        link.send(packet[1])
+
+s = Server(Wire())
+s.login()
+s.dump("bin.000001")
+s.query("CREATE TABLE orders (id INT, note VARCHAR(64))")
+n = 0
+for line in sys.stdin:
+    for n in range(n, n + int(line)):
+        s.insert("orders", n)
+        s.commit()
+    n += 1
+    print(n, flush=True)
+"""
 BODY = """
 capture: {{ workers: {workers}, ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
 api: {{ socket: {folder}/control.sock }}
@@ -197,6 +220,46 @@ def a_hundred_other_sets_of_sources(lab, checks):
     print(f"  {RELOADS} reloads, {sum(sent.values())} messages; memory {sizes[::20]} KiB")
 
 
+def replication_goes_on(lab, checks):
+    """In its middle: where its source stays, it knows its tables; another one joins it there."""
+    lab.clean()
+
+    def write(*sources):
+        lab.write([("a", "514", "601", "syslog", "")] + list(sources), workers=1)
+
+    def insert(n):
+        primary.stdin.write(f"{n}\n")
+        primary.stdin.flush()
+        primary.stdout.readline()
+        time.sleep(0.1)
+    write(("shop", "", "3306", "mysql", ""))
+    lab.begin(lab.config, VETH.ns(), settle=0.2)
+    primary = subprocess.Popen(VETH.ns(sys.executable, "-c", REPLICATES, SUPPORT), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    insert(10)
+    for sources in (("new", "", "603", "syslog", ""), ("shop", "", "3306", "mysql", "")), (("shop", "", "3306, 3307", "mysql", ""),):
+        write(*sources)
+        checks.equal(lab.reload()[0], 0, "sources come and go beside it")
+        insert(10)
+    write(("store", "", "3306", "mysql", ""))
+    checks.equal(lab.reload()[0], 0, "another source has its port")
+    insert(20)
+    write(("store", "", "3306", "mysql", ', tables: ["shop.o*"]'))
+    checks.equal(lab.reload()[0], 0, "which reads other tables")
+    insert(20)
+    primary.stdin.close()
+    primary.wait(timeout=10)
+    status, log, ledger = lab.finish()
+    with open(glob.glob(lab.folder + "/out*")[0], encoding="utf-8") as f:
+        rows = [r for r in map(json.loads, f) if r.get("op") == "c"]
+    shop = [r["after"].get("id") for r in rows if r["_source"] == "shop"]
+    store = [r["after"].get("c1") for r in rows if r["_source"] == "store"]
+    checks.equal(shop, list(range(30)), "each change once, with the names that it has learnt")
+    checks.equal(store, sorted(set(store)), f"none twice: {store}")
+    checks.check(len(store) >= 36 and store[-1] == 69, f"but for those at the two joins all of them: {store}")
+    checks.equal((status in (0, 1), ledger["balanced"]), (True, True), f"the ledger balances: {log[-2000:]}")
+    checks.equal(row(ledger, "chain", "shop")["out"]["in_order"] > 60, True, "the chain of a source that is gone is told")
+
+
 def what_only_a_restart_gives(lab, checks):
     """Room for longer messages; ports of servers whose sessions one worker has; a state file that is written."""
     shop = ("shop", "", "3306", "mysql", "")
@@ -237,6 +300,7 @@ def what_only_a_restart_gives(lab, checks):
 def run(binary, folder, checks):
     lab = Lab(binary, folder)
     a_hundred_other_sets_of_sources(lab, checks)
+    replication_goes_on(lab, checks)
     what_only_a_restart_gives(lab, checks)
 
 
