@@ -81,19 +81,29 @@ static bool has_room(const struct config *c, const struct parser *p)
 	return has;
 }
 
-/* Of all ports, has @first given them to sources whose sessions belong together? */
-static bool shared_out(const struct config *first, const struct opt_ports *ports)
+/* TCP ports of sources whose sessions belong together. */
+struct together {
+	bool has[65536];
+};
+
+static void find_together(const struct config *c, struct together *ret)
 {
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < c->n_sources; i++) {
+		const struct opt_ports *ports = &c->sources[i].tcp;
+		for (size_t k = 0; c->sources[i].parser->together && k < ports->n; k++)
+			memset(ret->has + ports->items[k].lo, true,
+			       1u + ports->items[k].hi - ports->items[k].lo);
+	}
+}
+
+static bool are_together(const struct together *t, const struct opt_ports *ports)
+{
+	bool all = true;
 	for (size_t k = 0; k < ports->n; k++)
-		for (unsigned p = ports->items[k].lo; p <= ports->items[k].hi; p++) {
-			bool has = false;
-			for (size_t i = 0; !has && i < first->n_sources; i++)
-				has = first->sources[i].parser->together &&
-				      opt_ports_have(&first->sources[i].tcp, (uint16_t)p);
-			if (!has)
-				return false;
-		}
-	return true;
+		all &= !memchr(t->has + ports->items[k].lo, false,
+			       1u + ports->items[k].hi - ports->items[k].lo);
+	return all;
 }
 
 /* NULL: it has none. */
@@ -126,12 +136,14 @@ static bool takes_state(const struct config *was, const struct config *is,
 static void compare_sources(struct comparison *c)
 {
 	const struct config *first = c->was->started ? c->was->started : c->was;
+	struct together together;
 	size_t hint = 0;
+	find_together(first, &together);
 	for (size_t i = 0; i < c->is->n_sources; i++) {
 		const struct source_conf *s = &c->is->sources[i];
 		bool goes_on = config_source_before(c->was, s, &hint);
 		if (s->parser->together && config_run_workers(first) > 1 &&
-		    !shared_out(first, &s->tcp))
+		    !are_together(&together, &s->tcp))
 			differs(c, "sources", s->name, "tcp");
 		if (!goes_on && !has_room(first, s->parser))
 			differs(c, "sources", s->name, "parser");

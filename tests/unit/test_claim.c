@@ -126,6 +126,49 @@ static void what_is_not_listed_is_found_all_the_same(void **state)
 	assert_int_equal(choose(s, 98, false, 77, true), CLAIM_NOBODY);
 }
 
+static bool moves(const struct frame_source *was, unsigned n_was, const struct frame_source *is,
+		  unsigned n_is, const uint16_t *next_of, struct claim_moves *m)
+{
+	struct claim *a = claim_create(was, n_was), *b = claim_create(is, n_is);
+	bool any = claim_compare(a, b, next_of, m);
+	claim_destroy(a);
+	claim_destroy(b);
+	return any;
+}
+
+static void only_ports_whose_sources_are_others_are_told_to_have_moved(void **state)
+{
+	static struct claim_moves m;
+	const struct frame_source was[] = {
+		{.parser = &both, .conf = &yes, .udp = {&p514, 1}, .tcp = {&p514, 1}},
+		{.parser = &both, .conf = &yes, .tcp = {&p600s, 1}},
+	};
+	const struct frame_source turned[] = {was[1], was[0]};
+	const struct frame_source other[] = {
+		{.parser = &both, .conf = &yes, .udp = {&p514, 1}, .tcp = {&p600s, 1}}, was[1]};
+	const uint16_t same[] = {0, 1}, across[] = {1, 0}, gone[] = {CLAIM_GONE, 1};
+	assert_false(moves(was, 2, was, 2, same, &m));
+	assert_false(moves(was, 2, turned, 2, across, &m));
+	assert_true(moves(was, 2, was, 2, gone, &m));
+	assert_true(claim_moved(&m, true, 514) && claim_moved(&m, false, 514));
+	assert_false(claim_moved(&m, false, 600) || claim_moved(&m, true, 600));
+	assert_true(moves(was, 2, other, 2, same, &m));
+	assert_true(claim_moved(&m, false, 514) && claim_moved(&m, false, 699));
+	assert_false(claim_moved(&m, true, 514) || claim_moved(&m, false, 700));
+}
+
+static void another_source_of_any_port_moves_all_of_them(void **state)
+{
+	static struct claim_moves m;
+	const struct frame_source was[] = {{.parser = &both, .conf = &yes, .udp = {&p514, 1}}};
+	const struct frame_source is[] = {was[0], {.parser = &both, .conf = &yes, .probe = true}};
+	const uint16_t same[] = {0};
+	assert_true(moves(was, 1, is, 2, same, &m));
+	assert_true(claim_moved(&m, true, 514) && claim_moved(&m, false, 65535));
+	assert_true(claim_takes(&is[0], true, 514) && claim_takes(&is[1], true, 1));
+	assert_false(claim_takes(&is[0], false, 514) || claim_takes(&is[0], true, 515));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +180,8 @@ int main(void)
 		cmocka_unit_test(of_thousands_of_sources_each_has_its_port),
 		cmocka_unit_test(where_ranges_overlap_the_first_source_of_a_port_is_asked_first),
 		cmocka_unit_test(what_is_not_listed_is_found_all_the_same),
+		cmocka_unit_test(only_ports_whose_sources_are_others_are_told_to_have_moved),
+		cmocka_unit_test(another_source_of_any_port_moves_all_of_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

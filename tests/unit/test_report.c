@@ -202,6 +202,27 @@ static void rows_are_found_by_their_table(void **state)
 	report_destroy(r);
 }
 
+static void a_report_takes_in_another_with_its_reasons(void **state)
+{
+	const uint64_t row[SAMPLE_N_COLS] = {[SAMPLE_came] = 3, [SAMPLE_went] = 3};
+	struct report *r = report_create(), *past = report_create();
+	report_add(past, &sample_ledger, "gone", row);
+	report_add_reason(past, &sample_ledger, "gone", SAMPLE_went, "why", 2, 1);
+	report_add(past, &sample_ledger, "here", row);
+	report_add(r, &sample_ledger, "here", row);
+	for (unsigned i = 0; i < 2; i++)
+		report_add_all(r, past);
+	char text[4096] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+	report_print(r, out);
+	fclose(out);
+	assert_non_null(strstr(text, "4  why (2 times)"));
+	const struct ledger_table *t;
+	assert_int_equal(report_find(r, sample_ledger.stage, "here", &t)[SAMPLE_came], 9);
+	report_destroy(past);
+	report_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +234,7 @@ int main(void)
 		cmocka_unit_test(programs_get_the_same_numbers_by_kind),
 		cmocka_unit_test(ten_thousand_rows_are_found_and_keep_their_order),
 		cmocka_unit_test(rows_are_found_by_their_table),
+		cmocka_unit_test(a_report_takes_in_another_with_its_reasons),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
