@@ -5,12 +5,16 @@
 #include "dataplane/worker_parts.h"
 
 /* Acknowledgements are told of the sources that want them. */
-static void tell_acks(struct worker *w)
+static void tell_ports(struct worker *w)
 {
 	flow_tell_no_acks(w->flow);
-	for (unsigned i = 0; i < w->conf.n_sources; i++)
-		if (w->conf.frame_sources[i].parser->acked)
-			flow_tell_acks(w->flow, &w->conf.frame_sources[i].tcp);
+	flow_know_no_servers(w->flow);
+	for (unsigned i = 0; i < w->conf.n_sources; i++) {
+		const struct frame_source *s = &w->conf.frame_sources[i];
+		flow_know_servers(w->flow, &s->tcp);
+		if (s->parser->acked)
+			flow_tell_acks(w->flow, &s->tcp);
+	}
 }
 
 void worker_gen_exchange(struct worker *w, struct worker_gen *g)
@@ -35,7 +39,7 @@ void worker_gen_exchange(struct worker *w, struct worker_gen *g)
 	w->encode.proto = proto;
 	if (g->sources)
 		frame_exchange(w->frame, &g->sources);
-	tell_acks(w);
+	tell_ports(w);
 }
 
 void worker_gen_take_late(struct worker *w)

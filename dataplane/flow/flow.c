@@ -166,6 +166,23 @@ void flow_tell_no_acks(struct flow *f)
 	f->n_ack_ports = 0;
 }
 
+void flow_know_servers(struct flow *f, const struct opt_ports *ports)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		for (uint32_t p = ports->items[i].lo; p <= ports->items[i].hi; p++)
+			f->server_ports[p / 64] |= 1ull << p % 64;
+}
+
+void flow_know_no_servers(struct flow *f)
+{
+	memset(f->server_ports, 0, sizeof(f->server_ports));
+}
+
+bool flow_is_server(const struct flow *f, uint16_t port)
+{
+	return f->server_ports[port / 64] >> port % 64 & 1;
+}
+
 /* ---- sessions ---- */
 
 bool flow_wants_acks(const struct flow *f, const struct flow_session *s)

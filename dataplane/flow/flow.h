@@ -92,6 +92,13 @@ void flow_tell_acks(struct flow *f, const struct opt_ports *ports);
 /* Sessions that are begun from now on are of no such list. */
 void flow_tell_no_acks(struct flow *f);
 
+/* TCP ports that servers listen on, besides those of earlier calls: of a session whose handshake
+ * was not seen, the side with such a port is the server, if only one has; else the side with the
+ * lower one. For sessions that are begun behind the call.
+ */
+void flow_know_servers(struct flow *f, const struct opt_ports *ports);
+void flow_know_no_servers(struct flow *f);
+
 /* Takes a burst. Events stand in *ret_ev until the next call; their data is borrowed from the
  * packets and from the pools, and stays until flow_release.
  */

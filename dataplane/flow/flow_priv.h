@@ -65,6 +65,7 @@ struct flow {
 
 	const struct opt_ports *ack_ports[FLOW_ACK_PORTS_MAX];
 	uint32_t n_ack_ports;
+	uint64_t server_ports[65536 / 64]; /* a bit for each */
 
 	uint64_t now_ns;
 	uint64_t timeout_ns[N_LISTS];
@@ -125,6 +126,7 @@ bool flow_expire(struct flow *f, uint32_t idx, uint64_t now_ns);
 uint32_t flow_begin_session(struct flow *f, const struct pkt *p, uint64_t hash, bool reversed);
 
 /* By the server's port, which is known for good when the session gets its id. */
+bool flow_is_server(const struct flow *f, uint16_t port);
 bool flow_wants_acks(const struct flow *f, const struct flow_session *s);
 
 /* Makes the id of what stands in the session; @start is the SYN's sequence number, or the start of

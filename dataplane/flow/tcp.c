@@ -58,10 +58,17 @@ static void identify(const struct flow *f, struct session *s, const struct pkt *
 	s->pub.id = flow_session_id(&s->pub, syn ? isn : flow_late_start(f, p));
 }
 
+/* Which side sent it, when no SYN tells. */
+static bool from_server(const struct flow *f, const struct pkt *p)
+{
+	bool src = flow_is_server(f, p->sport), dst = flow_is_server(f, p->dport);
+	return src == dst ? p->sport < p->dport : src;
+}
+
 static uint32_t begin(struct flow *f, const struct pkt *p, uint64_t hash, unsigned *ret_dir)
 {
 	bool syn = p->tcp_flags & TCP_SYN;
-	bool reversed = syn ? p->tcp_flags & TCP_ACK : p->sport < p->dport;
+	bool reversed = syn ? p->tcp_flags & TCP_ACK : from_server(f, p);
 	uint32_t idx = flow_begin_session(f, p, hash, reversed);
 	if (!idx)
 		return 0;

@@ -211,6 +211,25 @@ static void joined_late_the_lower_port_is_the_servers(void **state) /* pain 42 *
 	}
 }
 
+static void joined_late_the_side_with_a_port_of_a_source_is_the_server(void **state) /* pain 42 */
+{
+	struct opt_port_range ranges[] = {{5170, 5171}, {9000, 9000}};
+	const struct opt_ports ports = {ranges, 2};
+	for (unsigned known = 0; known < 2; known++) {
+		struct rig r;
+		rig_init(&r);
+		r.port[C] = 1100;
+		r.port[S] = 5171;
+		flow_know_servers(r.f, &ports);
+		if (!known)
+			flow_know_no_servers(r.f);
+		rig_c(&r, 1001, "line");
+		rig_finish(&r);
+		rig_expect(&r, known ? "c\"line\"@0 end(capture)" : "s\"line\"@0 end(capture)");
+		rig_fini(&r);
+	}
+}
+
 static void joined_late_a_session_says_so(void **state) /* pain 42 */
 {
 	struct rig r;
@@ -660,6 +679,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_answers_a_syn_twice_with_other_numbers_is_followed),
 		cmocka_unit_test(flags_that_no_host_sends_are_counted_and_left_out),
 		cmocka_unit_test(joined_late_the_lower_port_is_the_servers),
+		cmocka_unit_test(joined_late_the_side_with_a_port_of_a_source_is_the_server),
 		cmocka_unit_test(joined_late_a_session_says_so),
 		cmocka_unit_test(what_tells_nothing_begins_no_session),
 		cmocka_unit_test(keep_alives_and_window_probes_add_nothing),
