@@ -186,7 +186,7 @@ class Service:
     """The unit in a Debian that runs; `told` are the commands of the documents that were run there."""
 
     # No time of the unit's is waited for: 2 s before it is started again, 30 s of silence.
-    HURRY = "[Service]\nRestartSec=100ms\nWatchdogSec=3s\n"
+    HURRY = "[Service]\nRestartSec=100ms\nWatchdogSec=4s\n"
 
     def __init__(self, booted):
         self.booted, self.run, self.unit = booted, booted.run, "sluice.service"
@@ -265,6 +265,8 @@ def use_service(s, checks):
     lines = sum(len(open(path, encoding="utf-8").readlines())
                 for path in glob.glob(s.booted.root + "/var/lib/sluice/events*"))
     checks.equal(lines, 100, "below /var/lib/sluice")
+    made = s.run("stat", "-c", "%U %a", "/var/lib/sluice/spool", "/var/lib/sluice/dlq").stdout.split("\n")
+    checks.equal(made[:2], ["sluice 750"] * 2, "where the spool and dead letters are, too")
     s.run("useradd", "--user-group", "--groups", "sluice", "bob")
     s.run("useradd", "--user-group", "alice")
     s.as_told("usermod -a -G sluice-admin alice")
@@ -306,18 +308,31 @@ def lose_service(s, checks):
     checks.equal([s.booted.show(s.unit, k) for k in ("ActiveState", "Result")], ["inactive", "success"], "and is in order")
 
 
+def write_elsewhere(s, checks):
+    """A folder outside of the unit's: docs/troubleshooting.md."""
+    good = s.change("/var/lib/sluice/events", "/srv/events/e")
+    s.run("install", "--directory", "--owner=sluice", "/srv/events")
+    s.run("systemctl", "start", "sluice", check=False)
+    checks.check("directory /srv/events: Read-only file system" in s.booted.journal(s.unit, "--priority=err", "--lines=5"),
+                 "a folder that the unit keeps from it is told by name")
+    s.write("/etc/systemd/system/sluice.service.d/folder.conf", "[Service]\nReadWritePaths=/srv/events\n")
+    s.run("systemctl", "daemon-reload")
+    s.run("systemctl", "restart", "sluice")
+    checks.equal(s.written(10), 10, "ReadWritePaths= opens it")
+    checks.check(glob.glob(s.booted.root + "/srv/events/e*"), "and the records are there")
+    os.remove(s.booted.root + "/etc/systemd/system/sluice.service.d/folder.conf")
+    s.write("/etc/sluice/sluice.yaml", good)
+
+
 def drive_card(s, checks):
     """The drop-in of cards, with an interface of the kernel in a card's place: root, then run_as."""
     s.write("/etc/systemd/system/sluice.service.d/card.conf", open(s.booted.root + "/usr/share/sluice/card.conf",
                                                                    encoding="utf-8").read())
     s.run("systemctl", "daemon-reload")
-    s.run("systemctl", "start", "sluice", check=False)
+    s.run("systemctl", "restart", "sluice", check=False)
     checks.equal(s.booted.show(s.unit, "ActiveState"), "active", f"card.conf: {s.booted.journal(s.unit, '--lines=8')}")
     checks.equal(s.run("stat", "-c", "%U", f"/proc/{s.main()}").stdout.strip(), "sluice", "root has become sluice")
     checks.equal(s.written(10), 10, "card.conf: it captures, and writes")
-    os.remove(s.booted.root + "/etc/systemd/system/sluice.service.d/card.conf")
-    s.run("systemctl", "daemon-reload")
-    s.run("systemctl", "restart", "sluice")
 
 
 def upgrade_service(s, checks):
@@ -348,8 +363,8 @@ def run_service(chroot, checks):
     booted = Booted(chroot.root)
     try:
         service = Service(booted)
-        for step in (start_service, use_service, ask_doctor, change_service, lose_service, drive_card,
-                     upgrade_service):
+        for step in (start_service, use_service, ask_doctor, change_service, lose_service, write_elsewhere,
+                     drive_card, upgrade_service):
             step(service, checks)
         checks.equal({c for _, _, c, _ in docs.commands() if docs.elsewhere(c) == docs.PACKAGE} - service.told, set(),
                      "commands of the documents that this test does not run")
