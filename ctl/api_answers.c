@@ -95,12 +95,12 @@ static struct api_answer *take_first(struct api_answers *a)
 	return x;
 }
 
-/* Under the lock. */
-static void let_go(struct api_answer *x)
+/* Under the lock. True: it was the last to hold it, and is to free it without. */
+static bool let_go(struct api_answer *x)
 {
 	struct api_answers *a = x->of;
 	if (--x->n_holders > 0)
-		return;
+		return false;
 	if (x->state == WAITS) {
 		struct api_answer **at = &a->first;
 		while (*at != x)
@@ -111,7 +111,7 @@ static void let_go(struct api_answer *x)
 		a->n_waiting--;
 	}
 	a->bytes -= x->state == MADE ? x->text.cap : 0;
-	free_answer(x);
+	return true;
 }
 
 static void *run(void *arg)
@@ -131,8 +131,10 @@ static void *run(void *arg)
 		pthread_mutex_lock(&a->lock);
 		x->state = MADE;
 		a->bytes += x->text.cap;
-		let_go(x);
+		bool was_last = let_go(x);
 		pthread_mutex_unlock(&a->lock);
+		if (was_last)
+			free_answer(x);
 		api_wait_call(a->wait);
 		pthread_mutex_lock(&a->lock);
 	}
@@ -229,10 +231,13 @@ void api_answer_hold(struct control_job *j)
 
 static void drop(struct control_job *j)
 {
-	struct api_answers *a = ((struct api_answer *)j)->of;
+	struct api_answer *x = (struct api_answer *)j;
+	struct api_answers *a = x->of;
 	pthread_mutex_lock(&a->lock);
-	let_go((struct api_answer *)j);
+	bool was_last = let_go(x);
 	pthread_mutex_unlock(&a->lock);
+	if (was_last)
+		free_answer(x);
 }
 
 const struct control_job_ops api_answer_ops = {.drop = drop};

@@ -19,6 +19,8 @@ struct candidate {
 
 	atomic_uint *n_alive;
 	char *path;
+	void (*then)(void *arg, const struct candidate *c);
+	void *then_arg;
 	struct generation *runs, *made;
 	unsigned restarts;
 	char *text;
@@ -78,6 +80,8 @@ static void *run(void *arg)
 		candidate_load(c->path, c->runs, &c->made, &c->restarts, out);
 		fclose(out);
 	}
+	if (c->made && c->then)
+		c->then(c->then_arg, c);
 	atomic_store_explicit(&c->built, true, memory_order_release);
 	wait_for_drop(c);
 	if (c->last)
@@ -88,6 +92,7 @@ static void *run(void *arg)
 }
 
 int candidate_begin(const char *path, struct generation *runs, atomic_uint *io_n_alive,
+		    void (*then)(void *arg, const struct candidate *c), void *arg,
 		    struct candidate **ret_c, struct err *e)
 {
 	sigset_t all, before;
@@ -99,6 +104,8 @@ int candidate_begin(const char *path, struct generation *runs, atomic_uint *io_n
 		return err_set(e, -ENOMEM, "no memory");
 	}
 	c->path = copy;
+	c->then = then;
+	c->then_arg = arg;
 	c->n_alive = io_n_alive;
 	c->runs = generation_get(runs);
 	pthread_mutex_init(&c->lock, NULL);

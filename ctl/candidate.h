@@ -19,8 +19,11 @@ struct candidate;
 int candidate_load(const char *path, struct generation *runs, struct generation **ret_g,
 		   unsigned *ret_restarts, FILE *out);
 
-/* *io_n_alive counts it until nothing of it is left. */
+/* *io_n_alive counts it until nothing of it is left. @then (NULL: nothing) is called by its thread
+ * when it is well, before it is said to be built.
+ */
 int candidate_begin(const char *path, struct generation *runs, atomic_uint *io_n_alive,
+		    void (*then)(void *arg, const struct candidate *c), void *arg,
 		    struct candidate **ret_c, struct err *e);
 /* Returns at once: when it has been built, its thread calls @last (NULL: nothing) and frees it. */
 void candidate_drop(struct candidate *c, void (*last)(void *arg), void *arg);

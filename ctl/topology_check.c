@@ -55,7 +55,8 @@ int topology_check(void *arg, const char *config, struct control_job **ret_j, st
 	struct checking *j = mem_alloc(sizeof(*j));
 	int rc = j ? 0 : err_set(e, -ENOMEM, "no memory");
 	if (rc == 0)
-		rc = candidate_begin(config, t->gen, &t->n_candidates, &j->candidate, e);
+		rc = candidate_begin(config, t->gen, &t->n_candidates, NULL, NULL, &j->candidate,
+				     e);
 	if (rc < 0) {
 		mem_free(j);
 		atomic_store(&t->checks, false);

@@ -15,7 +15,9 @@
 #include "dataplane/graph/op_feed.h"
 #include "dataplane/shadow.h"
 
-#define TELL_EVERY_NS NS_PER_S
+/* Counts of very many queues are told less often. */
+#define TELL_EVERY_NS   NS_PER_S
+#define TELL_QUEUES_MAX 1000
 
 enum stage { BUILDING, RUNS, SETTLES, ENDED };
 
@@ -40,6 +42,8 @@ struct shadowing {
 	struct candidate *candidate;
 	struct generation *runs;
 	enum stage stage;
+	int rc; /* of what is made of the candidate */
+	struct err wrong;
 	const char *end;    /* why it has ended */
 	unsigned n_settled; /* parts of these */
 	unsigned n_reloads; /* when it began */
@@ -86,15 +90,18 @@ static int copy_plan(struct side_plan *s, const struct generation *g, bool runs)
 	return 0;
 }
 
-/* Queues of one name are one. */
-static uint16_t number_of(struct shadowing *j, const char *name)
+/* Queues of one name are one. Those of both sides stand in one order, most often: the one behind
+ * the last is looked at first.
+ */
+static uint16_t number_of(struct shadowing *j, const char *name, unsigned *io_next)
 {
-	unsigned i = 0;
-	while (i < j->n_queues && strcmp(j->names[i], name) != 0)
+	unsigned n = j->n_queues, i = 0;
+	while (i < n && strcmp(j->names[(*io_next + i) % n], name) != 0)
 		i++;
-	if (i == j->n_queues)
-		j->names[j->n_queues++] = name;
-	return (uint16_t)i;
+	unsigned at = i < n ? (*io_next + i) % n : j->n_queues++;
+	j->names[at] = name;
+	*io_next = at + 1;
+	return (uint16_t)at;
 }
 
 static int make_plans(struct shadowing *j, const struct generation *gens[2])
@@ -103,18 +110,23 @@ static int make_plans(struct shadowing *j, const struct generation *gens[2])
 			     sizeof(*j->names));
 	if (!j->names)
 		return -ENOMEM;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++)
 		if (copy_plan(&j->plans[i], gens[i], i == PAIR_OLD) < 0)
 			return -ENOMEM;
-		for (size_t q = 0; q < gens[i]->conf->n_queues; q++)
-			j->plans[i].queues[q] = number_of(j, gens[i]->conf->queues[q].name);
+	unsigned next = 0;
+	for (size_t q = 0; q < gens[PAIR_OLD]->conf->n_queues; q++) {
+		j->plans[PAIR_OLD].queues[q] = (uint16_t)j->n_queues;
+		j->names[j->n_queues++] = gens[PAIR_OLD]->conf->queues[q].name;
 	}
+	for (size_t q = 0; q < gens[PAIR_NEW]->conf->n_queues; q++)
+		j->plans[PAIR_NEW].queues[q] =
+			number_of(j, gens[PAIR_NEW]->conf->queues[q].name, &next);
 	return 0;
 }
 
-static int make_shadows(struct shadowing *j, struct err *e)
+static int make_all(struct shadowing *j, const struct generation *made, struct err *e)
 {
-	const struct generation *gens[2] = {j->runs, candidate_generation(j->candidate)};
+	const struct generation *gens[2] = {j->runs, made};
 	struct shadow_conf c = {.samples_max = j->q.samples, .line_max = j->t->batch_cap};
 	if (make_plans(j, gens) < 0)
 		return err_set(e, -ENOMEM, "no memory for a shadow");
@@ -129,6 +141,14 @@ static int make_shadows(struct shadowing *j, struct err *e)
 	for (unsigned i = 0; rc == 0 && i < j->t->n_workers; i++)
 		rc = shadow_create(&c, &j->parts[i].shadow, e);
 	return rc;
+}
+
+/* By the thread that builds. */
+static void make_shadows(void *arg, const struct candidate *c)
+{
+	struct shadowing *j = arg;
+	if (candidate_restarts(c) == 0)
+		j->rc = make_all(j, candidate_generation(c), &j->wrong);
 }
 
 /* ---- workers ---- */
@@ -227,7 +247,6 @@ static void fail(struct shadowing *j, const char *why)
 
 static void begin(struct shadowing *j)
 {
-	struct err e;
 	if (!candidate_is_built(j->candidate))
 		return;
 	if (!candidate_generation(j->candidate) || candidate_restarts(j->candidate)) {
@@ -236,8 +255,8 @@ static void begin(struct shadowing *j)
 		fail(j, "its sources are others: a shadow reads the frames of those that run");
 	} else if (j->t->n_reloads != j->n_reloads) {
 		fail(j, "the configuration was reloaded meanwhile");
-	} else if (make_shadows(j, &e) < 0) {
-		fail(j, e.text);
+	} else if (j->rc < 0) {
+		fail(j, j->wrong.text);
 	} else if (!give_all(j, true)) {
 		give_all(j, false);
 		fail(j, TOPOLOGY_NO_WORKERS);
@@ -266,7 +285,8 @@ static void go_on(struct shadowing *j)
 		j->stage = SETTLES;
 	}
 	tell_samples(j);
-	if (!j->end && clock_mono_ns() - j->told_ns >= TELL_EVERY_NS)
+	uint64_t every_ns = (1 + j->n_queues / TELL_QUEUES_MAX) * TELL_EVERY_NS;
+	if (!j->end && clock_mono_ns() - j->told_ns >= every_ns)
 		tell(j, "runs", "");
 }
 
@@ -357,7 +377,8 @@ static int make_job(struct topology *t, const struct shadow_query *q, struct sha
 	j->out = open_memstream(&j->text, &j->text_len);
 	if (!j->q.config || !j->parts || !j->out)
 		return err_set(e, -ENOMEM, "no memory for a shadow");
-	return candidate_begin(q->config, t->gen, &t->n_candidates, &j->candidate, e);
+	return candidate_begin(q->config, t->gen, &t->n_candidates, make_shadows, j, &j->candidate,
+			       e);
 }
 
 int topology_shadow(void *arg, const struct shadow_query *q, struct control_job **ret_j,
