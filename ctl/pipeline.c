@@ -77,6 +77,24 @@ static int build_frame_source(struct pipeline *p, unsigned i, size_t *io_hint, s
 	return 0;
 }
 
+/* Sources of one parser have one spelling of its fields between them. */
+static int build_schema(struct pipeline *p, unsigned i, struct err *e)
+{
+	const struct parser *parser = p->conf->sources[i].parser;
+	struct schema *schema = &p->extract_sources[i].schema;
+	unsigned first = 0;
+	while (p->conf->sources[first].parser != parser)
+		first++;
+	if (first < i) {
+		schema_share(schema, &p->extract_sources[first].schema);
+		return 0;
+	}
+	int rc = schema_init(schema, parser->fields, (uint16_t)count_fields(parser->fields));
+	if (rc < 0)
+		return err_set(e, rc, "no memory for the fields of %s", p->conf->sources[i].name);
+	return 0;
+}
+
 static int build_source(struct pipeline *p, unsigned i, struct err *e)
 {
 	const struct source_conf *s = &p->conf->sources[i];
@@ -90,12 +108,9 @@ static int build_source(struct pipeline *p, unsigned i, struct err *e)
 		return err_set(e, -EINVAL, "%s:%d:%d: sources.%s.field: parser %s has no field %s",
 			       s->at.file, s->at.line, s->at.col, s->name, s->parser->name,
 			       s->field);
-	int rc = schema_init(&x->schema, s->parser->fields,
-			     (uint16_t)count_fields(s->parser->fields));
-	if (rc < 0)
-		return err_set(e, rc, "no memory for the fields of %s", s->name);
-	if (s->n_formats == 0)
-		return 0;
+	int rc = build_schema(p, i, e);
+	if (rc < 0 || s->n_formats == 0)
+		return rc;
 	struct format_set *set;
 	rc = build_set(p, s, &set, e);
 	if (rc == 0)

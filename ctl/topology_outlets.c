@@ -51,6 +51,14 @@ static struct out_batch *out_open(void *arg, unsigned worker, unsigned queue, si
 	return handoff_open(y->handoff, worker, y->index, len);
 }
 
+static void out_soon(void *arg, unsigned worker, const uint16_t *queues, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct way *y = way_of(arg, queues[i]);
+		handoff_soon(y->handoff, worker, y->index);
+	}
+}
+
 static void out_added(void *arg, unsigned worker, unsigned queue, unsigned n)
 {
 	const struct way *y = way_of(arg, queue);
@@ -108,6 +116,7 @@ const struct worker_out topology_worker_out = {
 	.mark = out_mark,
 	.commit = out_commit,
 	.added = out_added,
+	.soon = out_soon,
 	.flush = out_flush,
 	.leave = out_leave,
 	.level = out_level,

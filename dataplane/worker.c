@@ -59,6 +59,7 @@ static void frames_run(struct worker *w, unsigned n_frames)
 		if (w->conf.dead_flags)
 			worker_bury_unread(w, b);
 		worker_count_hops(w, b);
+		worker_foresee(w, b);
 		if (w->conf.witness)
 			push_one_by_one(w, b);
 		else

@@ -42,6 +42,8 @@ struct worker_out {
 	/* The same for many records at a time; NULL: one by one. */
 	struct out_batch *(*open)(void *arg, unsigned worker, unsigned queue, size_t len);
 	void (*added)(void *arg, unsigned worker, unsigned queue, unsigned n);
+	/* Records come to these queues next; only what is faster for it. NULL: nothing is. */
+	void (*soon)(void *arg, unsigned worker, const uint16_t *queues, unsigned n);
 	void (*flush)(void *arg, unsigned worker, bool last);
 	/* The worker goes over to another @arg: what is open in the parts of this one that are not
 	 * of that one is handed over. NULL: there is none.

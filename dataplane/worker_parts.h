@@ -62,6 +62,8 @@ struct worker {
 
 /* worker_put.c. The end of the graph: records into one queue, each in its format. */
 void worker_put(void *arg, unsigned queue, struct batch *b, struct rec *const *recs, unsigned n);
+/* Tells the way out which queues the batch's records go to without an operator in between. */
+void worker_foresee(const struct worker *w, const struct batch *b);
 /* Where a queue wants to know through how many sluices the records have come. */
 void worker_count_hops(const struct worker *w, struct batch *b);
 

@@ -120,3 +120,24 @@ void worker_count_hops(const struct worker *w, struct batch *b)
 		if (b->recs[i])
 			b->recs[i]->hops = out_hops_of(b, b->recs[i]) & 127;
 }
+
+/* From so many queues on the places that their records are written to are in no near cache. To ask
+ * for those of a burst at once takes the time of one, and for each by itself that of all.
+ */
+#define SOON_QUEUES_MIN 64
+
+void worker_foresee(const struct worker *w, const struct batch *b)
+{
+	const struct worker_out *out = &w->conf.out;
+	const struct graph_origin *origins = graph_plan(w->graph)->origins;
+	uint16_t queues[BATCH_RECS_MAX];
+	unsigned n = 0;
+	if (!out->soon || w->conf.n_queues < SOON_QUEUES_MIN)
+		return;
+	for (unsigned i = 0; i < b->n_recs; i++) {
+		const struct graph_origin *o = b->recs[i] ? &origins[b->recs[i]->source] : NULL;
+		if (o && o->n_queues && (n == 0 || queues[n - 1] != o->queues[0]))
+			queues[n++] = o->queues[0];
+	}
+	out->soon(out->arg, w->conf.index, queues, n);
+}

@@ -561,8 +561,8 @@ static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cu
 /* A datagram that the snap length cut: flow tells so right behind its data. */
 static bool is_cut(const struct flow_event *ev, unsigned i, unsigned n)
 {
-	return ev[i].datagram && ev[i].kind == FLOW_DATA && i + 1 < n &&
-	       ev[i + 1].kind == FLOW_GAP && ev[i + 1].session == ev[i].session &&
+	return i + 1 < n && ev[i + 1].kind == FLOW_GAP && ev[i].kind == FLOW_DATA &&
+	       ev[i].datagram && ev[i + 1].session == ev[i].session &&
 	       ev[i + 1].reason == FLOW_GAP_SNAPLEN;
 }
 

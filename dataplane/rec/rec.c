@@ -39,12 +39,18 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 	return 0;
 }
 
+void schema_share(struct schema *s, const struct schema *of)
+{
+	*s = *of;
+	s->lent = true;
+}
+
 void schema_fini(struct schema *s)
 {
-	for (unsigned i = 0; s->json && i < s->n_fields; i++)
+	for (unsigned i = 0; s->json && !s->lent && i < s->n_fields; i++)
 		mem_free((void *)s->json[i].ptr);
-	mem_free(s->json);
-	mem_free(s->keys);
+	mem_free(s->lent ? NULL : s->json);
+	mem_free(s->lent ? NULL : s->keys);
 	*s = (struct schema){0};
 }
 

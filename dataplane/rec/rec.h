@@ -42,9 +42,12 @@ struct schema {
 	struct slice *json;      /* n_fields of them */
 	struct schema_key *keys; /* the same */
 	uint32_t json_bytes;     /* of all of them */
+	bool lent;               /* json and keys are another schema's, which outlives this one */
 };
 
 int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields);
+/* The same fields as @of, which lends their spelling: a cache then has it once for both. */
+void schema_share(struct schema *s, const struct schema *of);
 void schema_fini(struct schema *s);
 
 enum rec_flag {

@@ -256,6 +256,19 @@ static struct out_batch *free_batch(struct handoff *h, struct lane *l)
 	return b;
 }
 
+/* Most records are no longer. */
+#define SOON_BYTES 512
+
+void handoff_soon(const struct handoff *h, unsigned worker, unsigned queue)
+{
+	const struct out_batch *b = lane_of(h, worker, queue)->open;
+	if (!b)
+		return;
+	__builtin_prefetch(&b->ends[b->n_recs], 1);
+	for (unsigned off = 0; off < SOON_BYTES; off += 64)
+		__builtin_prefetch(b->buf + b->len + off, 1);
+}
+
 struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queue, size_t len)
 {
 	struct lane *l = lane_of(h, worker, queue);

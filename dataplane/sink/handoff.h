@@ -42,6 +42,11 @@ unsigned handoff_batches(const struct handoff *h);
 /* @queue's records have marks; before its first record. */
 void handoff_mark_queue(struct handoff *h, unsigned queue);
 
+/* A record of @queue will be put soon: asks for the memory that it will be written to. Changes
+ * nothing.
+ */
+void handoff_soon(const struct handoff *h, unsigned worker, unsigned queue);
+
 /* The open batch of @queue with @len writable bytes behind its records; it is handed over first
  * when they do not fit. NULL: shed (live), or larger than a batch can be: counted here, as one
  * record lost. It may be given further records as long as out_batch_holds them, and is borrowed

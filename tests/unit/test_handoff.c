@@ -46,6 +46,25 @@ static void what_is_left_out_is_counted_and_balances(void **state)
 	handoff_destroy(h);
 }
 
+static void a_queue_that_is_foreseen_is_as_it_was(void **state)
+{
+	struct handoff *h = make(2, false);
+	handoff_soon(h, 1, 2);
+	handoff_flush(h, 1, true);
+	assert_null(handoff_take(h, 0)); /* none was opened for it */
+	assert_true(put(h, 1, 2, CAP, 5));
+	handoff_soon(h, 1, 2);
+	struct out_batch *b = handoff_take(h, 0);
+	assert_int_equal(b->n_recs, 1);
+	assert_int_equal(b->len, CAP);
+	handoff_give_back(h, b);
+	assert_true(put(h, 1, 2, 10, 6));
+	handoff_soon(h, 1, 2);
+	assert_int_equal(handoff_row(h, 1, 2)[HANDOFF_records_in], 2);
+	assert_balanced(h, 1, 2);
+	handoff_destroy(h);
+}
+
 static void a_flush_hands_over_what_is_open_and_nothing_else(void **state)
 {
 	struct handoff *h = make(1, false);
@@ -315,6 +334,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_out_is_counted_and_balances),
 		cmocka_unit_test(records_added_many_at_a_time_count_as_one_by_one),
 		cmocka_unit_test(records_that_trickle_in_wait_for_a_late_sink_in_one_batch),
+		cmocka_unit_test(a_queue_that_is_foreseen_is_as_it_was),
 		cmocka_unit_test(a_flush_hands_over_what_is_open_and_nothing_else),
 		cmocka_unit_test(keys_and_ids_stand_beside_the_records_of_a_queue_that_wants_them),
 		cmocka_unit_test(a_batch_leaves_when_it_is_full_or_the_next_record_does_not_fit),
