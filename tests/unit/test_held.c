@@ -147,6 +147,29 @@ static void a_batch_without_room_gets_nothing(void **state)
 	held_destroy(h);
 }
 
+static void a_record_that_moves_has_the_number_that_its_source_has_now(void **state)
+{
+	static const uint16_t sources[] = {3, 0};
+	struct names *names = names_create();
+	struct held *h = held_create(4, 1 << 12), *to = held_create(4, 1 << 12);
+	uint32_t id = 0;
+	reset();
+	while (id < 7) /* the record has a name of this number */
+		assert_int_equal(names_add(names, slice_of(&"abcdefgh"[names_count(names)], 1), &id),
+				 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct rec *r = make("xhello", 5);
+		r->source = (uint16_t)i;
+		assert_true(held_put(h, &batch, r, NONE, NONE, 50));
+		assert_true(held_move(h, i, to, names, sources, &later));
+	}
+	assert_int_equal(held_take(to, 0, &later)->source, 3);
+	assert_int_equal(held_take(to, 1, &later)->source, 0);
+	held_destroy(h);
+	held_destroy(to);
+	names_destroy(names);
+}
+
 int main(void)
 {
 	schema_init(&schema, fields, 2);
@@ -157,6 +180,7 @@ int main(void)
 		cmocka_unit_test(a_full_ring_says_so),
 		cmocka_unit_test(records_of_all_sizes_go_round_the_ring),
 		cmocka_unit_test(a_batch_without_room_gets_nothing),
+		cmocka_unit_test(a_record_that_moves_has_the_number_that_its_source_has_now),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 	arena_fini(&batch.arena);
