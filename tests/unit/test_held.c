@@ -154,9 +154,10 @@ static void a_record_that_moves_has_the_number_that_its_source_has_now(void **st
 	struct held *h = held_create(4, 1 << 12), *to = held_create(4, 1 << 12);
 	uint32_t id = 0;
 	reset();
-	while (id < 7) /* the record has a name of this number */
-		assert_int_equal(names_add(names, slice_of(&"abcdefgh"[names_count(names)], 1), &id),
-				 0);
+	while (id < 7) { /* the record has a name of this number */
+		struct slice name = slice_of(&"abcdefgh"[names_count(names)], 1);
+		assert_int_equal(names_add(names, name, &id), 0);
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		struct rec *r = make("xhello", 5);
 		r->source = (uint16_t)i;
