@@ -32,6 +32,8 @@ static inline size_t syslog_time_usual(const uint8_t *p, const uint8_t *end,
 				       const struct rec_minute *m, int64_t *ret_ns)
 {
 	uint64_t from_colon, from_dot;
+	if (memcmp(p, m->text, sizeof(m->text)) != 0)
+		return 0;
 	memcpy(&from_colon, p + 16, 8);
 	memcpy(&from_dot, p + 19, 8);
 	uint64_t digits = from_colon >> 8 & 0xffff;
@@ -47,8 +49,7 @@ static inline size_t syslog_time_usual(const uint8_t *p, const uint8_t *end,
 		len = 20;
 	}
 	uint32_t us = text_of_8digits(digits);
-	bool usual = (size_t)(end - p) >= len && memcmp(p, m->text, sizeof(m->text)) == 0 &&
-		     p[4] == '-' && (uint8_t)from_colon == ':' &&
+	bool usual = (size_t)(end - p) >= len && p[4] == '-' && (uint8_t)from_colon == ':' &&
 		     (uint8_t)from_dot == (len == 20 ? 'Z' : '.') && !text_no_digits(digits) &&
 		     us < 60000000;
 	*ret_ns = m->s * NS_PER_S + us * 1000ll;
