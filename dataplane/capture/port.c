@@ -53,7 +53,7 @@ struct port {
 	struct rte_eth_xstat *values;
 	unsigned n_names;
 	struct capture **kernel; /* an interface of the kernel: its queues, and nothing else */
-	unsigned iface;          /* and its index */
+	unsigned iface; /* the kernel's, that is read by whatever driver: its index; 0: none */
 	struct rte_mempool *pool;
 	struct rte_eth_dev_info info;
 	char device[256]; /* as it was asked for */
@@ -282,9 +282,12 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	snprintf(p->device, sizeof(p->device), "%s", conf->device);
 	complete_device(conf->device, p->args, sizeof(p->args));
 	int rc = device_check(p->device, "/sys", e);
+	char iface[IF_NAMESIZE];
+	bool has_iface = device_arg(p->device, "iface", iface, sizeof(iface));
+	if (rc == 0 && has_iface)
+		p->iface = if_nametoindex(iface); /* there is none yet where net_tap makes it */
 	if (rc == 0 && kernel_iface(p->device)) {
 		p->kernel = mem_alloc(p->n_queues * sizeof(*p->kernel));
-		p->iface = if_nametoindex(kernel_iface(p->device));
 		*ret_p = p;
 		if (p->kernel)
 			return 0;
@@ -292,9 +295,7 @@ int port_open(const struct port_conf *conf, unsigned index, struct port **ret_p,
 	}
 	if (rc == 0)
 		rc = attach(p, e);
-	char iface[IF_NAMESIZE];
-	if (rc == 0 && is_af_packet(p->device) &&
-	    device_arg(p->device, "iface", iface, sizeof(iface)))
+	if (rc == 0 && is_af_packet(p->device) && has_iface)
 		kernel_drops_find(&p->drops, iface);
 	if (rc == 0 && (rc = rte_eth_dev_info_get(p->id, &p->info)) < 0)
 		err_set(e, rc, "port %s: %s", p->device, rte_strerror(-rc));
@@ -428,7 +429,7 @@ const char *port_splits(const struct port *p, bool tunnels)
 enum link_state port_link(const struct port *p)
 {
 	struct rte_eth_link link;
-	if (p->kernel)
+	if (p->iface)
 		return link_of_iface(p->iface);
 	return rte_eth_link_get_nowait(p->id, &link) < 0 || link.link_status ? LINK_UP
 									     : LINK_NO_CARRIER;
