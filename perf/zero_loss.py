@@ -105,7 +105,7 @@ def main():
     p.add_argument("build")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", default="1", help="of a trial (default 1)")
-    p.add_argument("--resolution", default="4", help="of the bisection, in per cent (default 4)")
+    p.add_argument("--resolution", default="5", help="of the bisection, in per cent (default 5)")
     p.add_argument("--ring", default="1024", help="packets that the ring holds (default 1024, as of a card)")
     p.add_argument("--only", type=lambda s: s.split(","), help="jobs, of " + ",".join(dict.fromkeys(case[1] for case in CASES)))
     p.add_argument("--results", help="a folder for zero_loss-RING.md and .ndjson")

@@ -346,6 +346,12 @@ class Tcp:
                     self.counted(self.veth, "sluice, af_packet", of, p, c.outputs()[0], turn, of.n)
                     break
                 self.rates.pop(0)
+            c.start(udp=False)
+            ready = c.process.ready
+            self.lab.send("tcp", "10.77.0.2", self.one.lines, 0)
+            p = c.stop()
+            if turn:
+                self.begin.add("sluice, run", cpu=p.cpu, seconds=ready, rss=p.rss)
         finally:
             take.end(signal.SIGKILL)
             c.forget()
@@ -358,7 +364,8 @@ class Tcp:
         self.veth.notes.append(f"sluice, run: {self.half.n:,} lines at {self.rates[0]:,} a second, another process takes them; it polls, so that its "
                                "figure is of this rate." if self.rates else "sluice lost packets of the pair of interfaces at any rate.")
         self.veth.notes.append("The peers' runs are those to a file: their lines came by the same pair of interfaces.")
-        self.begin.notes.append("Seconds: of a replay from its start to its end; of a peer until it listens.")
+        self.begin.notes.append("Seconds: of a replay from its start to its end; of a run until it captures, of a peer until it listens. A run is "
+                                "ended when it has been idle for a while, which takes some time, too.")
 
 
 def compare_tcp(lab, rounds, n):
