@@ -56,14 +56,6 @@ class Booted:
     def show(self, unit, key):
         return self.run("systemctl", "show", "--value", f"--property={key}", unit).stdout.strip()
 
-    def becomes(self, unit, state, times=100):
-        """Whether the unit is in that state within so many tenths of a second."""
-        for _ in range(times):
-            if self.show(unit, "ActiveState") == state:
-                return True
-            time.sleep(0.1)
-        return False
-
     def journal(self, unit, *args):
         return self.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}", *args).stdout
 
