@@ -20,6 +20,7 @@ static struct queued *attribute(struct http1_call *c, uint16_t status)
 {
 	struct http1_state *st = c->st;
 	struct queued *q = queue_first_without(st, Q_ANSWERED);
+	st->answers += st->answers < 2;
 	if (q) {
 		if (!(q->flags & Q_WHOLE) || c->st->now_ns < queued_due(c, q))
 			q->status = status;
@@ -161,9 +162,11 @@ static void answers_gap(struct http1_call *c)
 {
 	struct http1_state *st = c->st;
 	/* The first bytes after joining in mid-stream: nothing is known to be missing when they are
-	 * the beginning of an answer.
+	 * the beginning of an answer, and what it answers was seen before it.
 	 */
-	bool joined = c->in->stream_off == 0 && http1_answer_begins(c->in->data) == HTTP1_DONE;
+	const struct queued *q = queue_first_without(st, Q_ANSWERED);
+	bool joined = c->in->stream_off == 0 && q && q->time_ns <= c->in->time_ns &&
+		      http1_answer_begins(c->in->data) == HTTP1_DONE;
 	if (!http1_gap(c, &st->ans, 1) || joined)
 		return;
 	queue_go_blind(st);

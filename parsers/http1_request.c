@@ -153,9 +153,14 @@ static void begin_request(struct http1_state *st, uint64_t at)
 	bool idle = !queue_first_without(st, Q_ANSWERED);
 	if (idle && st->ans.phase == PHASE_CLOSE)
 		st->ans.phase = PHASE_SEARCH; /* the connection goes on, so that was no end */
-	if (idle && !st->pipelines &&
+	/* Requests that no one saw may wait for their answers, too, until one was answered. The
+	 * first one of a session that was joined between two is as good: few clients send several
+	 * at once.
+	 */
+	if (idle && !st->pipelines && (st->answers || at == 0) &&
 	    (st->ans.phase == PHASE_BEGIN || st->ans.phase == PHASE_SEARCH))
 		st->blind = false;
+	st->answers = 0;
 	st->req = (struct http1_msg){.phase = PHASE_HEAD, .start = at, .at = at};
 }
 
@@ -435,6 +440,8 @@ static void requests_gap(struct http1_call *c)
 		m->skipping = m->wanted = true;
 	st->progress = (struct http1_progress){0};
 	st->lost = 0;
+	if (st->answers > 1) /* to requests behind the hole, too, which come only now */
+		st->answers = 0;
 	queue_go_blind(st);
 }
 

@@ -67,6 +67,7 @@ struct http1_state {
 	const char *changed; /* not NULL: the session goes on as this */
 	uint16_t early_status; /* an answer was seen before the request it is for */
 	uint8_t first, n;
+	uint8_t answers; /* final ones since the last request began: 0, 1, 2 for more */
 	bool gap_seen[2];
 	bool roles_known, swapped; /* swapped: direction 1 asks */
 	bool blind;

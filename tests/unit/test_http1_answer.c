@@ -423,6 +423,46 @@ static void behind_a_hole_in_the_requests_no_status_is_shifted(void **state)
 	check_status(1, "/3", "204");
 }
 
+static void joined_before_an_answer_it_is_not_the_next_requests(void **state)
+{
+	x.dirs[0].after_gap = x.dirs[1].after_gap = true;
+	server(OK_5);
+	get(1);
+	server(NO_204);
+	check_frames(1);
+	check_status(0, "/1", "204");
+}
+
+/* The packets behind the hole were held until it was given up, the answers to them were not. */
+static void answers_to_requests_behind_a_hole_are_not_the_next_ones(void **state)
+{
+	both_seen();
+	get(1);
+	server(OK_5);
+	server(NO_204 OK_5 OK_5);
+	parser_run_gap(&x, 0, 30);
+	get(3);
+	get(4);
+	server("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	parser_run_end(&x);
+	check_frames(3);
+	check_status(1, "/3", "null");
+	check_status(2, "/4", "null");
+}
+
+/* The rest of a request, whose answer is still to come, and a whole one. */
+static void joined_inside_of_a_request_the_next_one_has_no_status(void **state)
+{
+	x.dirs[0].after_gap = x.dirs[1].after_gap = true;
+	client("rest of a head\r\n\r\nGET /2 HTTP/1.1\r\n\r\n");
+	server(OK_5 NO_204);
+	get(3);
+	server("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	check_frames(2);
+	check_status(0, "/2", "null");
+	check_status(1, "/3", "404");
+}
+
 static void a_hole_inside_the_body_of_an_answer_is_bridged(void **state)
 {
 	both_seen();
@@ -479,6 +519,9 @@ int main(void)
 		T(behind_a_hole_in_the_answers_nothing_is_guessed),
 		T(behind_a_hole_a_client_that_waits_gets_statuses_again),
 		T(behind_a_hole_in_the_requests_no_status_is_shifted),
+		T(joined_before_an_answer_it_is_not_the_next_requests),
+		T(answers_to_requests_behind_a_hole_are_not_the_next_ones),
+		T(joined_inside_of_a_request_the_next_one_has_no_status),
 		T(a_hole_inside_the_body_of_an_answer_is_bridged),
 		T(an_answer_to_head_that_cannot_be_told_does_not_swallow_the_next),
 	};
