@@ -132,10 +132,6 @@ class Lab(Served):
     def send(self):
         return subprocess.Popen(VETH.ns(sys.executable, "-c", SENDER, SUPPORT), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def rss_kib(self):
-        with open(f"/proc/{self.p.pid}/status", encoding="utf-8") as f:
-            return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
-
     def read(self):
         """By stream: its numbers as they were written; and the sources that read it. The number of other, cut records."""
         numbers, sources, cut = collections.defaultdict(list), collections.defaultdict(set), 0
@@ -298,6 +294,7 @@ def what_only_a_restart_gives(lab, checks):
 
 
 def run(binary, folder, checks):
+    os.environ.pop("MALLOC_PERTURB_", None)  # meson's: what is freed is written to, and stays
     lab = Lab(binary, folder)
     a_hundred_other_sets_of_sources(lab, checks)
     replication_goes_on(lab, checks)

@@ -25,6 +25,10 @@ class Served:
             time.sleep(0.05)
         time.sleep(settle)
 
+    def rss_kib(self):
+        with open(f"/proc/{self.p.pid}/status", encoding="utf-8") as f:
+            return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
+
     def sluicectl(self, *args, js=True, timeout=60, user=None):
         return subprocess.run([self.ctl, *(["--json"] if js else []), "--socket", self.sock, *args],
                               capture_output=True, text=True, timeout=timeout, user=user, check=False)
