@@ -280,16 +280,18 @@ static void print_trial(const struct trial *t, bool whole)
 /* Also false when the generator could not offer what was asked: then nothing is known of it. */
 static bool passes(struct trial *t, double rate)
 {
-	unsigned repeats = 0;
-	for (unsigned i = 0; i < t->args->tries; i++) {
+	unsigned tries = t->args->tries, repeats = t->args->repeats;
+	while (tries) {
 		t->rate = rate;
 		run_trial(t);
 		bool whole = is_whole(t) && (double)t->sent.late <= 0.01 * t->args->seconds * rate;
 		print_trial(t, whole);
 		if (whole)
 			return true;
-		if (is_disturbed(t) && repeats++ < t->args->repeats)
-			i--;
+		if (repeats && is_disturbed(t))
+			repeats--;
+		else
+			tries--;
 	}
 	return false;
 }
