@@ -1,4 +1,6 @@
 /* The end of the path: a record is written once, in its queue's format, into the open batch. */
+#include <assert.h>
+
 #include "dataplane/rec/later.h"
 #include "dataplane/sink/out_batch.h"
 #include "dataplane/sink/out_hops.h"
@@ -61,7 +63,8 @@ static bool is_plain(const struct queue_form *f)
 static size_t max_of_any(const struct worker *w, const struct encoder *encoder,
 			 const struct batch *b, struct rec *const *recs, unsigned n)
 {
-	return encoder->max_of_any && n ? encoder->max_of_any(&w->encode, b, recs, n) : SIZE_MAX;
+	return encoder->max_of_any && n > 1 ? encoder->max_of_any(&w->encode, b, recs, n)
+					    : SIZE_MAX;
 }
 
 /* The same for a queue that takes all records as they are: as many at a time as its open batch
@@ -83,6 +86,7 @@ static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
 		size_t max = any_max;
 		if (!to || !out_batch_holds(to, any_max))
 			max = r ? encoder->max(&w->encode, b, r) : SIZE_MAX;
+		assert(!r || encoder->max(&w->encode, b, r) <= max);
 		if (!to || !out_batch_holds(to, max)) {
 			if (n_added)
 				out->added(out->arg, w->conf.index, queue, n_added);
