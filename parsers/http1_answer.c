@@ -158,15 +158,23 @@ static uint64_t kept_from(const struct http1_msg *m)
 	return m->phase == PHASE_HEAD ? m->start : m->at;
 }
 
+/* The first bytes after joining in mid-stream: nothing is known to be missing when they are the
+ * beginning of an answer, and one request had come before them.
+ */
+static bool joins_between(const struct http1_call *c)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < c->st->n; i++) {
+		const struct queued *q = queue_at(c->st, i);
+		n += !(q->flags & Q_ANSWERED) && q->time_ns <= c->in->time_ns;
+	}
+	return c->in->stream_off == 0 && n == 1 && http1_answer_begins(c->in->data) == HTTP1_DONE;
+}
+
 static void answers_gap(struct http1_call *c)
 {
 	struct http1_state *st = c->st;
-	/* The first bytes after joining in mid-stream: nothing is known to be missing when they are
-	 * the beginning of an answer, and what it answers was seen before it.
-	 */
-	const struct queued *q = queue_first_without(st, Q_ANSWERED);
-	bool joined = c->in->stream_off == 0 && q && q->time_ns <= c->in->time_ns &&
-		      http1_answer_begins(c->in->data) == HTTP1_DONE;
+	bool joined = joins_between(c);
 	if (!http1_gap(c, &st->ans, 1) || joined)
 		return;
 	queue_go_blind(st);

@@ -433,6 +433,19 @@ static void joined_before_an_answer_it_is_not_the_next_requests(void **state)
 	check_status(0, "/1", "204");
 }
 
+/* The answer to the first may have been missed. */
+static void joined_with_two_requests_on_their_way_neither_has_a_status(void **state)
+{
+	x.dirs[1].after_gap = true;
+	get(1);
+	get(2);
+	server(NO_204);
+	parser_run_end(&x);
+	check_frames(2);
+	check_status(0, "/1", "null");
+	check_status(1, "/2", "null");
+}
+
 /* The packets behind the hole were held until it was given up, the answers to them were not. */
 static void answers_to_requests_behind_a_hole_are_not_the_next_ones(void **state)
 {
@@ -520,6 +533,7 @@ int main(void)
 		T(behind_a_hole_a_client_that_waits_gets_statuses_again),
 		T(behind_a_hole_in_the_requests_no_status_is_shifted),
 		T(joined_before_an_answer_it_is_not_the_next_requests),
+		T(joined_with_two_requests_on_their_way_neither_has_a_status),
 		T(answers_to_requests_behind_a_hole_are_not_the_next_ones),
 		T(joined_inside_of_a_request_the_next_one_has_no_status),
 		T(a_hole_inside_the_body_of_an_answer_is_bridged),
