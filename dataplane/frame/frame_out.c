@@ -37,6 +37,25 @@ size_t frame_bytes_max(const struct frame_out *out)
 	return out->bytes_max;
 }
 
+/* All but bytes, body, idx, aux and where the origin stands. Each field by itself: to clear all of
+ * it first would take longer.
+ */
+static inline void fill(const struct frame_out *o, const struct frame_desc *d, struct frame *f)
+{
+	f->time_ns = d->time_ns ? d->time_ns : o->time_ns;
+	f->stream_off = d->stream_off;
+	f->session_id = d->identity ? d->identity : o->session_id;
+	f->meta = (struct val){0};
+	f->meta_name = d->meta_name;
+	f->unparsed = d->unparsed;
+	f->session = o->session;
+	f->origin_len = (uint16_t)o->origin.len;
+	f->source = o->source;
+	f->body_kind = d->body_kind;
+	f->dir = d->identity ? 1 : o->dir; /* a part of _id: the same from wire and file */
+	f->cut = d->cut || o->cut;
+}
+
 bool frame_put(struct frame_out *o, const struct frame_desc *d)
 {
 	if (!frame_out_room(o, d->bytes.len + d->meta.len)) {
@@ -48,25 +67,38 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 	uint32_t off = arena_copy(a, d->bytes.ptr, d->bytes.len);
 	size_t body_at = d->body.len ? (size_t)(d->body.ptr - d->bytes.ptr) : 0;
 	struct frame *f = &o->frames[o->n++];
-	/* Each field by itself: to clear all of it first would take longer. */
-	f->time_ns = d->time_ns ? d->time_ns : o->time_ns;
-	f->stream_off = d->stream_off;
-	f->session_id = d->identity ? d->identity : o->session_id;
+	fill(o, d, f);
+	f->origin_off = o->origin_off;
 	f->bytes = arena_slice(a, off, d->bytes.len);
 	f->body = arena_slice(a, off + (uint32_t)body_at, d->body.len);
-	f->meta = (struct val){0};
-	f->meta_name = d->meta_name;
-	f->unparsed = d->unparsed;
 	f->aux = d->aux;
 	f->idx = d->idx;
-	f->session = o->session;
-	f->origin_off = o->origin_off;
-	f->origin_len = (uint16_t)o->origin.len;
-	f->source = o->source;
-	f->body_kind = d->body_kind;
-	f->dir = d->identity ? 1 : o->dir; /* a part of _id: the same from wire and file */
-	f->cut = d->cut || o->cut;
 	if (d->meta.len)
 		f->meta = val_of(VAL_JSON, arena_copy(a, d->meta.ptr, d->meta.len), d->meta.len);
+	return true;
+}
+
+void frame_like(struct frame_out *o, const struct frame_desc *d)
+{
+	fill(o, d, &o->like);
+}
+
+bool frame_put_like(struct frame_out *o, struct slice bytes, uint32_t idx, const void *aux)
+{
+	if (!frame_out_room(o, bytes.len)) {
+		o->full = true;
+		return false;
+	}
+	struct arena *a = &o->batch->arena;
+	frame_out_place_origin(o);
+	uint32_t off = arena_copy(a, bytes.ptr, bytes.len);
+	struct frame *f = &o->frames[o->n++];
+	*f = o->like;
+	f->origin_off = o->origin_off;
+	/* Word by word: as a whole it would be read where its halves were just stored. */
+	f->bytes.ptr = f->body.ptr = a->base + off;
+	f->bytes.len = f->body.len = bytes.len;
+	f->aux = aux;
+	f->idx = idx;
 	return true;
 }

@@ -139,6 +139,13 @@ struct frame {
 	bool cut;
 };
 
+/* Frames that are alike in all but their bytes, which are all body, idx and aux: what @d has of
+ * bytes, body, meta, idx and aux counts for nothing. frame_put_like puts one of them, and says what
+ * frame_put says; until parse returns, or the next call of frame_like.
+ */
+void frame_like(struct frame_out *out, const struct frame_desc *d);
+bool frame_put_like(struct frame_out *out, struct slice bytes, uint32_t idx, const void *aux);
+
 struct parser {
 	const char *name;
 	const char *summary;

@@ -30,6 +30,12 @@ static uint8_t *put_cause(uint8_t *o, const struct mysql_cause *c)
 	return put_lit(o, c->cut ? "\",\"query_cut\":true" : "\"");
 }
 
+void mysql_late_begin(struct mysql_event_ctx *ev)
+{
+	ev->source_room = later_val(0, mysql_source_max(ev)).len;
+	ev->image_room = later_val(0, ev->table->room).len;
+}
+
 size_t mysql_source_max(const struct mysql_event_ctx *ev)
 {
 	return ev->source_len + JSON_TEXT_FACTOR * ev->cause.len + 192;
@@ -201,9 +207,9 @@ static inline bool is_plain(const struct mysql_event_ctx *ev, enum mysql_side si
 
 /* The field of one image. NULL, or why it cannot be read. */
 static inline const char *set_image(struct rec_builder *rb, struct mysql_late *late,
-				    struct slice images, enum mysql_side side)
+				    const struct mysql_frame_ctx *frame, struct slice images,
+				    enum mysql_side side)
 {
-	const struct mysql_frame_ctx *frame = late->frame;
 	const struct mysql_event_ctx *ev = frame->event;
 	unsigned field = side == MYSQL_BEFORE ? CHANGE_BEFORE : CHANGE_AFTER;
 	size_t len = frame->len[side];
@@ -215,8 +221,7 @@ static inline const char *set_image(struct rec_builder *rb, struct mysql_late *l
 	if (is_plain(ev, side)) {
 		late->text[side] = TEXT_UNSEEN;
 		rec_set(rb, field,
-			later_val(off_in(rb, &late->sides[side]),
-				  ev->table->room + JSON_TEXT_FACTOR * len));
+			val_of(VAL_LATER, off_in(rb, &late->sides[side]), ev->image_room + len));
 		return NULL;
 	}
 	struct mysql_row row = {.bytes = images, .len = {frame->len[0], frame->len[1]}};
@@ -246,12 +251,13 @@ const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice ima
 	late->images[MYSQL_BEFORE] = images.ptr;
 	late->images[MYSQL_AFTER] = images.ptr + frame->len[MYSQL_BEFORE];
 	late->op = (uint8_t)ops[ev->rows.op];
-	memcpy(late->stream, ev->stream, ev->stream_len);
+	for (size_t i = 0; i < ev->stream_len; i += 16) /* both are padded */
+		memcpy(late->stream + i, ev->stream + i, 16);
 	rb->later = true;
 	if (ev->stream_len)
 		rb->stream = val_of(VAL_STR, off_in(rb, late->stream), ev->stream_len);
 	rec_set(rb, CHANGE_OP, val_of(VAL_STR, off_in(rb, &late->op), 1));
-	rec_set(rb, CHANGE_SOURCE, later_val(off_in(rb, &late->source), mysql_source_max(ev)));
-	const char *why = set_image(rb, late, images, MYSQL_BEFORE);
-	return why ? why : set_image(rb, late, images, MYSQL_AFTER);
+	rec_set(rb, CHANGE_SOURCE, val_of(VAL_LATER, off_in(rb, &late->source), ev->source_room));
+	const char *why = set_image(rb, late, frame, images, MYSQL_BEFORE);
+	return why ? why : set_image(rb, late, frame, images, MYSQL_AFTER);
 }

@@ -16,6 +16,9 @@
 
 #include "parsers/mysql/log.h"
 
+/* To be called when all is known of an event and its table, before its frames are put. */
+void mysql_late_begin(struct mysql_event_ctx *ev);
+
 /* Fills the record of a row change from its @images, before first. NULL, or why they cannot be
  * read.
  */

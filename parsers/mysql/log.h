@@ -105,7 +105,9 @@ struct mysql_event_ctx {
 	size_t db_len;
 	uint8_t db[MYSQL_NAME_MAX + 1];
 	size_t stream_len; /* of a row: `db.table` */
-	uint8_t stream[2 * MYSQL_NAME_MAX + 1];
+	uint8_t stream[2 * MYSQL_NAME_MAX + 1 + SL_PAD];
+	uint32_t source_room,
+		image_room; /* as later_val has them; for an image beside its length */
 	struct mysql_cause cause;
 };
 

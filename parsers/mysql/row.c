@@ -258,6 +258,17 @@ enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table 
 	return fault;
 }
 
+unsigned mysql_rows_plain(const struct mysql_rows *r, const struct mysql_table *t)
+{
+	static const uint8_t sides[] = {[MYSQL_OP_WRITE] = 1 << MYSQL_AFTER,
+					[MYSQL_OP_UPDATE] = 1 << MYSQL_BEFORE | 1 << MYSQL_AFTER,
+					[MYSQL_OP_DELETE] = 1 << MYSQL_BEFORE};
+	bool whole = (r->op == MYSQL_OP_WRITE || r->whole[MYSQL_BEFORE]) &&
+		     (r->op == MYSQL_OP_DELETE || r->whole[MYSQL_AFTER]);
+	bool plain = whole && t->strides && !t->old_temporal && r->n_columns == t->n_columns;
+	return plain ? sides[r->op] : 0;
+}
+
 /* The image before, walked along with the one after: partial updates apply to its values. */
 struct before {
 	struct image im;

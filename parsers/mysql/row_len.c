@@ -48,8 +48,8 @@ static inline size_t fixed_of(const struct mysql_table *t, const struct mysql_st
 }
 
 /* In strides. @at: behind the bits. */
-static bool len_by_strides(const struct mysql_table *t, struct slice bytes, size_t at,
-			   uint32_t *ret_len)
+static inline bool len_by_strides(const struct mysql_table *t, struct slice bytes, size_t at,
+				  uint32_t *ret_len)
 {
 	uint64_t nulls = bytes.len >= 8 ? wire_le64(bytes.ptr) : wire_le(bytes.ptr, (unsigned)at);
 	const struct mysql_stride *s = t->strides;
@@ -93,4 +93,22 @@ bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
 	}
 	*ret_len = (uint32_t)at;
 	return at <= bytes.len;
+}
+
+bool row_both(const struct mysql_table *t, struct slice data, unsigned sides, uint64_t *ret_len)
+{
+	size_t nulls = (t->n_columns + 7u) / 8;
+	uint32_t before = 0, after = 0;
+	if (data.len > UINT32_MAX)
+		return false;
+	if (sides & 1 << MYSQL_BEFORE) {
+		if (nulls > data.len || !len_by_strides(t, data, nulls, &before))
+			return false;
+		data = slice_from(data, before);
+	}
+	if (sides & 1 << MYSQL_AFTER)
+		if (nulls > data.len || !len_by_strides(t, data, nulls, &after))
+			return false;
+	*ret_len = before | (uint64_t)after << 32;
+	return *ret_len;
 }

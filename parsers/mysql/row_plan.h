@@ -19,6 +19,11 @@ void row_plan_make(struct mysql_table *t);
 /* row_len.c: makes the strides of a table; a full block is seen by who gave it. */
 void row_len_make(struct mysql_table *t, struct block *b);
 
+/* The lengths of the images of the row at the start of @data, before | after << 32: which of them
+ * it has says @sides, a bit each. Of a table with strides. False: it is cut, or has no bytes.
+ */
+bool row_both(const struct mysql_table *t, struct slice data, unsigned sides, uint64_t *ret_len);
+
 /* The length of the image at the start of @bytes. False: it is cut. */
 bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);
 

@@ -57,6 +57,37 @@ static void the_origin_is_copied_once_for_a_burst_and_session(void **state)
 			    out.origin.len);
 }
 
+/* Field by field what frame_put makes of the same. */
+static void frames_that_are_alike_are_what_each_would_be_alone(void **state)
+{
+	static const char origin[64] = "\"_src\":\"a\""; /* padded */
+	static const char text[] = "rows of one event";
+	struct frame_desc d = {.stream_off = 77,
+			       .time_ns = 9,
+			       .body_kind = BODY_PARSER,
+			       .identity = 5,
+			       .idx = 3,
+			       .aux = text};
+	out.session = 4;
+	frame_out_origin(&out, slice_str(origin));
+	d.bytes = d.body = slice_str(text);
+	assert_true(frame_put(&out, &d));
+	frame_like(&out, &d);
+	assert_true(frame_put_like(&out, d.bytes, 3, text));
+	assert_true(frame_put_like(&out, slice_of(text, 4), 6, &d));
+	const struct frame *a = &frames[0], *b = &frames[1], *c = &frames[2];
+	assert_true(slice_eq(b->bytes, a->bytes) && b->bytes.ptr != a->bytes.ptr);
+	assert_ptr_equal(b->body.ptr, b->bytes.ptr);
+	assert_true(b->time_ns == 9 && b->stream_off == 77 && b->session_id == 5 && b->idx == 3);
+	assert_true(b->aux == text && b->body_kind == BODY_PARSER && b->dir == a->dir);
+	assert_true(b->origin_off == a->origin_off && b->origin_len == a->origin_len);
+	assert_true(b->session == 4 && b->source == a->source && b->cut == a->cut && !b->unparsed);
+	assert_true(slice_eq(c->body, SLICE_LIT("rows")) && c->idx == 6 && c->aux == &d);
+	assert_true(frame_put_like(&out, d.bytes, 0, NULL));
+	assert_false(frame_put_like(&out, d.bytes, 0, NULL)); /* the burst is full */
+	assert_true(out.full && out.n == N_FRAMES);
+}
+
 static void a_burst_ends_with_its_frames(void **state)
 {
 	for (unsigned i = 0; i < N_FRAMES; i++)
@@ -102,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_frame_is_a_copy_with_its_body_inside),
 		TEST(the_origin_is_copied_once_for_a_burst_and_session),
+		TEST(frames_that_are_alike_are_what_each_would_be_alone),
 		TEST(a_burst_ends_with_its_frames),
 		TEST(a_burst_ends_with_its_bytes_but_one_frame_may_be_larger),
 		TEST(a_frame_that_the_arena_cannot_hold_is_refused_and_takes_nothing),
