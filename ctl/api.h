@@ -2,8 +2,8 @@
  *
  * In:     GET (POST of what changes something) /v1/<command>?<argument>=<value>, /metrics,
  *         /v1/openapi.json.
- * Out:    the reply as JSON, or {"error": text} with 400, 401, 403, 404, 405, 413, 500.
- * Owns:   its listening sockets and a thread for each.
+ * Out:    the reply as JSON, or {"error": text} with 400, 401, 403, 404, 405, 413, 500, 503.
+ * Owns:   its listening sockets and a thread for each; those of api_wait.h and api_answers.h.
  * Runs:   start, stop: main. Answers: the API's threads; none waits for a worker or a sink.
  * Limits: API_CLIENTS_MAX clients; a request of at most API_REQUEST_MAX bytes; a client that is
  *         silent for API_IDLE_S is cut off, and one that is slow as api_clients.h says.
