@@ -26,6 +26,9 @@ static struct queued *attribute(struct http1_call *c, uint16_t status)
 			q->status = status;
 		q->flags |= Q_ANSWERED;
 		c->wake = true;
+	} else if (st->early_status) { /* for which of two? */
+		st->answers = ANSWERS_EARLY;
+		queue_go_blind(st);
 	} else if (!st->blind) {
 		st->early_status = status; /* the capture has turned the packets round */
 	}

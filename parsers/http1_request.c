@@ -157,7 +157,8 @@ static void begin_request(struct http1_state *st, uint64_t at)
 	 * first one of a session that was joined between two is as good: few clients send several
 	 * at once.
 	 */
-	if (idle && !st->pipelines && (st->answers || at == 0) &&
+	bool answered = st->answers && st->answers != ANSWERS_EARLY;
+	if (idle && !st->pipelines && (answered || at == 0) &&
 	    (st->ans.phase == PHASE_BEGIN || st->ans.phase == PHASE_SEARCH))
 		st->blind = false;
 	st->answers = 0;

@@ -68,6 +68,7 @@ struct http1_state {
 	uint16_t early_status; /* an answer was seen before the request it is for */
 	uint8_t first, n;
 	uint8_t answers; /* final ones since the last request began: 0, 1, 2 for more */
+#define ANSWERS_EARLY 3u /* two of them came before their requests */
 	bool gap_seen[2];
 	bool roles_known, swapped; /* swapped: direction 1 asks */
 	bool blind;

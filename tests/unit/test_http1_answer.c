@@ -433,6 +433,22 @@ static void joined_before_an_answer_it_is_not_the_next_requests(void **state)
 	check_status(0, "/1", "204");
 }
 
+static void two_answers_before_their_requests_give_no_status(void **state)
+{
+	both_seen();
+	get(1);
+	server(OK_5);
+	server(NO_204 OK_5);
+	get(2);
+	get(3);
+	server("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	parser_run_end(&x);
+	check_frames(3);
+	check_status(0, "/1", "200");
+	check_status(1, "/2", "null");
+	check_status(2, "/3", "null");
+}
+
 /* The answer to the first may have been missed. */
 static void joined_with_two_requests_on_their_way_neither_has_a_status(void **state)
 {
@@ -533,6 +549,7 @@ int main(void)
 		T(behind_a_hole_a_client_that_waits_gets_statuses_again),
 		T(behind_a_hole_in_the_requests_no_status_is_shifted),
 		T(joined_before_an_answer_it_is_not_the_next_requests),
+		T(two_answers_before_their_requests_give_no_status),
 		T(joined_with_two_requests_on_their_way_neither_has_a_status),
 		T(answers_to_requests_behind_a_hole_are_not_the_next_ones),
 		T(joined_inside_of_a_request_the_next_one_has_no_status),
