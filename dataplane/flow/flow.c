@@ -166,11 +166,20 @@ void flow_tell_no_acks(struct flow *f)
 	f->n_ack_ports = 0;
 }
 
+/* By words: a reload tells the ports of all sources between two bursts. */
+static void set_bits(uint64_t *words, uint32_t lo, uint32_t hi)
+{
+	for (uint32_t w = lo / 64; w <= hi / 64; w++) {
+		uint64_t from = w == lo / 64 ? ~0ull << lo % 64 : ~0ull;
+		uint64_t to = w == hi / 64 ? ~0ull >> (63 - hi % 64) : ~0ull;
+		words[w] |= from & to;
+	}
+}
+
 void flow_know_servers(struct flow *f, const struct opt_ports *ports)
 {
 	for (size_t i = 0; i < ports->n; i++)
-		for (uint32_t p = ports->items[i].lo; p <= ports->items[i].hi; p++)
-			f->server_ports[p / 64] |= 1ull << p % 64;
+		set_bits(f->server_ports, ports->items[i].lo, ports->items[i].hi);
 }
 
 void flow_know_no_servers(struct flow *f)

@@ -1,4 +1,5 @@
 /* The TCP session: how it begins, who is who, how it ends, and what a tap sees of all that. */
+#include "dataplane/flow/flow_priv.h"
 #include "tests/support/flow_rig.h"
 
 enum { C, S }; /* client, server */
@@ -228,6 +229,23 @@ static void joined_late_the_side_with_a_port_of_a_source_is_the_server(void **st
 		rig_expect(&r, known ? "c\"line\"@0 end(capture)" : "s\"line\"@0 end(capture)");
 		rig_fini(&r);
 	}
+}
+
+static void the_ports_of_servers_are_those_of_the_ranges_and_no_others(void **state)
+{
+	const struct opt_port_range ranges[] = {{0, 0},     {63, 63},      {64, 64},      {70, 127},
+						{130, 130}, {1000, 40000}, {65534, 65535}};
+	struct rig r;
+	rig_init(&r);
+	for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		struct opt_port_range one = ranges[i];
+		flow_know_no_servers(r.f);
+		flow_know_servers(r.f, &(struct opt_ports){&one, 1});
+		for (unsigned p = 0; p < 65536; p++)
+			assert_int_equal(flow_is_server(r.f, (uint16_t)p),
+					 p >= one.lo && p <= one.hi);
+	}
+	rig_fini(&r);
 }
 
 static void joined_late_a_session_says_so(void **state) /* pain 42 */
@@ -680,6 +698,7 @@ int main(void)
 		cmocka_unit_test(flags_that_no_host_sends_are_counted_and_left_out),
 		cmocka_unit_test(joined_late_the_lower_port_is_the_servers),
 		cmocka_unit_test(joined_late_the_side_with_a_port_of_a_source_is_the_server),
+		cmocka_unit_test(the_ports_of_servers_are_those_of_the_ranges_and_no_others),
 		cmocka_unit_test(joined_late_a_session_says_so),
 		cmocka_unit_test(what_tells_nothing_begins_no_session),
 		cmocka_unit_test(keep_alives_and_window_probes_add_nothing),
