@@ -48,7 +48,8 @@ void lookup_offer(const char *name, const char *candidate, const char **io_best)
 	if (n_other > len + bound || len > n_other + bound)
 		return;
 	size_t d = lookup_distance(name, candidate);
-	if (d > bound)
+	bool nothing_alike = d >= len && d >= n_other;
+	if (d > bound || nothing_alike)
 		return;
 	if (!*io_best || d < lookup_distance(name, *io_best))
 		*io_best = candidate;

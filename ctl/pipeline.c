@@ -72,7 +72,8 @@ static int build_frame_source(struct pipeline *p, unsigned i, size_t *io_hint, s
 	} else if (s->parser->keep_create) {
 		int r = s->parser->keep_create(s->conf, &p->frame_sources[i].keep, e);
 		if (r < 0)
-			return err_prefix(e, r, "source %s: ", s->name);
+			return err_prefix(e, r, "%s:%d:%d: source %s: ", s->at.file, s->at.line,
+					  s->at.col, s->name);
 	}
 	return 0;
 }

@@ -127,13 +127,35 @@ static void set_number(struct making *m, const char *name, uint64_t n)
 	set(m, name, text);
 }
 
+/* HOST, HOST:PORT or PROTOCOL://HOST:PORT. librdkafka finds a port that is none out when it
+ * connects, and goes on trying. An address of IPv6 has a port only behind its brackets.
+ */
+static bool has_port_or_none(const char *broker)
+{
+	const char *scheme = strstr(broker, "://"), *host = scheme ? scheme + 3 : broker;
+	const char *colon = strrchr(host, ':');
+	bool bare = colon && *host != '[' && strchr(host, ':') != colon;
+	if (!colon || bare || strchr(colon, ']'))
+		return true;
+	unsigned port = 0;
+	const char *p = colon + 1;
+	for (; *p >= '0' && *p <= '9' && port < 65536; p++)
+		port = port * 10 + (unsigned)(*p - '0');
+	return *p == '\0' && port > 0 && port < 65536;
+}
+
 static void set_brokers(struct making *m, const struct opt_strings *brokers)
 {
 	char list[8192];
 	size_t n = 0;
-	for (size_t i = 0; i < brokers->n && n < sizeof(list); i++)
+	for (size_t i = 0; i < brokers->n && n < sizeof(list); i++) {
+		if (!strchr(brokers->items[i], ',') && !has_port_or_none(brokers->items[i]))
+			m->rc = err_set(m->e, -EINVAL,
+					"brokers: %s: expected HOST:PORT, a port from 1 to 65535",
+					brokers->items[i]);
 		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? "," : "",
 				      brokers->items[i]);
+	}
 	if (n >= sizeof(list))
 		m->rc = err_set(m->e, -EINVAL, "brokers: too many");
 	else if (n == 0)

@@ -445,6 +445,23 @@ static void a_setting_that_cannot_be_is_named(void **unused)
 	assert_true(create(0) < 0);
 }
 
+static void a_port_of_a_broker_that_is_none_is_refused_before_anything_connects(void **unused)
+{
+	static const char *const bad[] = {
+		"x:99999", "x:0", "x:", "x:9a", "SSL://x:65536", "[::1]:0"};
+	static const char *const good[] = {"x",     "x:65535",    "SSL://x:1",
+					   "[::1]", "[::1]:9092", "::1"};
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		rd_kafka_conf_t *made = NULL;
+		broker_list[0] = bad[i];
+		assert_int_equal(kafka_conf_make(&conf, 0, &made, &error), -EINVAL);
+		assert_non_null(strstr(error.text, "expected HOST:PORT, a port from 1 to 65535"));
+		broker_list[0] = good[i];
+		assert_int_equal(kafka_conf_make(&conf, 0, &made, &error), 0);
+		rd_kafka_conf_destroy(made);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -470,6 +487,7 @@ int main(void)
 		TEST(a_record_that_waits_longer_than_the_timeout_is_a_named_loss),
 		TEST(keys_and_ids_go_with_the_record),
 		TEST(a_setting_that_cannot_be_is_named),
+		TEST(a_port_of_a_broker_that_is_none_is_refused_before_anything_connects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
