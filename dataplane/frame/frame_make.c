@@ -76,11 +76,12 @@ static int slot_create(const struct frame_source *source, struct frame_slot **re
 	int r = s->parser && s->parser->pool_create
 			? s->parser->pool_create(source->conf, source->keep, &s->pool, e)
 			: 0;
-	if (r < 0)
+	if (r < 0) {
 		mem_free(s);
-	else
-		*ret_s = s;
-	return r;
+		return err_prefix(e, r, "source %s: ", source->name);
+	}
+	*ret_s = s;
+	return 0;
 }
 
 /* Which slots of @before go on, and where. */

@@ -199,7 +199,7 @@ static void what_a_pool_lacks_ends_the_start(void **state)
 	create_answer = -ENOMEM;
 	assert_int_equal(frame_create(&conf, sources, 2, NULL, &none, &e), -ENOMEM);
 	assert_null(none);
-	assert_string_equal(e.text, "no pool today");
+	assert_string_equal(e.text, "source a: no pool today");
 	assert_int_equal(n_pools, 2);
 }
 
