@@ -9,14 +9,24 @@
 
 static const char too_long[] = "an event of a compressed transaction longer than the memory for it";
 
+/* What one packet brings is read in one turn, in which no port is looked at. Good ones have a
+ * hundredth of it: this is 64 times what a packet holds.
+ */
+#define AT_ONCE_BYTES_MAX (1ull << 30)
+
+static uint64_t bytes_max(const struct reading *r)
+{
+	uint64_t max = r->p->conf->payload_bytes_max;
+	return r->part || max < AT_ONCE_BYTES_MAX ? max : AT_ONCE_BYTES_MAX;
+}
+
 static struct mysql_payload *payload_of(struct reading *r, const struct mysql_event *ev)
 {
 	struct mysql_log *log = r->log;
 	struct mysql_payloads *ps = r->p->payloads;
 	struct mysql_payload *p = r->again ? mysql_payload_of(ps, log->owner, log->serial) : NULL;
 	return p ? p
-		 : mysql_payload_begin(ps, log->owner, log->serial, ev,
-				       r->p->conf->payload_bytes_max, log->inner);
+		 : mysql_payload_begin(ps, log->owner, log->serial, ev, bytes_max(r), log->inner);
 }
 
 /* The rest is lost: the transaction has no end. */

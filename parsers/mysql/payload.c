@@ -257,7 +257,7 @@ static bool unzstd(struct mysql_payload *p, struct slice in, uint8_t *to, size_t
 /* False: nothing moves without more bytes. */
 static bool unpack(struct mysql_payload *p, struct slice *io_in, size_t cap)
 {
-	size_t there = p->packed_end - p->fed;
+	size_t there = p->fed < p->packed_end ? p->packed_end - p->fed : 0; /* behind: its sum */
 	there = there < io_in->len ? there : io_in->len;
 	if (p->torn || (there == 0 && !p->pending))
 		return false;

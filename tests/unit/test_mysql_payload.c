@@ -429,6 +429,21 @@ static void ends_in_a_letter(size_t n_rows, const char *why)
 	wire_record_has(&w, n_rows, "000007:1\",");
 }
 
+static void a_slice_that_ends_inside_the_checksum_breaks_nothing(void **state)
+{
+	make_large(LARGE_ROWS, false);
+	for (size_t k = 1; k <= 8; k++) {
+		begin_session();
+		make_packets(make_event());
+		give(0, n_bytes - k, 1 << 20);
+		give(n_bytes - k, n_bytes, k > 4 ? 1 : k);
+		wire_records_are(&w, LARGE_ROWS);
+		rows_are_right(LARGE_ROWS, LARGE_ROWS);
+		assert_int_equal(w.run.skipped, 0);
+		follow_up();
+	}
+}
+
 static void a_fault_in_the_middle_is_a_letter_behind_the_rows_before_it(void **state)
 {
 	char *letters[2];
@@ -600,6 +615,7 @@ int main(void)
 		cmocka_unit_test(a_transaction_longer_than_a_packet_goes_out_as_it_comes),
 		cmocka_unit_test(a_log_file_gives_the_same_as_its_packets),
 		cmocka_unit_test(packets_inside_of_compressed_ones_are_taken_in_parts_too),
+		cmocka_unit_test(a_slice_that_ends_inside_the_checksum_breaks_nothing),
 		cmocka_unit_test(a_fault_in_the_middle_is_a_letter_behind_the_rows_before_it),
 		cmocka_unit_test(a_wrong_checksum_of_a_long_one_is_told_behind_its_rows),
 		cmocka_unit_test(a_capture_that_ends_inside_says_so),
