@@ -207,15 +207,19 @@ static int hold_owners(struct generation *g, struct generation *before, struct e
 	return 0;
 }
 
+/* The same of a source's pool and keeper. Without one nothing is lent: to hold the generation would
+ * keep a whole pipeline for each source that a reload has added.
+ */
 static int hold_source_owners(struct generation *g, struct generation *before, struct err *e)
 {
+	const struct frame_source *sources = g->pipeline->frame_sources;
 	size_t n = g->conf->n_sources;
 	g->source_owners = mem_alloc((n + 1) * sizeof(struct generation *));
 	if (!g->source_owners)
 		return err_set(e, -ENOMEM, "no memory");
 	for (size_t i = 0; i < n; i++) {
-		uint32_t was = g->pipeline->frame_sources[i].goes_on;
-		if (was)
+		uint32_t was = sources[i].goes_on;
+		if (was && (sources[i].keep || sources[i].parser->pool_create))
 			g->source_owners[i] = generation_get(
 				before->source_owners[was - 1] ? before->source_owners[was - 1]
 							       : before);

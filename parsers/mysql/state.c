@@ -174,6 +174,14 @@ static int take_lock(struct mysql_state *s, struct err *e)
 	return 0;
 }
 
+/* The file stays: another may have opened it by now. */
+static void leave_lock(struct mysql_state *s)
+{
+	if (s->lock >= 0)
+		close(s->lock);
+	s->lock = -1;
+}
+
 /* ---- start ---- */
 
 static int read_dump(const struct mysql_conf *conf, struct mysql_schema *sc, uint8_t *buf,
@@ -260,8 +268,7 @@ void mysql_state_destroy(void *keep)
 		mem_unmap(f->ring, MYSQL_FEED_BYTES);
 		mem_free(f);
 	}
-	if (s->lock >= 0) /* the file stays: another may have opened it by now */
-		close(s->lock);
+	leave_lock(s);
 	mysql_schema_destroy(s->schema);
 	mem_unmap(s->text, TEXT_BYTES_MAX);
 	mem_unmap(s->one, MYSQL_FEED_BYTES);
@@ -487,5 +494,7 @@ int mysql_state_run(void *keep, bool last, struct err *e)
 		s->written_ns = now;
 		r = save(s, e);
 	}
+	if (last) /* a source that comes later may have the file */
+		leave_lock(s);
 	return r < 0 ? r : tell_lost(s, e);
 }

@@ -256,6 +256,21 @@ def replication_goes_on(lab, checks):
     checks.equal(row(ledger, "chain", "shop")["out"]["in_order"] > 60, True, "the chain of a source that is gone is told")
 
 
+def sources_that_are_added_one_by_one_keep_no_pipeline_each(lab, checks):
+    lab.clean()
+    lab.write(base(), workers=1)
+    lab.begin(lab.config, VETH.ns(), settle=0.2)
+    maps, more = [], []
+    for i in range(16):
+        more.append((f"n{i}", str(7000 + i), "", "lines", ""))
+        lab.write(base() + more, workers=1)
+        checks.equal(lab.reload()[0], 0, f"{len(more)} more sources")
+        with open(f"/proc/{lab.p.pid}/maps", encoding="utf-8") as f:
+            maps.append(len(f.readlines()))
+    checks.check(maps[-1] - maps[3] < 2 * len(maps), f"what was replaced is given back: {maps} mappings")
+    lab.finish()
+
+
 def what_only_a_restart_gives(lab, checks):
     """Room for longer messages; ports of servers whose sessions one worker has; a state file that is written."""
     shop = ("shop", "", "3306", "mysql", "")
@@ -291,6 +306,13 @@ def what_only_a_restart_gives(lab, checks):
         checks.check(workers == 1 or "sources.other.tcp: only a restart changes it" in said, f"by name: {said}")
         status, log, ledger = lab.finish()
         checks.equal((status, ledger["balanced"]), (0, True), f"the ledger balances: {log[-300:]}")
+    kept = ("shop", "", "3306", "mysql", f", state: {lab.folder}/state")
+    lab.write(base() + [kept], workers=1)
+    lab.begin(lab.config, VETH.ns(), settle=0.2)
+    checks.equal(ask(base(), 1)[2], 0, "a source with a state file is taken away")
+    state, needs, code, said = ask(base() + [kept], 1)
+    checks.equal((state, code), ("good", 0), f"and comes back, with its file: {said}")
+    lab.finish()
 
 
 def run(binary, folder, checks):
@@ -298,6 +320,7 @@ def run(binary, folder, checks):
     lab = Lab(binary, folder)
     a_hundred_other_sets_of_sources(lab, checks)
     replication_goes_on(lab, checks)
+    sources_that_are_added_one_by_one_keep_no_pipeline_each(lab, checks)
     what_only_a_restart_gives(lab, checks)
 
 
