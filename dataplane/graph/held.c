@@ -142,7 +142,8 @@ bool held_put(struct held *h, const struct batch *b, const struct rec *r, struct
 	if (off == SIZE_MAX)
 		return false;
 	lay_rec(b, r, h->bytes + off);
-	memcpy(h->bytes + off + bytes, key.ptr, key.len);
+	if (key.len)
+		memcpy(h->bytes + off + bytes, key.ptr, key.len);
 	if (about.len)
 		memcpy(h->bytes + off + bytes + key.len, about.ptr, about.len);
 	*entry_at(h, h->n++) = (struct entry){.until_ns = until_ns,
