@@ -206,17 +206,27 @@ static json_t *counts(const struct shadowing *j, const char *state, const char *
 			 "rows", rows);
 }
 
-/* As a line, and for `shadow status`. */
-static void tell(struct shadowing *j, const char *state, const char *end)
+/* For `shadow status`; it is @o's owner then. */
+static void keep_last(struct topology *t, json_t *o)
 {
-	json_t *o = counts(j, state, end);
-	j->told_ns = clock_mono_ns();
+	pthread_mutex_lock(&t->shadow.lock);
+	json_decref(t->shadow.last);
+	t->shadow.last = o;
+	pthread_mutex_unlock(&t->shadow.lock);
+}
+
+/* As a line, and for `shadow status`. */
+static void tell_both(struct shadowing *j, json_t *o)
+{
 	json_dumpf(o, j->out, JSON_COMPACT);
 	fputc('\n', j->out);
-	pthread_mutex_lock(&j->t->shadow.lock);
-	json_decref(j->t->shadow.last);
-	j->t->shadow.last = o;
-	pthread_mutex_unlock(&j->t->shadow.lock);
+	keep_last(j->t, o);
+}
+
+static void tell(struct shadowing *j, const char *state, const char *end)
+{
+	j->told_ns = clock_mono_ns();
+	tell_both(j, counts(j, state, end));
 }
 
 /* Each worker has its own; all together no more than were asked for. */
@@ -235,11 +245,8 @@ static void tell_samples(struct shadowing *j)
 
 static void fail(struct shadowing *j, const char *why)
 {
-	json_t *o = json_pack("{s:s,s:s+,s:s}", "shadow", "failed", "why", why, "", "config",
-			      j->q.config);
-	json_dumpf(o, j->out, JSON_COMPACT);
-	fputc('\n', j->out);
-	json_decref(o);
+	tell_both(j, json_pack("{s:s,s:s,s:s}", "shadow", "failed", "why", why, "config",
+			       j->q.config));
 	j->stage = ENDED;
 }
 
@@ -391,6 +398,7 @@ int topology_shadow(void *arg, const struct shadow_query *q, struct control_job 
 	struct shadowing *j = mem_alloc(sizeof(*j));
 	int rc = j ? make_job(t, q, j, e) : err_set(e, -ENOMEM, "no memory for a shadow");
 	if (rc == 0) {
+		keep_last(t, NULL); /* no more is told of the one before */
 		*ret_j = &j->job;
 		return 0;
 	}
