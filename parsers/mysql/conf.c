@@ -47,6 +47,7 @@ const struct opt mysql_opts[] = {
 	{.name = "payload_bytes_max",
 	 .type = OPT_BYTES,
 	 .off = offsetof(struct mysql_conf, payload_bytes_max),
+	 .live = true,
 	 .min = 1 << 20,
 	 .max = (int64_t)1 << 50,
 	 .def = "16GiB",
