@@ -349,6 +349,15 @@ def upgrade_service(s, checks):
     checks.check(s.main() == was and "nosuch" in p.stderr and "goes on" in p.stderr,
                  f"one that refuses the configuration leaves what runs: {p.stderr}")
     s.write("/etc/sluice/sluice.yaml", good)
+    os.remove(s.booted.root + "/etc/systemd/system/sluice.service.d/card.conf")
+    s.run("systemctl", "daemon-reload")
+    s.run("systemctl", "restart", "sluice")
+    was = s.main()
+    os.chmod(s.config, 0o600)
+    p = s.run("dpkg", "-i", "/root/sluice.deb")
+    checks.check(was != "0" and s.main() == was and "Permission denied" in p.stderr,
+                 f"so does one that only root may read: {p.stderr}")
+    os.chmod(s.config, 0o644)
     p = s.as_told("dpkg -P sluice")
     left = [path for path in (f"/proc/{was}", "/run/sluice", "/etc/systemd/system/multi-user.target.wants/sluice.service")
             if s.run("test", "-e", path, check=False).returncode == 0]
