@@ -15,7 +15,8 @@ from sluice import Run  # noqa: E402
 from wire import Veth  # noqa: E402
 
 VETH = Veth("sluicefl")
-MARGIN = 0.25  # others have the cores too
+MARGIN = 0.25  # of most: others have the cores too
+LEAST_MARGIN = 0.03  # of the shortest wait
 CONFIG = """
 capture: {{ ports: [{{ device: "net_af_packet0,iface=v1" }}] }}
 api: {{ socket: {folder}/control.sock }}
@@ -30,14 +31,13 @@ queues:
   lab/flood: {{ from: flood, sink: nowhere }}
   lab/rare:  {{ from: rare, sink: out }}
 """
-# One datagram for each byte on standard input; or without end.
+# One datagram for each byte on standard input; or until that ends.
 SENDER = """
-import os, socket, sys, time
+import os, select, socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 line = b"<34>1 2026-11-25T04:43:16Z web-1 su - - - hello"
-while sys.argv[1] == "flood":
+while sys.argv[1] == "flood" and not select.select([0], [], [], 0.002)[0]:
     for _ in range(50): s.sendto(line, ("10.9.0.2", 514))
-    time.sleep(0.002)
 while os.read(0, 1):
     s.sendto(line, ("10.9.0.2", 515))
 """
@@ -85,7 +85,7 @@ def body(binary, folder, checks):
     def looked_at(how, longest, least=0.0, times=5):
         found = sorted(lab.waits(times))
         print(f"{how}: " + " ".join(f"{1e3 * w:.1f}" for w in found) + " ms")
-        checks.check(least <= found[0] <= longest + MARGIN and found[len(found) // 2] <= longest + MARGIN, f"{how}: {found}")
+        checks.check(least <= found[0] <= longest + LEAST_MARGIN and found[len(found) // 2] <= longest + MARGIN, f"{how}: {found}")
 
     looked_at("silent, idle 5ms", 0.005)
     flood = lab.sender("flood")
@@ -93,14 +93,14 @@ def body(binary, folder, checks):
     lab.write("{ idle: 1s, busy: 1s }")
     checks.equal(lab.json("reload").get("state"), "done", "a reload takes longer times")
     looked_at("beside a flood, idle and busy 1s", 1.0, 0.3, 2)
-    flood.kill()
+    flood.stdin.close()
     flood.wait()
     looked_at("silent, idle 1s", 1.0, 0.3, 2)
     lab.write("{ idle: 60ms, busy: 50ms }")
     reply = lab.json("reload")
     checks.check("flush.idle: idle is 60ms, and busy 50ms" in reply.get("why", ""), f"what cannot be is refused: {reply}")
-    lab.write("{ idle: 0, busy: 20ms }")
-    checks.equal(lab.json("reload").get("state"), "done", "and back to shorter ones")
+    lab.write("{ idle: 0, busy: 1s }")
+    checks.equal(lab.json("reload").get("state"), "done", "and back to a shorter one")
     looked_at("silent, idle 0", 0.0)
     lab.rare.stdin.close()
     lab.rare.wait()

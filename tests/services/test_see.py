@@ -64,6 +64,18 @@ class Lab(Served):
         subprocess.run(VETH.ns(sys.executable, "-c", SENDER), input="".join(f.hex() + "\n" for f in frames),
                        text=True, check=True, timeout=60)
 
+    def records(self):
+        return next(r["records"] for r in self.json("streams")["rows"] if r["stream"] == "syslog")
+
+    def send_through(self, n):
+        """Lines, until all of them have become records."""
+        want = self.records() + n
+        self.send(syslog(0, n))
+        for _ in range(400):
+            if self.records() >= want:
+                break
+            time.sleep(0.05)
+
 
 def syslog(first, n, host="web-1"):
     return [ethernet(udp("10.9.0.1", 40000, "10.9.0.2", 514,
@@ -245,11 +257,10 @@ def a_tap_goes_on_over_reloads(lab, checks):
     source = Tap(lab, "syslog", "--rate", "100", "--count", "10")
     gone = Tap(lab, "slim", "--after", "--where", "host = 'WEB-1'")
     Tap.are_open()
-    lab.send(syslog(0, 5))
+    lab.send_through(5)
     lab.write(odd=2)
     checks.equal(lab.run("reload").returncode, 0, "a reload")
-    lab.send(syslog(0, 5))
-    time.sleep(0.3)
+    lab.send_through(5)
     checks.equal(source.end().sides("out"), [0, 1, 2, 3, 4] * 2, f"a source's tap goes on: {source.err}")
     checks.check("reloaded: generation 2" in source.err and "as many as were asked for" in source.err, source.err)
     lab.write(odd=2, slim="message, hostname")
@@ -257,8 +268,7 @@ def a_tap_goes_on_over_reloads(lab, checks):
     err = gone.end().err
     checks.check(all(w in err for w in ("generation 2", "the end: the configuration was reloaded, and where: at byte", "host")),
                  f"a condition that is none any more ends a tap: {err}")
-    lab.send(syslog(0, 5))
-    time.sleep(0.3)
+    lab.send_through(5)
     lab.write(odd=2, slim="message, hostname", name="even")
     checks.equal(lab.run("reload").returncode, 0, "a third, without the node")
     odd.end()

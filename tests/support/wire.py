@@ -8,6 +8,7 @@ namespaces of their own, with a third one between them that is the wire.
 A whole wire hands every packet on inside the kernel (tc mirred). A lossy one goes through relay.py, which
 loses, reorders and doubles. Either way all that passes mp is copied to tap-p, and all that passes mr to tap-r.
 """
+import contextlib
 import os
 import signal
 import subprocess
@@ -109,6 +110,10 @@ class Veth:
         return p.returncode
 
     def down(self):
+        """What a fault has left in it would have it for ever."""
+        for pid in sh("ip", "netns", "pids", self.name, check=False).stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         sh("ip", "netns", "del", self.name, check=False)
 
     def main(self, body):
@@ -117,13 +122,13 @@ class Veth:
         if not self.possible():
             print("skipped: network namespaces need root")
             sys.exit(SKIP)
-        self.up()
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                os.chmod(folder, 0o755)
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            try:
+                self.up()
                 body(binary, folder, checks)
-        finally:
-            self.down()
+            finally:
+                self.down()
         checks.done()
 
 
