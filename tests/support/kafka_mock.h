@@ -49,9 +49,19 @@ static inline rd_kafka_t *mock_reader(const struct mock *m)
 	rd_kafka_conf_set(conf, "bootstrap.servers", m->brokers, text, sizeof(text));
 	rd_kafka_conf_set(conf, "group.id", "test", text, sizeof(text));
 	rd_kafka_conf_set(conf, "enable.partition.eof", "true", text, sizeof(text));
+	rd_kafka_conf_set(conf, "auto.offset.reset", "error", text, sizeof(text));
 	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	assert_non_null(rk);
 	return rk;
+}
+
+static inline int64_t mock_end(rd_kafka_t *rk, const char *topic, int32_t partition)
+{
+	int64_t first, end;
+	assert_int_equal(
+		rd_kafka_query_watermark_offsets(rk, topic, partition, &first, &end, 10000), 0);
+	assert_int_equal(first, 0);
+	return end;
 }
 
 /* All values of one partition, each with a newline behind it; the number of messages. */
@@ -69,10 +79,11 @@ static inline struct text mock_read(const struct mock *m, const char *topic, int
 	for (;;) {
 		rd_kafka_message_t *msg = rd_kafka_consumer_poll(rk, 10000);
 		assert_non_null(msg);
-		bool end = msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-		if (!end && msg->err)
+		bool at_end = msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+		bool end = at_end && msg->offset == mock_end(rk, topic, partition);
+		if (!at_end && msg->err)
 			fail_msg("%s", rd_kafka_message_errstr(msg));
-		if (!end) {
+		if (!at_end) {
 			text_append(&t, msg->payload, msg->len);
 			text_append(&t, "\n", 1);
 			++*ret_n;
