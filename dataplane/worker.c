@@ -272,7 +272,9 @@ static void go_over(struct worker *w, struct worker_gen *g)
 	w->settles = true;
 }
 
-/* No step of it takes longer than a turn does. */
+/* No step of it takes longer than a turn does, but for nodes that hold much and are no more: what
+ * they hold is given out in one.
+ */
 static void take_generation(struct worker *w)
 {
 	struct worker_gen *g = atomic_load_explicit(&w->next, memory_order_acquire);

@@ -21,9 +21,13 @@ static void lose(struct frame_slot *slot, unsigned place, uint64_t n)
 }
 
 /* The place of what makes bytes unclaimed from here on. */
+static const char no_room[] = "first bytes that found no room: frame.carry_bytes_max";
+
+/* A source may have been theirs: what found no room is lost, not left out. */
 static unsigned refuse(struct frame_stage *f, const char *why)
 {
-	unsigned place = reasons_place(&f->nobody->reasons, FRAME_unclaimed, why);
+	unsigned col = why == no_room ? FRAME_no_memory : FRAME_unclaimed;
+	unsigned place = reasons_place(&f->nobody->reasons, col, why);
 	f->nobody->reasons.of[place].times++;
 	return place;
 }
@@ -107,8 +111,6 @@ static int choose(const struct frame_stage *f, const struct frame_session *fs,
 		return CLAIM_WAIT;
 	return source;
 }
-
-static const char no_room[] = "first bytes that found no room: frame.carry_bytes_max";
 
 /* Looks at the first bytes of a direction. Returns true when the session is claimed and the event
  * is to be read by its parser; false when the event is done with.

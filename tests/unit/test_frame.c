@@ -614,6 +614,22 @@ static void a_pool_that_is_full_drops_by_name(void **st)
 	rig_free(r);
 }
 
+static void first_bytes_that_find_no_room_are_lost_and_not_left_out(void **st)
+{
+	struct rig *r = rig_new(514, 1 << 20, 2048);
+	char x[3000];
+	(void)st;
+	memset(x, 'x', sizeof(x));
+	rig_text(r, 0, "h"); /* not enough to claim */
+	rig_data(r, 0, x, sizeof(x));
+	rig_text(r, 0, "hello\n");
+	rig_end(r);
+	assert_string_equal(r->got, "");
+	assert_int_equal(cell(r, NOBODY, FRAME_no_memory), 3007);
+	assert_int_equal(cell(r, NOBODY, FRAME_unclaimed), 0);
+	rig_free(r);
+}
+
 static void carried_bytes_survive_any_order_of_append_and_consume(void **st)
 {
 	struct carry_pool *p;
@@ -775,6 +791,7 @@ int main(void)
 			bytes_behind_the_end_of_a_claim_are_counted_when_the_burst_was_full),
 		cmocka_unit_test(what_waits_for_an_end_has_the_time_of_its_own_last_packet),
 		cmocka_unit_test(a_pool_that_is_full_drops_by_name),
+		cmocka_unit_test(first_bytes_that_find_no_room_are_lost_and_not_left_out),
 		cmocka_unit_test(carried_bytes_survive_any_order_of_append_and_consume),
 		cmocka_unit_test(a_parser_is_called_when_its_time_comes_though_no_byte_does),
 		cmocka_unit_test(a_burst_that_is_full_is_gone_on_with_after_its_time_came),
