@@ -21,9 +21,11 @@
 #define BURST        32
 #define DESCRIPTORS  1024
 #define LINK_WAIT_MS 10000
+#define RING_NAME    (SEND_RING + sizeof("net_ring_") - 1) /* the driver adds the rest */
 
 struct sender {
 	uint16_t port_id;
+	const struct rte_ring *ring; /* sender_ring's, or NULL */
 	struct rte_mempool *pool;
 	struct rte_mbuf *mbufs[BURST];
 };
@@ -37,6 +39,7 @@ int sender_open(uint16_t port_id, unsigned n_mbufs, unsigned bytes_max, struct s
 		return err_set(e, -ENOMEM, "no memory for a sender");
 	snprintf(name, sizeof(name), "send%u", port_id);
 	s->port_id = port_id;
+	s->ring = rte_ring_lookup(RING_NAME);
 	/* A cache of one burst: what the reader frees comes back while it is warm. */
 	s->pool = rte_pktmbuf_pool_create(name, n_mbufs, 2 * BURST, 0,
 					  (uint16_t)(RTE_PKTMBUF_HEADROOM + bytes_max),
@@ -85,11 +88,17 @@ static void send_burst(struct sender *s, struct load *l, unsigned n, bool wait,
 	c->refused += n - done;
 }
 
-/* How many are due at @s seconds, less those that were offered; counts the late ones. */
-static uint64_t due_at(double s, const struct send_rate *rate, struct send_count *c)
+/* How many are due at @s seconds, less those that were offered or late. */
+static uint64_t due_at(double s, const struct send_rate *rate, const struct send_count *c)
 {
 	uint64_t due = (uint64_t)(s * rate->packets_s), had = c->packets + c->refused + c->late;
-	uint64_t n = due > had ? due - had : 0;
+	return due > had ? due - had : 0;
+}
+
+/* The same, as far as they are made up for; counts the others as late. */
+static uint64_t take_due(double s, const struct send_rate *rate, struct send_count *c)
+{
+	uint64_t n = due_at(s, rate, c);
 	if (n > rate->late_max) {
 		c->late += n - rate->late_max;
 		n = rate->late_max;
@@ -97,10 +106,22 @@ static uint64_t due_at(double s, const struct send_rate *rate, struct send_count
 	return n;
 }
 
+/* @at: seconds since it began. */
+static void watch_ring(const struct sender *s, double at, const struct send_rate *rate,
+		       struct send_count *c)
+{
+	unsigned q = at < rate->seconds ? (unsigned)(at / rate->seconds * SEND_QUARTERS)
+					: SEND_QUARTERS - 1;
+	c->waiting_last = rte_ring_count(s->ring);
+	if (c->waiting_last < c->waiting_least[q])
+		c->waiting_least[q] = c->waiting_last;
+}
+
 void sender_send(struct sender *s, struct load *l, const struct send_rate *rate,
 		 struct send_count *ret_n)
 {
-	struct send_count c = {0};
+	struct send_count c = {.waiting_first = s->ring ? rte_ring_count(s->ring) : 0};
+	memset(c.waiting_least, 0xff, sizeof(c.waiting_least));
 	/* A thread of its own gets a number, and with it a cache of the pool. */
 	bool new = rte_lcore_id() == LCORE_ID_ANY &&rte_thread_register() == 0;
 	double hz = (double)rte_get_tsc_hz();
@@ -109,17 +130,22 @@ void sender_send(struct sender *s, struct load *l, const struct send_rate *rate,
 		double at = (double)(rte_rdtsc() - from) / hz;
 		uint64_t had = c.packets + c.refused + c.late, n = BURST;
 		c.seconds = at;
+		if (s->ring && rate->seconds > 0)
+			watch_ring(s, at, rate, &c);
 		if ((rate->seconds > 0 && at >= rate->seconds) ||
 		    (rate->packets && had >= rate->packets) ||
 		    (rate->stop && atomic_load_explicit(rate->stop, memory_order_relaxed)))
 			break;
 		if (rate->packets_s > 0)
-			n = due_at(at, rate, &c);
+			n = take_due(at, rate, &c);
 		if (rate->packets && n > rate->packets - had)
 			n = rate->packets - had;
 		for (; n; n -= n < BURST ? n : BURST)
 			send_burst(s, l, n < BURST ? (unsigned)n : BURST, rate->wait, &c);
 	}
+	/* Held up across the end: what was due by then is not offered any more. */
+	if (rate->seconds > 0 && c.seconds >= rate->seconds)
+		c.late += due_at(rate->seconds, rate, &c);
 	if (new)
 		rte_thread_unregister();
 	*ret_n = c;
@@ -133,8 +159,6 @@ static int find(const char *device, uint16_t *ret_id, struct err *e)
 		return err_set(e, -ENODEV, "%s: there is no such port", name);
 	return 0;
 }
-
-#define RING_NAME (SEND_RING + sizeof("net_ring_") - 1) /* the driver adds the rest */
 
 int sender_ring(unsigned n, uint16_t *ret_id, struct err *e)
 {

@@ -16,6 +16,8 @@
 
 #define SEND_LATE_MAX 256 /* for a card's ring of 1,024 */
 
+#define SEND_QUARTERS 4
+
 struct sender;
 
 struct send_rate {
@@ -32,8 +34,13 @@ struct send_count {
 	uint64_t bytes;   /* of these, as frames */
 	uint64_t events;  /* of all that were offered */
 	uint64_t refused; /* that it did not: its ring was full */
-	uint64_t late;    /* that were due and not offered, since the sender was held up */
+	uint64_t late; /* that were due and not offered, since the sender was held up, also at the
+			* end of its time */
 	double seconds;
+	/* Of sender_ring, with rate.seconds: how many packets in it were not read, when it began
+	 * and ended, and the least in each quarter of the time.
+	 */
+	unsigned waiting_first, waiting_last, waiting_least[SEND_QUARTERS];
 };
 
 /* @n_mbufs packets of @bytes_max bytes are at most in flight. */

@@ -4,8 +4,10 @@
  *     generator (a core of its own, on the clock) > ring > worker (a core) > null sink
  *
  * The ring is DPDK's net_ring, read as any other port is; it stands for the card's: what it has no
- * room for is lost. A trial has no loss when the ring refused nothing, the ledger balances without
- * a loss, and every event that was sent came out as a record, in JSON.
+ * room for is lost. A trial has no loss when the ring refused nothing and was not filling, the
+ * ledger balances without a loss, and every event that was sent came out of its source as a record
+ * or a dead letter; without --config, out of the sink, too, in JSON. What a trial's end cuts, one
+ * message a session at most, is none.
  *
  * In:     a job file; the names of jobs, else all of them.
  * Out:    a line a trial, then a line a job; with --json the same as lines of JSON.
@@ -33,6 +35,9 @@
 #define LOWEST       1000 /* of the rate at which it reads: where even this loses, it is given up */
 #define RING_MAX     (1u << 20)
 #define MBUFS_BESIDE 2048 /* what the worker, the generator and their caches have in hand */
+#define RING_SHARE   8    /* a worker that keeps up leaves less than one in so many waiting */
+#define RING_STEADY  128  /* packets: with fewer, a ring is as good as empty */
+#define MESSAGE_HEAD 512  /* what is around the bytes of a message, or of a row, at most */
 
 static const char usage[] =
 	"zero_loss [options] JOBS.yaml [JOB...] - the highest rate without a loss, by bisection\n"
@@ -46,9 +51,11 @@ static const char usage[] =
 	"than\n"
 	"                   the ring lasts is made again, N times at most (default 1)\n"
 	"  --ring N         packets that the ring holds, a power of two (default 1024)\n"
-	"  --config FILE    of the appliance, whose port is { device: net_ring_load }; what it "
-	"filters\n"
-	"                   is no loss (default: every event as JSON to a sink of type null)\n"
+	"  --config FILE    of the appliance, whose port is { device: net_ring_load }; what its "
+	"pipeline\n"
+	"                   filters is no loss, but each event must come out of a source "
+	"(default:\n"
+	"                   every event as JSON to a sink of type null)\n"
 	"  --cores W,G      CPUs of the worker and of the generator (default 1,0)\n"
 	"  --json           lines of JSON\n";
 
@@ -68,9 +75,9 @@ struct trial {
 	struct sender *sender;
 	double rate; /* 0: as fast as the worker reads; nothing is lost then */
 	struct send_count warm, sent;
-	struct waits waits; /* while it was sent */
-	uint64_t written, lost;
-	char lost_first[96]; /* stage, column and number of the first loss */
+	struct waits waits;                /* while it was sent */
+	uint64_t extracted, written, lost; /* extracted: records and dead letters of the sources */
+	char lost_first[96];               /* stage, column and number of the first loss */
 	bool balanced;
 };
 
@@ -110,14 +117,22 @@ static void *generate(void *arg)
 	return NULL;
 }
 
+/* Rows of one event of the log; of the others a message is an event. */
+static uint64_t events_of_message(const struct trial *t)
+{
+	return t->job->kind == LOAD_BINLOG ? (uint64_t)t->job->rows : 1;
+}
+
 /* The end of the trial, which closes no session: of each the last message may be cut. */
 static bool is_of_the_end(const struct trial *t, const char *column, uint64_t n)
 {
-	return strcmp(column, "incomplete") == 0 ||
-	       (strcmp(column, "cut") == 0 && n <= (uint64_t)t->job->sessions);
+	uint64_t sessions = (uint64_t)t->job->sessions;
+	uint64_t bytes = events_of_message(t) * ((uint64_t)t->job->bytes + MESSAGE_HEAD);
+	return (strcmp(column, "incomplete") == 0 && n <= sessions * bytes) ||
+	       (strcmp(column, "cut") == 0 && n <= sessions);
 }
 
-/* Losses of the ledger. */
+/* Losses of the ledger, and what came out. */
 static void count_row(void *arg, const struct ledger_table *tab, const char *scope,
 		      const uint64_t *cols)
 {
@@ -133,6 +148,9 @@ static void count_row(void *arg, const struct ledger_table *tab, const char *sco
 		t->lost += counts ? cols[i] : 0;
 		if (strcmp(tab->stage, "sink") == 0 && strcmp(tab->cols[i].name, "written") == 0)
 			t->written += cols[i];
+		if (strcmp(tab->stage, "extract") == 0 &&
+		    (tab->cols[i].kind == LEDGER_OUT || tab->cols[i].kind == LEDGER_POLICY))
+			t->extracted += cols[i];
 	}
 }
 
@@ -187,7 +205,7 @@ static void run_trial(struct trial *t)
 	pthread_join(thread, NULL);
 	struct report *r = report_create();
 	t->balanced = true;
-	t->written = t->lost = 0;
+	t->extracted = t->written = t->lost = 0;
 	t->lost_first[0] = '\0';
 	topology_report(t->topology, r);
 	report_each(r, count_row, t);
@@ -198,14 +216,61 @@ static void run_trial(struct trial *t)
 	config_free(c);
 }
 
-/* Of a stream the last message of each session may be cut by the end of the trial. */
+static uint64_t events_of(const struct trial *t)
+{
+	return t->warm.events + t->sent.events;
+}
+
+/* @n is as many as were sent; of a stream the end may cut the last message of each session. */
+static bool is_every_event(const struct trial *t, uint64_t n)
+{
+	uint64_t cut = events_of_message(t) * (uint64_t)t->job->sessions;
+	if (t->job->kind == LOAD_SYSLOG_UDP)
+		cut = 0;
+	return n + cut >= events_of(t) && n <= events_of(t) + cut;
+}
+
+static bool all_came_out(const struct trial *t)
+{
+	return is_every_event(t, t->extracted) &&
+	       (t->args->config || is_every_event(t, t->written));
+}
+
+/* A worker that keeps up comes to the bottom of the ring again and again: in the last quarter too
+ * much of it was never read, or each quarter left more than the one before. A large ring would
+ * hide for the time of a trial that the rate is too high.
+ */
+static bool was_filling(const struct trial *t)
+{
+	const unsigned *least = t->sent.waiting_least;
+	unsigned last = least[SEND_QUARTERS - 1];
+	bool grew = last >= RING_STEADY;
+	for (unsigned i = 1; i < SEND_QUARTERS; i++)
+		grew &= least[i] > least[i - 1];
+	return t->rate > 0 && (grew || last > t->args->ring / RING_SHARE);
+}
+
+static bool was_offered(const struct trial *t)
+{
+	return (double)t->sent.late <= 0.01 * t->args->seconds * t->rate;
+}
+
 static bool is_whole(const struct trial *t)
 {
-	uint64_t events = t->warm.events + t->sent.events;
-	uint64_t last = t->job->kind == LOAD_BINLOG ? (uint64_t)t->job->rows : 1;
-	uint64_t cut = t->job->kind == LOAD_SYSLOG_UDP ? 0 : 2 * last * (uint64_t)t->job->sessions;
-	bool all = t->args->config || (t->written + cut >= events && t->written <= events + cut);
-	return t->balanced && t->lost == 0 && t->sent.refused == 0 && all;
+	return t->balanced && t->lost == 0 && t->sent.refused == 0 && was_offered(t) &&
+	       !was_filling(t) && all_came_out(t);
+}
+
+static double offered_pps(const struct trial *t)
+{
+	return (double)(t->sent.packets + t->sent.refused) / t->sent.seconds;
+}
+
+/* What was in the ring when it began was not sent, what was at the end was not read. */
+static double read_pps(const struct trial *t)
+{
+	double n = (double)t->sent.packets + t->sent.waiting_first - t->sent.waiting_last;
+	return n / t->sent.seconds;
 }
 
 /* How long the ring takes what comes while nobody reads it; 0: for ever. */
@@ -219,10 +284,10 @@ static bool exceeds_ring(const struct trial *t, uint64_t ns)
 	return t->rate > 0 && (double)ns / 1e6 > ring_lasts_ms(t);
 }
 
-/* Why there was a loss, as far as it is seen from here. */
-static const char *why(const struct trial *t)
+/* Why a trial failed, as far as it is seen from here; @text is room for it. */
+static const char *why(const struct trial *t, char text[128])
 {
-	if ((double)t->sent.late > 0.01 * t->args->seconds * t->rate)
+	if (!was_offered(t))
 		return "the generator could not offer what was asked";
 	if (t->sent.refused && exceeds_ring(t, t->waits.worker_ns))
 		return "the worker waited for its core for longer than the ring lasts";
@@ -232,7 +297,16 @@ static const char *why(const struct trial *t)
 		return "the worker had its core and read too slowly";
 	if (t->lost && exceeds_ring(t, t->waits.sink_ns))
 		return "the sink waited for its core for longer than the ring lasts";
-	return "unknown: neither a full ring nor a thread without its core";
+	if (was_filling(t))
+		snprintf(text, 128, "the ring was filling: %u of %u packets waiting at the end",
+			 t->sent.waiting_last, t->args->ring);
+	else if (t->lost == 0)
+		snprintf(text, 128,
+			 "unknown: of %" PRIu64 " events %" PRIu64 " came out of the sources%s",
+			 events_of(t), t->extracted, t->args->config ? "" : ", or not all written");
+	else
+		snprintf(text, 128, "unknown: neither a full ring nor a thread without its core");
+	return text;
 }
 
 /* The rate is not what the loss came of: other work on the cores is. */
@@ -244,7 +318,8 @@ static bool is_disturbed(const struct trial *t)
 
 static void print_why(const struct trial *t, bool whole)
 {
-	const char *reason = whole ? "" : why(t);
+	char text[128];
+	const char *reason = whole ? "" : why(t, text);
 	double worker = (double)t->waits.worker_ns / 1e6, sink = (double)t->waits.sink_ns / 1e6;
 	double own = (double)t->waits.generator_ns / 1e6, host = (double)t->waits.stolen_ns / 1e6;
 	if (t->args->json)
@@ -270,9 +345,9 @@ static void print_trial(const struct trial *t, bool whole)
 		       : "  %s: asked %.0f packets/s, offered %.0f: %.0f events/s, %.2f Gbit/s; "
 			 "refused %" PRIu64 ", late %" PRIu64 ", lost inside %" PRIu64
 			 "%s, without a loss: %s\n",
-	       t->job->name, t->rate, (double)(t->sent.packets + t->sent.refused) / s,
-	       (double)t->sent.events / s, (double)t->sent.bytes * 8 / s / 1e9, t->sent.refused,
-	       t->sent.late, t->lost, t->lost_first, whole ? "true" : "false");
+	       t->job->name, t->rate, offered_pps(t), (double)t->sent.events / s,
+	       (double)t->sent.bytes * 8 / s / 1e9, t->sent.refused, t->sent.late, t->lost,
+	       t->lost_first, whole ? "true" : "false");
 	print_why(t, whole);
 	fflush(stdout);
 }
@@ -284,7 +359,7 @@ static bool passes(struct trial *t, double rate)
 	while (tries) {
 		t->rate = rate;
 		run_trial(t);
-		bool whole = is_whole(t) && (double)t->sent.late <= 0.01 * t->args->seconds * rate;
+		bool whole = is_whole(t);
 		print_trial(t, whole);
 		if (whole)
 			return true;
@@ -305,7 +380,8 @@ static bool search(const struct args *a, const struct load_job *job)
 	/* As fast as the worker reads: no rate above it can be without a loss. */
 	run_trial(&t);
 	print_trial(&t, is_whole(&t));
-	double top = (double)t.sent.packets / t.sent.seconds, low = 0, high = 1.05 * top;
+	double top = read_pps(&t), low = 0, high = top;
+	double per_packet = t.sent.packets ? (double)t.sent.events / (double)t.sent.packets : 0;
 	while (high - low > a->resolution / 100 * high && high > top / LOWEST) {
 		double rate = (low + high) / 2;
 		if (passes(&t, rate)) {
@@ -317,12 +393,13 @@ static bool search(const struct args *a, const struct load_job *job)
 	}
 	load_destroy(t.load);
 	double s = low > 0 ? best.sent.seconds : 1;
-	printf(a->json ? "{\"job\":\"%s\",\"top_pps\":%.0f,\"zero_loss_pps\":%.0f,"
+	printf(a->json ? "{\"job\":\"%s\",\"top_pps\":%.0f,\"top_events_s\":%.0f,"
+			 "\"zero_loss_pps\":%.0f,"
 			 "\"zero_loss_events_s\":%.0f,\"zero_loss_gbit_s\":%.2f}\n"
-		       : "%s: reads at most %.0f packets/s; without a loss %.0f packets/s, %.0f "
-			 "events/s, %.2f Gbit/s\n",
-	       job->name, top, low, (double)best.sent.events / s,
-	       (double)best.sent.bytes * 8 / s / 1e9);
+		       : "%s: reads at most %.0f packets/s, %.0f events/s; without a loss %.0f "
+			 "packets/s, %.0f events/s, %.2f Gbit/s\n",
+	       job->name, top, top * per_packet, low > 0 ? offered_pps(&best) : 0,
+	       (double)best.sent.events / s, (double)best.sent.bytes * 8 / s / 1e9);
 	fflush(stdout);
 	return low > 0;
 }

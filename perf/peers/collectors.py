@@ -7,11 +7,14 @@ Each is set up for speed (batches, large buffers, no name look-ups) and writes t
 import glob
 import json
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 
-from measure import Process, Table, run
+from measure import COUNTED, Process, Table, run
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "support"))
 import pcaplib  # noqa: E402
@@ -87,15 +90,35 @@ def write_lines(path, n):
             f.write(head + tail_of(i, len(head), tails))
 
 
-def digest(path):
-    """How many events a file of JSON lines has, and the sum of hashes of what each says: equal for the same events."""
+def digest_events(events):
+    """How many events there are, and the sum of hashes of what each says: equal for the same events."""
     n = total = 0
-    with open(path, "rb") as f:
-        for line in f:
-            e = json.loads(line)
-            n += 1
-            total += hash((e.get("hostname"), e.get("appname"), str(e.get("procid")), e.get("msgid"), e.get("message")))
+    for e in events:
+        n += 1
+        total += hash((e.get("hostname"), e.get("appname"), str(e.get("procid")), e.get("msgid"), e.get("message")))
     return n, total & (1 << 64) - 1
+
+
+def events_of_json(paths):
+    """Of files of JSON lines."""
+    for path in paths:
+        with open(path, "rb") as f:
+            yield from map(json.loads, f)
+
+
+def events_of_protobuf(paths, proto):
+    """Of files of messages, each behind its length: with a tag before each they are one message that protoc takes apart. No value
+    has a quotation mark or a backslash in it."""
+    with open(proto, encoding="utf-8") as f:
+        text = f.read()
+    package, name = (re.search(rf"^{word} ([\w.]+)", text, re.M).group(1) for word in ("package", "message"))
+    with open(f"{proto}-all.proto", "w", encoding="utf-8") as f:
+        f.write(f"{text}\nmessage All {{ repeated {name} m = 1; }}\n")
+    data = b"".join(b"\x0a" + message for path in paths for message in messages_of(path))
+    p = subprocess.run(["protoc", "-I", os.path.dirname(proto), "-I", "/usr/include", f"--decode={package}.All", f.name], input=data,
+                       check=True, capture_output=True)
+    for block in p.stdout.decode().split("m {\n")[1:]:
+        yield dict(re.findall(r'^  (\w+): "(.*)"$', block, re.M))
 
 
 def count(path):
@@ -104,13 +127,13 @@ def count(path):
         return sum(block.count(b"\n") for block in iter(lambda: f.read(1 << 20), b""))
 
 
-def count_messages(path):
-    """Messages of Protocol Buffers, each behind its length."""
-    n = at = 0
+def messages_of(path):
+    """Messages of Protocol Buffers, each with the length that is before it."""
+    at = 0
     with open(path, "rb") as f:
         data = f.read()
     while at < len(data):
-        size = shift = 0
+        begin, size, shift = at, 0, 0
         while True:
             byte = data[at]
             size |= (byte & 127) << shift
@@ -119,8 +142,7 @@ def count_messages(path):
             if byte < 128:
                 break
         at += size
-        n += 1
-    return n
+        yield data[begin:at]
 
 
 def digest_lines(path):
@@ -204,8 +226,14 @@ class Collector:
             text, argv = lab.sluice(f'file: {{ path: "{self.file}" }}', capture=CAPTURE), [lab.sluiced, "run", "-c", conf]
         with open(conf, "w", encoding="utf-8") as f:
             f.write(text)
-        self.process = Process(lab.net.at(lab.net.b, *argv), env=env)
-        ok = self.process.wait_capture() if self.name == "sluice" else self.process.wait_port(PORT, udp)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            if self.name == "sluice":
+                env["NOTIFY_SOCKET"] = os.path.join(lab.folder, "notify")
+                if os.path.exists(env["NOTIFY_SOCKET"]):
+                    os.unlink(env["NOTIFY_SOCKET"])
+                ear.bind(env["NOTIFY_SOCKET"])
+            self.process = Process(lab.net.at(lab.net.b, *argv), env=env)
+            ok = self.process.wait_notified(ear) if self.name == "sluice" else self.process.wait_port(PORT, udp)
         if not ok:
             raise RuntimeError(f"{self.name} did not start: {' '.join(argv)}")
 
@@ -260,6 +288,14 @@ class Lab:
         subprocess.run([self.sluiced, "schema", "write", "-c", conf], check=True, capture_output=True)
         return run([self.sluiced, "replay", "-q", "-c", conf, of.pcap])
 
+    def proto(self):
+        """The schema of what replay wrote last, for protoc."""
+        path = os.path.join(self.folder, "lab.proto")
+        with open(path, "wb") as f:
+            subprocess.run([self.sluiced, "schema", "proto", "-c", os.path.join(self.folder, "replay.yaml"), "lab/syslog"], check=True,
+                           stdout=f, stderr=subprocess.DEVNULL)
+        return path
+
     def send(self, transport, address, lines, rate, seconds=None):
         more = [str(seconds)] if seconds else []
         p = subprocess.run(self.net.at(self.net.a, self.feed, transport, address, str(PORT), lines, str(rate), *more),
@@ -286,13 +322,14 @@ class Tcp:
         self.begin = Table("start", "A run of one event: what a start costs")
         self.rates = list(VETH_RATES)
 
-    def counted(self, t, name, of, p, path=None, turn=0, n=None):
-        """Adds a run, unless it is the one that is thrown away."""
+    def add(self, t, name, of, p, turn, n=None, events=None):
+        """A run, unless it is the one that is thrown away, of which only the output is looked at. @n: messages that it wrote, @events:
+        the same, taken apart."""
         same = {}
-        if path:
-            same = {"same": n == of.n if n is not None else count(path) == of.n}
-            if turn == 0 and n is None:
-                same = {"same": digest(path) == self.want}
+        if turn == 0 and events is not None:
+            same = {"same": digest_events(events) == self.want}
+        elif n is not None:
+            same = {"same": COUNTED if n == of.n else False}
         if turn:
             t.add(name, events_per_cpu_s=of.n / p.cpu, cpu=p.cpu, rss=p.rss, **same)
         elif same:
@@ -303,14 +340,15 @@ class Tcp:
         out = os.path.join(lab.out, "sluice.json")
         with open(out, "wb") as f:
             p = run([lab.sluiced, "replay", "-q", full.pcap], f)
-        self.counted(self.file, "sluice", full, p, out, turn)
+        self.add(self.file, "sluice", full, p, turn, count(out), events_of_json([out]))
         os.unlink(out)
         p = lab.replay(full, f'file: {{ path: "{lab.out}/sluice.pb" }}', "protobuf")
         made = sorted(glob.glob(os.path.join(lab.out, "sluice-*.pb")))
-        self.counted(self.file, "sluice, Protocol Buffers", full, p, made[0], turn, sum(count_messages(path) for path in made))
+        events = events_of_protobuf(made, lab.proto()) if turn == 0 and shutil.which("protoc") else None
+        self.add(self.file, "sluice, Protocol Buffers", full, p, turn, sum(1 for path in made for _ in messages_of(path)), events)
         for path in made:
             os.unlink(path)
-        self.counted(self.null, "sluice", half, lab.replay(half, '"null": {}'), turn=turn)
+        self.add(self.null, "sluice", half, lab.replay(half, '"null": {}'), turn)
         if turn:
             with open(os.devnull, "wb") as f:
                 p = run([lab.sluiced, "replay", "-q", self.one.pcap], f)
@@ -327,7 +365,7 @@ class Tcp:
                 if turn:
                     t.add(c.name, cpu=p.cpu, seconds=ready, rss=p.rss)
                 continue
-            self.counted(t, c.name, of, p, None if null else c.file, turn)
+            self.add(t, c.name, of, p, turn, *(() if null else (count(c.file), events_of_json([c.file]))))
             if t is self.file and turn:
                 self.veth.add(f"{c.name}, the kernel's sockets", events_per_cpu_s=of.n / p.cpu, cpu=p.cpu, rss=p.rss)
         c.forget()
@@ -342,8 +380,9 @@ class Tcp:
                 c.start(udp=False)
                 self.lab.send("tcp", "10.77.0.2", of.lines, self.rates[0])
                 p = c.stop()
-                if sum(count(path) for path in c.outputs()) == of.n:
-                    self.counted(self.veth, "sluice, af_packet", of, p, c.outputs()[0], turn, of.n)
+                n = sum(map(count, c.outputs()))
+                if n == of.n:
+                    self.add(self.veth, "sluice, af_packet", of, p, turn, n, events_of_json(c.outputs()))
                     break
                 self.rates.pop(0)
             c.start(udp=False)
@@ -403,7 +442,7 @@ def compare_vrl(lab, t, rounds, of):
         if turn:
             t.add("Vector's VRL (pyVRL 0.0.2), file to file", events_per_cpu_s=of.n / p.cpu, cpu=p.cpu, rss=p.rss)
         else:
-            t.add("Vector's VRL (pyVRL 0.0.2), file to file", same=digest(out) == want)
+            t.add("Vector's VRL (pyVRL 0.0.2), file to file", same=digest_events(events_of_json([out])) == want)
     os.unlink(out)
     t.notes.append("Vector and Fluent Bit could not be had: they were found neither in Debian 12 nor in PyPI and npm, nor "
                    "in what was looked through of Maven. "
@@ -451,7 +490,7 @@ def compare_udp(lab, rounds, seconds, n, resolution=0.1):
             c.forget()
             if at:
                 found[c.name] = sure
-                t.add(c.name, loss_free=sure, events_per_cpu_s=per, rss=rss)
+                t.add(c.name, loss_free=sure, events_per_cpu_s=per, rss=rss, same=COUNTED)
     t.notes.append(f"The sender alone goes to {top:,.0f} datagrams/s here, on one of the two cores: a rate near it is the sender's. "
                    f"Trials of {seconds} s; a queue or a socket's buffer may hide what is lost in longer ones. sluice "
                    "polls, and rests where it finds nothing: its events per CPU-second are those of this rate only. The rate without a loss "

@@ -89,7 +89,8 @@ def main():
     head = "\n".join([
         f"{about['machine']}, kernel {about['kernel']}; commit {about['commit']}, {about['date']}; load {about['load']} before the run.",
         f"Medians of {a.rounds} rounds in turns (minimum-maximum), one round before them thrown away; CPU is user and system time",
-        "of all threads, from start to end. \"Same output\": the messages in it are those of the others, or those that were sent.",
+        "of all threads, from start to end. \"Same output\": in a round what the heading names was compared with that of the others, or with",
+        "what was sent; in all rounds there were as many. \"Counted\": only that.",
         "\"First line: times\": its median by this one's. Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".", "", ""])
     tables = []
     with tempfile.TemporaryDirectory(prefix="sluice-peers-", dir=shm) as folder, \

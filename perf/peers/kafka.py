@@ -36,7 +36,7 @@ def topic_digest(broker, topic):
 
 def compare_kafka(build, peers, folder, rounds, n):
     from kafka_broker import Broker, missing
-    t = Table("kafka", "Records into a topic of a Kafka broker, idempotent, acknowledged by all replicas")
+    t = Table("kafka", "Records into a topic of a Kafka broker, idempotent, acknowledged by all replicas", "whole messages")
     why = missing()
     if why:
         t.notes.append(f"Left out: {why}.")

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
+COUNTED = "counted"  # of an output: as many messages, and nobody compared them
 
 
 def cpu_now(pid):
@@ -71,9 +72,16 @@ class Process:
             if now - last > 0.02:
                 last, since = now, time.monotonic()
 
-    def wait_capture(self, timeout=20):
-        """Until it reads an interface by a packet socket."""
-        return self.wait_for(f"/proc/{self.pid}/net/packet", lambda f: sum(1 for _ in f) > 1, timeout)
+    def wait_notified(self, ear, timeout=20):
+        """Until it says to the socket @ear, its NOTIFY_SOCKET, that it is ready: what its interfaces see is read from then on."""
+        ear.settimeout(timeout)
+        try:
+            while b"READY=1" not in ear.recv(4096):
+                pass
+        except TimeoutError:
+            return False
+        self.ready = time.monotonic() - self.at
+        return True
 
     def wait_port(self, port, udp, timeout=20):
         """Until it listens. It may be in another network namespace."""
@@ -131,11 +139,16 @@ def machine(root):
             "date": time.strftime("%Y-%m-%d"), "load": round(os.getloadavg()[0], 1)}
 
 
-class Table:
-    """Rows of one comparison; a figure is a list, one number a round."""
+def same_output(rounds):
+    """Of True (compared), False and COUNTED, one a round."""
+    return False if False in rounds else True if True in rounds else COUNTED if rounds else None
 
-    def __init__(self, case, question):
-        self.case, self.question, self.rows, self.notes = case, question, {}, []
+
+class Table:
+    """Rows of one comparison; a figure is a list, one number a round. @compared: what of an output the others' are compared with."""
+
+    def __init__(self, case, question, compared="five fields of each message"):
+        self.case, self.question, self.compared, self.rows, self.notes = case, question, compared, {}, []
 
     def add(self, program, **figures):
         row = self.rows.setdefault(program, {})
@@ -143,11 +156,11 @@ class Table:
             row.setdefault(name, []).append(value)
 
     def lines(self):
-        """A line of JSON for each program: median, minimum, maximum of each figure, and whether its output was the same."""
+        """A line of JSON for each program: median, minimum, maximum of each figure, and whether its output was the same (None: nothing
+        was looked at)."""
         for program, row in self.rows.items():
-            same = row.get("same", [])
             line = {"case": self.case, "program": program, "rounds": max(map(len, row.values())),
-                    "same_output": all(same) if same else None}
+                    "same_output": same_output(row.get("same", []))}
             for name, values in row.items():
                 if name != "same":
                     line[name] = [round(f(values), 4) for f in (statistics.median, min, max)]
@@ -170,11 +183,13 @@ class Table:
                            "rss": "memory, MiB", "cpu": "CPU-seconds", "events_s": "events/s"}
         for row in self.rows.values():
             names += [n for n in row if n != "same" and n not in names]
-        out = [f"### {self.question}", "", "| program | " + " | ".join(head[n] for n in names) + " | first line: times | same output |",
+        compared = f" ({self.compared})" if any(line["same_output"] is True for line in self.lines()) else ""
+        out = [f"### {self.question}", "",
+               "| program | " + " | ".join(head[n] for n in names) + f" | first line: times | same output{compared} |",
                "|---|" + "---|" * (len(names) + 2)]
         for line in self.lines():
             cells = [shown(line[n]) if n in line else "" for n in names]
-            same = {True: "yes", False: "**no**", None: ""}[line["same_output"]]
+            same = {True: "yes", False: "**no**", None: "", COUNTED: COUNTED}[line["same_output"]]
             out.append(f"| {line['program']} | " + " | ".join(cells) + f" | {line.get('times', '')} | {same} |")
         return "\n".join([*out, "", *(f"{n}\n" for n in self.notes)])
 

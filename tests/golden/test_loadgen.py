@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """What loadgen sends is what it says: every packet is whole, every event that it counts becomes a record, in each kind of
-traffic; and a search for the rate without a loss ends with one.
+traffic; what was due is offered or late; and a search for the rate without a loss ends with one.
 
     test_loadgen.py SLUICED LOADGEN ZERO_LOSS
 """
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
@@ -62,6 +64,33 @@ def a_configuration_of_ones_own_is_searched_with(checks, folder):
     checks.check(p.returncode and "net_ring_load" in p.stderr, f"a port that is not the ring: {p.stderr}")
 
 
+def what_was_due_while_the_sender_was_held_up_across_its_end_is_late(checks):
+    p = subprocess.Popen([LOADGEN, JOBS, "syslog_udp", "--device", "net_null0", "--rate", "500000", "--seconds", "1"],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    time.sleep(0.9)
+    p.send_signal(signal.SIGSTOP)
+    time.sleep(1.1)
+    p.send_signal(signal.SIGCONT)
+    out, _ = p.communicate(timeout=60)
+    told = re.match(r"(\d+) packets .* (\d+) refused, (\d+) late", out)
+    if checks.check(told, f"loadgen: {out}"):
+        checks.equal(sum(map(int, told.groups())), 500000, f"packets that were offered or late: {out}")
+
+
+def events_that_come_out_of_no_source_are_missed(checks, folder):
+    path = os.path.join(folder, "deaf.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("capture: { ports: [{ device: net_ring_load }] }\nsources: { syslog: { match: { udp: 515 }, parser: syslog } }\n"
+                "sinks: { out: { \"null\": {} } }\nqueues: { load/all: { from: syslog, sink: out } }\n")
+    p = subprocess.Popen([ZERO_LOSS, "--json", "--seconds", "0.1", "--cores", "0,0", "--config", path, JOBS, "syslog_udp"],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    first = json.loads(p.stdout.readline() or "{}")
+    p.kill()  # what it would search for is not there
+    p.communicate()
+    checks.check(first.get("pass") is False and " 0 came out of the sources" in first["why"],
+                 f"a configuration without the source: {first}")
+
+
 def a_search_ends_with_a_rate_that_lost_nothing_and_says_why_others_lost(checks, kind):
     p = subprocess.run([ZERO_LOSS, "--json", "--seconds", "0.2", "--resolution", "60", "--ring", "65536", "--cores", "0,0", JOBS,
                         kind], capture_output=True, text=True, timeout=120)
@@ -74,8 +103,9 @@ def a_search_ends_with_a_rate_that_lost_nothing_and_says_why_others_lost(checks,
         checks.equal((t["refused"], t["lost"]), (0, 0), f"a trial that passed: {t}")
     for t in lines[:-1]:
         checks.check(bool(t["why"]) != t["pass"], f"a loss has a reason, and nothing else: {t}")
-    best = max((t["asked_pps"] for t in passed), default=0)
-    checks.equal(lines[-1]["zero_loss_pps"], best, "the result is the highest rate that passed")
+    best = max(passed, key=lambda t: t["asked_pps"], default={"offered_pps": 0})
+    checks.equal(lines[-1]["zero_loss_pps"], best["offered_pps"], "the result is what was offered at the highest rate that passed")
+    checks.check(best["offered_pps"] <= lines[-1]["top_pps"], f"no rate is above the one at which it reads: {lines[-1]}")
 
 
 def main():
@@ -85,6 +115,8 @@ def main():
             every_event_of_a_kind_becomes_a_record(checks, folder, kind, packets, key)
         mistakes_in_a_job_file_are_named_with_their_place(checks, folder)
         a_configuration_of_ones_own_is_searched_with(checks, folder)
+        events_that_come_out_of_no_source_are_missed(checks, folder)
+    what_was_due_while_the_sender_was_held_up_across_its_end_is_late(checks)
     for kind in ("ndjson", "syslog_tcp"):
         a_search_ends_with_a_rate_that_lost_nothing_and_says_why_others_lost(checks, kind)
     checks.done()
