@@ -345,10 +345,11 @@ int topology_run(struct topology *t, bool progress, FILE *out)
 	}
 	if (topology_watch_dimensions(t) < 0)
 		return -EIO;
+	t->watchdog_ms = notify_watchdog_ms();
 	if (start_workers(t, &crew) < 0)
 		rc = -EIO;
-	t->watchdog_ms = notify_watchdog_ms();
-	notify("READY=1");
+	else
+		notify("READY=1");
 	wait_for_workers(t, crew, progress, out);
 	notify("STOPPING=1");
 	dim_watch_stop(t->watch);
