@@ -156,9 +156,16 @@ uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
 		       : dedup_hash_plain(seed, ptr, len);
 }
 
+/* clang of Debian 12 cannot ask for it. */
+#ifdef __clang__
+#define HAS_VAES false
+#else
+#define HAS_VAES (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("avx2"))
+#endif
+
 uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
 {
-	if (len > 32 && __builtin_cpu_supports("vaes") && __builtin_cpu_supports("avx2"))
+	if (len > 32 && HAS_VAES)
 		return hash_by_vaes(seed, ptr, len);
 	return dedup_hash_narrow(seed, ptr, len);
 }
