@@ -274,9 +274,9 @@ static bool unpack(struct mysql_payload *p, struct slice *io_in, size_t cap)
 		return false;
 	}
 	feed(p, io_in, taken);
-	if (got > p->left) {
+	if (got > p->left) { /* what came before goes out, however much came at a time */
 		p->torn = MYSQL_F_BOMB;
-		return false;
+		got = (size_t)p->left;
 	}
 	p->left -= got;
 	p->total += got;
