@@ -1,6 +1,5 @@
 #include "dataplane/extract/grok.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/base/regular.h"
 #include "dataplane/base/text.h"
 
 #define GROK_FILE_MAX (4 << 20)
@@ -144,12 +144,10 @@ int grok_load(struct grok *g, const char *path, struct err *e)
 {
 	char *text = NULL;
 	struct stat st;
-	int r = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		r = err_set(e, -errno, "%s: %s", path, strerror(errno));
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > GROK_FILE_MAX) {
+	int r = 0, fd = regular_open(path);
+	if (fd < 0 && fd != -ENOTSUP && fd != -EISDIR)
+		return err_set(e, fd, "%s: %s", path, strerror(-fd));
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > GROK_FILE_MAX) {
 		r = err_set(e, -EINVAL, "%s: no pattern file of at most 4 MiB", path);
 		goto out;
 	}

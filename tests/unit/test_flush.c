@@ -1,8 +1,7 @@
 #include "tests/unit/unit.h"
 
-#include "ctl/generation.h"
 #include "dataplane/flush.h"
-#include "tests/support/packet_make.h"
+#include "tests/support/live_worker.h"
 
 #define MS     1000000ull
 #define FLOOD  64000      /* what has room for a record */
@@ -92,42 +91,8 @@ static void flushed(void *arg, unsigned worker, bool last)
 static struct generation *build(const char *flush, struct generation *before)
 {
 	static char text[4096];
-	struct generation *g = NULL;
-	struct config *conf = NULL;
-	struct err_list errs = {0};
-	struct err e = {0};
 	snprintf(text, sizeof(text), "flush: %s\n%s", flush, CONF);
-	assert_int_equal(config_parse("flush.yaml", slice_str(text), NULL, &conf, &errs), 0);
-	err_list_fini(&errs);
-	assert_int_equal(generation_build(conf, before, &g, stderr, &e), 0);
-	g->own_conf = conf;
-	return g;
-}
-
-static struct made datagram(uint16_t port)
-{
-	struct made m = made_text("{\"n\":1}\n");
-	made_udp(&m, 1000, port);
-	made_ip4(&m, "10.0.0.1", "10.0.0.2", 17);
-	made_ether(&m, 0x0800);
-	return m;
-}
-
-static struct worker_conf worker_conf_of(struct world *x, const struct generation *g)
-{
-	struct worker_conf wc = generation_worker_conf(g);
-	wc.n_workers = 1;
-	wc.live = true;
-	wc.rest_max_ns = 10 * MS;
-	wc.capture = &x->c;
-	wc.decode = &g->conf->decode;
-	wc.flow = &g->conf->flow;
-	wc.frame = &g->conf->frame;
-	wc.frame_sources = g->pipeline->frame_sources;
-	wc.stop = &x->stop;
-	wc.out = (struct worker_out){
-		.room = take_room, .commit = commit, .flush = flushed, .arg = x};
-	return wc;
+	return live_generation(text, before);
 }
 
 /* The waits of rare records under setting @first, then, after a reload, under @second. */
@@ -138,9 +103,12 @@ static struct world *run(bool busy, const char *first, const char *second)
 	struct generation *a = build(first, NULL), *b = build(second, a);
 	x = (struct world){.c = {.ops = &port_ops, .wait_max_ns = 10 * MS},
 			   .busy = busy,
-			   .flood = datagram(514),
-			   .rare = datagram(515)};
-	struct worker_conf wc = worker_conf_of(&x, a), wc_next = worker_conf_of(&x, b);
+			   .flood = live_datagram(514),
+			   .rare = live_datagram(515)};
+	const struct worker_out out = {
+		.room = take_room, .commit = commit, .flush = flushed, .arg = &x};
+	struct worker_conf wc = live_worker_conf(a, &x.c, &x.stop, out);
+	struct worker_conf wc_next = live_worker_conf(b, &x.c, &x.stop, out);
 	assert_int_equal(worker_create(&wc, &x.worker, &e), 0);
 	assert_int_equal(worker_gen_create(x.worker, &wc_next, &x.next, &e), 0);
 	assert_int_equal(worker_run(x.worker), 0);

@@ -1,7 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "ctl/generation.h"
-#include "tests/support/packet_make.h"
+#include "tests/support/live_worker.h"
 
 #define MS 1000000ull
 #define CONF                                                                 \
@@ -77,43 +76,19 @@ static void flushed(void *arg, unsigned worker, bool last)
 {
 }
 
-static struct generation *build(void)
-{
-	struct generation *g = NULL;
-	struct config *conf = NULL;
-	struct err_list errs = {0};
-	struct err e = {0};
-	assert_int_equal(config_parse("idle.yaml", SLICE_LIT(CONF), NULL, &conf, &errs), 0);
-	err_list_fini(&errs);
-	assert_int_equal(generation_build(conf, NULL, &g, stderr, &e), 0);
-	g->own_conf = conf;
-	return g;
-}
-
 /* Records that came too late for their window. */
 static uint64_t late_in(struct world *x)
 {
-	struct generation *g = build();
+	struct generation *g = live_generation(CONF, NULL);
 	struct worker *w;
 	struct err e = {0};
-	struct worker_conf wc = generation_worker_conf(g);
 	x->c.ops = &port_ops;
 	x->c.wait_max_ns = 10 * MS;
-	x->m = made_text("{\"n\":1}\n");
-	made_udp(&x->m, 1000, 514);
-	made_ip4(&x->m, "10.0.0.1", "10.0.0.2", 17);
-	made_ether(&x->m, 0x0800);
-	wc.n_workers = 1;
-	wc.live = true;
-	wc.rest_max_ns = 10 * MS;
-	wc.capture = &x->c;
-	wc.decode = &g->conf->decode;
-	wc.flow = &g->conf->flow;
-	wc.frame = &g->conf->frame;
-	wc.frame_sources = g->pipeline->frame_sources;
-	wc.stop = &x->stop;
-	wc.out = (struct worker_out){
-		.room = take_room, .commit = commit, .flush = flushed, .arg = x};
+	x->m = live_datagram(514);
+	struct worker_conf wc = live_worker_conf(
+		g, &x->c, &x->stop,
+		(struct worker_out){
+			.room = take_room, .commit = commit, .flush = flushed, .arg = x});
 	assert_int_equal(worker_create(&wc, &w, &e), 0);
 	assert_int_equal(worker_run(w), 0);
 	const struct ledger_table *t = g->pipeline->graph.nodes[0].op->ledger;
