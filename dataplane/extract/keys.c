@@ -24,7 +24,9 @@ struct short_key {
 struct keys {
 	const struct names *names;
 	unsigned n_last;
-	struct short_key last[FEW_PAIRS]; /* of a record without repeats */
+	const struct field_def *fields_last;
+	struct short_key
+		last[FEW_PAIRS]; /* of a record without repeats, nor names of fixed fields */
 	uint32_t epoch;
 	uint32_t mask;
 	struct keys_slot slots[KEYS_SLOTS_MAX];
@@ -116,21 +118,39 @@ int keys_find(struct keys *k, const struct rec_builder *rb, unsigned i)
 	return find(k, rb, i, text, hash_of(text));
 }
 
+/* The fixed field that has this name; n_fields: none. */
+static unsigned fixed_of(const struct schema *s, struct slice name)
+{
+	unsigned i = 0;
+	for (; i < s->n_fields; i++) {
+		struct slice json = s->json[i]; /* "name": */
+		if (json.len == name.len + 3 && memcmp(json.ptr + 1, name.ptr, name.len) == 0)
+			break;
+	}
+	return i;
+}
+
 /* The pair's value moves into the fixed field of the same name when it is text for text: what reads
  * a fixed field relies on the type that its parser promised.
  */
 static bool move_to_fixed(struct rec_builder *rb, struct slice text, struct val v)
 {
-	for (unsigned i = 0; i < rb->schema->n_fields; i++) {
-		struct slice json = rb->schema->json[i]; /* "name": */
-		if (json.len != text.len + 3 || memcmp(json.ptr + 1, text.ptr, text.len) != 0)
-			continue;
-		bool is_text = v.type == VAL_STR || v.type == VAL_JSTR;
-		bool fits = rb->schema->fields[i].type == VAL_STR && is_text;
-		rb->fixed[i] = fits ? v : (struct val){0};
-		return fits;
-	}
-	return false;
+	unsigned i = fixed_of(rb->schema, text);
+	if (i == rb->schema->n_fields)
+		return false;
+	bool is_text = v.type == VAL_STR || v.type == VAL_JSTR;
+	bool fits = rb->schema->fields[i].type == VAL_STR && is_text;
+	rb->fixed[i] = fits ? v : (struct val){0};
+	return fits;
+}
+
+static bool has_fixed(const struct keys *k, const struct rec_builder *rb)
+{
+	const struct schema *s = rb->schema;
+	bool any = false;
+	for (unsigned i = 0; s->n_fields && i < rb->n_pairs; i++)
+		any = any || fixed_of(s, text_of(k, rb, rb->pairs[2 * i])) < s->n_fields;
+	return any;
 }
 
 /* Whether two keys might be the same. Most records have none, and touch no table. */
@@ -161,13 +181,13 @@ static inline uint32_t len_and_type(struct val key)
 }
 
 /* Senders write the same keys in the same order: whether these are those of a record before, which
- * had no repeats.
+ * had no repeats beside the same fixed fields.
  */
 static bool as_last(const struct keys *k, const struct rec_builder *rb)
 {
 	const uint8_t *base = rb->b->arena.base;
 	unsigned same = 0xffff;
-	if (rb->n_pairs != k->n_last)
+	if (rb->n_pairs != k->n_last || rb->schema->fields != k->fields_last)
 		return false;
 	for (unsigned i = 0; i < rb->n_pairs && same == 0xffff; i++) {
 		struct val key = rb->pairs[2 * i];
@@ -195,14 +215,15 @@ static void set_last(struct keys *k, const struct rec_builder *rb)
 		memset(last->mask, 0xff, key.len);
 	}
 	k->n_last = rb->n_pairs;
+	k->fields_last = rb->schema->fields;
 }
 
-/* For records of few pairs and no fixed fields. */
+/* For records of few pairs. */
 static bool has_no_repeats(struct keys *k, const struct rec_builder *rb)
 {
 	if (as_last(k, rb))
 		return true;
-	if (may_repeat(k, rb))
+	if (may_repeat(k, rb) || has_fixed(k, rb))
 		return false;
 	set_last(k, rb);
 	return true;
@@ -211,7 +232,7 @@ static bool has_no_repeats(struct keys *k, const struct rec_builder *rb)
 unsigned keys_unique(struct keys *k, struct rec_builder *rb)
 {
 	unsigned n = 0, n_lost = 0;
-	if (rb->schema->n_fields == 0 && rb->n_pairs < FEW_PAIRS && has_no_repeats(k, rb))
+	if (rb->n_pairs < FEW_PAIRS && has_no_repeats(k, rb))
 		return 0;
 	keys_start(k, rb->n_pairs);
 	for (unsigned i = 0; i < rb->n_pairs; i++) {

@@ -79,6 +79,27 @@ static void a_pair_takes_the_place_of_a_fixed_field_of_its_name(void **state)
 	assert_int_equal(r->pairs->rb.fixed[0].len, strlen("of the sender"));
 }
 
+/* Records in a row with the same keys, of parsers with and without such a field. */
+static void keys_of_the_record_before_are_fixed_fields_of_another_parser(void **state)
+{
+	struct readers *r = *state;
+	for (unsigned i = 0; i < 6; i++) {
+		bool has_host = i % 3 != 0;
+		pairs_reset(r->pairs, has_host ? &r->schema : NULL);
+		put(r->pairs, "user", "root");
+		put(r->pairs, "host", "h");
+		assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+		assert_string_equal(pairs_built(r->pairs),
+				    has_host ? "\"user\"='root'" : "\"user\"='root'; \"host\"='h'");
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		pairs_reset(r->pairs, &r->schema);
+		put(r->pairs, "user", "root");
+		assert_int_equal(keys_unique(r->keys, &r->pairs->rb), 0);
+		assert_string_equal(pairs_built(r->pairs), "\"user\"='root'");
+	}
+}
+
 static void as_many_keys_as_a_record_holds_stay_apart(void **state)
 {
 	struct readers *r = *state;
@@ -131,6 +152,7 @@ int main(void)
 		cmocka_unit_test(the_last_of_one_name_wins_in_the_place_of_the_first),
 		cmocka_unit_test(a_name_of_the_table_and_the_same_text_are_one_key),
 		cmocka_unit_test(a_pair_takes_the_place_of_a_fixed_field_of_its_name),
+		cmocka_unit_test(keys_of_the_record_before_are_fixed_fields_of_another_parser),
 		cmocka_unit_test(as_many_keys_as_a_record_holds_stay_apart),
 		cmocka_unit_test(keys_like_those_of_the_record_before_are_looked_at_all_the_same),
 	};
