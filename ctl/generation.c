@@ -191,42 +191,6 @@ oom:
 	return err_set(e, -ENOMEM, "no memory for sources");
 }
 
-/* Who lends a dimension stays for as long as it is used. */
-static int hold_owners(struct generation *g, struct generation *before, struct err *e)
-{
-	const struct pipeline *p = g->pipeline;
-	size_t n = g->conf->n_dimensions;
-	g->dim_owners = mem_alloc((n + 1) * sizeof(struct generation *));
-	if (!g->dim_owners)
-		return err_set(e, -ENOMEM, "no memory");
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; p->dims_lent[i] && k < before->conf->n_dimensions; k++)
-			if (before->pipeline->dims[k] == p->dims[i])
-				g->dim_owners[i] = generation_get(
-					before->dim_owners[k] ? before->dim_owners[k] : before);
-	return 0;
-}
-
-/* The same of a source's pool and keeper. Without one nothing is lent: to hold the generation would
- * keep a whole pipeline for each source that a reload has added.
- */
-static int hold_source_owners(struct generation *g, struct generation *before, struct err *e)
-{
-	const struct frame_source *sources = g->pipeline->frame_sources;
-	size_t n = g->conf->n_sources;
-	g->source_owners = mem_alloc((n + 1) * sizeof(struct generation *));
-	if (!g->source_owners)
-		return err_set(e, -ENOMEM, "no memory");
-	for (size_t i = 0; i < n; i++) {
-		uint32_t was = sources[i].goes_on;
-		if (was && (sources[i].keep || sources[i].parser->pool_create))
-			g->source_owners[i] = generation_get(
-				before->source_owners[was - 1] ? before->source_owners[was - 1]
-							       : before);
-	}
-	return 0;
-}
-
 static uint16_t find_node(const struct config *c, const struct node_conf *wanted)
 {
 	for (unsigned i = 0; i < c->n_nodes; i++)
@@ -299,10 +263,6 @@ int generation_build(const struct config *conf, struct generation *before,
 	g->n_refs = 1;
 	g->conf = conf;
 	int rc = pipeline_rebuild(conf, before ? before->pipeline : NULL, &g->pipeline, e);
-	if (rc == 0)
-		rc = hold_owners(g, before, e);
-	if (rc == 0)
-		rc = hold_source_owners(g, before, e);
 	if (rc == 0 && before)
 		rc = map_nodes(g, before, e);
 	if (rc == 0)
@@ -363,12 +323,6 @@ void generation_put(struct generation *g)
 	mem_free(g->next_sources);
 	queue_schemas_destroy(g->schemas);
 	pipeline_destroy(g->pipeline);
-	for (size_t i = 0; g->dim_owners && i < g->conf->n_dimensions; i++)
-		generation_put(g->dim_owners[i]);
-	mem_free(g->dim_owners);
-	for (size_t i = 0; g->source_owners && i < g->conf->n_sources; i++)
-		generation_put(g->source_owners[i]);
-	mem_free(g->source_owners);
 	config_free(g->own_conf);
 	mem_free(g);
 }

@@ -6,9 +6,8 @@
  * Runs:   build: main, or a reload's thread. Others: main. Workers read what it points to.
  * Limits: -
  *
- * A dimension that a reload does not change goes on with its rows: it belongs to the generation
- * that made it, which stays for as long as one uses it. So does a source with its sessions, and a
- * node with what it remembers.
+ * A dimension that a reload does not change goes on with its rows (kept.h). So does a source with
+ * its sessions, and a node with what it remembers.
  */
 #ifndef SL_CTL_GENERATION_H
 #define SL_CTL_GENERATION_H
@@ -20,10 +19,7 @@
 #include "dataplane/worker.h"
 
 struct generation {
-	atomic_uint n_refs;             /* a reload's thread takes one too */
-	struct generation **dim_owners; /* by dimension; NULL: this one */
-	struct generation *
-		*source_owners;  /* by source, the same: of its parser's pool and keeper */
+	atomic_uint n_refs;      /* a reload's thread takes one too */
 	struct config *own_conf; /* NULL: borrowed */
 	const struct config *conf;
 	struct pipeline *pipeline;

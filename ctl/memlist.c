@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#define FIRST_BYTES (1u << 10) /* all of it, where a list has little */
 #define BLOCK_BYTES (32u << 10)
 
 struct memlist_block {
@@ -16,7 +17,8 @@ void *memlist_alloc(struct memlist *m, size_t bytes)
 		return NULL;
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (!m->blocks || bytes > m->blocks->cap - m->used) {
-		size_t cap = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+		size_t least = m->blocks ? BLOCK_BYTES : FIRST_BYTES;
+		size_t cap = bytes > least ? bytes : least;
 		struct memlist_block *b = calloc(1, sizeof(*b) + cap);
 		if (!b)
 			return NULL;

@@ -260,3 +260,74 @@ out:
 	memlist_fini(&mem);
 	return differs;
 }
+
+/* ---- a copy ---- */
+
+static bool copy_text(struct memlist *mem, const char **io_text)
+{
+	if (!*io_text)
+		return true;
+	*io_text = memlist_text(mem, *io_text, strlen(*io_text));
+	return *io_text != NULL;
+}
+
+static void *copy_items(struct memlist *mem, const void *items, size_t n, size_t size)
+{
+	void *copy = memlist_array(mem, n, size);
+	if (copy && n && size)
+		memcpy(copy, items, n * size);
+	return copy;
+}
+
+static bool copy_strings(struct memlist *mem, struct opt_strings *s)
+{
+	s->items = copy_items(mem, s->items, s->n, sizeof(*s->items));
+	bool good = s->items;
+	for (size_t i = 0; good && i < s->n; i++)
+		good = copy_text(mem, &s->items[i]);
+	return good;
+}
+
+static bool copy_map(struct memlist *mem, struct opt_map *m)
+{
+	m->items = copy_items(mem, m->items, m->n, sizeof(*m->items));
+	bool good = m->items;
+	for (size_t i = 0; good && i < m->n; i++)
+		good = copy_text(mem, &m->items[i].key) && copy_text(mem, &m->items[i].value);
+	return good;
+}
+
+/* What @field, a copy itself, points to. */
+static bool copy_behind(struct memlist *mem, enum opt_type type, void *field)
+{
+	struct opt_ports *ports = field;
+	switch (type) {
+	case OPT_STRING:
+	case OPT_SECRET:
+	case OPT_PATH:
+		return copy_text(mem, field);
+	case OPT_STRINGS:
+		return copy_strings(mem, field);
+	case OPT_PORTS:
+		ports->items = copy_items(mem, ports->items, ports->n, sizeof(*ports->items));
+		return ports->items;
+	case OPT_MAP:
+		return copy_map(mem, field);
+	case OPT_BOOL:
+	case OPT_INT:
+	case OPT_BYTES:
+	case OPT_DURATION:
+	case OPT_ENUM:
+		break;
+	}
+	return true;
+}
+
+void *options_copy(struct memlist *mem, const struct opt *opts, const void *conf, size_t size)
+{
+	uint8_t *copy = copy_items(mem, conf, 1, size);
+	bool good = copy;
+	for (const struct opt *o = opts; good && o && o->name; o++)
+		good = copy_behind(mem, o->type, copy + o->off);
+	return good ? copy : NULL;
+}

@@ -42,6 +42,10 @@ bool options_equal(const struct opt *o, const void *a, const void *b);
 /* True when the field says something else than its default. */
 bool options_differs(const struct opt *o, const void *conf);
 
+/* A copy of @conf, of @size bytes, and of all that its options point to. NULL when out of memory.
+ */
+void *options_copy(struct memlist *mem, const struct opt *opts, const void *conf, size_t size);
+
 /* Is @v there and a map? Else a message (for NULL: none). */
 bool options_is_map(const struct option_reader *r, const struct yaml_val *v);
 

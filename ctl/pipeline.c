@@ -50,31 +50,33 @@ static int build_set(struct pipeline *p, const struct source_conf *s, struct for
 	return rc;
 }
 
-/* What parsers keep across restarts goes on with its source. */
+/* What a parser keeps goes on with its source. */
 static int build_frame_source(struct pipeline *p, unsigned i, size_t *io_hint, struct err *e)
 {
 	const struct source_conf *s = &p->conf->sources[i];
 	const struct source_conf *was =
 		p->before ? config_source_before(p->before->conf, s, io_hint) : NULL;
+	size_t k = was ? (size_t)(was - p->before->conf->sources) : 0;
+	struct kept_source *kept = was ? p->before->kept_sources[k] : NULL;
+	if (kept) {
+		p->kept_sources[i] = kept_source_get(kept);
+	} else if (kept_source_wanted(s)) {
+		int rc = kept_source_create(s, &p->kept_sources[i], e);
+		if (rc < 0)
+			return rc;
+	}
+	kept = p->kept_sources[i];
 	p->frame_sources[i] = (struct frame_source){
 		.name = s->name,
 		.parser = s->parser,
-		.conf = s->conf,
+		.conf = kept ? kept->conf : s->conf,
+		.keep = kept ? kept->keep : NULL,
+		.goes_on = was ? (uint32_t)k + 1 : 0,
 		.tcp = s->tcp,
 		.udp = s->udp,
 		.probe = s->probe,
 		.port_decides = s->port_decides,
 	};
-	if (was) {
-		size_t k = (size_t)(was - p->before->conf->sources);
-		p->frame_sources[i].goes_on = (uint32_t)k + 1;
-		p->frame_sources[i].keep = p->before->frame_sources[k].keep;
-	} else if (s->parser->keep_create) {
-		int r = s->parser->keep_create(s->conf, &p->frame_sources[i].keep, e);
-		if (r < 0)
-			return err_prefix(e, r, "%s:%d:%d: source %s: ", s->at.file, s->at.line,
-					  s->at.col, s->name);
-	}
 	return 0;
 }
 
@@ -169,31 +171,33 @@ static int build_rules(struct pipeline *p, struct err *e)
 }
 
 /* The dimension of the pipeline before that says the same; NULL: there is none. */
-static struct dim *find_lent(const struct pipeline *before, const struct dimension_conf *d)
+static struct kept_dim *find_lent(const struct pipeline *before, const struct dimension_conf *d)
 {
 	for (size_t i = 0; before && i < before->conf->n_dimensions; i++)
 		if (config_dimension_equal(&before->conf->dimensions[i], d))
-			return before->dims[i];
+			return before->kept_dims[i];
 	return NULL;
 }
 
 static int build_dims(struct pipeline *p, struct err *e)
 {
 	const struct config *c = p->conf;
+	p->kept_dims = mem_alloc((c->n_dimensions + 1) * sizeof(struct kept_dim *));
 	p->dims = mem_alloc((c->n_dimensions + 1) * sizeof(*p->dims));
 	p->dims_lent = mem_alloc((c->n_dimensions + 1) * sizeof(*p->dims_lent));
-	int rc = p->dims && p->dims_lent ? 0 : err_set(e, -ENOMEM, "no memory for dimensions");
-	for (size_t i = 0; rc == 0 && i < c->n_dimensions; i++) {
-		const struct dimension_conf *d = &c->dimensions[i];
-		p->dims[i] = find_lent(p->before, d);
-		p->dims_lent[i] = p->dims[i] != NULL;
-		if (p->dims_lent[i])
-			continue;
-		rc = dim_create(&d->spec, &p->dims[i], e);
+	if (!p->kept_dims || !p->dims || !p->dims_lent)
+		return err_set(e, -ENOMEM, "no memory for dimensions");
+	for (size_t i = 0; i < c->n_dimensions; i++) {
+		struct kept_dim *lent = find_lent(p->before, &c->dimensions[i]);
+		int rc = lent ? 0 : kept_dim_create(&c->dimensions[i], &p->kept_dims[i], e);
 		if (rc < 0)
-			err_prefix(e, rc, "%s:%d:%d: ", d->at.file, d->at.line, d->at.col);
+			return rc;
+		if (lent)
+			p->kept_dims[i] = kept_dim_get(lent);
+		p->dims_lent[i] = lent;
+		p->dims[i] = p->kept_dims[i]->dim;
 	}
-	return rc;
+	return 0;
 }
 
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e)
@@ -211,13 +215,14 @@ int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
 	p->conf = conf;
 	p->before = before;
 	p->names = names_create();
+	p->kept_sources = mem_alloc(n * sizeof(struct kept_source *));
 	p->frame_sources = mem_alloc(n * sizeof(*p->frame_sources));
 	p->extract_sources = mem_alloc(n * sizeof(*p->extract_sources));
 	p->source_json = mem_alloc(n * sizeof(*p->source_json));
 	p->source_only = mem_alloc(n * sizeof(*p->source_only));
 	int rc = 0;
-	if (!p->names || !p->frame_sources || !p->extract_sources || !p->source_json ||
-	    !p->source_only)
+	if (!p->names || !p->kept_sources || !p->frame_sources || !p->extract_sources ||
+	    !p->source_json || !p->source_only)
 		rc = err_set(e, -ENOMEM, "no memory for %zu sources", conf->n_sources);
 	if (rc == 0)
 		rc = build_grok(p, e);
@@ -252,9 +257,9 @@ void pipeline_destroy(struct pipeline *p)
 		return;
 	pipeline_graph_destroy(p);
 	err_list_fini(&p->notes);
-	for (size_t i = 0; p->dims && i < p->conf->n_dimensions; i++)
-		if (!p->dims_lent[i])
-			dim_destroy(p->dims[i]);
+	for (size_t i = 0; p->kept_dims && i < p->conf->n_dimensions; i++)
+		kept_dim_put(p->kept_dims[i]);
+	mem_free(p->kept_dims);
 	mem_free(p->dims);
 	mem_free(p->dims_lent);
 	rules_destroy(p->rules);
@@ -266,11 +271,12 @@ void pipeline_destroy(struct pipeline *p)
 		}
 		if (p->source_json)
 			mem_free((void *)p->source_json[i].ptr);
-		if (p->frame_sources && p->frame_sources[i].keep && !p->frame_sources[i].goes_on)
-			p->frame_sources[i].parser->keep_destroy(p->frame_sources[i].keep);
+		if (p->kept_sources)
+			kept_source_put(p->kept_sources[i]);
 	}
 	grok_destroy(p->grok);
 	mem_free(p->extract_sources);
+	mem_free(p->kept_sources);
 	mem_free(p->frame_sources);
 	mem_free(p->source_json);
 	mem_free(p->source_only);

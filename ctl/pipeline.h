@@ -10,6 +10,7 @@
 #define SL_CTL_PIPELINE_H
 
 #include "ctl/config.h"
+#include "ctl/kept.h"
 #include "dataplane/extract/extract.h"
 #include "dataplane/extract/grok.h"
 #include "dataplane/frame/frame.h"
@@ -28,8 +29,10 @@ struct pipeline {
 	struct rule_def *rule_defs;
 	struct slice *source_json, *source_only;
 	struct encode_ctx encode;
-	struct dim **dims; /* by index of conf->dimensions */
-	bool *dims_lent;   /* those of an earlier pipeline, which outlives this one */
+	struct kept_source **kept_sources; /* by index of conf->sources; NULL: nothing goes on */
+	struct kept_dim **kept_dims;       /* by index of conf->dimensions, and so on */
+	struct dim **dims;
+	bool *dims_lent; /* those that an earlier pipeline had loaded */
 	struct graph_plan graph;
 	struct graph_plan trial_graph; /* the same nodes; its queues are the origins, by index */
 	struct err_list notes;         /* what is not wrong, but worth to be known */
@@ -40,8 +43,8 @@ struct pipeline {
 /* 0, -ENOMEM, or -EINVAL with a text that names the file and the place. */
 int pipeline_build(const struct config *conf, struct pipeline **ret_p, struct err *e);
 
-/* As it, beside @before, which runs: dimensions that have not changed are lent by it, and so is
- * what the parsers of sources that go on keep.
+/* As it, beside @before, which runs: it shares the dimensions that have not changed, and what the
+ * parsers of sources that go on keep.
  */
 int pipeline_rebuild(const struct config *conf, const struct pipeline *before,
 		     struct pipeline **ret_p, struct err *e);
