@@ -8,8 +8,9 @@
  * they are called ntp, audit, alert and clock, after the words of RFC 5424. Fields that a message
  * does not have are null.
  *
- * A message that begins like RFC 5424 and is not goes out as text with `_error`; so does one whose
- * priority is beyond 191. All else is a message of RFC 3164, which has no wrong form.
+ * A byte-order mark in front of the priority is no part of the message. One that begins like RFC
+ * 5424 and is not goes out as text with `_error`; so does one whose priority is beyond 191. All
+ * else is a message of RFC 3164, which has no wrong form.
  */
 #include "parsers/syslog.h"
 
@@ -156,6 +157,7 @@ static enum probe probe_start(const struct parse_in *first)
 	const uint8_t *p = first->data.ptr, *end = p + first->data.len;
 	while (p < end && (*p == '\n' || *p == '\r' || *p == ' '))
 		p++;
+	p = syslog_skip_bom(p, end);
 	if (p == end)
 		return PROBE_MORE;
 	enum probe answer = PROBE_MAYBE;
@@ -208,6 +210,16 @@ static void set_pri(struct rec_builder *rb, bool has_pri, unsigned pri)
 	set_keyword(rb, SYSLOG_SEVERITY, &severities[pri & 7], at + 8, off + 8);
 }
 
+/* As syslog_pri_read; without a priority the mark stays where it is, in a text. */
+static unsigned pri_behind_bom(struct syslog_text *t, unsigned *ret_pri)
+{
+	const uint8_t *p = syslog_skip_bom(t->p, t->end);
+	unsigned n = syslog_pri_read(p, t->end, ret_pri);
+	if (n > 0)
+		t->p = p;
+	return n;
+}
+
 static const char *syslog_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
 	struct syslog_text t = {
@@ -219,6 +231,8 @@ static const char *syslog_extract(const void *conf, const struct frame *f, struc
 		.conf = conf,
 	};
 	unsigned pri = 0, n = syslog_pri_read(t.p, t.end, &pri);
+	if (n == 0 && t.p < t.end && *t.p == 0xef)
+		n = pri_behind_bom(&t, &pri);
 	if (n == SYSLOG_PRI_RANGE)
 		return "priority is beyond 191";
 	set_pri(rb, n > 0, pri);

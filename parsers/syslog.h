@@ -96,6 +96,14 @@ enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_bui
 /* Reads anything: what has no shape is the message. */
 void syslog_3164_extract(const struct syslog_text *t, bool has_pri, struct rec_builder *rb);
 
+/* Behind the byte-order mark that some senders write in front of the priority; @p when there is
+ * none.
+ */
+static inline const uint8_t *syslog_skip_bom(const uint8_t *p, const uint8_t *end)
+{
+	return end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? p + 3 : p;
+}
+
 static inline struct slice syslog_part(const uint8_t *p, const uint8_t *end)
 {
 	return (struct slice){p, (size_t)(end - p)};

@@ -2,6 +2,7 @@
  *
  *     Oct 11 22:14:15 mymachine su[77]: message      the RFC
  *     Oct 11 22:14:15 su: message                    no host
+ *     Oct 11 22:14:15 CET mymachine su: message      a zone, where a host and a tag follow it
  *     su[77]: message                                no time stamp
  *     2022-10-11T22:14:15Z mymachine su message      ISO time, tag ended by a blank
  *     123: R1: *Mar  1 18:46:11.123 UTC: %SYS-5-CONFIG_I: message              Cisco
@@ -75,69 +76,6 @@ static bool at_blank(const uint8_t *p, const uint8_t *end)
 static bool starts(const uint8_t *p, const uint8_t *end, struct slice text)
 {
 	return slice_starts(syslog_part(p, end), text);
-}
-
-/* --- Time stamps -------------------------------------------------------------------------------
- */
-
-/* Names of RFC 822, and a few that devices write; others are not unique. */
-static const struct zone {
-	char name[5];
-	int hours;
-} zones[] = {
-	{"UTC", 0},  {"GMT", 0},  {"EST", -5}, {"EDT", -4}, {"CST", -6}, {"CDT", -5}, {"MST", -7},
-	{"MDT", -6}, {"PST", -8}, {"PDT", -7}, {"CET", 1},  {"CEST", 2}, {"JST", 9},
-};
-
-#define N_ZONES (sizeof(zones) / sizeof(zones[0]))
-
-/* " UTC" and its like at @p, before ':' or, for UTC and GMT, a blank. Returns its end and the
- * offset; @p when there is none.
- */
-static const uint8_t *read_zone_name(const uint8_t *p, const uint8_t *end, int *io_zone_s)
-{
-	if (end - p < 4 || *p != ' ')
-		return p;
-	const uint8_t *q = p + 1;
-	while (q < end && text_lower(*q) >= 'a' && text_lower(*q) <= 'z')
-		q++;
-	bool colon = q < end && *q == ':';
-	if (q - p < 4 || q - p > 5 || !(colon || at_blank(q, end)))
-		return p;
-	for (size_t i = 0; i < (colon ? N_ZONES : 2); i++) {
-		if (text_ieq(syslog_part(p + 1, q), slice_str(zones[i].name))) {
-			*io_zone_s = zones[i].hours * 3600;
-			return q;
-		}
-	}
-	return p;
-}
-
-struct stamp {
-	int64_t ns;
-	bool marked; /* '*' or '.' in front: the device's clock is not set */
-};
-
-/* A time stamp with all that belongs to it, the ':' behind it too. Returns its end, or NULL. */
-static const uint8_t *read_stamp(const struct syslog_text *t, const uint8_t *p, struct stamp *s)
-{
-	const uint8_t *end = t->end;
-	s->marked = p < end && (*p == '*' || *p == '.');
-	p += s->marked;
-	if (p == end)
-		return NULL;
-	bool zoned;
-	size_t n = syslog_time_any(p, end, t->zone_s, t->time_ns, t->minute, &s->ns, &zoned);
-	if (n == 0)
-		return NULL;
-	p += n;
-	int zone_s = t->zone_s;
-	if (!zoned)
-		p = read_zone_name(p, end, &zone_s);
-	s->ns += (t->zone_s - zone_s) * NS_PER_S;
-	if (p < end && *p == ':')
-		p++;
-	return at_blank(p, end) ? p : NULL;
 }
 
 /* --- Tags --------------------------------------------------------------------------------------
@@ -220,6 +158,125 @@ static const uint8_t *read_tag(const uint8_t *p, const uint8_t *end, bool by_bla
 	}
 	h->app = syslog_part(p, q);
 	return message;
+}
+
+/* --- Hosts -------------------------------------------------------------------------------------
+ */
+
+/* An IPv6 address, which alone may contain and end with colons. */
+static bool is_ipv6(const uint8_t *p, const uint8_t *end)
+{
+	unsigned colons = 0;
+	for (const uint8_t *q = p; q < end; q++) {
+		if (*q == '%' && q > p)
+			break;
+		if (*q != ':' && *q != '.' && !(classes[*q] & IN_HEX))
+			return false;
+		colons += *q == ':';
+	}
+	return colons >= 2 && (end[-1] != ':' || end[-2] == ':');
+}
+
+/* A host name at @p. Returns its end, or @p: a tag or text stands there. */
+static const uint8_t *read_host(const uint8_t *p, const uint8_t *end, struct slice *ret_host)
+{
+	if (p < end && *p == '[') {
+		const uint8_t *q = memchr(p, ']', (size_t)(end - p < 64 ? end - p : 64));
+		if (!q || !at_blank(q + 1, end) || q - p < 3 || !is_ipv6(p + 1, q))
+			return p;
+		*ret_host = syslog_part(p + 1, q);
+		return q + 1;
+	}
+	const uint8_t *q = skip_class(p, end, IN_HOST);
+	if (q == p || *p == '%' || *p == '-' || !at_blank(q, end))
+		return p;
+	if (q[-1] == ':' && !is_ipv6(p, q))
+		return p;
+	*ret_host = syslog_part(p, q);
+	return q;
+}
+
+/* --- Time stamps -------------------------------------------------------------------------------
+ */
+
+/* Names of RFC 822, and a few that devices write; others are not unique. */
+static const struct zone {
+	char name[5];
+	int hours;
+} zones[] = {
+	{"UTC", 0},  {"GMT", 0},  {"EST", -5}, {"EDT", -4}, {"CST", -6}, {"CDT", -5}, {"MST", -7},
+	{"MDT", -6}, {"PST", -8}, {"PDT", -7}, {"CET", 1},  {"CEST", 2}, {"JST", 9},
+};
+
+#define N_ZONES       (sizeof(zones) / sizeof(zones[0]))
+#define N_ZONES_ALONE 2 /* no host has the name of one of these */
+
+/* A host and a tag: what stands in front of them is neither. */
+static bool at_host_and_tag(const uint8_t *p, const uint8_t *end)
+{
+	struct head h = {0};
+	p = skip_blanks(p, end);
+	p = skip_blanks(read_host(p, end, &h.host), end);
+	return h.host.ptr && read_tag(p, end, false, &h) != p;
+}
+
+/* Whether the zone's name in [@p, @q) is one, and no host's. */
+static bool is_zone_here(const uint8_t *p, const uint8_t *q, const uint8_t *end)
+{
+	for (; p < q; p++)
+		if (text_lower(*p) == *p)
+			return false;
+	return at_host_and_tag(q, end);
+}
+
+/* " UTC" and its like at @p, before ':' or a blank; before a blank a name other than UTC and GMT
+ * must be of capitals, with a host and a tag behind it. Returns its end and the offset; @p when
+ * there is none.
+ */
+static const uint8_t *read_zone_name(const uint8_t *p, const uint8_t *end, int *io_zone_s)
+{
+	if (end - p < 4 || *p != ' ')
+		return p;
+	const uint8_t *q = p + 1;
+	while (q < end && text_lower(*q) >= 'a' && text_lower(*q) <= 'z')
+		q++;
+	bool colon = q < end && *q == ':';
+	if (q - p < 4 || q - p > 5 || !(colon || at_blank(q, end)))
+		return p;
+	size_t i = 0;
+	while (i < N_ZONES && !text_ieq(syslog_part(p + 1, q), slice_str(zones[i].name)))
+		i++;
+	if (i == N_ZONES || (!colon && i >= N_ZONES_ALONE && !is_zone_here(p + 1, q, end)))
+		return p;
+	*io_zone_s = zones[i].hours * 3600;
+	return q;
+}
+
+struct stamp {
+	int64_t ns;
+	bool marked; /* '*' or '.' in front: the device's clock is not set */
+};
+
+/* A time stamp with all that belongs to it, the ':' behind it too. Returns its end, or NULL. */
+static const uint8_t *read_stamp(const struct syslog_text *t, const uint8_t *p, struct stamp *s)
+{
+	const uint8_t *end = t->end;
+	s->marked = p < end && (*p == '*' || *p == '.');
+	p += s->marked;
+	if (p == end)
+		return NULL;
+	bool zoned;
+	size_t n = syslog_time_any(p, end, t->zone_s, t->time_ns, t->minute, &s->ns, &zoned);
+	if (n == 0)
+		return NULL;
+	p += n;
+	int zone_s = t->zone_s;
+	if (!zoned)
+		p = read_zone_name(p, end, &zone_s);
+	s->ns += (t->zone_s - zone_s) * NS_PER_S;
+	if (p < end && *p == ':')
+		p++;
+	return at_blank(p, end) ? p : NULL;
 }
 
 /* --- Devices -----------------------------------------------------------------------------------
@@ -306,41 +363,8 @@ static const uint8_t *read_device(const struct syslog_text *t, const uint8_t *p,
 	return q;
 }
 
-/* --- Hosts -------------------------------------------------------------------------------------
+/* --- Heads ---------------------------------------------------------------------------------------
  */
-
-/* An IPv6 address, which alone may contain and end with colons. */
-static bool is_ipv6(const uint8_t *p, const uint8_t *end)
-{
-	unsigned colons = 0;
-	for (const uint8_t *q = p; q < end; q++) {
-		if (*q == '%' && q > p)
-			break;
-		if (*q != ':' && *q != '.' && !(classes[*q] & IN_HEX))
-			return false;
-		colons += *q == ':';
-	}
-	return colons >= 2 && (end[-1] != ':' || end[-2] == ':');
-}
-
-/* A host name at @p. Returns its end, or @p: a tag or text stands there. */
-static const uint8_t *read_host(const uint8_t *p, const uint8_t *end, struct slice *ret_host)
-{
-	if (p < end && *p == '[') {
-		const uint8_t *q = memchr(p, ']', (size_t)(end - p < 64 ? end - p : 64));
-		if (!q || !at_blank(q + 1, end) || q - p < 3 || !is_ipv6(p + 1, q))
-			return p;
-		*ret_host = syslog_part(p + 1, q);
-		return q + 1;
-	}
-	const uint8_t *q = skip_class(p, end, IN_HOST);
-	if (q == p || *p == '%' || *p == '-' || !at_blank(q, end))
-		return p;
-	if (q[-1] == ':' && !is_ipv6(p, q))
-		return p;
-	*ret_host = syslog_part(p, q);
-	return q;
-}
 
 /* Behind a time stamp. Returns where the message begins. */
 static const uint8_t *read_host_and_tag(const struct syslog_text *t, const uint8_t *p,

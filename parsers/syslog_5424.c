@@ -107,7 +107,8 @@ static const char *read_time(const struct syslog_text *t, const uint8_t **io_p,
 	int64_t ns;
 	size_t n = syslog_time_iso(p, t->end, t->zone_s, t->minute, &ns);
 	if (n == 0 || p + n >= t->end || p[n] != ' ')
-		return "time stamp is not one of RFC 3339";
+		return syslog_time_is_far(p, t->end) ? "time stamp is not of the years 1678 to 2261"
+						     : "time stamp is not one of RFC 3339";
 	rec_set_time(rb, SYSLOG_TIMESTAMP, ns);
 	*io_p = p + n + 1;
 	return NULL;
@@ -118,9 +119,7 @@ static struct slice read_message(const struct syslog_text *t, const uint8_t *p)
 	const uint8_t *end = t->end;
 	if (t->conf && t->conf->strip_blank && p < end && *p == ' ')
 		p++;
-	if (end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-		p += 3;
-	return syslog_part(p, end);
+	return syslog_part(syslog_skip_bom(p, end), end);
 }
 
 /* Structured data and what follows it. */

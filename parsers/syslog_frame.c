@@ -34,18 +34,32 @@ struct header {
 	size_t len; /* of the count and its blank */
 };
 
-/* What begins at @p? MORE: too few bytes to say. LINE stands for '<' and a digit; a line without a
- * priority is NO, here.
- */
+/* '<' and a digit, or a byte-order mark in front of them: LINE, NO, or MORE bytes are needed. */
+static enum start start_of_pri(const uint8_t *p, const uint8_t *end)
+{
+	static const uint8_t bom[] = {0xef, 0xbb, 0xbf};
+	if (p < end && *p == bom[0]) {
+		size_t n = (size_t)(end - p) < sizeof(bom) ? (size_t)(end - p) : sizeof(bom);
+		if (memcmp(p, bom, n) != 0)
+			return START_NO;
+		p += n;
+	}
+	if (p == end)
+		return START_MORE;
+	if (*p != '<')
+		return START_NO;
+	if (p + 1 == end)
+		return START_MORE;
+	return text_is_digit(p[1]) ? START_LINE : START_NO;
+}
+
+/* What begins at @p? MORE: too few bytes to say. A line without a priority is NO, here. */
 static enum start start_read(const uint8_t *p, const uint8_t *end, struct header *h)
 {
 	if (p == end)
 		return START_MORE;
-	if (*p == '<') {
-		if (p + 1 == end)
-			return START_MORE;
-		return text_is_digit(p[1]) ? START_LINE : START_NO;
-	}
+	if (*p == '<' || *p == 0xef)
+		return start_of_pri(p, end);
 	const uint8_t *q = p;
 	h->count = 0;
 	if (*p == '0')
@@ -57,22 +71,26 @@ static enum start start_read(const uint8_t *p, const uint8_t *end, struct header
 	}
 	if (q == p)
 		return START_NO;
-	for (size_t i = 0; i < 2; i++) {
-		if (q + i == end)
-			return START_MORE;
-		if (q[i] != (i ? '<' : ' '))
-			return START_NO;
-	}
+	if (q == end)
+		return START_MORE;
+	if (*q != ' ')
+		return START_NO;
 	h->len = (size_t)(q - p) + 1;
-	return START_COUNTED;
+	if (q + 1 == end)
+		return START_MORE;
+	if (q[1] == '<')
+		return START_COUNTED;
+	enum start pri = q[1] == 0xef ? start_of_pri(q + 1, end) : START_NO;
+	return pri == START_LINE ? START_COUNTED : pri;
 }
 
-/* Is the '<' at @p a priority with a version, a month or a year behind it? Text that speaks of
- * priorities does not look so by chance.
+/* Is the '<' at @p, or behind a byte-order mark there, a priority with a version, a month or a year
+ * behind it? Text that speaks of priorities does not look so by chance.
  */
 static enum start strong_pri(const uint8_t *p, const uint8_t *end)
 {
 	unsigned pri;
+	p = syslog_skip_bom(p, end);
 	const uint8_t *q = p + 1;
 	while (q < end && q - p <= 3 && text_is_digit(*q))
 		q++;
@@ -456,7 +474,7 @@ static enum step read_line(struct run *run)
 		return STEP_FULL;
 	st->framing = FRAMING_LINES;
 	st->lines_seen = true;
-	st->plain_seen |= line.len && line.ptr[0] != '<';
+	st->plain_seen |= line.len && *syslog_skip_bom(line.ptr, line.ptr + line.len) != '<';
 	run->p = stop ? stop + 1 : run->end;
 	return STEP_ON;
 }

@@ -204,6 +204,21 @@ size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct 
 	return read_iso(p, end, zone_s, m, ret_ns, &zoned);
 }
 
+/* The calendar is the same 400 years later, so a year from 1700 on stands for it. */
+bool syslog_time_is_far(const uint8_t *p, const uint8_t *end)
+{
+	uint8_t near[64 + SL_PAD] = {0};
+	struct rec_minute m = {0};
+	int64_t ns;
+	size_t len = (size_t)(end - p);
+	unsigned hi = len >= 19 ? two(p) : 255, lo = len >= 19 ? two(p + 2) : 255;
+	if (hi > 99 || lo > 99 || (hi * 100 + lo >= 1678 && hi * 100 + lo <= 2261))
+		return false;
+	memcpy(near, p, len < 64 ? len : 64);
+	memcpy(near, &"20171819"[hi % 4 * 2], 2);
+	return syslog_time_iso(near, near + (len < 64 ? len : 64), 0, &m, &ns) > 0;
+}
+
 #define MONTH(a, b, c) ((a) << 16 | (b) << 8 | (c))
 
 int syslog_month(const uint8_t *p)

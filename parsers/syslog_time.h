@@ -20,6 +20,9 @@
 size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct rec_minute *m,
 		       int64_t *ret_ns);
 
+/* Whether such a time stands at @p, but of a year that 64 bits of nanoseconds do not hold. */
+bool syslog_time_is_far(const uint8_t *p, const uint8_t *end);
+
 /* Of the times of syslog_time_iso those that most senders write: of the minute @m, in whole
  * seconds, milli- or microseconds, of zone Z. Seconds and fraction are read as one number of eight
  * digits. Returns the bytes read, or 0: it is another one, if any. Reads 27 bytes whatever @end is.

@@ -207,6 +207,67 @@ static void rfc5424_strips_a_byte_order_mark(void **state)
 	has("message", "{\"a\":1}");
 }
 
+static void a_byte_order_mark_before_the_priority_is_skipped(void **state)
+{
+	message("\xef\xbb\xbf<34>1 2026-11-25T04:43:16Z web-1 su - - - text");
+	assert_null(rt.error);
+	has("facility", "auth");
+	has("timestamp", "2026-11-25T04:43:16Z");
+	has("message", "text");
+	message("\xef\xbb\xbf<34>Nov 25 04:43:16 web-1 su: text");
+	has("severity", "crit");
+	has("hostname", "web-1");
+	message("\xef\xbb\xbf<192>text");
+	assert_string_equal(rt.error, "priority is beyond 191");
+	message("\xef\xbb\xbfno priority");
+	is_all_text("\xef\xbb\xbfno priority");
+	message("\xef\xbb");
+	is_all_text("\xef\xbb");
+}
+
+static void a_byte_order_mark_before_the_priority_ends_no_framing(void **state)
+{
+	stream("20 \xef\xbb\xbf<34>1 - a - - - -12 <13>one two \xef\xbb\xbf<14>a: x\n"
+	       "\xef\xbb\xbf<14>a: y\n\xef\xbb plain\n");
+	frames_are(5);
+	frame_is(0, "\xef\xbb\xbf<34>1 - a - - - -");
+	frame_is(1, "<13>one two ");
+	frame_is(2, "\xef\xbb\xbf<14>a: x");
+	frame_is(3, "\xef\xbb\xbf<14>a: y");
+	frame_is(4, "\xef\xbb plain");
+}
+
+static void years_that_64_bits_do_not_hold_are_named_as_the_reason(void **state)
+{
+	static const char far[] = "time stamp is not of the years 1678 to 2261";
+	static const char not_one[] = "time stamp is not one of RFC 3339";
+	static const struct {
+		const char *time, *why;
+	} cases[] = {
+		{"2262-01-01T00:00:00Z", far},
+		{"1677-12-31T23:59:59.5Z", far},
+		{"9999-12-31T23:59:60+01:00", far},
+		{"0000-02-29T00:00:00Z", far},
+		{"2400-02-29T00:00:00Z", far},
+		{"2300-02-29T00:00:00Z", not_one},
+		{"2262-13-01T00:00:00Z", not_one},
+		{"2262-01-01T00:00:00.Z", not_one},
+		{"2262-01-01", not_one},
+		{"2026-02-29T00:00:00Z", not_one},
+		{"2261-12-31T23:59:59Z", NULL},
+		{"1678-01-01T00:00:00Z", NULL},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[100];
+		snprintf(text, sizeof(text), "<34>1 %s h a - - - text", cases[i].time);
+		message(text);
+		if (cases[i].why)
+			assert_string_equal(rt.error, cases[i].why);
+		else
+			assert_null(rt.error);
+	}
+}
+
 static void rfc5424_keeps_blanks_of_the_message_unless_told(void **state)
 {
 	message("<14>1 - - - - - -   two");
@@ -351,6 +412,33 @@ static void cisco_sequence_host_and_time_are_read(void **state)
 	message("<166>Oct 11 2022 22:14:15 asa : %ASA-6-302013: Built");
 	has("hostname", "asa");
 	has("appname", "%ASA-6-302013");
+}
+
+static void a_zone_before_host_and_tag_is_no_host(void **state)
+{
+	static const struct {
+		const char *rest, *time, *host, *app;
+	} cases[] = {
+		{"CET host tag: m", "2025-10-01T21:14:15Z", "host", "tag"},
+		{"CET host tag[7]: m", "2025-10-01T21:14:15Z", "host", "tag"},
+		{"EST  10.0.0.1  %ASA-6-302013: m", "2025-10-02T03:14:15Z", "10.0.0.1",
+		 "%ASA-6-302013"},
+		{"UTC host tag m", "2025-10-01T22:14:15Z", "host", "tag"},
+		/* hosts that are called so */
+		{"CET tag: m", "2025-10-01T22:14:15Z", "CET", "tag"},
+		{"CET host tag", "2025-10-01T22:14:15Z", "CET", "host"},
+		{"cet host tag: m", "2025-10-01T22:14:15Z", "cet", "host"},
+		{"XYZ host tag: m", "2025-10-01T22:14:15Z", "XYZ", "host"},
+		{"CET", "2025-10-01T22:14:15Z", "CET", NULL},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[100];
+		snprintf(text, sizeof(text), "<189>Oct 01 22:14:15 %s", cases[i].rest);
+		message(text);
+		has("timestamp", cases[i].time);
+		cases[i].host ? has("hostname", cases[i].host) : has_not("hostname");
+		cases[i].app ? has("appname", cases[i].app) : has_not("appname");
+	}
 }
 
 /* [3] */
@@ -849,6 +937,9 @@ int main(void)
 		TEST(nuls_are_no_minute_before_there_was_one),
 		TEST(rfc5424_takes_nil_for_every_field),
 		TEST(rfc5424_strips_a_byte_order_mark),
+		TEST(a_byte_order_mark_before_the_priority_is_skipped),
+		TEST(a_byte_order_mark_before_the_priority_ends_no_framing),
+		TEST(years_that_64_bits_do_not_hold_are_named_as_the_reason),
 		TEST(rfc5424_keeps_blanks_of_the_message_unless_told),
 		TEST(structured_data_keeps_escapes_repeats_and_bad_bytes),
 		TEST(malformed_rfc5424_goes_out_whole_with_an_error),
@@ -858,6 +949,7 @@ int main(void)
 		TEST(rfc3164_gives_host_tag_pid_and_message),
 		TEST(rfc3164_text_in_brackets_is_no_structured_data),
 		TEST(cisco_sequence_host_and_time_are_read),
+		TEST(a_zone_before_host_and_tag_is_no_host),
 		TEST(a_second_time_stamp_is_the_devices),
 		TEST(text_of_no_shape_is_the_message),
 		TEST(the_year_is_the_one_nearest_to_packet_time),
