@@ -3,6 +3,7 @@
 #include <hs/hs.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/match/literals.h"
 #include "dataplane/match/regex.h"
 
 /* Bodies of one scan; a longer one is scanned where it lies. */
@@ -19,15 +20,23 @@ struct rule {
 	uint16_t source;
 	bool alone;   /* not for Hyperscan: searched by PCRE2 in each body */
 	bool literal; /* what Hyperscan finds needs no confirmation */
+	bool plain;   /* nor for Hyperscan: among the literals of its source */
+};
+
+/* The rules of a source that are all texts, but for those that PCRE2 searches alone. */
+struct plain {
+	struct literals *literals; /* NULL: there are others */
+	uint16_t rules[LITERALS_MAX];
 };
 
 struct rules {
 	struct rule *rules;
 	unsigned n;
 	struct slice *names;
-	hs_database_t *db;  /* NULL when every rule is alone */
-	bool *has_rules;    /* by source */
-	unsigned n_sources; /* of has_rules */
+	hs_database_t *db; /* NULL when every rule is alone */
+	bool *has_rules;   /* by source */
+	struct plain *plain;
+	unsigned n_sources; /* of both */
 	uint16_t *alone;    /* the rules that are */
 	unsigned n_alone;
 };
@@ -124,7 +133,7 @@ static int compile_database(struct rules *r, const struct rule_def *defs, struct
 		hs_compile_error_t *error = NULL;
 		unsigned n = 0;
 		for (unsigned i = 0; i < r->n; i++) {
-			if (r->rules[i].alone)
+			if (r->rules[i].alone || r->rules[i].plain)
 				continue;
 			patterns[n] = defs[i].pattern;
 			flags[n] = HS_FLAGS;
@@ -146,6 +155,44 @@ static int compile_database(struct rules *r, const struct rule_def *defs, struct
 	return ret;
 }
 
+/* The literals of @source; none, where another rule needs a scan by Hyperscan all the same. */
+static int find_plain(struct rules *r, const struct rule_def *defs, uint16_t source)
+{
+	struct plain *p = &r->plain[source];
+	struct slice texts[LITERALS_MAX] = {0};
+	unsigned n = 0;
+	for (unsigned i = 0; i < r->n; i++) {
+		if (r->rules[i].source != source || r->rules[i].alone)
+			continue;
+		if (!r->rules[i].literal || n == LITERALS_MAX)
+			return 0;
+		p->rules[n] = (uint16_t)i;
+		texts[n++] = slice_str(defs[i].pattern);
+	}
+	if (!literals_can(texts, n))
+		return 0;
+	for (unsigned k = 0; k < n; k++)
+		r->rules[p->rules[k]].plain = true;
+	p->literals = literals_create(texts, n);
+	return p->literals ? 0 : -ENOMEM;
+}
+
+static int add_sources(struct rules *r, const struct rule_def *defs, struct err *e)
+{
+	int ret = 0;
+	r->has_rules = mem_alloc(r->n_sources + 1);
+	r->plain = mem_alloc((r->n_sources + 1) * sizeof(*r->plain));
+	if (!r->has_rules || !r->plain)
+		ret = -ENOMEM;
+	for (unsigned i = 0; ret == 0 && i < r->n; i++) {
+		uint16_t source = r->rules[i].source;
+		if (!r->has_rules[source])
+			ret = find_plain(r, defs, source);
+		r->has_rules[source] = true;
+	}
+	return ret < 0 ? err_set(e, ret, "out of memory for rules") : 0;
+}
+
 int rules_create(const struct rule_def *defs, unsigned n, struct rules **ret_r, struct err *e)
 {
 	struct rules *r = mem_alloc(sizeof(*r));
@@ -162,18 +209,14 @@ int rules_create(const struct rule_def *defs, unsigned n, struct rules **ret_r, 
 	for (unsigned i = 0; ret == 0 && i < n; i++)
 		ret = add_rule(r, &defs[i], e);
 	if (ret == 0)
+		ret = add_sources(r, defs, e);
+	if (ret == 0)
 		ret = compile_database(r, defs, e);
-	if (ret == 0) {
-		r->has_rules = mem_alloc(r->n_sources + 1);
-		if (!r->has_rules)
-			ret = err_set(e, -ENOMEM, "out of memory for rules");
-	}
 	if (ret < 0) {
 		rules_destroy(r);
 		return ret;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		r->has_rules[r->rules[i].source] = true;
 		if (r->rules[i].alone)
 			r->alone[r->n_alone++] = (uint16_t)i;
 	}
@@ -190,6 +233,9 @@ void rules_destroy(struct rules *r)
 		mem_free((void *)r->rules[i].name.ptr);
 	}
 	hs_free_database(r->db);
+	for (unsigned i = 0; r->plain && i < r->n_sources; i++)
+		literals_destroy(r->plain[i].literals);
+	mem_free(r->plain);
 	mem_free(r->has_rules);
 	mem_free(r->alone);
 	mem_free(r->names);
@@ -199,6 +245,8 @@ void rules_destroy(struct rules *r)
 
 const char *rules_engine(const struct rules *r, unsigned i)
 {
+	if (r->rules[i].plain)
+		return "literals";
 	return r->rules[i].alone ? "pcre2" : "hyperscan";
 }
 
@@ -295,6 +343,13 @@ static void scan_long(struct rules_scratch *s, unsigned frame)
 	scan(s, s->frames[frame].body.ptr, s->frames[frame].body.len);
 }
 
+static void find_literals(struct rules_scratch *s, const struct plain *p, unsigned frame)
+{
+	uint64_t found = literals_find(p->literals, s->frames[frame].body);
+	for (; found; found &= found - 1)
+		set_found(s, frame, p->rules[__builtin_ctzll(found)]);
+}
+
 static void scan_all(struct rules_scratch *s, unsigned n)
 {
 	uint32_t len = 0;
@@ -302,6 +357,10 @@ static void scan_all(struct rules_scratch *s, unsigned n)
 		const struct frame *f = &s->frames[i];
 		if (f->source >= s->r->n_sources || !s->r->has_rules[f->source])
 			continue;
+		if (s->r->plain[f->source].literals) {
+			find_literals(s, &s->r->plain[f->source], i);
+			continue;
+		}
 		if (f->body.len >= SCAN_BYTES) {
 			scan_parts(s, len);
 			len = 0;

@@ -6,8 +6,9 @@
  * Runs:   building: main. rules_scan: worker.
  * Limits: RULES_MAX rules over all sources; RULES_FRAMES_MAX frames a call.
  *
- * The bodies of a burst are laid end to end, each closed by a newline, and scanned once by
- * Hyperscan:
+ * A source whose rules are all literals, few enough, has its bodies searched where they lie
+ * (literals.h). The others' bodies are laid end to end, each closed by a newline, and scanned once
+ * by Hyperscan:
  *
  *     body 0 \n body 1 \n body 2 \n           ^ and $ also match at a newline
  *
@@ -52,8 +53,8 @@ struct rules_scratch;
 int rules_create(const struct rule_def *defs, unsigned n, struct rules **ret_r, struct err *e);
 void rules_destroy(struct rules *r);
 
-/* How rule @i is looked for, for `sluiced check`: "hyperscan", or "pcre2" where each body of its
- * source is searched for it alone.
+/* How rule @i is looked for, for `sluiced check`: by "literals", by "hyperscan", or by "pcre2"
+ * where each body of its source is searched for it alone.
  */
 const char *rules_engine(const struct rules *r, unsigned i);
 

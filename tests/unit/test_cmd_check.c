@@ -24,7 +24,7 @@ static void the_summary_names_every_part_and_what_is_not_at_its_default(void **s
 		"formats: { kv: { kv: {} }, rx: { regex: '(?<a>x+)y\\1' } }\n"
 		"sources:\n"
 		"  log: { match: { udp: [514, 600-610] }, parser: syslog, formats: [kv, rx], "
-		"rules: { r: err } }\n"
+		"rules: { r: er+ } }\n"
 		"  web: { match: { tcp: 80, probe: true, host: h }, parser: http1, bare: false }\n"
 		"sinks: { o: { file: { path: /tmp/x.ndjson } } }\n"
 		"queues: { p/q: { from: [log, web], sink: o } }\n",

@@ -1,0 +1,36 @@
+/* literals.h - which of a few texts a body contains, found where it lies, many bytes at a time.
+ *
+ * In:     texts; a body.
+ * Out:    one bit for each text that the body contains.
+ * Owns:   tables, immutable once built and shared.
+ * Runs:   create, destroy: main. find: worker.
+ * Limits: LITERALS_MAX texts, none of them empty; processors with AVX-512 VBMI.
+ *
+ * Of each text a window of five bytes is looked for, the one that is rarest in logs ("deadlock":
+ * "dlock"). Windows stand in eight buckets, and a table for each place of a window tells by the six
+ * lower bits of a byte in which of them it may stand there. One instruction looks up 64 bytes. What
+ * all five have in common is a candidate, to be compared with the bucket's texts:
+ *
+ *     body        ... d  e  a  d       l            o         c        k ...
+ *     buckets                 {3} & {3, 7} & {0, 3, 6} & {3, 5} & {1, 3} = {3}
+ */
+#ifndef SL_MATCH_LITERALS_H
+#define SL_MATCH_LITERALS_H
+
+#include "dataplane/base/slice.h"
+
+#define LITERALS_MAX 64
+
+struct literals;
+
+/* Can this processor, and are candidates that are none of the texts rare enough? */
+bool literals_can(const struct slice *texts, unsigned n);
+
+/* Texts are copied. NULL: out of memory. */
+struct literals *literals_create(const struct slice *texts, unsigned n);
+void literals_destroy(struct literals *l); /* accepts NULL */
+
+/* Bit i: @body contains text i. Nothing beyond the body is read. */
+uint64_t literals_find(const struct literals *l, struct slice body);
+
+#endif
