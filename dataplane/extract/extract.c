@@ -25,6 +25,9 @@ struct extract {
 	struct format_scratch *formats;
 	struct match_prefix_scratch *prefix;
 	struct val key_message, key_rules, key_format, key_repaired;
+	/* Objects of these keys had no repeats, nor names of these fixed fields. */
+	uint64_t clean_keys;
+	const struct field_def *clean_fields;
 	struct rec_builder rb;
 };
 
@@ -34,6 +37,7 @@ struct outcome {
 	bool repaired;
 	bool formatted, no_format;
 	bool may_repeat; /* two fields may have one name */
+	uint64_t keys;   /* not 0: json_keys_id of all that is not ours */
 	unsigned n_ours; /* pairs in front that are not of the frame's text */
 };
 
@@ -302,6 +306,7 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 	case BODY_JSON:
 		o->may_repeat = true;
 		why = json_pairs(x->json, f->body, &x->rb, &o->repaired);
+		o->keys = json_keys_id(x->json);
 		break;
 	case BODY_RECORD:
 		o->may_repeat = true;
@@ -363,6 +368,22 @@ static void give_back(struct extract *x, size_t used)
 	format_counts_take(x->formats);
 }
 
+/* Of two fields with one name one stays. Names of ours are unlike those of senders. */
+static void make_unique(struct extract *x, const struct outcome *o)
+{
+	struct rec_builder *rb = &x->rb;
+	const struct field_def *fields = rb->schema->fields;
+	unsigned n = rb->n_pairs;
+	if (o->keys && o->keys == x->clean_keys && fields == x->clean_fields)
+		return;
+	unsigned n_lost = keys_unique(x->keys, rb);
+	rb->n_pairs_lost += n_lost;
+	if (o->keys && rb->n_pairs == n && !n_lost) {
+		x->clean_keys = o->keys;
+		x->clean_fields = fields;
+	}
+}
+
 /* NULL when the batch is full: then the arena is as it was. */
 static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
 			const struct rule_hits *hits, unsigned *io_hit, struct batch *b,
@@ -383,7 +404,7 @@ static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
 		if (o->repaired)
 			rec_pair(&x->rb, x->key_repaired, val_of(VAL_TRUE, 0, 0));
 		if (o->may_repeat)
-			x->rb.n_pairs_lost += keys_unique(x->keys, &x->rb);
+			make_unique(x, o);
 	}
 	struct rec *r = end(x, f, o);
 	if (r)

@@ -10,21 +10,19 @@
  */
 #include "dataplane/extract/json.h"
 
-#include <smmintrin.h>
-
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
+#include "dataplane/extract/json_quick.h"
 #include "dataplane/extract/json_simd.h"
+#include "dataplane/extract/json_token.h"
 #include "dataplane/rec/json_text.h"
 
 static const char err_utf8[] = "json: bytes that are not UTF-8";
-static const char err_surrogate[] = "json: half of a surrogate pair";
 static const char err_control[] = "json: control character in a string";
 static const char err_unclosed[] = "json: a string does not end";
 static const char err_empty[] = "json: no value";
 static const char err_long[] = "json: longer than the reader's limit";
 static const char err_other[] = "json: not readable";
-static const char err_escape[] = "json: bad escape in a string";
 static const char err_number[] = "json: bad number";
 static const char err_scalar[] = "json: a value was expected";
 static const char err_key[] = "json: a key was expected";
@@ -37,6 +35,8 @@ static const char err_behind[] = "json: bytes behind the value";
 struct json {
 	struct json_index *index;
 	size_t bytes_max;
+	uint64_t keys_id; /* of the last text */
+	struct json_quick quick;
 };
 
 /* One text while it is walked. */
@@ -70,11 +70,6 @@ void json_destroy(struct json *j)
 	mem_free(j);
 }
 
-static inline bool is_blank(uint8_t c)
-{
-	return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
-}
-
 /* The first byte of token @i; 0, which begins no token, behind the last. */
 static inline uint8_t peek(const struct walk *w, uint32_t i)
 {
@@ -85,101 +80,9 @@ static inline uint8_t peek(const struct walk *w, uint32_t i)
 static inline const uint8_t *token_end(const struct walk *w, uint32_t i)
 {
 	const uint8_t *end = w->p + w->at[i + 1];
-	while (is_blank(end[-1]))
+	while (json_is_blank(end[-1]))
 		end--;
 	return end;
-}
-
-static int hex4(const uint8_t *p)
-{
-	int v = 0;
-	for (unsigned i = 0; i < 4; i++) {
-		int digit = text_hex_digit(p[i]);
-		if (digit < 0)
-			return -1;
-		v = v * 16 + digit;
-	}
-	return v;
-}
-
-/* The code unit of \uXXXX at @p, or -1 when there is none before @end. */
-static int unit_at(const uint8_t *p, const uint8_t *end)
-{
-	return end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
-}
-
-static bool is_high(int unit)
-{
-	return unit >= 0xd800 && unit < 0xdc00;
-}
-
-static bool is_low(int unit)
-{
-	return unit >= 0xdc00 && unit < 0xe000;
-}
-
-static const char *check_escapes(struct slice in)
-{
-	const uint8_t *p = in.ptr, *end = in.ptr + in.len;
-	while ((p = memchr(p, '\\', (size_t)(end - p)))) {
-		if (end - p >= 2 && p[1] && memchr("\"\\/bfnrt", p[1], 8)) {
-			p += 2;
-			continue;
-		}
-		int unit = unit_at(p, end);
-		if (unit < 0)
-			return err_escape;
-		p += 6;
-		if (is_low(unit) || (is_high(unit) && !is_low(unit_at(p, end))))
-			return err_surrogate;
-		if (is_high(unit))
-			p += 6;
-	}
-	return NULL;
-}
-
-static const uint8_t *digits(const uint8_t *p, const uint8_t *end)
-{
-	while (p < end && text_is_digit(*p))
-		p++;
-	return p;
-}
-
-/* Up to 16 digits and nothing else. */
-static inline __attribute__((target("sse4.1"))) bool is_short_integer(struct slice s)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)s.ptr);
-	v = _mm_sub_epi8(v, _mm_set1_epi8('0'));
-	unsigned is_digit =
-		(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v));
-	return (unsigned)__builtin_ctz(~is_digit) >= s.len && (*s.ptr != '0' || s.len == 1);
-}
-
-static bool is_number(struct slice s)
-{
-	if (is_short_integer(s))
-		return true;
-	const uint8_t *p = s.ptr, *end = s.ptr + s.len, *from;
-	p += p < end && *p == '-';
-	from = p;
-	p = digits(p, end);
-	if (p == from || (*from == '0' && p - from > 1))
-		return false;
-	if (p < end && *p == '.') {
-		from = ++p;
-		p = digits(p, end);
-		if (p == from)
-			return false;
-	}
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		p++;
-		p += p < end && (*p == '+' || *p == '-');
-		from = p;
-		p = digits(p, end);
-		if (p == from)
-			return false;
-	}
-	return p == end;
 }
 
 /* The walk ends here: the index that stands for it. */
@@ -197,7 +100,7 @@ static inline bool read_string(struct walk *w, uint32_t i, const char *bad, stru
 	if (end < from || *end != '"')
 		w->err = bad;
 	else if (w->has_escapes)
-		w->err = check_escapes(*ret_in);
+		w->err = json_check_escapes(*ret_in);
 	return !w->err;
 }
 
@@ -222,7 +125,7 @@ static bool read_plain(struct walk *w, uint32_t i, uint8_t c, enum val_type *ret
 	*ret_part = s;
 	if (c == '-' || text_is_digit(c)) {
 		*ret_type = VAL_NUM;
-		return is_number(s) || fail(w, err_number);
+		return json_is_number(s) || fail(w, err_number);
 	}
 	if (slice_eq(s, SLICE_LIT("true")))
 		*ret_type = VAL_TRUE;
@@ -355,7 +258,7 @@ size_t json_unescape(uint8_t *out, struct slice in)
 			continue;
 		}
 		const char *plain = "bfnrt", *is = memchr(plain, p[1], 5);
-		int unit = unit_at(p, end);
+		int unit = json_unit_at(p, end);
 		if (unit < 0) {
 			*o++ = is ? (uint8_t) "\b\f\n\r\t"[is - plain] : p[1];
 			p += 2;
@@ -363,8 +266,9 @@ size_t json_unescape(uint8_t *out, struct slice in)
 		}
 		p += 6;
 		uint32_t c = (uint32_t)unit;
-		if (is_high(unit) && is_low(unit_at(p, end))) {
-			c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)unit_at(p, end) - 0xdc00);
+		if (json_is_high(unit) && json_is_low(json_unit_at(p, end))) {
+			c = 0x10000 + ((c - 0xd800) << 10) +
+			    ((uint32_t)json_unit_at(p, end) - 0xdc00);
 			p += 6;
 		}
 		if (c < 0x80) {
@@ -417,7 +321,7 @@ static struct val minified(struct rec_builder *rb, struct slice s)
 	bool in_string = false;
 	for (size_t i = 0; i < s.len; i++) {
 		uint8_t c = s.ptr[i];
-		if (!in_string && is_blank(c))
+		if (!in_string && json_is_blank(c))
 			continue;
 		*o++ = c;
 		if (in_string && c == '\\' && i + 1 < s.len)
@@ -426,25 +330,6 @@ static struct val minified(struct rec_builder *rb, struct slice s)
 			in_string = !in_string;
 	}
 	return val_of(VAL_JSON, off, (size_t)(o - out));
-}
-
-/* Any control character, which outside of strings is white space: 16 bytes at a time, and up to 15
- * behind the text.
- */
-static inline bool has_control(struct slice s)
-{
-	const __m128i limit = _mm_set1_epi8(0x1f);
-	__m128i any = _mm_setzero_si128();
-	for (size_t i = 0; i < s.len; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(s.ptr + i));
-		any = _mm_or_si128(any, _mm_cmpeq_epi8(_mm_min_epu8(v, limit), v));
-	}
-	return _mm_movemask_epi8(any) != 0;
-}
-
-static bool has_breaks(struct slice s)
-{
-	return has_control(s) && (memchr(s.ptr, '\n', s.len) || memchr(s.ptr, '\r', s.len));
 }
 
 /* The value at token @i, which begins with @c. Returns the token behind it, or 0. */
@@ -470,7 +355,7 @@ static uint32_t walk_value(struct walk *w, uint32_t i, uint8_t c, struct rec_bui
 	if (i == 0)
 		return 0;
 	part = slice_of(from, (size_t)(w->p + w->at[i - 1] + 1 - from));
-	*ret_v = has_breaks(part) ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
+	*ret_v = json_has_breaks(part) ? minified(rb, part) : rec_ref(rb, VAL_JSON, part);
 	return i;
 }
 
@@ -539,20 +424,21 @@ static struct slice repaired(struct rec_builder *rb, struct slice text)
 	while (p < end) {
 		if (p >= valid)
 			valid = p + text_utf8_valid(p, (size_t)(end - p));
-		int unit = unit_at(p, end);
+		int unit = json_unit_at(p, end);
 		if (p == valid) {
 			size_t n;
 			json_text_wide(p, (size_t)(end - p), &n);
 			p += n;
 			memcpy(o, "\xef\xbf\xbd", 3);
 			o += 3;
-		} else if (is_low(unit) || (is_high(unit) && !is_low(unit_at(p + 6, end)))) {
+		} else if (json_is_low(unit) ||
+			   (json_is_high(unit) && !json_is_low(json_unit_at(p + 6, end)))) {
 			memcpy(o, "\\ufffd", 6);
 			p += 6;
 			o += 6;
 		} else {
 			/* A surrogate pair, or one escape, is copied as a whole. */
-			size_t n = is_high(unit) ? 12 : *p == '\\' && end - p > 1 ? 2 : 1;
+			size_t n = json_is_high(unit) ? 12 : *p == '\\' && end - p > 1 ? 2 : 1;
 			if (p + n > valid)
 				n = 1;
 			memcpy(o, p, n);
@@ -565,12 +451,12 @@ static struct slice repaired(struct rec_builder *rb, struct slice text)
 	return arena_slice(a, off, len);
 }
 
-const char *json_pairs(struct json *j, struct slice text, struct rec_builder *rb,
-		       bool *ret_repaired)
+const char *json_pairs_by_tokens(struct json *j, struct slice text, struct rec_builder *rb,
+				 bool *ret_repaired)
 {
 	unsigned n_pairs = rb->n_pairs, n_lost = rb->n_pairs_lost;
 	const char *err = read_pairs(j, text, rb);
-	bool repair = err == err_utf8 || err == err_surrogate;
+	bool repair = err == err_utf8 || err == json_err_surrogate;
 	if (repair) {
 		rb->n_pairs = n_pairs;
 		rb->n_pairs_lost = n_lost;
@@ -584,4 +470,20 @@ const char *json_pairs(struct json *j, struct slice text, struct rec_builder *rb
 	}
 	*ret_repaired = repair;
 	return NULL;
+}
+
+const char *json_pairs(struct json *j, struct slice text, struct rec_builder *rb,
+		       bool *ret_repaired)
+{
+	if (text.len <= j->bytes_max && json_quick_pairs(&j->quick, text, rb, &j->keys_id)) {
+		*ret_repaired = false;
+		return NULL;
+	}
+	j->keys_id = 0;
+	return json_pairs_by_tokens(j, text, rb, ret_repaired);
+}
+
+uint64_t json_keys_id(const struct json *j)
+{
+	return j->keys_id;
 }

@@ -32,6 +32,13 @@ const char *json_check(struct json *j, struct slice text);
 const char *json_pairs(struct json *j, struct slice text, struct rec_builder *rb,
 		       bool *ret_repaired);
 
+/* The same without the short way that most texts go (json_quick.h), against which it is tested. */
+const char *json_pairs_by_tokens(struct json *j, struct slice text, struct rec_builder *rb,
+				 bool *ret_repaired);
+
+/* Not 0: all objects of which json_pairs says this have the same keys in the same order. */
+uint64_t json_keys_id(const struct json *j);
+
 /* The text that a valid JSON string's inside stands for, as UTF-8. Writes at most @in.len bytes and
  * returns how many.
  */

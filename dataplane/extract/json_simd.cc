@@ -69,3 +69,8 @@ json_index_status json_index_run(json_index *x, const uint8_t *text, size_t len,
 	}
 	return st;
 }
+
+bool json_utf8_valid(const uint8_t *text, size_t len)
+{
+	return simdjson::validate_utf8((const char *)text, len);
+}

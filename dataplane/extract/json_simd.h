@@ -9,6 +9,7 @@
 #ifndef SL_EXTRACT_JSON_SIMD_H
 #define SL_EXTRACT_JSON_SIMD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,8 @@ void json_index_destroy(struct json_index *x);
  */
 enum json_index_status json_index_run(struct json_index *x, const uint8_t *text, size_t len,
 				      const uint32_t **ret_at, uint32_t *ret_n);
+
+bool json_utf8_valid(const uint8_t *text, size_t len);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-/* The JSON reader on any bytes: what it hands on must be valid by itself, the strict check and the
- * reader that mends must agree, and no two keys of a record are the same.
+/* The JSON reader on any bytes: what it hands on must be valid by itself, the strict check, the
+ * reader that mends and the short way must agree, and no two keys of a record are the same.
  */
 #include "dataplane/extract/json.h"
 #include "tests/fuzz/fuzz.h"
@@ -38,6 +38,23 @@ static void check_value(struct val v)
 	}
 }
 
+/* The pairs at hand are those that the tokens give, text for text. */
+static void check_by_tokens(struct slice text)
+{
+	static struct val pairs[2 * REC_PAIRS_MAX];
+	unsigned n = rb.n_pairs;
+	bool repaired = true;
+	memcpy(pairs, rb.pairs, 2 * n * sizeof(*pairs));
+	rb.n_pairs = 0;
+	must(json_pairs_by_tokens(json, text, &rb, &repaired) == NULL && !repaired);
+	must(rb.n_pairs == n);
+	for (unsigned i = 0; i < 2 * n; i++) {
+		struct val a = pairs[i], b = rb.pairs[i];
+		must(a.type == b.type && slice_eq(arena_slice(&batch.arena, a.off, a.len),
+						  arena_slice(&batch.arena, b.off, b.len)));
+	}
+}
+
 static bool same_key(unsigned a, unsigned b)
 {
 	struct val x = rb.pairs[2 * a], y = rb.pairs[2 * b];
@@ -64,6 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	must(!rb.full);
 	must(strict || (!err && !repaired));
 	must(!err || rb.n_pairs == 0);
+	if (json_keys_id(json))
+		check_by_tokens(text);
 	for (unsigned i = 0; i < rb.n_pairs; i++) {
 		check_value(rb.pairs[2 * i]);
 		check_value(rb.pairs[2 * i + 1]);

@@ -104,6 +104,24 @@ static void json_becomes_pairs_and_the_last_of_one_key_wins(void **state)
 	assert_string_equal(pairs_for(st, BODY_JSON, "[1]"), "\"value\"=[1]");
 }
 
+/* Senders repeat their keys, and what was found out about them holds for one kind of source only.
+ */
+static void the_same_keys_again_are_fixed_fields_of_one_source_and_pairs_of_another(void **state)
+{
+	struct stage *st = *state;
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned source = i & 2 ? WORD : LINES;
+		pairs_reset(st->pairs, NULL);
+		struct frame f = frame_of(st, source, BODY_JSON, "{\"host\":\"h\",\"k\":1}");
+		struct rec *r = one(st, &f);
+		assert_string_equal(pairs_of(st->pairs, r),
+				    source == WORD ? "\"k\"=1" : "\"host\"=\"h\"; \"k\"=1");
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_string_equal(pairs_for(st, BODY_JSON, "{\"a\":1,\"b\":2,\"a\":3}"),
+				    "\"a\"=3; \"b\"=2");
+}
+
 static void json_behind_a_byte_order_mark_is_json(void **state)
 {
 	assert_string_equal(pairs_for(*state, BODY_AUTO, "\xef\xbb\xbf{\"a\":1}"), "\"a\"=1");
@@ -405,6 +423,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_becomes_the_message),
 		cmocka_unit_test(json_becomes_pairs_and_the_last_of_one_key_wins),
+		cmocka_unit_test(
+			the_same_keys_again_are_fixed_fields_of_one_source_and_pairs_of_another),
 		cmocka_unit_test(json_behind_a_byte_order_mark_is_json),
 		cmocka_unit_test(json_with_bytes_that_are_not_utf8_says_so),
 		cmocka_unit_test(json_that_is_none_goes_out_as_text_with_the_reason),
