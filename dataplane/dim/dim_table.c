@@ -1,8 +1,9 @@
 #include "dataplane/dim/dim_table.h"
 
+#include <nmmintrin.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
 
 #define UNIT       8u
@@ -117,9 +118,18 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 
 /* ---- slots ---- */
 
-static uint64_t hash_key(struct slice key)
+/* Eight bytes at a time, the last ones by a load that may overlap. A CRC spreads keys that are
+ * alike well, and its 32 bits are enough: 28 of them are the place, and the key is compared in the
+ * end.
+ */
+static inline uint64_t hash_key(struct slice key)
 {
-	return XXH3_64bits(key.ptr, key.len);
+	uint64_t crc = key.len;
+	for (size_t i = 0; i + 8 < key.len; i += 8)
+		crc = _mm_crc32_u64(crc, bytes_load8(key.ptr + i));
+	crc = _mm_crc32_u64(crc, key.len < 8 ? bytes_pack(key.ptr, key.len)
+					     : bytes_load8(key.ptr + key.len - 8));
+	return crc * 0x9e3779b97f4a7c15ull;
 }
 
 static uint64_t load_slot(const uint64_t *slots, uint64_t at)
@@ -135,8 +145,7 @@ static void store_slot(uint64_t *slots, uint64_t at, uint64_t hash, uint32_t row
 static bool is_key(const struct dim_table *t, uint32_t row, struct slice key)
 {
 	const struct dim_row *r = row_at(t, row);
-	return r->key_len == key.len &&
-	       memcmp((const uint8_t *)(r->vals + t->n_fields), key.ptr, key.len) == 0;
+	return bytes_same(dim_row_key(r, t->n_fields), key);
 }
 
 /* Where @key is, and its row as it stood there. ABSENT: nowhere, and *ret_free is where it may go.
@@ -342,29 +351,40 @@ uint64_t dim_table_bytes(const struct dim_table *t)
 
 /* ---- looking up ---- */
 
+/* Most keys are in the first slot that they may be in; @slot is what it holds. */
+static inline const struct dim_row *find_row(const struct dim_table *t, const uint64_t *slots,
+					     struct slice key, uint64_t hash, uint64_t slot)
+{
+	uint64_t free_at;
+	uint32_t row = (uint32_t)slot;
+	if (row >= FIRST_ROW && slot >> 32 == hash >> 32 && is_key(t, row, key))
+		return row_at(t, row);
+	if (row == EMPTY || find_slot(t, slots, key, hash, &row, &free_at) == ABSENT)
+		return NULL;
+	return row_at(t, row);
+}
+
 /* Slots of a few keys are fetched, then their rows, then the keys are compared: three walks, so
  * that the misses of a cache overlap. Whoever asked reads the row next: most are of three lines.
  */
 static void find_few(const struct dim_table *t, const uint64_t *slots, const struct slice *keys,
 		     unsigned n, const struct dim_row **rows)
 {
-	uint64_t hashes[PREFETCHED], free_at;
+	uint64_t hashes[PREFETCHED], found[PREFETCHED], mask = t->mask;
+	const uint8_t *base = t->rows;
 	for (unsigned i = 0; i < n; i++) {
 		hashes[i] = keys[i].ptr ? hash_key(keys[i]) : 0;
-		__builtin_prefetch(&slots[hashes[i] & t->mask]);
+		__builtin_prefetch(&slots[hashes[i] & mask]);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *row =
-			(const uint8_t *)row_at(t, (uint32_t)load_slot(slots, hashes[i] & t->mask));
+		found[i] = load_slot(slots, hashes[i] & mask);
+		const uint8_t *row = base + (uint64_t)(uint32_t)found[i] * UNIT;
 		__builtin_prefetch(row);
 		__builtin_prefetch(row + 64);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t row;
-		bool there = keys[i].ptr &&
-			     find_slot(t, slots, keys[i], hashes[i], &row, &free_at) != ABSENT;
-		rows[i] = there ? row_at(t, row) : NULL;
-		if (there)
+		rows[i] = keys[i].ptr ? find_row(t, slots, keys[i], hashes[i], found[i]) : NULL;
+		if (rows[i])
 			__builtin_prefetch((const uint8_t *)rows[i] + 128);
 	}
 }

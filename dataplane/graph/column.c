@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "dataplane/graph/bytes.h"
+#include "dataplane/base/bytes.h"
 
 const struct op_field column_meta[] = {
 	{"_time", SQL_TIMESTAMPTZ}, {"_source", SQL_TEXT}, {"_stream", SQL_TEXT},

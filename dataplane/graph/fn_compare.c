@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "dataplane/graph/bytes.h"
+#include "dataplane/base/bytes.h"
 #include "dataplane/graph/fn.h"
 #include "dataplane/graph/inet.h"
 
@@ -155,10 +155,8 @@ struct set {
 	unsigned mask;
 	bool has_null;
 	uint8_t *used;
-	union {
-		int64_t *i;
-		struct slice *s;
-	};
+	uint64_t *words; /* bytes_word of texts, or integers */
+	struct slice *s;
 };
 
 static void set_add(struct set *s, const struct vec *v)
@@ -168,15 +166,14 @@ static void set_add(struct set *s, const struct vec *v)
 		return;
 	}
 	bool text = cell_kind_of(v->type) == CELL_S;
-	uint64_t at = text ? bytes_hash(v->s[0]) : bytes_mix((uint64_t)v->i[0]);
+	uint64_t word = text ? bytes_word(v->s[0]) : (uint64_t)v->i[0], at = bytes_mix(word);
 	while (s->used[at & s->mask])
 		at++;
 	at &= s->mask;
 	s->used[at] = 1;
+	s->words[at] = word;
 	if (text)
 		s->s[at] = v->s[0];
-	else
-		s->i[at] = v->i[0];
 }
 
 static int prepare_in(struct fn_prep *p, const void **ret_aux)
@@ -185,13 +182,15 @@ static int prepare_in(struct fn_prep *p, const void **ret_aux)
 	while (cap < 2 * p->n_args)
 		cap *= 2;
 	uint32_t at = arena_take8(p->a, sizeof(struct set)), used = arena_take(p->a, cap);
-	uint32_t values = arena_take8(p->a, cap * sizeof(struct slice));
-	if (!at || !used || !values)
+	uint32_t words = arena_take8(p->a, cap * sizeof(uint64_t));
+	uint32_t texts = arena_take8(p->a, cap * sizeof(struct slice));
+	if (!at || !used || !words || !texts)
 		return err_set(p->e, -ENOSPC, "the list is too long");
 	struct set *s = (struct set *)(p->a->base + at);
 	*s = (struct set){.mask = cap - 1, .used = p->a->base + used};
 	memset(s->used, 0, cap);
-	s->s = (struct slice *)(p->a->base + values);
+	s->words = (uint64_t *)(p->a->base + words);
+	s->s = (struct slice *)(p->a->base + texts);
 	for (unsigned i = 1; i < p->n_args; i++)
 		set_add(s, p->constants[i]);
 	*ret_aux = s;
@@ -200,11 +199,12 @@ static int prepare_in(struct fn_prep *p, const void **ret_aux)
 
 static bool set_has_text(const struct set *s, struct slice x)
 {
-	for (uint64_t at = bytes_hash(x);; at++) {
+	uint64_t word = bytes_word(x);
+	for (uint64_t at = bytes_mix(word);; at++) {
 		at &= s->mask;
 		if (!s->used[at])
 			return false;
-		if (bytes_same(s->s[at], x))
+		if (s->words[at] == word && bytes_word_same(word, s->s[at], x))
 			return true;
 	}
 }
@@ -215,21 +215,21 @@ static bool set_has_int(const struct set *s, int64_t x)
 		at &= s->mask;
 		if (!s->used[at])
 			return false;
-		if (s->i[at] == x)
+		if (s->words[at] == (uint64_t)x)
 			return true;
 	}
 }
 
 static void run_in(struct call *c, unsigned n)
 {
-	const struct set *s = c->aux;
+	const struct set s = *(const struct set *)c->aux; /* what is written here is not of it */
 	const struct vec *v = c->in[0];
 	bool text = cell_kind_of(v->type) == CELL_S;
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t state = v->state[i];
 		if (state == VEC_VALUE) {
-			c->out->i[i] = text ? set_has_text(s, v->s[i]) : set_has_int(s, v->i[i]);
-			if (s->has_null && !c->out->i[i])
+			c->out->i[i] = text ? set_has_text(&s, v->s[i]) : set_has_int(&s, v->i[i]);
+			if (s.has_null && !c->out->i[i])
 				state = VEC_NULL;
 		}
 		c->out->state[i] = state;

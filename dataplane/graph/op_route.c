@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
-#include "dataplane/graph/bytes.h"
 #include "dataplane/graph/op_parts.h"
 #include "dataplane/graph/route_check.h"
 
@@ -57,7 +57,7 @@ static_assert(VEC_N_STATES - VEC_ERROR < 8, "an error in three bits");
  * one look at a table of the constants for each record, however many they are.
  */
 struct choice {
-	uint64_t word;     /* what the text is told by: text_word */
+	uint64_t word;     /* bytes_word */
 	struct slice text; /* the set's */
 	uint16_t verdict;  /* for the first branch that it stands in */
 };
@@ -100,12 +100,12 @@ static void route_destroy(struct op_plan *p)
 
 /* ---- choices ---- */
 
-#define CHOICES_MIN 3 /* branches: fewer are compared as fast */
+#define CHOICES_MIN 3 /* constants: fewer are compared as fast */
 
-/* The input that most branches ask for constants, and how many branches and constants these are. */
-static unsigned find_input(const struct route_plan *r, unsigned *ret_input, unsigned *ret_n_texts)
+/* The input that most branches ask for constants, and how many constants these are. */
+static unsigned find_input(const struct route_plan *r, unsigned *ret_input)
 {
-	unsigned best = 0, n_inputs, input = 0;
+	unsigned best = 0, best_n_texts = 0, n_inputs, input = 0;
 	expr_set_inputs(r->x.set, &n_inputs);
 	for (unsigned i = 0; i < n_inputs; i++) {
 		unsigned n = 0, n_texts = 0;
@@ -117,21 +117,11 @@ static unsigned find_input(const struct route_plan *r, unsigned *ret_input, unsi
 		if (n > best) {
 			best = n;
 			*ret_input = i;
-			*ret_n_texts = n_texts;
+			best_n_texts = n_texts;
 		}
 	}
-	return best;
+	return best_n_texts;
 }
-
-/* Texts of up to seven bytes have a word of their own, longer ones likely. */
-static inline uint64_t text_word(struct slice s)
-{
-	if (s.len < 8)
-		return bytes_pack(s.ptr, s.len) | (uint64_t)s.len << 56;
-	return bytes_hash(s) | 1ull << 63;
-}
-
-#define NO_WORD 0x0101ull << 48 /* of no text */
 
 static inline struct choice *slot_of(const struct choices *c, uint64_t word)
 {
@@ -143,15 +133,15 @@ static bool lay_choices(const struct route_plan *r, struct choices *c)
 {
 	unsigned input = 0;
 	for (size_t i = 0; i < (size_t)1 << (64 - c->shift); i++)
-		c->slots[i] = (struct choice){.word = NO_WORD};
+		c->slots[i] = (struct choice){.word = BYTES_NO_WORD};
 	for (unsigned k = r->n_branches; k-- > 0;) {
 		unsigned n = expr_set_one_of(r->x.set, r->exprs[k], &input);
 		for (unsigned i = 0; input == c->input && i < n; i++) {
 			struct slice text = expr_set_one_of_text(r->x.set, r->exprs[k], i);
-			struct choice *at = slot_of(c, text_word(text));
-			if (at->word != NO_WORD && !bytes_same(at->text, text))
+			struct choice *at = slot_of(c, bytes_word(text));
+			if (at->word != BYTES_NO_WORD && !bytes_same(at->text, text))
 				return false;
-			*at = (struct choice){text_word(text), text, VERDICT(k, 0)};
+			*at = (struct choice){bytes_word(text), text, VERDICT(k, 0)};
 		}
 	}
 	return true;
@@ -184,8 +174,8 @@ static bool place_choices(const struct route_plan *r, struct choices *c, unsigne
 static int add_choices(struct route_plan *r)
 {
 	struct choices *c = &r->choices;
-	unsigned n_texts = 0, input;
-	if (find_input(r, &c->input, &n_texts) < CHOICES_MIN || !place_choices(r, c, n_texts))
+	unsigned input, n_texts = find_input(r, &c->input);
+	if (n_texts < CHOICES_MIN || !place_choices(r, c, n_texts))
 		return 0;
 	c->mine = mem_alloc(r->n_branches * sizeof(*c->mine));
 	if (!c->mine)
@@ -316,9 +306,9 @@ static void judge_choices(const struct route_plan *r, struct route *s, unsigned 
 			continue;
 		}
 		struct slice text = v->s[i];
-		uint64_t word = text_word(text);
+		uint64_t word = bytes_word(text);
 		const struct choice *at = slot_of(&c, word);
-		bool same = at->word == word && (!(word >> 63) || bytes_same(at->text, text));
+		bool same = at->word == word && bytes_word_same(word, at->text, text);
 		s->verdicts[i] = same ? at->verdict : s->verdicts[i];
 	}
 }

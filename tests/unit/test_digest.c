@@ -1,7 +1,7 @@
 /* digest.c, bytes.h */
 #include "unit.h"
 
-#include "dataplane/graph/bytes.h"
+#include "dataplane/base/bytes.h"
 #include "dataplane/graph/digest.h"
 
 static const char *hex(const uint8_t *p, size_t len)

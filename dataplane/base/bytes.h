@@ -6,8 +6,8 @@
  * Runs:   any thread.
  * Limits: nothing is read outside of what is given.
  */
-#ifndef SL_GRAPH_BYTES_H
-#define SL_GRAPH_BYTES_H
+#ifndef SL_BASE_BYTES_H
+#define SL_BASE_BYTES_H
 
 #include "dataplane/base/slice.h"
 
@@ -44,18 +44,26 @@ static inline uint64_t bytes_pack(const uint8_t *p, size_t len)
 	return len ? *p : 0;
 }
 
+/* The first and the last 16 bytes of @len, which may overlap. */
+static inline uint64_t bytes_differ_16(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	return (bytes_load8(a) ^ bytes_load8(b)) | (bytes_load8(a + 8) ^ bytes_load8(b + 8)) |
+	       (bytes_load8(a + len - 16) ^ bytes_load8(b + len - 16)) |
+	       (bytes_load8(a + len - 8) ^ bytes_load8(b + len - 8));
+}
+
 static inline bool bytes_same(struct slice a, struct slice b)
 {
 	if (a.len != b.len)
 		return false;
 	if (a.len <= 8)
 		return bytes_pack(a.ptr, a.len) == bytes_pack(b.ptr, a.len);
-	if (a.len > 64)
-		return memcmp(a.ptr, b.ptr, a.len) == 0;
-	uint64_t differ = bytes_load8(a.ptr + a.len - 8) ^ bytes_load8(b.ptr + a.len - 8);
-	for (size_t i = 0; i + 8 < a.len; i += 8)
-		differ |= bytes_load8(a.ptr + i) ^ bytes_load8(b.ptr + i);
-	return differ == 0;
+	if (a.len < 16)
+		return bytes_load8(a.ptr) == bytes_load8(b.ptr) &&
+		       bytes_load8(a.ptr + a.len - 8) == bytes_load8(b.ptr + a.len - 8);
+	if (a.len <= 32)
+		return bytes_differ_16(a.ptr, b.ptr, a.len) == 0;
+	return memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
 /* Of 8 bytes, is none beyond ASCII and none a backslash? */
@@ -91,6 +99,22 @@ static inline uint64_t bytes_hash(struct slice s)
 	for (size_t i = 0; i + 8 < s.len; i += 8)
 		h = bytes_mix(h ^ bytes_load8(s.ptr + i));
 	return bytes_mix(h ^ bytes_load8(s.ptr + s.len - 8));
+}
+
+/* What a text is told by: up to seven bytes have a word of their own, longer ones likely. */
+static inline uint64_t bytes_word(struct slice s)
+{
+	if (s.len < 8)
+		return bytes_pack(s.ptr, s.len) | (uint64_t)s.len << 56;
+	return bytes_hash(s) | 1ull << 63;
+}
+
+#define BYTES_NO_WORD (0x0101ull << 48) /* of no text */
+
+/* Are texts with this word the same? */
+static inline bool bytes_word_same(uint64_t word, struct slice a, struct slice b)
+{
+	return !(word >> 63) || bytes_same(a, b);
 }
 
 #endif
