@@ -209,8 +209,10 @@ bool column_pass(struct column *c, const struct batch *b, struct rec *const *rec
 		 enum sql_type t, struct val *vals)
 {
 	uint32_t good = carried_as(t) | 1u << VAL_NULL, seen = 0;
-	if (c->kind != COLUMN_FIELD)
+	if (c->kind != COLUMN_FIELD) {
+		memset(vals, 0, n * sizeof(*vals));
 		return false;
+	}
 	take(c, b, recs, n, vals);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned type = (unsigned)(val_word(&vals[i]) >> VAL_TYPE_SHIFT);
@@ -220,7 +222,12 @@ bool column_pass(struct column *c, const struct batch *b, struct rec *const *rec
 		}
 		seen |= 1u << type;
 	}
-	return (seen & ~good) == 0;
+	if ((seen & ~good) == 0)
+		return true;
+	for (unsigned i = 0; i < n; i++)
+		if (!(good >> vals[i].type & 1))
+			vals[i] = (struct val){0};
+	return false;
 }
 
 static struct slice meta_text(const struct column *c, const struct batch *b, const struct rec *r)

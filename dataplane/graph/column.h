@@ -56,8 +56,8 @@ void column_fill(struct column *c, struct batch *b, struct rec *const *recs, uns
 		 struct vec *v);
 
 /* The same for records that carry it as type @t is carried, so that it can be handed on as it is:
- * vals[i] is its value, VAL_NULL for absent ones. False when a record does not, and for meta
- * fields.
+ * vals[i] is its value, VAL_NULL for absent ones. False when some record does not, and for meta
+ * fields: then the values of such records are VAL_ABSENT.
  */
 bool column_pass(struct column *c, const struct batch *b, struct rec *const *recs, unsigned n,
 		 enum sql_type t, struct val *vals);

@@ -65,7 +65,7 @@ struct project_plan {
 struct project {
 	struct op_exprs_state x;
 	struct column *columns;           /* the plan's, to be written to */
-	bool *passed;                     /* by field: so it is, of all records of this burst */
+	bool *passed;                     /* by field: so it is, in all records of this burst */
 	struct val *vals;                 /* of field 0 of all records, of field 1, ... */
 	struct rec *kept[BATCH_RECS_MAX]; /* without those that end in an error */
 	struct rec *out[BATCH_RECS_MAX];
@@ -262,6 +262,13 @@ static struct val take_text(const struct vec *v, unsigned i, struct arena *a)
 	return vec_get(v, i, a);
 }
 
+static struct val take_val(const struct vec *v, unsigned i, struct arena *a)
+{
+	if (v->state[i] != VEC_VALUE)
+		return val_of(VAL_NULL, 0, 0);
+	return v->type == SQL_TEXT ? take_text(v, i, a) : vec_get(v, i, a);
+}
+
 /* The results of an expression as values. False: for some there is no room, and they are
  * VAL_ABSENT.
  */
@@ -272,11 +279,41 @@ static bool take_vals(const struct vec *v, unsigned n, struct arena *a, struct v
 	if (words && take_words(v, type, n, a, vals))
 		return true;
 	for (unsigned i = 0; i < n; i++) {
-		if (v->state[i] != VEC_VALUE)
-			vals[i] = val_of(VAL_NULL, 0, 0);
-		else
-			vals[i] = v->type == SQL_TEXT ? take_text(v, i, a) : vec_get(v, i, a);
+		vals[i] = take_val(v, i, a);
 		whole &= vals[i].type != VAL_ABSENT;
+	}
+	return whole;
+}
+
+/* The same of a field that some records could hand on, and others, which are VAL_ABSENT, could not.
+ * What a record makes of it must not hang on which others came in its burst: what is handed on
+ * stays, and has no error.
+ */
+static bool take_rest(struct vec *v, unsigned n, struct arena *a, struct val *vals)
+{
+	bool whole = true;
+	for (unsigned i = 0; i < n; i++) {
+		if (vals[i].type != VAL_ABSENT)
+			v->state[i] = VEC_VALUE;
+		else
+			vals[i] = take_val(v, i, a);
+		whole &= vals[i].type != VAL_ABSENT;
+	}
+	return whole;
+}
+
+/* The values of the fields that were not passed for the whole burst. */
+static bool take_fields(const struct project_plan *j, struct project *s, unsigned n,
+			struct arena *a)
+{
+	bool whole = true;
+	for (unsigned k = 0; k < j->n_fields; k++) {
+		const struct passed *p = &j->passed[k];
+		if (s->passed[k])
+			continue;
+		whole &= p->is ? take_rest(expr_run_input(s->x.run, p->input), n, a, vals_of(s, k))
+			       : take_vals(expr_run_result(s->x.run, j->exprs[k]), n, a,
+					   vals_of(s, k));
 	}
 	return whole;
 }
@@ -373,13 +410,9 @@ static void project_run(const struct op_plan *p, void *state, struct op_run *x,
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
 	unsigned n_in = n;
-	bool whole = true;
 	pass_fields(j, s, b, recs, n);
 	op_exprs_run(&s->x, b, recs, n);
-	for (unsigned k = 0; k < j->n_fields; k++)
-		if (!s->passed[k])
-			whole &= take_vals(expr_run_result(s->x.run, j->exprs[k]), n, &b->arena,
-					   vals_of(s, k));
+	bool whole = take_fields(j, s, n, &b->arena);
 	if (worst_state(j, s, n) >= VEC_ERROR || !whole) {
 		n_in = drop_errors(j, s, recs, n, x);
 		recs = s->kept;

@@ -65,6 +65,23 @@ static void records_of_one_burst_may_carry_a_field_differently(void **state)
 	op_rig_fini(&rig);
 }
 
+/* A burst is no part of the input: with more workers others stand beside a record. */
+static void what_a_record_hands_on_does_not_hang_on_the_others_of_its_burst(void **state)
+{
+	static const char *const objects[] = {"{\"a\":7}", "{\"a\":\"\\u0041\"}",
+					      "{\"a\":\"\\u0000\"}"};
+	static const char *const want[] = {"{\"a\":\"7\"}", "{\"a\":\"\\u0041\"}",
+					   "{\"a\":\"\\u0000\"}"};
+	op_rig_init(&rig, "pipeline: { p: { op: project, from: app, select: a } }\n", "p");
+	op_rig_feed(&rig, objects, 3);
+	assert_int_equal(rig.n, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_string_equal(rig.got[i], want[i]);
+	op_rig_fini(&rig);
+	for (unsigned i = 1; i < 3; i++)
+		assert_projected("select: a", objects[i], want[i]);
+}
+
 static void a_star_keeps_the_rest_and_items_take_the_place_of_fields(void **state)
 {
 	assert_projected("select: \"*, upper(a) AS a, 1 AS one\"", "{\"a\":\"x\",\"b\":2}",
@@ -140,6 +157,7 @@ int main(void)
 		cmocka_unit_test(a_text_that_is_handed_on_keeps_its_meaning),
 		cmocka_unit_test(a_field_may_be_handed_on_and_read),
 		cmocka_unit_test(records_of_one_burst_may_carry_a_field_differently),
+		cmocka_unit_test(what_a_record_hands_on_does_not_hang_on_the_others_of_its_burst),
 		cmocka_unit_test(a_star_keeps_the_rest_and_items_take_the_place_of_fields),
 		cmocka_unit_test(an_error_drops_the_record_or_makes_a_null),
 		cmocka_unit_test(text_is_cast_to_an_integer_in_all_its_spellings),
