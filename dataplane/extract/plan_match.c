@@ -74,6 +74,18 @@ SCANS size_t match_checked(struct here h, const struct plan_op *op, size_t at, s
 	return lit_at(op, h.start + to, h.len - to) ? to + op->n_lit : PLAN_NOWHERE;
 }
 
+/* The row that begins with @*io_op, which becomes the last of its steps. */
+SCANS size_t match_row(struct here h, const struct plan_op **io_op, size_t at, struct marks *io_m)
+{
+	const struct plan_op *op = *io_op;
+	const struct plan_row *r = &h.p->rows[op->dfa];
+	size_t behind = plan_row(r, op, slice_of(h.start, h.len), at, h.parts);
+	if (behind == PLAN_NOWHERE)
+		return match_checked(h, op, at, io_m);
+	*io_op = op + r->n_steps - 1;
+	return behind;
+}
+
 /* ---- other steps ---- */
 
 /* The fields in a row that begin with @*io_op, which becomes the last of them. */
@@ -92,29 +104,63 @@ SCANS size_t match_fields(struct here h, const struct plan_op **io_op, size_t at
 	return at;
 }
 
+/* Whether a time stamp stands here, and behind it what has to. */
+static inline bool at_bsd_time(struct here h, const struct plan_op *op, size_t at)
+{
+	uint64_t rest;
+	return h.len - at > BSD_TIME_LEN && h.start[at + BSD_TIME_LEN] == op->lit[0] &&
+	       bsd_time_at(h.start + at, &rest);
+}
+
 /* Behind the steps that a time stamp settles, or in front of them. */
 static inline size_t match_bsd_time(struct here h, const struct plan_op **io_op, size_t at)
 {
 	const struct plan_op *op = *io_op;
-	uint64_t rest;
-	if (h.len - at <= BSD_TIME_LEN || h.start[at + BSD_TIME_LEN] != op->lit[0] ||
-	    !bsd_time_at(h.start + at, &rest))
+	if (!at_bsd_time(h, op, at))
 		return at;
 	*io_op = h.p->ops + op->end - 1;
 	return at + BSD_TIME_LEN;
 }
 
-/* What is done by plan_nested.c. */
-static size_t match_other(struct plan_run *r, const struct plan_op **io_op, size_t at)
+/* The same for all of a group and the byte behind it, or as OP_OPEN. */
+static inline size_t match_stamp(struct here h, const struct plan_op **io_op, size_t at)
 {
 	const struct plan_op *op = *io_op;
-	if (op->kind != OP_LOOP && op->kind != OP_ALT)
-		return plan_span(r, op, at);
-	r->at = at;
-	enum plan_result res = plan_nested(r, op);
-	r->chose = r->chose || res == PLAN_UNSURE;
-	*io_op = r->p->ops + op->end - 1;
-	return res == PLAN_YES ? r->at : PLAN_NOWHERE;
+	set_part(h, op, at, at + BSD_TIME_LEN);
+	if (!at_bsd_time(h, op, at))
+		return at;
+	*io_op = h.p->ops + op->end - 1;
+	return at + BSD_TIME_LEN + 1;
+}
+
+/* What plan_nested.c remembers from one step to the next. */
+struct other {
+	bool chose;
+	size_t work;
+};
+
+/* What is done by plan_nested.c. */
+static __attribute__((noinline)) size_t match_other(struct here h, struct other *o,
+						    const struct plan_op **io_op, size_t at)
+{
+	const struct plan_op *op = *io_op;
+	struct plan_run r = {.p = h.p,
+			     .start = h.start,
+			     .at = at,
+			     .len = h.len,
+			     .parts = h.parts,
+			     .chose = o->chose,
+			     .work = o->work};
+	if (op->kind == OP_LOOP || op->kind == OP_ALT) {
+		enum plan_result res = plan_nested(&r, op);
+		r.chose = r.chose || res == PLAN_UNSURE;
+		*io_op = h.p->ops + op->end - 1;
+		at = res == PLAN_YES ? r.at : PLAN_NOWHERE;
+	} else {
+		at = plan_span(&r, op, at);
+	}
+	*o = (struct other){r.chose, r.work};
+	return at;
 }
 
 /* The branch of an OP_EITHER behind one that does not fit, whose groups are taken back; NULL when
@@ -132,7 +178,7 @@ static const struct plan_op *next_branch(struct here h, const struct plan_op *br
 
 enum plan_result plan_match(const struct plan *p, struct slice line, struct plan_part *ret_parts)
 {
-	struct plan_run r = {.p = p, .start = line.ptr, .len = line.len, .parts = ret_parts};
+	struct other o = {0};
 	const struct here h = {p, line.ptr, line.len, ret_parts};
 	const struct plan_op *op = p->ops, *branch = NULL;
 	struct marks m = MARKS_NONE;
@@ -143,6 +189,9 @@ enum plan_result plan_match(const struct plan *p, struct slice line, struct plan
 		switch (op->kind) {
 		case OP_TOKEN:
 			at = match_tokens(h, &op, at, &m);
+			break;
+		case OP_ROW:
+			at = match_row(h, &op, at, &m);
 			break;
 		case OP_CHECKED:
 			at = match_checked(h, op, at, &m);
@@ -166,15 +215,21 @@ enum plan_result plan_match(const struct plan *p, struct slice line, struct plan
 			if (at == h.len || !plan_op_has(op, h.start[at]))
 				op = p->ops + op->end - 1;
 			continue;
+		case OP_STAMP:
+			at = match_stamp(h, &op, at);
+			continue;
 		case OP_BSD_TIME:
 			at = match_bsd_time(h, &op, at);
 			continue;
+		case OP_EITHER:
+			op++; /* to its first branch */
+			__attribute__((fallthrough));
 		case OP_BRANCH:
 			branch = op;
 			branch_at = at;
 			continue;
 		case OP_JOIN:
-			r.chose = r.chose || (op->flags & PLAN_AMBIGUOUS) != 0;
+			o.chose = o.chose || (op->flags & PLAN_AMBIGUOUS) != 0;
 			branch = NULL;
 			op = p->ops + op->end - 1;
 			continue;
@@ -183,17 +238,15 @@ enum plan_result plan_match(const struct plan *p, struct slice line, struct plan
 			at = h.len - at < op->min ? PLAN_NOWHERE : h.len;
 			break;
 		case OP_END:
-			return at == h.len ? PLAN_YES : r.chose ? PLAN_UNSURE : PLAN_NO;
-		case OP_EITHER:
-			continue;
+			return at == h.len ? PLAN_YES : o.chose ? PLAN_UNSURE : PLAN_NO;
 		default:
-			at = match_other(&r, &op, at);
+			at = match_other(h, &o, &op, at);
 		}
 		if (at != PLAN_NOWHERE)
 			continue;
 		branch = next_branch(h, branch);
 		if (!branch)
-			return r.chose ? PLAN_UNSURE : PLAN_NO;
+			return o.chose ? PLAN_UNSURE : PLAN_NO;
 		op = branch - 1;
 		at = branch_at;
 		m = MARKS_NONE;

@@ -5,7 +5,8 @@
  * Out:    an array of struct plan_op, one after the other in the order of the line.
  * Owns:   nothing; a plan owns its steps.
  * Runs:   made on main, read by workers.
- * Limits: PLAN_LIT_MAX bytes a literal, PLAN_NO_MAX steps, PLAN_DFAS_MAX automata a plan.
+ * Limits: PLAN_LIT_MAX bytes a literal, PLAN_NO_MAX steps, PLAN_DFAS_MAX automata and PLAN_ROWS_MAX
+ *         rows a plan, PLAN_ROW_MARKS marks a row.
  */
 #ifndef SL_EXTRACT_PLAN_OPS_H
 #define SL_EXTRACT_PLAN_OPS_H
@@ -15,9 +16,11 @@
 #include "dataplane/extract/dfa.h"
 #include "dataplane/extract/plan.h"
 
-#define PLAN_LIT_MAX  16
-#define PLAN_NO_MAX   UINT16_MAX
-#define PLAN_DFAS_MAX 128
+#define PLAN_LIT_MAX   16
+#define PLAN_NO_MAX    UINT16_MAX
+#define PLAN_DFAS_MAX  128
+#define PLAN_ROWS_MAX  16
+#define PLAN_ROW_MARKS 16
 
 enum plan_op_kind {
 	OP_LIT,   /* these bytes */
@@ -43,6 +46,8 @@ enum plan_op_kind {
 	OP_TOKEN,  /* an OP_STOP whose end is the next mark (plan_scan.h), and a literal of one byte
 		    */
 	OP_CHECKED, /* one that ends at a mark, and of which more than that has to be checked */
+	OP_ROW,     /* the same, and the first of the row that is number `dfa` (plan_row.c) */
+	OP_STAMP,   /* an OP_OPEN whose group is an OP_BSD_TIME, with its `lit` behind the group */
 	OP_TAIL,    /* an OP_REST of any bytes */
 	OP_END,
 };
@@ -106,13 +111,58 @@ static inline bool plan_op_takes(const struct plan_op *op, uint8_t c)
 	}
 }
 
-/* `marks`: the bytes that are marked, by their low nibbles as in SCAN_STOPS. */
-struct plan {
-	unsigned n_ops, n_groups, n_dfas, n_unset;
+/* The bytes that are marked, by their low nibbles as in SCAN_STOPS. */
+struct plan_marks {
+	uint8_t rows[2][16] __attribute__((aligned(16)));
 	bool two_rows;
-	uint8_t marks[2][16] __attribute__((aligned(16)));
+};
+
+/* Whether @c, which is no NO_BYTE, is marked. */
+static inline bool plan_marks_have(const struct plan_marks *m, uint8_t c)
+{
+	return m->rows[0][c & 15] == c || m->rows[1][c & 15] == c;
+}
+
+/* Steps in a row that go by marks, each with a literal of its own; the marks of the row are those
+ * of its fields alone. By mark, in the order in which they must stand:
+ *
+ *     "(?<verb>[^ "]+) (?<path>[^ "]+)" x      marked: blank and quote
+ *      lit     ' '  '"'  ' '
+ *      behind   0    1    1       bytes from the mark before to where the field begins
+ *      least    1    1    0       bytes from there to this mark
+ *      most   255  255    0
+ *
+ * A field may be a text: then the marks before the first one of its `lit` do not count. `pick` are
+ * the marks that end fields of the groups from `group` on; `checks` are the fields whose marks do
+ * not tell all.
+ */
+struct plan_check {
+	uint8_t mark, step; /* the mark that ends it; which step of the row it is */
+	bool set_only;      /* its set is all that is left to check */
+};
+
+struct plan_row {
+	uint8_t lit[PLAN_ROW_MARKS] __attribute__((aligned(16)));
+	uint8_t behind[PLAN_ROW_MARKS];
+	uint8_t least[PLAN_ROW_MARKS];
+	uint8_t most[PLAN_ROW_MARKS];
+	uint8_t pick[PLAN_ROW_MARKS];
+	struct plan_marks marks;
+	unsigned n_marks, n_groups, n_checks, n_steps;
+	unsigned group;
+	unsigned last;     /* bytes from the last mark to where the next step begins */
+	unsigned no_marks; /* bits of the lanes behind the marks */
+	unsigned texts;    /* bits of the marks that end a text */
+	uint32_t halves;   /* two bits for each group */
+	struct plan_check checks[PLAN_ROW_MARKS];
+};
+
+struct plan {
+	unsigned n_ops, n_groups, n_dfas, n_unset, n_rows;
+	struct plan_marks marks;
 	uint8_t unset[PLAN_GROUPS_MAX]; /* the groups that may take no part */
 	struct dfa *dfas[PLAN_DFAS_MAX];
+	struct plan_row rows[PLAN_ROWS_MAX];
 	struct plan_op ops[PLAN_OPS_MAX] __attribute__((aligned(64)));
 };
 

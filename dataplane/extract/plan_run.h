@@ -29,6 +29,37 @@ enum plan_result plan_nested(struct plan_run *r, const struct plan_op *op);
 /* OP_FIXED to OP_LAST at @at. Returns where the next step begins, or PLAN_NOWHERE. */
 size_t plan_span(struct plan_run *r, const struct plan_op *op, size_t at);
 
+/* The steps of a row, the first of which is @op, at @at and as one. Returns where the next step
+ * begins, or PLAN_NOWHERE: they have to be done one by one, since a field has a mark inside, is far
+ * from here, or does not fit. The three do the same, each with what its processor has: AVX2 and
+ * BMI2; AVX-512 with VBMI2.
+ */
+size_t plan_row_sse(const struct plan_row *r, const struct plan_op *op, struct slice line,
+		    size_t at, struct plan_part *parts);
+size_t plan_row_avx2(const struct plan_row *r, const struct plan_op *op, struct slice line,
+		     size_t at, struct plan_part *parts);
+size_t plan_row_avx512(const struct plan_row *r, const struct plan_op *op, struct slice line,
+		       size_t at, struct plan_part *parts);
+
+static inline bool plan_has_avx512(void)
+{
+	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
+}
+
+static inline bool plan_has_avx2(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
+
+static inline size_t plan_row(const struct plan_row *r, const struct plan_op *op, struct slice line,
+			      size_t at, struct plan_part *parts)
+{
+	if (plan_has_avx512())
+		return plan_row_avx512(r, op, line, at, parts);
+	return plan_has_avx2() ? plan_row_avx2(r, op, line, at, parts)
+			       : plan_row_sse(r, op, line, at, parts);
+}
+
 /* Where a span at @at begins behind its sign, if it may have one. */
 static inline size_t plan_behind_sign(const struct plan_op *op, const uint8_t *start, size_t len,
 				      size_t at)

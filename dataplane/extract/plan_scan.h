@@ -84,6 +84,8 @@ SCANS size_t run_end(const struct plan_op *op, const uint8_t *start, size_t at, 
 /* Whether the literal stands at @p, with @left bytes to the end; an empty one does. */
 static inline bool lit_at(const struct plan_op *op, const uint8_t *p, size_t left)
 {
+	if (op->n_lit == 1) /* most */
+		return left > 0 && *p == op->lit[0];
 	__m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p),
 				      _mm_load_si128((const __m128i *)op->lit));
 	return left >= op->n_lit && (~(unsigned)_mm_movemask_epi8(same) & op->lit_bits) == 0;
@@ -100,15 +102,15 @@ struct marks {
 /* No word: any offset is far from it. */
 #define MARKS_NONE ((struct marks){0, (size_t)0 - 128})
 
-SCANS uint64_t marks_of(const struct plan *p, const uint8_t *q)
+SCANS uint64_t marks_of(const struct plan_marks *m, const uint8_t *q)
 {
-	__m128i row0 = _mm_load_si128((const __m128i *)p->marks[0]);
-	__m128i row1 = _mm_load_si128((const __m128i *)p->marks[1]);
+	__m128i row0 = _mm_load_si128((const __m128i *)m->rows[0]);
+	__m128i row1 = _mm_load_si128((const __m128i *)m->rows[1]);
 	uint64_t bits = 0;
 	for (unsigned i = 0; i < 4; i++) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(q + 16 * i));
 		__m128i hit = _mm_cmpeq_epi8(_mm_shuffle_epi8(row0, v), v);
-		if (p->two_rows)
+		if (m->two_rows)
 			hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_shuffle_epi8(row1, v), v));
 		bits |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << (16 * i);
 	}
@@ -118,7 +120,7 @@ SCANS uint64_t marks_of(const struct plan *p, const uint8_t *q)
 /* The word at @base. The end of the line is marked, so that there always is a next mark. */
 SCANS struct marks marks_at(const struct plan *p, const uint8_t *start, size_t len, size_t base)
 {
-	struct marks m = {marks_of(p, start + base), base};
+	struct marks m = {marks_of(&p->marks, start + base), base};
 	if (len - base < 64) {
 		uint64_t end = (uint64_t)1 << (len - base);
 		m.bits = (m.bits & (end - 1)) | end;
