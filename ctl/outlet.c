@@ -121,8 +121,16 @@ static int build_handoff(struct outlet *o, struct err *e)
 	for (unsigned q = 0; q < o->of.n_queues; q++)
 		sink_of[q] = o->of.by_courier ? HANDOFF_NO_SINK
 					      : (uint16_t)local_sink(o, outlet_queue(o, q)->sink);
-	int rc = handoff_create(o->t->n_workers, o->of.n_queues, sink_of, o->of.n_sinks,
-				o->t->batch_cap, o->t->is_file, &o->handoff, e);
+	struct handoff_spec spec = {.n_workers = o->t->n_workers,
+				    .n_queues = o->of.n_queues,
+				    .n_sinks = o->of.n_sinks,
+				    .sink_of_queue = sink_of,
+				    .batch_cap = o->t->batch_cap,
+				    .wait = o->t->is_file};
+	for (unsigned i = 0; i < o->of.n_sinks; i++)
+		if (outlet_sink(o, i)->ops->holds > spec.n_held)
+			spec.n_held = outlet_sink(o, i)->ops->holds;
+	int rc = handoff_create(&spec, &o->handoff, e);
 	mem_free(sink_of);
 	for (unsigned q = 0; rc == 0 && q < o->of.n_queues; q++)
 		if (o->gen->forms[o->of.queues[q]].marks)

@@ -139,10 +139,17 @@ int topology_build_dead(struct topology *t, bool wait, struct err *e)
 	d->taken = mem_alloc(d->n_places * sizeof(*d->taken));
 	if (!d->taken)
 		return err_set(e, -ENOMEM, "no memory for dead letters");
-	int rc = handoff_create(t->n_workers, 1, to_us, 1, t->batch_cap, wait, &d->letters, e);
+	struct handoff_spec to = {.n_workers = t->n_workers,
+				  .n_queues = 1,
+				  .n_sinks = 1,
+				  .sink_of_queue = to_us,
+				  .batch_cap = t->batch_cap,
+				  .wait = wait};
+	int rc = handoff_create(&to, &d->letters, e);
+	to.n_workers = d->n_places;
+	to.batch_cap += REFUSED_BYTES;
 	if (rc == 0)
-		rc = handoff_create(d->n_places, 1, to_us, 1, t->batch_cap + REFUSED_BYTES, wait,
-				    &d->refused, e);
+		rc = handoff_create(&to, &d->refused, e);
 	struct shipper_spec spec = {.name = "dead_letters",
 				    .ops = &sink_dead_letter,
 				    .conf = &c->dead_letters,

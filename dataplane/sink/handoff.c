@@ -1,5 +1,6 @@
 #include "dataplane/sink/handoff.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,14 +37,14 @@ struct lane {
 	struct out_batch *open;
 	unsigned n_made, n_spares_made; /* batches are made when they are needed first */
 	bool marked;
-	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_SPARES];
+	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_HELD_MAX + HANDOFF_SPARES];
 	uint64_t row[HANDOFF_N_COLS];
 };
 
 struct handoff {
 	unsigned n_workers, n_queues, n_sinks;
-	unsigned n_lanes, n_words; /* of bits, one a lane */
-	unsigned n_spares;         /* of a lane */
+	unsigned n_lanes, n_words;    /* of bits, one a lane */
+	unsigned n_batches, n_spares; /* of a lane */
 	uint16_t *sink_of_queue;
 	unsigned *next_lane;   /* by sink: where its thread looks first */
 	unsigned *next_worker; /* by queue: the same for handoff_take_queue */
@@ -53,7 +54,7 @@ struct handoff {
 	struct lane *lanes;   /* worker * n_queues + queue */
 	uint64_t *open;       /* by worker: queues with an open batch, a bit each */
 	atomic_ullong *ready; /* by sink: lanes that may have a full batch, a bit each */
-	uint8_t *slots;       /* the memory of batches, HANDOFF_BATCHES a lane */
+	uint8_t *slots;       /* the memory of batches, n_batches a lane */
 	uint8_t *spare_slots; /* of the spare ones, on small pages: used now and then */
 	uint8_t *rings;       /* by lane */
 	size_t rings_bytes;   /* of a lane */
@@ -78,17 +79,17 @@ static void lane_init(struct handoff *h, unsigned at)
 {
 	struct lane *l = &h->lanes[at];
 	uint8_t *p = h->rings + at * h->rings_bytes;
-	l->full = ring_make(&p, HANDOFF_BATCHES + h->n_spares);
-	l->free = ring_make(&p, HANDOFF_BATCHES);
+	l->full = ring_make(&p, h->n_batches + h->n_spares);
+	l->free = ring_make(&p, h->n_batches);
 	l->spare = ring_make(&p, h->n_spares);
 }
 
 static unsigned spares_of(const struct handoff *h)
 {
 	uint64_t n = ADDRESSES_MAX / h->slot_bytes / (h->n_lanes + 1);
-	if (h->wait || n < HANDOFF_BATCHES)
+	if (h->wait || n < h->n_batches)
 		return 0;
-	n -= HANDOFF_BATCHES;
+	n -= h->n_batches;
 	return n < HANDOFF_SPARES ? (unsigned)n : HANDOFF_SPARES;
 }
 
@@ -99,7 +100,7 @@ static void set_sizes(struct handoff *h)
 	size_t page = huge ? HUGE_PAGE : 4096;
 	h->slot_bytes = (out_batch_room(h->batch_cap) + page - 1) / page * page;
 	h->n_spares = spares_of(h);
-	h->rings_bytes = ring_bytes(HANDOFF_BATCHES + h->n_spares) + ring_bytes(HANDOFF_BATCHES) +
+	h->rings_bytes = ring_bytes(h->n_batches + h->n_spares) + ring_bytes(h->n_batches) +
 			 ring_bytes(h->n_spares);
 	h->n_words = (h->n_lanes + 63) / 64;
 }
@@ -125,34 +126,34 @@ static bool take_memory(struct handoff *h)
 	h->ready = map_small((size_t)h->n_sinks * h->n_words * sizeof(*h->ready));
 	h->lanes = map_small(h->n_lanes * sizeof(*h->lanes));
 	h->rings = map_small(h->n_lanes * h->rings_bytes);
-	h->slots = mem_map(slots_bytes(h, HANDOFF_BATCHES));
+	h->slots = mem_map(slots_bytes(h, h->n_batches));
 	if (h->n_lanes > HUGE_LANES_MAX)
-		mem_small_pages(h->slots, slots_bytes(h, HANDOFF_BATCHES));
+		mem_small_pages(h->slots, slots_bytes(h, h->n_batches));
 	h->spare_slots = map_small(slots_bytes(h, h->n_spares));
 	return h->sink_of_queue && h->next_lane && h->next_worker && h->open && h->ready &&
 	       h->lanes && h->rings && h->slots && h->spare_slots;
 }
 
-int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_of_queue,
-		   unsigned n_sinks, size_t batch_cap, bool wait, struct handoff **ret_h,
-		   struct err *e)
+int handoff_create(const struct handoff_spec *spec, struct handoff **ret_h, struct err *e)
 {
+	assert(spec->n_held <= HANDOFF_HELD_MAX);
 	struct handoff *h = mem_alloc(sizeof(*h));
 	if (!h)
 		return err_set(e, -ENOMEM, "no memory");
-	*h = (struct handoff){.n_workers = n_workers,
-			      .n_queues = n_queues,
-			      .n_lanes = n_workers * n_queues,
-			      .n_sinks = n_sinks,
-			      .batch_cap = batch_cap,
-			      .wait = wait};
+	*h = (struct handoff){.n_workers = spec->n_workers,
+			      .n_queues = spec->n_queues,
+			      .n_lanes = spec->n_workers * spec->n_queues,
+			      .n_sinks = spec->n_sinks,
+			      .n_batches = HANDOFF_BATCHES + spec->n_held,
+			      .batch_cap = spec->batch_cap,
+			      .wait = spec->wait};
 	set_sizes(h);
 	if (!take_memory(h)) {
 		handoff_destroy(h);
-		return err_set(e, -ENOMEM, "no address space for %u queues of %u workers", n_queues,
-			       n_workers);
+		return err_set(e, -ENOMEM, "no address space for %u queues of %u workers",
+			       spec->n_queues, spec->n_workers);
 	}
-	memcpy(h->sink_of_queue, sink_of_queue, n_queues * sizeof(*sink_of_queue));
+	memcpy(h->sink_of_queue, spec->sink_of_queue, h->n_queues * sizeof(*h->sink_of_queue));
 	for (unsigned i = 0; i < h->n_lanes; i++)
 		lane_init(h, i);
 	*ret_h = h;
@@ -163,7 +164,7 @@ void handoff_destroy(struct handoff *h)
 {
 	if (!h)
 		return;
-	mem_unmap(h->slots, slots_bytes(h, HANDOFF_BATCHES));
+	mem_unmap(h->slots, slots_bytes(h, h->n_batches));
 	mem_unmap(h->spare_slots, slots_bytes(h, h->n_spares));
 	mem_unmap(h->rings, h->n_lanes * h->rings_bytes);
 	mem_unmap(h->lanes, h->n_lanes * sizeof(*h->lanes));
@@ -177,7 +178,7 @@ void handoff_destroy(struct handoff *h)
 
 unsigned handoff_batches(const struct handoff *h)
 {
-	return HANDOFF_BATCHES + h->n_spares;
+	return h->n_batches + h->n_spares;
 }
 
 void handoff_mark_queue(struct handoff *h, unsigned queue)
@@ -215,8 +216,8 @@ static struct out_batch *make_batch(const struct handoff *h, struct lane *l, uns
 {
 	struct out_batch *b = &l->batches[i];
 	size_t at = (size_t)(l - h->lanes);
-	bool spare = i >= HANDOFF_BATCHES;
-	size_t slot = spare ? at * h->n_spares + i - HANDOFF_BATCHES : at * HANDOFF_BATCHES + i;
+	bool spare = i >= h->n_batches;
+	size_t slot = spare ? at * h->n_spares + i - h->n_batches : at * h->n_batches + i;
 	out_batch_place(b, (spare ? h->spare_slots : h->slots) + slot * h->slot_bytes,
 			h->batch_cap);
 	b->queue = (uint16_t)(at % h->n_queues);
@@ -233,9 +234,8 @@ static struct out_batch *spare_batch(const struct handoff *h, struct lane *l)
 		return NULL;
 	if (rte_ring_dequeue(l->spare, &b) == 0)
 		return b;
-	return l->n_spares_made < h->n_spares
-		       ? make_batch(h, l, HANDOFF_BATCHES + l->n_spares_made++)
-		       : NULL;
+	return l->n_spares_made < h->n_spares ? make_batch(h, l, h->n_batches + l->n_spares_made++)
+					      : NULL;
 }
 
 static struct out_batch *free_batch(struct handoff *h, struct lane *l)
@@ -243,7 +243,7 @@ static struct out_batch *free_batch(struct handoff *h, struct lane *l)
 	void *b = NULL;
 	if (rte_ring_dequeue(l->free, &b) == 0)
 		return b;
-	if (l->n_made < HANDOFF_BATCHES)
+	if (l->n_made < h->n_batches)
 		return make_batch(h, l, l->n_made++);
 	if (!h->wait)
 		return spare_batch(h, l);
@@ -362,7 +362,7 @@ void handoff_flush(struct handoff *h, unsigned worker, bool last)
 	for (unsigned q = 0; q < h->n_queues; q += 64)
 		for (uint64_t open = *open_word(h, worker, q); open; open &= open - 1) {
 			struct lane *l = lane_of(h, worker, q + (unsigned)__builtin_ctzll(open));
-			bool other = l->n_made < HANDOFF_BATCHES || !rte_ring_empty(l->free);
+			bool other = l->n_made < h->n_batches || !rte_ring_empty(l->free);
 			if (l->open->n_recs && (last || other))
 				hand_over(h, l);
 		}
@@ -429,7 +429,7 @@ void handoff_give_back(struct handoff *h, struct out_batch *b)
 {
 	struct lane *l = lane_of(h, b->worker, b->queue);
 	out_batch_trim(b);
-	rte_ring_enqueue(b < l->batches + HANDOFF_BATCHES ? l->free : l->spare, b);
+	rte_ring_enqueue(b < l->batches + h->n_batches ? l->free : l->spare, b);
 }
 
 bool handoff_has(const struct handoff *h, const struct out_batch *b)

@@ -5,9 +5,9 @@
  * Owns:   the batches; each worker has its own for each queue, and gets them back by ring.
  * Runs:   open to flush: the worker. take, give_back: the sink's thread, or the courier's.
  *         The others: main.
- * Limits: HANDOFF_BATCHES batches a worker and queue: a replay waits for one; a live port has
- *         HANDOFF_SPARES more (fewer where thousands of queues leave no addresses for them), then
- *         sheds.
+ * Limits: HANDOFF_BATCHES batches a worker and queue, and more for sinks that hold some: a replay
+ *         waits for one; a live port has HANDOFF_SPARES more (fewer where thousands of queues leave
+ *         no addresses for them), then sheds.
  */
 #ifndef SL_SINK_HANDOFF_H
 #define SL_SINK_HANDOFF_H
@@ -19,21 +19,28 @@
  * that they stay in the cache. A live port cannot wait: for it there are spare ones, used only when
  * the others are out, for a sink whose thread does not get a core for a while.
  */
-#define HANDOFF_BATCHES 8
-#define HANDOFF_SPARES  120
+#define HANDOFF_BATCHES  8
+#define HANDOFF_SPARES   120
+/* Further ones for sinks that keep some until more come. */
+#define HANDOFF_HELD_MAX 16
 
-#define HANDOFF_NO_SINK UINT16_MAX
+#define HANDOFF_NO_SINK  UINT16_MAX
 
 struct handoff;
 
-/* @sink_of_queue: index of the sink, by queue; HANDOFF_NO_SINK: handoff_take_queue takes it.
- * @batch_cap: bytes of the largest record and more.
- * @wait: a worker waits for a free batch (replay) instead of shedding. Memory is taken where
- * records are written: ten thousand queues that are silent cost 5 KiB each. -ENOMEM with a text.
+struct handoff_spec {
+	unsigned n_workers, n_queues, n_sinks;
+	/* Index of the sink, by queue; HANDOFF_NO_SINK: handoff_take_queue takes it. Copied. */
+	const uint16_t *sink_of_queue;
+	unsigned n_held;  /* batches that a sink may keep until more come: HANDOFF_HELD_MAX */
+	size_t batch_cap; /* bytes of the largest record and more */
+	bool wait;        /* a worker waits for a free batch (replay) instead of shedding */
+};
+
+/* Memory is taken where records are written: ten thousand queues that are silent cost 5 KiB each.
+ * -ENOMEM with a text.
  */
-int handoff_create(unsigned n_workers, unsigned n_queues, const uint16_t *sink_of_queue,
-		   unsigned n_sinks, size_t batch_cap, bool wait, struct handoff **ret_h,
-		   struct err *e);
+int handoff_create(const struct handoff_spec *spec, struct handoff **ret_h, struct err *e);
 void handoff_destroy(struct handoff *h);
 
 /* Batches of a worker and queue. */

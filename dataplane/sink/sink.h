@@ -86,6 +86,7 @@ struct sink_ops {
 	const struct opt *opts; /* closed by OPT_END */
 	size_t conf_size, state_size;
 	unsigned takes;         /* enum sink_takes */
+	unsigned holds;         /* batches that it may keep QUEUED until more come */
 	const char *topic_also; /* in the name of a topic, beside letters, digits, "._-"; or NULL */
 	/* 0, with a notice for the user in e->text or nothing; or -errno. @state is zeroed, @conf
 	 * lives until close. */

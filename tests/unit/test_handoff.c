@@ -11,12 +11,22 @@
 /* Two queues of sink 0, one of sink 1. */
 static const uint16_t sink_of_queue[] = {0, 1, 0};
 
-static struct handoff *make(unsigned n_workers, bool wait)
+static struct handoff *make_of(struct handoff_spec spec)
 {
 	struct handoff *h = NULL;
 	struct err e;
-	assert_int_equal(handoff_create(n_workers, 3, sink_of_queue, 2, CAP, wait, &h, &e), 0);
+	assert_int_equal(handoff_create(&spec, &h, &e), 0);
 	return h;
+}
+
+static struct handoff *make(unsigned n_workers, bool wait)
+{
+	return make_of((struct handoff_spec){.n_workers = n_workers,
+					     .n_queues = 3,
+					     .n_sinks = 2,
+					     .sink_of_queue = sink_of_queue,
+					     .batch_cap = CAP,
+					     .wait = wait});
 }
 
 static bool put(struct handoff *h, unsigned worker, unsigned queue, size_t len, uint64_t time_ns)
@@ -256,9 +266,11 @@ static void a_sink_takes_from_all_workers_and_queues_in_turn(void **state)
 static void a_queue_without_a_sink_is_taken_by_itself_from_all_workers_in_turn(void **state)
 {
 	static const uint16_t nobody[] = {HANDOFF_NO_SINK, 0};
-	struct handoff *h = NULL;
-	struct err e;
-	assert_int_equal(handoff_create(2, 2, nobody, 1, CAP, false, &h, &e), 0);
+	struct handoff *h = make_of((struct handoff_spec){.n_workers = 2,
+							  .n_queues = 2,
+							  .n_sinks = 1,
+							  .sink_of_queue = nobody,
+							  .batch_cap = CAP});
 	for (unsigned w = 0; w < 2; w++)
 		for (unsigned i = 0; i < 2; i++) {
 			assert_true(put(h, w, 0, 10, 1));
@@ -314,10 +326,11 @@ static size_t resident(const struct out_batch *b, size_t from, size_t len)
 static void what_a_large_record_took_is_given_back_with_its_batch(void **state)
 {
 	const size_t large = 3u << 20;
-	struct handoff *h = NULL;
-	struct err e;
-	assert_int_equal(
-		handoff_create(1, 3, sink_of_queue, 2, OUT_BATCH_BYTES + large, false, &h, &e), 0);
+	struct handoff *h = make_of((struct handoff_spec){.n_workers = 1,
+							  .n_queues = 3,
+							  .n_sinks = 2,
+							  .sink_of_queue = sink_of_queue,
+							  .batch_cap = OUT_BATCH_BYTES + large});
 	assert_true(put(h, 0, 0, large, 1));
 	struct out_batch *b = handoff_take(h, 0);
 	assert_int_equal(b->len, large);
