@@ -5,10 +5,13 @@
  * never written over. A record is never split between files. DONE: the records are in the file,
  * which is synced when it is finished, at the latest by `rotate_every`; a crash of the process
  * leaves all of them in NAME.part (a zstd frame that was not ended is readable to its last batch).
- * Owns:   the open file, the compressor, how much of the batch at hand is written.
+ * QUEUED: full batches of plain files are gathered into a block, and DONE when that is in the file:
+ * when it is full, when a batch comes that is not, or after GATHER_NS.
+ * Owns:   the open file, the compressor, how much of the batch at hand is written; the batches of
+ * the block.
  * Runs:   sink thread.
  * Limits: FILE_NUMBERS_MAX names are tried for a file. NAME.part of an earlier run is left as it is
- * and reported.
+ * and reported. HELD_MAX batches are gathered.
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -21,17 +24,23 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/sink/file_name.h"
+#include "dataplane/sink/file_stage.h"
 #include "dataplane/sink/sinks.h"
 
 #define FILE_NUMBERS_MAX 1000000 /* a second of looking for a name */
 #define PART             ".part"
+#define HELD_MAX         64
+#define GATHER_NS        2000000ull   /* a batch waits so long for others */
+#define RETRY_NS         100000000ull /* the disk did not take the block */
 
 enum { COMPRESS_NONE, COMPRESS_ZSTD };
 static const char *const compress_choices[] = {"none", "zstd", NULL};
+static const char *const direct_choices[] = {"auto", "off", "on", NULL}; /* file_stage_mode */
 
 struct file_conf {
 	const char *path;
 	int compress;
+	int direct;
 	int64_t level;
 	uint64_t frame_bytes;
 	uint64_t rotate_bytes;
@@ -54,6 +63,15 @@ static const struct opt file_opts[] = {
 	 .choices = compress_choices,
 	 .live = true,
 	 .help = "none, or zstd: the names then end in .zst."},
+	{.name = "direct",
+	 .type = OPT_ENUM,
+	 .off = offsetof(struct file_conf, direct),
+	 .def = "auto",
+	 .choices = direct_choices,
+	 .live = true,
+	 .help = "Whether full batches of plain files go past the page cache (O_DIRECT), which "
+		 "takes less processor time. auto: where the file system says that it can, and "
+		 "while the disk keeps up. on: wherever it is not refused."},
 	{.name = "level",
 	 .type = OPT_INT,
 	 .off = offsetof(struct file_conf, level),
@@ -103,9 +121,17 @@ struct file_state {
 	int fd;
 	uint64_t time_ns;   /* packet time that its name is made of */
 	uint64_t number;    /* of the next name */
-	uint64_t bytes;     /* in the file */
-	uint64_t kept;      /* of these, up to the end of the last whole piece */
+	uint64_t kept;      /* bytes of the file, up to the end of its last whole piece */
 	uint64_t opened_ns; /* wall time */
+
+	struct file_stage *block;
+	struct held {
+		struct out_batch *b;
+		uint64_t end;  /* in its file */
+	} held[HELD_MAX];      /* batches that were QUEUED */
+	unsigned n_held, n_in; /* of these the first are in the file */
+	uint64_t due_ns;       /* the block is written, be it full or not */
+	bool gave_up;
 
 	/* The batch at hand: pieces of whole records, each for one file. */
 	uint32_t rec;       /* the first that is not written */
@@ -190,7 +216,8 @@ static enum sink_answer open_next(struct file_state *st, uint64_t time_ns, struc
 		}
 		st->stage = STAGE_OPEN;
 		st->time_ns = time_ns;
-		st->bytes = st->kept = 0;
+		st->kept = 0;
+		file_stage_begin(st->block, st->fd);
 		st->opened_ns = clock_mono_ns();
 		return SINK_DONE;
 	}
@@ -200,18 +227,46 @@ static enum sink_answer open_next(struct file_state *st, uint64_t time_ns, struc
 
 /* Writing */
 
+/* Of the file, when all that is gathered is in it. */
+static uint64_t bytes_of(const struct file_state *st)
+{
+	return file_stage_written(st->block) + file_stage_held(st->block);
+}
+
 /* Writes @p[*io_at..len-1]; after an error the rest is still to be written. */
 static enum sink_answer put(struct file_state *st, const uint8_t *p, size_t len, size_t *io_at,
 			    struct err *e)
 {
+	int rc = file_stage_pass(st->block, p, len, io_at);
+	return rc == 0 ? SINK_DONE : trouble(-rc, "write", st->part, e);
+}
+
+/* Writes what is gathered; after an error some of it. */
+static enum sink_answer write_block(struct file_state *st, struct err *e)
+{
+	int rc = file_stage_write(st->block);
+	for (; st->n_in < st->n_held; st->n_in++) {
+		if (st->held[st->n_in].end > file_stage_written(st->block))
+			break;
+		st->kept = st->held[st->n_in].end;
+	}
+	if (rc == 0)
+		return SINK_DONE;
+	st->due_ns = clock_mono_ns() + RETRY_NS;
+	return trouble(-rc, "write", st->part, e);
+}
+
+static enum sink_answer gather(struct file_state *st, const uint8_t *p, size_t len, size_t *io_at,
+			       struct err *e)
+{
 	while (*io_at < len) {
-		ssize_t w = write(st->fd, p + *io_at, len - *io_at);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			return trouble(w < 0 ? errno : ENOSPC, "write", st->part, e);
-		*io_at += (size_t)w;
-		st->bytes += (size_t)w;
+		if (file_stage_held(st->block) == 0)
+			st->due_ns = clock_mono_ns() + GATHER_NS;
+		*io_at += file_stage_add(st->block, p + *io_at, len - *io_at);
+		enum sink_answer answer =
+			file_stage_is_full(st->block) ? write_block(st, e) : SINK_DONE;
+		if (answer != SINK_DONE)
+			return answer;
 	}
 	return SINK_DONE;
 }
@@ -245,9 +300,17 @@ static enum sink_answer pump(struct file_state *st, const uint8_t *p, size_t len
 	return SINK_DONE;
 }
 
+/* It was not handed over because no more came. */
+static bool is_full(const struct out_batch *b)
+{
+	return b->len >= OUT_BATCH_BYTES || b->n_recs == OUT_BATCH_RECS_MAX;
+}
+
 static enum sink_answer put_piece(struct file_state *st, const struct out_batch *b, struct err *e)
 {
 	const uint8_t *p = b->buf + st->at;
+	if (file_stage_held(st->block) || (is_full(b) && !st->zstd && file_stage_wants(st->block)))
+		return gather(st, p, st->piece_len, &st->fed, e);
 	if (!st->zstd)
 		return put(st, p, st->piece_len, &st->fed, e);
 	bool ends = st->frame_in + st->piece_len >= st->conf->frame_bytes;
@@ -317,7 +380,7 @@ static enum sink_answer finish(struct file_state *st, struct err *e)
 	if (st->stage == STAGE_OPEN)
 		st->stage = STAGE_ENDING;
 	if (st->stage == STAGE_ENDING) {
-		answer = st->frame_in > 0 ? pump(st, NULL, 0, ZSTD_e_end, e) : SINK_DONE;
+		answer = st->frame_in > 0 ? pump(st, NULL, 0, ZSTD_e_end, e) : write_block(st, e);
 		if (answer == SINK_DONE)
 			answer = sync_file(st, e);
 		if (answer != SINK_DONE)
@@ -343,13 +406,14 @@ static enum sink_answer finish(struct file_state *st, struct err *e)
 static void pick_piece(struct file_state *st, const struct out_batch *b)
 {
 	uint64_t limit = st->conf->rotate_bytes ? st->conf->rotate_bytes : UINT64_MAX;
+	uint64_t bytes = bytes_of(st);
 	uint32_t i = st->rec;
 	if (st->zstd)
-		i = st->bytes < limit ? b->n_recs : i;
+		i = bytes < limit ? b->n_recs : i;
 	else
-		while (i < b->n_recs && st->bytes + (b->ends[i] - st->at) <= limit)
+		while (i < b->n_recs && bytes + (b->ends[i] - st->at) <= limit)
 			i++;
-	if (i == st->rec && st->bytes == 0)
+	if (i == st->rec && bytes == 0)
 		i++;
 	st->piece_end = i;
 	st->piece_len = i > st->rec ? b->ends[i - 1] - st->at : 0;
@@ -373,13 +437,33 @@ static enum sink_answer step(struct file_state *st, const struct out_batch *b, s
 	st->at += st->piece_len;
 	st->piece_len = 0;
 	st->fed = 0;
-	st->kept = st->bytes;
+	if (file_stage_held(st->block) == 0)
+		st->kept = bytes_of(st);
 	return SINK_DONE;
+}
+
+/* All of the batch is in files, or gathered. What came before it is reported before it. */
+static enum sink_answer settle(struct file_state *st, const struct out_batch *b)
+{
+	struct err e;
+	if (file_stage_held(st->block) == 0 && st->n_held == 0)
+		return SINK_DONE;
+	/* It is given back by its report, so it is not only looked at. */
+	st->held[st->n_held++] = (struct held){(struct out_batch *)(uintptr_t)b, bytes_of(st)};
+	if (file_stage_held(st->block) == 0)
+		st->n_in = st->n_held;
+	else if (!is_full(b) || st->n_held == HELD_MAX)
+		write_block(st, &e); /* or poll does */
+	return SINK_QUEUED;
 }
 
 static enum sink_answer file_write(void *state, const struct out_batch *b, struct err *e)
 {
 	struct file_state *st = state;
+	if (st->n_held == HELD_MAX) {
+		err_set(e, -EBUSY, "write %s: too much is not written yet", st->part);
+		return SINK_BUSY;
+	}
 	while (st->rec < b->n_recs) {
 		enum sink_answer answer = step(st, b, e);
 		if (answer != SINK_DONE)
@@ -387,14 +471,45 @@ static enum sink_answer file_write(void *state, const struct out_batch *b, struc
 	}
 	st->rec = 0;
 	st->at = 0;
-	return SINK_DONE;
+	return settle(st, b);
+}
+
+static bool file_report(void *state, struct sink_report *ret)
+{
+	struct file_state *st = state;
+	if (st->n_held == 0 || (st->n_in == 0 && !st->gave_up))
+		return false;
+	struct out_batch *b = st->held[0].b;
+	*ret = (struct sink_report){.b = b};
+	if (st->n_in > 0) {
+		ret->recs[SINK_WRITTEN] = b->n_recs;
+		ret->bytes_written = b->len;
+		st->n_in--;
+	} else {
+		ret->recs[SINK_FAILED] = b->n_recs;
+		err_set(&ret->why, -EIO, "given up before they were in %s", st->part);
+	}
+	memmove(st->held, st->held + 1, --st->n_held * sizeof(st->held[0]));
+	return true;
+}
+
+static void file_give_up(void *state)
+{
+	struct file_state *st = state;
+	st->gave_up = true;
 }
 
 static enum sink_answer file_poll(void *state, struct err *e)
 {
 	struct file_state *st = state;
 	uint64_t every = st->conf->rotate_every;
-	bool is_old = st->stage == STAGE_OPEN && every && clock_mono_ns() - st->opened_ns >= every;
+	uint64_t now_ns = clock_mono_ns();
+	enum sink_answer answer = SINK_DONE;
+	if (file_stage_held(st->block) && now_ns >= st->due_ns)
+		answer = write_block(st, e);
+	if (answer != SINK_DONE)
+		return answer;
+	bool is_old = st->stage == STAGE_OPEN && every && now_ns - st->opened_ns >= every;
 	if (is_old || st->stage > STAGE_OPEN)
 		return finish(st, e);
 	return SINK_DONE;
@@ -408,10 +523,12 @@ static int file_flush(void *state, struct err *e)
 	return finish(st, e) == SINK_DONE ? 0 : -EIO;
 }
 
-/* A batch was given up in the middle of a piece: the file ends where the last whole one ended. */
+/* A batch was given up in the middle of a piece, or what was gathered was: the file ends where the
+ * last whole one ended. */
 static int drop_piece(struct file_state *st, struct err *e)
 {
 	st->piece_len = 0;
+	file_stage_forget(st->block);
 	if (ftruncate(st->fd, (off_t)st->kept) < 0)
 		return err_set(e, -errno, "cut %s: %s", st->part, strerror(errno));
 	if (st->kept == 0) {
@@ -430,7 +547,8 @@ static int drop_piece(struct file_state *st, struct err *e)
 static int file_close(void *state, struct err *e)
 {
 	struct file_state *st = state;
-	int rc = st->piece_len > 0 ? drop_piece(st, e) : 0;
+	bool drops = st->piece_len > 0 || (st->gave_up && file_stage_held(st->block));
+	int rc = drops ? drop_piece(st, e) : 0;
 	if (rc == 0)
 		rc = file_flush(st, e);
 	if (st->stage == STAGE_OPEN || st->stage == STAGE_ENDING)
@@ -438,6 +556,9 @@ static int file_close(void *state, struct err *e)
 	st->stage = STAGE_NONE;
 	ZSTD_freeCCtx(st->zstd);
 	mem_free(st->out);
+	file_stage_destroy(st->block);
+	st->block = NULL;
+	st->gave_up = false;
 	st->zstd = NULL;
 	st->out = NULL;
 	return rc;
@@ -492,6 +613,9 @@ static int file_open(void *state, const void *conf, struct err *e)
 		close(fd);
 	if (rc < 0)
 		return rc;
+	st->block = file_stage_create((enum file_stage_mode)st->conf->direct);
+	if (!st->block)
+		return err_set(e, -ENOMEM, "out of memory");
 	if (zstd) {
 		st->zstd = ZSTD_createCCtx();
 		st->out_cap = ZSTD_CStreamOutSize();
@@ -512,7 +636,10 @@ const struct sink_ops sink_file = {
 	.conf_size = sizeof(struct file_conf),
 	.state_size = sizeof(struct file_state),
 	.open = file_open,
+	.holds = FILE_STAGE_BYTES / OUT_BATCH_BYTES / 2, /* a worker has as many already */
 	.write = file_write,
+	.report = file_report,
+	.give_up = file_give_up,
 	.poll = file_poll,
 	.flush = file_flush,
 	.close = file_close,

@@ -2,8 +2,10 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "dataplane/base/mem.h"
+#include "dataplane/sink/file_stage.h"
 #include "dataplane/sink/sinks.h"
 #include "tests/support/sink_peer.h"
 
@@ -366,6 +368,253 @@ static void a_compressed_batch_that_was_given_up_leaves_the_part_and_says_so(voi
 	free(want.p);
 }
 
+/* Full batches, which are gathered: number i has the records from i * PER_FULL on. */
+#define PER_FULL 1200
+#define N_FULL   30
+
+static struct out_batch *full[N_FULL];
+static unsigned n_reported, n_failed;
+
+static void gathers(void)
+{
+	conf_choice(&sink_file, conf, "direct", FILE_STAGE_ON);
+	n_reported = n_failed = 0;
+	for (unsigned i = 0; i < N_FULL; i++) {
+		full[i] = batch_of(i * PER_FULL, (i + 1) * PER_FULL);
+		assert_true(full[i]->len >= OUT_BATCH_BYTES);
+	}
+}
+
+static void free_full(void)
+{
+	for (unsigned i = 0; i < N_FULL; i++)
+		batch_free(full[i]);
+}
+
+static void expect_in_part(unsigned n_recs)
+{
+	struct text want = text_of(0, n_recs), got = {0};
+	char full_name[1024];
+	snprintf(full_name, sizeof(full_name), "%s/out-000000.ndjson.part", dir);
+	text_append_file(&got, full_name);
+	assert_true(got.len >= want.len);
+	assert_memory_equal(got.p, want.p, want.len);
+	free(want.p);
+	free(got.p);
+}
+
+/* In the order in which they were written; what is reported as written is in the file. */
+static void take_reports(void)
+{
+	struct sink_report r;
+	while (sink_file.report(state, &r)) {
+		assert_ptr_equal(r.b, full[n_reported]);
+		assert_int_equal(r.recs[SINK_WRITTEN] + r.recs[SINK_FAILED], PER_FULL);
+		n_failed += r.recs[SINK_FAILED] > 0;
+		assert_true(n_failed == 0 || r.why.text[0]);
+		n_reported++;
+		if (n_failed == 0)
+			expect_in_part(n_reported * PER_FULL);
+	}
+}
+
+static void queue_full(unsigned i)
+{
+	struct err e = {0};
+	if (sink_file.write(state, full[i], &e) != SINK_QUEUED)
+		fail_msg("%s", e.text);
+	take_reports();
+}
+
+static void a_full_batch_is_reported_when_its_block_is_in_the_file(void **unused)
+{
+	gathers();
+	open_sink();
+	for (unsigned i = 0; i < N_FULL; i++) {
+		queue_full(i);
+		assert_true(i + 1 - n_reported <= sink_file.holds * 2);
+	}
+	assert_true(n_reported > N_FULL / 2 && n_reported < N_FULL);
+	assert_int_equal(sink_file.flush(state, NULL), 0);
+	assert_false(n_reported == N_FULL);
+	close_sink();
+	assert_int_equal(expect_recs(N_FULL * PER_FULL, false), 1);
+	free_full();
+}
+
+static void a_full_batch_alone_is_in_the_file_after_milliseconds(void **unused)
+{
+	gathers();
+	open_sink();
+	queue_full(0);
+	assert_int_equal(n_reported, 0);
+	for (unsigned i = 0; n_reported == 0; i++) {
+		assert_true(i < 1000);
+		pause_ms(1);
+		assert_int_equal(sink_file.poll(state, NULL), SINK_DONE);
+		take_reports();
+	}
+	close_sink();
+	free_full();
+}
+
+static void a_batch_that_is_not_full_takes_along_what_was_gathered(void **unused)
+{
+	struct err e = {0};
+	gathers();
+	open_sink();
+	queue_full(0);
+	assert_int_equal(n_reported, 0);
+	struct out_batch *b = batch_of(PER_FULL, PER_FULL + 1);
+	assert_int_equal(sink_file.write(state, b, &e), SINK_QUEUED);
+	expect_in_part(PER_FULL + 1);
+	struct sink_report r;
+	assert_true(sink_file.report(state, &r));
+	assert_ptr_equal(r.b, full[0]);
+	assert_true(sink_file.report(state, &r));
+	assert_ptr_equal(r.b, b);
+	assert_int_equal(r.recs[SINK_WRITTEN], 1);
+	assert_int_equal(r.bytes_written, b->len);
+	assert_false(sink_file.report(state, &r));
+	batch_free(b);
+	/* And it is as it was before: one alone is done at once. */
+	write_recs(PER_FULL + 1, PER_FULL + 3);
+	close_sink();
+	expect_recs(PER_FULL + 3, false);
+	free_full();
+}
+
+static void gathered_records_are_never_split_between_files(void **unused)
+{
+	conf_number(&sink_file, conf, "rotate_bytes", 1000003);
+	gathers();
+	open_sink();
+	struct err e = {0};
+	for (unsigned i = 0; i < N_FULL; i++)
+		assert_int_not_equal(sink_file.write(state, full[i], &e), SINK_BUSY);
+	close_sink();
+	assert_int_equal(expect_recs(N_FULL * PER_FULL, false), 10);
+	struct dirent **names;
+	int n = scandir(dir, &names, not_hidden, alphasort);
+	for (int i = 0; i < n; i++) {
+		struct text t = {0};
+		char name[1024];
+		snprintf(name, sizeof(name), "%s/%s", dir, names[i]->d_name);
+		text_append_file(&t, name);
+		assert_in_range(t.len, i < n - 1 ? 999000 : 1, 1000003);
+		assert_int_equal(t.p[t.len - 1], '\n');
+		free(t.p);
+		free(names[i]);
+	}
+	free(names);
+	free_full();
+}
+
+static void what_was_gathered_and_given_up_is_failed_and_not_in_the_file(void **unused)
+{
+	gathers();
+	open_sink();
+	for (unsigned i = 0; i < 11; i++)
+		queue_full(i);
+	assert_in_range(n_reported, 1, 10);
+	unsigned n_written = n_reported;
+	sink_file.give_up(state);
+	take_reports();
+	assert_int_equal(n_reported, 11);
+	assert_int_equal(n_failed, 11 - n_written);
+	close_sink();
+	expect_recs(n_written * PER_FULL, false);
+	free_full();
+}
+
+static void a_full_disk_is_busy_for_what_is_gathered_too(void **unused)
+{
+	struct err e = {0};
+	uint64_t limit = 100001;
+	unsigned n_busy = 0;
+	gathers();
+	open_sink();
+	for (unsigned i = 0; i < N_FULL; i++) {
+		enum sink_answer answer;
+		set_limit(limit);
+		while ((answer = sink_file.write(state, full[i], &e)) == SINK_BUSY) {
+			assert_non_null(strstr(e.text, "File too large"));
+			limit += 377777;
+			set_limit(limit);
+			n_busy++;
+		}
+		set_limit(RLIM_INFINITY);
+		assert_int_not_equal(answer, SINK_FATAL);
+		take_reports();
+	}
+	assert_true(n_busy > 10);
+	close_sink();
+	assert_int_equal(expect_recs(N_FULL * PER_FULL, false), 1);
+	free_full();
+}
+
+/* Writes until it is killed, and tells how many batches were reported. */
+static void write_and_tell(int to)
+{
+	struct err e = {0};
+	struct sink_report r;
+	unsigned n = 0;
+	if (sink_file.open(state, conf, &e) < 0)
+		_exit(1);
+	for (unsigned i = 0;; i = (i + 1) % N_FULL) {
+		while (sink_file.write(state, full[i], &e) == SINK_BUSY)
+			;
+		while (sink_file.report(state, &r)) {
+			n++;
+			if (write(to, &n, sizeof(n)) != sizeof(n))
+				_exit(1);
+		}
+	}
+}
+
+/* @t is full batches one behind the other, the last one cut or not: how many are whole. */
+static unsigned expect_full_ones(const struct text *t)
+{
+	unsigned n = 0;
+	for (size_t at = 0; at < t->len; n++) {
+		const struct out_batch *b = full[n % N_FULL];
+		size_t left = t->len - at;
+		assert_memory_equal(t->p + at, b->buf, left < b->len ? left : b->len);
+		if (left < b->len)
+			break;
+		at += b->len;
+	}
+	return n;
+}
+
+static void a_process_that_is_killed_leaves_all_that_was_reported_and_nothing_else(void **unused)
+{
+	gathers();
+	for (unsigned round = 0; round < 5; round++) {
+		int from[2];
+		unsigned n = 0, more;
+		assert_int_equal(pipe(from), 0);
+		pid_t child = fork();
+		if (child == 0)
+			write_and_tell(from[1]);
+		close(from[1]);
+		while (n < 20 + 9 * round && read(from[0], &n, sizeof(n)) == sizeof(n))
+			;
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		while (read(from[0], &more, sizeof(more)) == sizeof(more))
+			n = more;
+		close(from[0]);
+		char part[1024];
+		snprintf(part, sizeof(part), "%s/out-%06u.ndjson.part", dir, round);
+		struct text got = {0};
+		text_append_file(&got, part);
+		assert_true(expect_full_ones(&got) >= n);
+		free(got.p);
+	}
+	free_full();
+}
+
 static void a_directory_that_is_not_there_is_an_error_that_names_it(void **unused)
 {
 	struct err e = {0};
@@ -440,6 +689,13 @@ int main(void)
 		TEST(a_full_disk_is_busy_for_zstd_too),
 		TEST(a_batch_that_was_given_up_leaves_whole_records_only),
 		TEST(a_compressed_batch_that_was_given_up_leaves_the_part_and_says_so),
+		TEST(a_full_batch_is_reported_when_its_block_is_in_the_file),
+		TEST(a_full_batch_alone_is_in_the_file_after_milliseconds),
+		TEST(a_batch_that_is_not_full_takes_along_what_was_gathered),
+		TEST(gathered_records_are_never_split_between_files),
+		TEST(what_was_gathered_and_given_up_is_failed_and_not_in_the_file),
+		TEST(a_full_disk_is_busy_for_what_is_gathered_too),
+		TEST(a_process_that_is_killed_leaves_all_that_was_reported_and_nothing_else),
 		TEST(a_directory_that_is_not_there_is_an_error_that_names_it),
 		TEST(a_directory_that_may_not_be_written_is_an_error_that_names_it),
 		TEST(a_directory_that_goes_away_is_busy_until_it_is_back),
