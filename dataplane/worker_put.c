@@ -59,12 +59,21 @@ static bool is_plain(const struct queue_form *f)
 	return !f->marks && !f->shape && !f->only && !f->encoder->changes_only;
 }
 
-/* What any of the records may take, where that is cheaper to say than what each of them does. */
-static size_t max_of_any(const struct worker *w, const struct encoder *encoder,
-			 const struct batch *b, struct rec *const *recs, unsigned n)
+/* The first of the @n records in @to, which has room for it, and those behind it that go along.
+ * Returns their number. @r: the first one, as the encoder takes it; @max: what it may take.
+ */
+static unsigned put_some(struct worker *w, const struct encoder *encoder, struct batch *b,
+			 struct rec *const *recs, unsigned n, const struct rec *r, size_t max,
+			 struct out_batch *to)
 {
-	return encoder->max_of_any && n > 1 ? encoder->max_of_any(&w->encode, b, recs, n)
-					    : SIZE_MAX;
+	unsigned n_put =
+		encoder->put_burst && n > 1 ? encoder->put_burst(&w->encode, b, recs, n, to) : 0;
+	if (n_put)
+		return n_put;
+	size_t len = encoder->put(&w->encode, b, r, to->buf + to->len);
+	assert(len <= max);
+	out_batch_add(to, len, r->time_ns);
+	return 1;
 }
 
 /* The same for a queue that takes all records as they are: as many at a time as its open batch
@@ -77,16 +86,13 @@ static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
 	const struct encoder *encoder = w->conf.forms[queue].encoder;
 	struct out_batch *to = NULL;
 	size_t mark = b->arena.used;
-	unsigned n_added = 0;
+	unsigned n_added = 0, n_more;
 	w->encode.shape = NULL;
-	size_t any_max = max_of_any(w, encoder, b, recs, n);
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i += n_more) {
 		b->arena.used = mark; /* what was written for the record before alone */
 		const struct rec *r = encoder->later ? recs[i] : rec_settled(b, recs[i]);
-		size_t max = any_max;
-		if (!to || !out_batch_holds(to, any_max))
-			max = r ? encoder->max(&w->encode, b, r) : SIZE_MAX;
-		assert(!r || encoder->max(&w->encode, b, r) <= max);
+		size_t max = r ? encoder->max(&w->encode, b, r) : SIZE_MAX;
+		n_more = 1;
 		if (!to || !out_batch_holds(to, max)) {
 			if (n_added)
 				out->added(out->arg, w->conf.index, queue, n_added);
@@ -95,9 +101,8 @@ static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
 		}
 		if (!to)
 			continue;
-		size_t len = encoder->put(&w->encode, b, r, to->buf + to->len);
-		out_batch_add(to, len, recs[i]->time_ns);
-		n_added++;
+		n_more = put_some(w, encoder, b, recs + i, n - i, r, max, to);
+		n_added += n_more;
 	}
 	b->arena.used = mark;
 	if (n_added)

@@ -1,7 +1,5 @@
 #include "dataplane/base/civil.h"
 
-#include "dataplane/base/text.h"
-
 /* Days since 1970-01-01. Years are counted from March, so that the leap day is a year's last; an
  * era is 400 years, the period of the Gregorian calendar.
  */
@@ -176,9 +174,8 @@ size_t civil_put_rfc3339(char *out, int64_t ns)
 }
 
 /* Reckons without a sign, since the first minute of all begins before the first nanosecond of all.
- * Not in line: the registers that the calendar wants would be saved for every time stamp.
  */
-static __attribute__((noinline)) uint64_t minute_find(struct civil_minute *m, int64_t ns)
+uint64_t civil_minute_find(struct civil_minute *m, int64_t ns)
 {
 	char whole[32];
 	int64_t in_minute = ns % (60 * NS_PER_S);
@@ -188,30 +185,4 @@ static __attribute__((noinline)) uint64_t minute_find(struct civil_minute *m, in
 	memcpy(m->text, whole, sizeof(m->text));
 	m->first_ns = (int64_t)((uint64_t)ns - (uint64_t)in_minute);
 	return (uint64_t)in_minute;
-}
-
-size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns)
-{
-	uint64_t in_minute = (uint64_t)ns - (uint64_t)m->first_ns;
-	if (in_minute >= 60 * NS_PER_S || !m->text[0])
-		in_minute = minute_find(m, ns);
-	unsigned s = (unsigned)(in_minute / NS_PER_S);
-	uint32_t frac = (uint32_t)(in_minute - s * (uint64_t)NS_PER_S);
-	memcpy(out, m->text, sizeof(m->text));
-	text_put_triple(out + 16, s); /* its 0 makes way for the colon */
-	out[16] = ':';
-	out[19] = '.';
-	uint32_t us = frac / 1000, ms = us / 1000;
-	text_put_triple(out + 20, ms);
-	text_put_triple(out + 23, us - ms * 1000);
-	size_t len = 26;
-	if (frac != us * 1000) { /* most are microseconds, or less */
-		text_put_triple(out + 26, frac - us * 1000);
-		len = 29;
-	}
-	while (out[len - 1] == '0')
-		len--;
-	len -= out[len - 1] == '.';
-	out[len] = 'Z';
-	return len + 1;
 }

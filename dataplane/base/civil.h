@@ -9,7 +9,7 @@
 #ifndef SL_BASE_CIVIL_H
 #define SL_BASE_CIVIL_H
 
-#include "dataplane/base/slice.h"
+#include "dataplane/base/text.h"
 
 struct civil {
 	int year;           /* 1678..2261 */
@@ -54,9 +54,36 @@ struct civil_minute {
 	char text[16];    /* "2026-11-25T04:43"; zeros: none yet */
 };
 
+/* It becomes the minute of @ns; the nanoseconds of it. */
+uint64_t civil_minute_find(struct civil_minute *m, int64_t ns);
+
 /* civil_put_rfc3339 by way of @m, which then is of the minute of @ns. Writes up to 30 bytes at
  * @out, of which the result may use fewer.
  */
-size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns);
+static inline size_t civil_minute_put(struct civil_minute *m, char *out, int64_t ns)
+{
+	uint64_t in_minute = (uint64_t)ns - (uint64_t)m->first_ns;
+	if (__builtin_expect(in_minute >= 60 * NS_PER_S || !m->text[0], 0))
+		in_minute = civil_minute_find(m, ns);
+	unsigned s = (unsigned)(in_minute / NS_PER_S);
+	uint32_t frac = (uint32_t)(in_minute - s * (uint64_t)NS_PER_S), second;
+	memcpy(out, m->text, sizeof(m->text));
+	memcpy(&second, text_triples + 4 * s, sizeof(second));
+	second ^= ('0' ^ ':') | (' ' ^ '.') << 24; /* "016 " becomes ":16." */
+	memcpy(out + 16, &second, sizeof(second));
+	uint32_t us = frac / 1000, ms = us / 1000;
+	text_put_triple(out + 20, ms);
+	text_put_triple(out + 23, us - ms * 1000);
+	size_t len = 26;
+	if (frac != us * 1000) { /* most are microseconds, or less */
+		text_put_triple(out + 26, frac - us * 1000);
+		len = 29;
+	}
+	while (out[len - 1] == '0')
+		len--;
+	len -= out[len - 1] == '.';
+	out[len] = 'Z';
+	return len + 1;
+}
 
 #endif

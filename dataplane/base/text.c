@@ -26,6 +26,21 @@ bool text_u64(struct slice s, uint64_t *ret_v)
 	TEN(a "1") \
 	TEN(a "2") TEN(a "3") TEN(a "4") TEN(a "5") TEN(a "6") TEN(a "7") TEN(a "8") TEN(a "9")
 
+#define DIGITS(n, least) (((uint64_t)(n) << 32) - (least))
+
+const uint64_t text_digits[32] = {
+	DIGITS(1, 0),           DIGITS(1, 0),          DIGITS(1, 0),
+	DIGITS(2, 10),          DIGITS(2, 10),         DIGITS(2, 10),
+	DIGITS(3, 100),         DIGITS(3, 100),        DIGITS(3, 100),
+	DIGITS(4, 1000),        DIGITS(4, 1000),       DIGITS(4, 1000),
+	DIGITS(4, 1000),        DIGITS(5, 10000),      DIGITS(5, 10000),
+	DIGITS(5, 10000),       DIGITS(6, 100000),     DIGITS(6, 100000),
+	DIGITS(6, 100000),      DIGITS(7, 1000000),    DIGITS(7, 1000000),
+	DIGITS(7, 1000000),     DIGITS(7, 1000000),    DIGITS(8, 10000000),
+	DIGITS(8, 10000000),    DIGITS(8, 10000000),   DIGITS(9, 100000000),
+	DIGITS(9, 100000000),   DIGITS(9, 100000000),  DIGITS(10, 1000000000),
+	DIGITS(10, 1000000000), DIGITS(10, 1000000000)};
+
 const char text_triples[4 * 1000 + 1] = HUNDRED("0") HUNDRED("1") HUNDRED("2") HUNDRED("3")
 	HUNDRED("4") HUNDRED("5") HUNDRED("6") HUNDRED("7") HUNDRED("8") HUNDRED("9");
 

@@ -39,7 +39,7 @@ extern const char text_triples[4 * 1000 + 1];
 
 static inline void text_put_triple(char *out, uint32_t v)
 {
-	memcpy(out, text_triples + 4 * v, 4);
+	memcpy(out, text_triples + 4 * (size_t)v, 4);
 }
 
 /* Writes nine digits, zeros in front, and a blank: nanoseconds of a second. @v < 1,000,000,000. */
@@ -51,16 +51,17 @@ static inline void text_put_9digits(char *out, uint32_t v)
 	text_put_triple(out + 6, v - first6 * 1000);
 }
 
+/* By the highest bit of a number: 2^32 times the digits of the largest such number, less the least
+ * number with as many. So the number of digits is the upper half of the sum of both.
+ */
+extern const uint64_t text_digits[32];
+
 /* Writes @v < 1,000,000,000 in decimal at @out and returns the number of digits. Writes over the
  * eight bytes before @out, and the one behind the digits: its zeros in front lie there.
  */
 static inline unsigned text_put_upto_9digits(char *out, uint32_t v)
 {
-	static const uint32_t powers[] = {0,      10,      100,      1000,      10000,
-					  100000, 1000000, 10000000, 100000000, 1000000000};
-	/* log10(2) is 1233 / 4096 and a little less; the table mends the cases in between. */
-	unsigned guess = (32 - (unsigned)__builtin_clz(v | 1)) * 1233 >> 12;
-	unsigned n = guess + (v >= powers[guess]);
+	unsigned n = (unsigned)((v + text_digits[31 - __builtin_clz(v | 1)]) >> 32);
 	text_put_9digits(out + n - 9, v);
 	return n;
 }

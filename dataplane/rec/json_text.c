@@ -1,6 +1,4 @@
-#include "dataplane/rec/json_text.h"
-
-#include <immintrin.h>
+#include "dataplane/rec/json_text_avx2.h"
 
 static uint8_t *put_escape(uint8_t *o, uint8_t c)
 {
@@ -112,9 +110,9 @@ size_t json_text_put(uint8_t *out, const uint8_t *p, size_t len, bool *io_invali
 	return (size_t)(o - out);
 }
 
-/* Text that is clean, and copied, up to @i. Not in line, so that clean text does not pay for it. */
-static __attribute__((noinline)) size_t put_from(size_t i, uint8_t *out, const uint8_t *p,
-						 size_t len, bool *io_invalid)
+/* Not in line, so that clean text does not pay for it. */
+__attribute__((noinline)) size_t json_text_put_behind(size_t i, uint8_t *out, const uint8_t *p,
+						      size_t len, bool *io_invalid)
 {
 	return i + json_text_put(out + i, p + i, len - i, io_invalid);
 }
@@ -129,39 +127,22 @@ static inline bool copy_two(uint8_t *out, const uint8_t *p, size_t a, size_t b)
 	return _mm_movemask_epi8(_mm_or_si128(json_text_odd_bytes(v), json_text_odd_bytes(w)));
 }
 
-/* Copies 32 bytes and answers the same. */
-__attribute__((target("avx2"))) static inline bool copy_wide(uint8_t *out, const uint8_t *p)
-{
-	const __m256i by_nibble =
-		_mm256_setr_epi8(1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0, /* twice */
-				 1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0);
-	__m256i v = _mm256_loadu_si256((const __m256i *)p);
-	_mm256_storeu_si256((__m256i *)out, v);
-	__m256i odd = _mm256_or_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v),
-				      _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(by_nibble, v)));
-	return _mm256_movemask_epi8(odd);
-}
-
-/* Steps of 32 bytes, as long as they are clean. The last one looks at bytes of the one before again
- * rather than at what is behind the text.
- */
 __attribute__((target("avx2"))) static size_t put_avx2(uint8_t *out, const uint8_t *p, size_t len,
 						       bool *io_invalid)
 {
-	size_t i = 0, last = len - 32;
-	for (; i < last; i += 32)
-		if (copy_wide(out + i, p + i))
-			return put_from(i, out, p, len, io_invalid);
-	return copy_wide(out + last, p + last) ? put_from(last, out, p, len, io_invalid) : len;
+	return json_text_put_avx2(json_text_avx2(), out, p, len, io_invalid);
 }
 
+/* The same by halves. */
 static size_t put_ssse3(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid)
 {
 	size_t i = 0, last = len - 32;
 	for (; i < last; i += 32)
 		if (copy_two(out, p, i, i + 16))
-			return put_from(i, out, p, len, io_invalid);
-	return copy_two(out, p, last, last + 16) ? put_from(last, out, p, len, io_invalid) : len;
+			return json_text_put_behind(i, out, p, len, io_invalid);
+	return copy_two(out, p, last, last + 16)
+		       ? json_text_put_behind(last, out, p, len, io_invalid)
+		       : len;
 }
 
 size_t json_text_put_long(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid)
@@ -171,7 +152,7 @@ size_t json_text_put_long(uint8_t *out, const uint8_t *p, size_t len, bool *io_i
 						      : put_ssse3(out, p, len, io_invalid);
 	if (len > 16 && !copy_two(out, p, 0, len - 16))
 		return len;
-	return put_from(0, out, p, len, io_invalid);
+	return json_text_put_behind(0, out, p, len, io_invalid);
 }
 
 size_t json_text_repair(uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid)

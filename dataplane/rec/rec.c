@@ -7,7 +7,7 @@
 
 int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields)
 {
-	*s = (struct schema){.fields = fields, .n_fields = n_fields};
+	*s = (struct schema){.fields = fields, .n_fields = n_fields, .short_keys = true};
 	s->json = mem_alloc(n_fields * sizeof(*s->json));
 	s->keys = mem_alloc(n_fields * sizeof(*s->keys));
 	if (!s->json || !s->keys) {
@@ -34,6 +34,8 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 			memcpy(key->text + 1, text, len);
 			key->text[1 + len] = '"';
 			key->len = (uint8_t)(1 + len);
+		} else {
+			s->short_keys = false;
 		}
 	}
 	return 0;

@@ -42,6 +42,7 @@ struct schema {
 	struct slice *json;      /* n_fields of them */
 	struct schema_key *keys; /* the same */
 	uint32_t json_bytes;     /* of all of them */
+	bool short_keys;         /* keys has all of them */
 	bool lent;               /* json and keys are another schema's, which outlives this one */
 };
 

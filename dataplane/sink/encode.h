@@ -14,6 +14,7 @@
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/rec.h"
 
+struct out_batch;
 struct proto_shape;
 struct proto_scratch;
 
@@ -48,12 +49,12 @@ struct encoder {
 	bool binary;
 	/* An upper bound of what put() writes for this record; cheap. */
 	size_t (*max)(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r);
-	/* NULL, or one that holds for each of the @n > 0 records: far above what max() says of any
-	 * of them, but for a burst as cheap as that is for one. SIZE_MAX: max() is to say. Only of
-	 * an encoder with `later`.
+	/* NULL, or what adds the first of the @n > 0 records to @to, as many as it can and as there
+	 * is room for whatever they hold; it may be none, and put() is to add the first one. Only
+	 * of an encoder with `later`.
 	 */
-	size_t (*max_of_any)(const struct encode_ctx *ctx, const struct batch *b,
-			     struct rec *const *recs, unsigned n);
+	unsigned (*put_burst)(struct encode_ctx *ctx, const struct batch *b,
+			      struct rec *const *recs, unsigned n, struct out_batch *to);
 	/* Writes the record and returns the bytes written. @out holds max() bytes, of which those
 	 * behind the result may be written over.
 	 */
@@ -99,9 +100,11 @@ static inline enum encode_fit encode_fit(const struct encoder *e, const struct r
 /* An upper bound of what encode_json writes for this record; cheap. */
 size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r);
 
-/* The same for each of the @n records, or SIZE_MAX; see encoder.max_of_any. */
-size_t encode_json_max_of_any(const struct encode_ctx *ctx, const struct batch *b,
-			      struct rec *const *recs, unsigned n);
+/* encode_json_burst.c: records one after another that are of one source and one schema and have
+ * nothing but its fields, which most have; see encoder.put_burst. The lines are encode_json's.
+ */
+unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct rec *const *recs,
+			   unsigned n, struct out_batch *to);
 
 /* Writes the record and returns the bytes written. @out holds encode_json_max() bytes, of which
  * those behind the result may be written over. Bytes that are not UTF-8 become U+FFFD

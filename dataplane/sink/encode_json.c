@@ -1,6 +1,7 @@
 #include <assert.h>
 
 #include "dataplane/rec/later.h"
+#include "dataplane/sink/encode_json_parts.h"
 #include "dataplane/sink/encode_put.h"
 
 /* What a value may need besides its bytes: a double (32), its quotes, the comma before it. */
@@ -275,26 +276,19 @@ size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, cons
 	return bytes;
 }
 
-/* Does encode_json_max know no more of @r than its schema, its source and how long its values are?
- */
-static inline bool is_bare(const struct rec *r)
+/* No value is longer than all that stands in the arena, which the room in a batch mostly dwarfs. */
+size_t encode_json_max_like(const struct encode_ctx *ctx, const struct batch *b,
+			    const struct rec *r)
 {
-	return !(r->n_pairs | (r->flags & (REC_UNPARSED | REC_LATER))) &&
-	       r->stream.type == VAL_ABSENT;
+	size_t value = JSON_TEXT_FACTOR * b->arena.used + VAL_EXTRA_MAX;
+	return FRAME_MAX + UINT16_MAX + r->schema->json_bytes + ctx->source_json[r->source].len +
+	       r->schema->n_fields * value;
 }
 
-/* No value is longer than all that stands in the arena, which the room in a batch mostly dwarfs. */
-size_t encode_json_max_of_any(const struct encode_ctx *ctx, const struct batch *b,
-			      struct rec *const *recs, unsigned n)
+uint8_t *encode_json_value(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o,
+			   bool *io_invalid)
 {
-	const struct schema *schema = recs[0]->schema;
-	unsigned source = recs[0]->source;
-	for (unsigned i = 0; i < n; i++)
-		if (recs[i]->schema != schema || recs[i]->source != source || !is_bare(recs[i]))
-			return SIZE_MAX;
-	size_t value = JSON_TEXT_FACTOR * b->arena.used + VAL_EXTRA_MAX;
-	return FRAME_MAX + UINT16_MAX + schema->json_bytes + ctx->source_json[source].len +
-	       schema->n_fields * value;
+	return put_quoted(ctx, base, &v, o, io_invalid);
 }
 
 const struct encoder encoder_json = {
@@ -302,6 +296,6 @@ const struct encoder encoder_json = {
 	.summary = "one object a line, with all that sluice knows",
 	.later = true,
 	.max = encode_json_max,
-	.max_of_any = encode_json_max_of_any,
+	.put_burst = encode_json_burst,
 	.put = encode_json,
 };

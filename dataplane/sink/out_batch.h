@@ -62,6 +62,19 @@ static inline void out_batch_add(struct out_batch *b, size_t len, uint64_t time_
 	b->ends[b->n_recs++] = (uint32_t)b->len;
 }
 
+/* @n > 0 records more stand at buf + len now, whose ends are written; packet times of the first and
+ * the last of them.
+ */
+static inline void out_batch_added(struct out_batch *b, unsigned n, uint64_t first_ns,
+				   uint64_t last_ns)
+{
+	if (b->n_recs == 0)
+		b->first_ns = first_ns;
+	b->last_ns = last_ns;
+	b->n_recs += n;
+	b->len = b->ends[b->n_recs - 1];
+}
+
 #define OUT_BATCH_MARKS (OUT_BATCH_RECS_MAX * sizeof(uint32_t))
 #define OUT_BATCH_TEXTS (OUT_BATCH_MARKS + OUT_BATCH_RECS_MAX * sizeof(struct out_mark))
 #define OUT_BATCH_HEAD  (OUT_BATCH_TEXTS + OUT_MARK_BYTES)

@@ -81,8 +81,6 @@ static struct rec *end(void)
 static void encode(const struct rec *r)
 {
 	size_t max = encode_json_max(&ctx, &batch, r);
-	assert_true(encode_json_max_of_any(&ctx, &batch, (struct rec *[]){(struct rec *)r}, 1) >=
-		    max);
 	free(line);
 	uint8_t *exact = malloc(max);
 	size_t len = encode_json(&ctx, &batch, r, exact);
@@ -119,41 +117,6 @@ static struct val i64(int64_t v)
 static struct val f64(double v)
 {
 	return rec_make8(&rb, VAL_F64, &v);
-}
-
-/* A record whose message is @n bytes long. */
-static struct rec *with_message(size_t n)
-{
-	static const char x[300] = {0};
-	rec_begin(&rb, &batch, &schema);
-	rec_set_str(&rb, MESSAGE, slice_of(x, n));
-	return end();
-}
-
-static void one_bound_holds_for_all_records_of_a_burst_that_have_nothing_of_their_own(void **state)
-{
-	struct rec *recs[40];
-	arena_reset(&batch.arena);
-	batch.n_recs = 0;
-	for (unsigned i = 0; i < 40; i++)
-		recs[i] = with_message(i * 7);
-	size_t any = encode_json_max_of_any(&ctx, &batch, recs, 40);
-	assert_true(any < SIZE_MAX);
-	for (unsigned i = 0; i < 40; i++)
-		assert_true(encode_json_max(&ctx, &batch, recs[i]) <= any);
-
-	recs[39]->flags = REC_UNPARSED;
-	assert_int_equal(encode_json_max_of_any(&ctx, &batch, recs, 40), SIZE_MAX);
-	recs[39]->flags = REC_LATER;
-	assert_int_equal(encode_json_max_of_any(&ctx, &batch, recs, 40), SIZE_MAX);
-	recs[39]->flags = 0;
-	recs[39]->stream = val_of(VAL_STR, recs[0]->origin_off, 5);
-	assert_int_equal(encode_json_max_of_any(&ctx, &batch, recs, 40), SIZE_MAX);
-	rec_begin(&rb, &batch, &schema);
-	pair("of the sender", val_of(VAL_NULL, 0, 0));
-	recs[39] = end();
-	assert_int_equal(encode_json_max_of_any(&ctx, &batch, recs, 40), SIZE_MAX);
-	assert_true(encode_json_max_of_any(&ctx, &batch, recs, 39) < SIZE_MAX);
 }
 
 static void the_example_of_the_design_is_written_byte_for_byte(void **state)
@@ -553,7 +516,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_example_of_the_design_is_written_byte_for_byte),
-		TEST(one_bound_holds_for_all_records_of_a_burst_that_have_nothing_of_their_own),
 		TEST(an_empty_record_has_only_the_keys_of_sluice),
 		TEST(a_record_without_origin_is_valid_too),
 		TEST(a_stream_of_the_records_own_replaces_the_name_of_the_source),

@@ -1,0 +1,222 @@
+/* Lines of records that are alike, which all of a burst of logs mostly are: what their lines have
+ * in common is worked out once.
+ *
+ *     {"_id":"|id|","_time":"2026-11-25T04:43:16.|nnnnnnnnn|Z",|"_source":"x","_stream":"x",|
+ *     "_src":"a","_dst":"b"|,"key":"|text|"|,"key":|value| ... |}
+ */
+#include "dataplane/rec/json_text_avx2.h"
+#include "dataplane/sink/encode_json_parts.h"
+#include "dataplane/sink/encode_put.h"
+#include "dataplane/sink/out_batch.h"
+
+#define WIDE        __attribute__((target("avx2,bmi2")))
+#define WIDE_INLINE static inline __attribute__((always_inline, target("avx2,bmi2")))
+
+struct burst {
+	struct encode_ctx *ctx;
+	const struct batch *b;
+	const uint8_t *base; /* of its arena */
+	const struct schema *schema;
+	struct slice source;      /* `"_source":"x","_stream":"x",` */
+	uint64_t source_word;     /* word_of(), as each record has it */
+	const uint8_t *to, *last; /* where the first line of the batch stands, and the last may */
+	uint64_t second_ns;       /* of which time_key is the text */
+	uint8_t time_key[32];     /* `","_time":"2026-11-25T04:43:16.` */
+};
+#define TIME_KEY     "\",\"_time\":\""
+#define TIME_KEY_LEN (sizeof(TIME_KEY) - 1)
+#define SECOND_LEN   20
+#define FRACTION_LEN 9
+static_assert(TIME_KEY_LEN + SECOND_LEN <= sizeof(((struct burst *)0)->time_key), "one step");
+
+static uint64_t take_second(struct burst *l, uint64_t time_ns)
+{
+	uint64_t ns = put_second(l->ctx, time_ns);
+	memcpy(l->time_key, TIME_KEY, TIME_KEY_LEN);
+	memcpy(l->time_key + TIME_KEY_LEN, l->ctx->second_text, SECOND_LEN);
+	l->second_ns = l->ctx->second_ns;
+	return ns;
+}
+
+WIDE_INLINE void copy32(uint8_t *o, const void *p)
+{
+	_mm256_storeu_si256((__m256i *)o, _mm256_loadu_si256(p));
+}
+
+/* What mostly is no longer than 64 bytes, out of a padded buffer. */
+WIDE_INLINE uint8_t *put64(uint8_t *o, const uint8_t *p, size_t len)
+{
+	copy32(o, p);
+	copy32(o + 32, p + 32);
+	for (size_t i = 64; __builtin_expect(i < len, 0); i += 32)
+		copy32(o + i, p + i);
+	return o + len;
+}
+
+/* Sluice's own keys. */
+WIDE_INLINE uint8_t *put_head(struct burst *l, const struct rec *r, uint8_t *o)
+{
+	o = PUT_LIT(o, "{\"_id\":\"");
+	o = put_id(o, r);
+	uint64_t ns = r->time_ns - l->second_ns;
+	if (__builtin_expect(ns >= NS_PER_S, 0))
+		ns = take_second(l, r->time_ns);
+	copy32(o, l->time_key);
+	o += TIME_KEY_LEN + SECOND_LEN;
+	text_put_9digits((char *)o, (uint32_t)ns);
+	o = PUT_LIT(o + FRACTION_LEN, "Z\",");
+	o = put64(o, l->source.ptr, l->source.len);
+	if (__builtin_expect(r->origin_len == 0, 0))
+		return o - 1; /* without the comma after the source */
+	return put64(o, l->base + r->origin_off, r->origin_len);
+}
+
+/* Text that is longer than 32 bytes, or not clean. */
+WIDE_INLINE uint8_t *put_text(struct json_text_avx2 w, uint8_t *o, const uint8_t *p, size_t len,
+			      bool *io_invalid)
+{
+	o += len >= 32 ? json_text_put_avx2(w, o, p, len, io_invalid)
+		       : json_text_put_behind(0, o, p, len, io_invalid);
+	*o++ = '"';
+	return o;
+}
+
+WIDE_INLINE uint8_t *put_time(struct burst *l, uint8_t *o, uint32_t off)
+{
+	int64_t ns;
+	memcpy(&ns, l->base + off, sizeof(ns));
+	o += 1 + civil_minute_put(&l->ctx->minute, (char *)o + 1, ns); /* behind the key's quote */
+	*o++ = '"';
+	return o;
+}
+
+/* A value with its key, whose quote is taken back where it is no text. */
+WIDE_INLINE uint8_t *put_other(struct burst *l, struct json_text_avx2 w,
+			       const struct schema_key *key, struct val v, uint8_t *o,
+			       bool *io_invalid)
+{
+	if (v.type == VAL_ABSENT)
+		return o;
+	copy32(o, key);
+	o += key->len;
+	if (v.type == VAL_STR)
+		return put_text(w, o + 1, l->base + v.off, v.len, io_invalid);
+	if (v.type == VAL_NULL)
+		return PUT_LIT(o, "null");
+	if (v.type == VAL_TIME)
+		return put_time(l, o, v.off);
+	return encode_json_value(l->ctx, l->base, v, o, io_invalid);
+}
+
+/* Most values are clean text of at most 32 bytes: one step for the key, one for the text. */
+WIDE_INLINE uint8_t *put_line(struct burst *l, struct json_text_avx2 w, const struct rec *r,
+			      uint8_t *o)
+{
+	const struct schema_key *keys = l->schema->keys;
+	bool invalid = false;
+	o = put_head(l, r, o);
+	for (unsigned i = 0, n = l->schema->n_fields; i < n; i++) {
+		uint64_t word = val_word(&r->vals[i]);
+		/* The length of text; of all else a larger number, since the type is above it. */
+		uint32_t len =
+			(uint32_t)(word >> 32) - ((uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32));
+		if (__builtin_expect(len <= 32, 1)) {
+			uint8_t *text = o + keys[i].len + 1;
+			copy32(o, &keys[i]);
+			uint32_t odd = json_text_avx2_copy(w, text, l->base + (uint32_t)word);
+			if (__builtin_expect(!_bzhi_u32(odd, len), 1)) {
+				o = text + len;
+				*o++ = '"';
+				continue;
+			}
+		}
+		o = put_other(l, w, &keys[i], val_of_word(word), o, &invalid);
+	}
+	if (__builtin_expect(invalid, 0))
+		o = PUT_LIT(o, ",\"_invalid_utf8\":true");
+	return PUT_LIT(o, "}\n");
+}
+
+/* Four fields of a record as one word: flags 8 | dir, hops 8 | pairs 16 | source 16 | origin 16.
+ * All but the second and the last are the same in a burst.
+ */
+#define WORD_BURST 0xff00ffffffff0000ull
+static inline uint64_t word_of(const struct rec *r)
+{
+	uint64_t word;
+	static_assert(offsetof(struct rec, flags) == offsetof(struct rec, origin_len) + 7,
+		      "a word");
+	memcpy(&word, &r->origin_len, sizeof(word));
+	return word;
+}
+
+/* Is @r one of this burst, of its source, without pairs, flags and a stream of its own? And is
+ * there room for it at @o?
+ */
+static inline bool follows(const struct burst *l, const struct rec *r, const uint8_t *o)
+{
+	return r->schema == l->schema && (word_of(r) & WORD_BURST) == l->source_word &&
+	       r->stream.type == VAL_ABSENT && o <= l->last;
+}
+
+/* Each of these writes where lines end to @ends, from @o on, and returns their number. */
+WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
+			      uint32_t *ends)
+{
+	const uint8_t *from = l->to;
+	struct json_text_avx2 w = json_text_avx2();
+	unsigned i = 0;
+	for (; i < n && follows(l, recs[i], o); i++) {
+		o = put_line(l, w, recs[i], o);
+		ends[i] = (uint32_t)(o - from);
+	}
+	return i;
+}
+
+static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
+			   uint32_t *ends)
+{
+	unsigned i = 0;
+	for (; i < n && follows(l, recs[i], o); i++) {
+		o += encode_json(l->ctx, l->b, recs[i], o);
+		ends[i] = (uint32_t)(o - l->to);
+	}
+	return i;
+}
+
+/* The last place where there is room for a line, whatever it holds; NULL: there is none. */
+static const uint8_t *last_place(const struct burst *l, const struct rec *r,
+				 const struct out_batch *to)
+{
+	size_t max = encode_json_max_like(l->ctx, l->b, r);
+	if (max > to->cap - to->len)
+		return NULL;
+	size_t last = to->cap - max;
+	return to->buf + (last < OUT_BATCH_BYTES ? last : OUT_BATCH_BYTES - 1);
+}
+
+unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct rec *const *recs,
+			   unsigned n, struct out_batch *to)
+{
+	const struct rec *r = recs[0];
+	struct burst l = {.ctx = ctx,
+			  .b = b,
+			  .base = b->arena.base,
+			  .schema = r->schema,
+			  .source = ctx->source_json[r->source],
+			  .source_word = (uint64_t)r->source << 16,
+			  .to = to->buf};
+	l.last = last_place(&l, r, to);
+	if (!l.last || !r->schema->short_keys)
+		return 0;
+	if (n > OUT_BATCH_RECS_MAX - to->n_recs)
+		n = OUT_BATCH_RECS_MAX - to->n_recs;
+	uint8_t *o = to->buf + to->len;
+	uint32_t *ends = to->ends + to->n_recs;
+	take_second(&l, r->time_ns);
+	bool wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+	unsigned n_put = wide ? put_wide(&l, recs, n, o, ends) : put_narrow(&l, recs, n, o, ends);
+	if (n_put)
+		out_batch_added(to, n_put, r->time_ns, recs[n_put - 1]->time_ns);
+	return n_put;
+}
