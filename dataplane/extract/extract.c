@@ -373,12 +373,10 @@ static void make_unique(struct extract *x, const struct outcome *o)
 {
 	struct rec_builder *rb = &x->rb;
 	const struct field_def *fields = rb->schema->fields;
-	unsigned n = rb->n_pairs;
 	if (o->keys && o->keys == x->clean_keys && fields == x->clean_fields)
 		return;
-	unsigned n_lost = keys_unique(x->keys, rb);
-	rb->n_pairs_lost += n_lost;
-	if (o->keys && rb->n_pairs == n && !n_lost) {
+	rb->n_pairs_lost += keys_unique(x->keys, rb);
+	if (o->keys && keys_were_clean(x->keys)) {
 		x->clean_keys = o->keys;
 		x->clean_fields = fields;
 	}

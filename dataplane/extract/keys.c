@@ -23,6 +23,7 @@ struct short_key {
 
 struct keys {
 	const struct names *names;
+	bool clean; /* the last record */
 	unsigned n_last;
 	const struct field_def *fields_last;
 	struct short_key
@@ -232,7 +233,8 @@ static bool has_no_repeats(struct keys *k, const struct rec_builder *rb)
 unsigned keys_unique(struct keys *k, struct rec_builder *rb)
 {
 	unsigned n = 0, n_lost = 0;
-	if (rb->n_pairs < FEW_PAIRS && has_no_repeats(k, rb))
+	k->clean = rb->n_pairs < FEW_PAIRS && has_no_repeats(k, rb);
+	if (k->clean)
 		return 0;
 	keys_start(k, rb->n_pairs);
 	for (unsigned i = 0; i < rb->n_pairs; i++) {
@@ -251,4 +253,9 @@ unsigned keys_unique(struct keys *k, struct rec_builder *rb)
 	}
 	rb->n_pairs = n;
 	return n_lost;
+}
+
+bool keys_were_clean(const struct keys *k)
+{
+	return k->clean;
 }

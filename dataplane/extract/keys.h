@@ -39,6 +39,11 @@ static inline struct val keys_of_sender(struct rec_builder *rb, enum val_type ty
  */
 unsigned keys_unique(struct keys *k, struct rec_builder *rb);
 
+/* The last record given to keys_unique had neither repeats nor names of its fixed fields: nor has
+ * one with the same keys beside the same fields, whatever its values.
+ */
+bool keys_were_clean(const struct keys *k);
+
 /* For tables of other readers (form.c): the pair that has the same key as pair @i, among the pairs
  * looked up since keys_start; @i itself when it is the first, -1 beyond KEYS_PROBES_MAX.
  */

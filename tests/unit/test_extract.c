@@ -122,6 +122,21 @@ static void the_same_keys_again_are_fixed_fields_of_one_source_and_pairs_of_anot
 				    "\"a\"=3; \"b\"=2");
 }
 
+/* A number stays a pair beside the field of text that has its name, so no pair less tells of it. */
+static void a_text_goes_into_its_fixed_field_behind_a_number_of_the_same_keys(void **state)
+{
+	struct stage *st = *state;
+	for (unsigned i = 0; i < 6; i++) {
+		pairs_reset(st->pairs, NULL);
+		struct frame f =
+			frame_of(st, WORD, BODY_JSON,
+				 i % 2 ? "{\"k\":1,\"host\":\"h\"}" : "{\"k\":1,\"host\":2}");
+		struct rec *r = one(st, &f);
+		assert_string_equal(pairs_of(st->pairs, r),
+				    i % 2 ? "\"k\"=1" : "\"k\"=1; \"host\"=2");
+	}
+}
+
 static void json_behind_a_byte_order_mark_is_json(void **state)
 {
 	assert_string_equal(pairs_for(*state, BODY_AUTO, "\xef\xbb\xbf{\"a\":1}"), "\"a\"=1");
@@ -425,6 +440,7 @@ int main(void)
 		cmocka_unit_test(json_becomes_pairs_and_the_last_of_one_key_wins),
 		cmocka_unit_test(
 			the_same_keys_again_are_fixed_fields_of_one_source_and_pairs_of_another),
+		cmocka_unit_test(a_text_goes_into_its_fixed_field_behind_a_number_of_the_same_keys),
 		cmocka_unit_test(json_behind_a_byte_order_mark_is_json),
 		cmocka_unit_test(json_with_bytes_that_are_not_utf8_says_so),
 		cmocka_unit_test(json_that_is_none_goes_out_as_text_with_the_reason),
