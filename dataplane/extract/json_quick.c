@@ -7,11 +7,13 @@
 #include "dataplane/extract/json_token.h"
 #include "dataplane/extract/keys.h"
 
-/* Bytes from @at on, of which those before @end are the text's. Reading goes up to SL_PAD bytes
- * beyond it, where anything may stand: what is taken for a token there is refused.
+/* One text while it is walked. Each function takes where it begins to read, and returns where it
+ * has stopped, or NULL: something is wrong or unusual. So the place stays in a register, on which
+ * all else waits. Reading goes up to SL_PAD bytes beyond the end, where anything may stand: what is
+ * taken for a token there is refused.
  */
 struct reader {
-	const uint8_t *at, *end;
+	const uint8_t *end;
 	__m128i seen; /* all bytes of strings, or-ed: the highest bits tell of more than ASCII */
 	bool breaks;  /* a line was broken between tokens */
 };
@@ -21,12 +23,18 @@ static inline __m128i load16(const uint8_t *p)
 	return _mm_loadu_si128((const __m128i *)p);
 }
 
-static inline void skip_blanks(struct reader *r)
+static const uint8_t *skip_some_blanks(struct reader *r, const uint8_t *p)
 {
-	while (*r->at <= ' ' && r->at < r->end && json_is_blank(*r->at)) {
-		r->breaks |= *r->at == '\n' || *r->at == '\r';
-		r->at++;
+	while (p < r->end && json_is_blank(*p)) {
+		r->breaks |= *p == '\n' || *p == '\r';
+		p++;
 	}
+	return p;
+}
+
+static inline const uint8_t *skip_blanks(struct reader *r, const uint8_t *p)
+{
+	return __builtin_expect(*p <= ' ', 0) ? skip_some_blanks(r, p) : p;
 }
 
 /* ---- strings ---- */
@@ -43,19 +51,20 @@ static inline unsigned string_marks(__m128i v)
 /* The first of them from @p on; the text's end, or some byte behind it, when there is none. */
 static inline const uint8_t *find_mark(struct reader *r, const uint8_t *p)
 {
-	while (p < r->end) {
+	__m128i seen = r->seen;
+	unsigned marks = 0;
+	for (; p < r->end; p += 16) {
 		__m128i v = load16(p);
-		unsigned marks = string_marks(v);
-		r->seen = _mm_or_si128(r->seen, v);
+		marks = string_marks(v);
+		seen = _mm_or_si128(seen, v);
 		if (marks)
-			return p + __builtin_ctz(marks);
-		p += 16;
+			break;
 	}
-	return p;
+	r->seen = seen;
+	return marks ? p + __builtin_ctz(marks) : p;
 }
 
-/* The rest of a string whose first backslash is at @p. NULL: it does not end, or an escape is bad.
- */
+/* The closing quote of a string from @from on, whose first mark at @p is none. */
 static const uint8_t *close_escaped(struct reader *r, const uint8_t *from, const uint8_t *p)
 {
 	while (p < r->end && *p == '\\')
@@ -65,20 +74,13 @@ static const uint8_t *close_escaped(struct reader *r, const uint8_t *from, const
 	return json_check_escapes(slice_of(from, (size_t)(p - from))) ? NULL : p;
 }
 
-/* The string whose inside begins at @r. False: it is not as it should be. */
-static inline bool read_string(struct reader *r, struct slice *ret_in)
+/* The closing quote of the string whose inside begins at @from. */
+static inline const uint8_t *string_end(struct reader *r, const uint8_t *from)
 {
-	const uint8_t *from = r->at, *p = find_mark(r, from);
+	const uint8_t *p = find_mark(r, from);
 	if (p >= r->end)
-		return false;
-	if (*p != '"') {
-		p = close_escaped(r, from, p);
-		if (!p)
-			return false;
-	}
-	*ret_in = slice_of(from, (size_t)(p - from));
-	r->at = p + 1;
-	return true;
+		return NULL;
+	return *p == '"' ? p : close_escaped(r, from, p);
 }
 
 /* ---- numbers and words ---- */
@@ -88,148 +90,126 @@ static inline bool is_of_number(uint8_t c)
 	return text_is_digit(c) || c == '.' || c == '-' || c == '+' || (c | 0x20) == 'e';
 }
 
-static bool read_long_number(struct reader *r, struct slice *ret_part)
+static const uint8_t *long_number_end(struct reader *r, const uint8_t *from)
 {
-	const uint8_t *from = r->at, *p = from;
+	const uint8_t *p = from;
 	while (p < r->end && is_of_number(*p))
 		p++;
-	*ret_part = slice_of(from, (size_t)(p - from));
-	r->at = p;
-	return json_is_number(*ret_part);
+	return p > from && json_is_number(slice_of(from, (size_t)(p - from))) ? p : NULL;
 }
 
 /* What has no exponent and less than 16 characters is looked at whole. */
-static inline bool read_number(struct reader *r, struct slice *ret_part)
+static inline const uint8_t *number_end(struct reader *r, const uint8_t *from)
 {
-	const uint8_t *from = r->at;
 	__m128i v = _mm_sub_epi8(load16(from), _mm_set1_epi8('0'));
 	__m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v);
-	unsigned others = ~(unsigned)_mm_movemask_epi8(digit), sign = *from == '-';
-	unsigned n = (unsigned)__builtin_ctz(others & ~sign);
+	unsigned sign = *from == '-';
+	unsigned others = ~(unsigned)_mm_movemask_epi8(digit) & ~sign;
+	unsigned n = (unsigned)__builtin_ctz(others);
 	if (n == sign || n >= 16 || (from[sign] == '0' && n > sign + 1))
-		return read_long_number(r, ret_part);
+		return long_number_end(r, from);
 	if (from[n] == '.') {
-		unsigned behind = (unsigned)__builtin_ctz(others & ~sign & ~(1u << n));
+		unsigned behind = (unsigned)__builtin_ctz(others & (others - 1));
 		if (behind == n + 1 || behind >= 16)
-			return read_long_number(r, ret_part);
+			return long_number_end(r, from);
 		n = behind;
 	}
-	if ((from[n] | 0x20) == 'e')
-		return read_long_number(r, ret_part);
-	*ret_part = slice_of(from, n);
-	r->at = from + n;
-	return true;
+	return (from[n] | 0x20) == 'e' ? long_number_end(r, from) : from + n;
 }
 
-static inline bool has_word(const uint8_t *p, const char *word)
+/* A value that is neither string nor nested and begins with @c. */
+static inline const uint8_t *plain_end(struct reader *r, const uint8_t *p, uint8_t c,
+				       enum val_type *ret_type)
 {
-	return memcmp(p, word, 4) == 0;
-}
-
-static inline bool read_word(struct reader *r, enum val_type *ret_type, struct slice *ret_part)
-{
-	const uint8_t *from = r->at;
-	size_t len = 4;
-	if (has_word(from, "true")) {
+	switch (c) {
+	case 't':
 		*ret_type = VAL_TRUE;
-	} else if (has_word(from, "null")) {
-		*ret_type = VAL_NULL;
-	} else if (has_word(from, "fals") && from[4] == 'e') {
+		return memcmp(p, "true", 4) == 0 ? p + 4 : NULL;
+	case 'f':
 		*ret_type = VAL_FALSE;
-		len = 5;
-	} else {
-		return false;
+		return memcmp(p + 1, "alse", 4) == 0 ? p + 5 : NULL;
+	case 'n':
+		*ret_type = VAL_NULL;
+		return memcmp(p, "null", 4) == 0 ? p + 4 : NULL;
+	default:
+		*ret_type = VAL_NUM;
+		return number_end(r, p);
 	}
-	*ret_part = slice_of(from, len);
-	r->at = from + len;
-	return true;
-}
-
-/* A value that is neither string nor nested. */
-static inline bool read_plain(struct reader *r, uint8_t c, enum val_type *ret_type,
-			      struct slice *ret_part)
-{
-	if (c != '-' && !text_is_digit(c))
-		return read_word(r, ret_type, ret_part);
-	*ret_type = VAL_NUM;
-	return read_number(r, ret_part);
 }
 
 /* ---- nested values ---- */
 
 /* `"key" :` between blanks. */
-static bool read_inner_key(struct reader *r)
+static inline const uint8_t *inner_key_end(struct reader *r, const uint8_t *p)
 {
-	struct slice key;
-	skip_blanks(r);
-	if (*r->at++ != '"' || !read_string(r, &key))
-		return false;
-	skip_blanks(r);
-	return *r->at++ == ':';
+	p = skip_blanks(r, p);
+	p = *p == '"' ? string_end(r, p + 1) : NULL;
+	if (!p)
+		return NULL;
+	p = skip_blanks(r, p + 1);
+	return *p == ':' ? p + 1 : NULL;
 }
 
-/* Behind a value: closes what ends here, up to the next value. Bits of @io_objects say which of the
- * open brackets are objects, the lowest one is the innermost.
- */
-static bool close_nested(struct reader *r, uint64_t *io_objects, unsigned *io_depth)
+/* The brackets that are open; bits say which of them are objects, the lowest is the innermost. */
+struct nest {
+	uint64_t objects;
+	unsigned depth;
+};
+
+/* Behind a value: closes what ends here, up to the next value. */
+static inline const uint8_t *close_nested(struct reader *r, const uint8_t *p, struct nest *nest)
 {
-	while (*io_depth) {
-		skip_blanks(r);
-		uint8_t c = *r->at++;
-		bool object = *io_objects & 1;
-		if (r->at > r->end)
-			return false;
+	while (nest->depth) {
+		p = skip_blanks(r, p);
+		uint8_t c = *p++;
+		bool object = nest->objects & 1;
+		if (p > r->end)
+			return NULL;
 		if (c == ',')
-			return !object || read_inner_key(r);
+			return object ? inner_key_end(r, p) : p;
 		if (c != (object ? '}' : ']'))
-			return false;
-		*io_objects >>= 1;
-		--*io_depth;
+			return NULL;
+		nest->objects >>= 1;
+		nest->depth--;
 	}
-	return true;
+	return p;
 }
 
-/* Opens the bracket @c, which was taken. *ret_empty: it is closed again at once. */
-static bool open_nested(struct reader *r, uint8_t c, uint64_t *io_objects, unsigned *io_depth,
-			bool *ret_empty)
+/* Behind the bracket @c, up to the first value; *ret_empty: it has none. */
+static inline const uint8_t *open_nested(struct reader *r, const uint8_t *p, uint8_t c,
+					 struct nest *nest, bool *ret_empty)
 {
-	if (*io_depth == QUICK_DEPTH_MAX)
-		return false;
-	*io_objects = *io_objects << 1 | (c == '{');
-	++*io_depth;
-	skip_blanks(r);
-	*ret_empty = *r->at == (c == '{' ? '}' : ']');
-	return *ret_empty || c == '[' || read_inner_key(r);
+	if (nest->depth++ == QUICK_DEPTH_MAX)
+		return NULL;
+	nest->objects = nest->objects << 1 | (c == '{');
+	p = skip_blanks(r, p);
+	*ret_empty = *p == (c == '{' ? '}' : ']');
+	return *ret_empty || c == '[' ? p : inner_key_end(r, p);
 }
 
-static bool read_nested(struct reader *r, struct slice *ret_part)
+static const uint8_t *nested_end(struct reader *r, const uint8_t *p)
 {
-	const uint8_t *from = r->at;
-	uint64_t objects = 0;
-	unsigned depth = 0;
+	struct nest nest = {0};
 	enum val_type type;
-	struct slice part;
 	r->breaks = false;
 	do {
-		skip_blanks(r);
-		if (r->at >= r->end)
-			return false;
-		uint8_t c = *r->at;
-		bool ok, empty = true;
-		if (c == '"') {
-			r->at++;
-			ok = read_string(r, &part);
-		} else if (c == '{' || c == '[') {
-			r->at++;
-			ok = open_nested(r, c, &objects, &depth, &empty);
+		bool empty = true;
+		p = skip_blanks(r, p);
+		uint8_t c = *p;
+		if (p >= r->end)
+			return NULL;
+		if (c == '{' || c == '[') {
+			p = open_nested(r, p + 1, c, &nest, &empty);
+		} else if (c == '"') {
+			p = string_end(r, p + 1);
+			p = p ? p + 1 : NULL;
 		} else {
-			ok = read_plain(r, c, &type, &part);
+			p = plain_end(r, p, c, &type);
 		}
-		if (!ok || (empty && !close_nested(r, &objects, &depth)))
-			return false;
-	} while (depth);
-	*ret_part = slice_of(from, (size_t)(r->at - from));
-	return !r->breaks;
+		if (p && empty)
+			p = close_nested(r, p, &nest);
+	} while (p && nest.depth);
+	return r->breaks ? NULL : p;
 }
 
 /* ---- the object ---- */
@@ -267,104 +247,104 @@ static void set_key(struct quick_key *k, struct slice key)
 }
 
 /* The @i-th key, and its colon. */
-static inline bool read_key(struct reader *r, struct json_quick *q, unsigned i,
-			    struct slice *ret_key)
+static inline const uint8_t *read_key(struct reader *r, const uint8_t *p, struct json_quick *q,
+				      unsigned i, struct slice *ret_key)
 {
 	struct quick_key *k = &q->keys[i];
-	if (is_key(k, r->at)) {
-		*ret_key = slice_of(r->at + 1, k->len - 3);
-		r->at += k->len;
-		return true;
+	if (is_key(k, p)) {
+		*ret_key = slice_of(p + 1, k->len - 3);
+		return p + k->len;
 	}
-	if (*r->at++ != '"' || !read_string(r, ret_key) || memchr(ret_key->ptr, '\\', ret_key->len))
-		return false;
+	const uint8_t *from = p + 1;
+	p = *p == '"' ? string_end(r, from) : NULL;
+	if (!p || memchr(from, '\\', (size_t)(p - from)))
+		return NULL;
+	*ret_key = slice_of(from, (size_t)(p - from));
 	set_key(k, *ret_key);
 	q->changed = true;
-	skip_blanks(r);
-	return *r->at++ == ':';
+	p = skip_blanks(r, p + 1);
+	return *p == ':' ? p + 1 : NULL;
 }
 
-static inline bool read_value(struct reader *r, struct rec_builder *rb, struct val *ret_v)
+static inline const uint8_t *read_value(struct reader *r, const uint8_t *p,
+					const struct rec_builder *rb, struct val *ret_v)
 {
 	enum val_type type = VAL_JSTR;
-	struct slice part;
-	uint8_t c = *r->at;
-	bool ok;
+	const uint8_t *from = p;
+	uint8_t c = *p;
 	if (c == '"') {
-		r->at++;
-		ok = read_string(r, &part);
+		p = string_end(r, ++from);
 	} else if (c == '{' || c == '[') {
 		type = VAL_JSON;
-		ok = read_nested(r, &part);
+		p = nested_end(r, p);
 	} else {
-		ok = read_plain(r, c, &type, &part);
+		p = plain_end(r, p, c, &type);
 	}
-	if (ok)
-		*ret_v = rec_ref(rb, type, part);
-	return ok;
+	if (!p)
+		return NULL;
+	*ret_v = rec_ref(rb, type, slice_of(from, (size_t)(p - from)));
+	return p + (c == '"');
 }
 
-static inline bool read_pair(struct reader *r, struct json_quick *q, unsigned i,
-			     struct rec_builder *rb)
+static inline const uint8_t *read_pair(struct reader *r, const uint8_t *p, struct json_quick *q,
+				       unsigned i, struct rec_builder *rb)
 {
 	struct slice key;
 	struct val v;
-	if (r->at >= r->end || i == QUICK_KEYS_MAX || rb->n_pairs == REC_PAIRS_MAX ||
-	    !read_key(r, q, i, &key))
-		return false;
-	skip_blanks(r);
-	if (!read_value(r, rb, &v))
-		return false;
+	if (p >= r->end || i == QUICK_KEYS_MAX || rb->n_pairs == REC_PAIRS_MAX)
+		return NULL;
+	p = read_key(r, p, q, i, &key);
+	if (!p)
+		return NULL;
+	p = read_value(r, skip_blanks(r, p), rb, &v);
+	if (!p)
+		return NULL;
 	rb->pairs[2 * rb->n_pairs] = keys_of_sender(rb, VAL_JSTR, key);
 	rb->pairs[2 * rb->n_pairs + 1] = v;
 	rb->n_pairs++;
-	return true;
+	return p;
 }
 
-/* From the opening bracket to the closing one. An empty object is rare, and no pair begins there.
+/* From the opening bracket to behind the closing one. An empty object is rare, and no pair begins
+ * there.
  */
-static bool read_object(struct reader *r, struct json_quick *q, struct rec_builder *rb)
+static const uint8_t *read_object(struct reader *r, const uint8_t *p, struct json_quick *q,
+				  struct rec_builder *rb)
 {
-	uint8_t c = *r->at++;
+	uint8_t c = *p++;
 	unsigned i = 0;
 	if (c != '{')
-		return false;
+		return NULL;
 	do {
-		skip_blanks(r);
-		if (!read_pair(r, q, i++, rb))
-			return false;
-		skip_blanks(r);
-		c = *r->at++;
+		p = read_pair(r, skip_blanks(r, p), q, i++, rb);
+		if (!p)
+			return NULL;
+		p = skip_blanks(r, p);
+		c = *p++;
 	} while (c == ',');
 	q->changed |= i != q->n;
 	q->n = i;
-	return c == '}' && r->at <= r->end;
-}
-
-/* Nothing but blanks behind it, and UTF-8 where it is more than ASCII. */
-static bool ends_well(struct reader *r, struct slice text)
-{
-	skip_blanks(r);
-	return r->at == r->end &&
-	       (!_mm_movemask_epi8(r->seen) || json_utf8_valid(text.ptr, text.len));
+	return c == '}' && p <= r->end ? p : NULL;
 }
 
 bool json_quick_pairs(struct json_quick *q, struct slice text, struct rec_builder *rb,
 		      uint64_t *ret_id)
 {
-	struct reader r = {.at = text.ptr, .end = text.ptr + text.len};
+	struct reader r = {.end = text.ptr + text.len};
 	unsigned n_pairs = rb->n_pairs;
 	size_t used = rb->b->arena.used;
 	bool full = rb->full;
 	q->changed = false;
-	skip_blanks(&r);
-	bool ok = read_object(&r, q, rb) && ends_well(&r, text);
+	const uint8_t *p = read_object(&r, skip_blanks(&r, text.ptr), q, rb);
 	q->id += q->changed;
-	if (!ok) {
-		rb->n_pairs = n_pairs;
-		rb->b->arena.used = used;
-		rb->full = full;
+	if (p && skip_blanks(&r, p) == r.end &&
+	    (!_mm_movemask_epi8(r.seen) || json_utf8_valid(text.ptr, text.len))) {
+		*ret_id = q->id;
+		return true;
 	}
-	*ret_id = ok ? q->id : 0;
-	return ok;
+	rb->n_pairs = n_pairs;
+	rb->b->arena.used = used;
+	rb->full = full;
+	*ret_id = 0;
+	return false;
 }

@@ -35,7 +35,7 @@ int json_unit_at(const uint8_t *p, const uint8_t *end);
 /* NULL, or what is wrong with an escape in it: one of the two above. */
 const char *json_check_escapes(struct slice in);
 
-bool json_is_number(struct slice s);
+bool json_is_number(struct slice s); /* which is not empty */
 
 /* Has a valid text blanks that break a line? */
 bool json_has_breaks(struct slice s);
