@@ -64,6 +64,8 @@ bool http1_method_known(struct slice method)
 
 enum http1_step http1_request_begins(struct slice bytes)
 {
+	if (slice_starts(bytes, SLICE_LIT("POST ")) || slice_starts(bytes, SLICE_LIT("GET ")))
+		return HTTP1_DONE; /* most of them */
 	size_t n = bytes.len < HTTP1_METHOD_MAX + 1 ? bytes.len : HTTP1_METHOD_MAX + 1;
 	for (size_t i = 0; i < n; i++) {
 		if (bytes.ptr[i] == ' ')
@@ -92,14 +94,20 @@ static bool is_version(const uint8_t *p)
 
 /* --- The start line --------------------------------------------------------------------------- */
 
-/* Control characters nowhere, blanks only if @blanks. */
-static bool is_target(const uint8_t *p, size_t len, bool blanks)
+/* Control characters nowhere, blanks only if @blanks. @room bytes may be read, those of the version
+ * behind it, too: most targets are looked at 16 bytes at a time up to their end.
+ */
+static bool is_target(const uint8_t *p, size_t len, size_t room, bool blanks)
 {
 	size_t i = 0;
-	for (; len - i >= 16; i += 16) {
+	for (; i < len && room - i >= 16; i += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
 		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(' ')), v);
-		if (_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)))))
+		low = _mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+		unsigned bad = (unsigned)_mm_movemask_epi8(low);
+		if (len - i < 16)
+			bad &= (1u << (len - i)) - 1;
+		if (bad)
 			break;
 	}
 	for (; i < len; i++)
@@ -144,8 +152,8 @@ static bool request_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 	if (end <= at)
 		return false;
 	m->span[SPAN_TARGET] = (struct http1_part){at, end - at};
-	return is_target(p + at, end - at, false) ||
-	       (exact && is_target(p + at, end - at, true) &&
+	return is_target(p + at, end - at, len - at, false) ||
+	       (exact && is_target(p + at, end - at, len - at, true) &&
 		http1_method_known(slice_of(p, m->method_len)));
 }
 
@@ -222,6 +230,20 @@ static bool list_next(struct slice *io_list, struct slice *ret_word)
 	return true;
 }
 
+/* Up to nine digits and nothing else; else *io_v stays. */
+static bool short_number(struct slice s, uint64_t *io_v)
+{
+	uint32_t v = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		uint32_t digit = s.ptr[i] - (uint32_t)'0';
+		if (digit > 9 || i == 9)
+			return false;
+		v = v * 10 + digit;
+	}
+	*io_v = s.len ? v : *io_v;
+	return s.len;
+}
+
 /* The same number twice is as good as once (RFC 9110 section 8.6); two that differ are an attack on
  * one of two servers, and nobody can say where the body ends.
  */
@@ -230,6 +252,10 @@ static void read_length(struct http1_msg *m, struct slice value)
 	struct slice word;
 	bool any = false;
 	uint64_t v;
+	if (!(m->flags & HEAD_LENGTH) && short_number(value, &m->length)) {
+		m->flags |= HEAD_LENGTH;
+		return;
+	}
 	while (list_next(&value, &word)) {
 		if (!text_u64(word, &v) || v > INT64_MAX ||
 		    ((m->flags & HEAD_LENGTH) && v != m->length)) {
@@ -309,111 +335,116 @@ static void note_span(struct http1_msg *m, enum http1_span i, const uint8_t *p, 
 		m->span[i] = (struct http1_part){(uint32_t)(value.ptr - p), (uint32_t)value.len};
 }
 
-/* @name in @len bytes, @value without blanks around it. */
-static void read_header(struct http1_msg *m, const uint8_t *p, const uint8_t *name, size_t len,
-			struct slice value)
-{
-	switch (len) {
-	case 4:
-		if (is_name(name, "host", 4))
-			note_span(m, SPAN_HOST, p, value);
-		break;
-	case 6:
-		if (is_name(name, "expect", 6) && is_word(value, "100-continue"))
-			m->flags |= HEAD_EXPECT;
-		break;
-	case 7:
-		if (is_name(name, "referer", 7))
-			note_span(m, SPAN_REFERER, p, value);
-		else if (is_name(name, "upgrade", 7))
-			m->flags |= HEAD_UPGRADE;
-		break;
-	case 10:
-		if (is_name(name, "user-agent", 10))
-			note_span(m, SPAN_AGENT, p, value);
-		else if (is_name(name, "connection", 10))
-			read_connection(m, value);
-		break;
-	case 12:
-		if (is_name(name, "content-type", 12) && m->type == HTTP1_TYPE_MISSING)
-			m->type = (uint8_t)http1_type_of(value);
-		break;
-	case 14:
-		if (is_name(name, "content-length", 14))
-			read_length(m, value);
-		break;
-	case 15:
-		if (is_name(name, "x-forwarded-for", 15))
-			note_span(m, SPAN_FORWARDED, p, value);
-		break;
-	case 16:
-		if (is_name(name, "content-encoding", 16))
-			read_content_coding(m, value);
-		break;
-	case 17:
-		if (is_name(name, "transfer-encoding", 17))
-			read_transfer(m, value);
-		break;
-	}
-}
+/* A colon stands near the beginning of its line. */
+#define COLON_MAX 24
 
-/* Names that we need begin with one of these letters. */
-static inline bool may_be_needed(uint8_t c)
-{
-#define LETTER(l) (1u << ((l) - 'a'))
-	const uint32_t letters = LETTER('c') | LETTER('h') | LETTER('u') | LETTER('t') |
-				 LETTER('x') | LETTER('r') | LETTER('e');
-#undef LETTER
-	unsigned i = (unsigned)(c | 0x20) - 'a';
-	return i < 26 && (letters >> i & 1);
-}
-
-/* Where ':' stands in the line p[from..to-1], if it is near enough to its beginning; else @to.
- * p[..end-1] may be read.
- */
-static inline uint32_t find_colon(const uint8_t *p, uint32_t from, uint32_t to, size_t end)
-{
-	const __m128i colon = _mm_set1_epi8(':');
-	uint32_t stop = to - from < 24 ? to : from + 24;
-	if (end - from < 32) {
-		uint32_t at = (uint32_t)find_byte(p, from, stop, ':');
-		return at == stop ? to : at;
-	}
-	__m128i a = _mm_loadu_si128((const __m128i *)(p + from));
-	__m128i b = _mm_loadu_si128((const __m128i *)(p + from + 16));
-	unsigned bits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, colon)) |
-			(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, colon)) << 16;
-	uint32_t at = bits ? from + (unsigned)__builtin_ctz(bits) : to;
-	return at < stop ? at : to;
-}
-
-/* Lines without a colon, or with a name that is none, say nothing that we need. A blank in front of
+/* The line p[0..len-1] is the header @lower of @n letters: its value without blanks around it.
+ * Lines without a colon, or with a name that is none, say nothing that we need. A blank in front of
  * the colon is let pass: servers that do so exist, and then so do their clients.
  */
-static void header_line(struct http1_msg *m, const uint8_t *p, uint32_t from, uint32_t to,
-			size_t end)
+static inline __attribute__((always_inline)) bool
+is_header(const uint8_t *p, size_t len, const char *lower, size_t n, struct slice *ret_value)
 {
-	if (!may_be_needed(p[from]))
-		return;
-	uint32_t colon = find_colon(p, from, to, end);
-	if (colon == to)
-		return;
-	size_t len = colon - from;
-	while (len && is_blank(p[from + len - 1]))
-		len--;
-	read_header(m, p, p + from, len, trim(slice_of(p + colon + 1, to - colon - 1)));
+	size_t at = n;
+	if (len <= n || !is_name(p, lower, n))
+		return false;
+	while (at < len && at < COLON_MAX && is_blank(p[at]))
+		at++;
+	if (at == len || at == COLON_MAX || p[at] != ':')
+		return false;
+	*ret_value = trim(slice_of(p + at + 1, len - at - 1));
+	return true;
 }
 
-/* A bit for each line feed in the first 64 of @len bytes. */
-static inline uint64_t line_feeds(const uint8_t *p, size_t len)
+#define IS_HEADER(lower) is_header(p, len, lower, sizeof(lower) - 1, &value)
+
+/* Those that begin with c; the ninth letter tells them apart. */
+static inline void read_c_header(struct http1_msg *m, const uint8_t *p, size_t len)
 {
-	const __m128i lf = _mm_set1_epi8('\n');
-	uint64_t bits = 0;
-	size_t i = 0, n = len < 64 ? len : 64;
-	for (; i + 16 <= n; i += 16) {
-		__m128i hit = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i)), lf);
-		bits |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << i;
+	struct slice value;
+	if (len < 9)
+		return;
+	switch (p[8] | 0x20) {
+	case 'o':
+		if (IS_HEADER("connection"))
+			read_connection(m, value);
+		break;
+	case 't':
+		if (IS_HEADER("content-type") && m->type == HTTP1_TYPE_MISSING)
+			m->type = (uint8_t)http1_type_of(value);
+		break;
+	case 'l':
+		if (IS_HEADER("content-length"))
+			read_length(m, value);
+		break;
+	case 'e':
+		if (IS_HEADER("content-encoding"))
+			read_content_coding(m, value);
+		break;
 	}
+}
+
+/* The header line of @len bytes at @p, in the bytes from @base on. */
+static inline void read_header(struct http1_msg *m, const uint8_t *base, const uint8_t *p,
+			       size_t len)
+{
+	struct slice value;
+	switch (p[0] | 0x20) {
+	case 'c':
+		read_c_header(m, p, len);
+		break;
+	case 'e':
+		if (IS_HEADER("expect") && is_word(value, "100-continue"))
+			m->flags |= HEAD_EXPECT;
+		break;
+	case 'h':
+		if (IS_HEADER("host"))
+			note_span(m, SPAN_HOST, base, value);
+		break;
+	case 'r':
+		if (IS_HEADER("referer"))
+			note_span(m, SPAN_REFERER, base, value);
+		break;
+	case 't':
+		if (IS_HEADER("transfer-encoding"))
+			read_transfer(m, value);
+		break;
+	case 'u':
+		if (IS_HEADER("user-agent"))
+			note_span(m, SPAN_AGENT, base, value);
+		else if (IS_HEADER("upgrade"))
+			m->flags |= HEAD_UPGRADE;
+		break;
+	case 'x':
+		if (IS_HEADER("x-forwarded-for"))
+			note_span(m, SPAN_FORWARDED, base, value);
+		break;
+	}
+}
+
+#undef IS_HEADER
+
+static inline uint64_t line_feeds_of_16(const uint8_t *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
+}
+
+/* A bit for each line feed in 64 bytes from @from on, or in those up to @end: the last ones are
+ * read with what stands in front of them.
+ */
+static inline uint64_t line_feeds(const uint8_t *p, size_t from, size_t end)
+{
+	size_t n = end - from, i = 0;
+	uint64_t bits = 0;
+	p += from;
+	if (n >= 64)
+		return line_feeds_of_16(p) | line_feeds_of_16(p + 16) << 16 |
+		       line_feeds_of_16(p + 32) << 32 | line_feeds_of_16(p + 48) << 48;
+	for (; n - i >= 16; i += 16)
+		bits |= line_feeds_of_16(p + i) << i;
+	if (i < n && end >= 16)
+		return bits | line_feeds_of_16(p + n - 16) >> (16 - (n - i)) << i;
 	for (; i < n; i++)
 		bits |= (uint64_t)(p[i] == '\n') << i;
 	return bits;
@@ -442,7 +473,7 @@ static inline enum line_end take_line(struct http1_msg *m, const uint8_t *p, uin
 		return LINE_UNSURE;
 	if (p[at + 1] == ' ' || p[at + 1] == '\t')
 		return LINE_FOLDED;
-	header_line(m, p, from, at, end);
+	read_header(m, p, p + from, at - from);
 	return LINE_TAKEN;
 }
 
@@ -464,7 +495,7 @@ enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool an
 	const uint8_t *p = bytes.ptr;
 	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
 	for (size_t base = m->scan; base < end; base += 64) {
-		uint64_t bits = line_feeds(p + base, end - base);
+		uint64_t bits = line_feeds(p, base, end);
 		for (; bits; bits &= bits - 1) {
 			uint32_t at = (uint32_t)(base + (unsigned)__builtin_ctzll(bits));
 			switch (take_line(m, p, at, end, answer)) {
