@@ -37,6 +37,7 @@ void worker_gen_exchange(struct worker *w, struct worker_gen *g)
 	struct proto_scratch *proto = w->encode.proto;
 	w->encode = g->conf.encode;
 	w->encode.proto = proto;
+	proto_scratch_forget(proto); /* of shapes that may end, and others come to stand there */
 	if (g->sources)
 		frame_exchange(w->frame, &g->sources);
 	tell_ports(w);

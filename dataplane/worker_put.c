@@ -27,6 +27,15 @@ static const struct rec *queue_rec(struct worker *w, const struct queue_form *fo
 	return form->encoder->later ? kept : rec_settled(b, kept);
 }
 
+/* What the message that was written last does not have of its record. */
+static inline void tell_narrowed(const struct worker *w, unsigned queue)
+{
+	const struct worker_out *out = &w->conf.out;
+	const struct proto_scratch *x = w->encode.proto;
+	if (w->encode.shape && (x->more || x->misfit))
+		out->narrowed(out->arg, w->conf.index, queue, x->more, x->misfit);
+}
+
 /* Puts one record into one queue, in that queue's format. */
 static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct rec *r)
 {
@@ -49,14 +58,12 @@ static void queue_put(struct worker *w, unsigned queue, struct batch *b, struct 
 	if (form->marks)
 		queue_mark(w, queue, b, r);
 	out->commit(out->arg, w->conf.index, queue, len, r->time_ns);
-	const struct proto_scratch *x = w->encode.proto;
-	if (form->shape && (x->more || x->misfit))
-		out->narrowed(out->arg, w->conf.index, queue, x->more, x->misfit);
+	tell_narrowed(w, queue);
 }
 
 static bool is_plain(const struct queue_form *f)
 {
-	return !f->marks && !f->shape && !f->only && !f->encoder->changes_only;
+	return !f->marks && !f->only && !f->encoder->changes_only;
 }
 
 /* The first of the @n records in @to, which has room for it, and those behind it that go along.
@@ -87,7 +94,7 @@ static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
 	struct out_batch *to = NULL;
 	size_t mark = b->arena.used;
 	unsigned n_added = 0, n_more;
-	w->encode.shape = NULL;
+	w->encode.shape = w->conf.forms[queue].shape;
 	for (unsigned i = 0; i < n; i += n_more) {
 		b->arena.used = mark; /* what was written for the record before alone */
 		const struct rec *r = encoder->later ? recs[i] : rec_settled(b, recs[i]);
@@ -103,6 +110,7 @@ static void queue_put_plain(struct worker *w, unsigned queue, struct batch *b,
 			continue;
 		n_more = put_some(w, encoder, b, recs + i, n - i, r, max, to);
 		n_added += n_more;
+		tell_narrowed(w, queue);
 	}
 	b->arena.used = mark;
 	if (n_added)

@@ -1,22 +1,23 @@
 /* A record as one message of Protocol Buffers, its fields in the order of their numbers: the bytes
- * that every serializer gives which follows that order. Values are sorted into the places of the
- * shape first, so that of two fields with one name the last counts, as in JSON.
+ * that every serializer gives which follows that order. The fields of most records go there by a
+ * plan of their schema (struct proto_map). Where a record has pairs, its values are sorted into the
+ * places of the shape first, so that of two fields with one name the last counts, as in JSON.
  */
 #include <assert.h>
 
-#include "dataplane/extract/json.h"
 #include "dataplane/graph/literal.h"
+#include "dataplane/rec/later.h"
 #include "dataplane/sink/encode_put.h"
+#include "dataplane/sink/proto_put.h"
 #include "dataplane/sink/proto_shape.h"
-#include "dataplane/sink/proto_wire.h"
 
 /* Beyond encode_json_max: keys and lengths of the fields of every record, and of each value. */
 #define HEAD_EXTRA 64
 #define VAL_EXTRA  8
-/* Bytes of the varint that a message's or a value's length may have. */
-#define LEN_MAX    5
-/* Of the length of most messages. */
+/* Of the varint of the length of most messages, and of most values that are printed. */
 #define LEN_GUESS  2
+/* What is copied whole: the fields 3 and 4 of most sources, an origin of IPv4. */
+#define WIDE       32
 
 static inline int64_t word_of(const uint8_t *p)
 {
@@ -31,47 +32,15 @@ static inline uint8_t *put_key1(uint8_t *o, unsigned number, enum proto_wire wir
 	return o + 1;
 }
 
-/* The length before bytes that were written at @o + LEN_MAX: they move up to it. */
-static uint8_t *put_len_before(uint8_t *o, size_t len)
+static inline uint8_t *put_wide(uint8_t *o, const uint8_t *p, size_t len)
 {
-	uint8_t *to = proto_put_varint(o, len);
-	memmove(to, o + LEN_MAX, len);
-	return to + len;
+	memcpy(o, p, WIDE);
+	for (size_t i = WIDE; __builtin_expect(i < len, 0); i += WIDE)
+		memcpy(o + i, p + i, WIDE);
+	return o + len;
 }
 
 /* ---- text ---- */
-
-/* Copies 16 bytes at a time; true when all of them are ASCII. */
-static inline bool copy_ascii(uint8_t *o, const uint8_t *p, size_t len)
-{
-	__m128i all = _mm_setzero_si128();
-	size_t i = 0;
-	for (; i + 16 <= len; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		_mm_storeu_si128((__m128i *)(o + i), v);
-		all = _mm_or_si128(all, v);
-	}
-	__m128i v = _mm_loadu_si128((const __m128i *)(p + i)); /* the buffer is padded */
-	_mm_storeu_si128((__m128i *)(o + i), v);
-	unsigned tail = (unsigned)_mm_movemask_epi8(v) & ((1u << (len - i)) - 1);
-	return !(_mm_movemask_epi8(all) | tail);
-}
-
-static uint8_t *put_str(uint8_t *o, const uint8_t *p, size_t len, bool *io_invalid)
-{
-	uint8_t *text = proto_put_varint(o, len);
-	if (copy_ascii(text, p, len) || text_utf8_valid(p, len) == len)
-		return text + len;
-	return put_len_before(o, json_text_repair(o + LEN_MAX, p, len, io_invalid));
-}
-
-/* The inside of a JSON string as the text that it stands for. */
-static uint8_t *put_jstr(uint8_t *o, const uint8_t *p, size_t len)
-{
-	if (!memchr(p, '\\', len))
-		return put_padded(proto_put_varint(o, len), p, len);
-	return put_len_before(o, json_unescape(o + LEN_MAX, slice_of(p, len)));
-}
 
 static uint8_t *print_number(uint8_t *o, enum val_type type, const uint8_t *p)
 {
@@ -89,7 +58,7 @@ static uint8_t *put_printed(struct encode_ctx *ctx, const uint8_t *base, struct 
 			    uint8_t *o, bool *io_invalid)
 {
 	const uint8_t *p = base + v.off;
-	uint8_t *text = o + LEN_MAX, *end = text;
+	uint8_t *text = o + 1, *end = text; /* short, mostly */
 	bool quotes = json && (v.type == VAL_STR || v.type == VAL_JSTR || v.type == VAL_TIME ||
 			       v.type == VAL_BYTES);
 	if (quotes)
@@ -120,24 +89,32 @@ static uint8_t *put_printed(struct encode_ctx *ctx, const uint8_t *base, struct 
 	}
 	if (quotes)
 		*end++ = '"';
-	return put_len_before(o, (size_t)(end - text));
+	return proto_put_len_before(o, text, (size_t)(end - text));
+}
+
+static uint8_t *put_later(const uint8_t *base, struct val v, uint8_t *o)
+{
+	uint8_t *text = o + LEN_GUESS;
+	return proto_put_len_before(o, text, (size_t)(later_put(base, v, text) - text));
 }
 
 static uint8_t *put_text(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o,
 			 bool *io_invalid)
 {
 	const uint8_t *p = base + v.off;
-	if (__builtin_expect(v.type == VAL_STR, 1))
-		return put_str(o, p, v.len, io_invalid);
 	switch ((enum val_type)v.type) {
+	case VAL_STR:
+		return proto_put_text(o, p, v.len, PROTO_ODD_WIDE, io_invalid);
 	case VAL_NUM:
 	case VAL_JSON:
 		return put_padded(proto_put_varint(o, v.len), p, v.len);
 	case VAL_JSTR:
-		return put_jstr(o, p, v.len);
+		return proto_put_text(o, p, v.len, PROTO_ODD_ESCAPE, io_invalid);
+	case VAL_LATER:
+		return put_later(base, v, o);
 	case VAL_NAME: {
 		struct slice name = names_text(ctx->names, v.off);
-		return put_str(o, name.ptr, name.len, io_invalid);
+		return proto_put_text(o, name.ptr, name.len, PROTO_ODD_WIDE, io_invalid);
 	}
 	default:
 		return put_printed(ctx, base, v, false, o, io_invalid);
@@ -186,42 +163,23 @@ static bool double_of(const uint8_t *base, struct val v, double *ret)
 	}
 }
 
-/* Seconds and nanoseconds since 1970, the latter always forward; what is 0 is not written. */
-static uint8_t *put_timestamp(uint8_t *o, int64_t ns)
+static inline uint8_t *put_int64(uint8_t *o, int64_t v)
 {
-	int64_t s = ns / NS_PER_S, rest = ns % NS_PER_S;
-	if (rest < 0) {
-		rest += NS_PER_S;
-		s--;
-	}
-	uint8_t *at = o + 1;
-	if (s)
-		at = proto_put_varint(put_key1(at, 1, PROTO_VARINT), (uint64_t)s);
-	if (rest)
-		at = proto_put_varint(put_key1(at, 2, PROTO_VARINT), (uint64_t)rest);
-	*o = (uint8_t)(at - o - 1);
-	return at;
+	return (uint64_t)v >> 35 ? proto_put_varint(o, (uint64_t)v)
+				 : proto_put_varint35(o, (uint64_t)v);
 }
 
-static inline uint8_t *put_key(uint8_t *o, const struct proto_place *place)
-{
-	memcpy(o, place->key, sizeof(place->key));
-	return o + place->key_len;
-}
-
-/* The field with its key; NULL when it does not take the value. */
-static uint8_t *put_field(struct encode_ctx *ctx, const uint8_t *base,
-			  const struct proto_place *place, struct val v, uint8_t *o,
-			  bool *io_invalid)
+/* A value of a field of @kind, behind its key; NULL when the field does not take it. */
+static uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, enum proto_kind kind,
+			struct val v, uint8_t *o, bool *io_invalid)
 {
 	int64_t i;
 	double f;
-	o = put_key(o, place);
-	switch ((enum proto_kind)place->kind) {
+	switch (kind) {
 	case PROTO_K_TEXT:
 		return put_text(ctx, base, v, o, io_invalid);
 	case PROTO_K_INT64:
-		return int64_of(base, v, &i) ? proto_put_varint(o, (uint64_t)i) : NULL;
+		return int64_of(base, v, &i) ? put_int64(o, i) : NULL;
 	case PROTO_K_BOOL:
 		*o = v.type == VAL_TRUE;
 		return v.type == VAL_TRUE || v.type == VAL_FALSE ? o + 1 : NULL;
@@ -231,7 +189,7 @@ static uint8_t *put_field(struct encode_ctx *ctx, const uint8_t *base,
 		memcpy(o, &f, sizeof(f));
 		return o + sizeof(f);
 	case PROTO_K_TIME:
-		return v.type == VAL_TIME ? put_timestamp(o, word_of(base + v.off)) : NULL;
+		return v.type == VAL_TIME ? proto_put_time(o, word_of(base + v.off)) : NULL;
 	case PROTO_K_BYTES:
 		return v.type == VAL_BYTES
 			       ? put_padded(proto_put_varint(o, v.len), base + v.off, v.len)
@@ -242,7 +200,7 @@ static uint8_t *put_field(struct encode_ctx *ctx, const uint8_t *base,
 			       ? put_text(ctx, base, v, o, io_invalid)
 			       : NULL;
 	case PROTO_K_JSON:
-		return v.type == VAL_JSON || v.type == VAL_NUM
+		return v.type == VAL_JSON || v.type == VAL_NUM || v.type == VAL_LATER
 			       ? put_text(ctx, base, v, o, io_invalid)
 			       : put_printed(ctx, base, v, true, o, io_invalid);
 	}
@@ -250,7 +208,51 @@ static uint8_t *put_field(struct encode_ctx *ctx, const uint8_t *base,
 	return NULL;
 }
 
-/* ---- places ---- */
+/* A value that is no text as it is, behind its key at @o; @o where the field does not take it. */
+static __attribute__((noinline)) uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base,
+						    const struct proto_place *place, uint64_t word,
+						    uint8_t *o, bool *io_invalid)
+{
+	uint8_t *at = put_val(ctx, base, (enum proto_kind)place->kind, val_of_word(word),
+			      o + place->key_len, io_invalid);
+	ctx->proto->misfit |= !at;
+	return at ? at : o;
+}
+
+/* From the upper half of the word of text to the one of as much text of JSON. */
+#define TEXT_TO_JSTR (1u << (VAL_TYPE_SHIFT - 32))
+static_assert(VAL_JSTR == VAL_STR + 1 && TEXT_TO_JSTR == VAL_LEN_MAX + 1, "the next type");
+
+/* The field with its key, if it has a value that it takes. Most are short text: so it is written as
+ * if it were that, and looked at afterwards. One comparison tells the type and the length, which
+ * stand side by side in the upper half of the word. Whatever the lower half is, it is an offset in
+ * the arena.
+ */
+static inline __attribute__((always_inline)) uint8_t *
+put_field(struct encode_ctx *ctx, const uint8_t *base, const struct proto_place *place,
+	  uint64_t word, uint8_t *o, bool *io_invalid)
+{
+	memcpy(o, place->key, sizeof(place->key)); /* what is behind the key is written over */
+	uint8_t *at = o + place->key_len;
+	const uint8_t *p = base + (uint32_t)word;
+	uint32_t len = (uint32_t)(word >> 32) - place->text, json_len = len - TEXT_TO_JSTR;
+	unsigned type = (unsigned)(word >> VAL_TYPE_SHIFT);
+	if (__builtin_expect(proto_put_short(at, p, len, PROTO_ODD_WIDE), 1))
+		return at + 1 + len;
+	if (len <= VAL_LEN_MAX)
+		return proto_put_long(at, p, len, PROTO_ODD_WIDE, io_invalid);
+	if (type <= VAL_NULL)
+		return o;
+	if (json_len <= VAL_LEN_MAX)
+		return proto_put_text(at, p, json_len, PROTO_ODD_ESCAPE, io_invalid);
+	if (type == VAL_TIME && place->kind == PROTO_K_TIME)
+		return proto_put_time(at, word_of(p));
+	if (type == VAL_I64 && place->kind == PROTO_K_INT64)
+		return put_int64(at, word_of(p));
+	return put_other(ctx, base, place, word, o, io_invalid);
+}
+
+/* ---- fields from 10 on, by places ---- */
 
 /* A field is what its last value says, and a null takes it away. */
 static inline void set_place(struct proto_scratch *x, unsigned place, struct val v)
@@ -266,53 +268,81 @@ static inline void set_place(struct proto_scratch *x, unsigned place, struct val
 }
 
 static void set_places(const struct proto_shape *shape, struct proto_scratch *x,
-		       const struct batch *b, const struct rec *r)
+		       struct proto_map *m, const struct batch *b, const struct rec *r)
 {
 	const struct schema *schema = r->schema;
-	const uint16_t *to = proto_shape_map(shape, x, schema);
 	for (unsigned i = 0; i < schema->n_fields; i++)
 		set_place(x,
-			  to ? to[i] : proto_shape_find(shape, slice_str(schema->fields[i].name)),
+			  m ? m->to[i] : proto_shape_find(shape, slice_str(schema->fields[i].name)),
 			  r->vals[i]);
 	const struct val *pair = r->vals + schema->n_fields;
-	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2)
-		set_place(x, proto_shape_key(shape, b, pair[0]), pair[1]);
+	for (unsigned i = 0; i < r->n_pairs; i++, pair += 2)
+		set_place(x, proto_shape_key(shape, m, b, pair[0], i), pair[1]);
+}
+
+/* What was set is so no more. */
+static uint8_t *put_places(struct encode_ctx *ctx, const uint8_t *base, uint8_t *o,
+			   bool *io_invalid)
+{
+	const struct proto_shape *shape = ctx->shape;
+	struct proto_scratch *x = ctx->proto;
+	for (unsigned word = 0; word * 64 < shape->n; word++) {
+		uint64_t set = x->set[word];
+		x->set[word] = 0;
+		for (; set; set &= set - 1) {
+			unsigned place = word * 64 + (unsigned)__builtin_ctzll(set);
+			o = put_field(ctx, base, &shape->places[place], val_word(&x->vals[place]),
+				      o, io_invalid);
+		}
+	}
+	return o;
+}
+
+/* ---- the same by the plan ---- */
+
+static inline uint8_t *put_planned(struct encode_ctx *ctx, const uint8_t *base,
+				   const struct proto_map *m, const struct rec *r, uint8_t *o,
+				   bool *io_invalid)
+{
+	const struct proto_place *step = m->steps;
+	for (const struct proto_place *end = step + m->n_steps; step < end; step++)
+		o = put_field(ctx, base, step, val_word(&r->vals[step->field]), o, io_invalid);
+	for (unsigned i = 0; i < m->n_rest; i++)
+		ctx->proto->more |= r->vals[m->rest[i]].type > VAL_NULL;
+	return o;
 }
 
 /* ---- the message ---- */
 
+/* The bytes before the next quote, which there is. */
+static inline size_t quote_at(const uint8_t *p)
+{
+	const __m128i quote = _mm_set1_epi8('"');
+	for (size_t i = 0;; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		unsigned at = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, quote));
+		if (at)
+			return i + (unsigned)__builtin_ctz(at);
+	}
+}
+
 /* `"_src":"10.0.0.1:514","_dst":"10.0.0.9:514"`, the fields 5 and 6. */
-static uint8_t *put_origin(uint8_t *o, const uint8_t *p, size_t len)
+static inline uint8_t *put_origin(uint8_t *o, const uint8_t *p, size_t len)
 {
 	const size_t before = strlen("\"_src\":\""), between = strlen("\",\"_dst\":\"");
 	const uint8_t *src = p + before;
-	const uint8_t *end = memchr(src, '"', len - before);
-	size_t src_len = (size_t)(end - src), dst_len = len - before - src_len - between - 1;
+	size_t src_len = quote_at(src), dst_len = len - before - src_len - between - 1;
 	o = put_key1(o, PROTO_SRC, PROTO_LEN);
-	o = put_padded(proto_put_varint(o, src_len), src, src_len);
+	*o = (uint8_t)src_len; /* of an address and a port: one byte says it */
+	o = put_wide(o + 1, src, src_len);
 	o = put_key1(o, PROTO_DST, PROTO_LEN);
-	return put_padded(proto_put_varint(o, dst_len), end + between, dst_len);
+	*o = (uint8_t)dst_len;
+	return put_wide(o + 1, src + src_len + between, dst_len);
 }
 
-/* Fields 1 to 8. */
-static uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const struct rec *r,
-			 uint8_t *o, bool *io_invalid)
+/* What few records have, of the head: an error, a cut. */
+static uint8_t *put_flags(const struct rec *r, uint8_t *o)
 {
-	const struct proto_shape *shape = ctx->shape;
-	o = put_key1(o, PROTO_ID, PROTO_LEN);
-	*o = (uint8_t)encode_id(r, o + 1);
-	o += 1 + *o;
-	o = put_timestamp(put_key1(o, PROTO_TIME, PROTO_LEN), (int64_t)r->time_ns);
-	struct slice source = shape->sources[r->source];
-	if (r->stream.type == VAL_ABSENT) {
-		o = put_padded(o, source.ptr, source.len);
-	} else {
-		o = put_padded(o, source.ptr, shape->source_only[r->source]);
-		o = put_key1(o, PROTO_STREAM, PROTO_LEN);
-		o = put_text(ctx, base, r->stream, o, io_invalid);
-	}
-	if (r->origin_len)
-		o = put_origin(o, base + r->origin_off, r->origin_len);
 	if (r->flags & REC_UNPARSED) {
 		struct slice error = slice_str(r->error ? r->error : "");
 		o = put_key1(o, PROTO_ERROR, PROTO_LEN);
@@ -325,27 +355,26 @@ static uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const stru
 	return o;
 }
 
-/* Fields from 10 on; what was set is so no more. */
-static uint8_t *put_places(struct encode_ctx *ctx, const uint8_t *base, uint8_t *o,
-			   bool *io_invalid)
+/* Fields 1 to 8. */
+static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, const struct rec *r,
+				uint8_t *o, bool *io_invalid)
 {
 	const struct proto_shape *shape = ctx->shape;
-	struct proto_scratch *x = ctx->proto;
-	for (unsigned word = 0; word * 64 < shape->n; word++) {
-		uint64_t set = x->set[word];
-		x->set[word] = 0;
-		for (; set; set &= set - 1) {
-			unsigned place = word * 64 + (unsigned)__builtin_ctzll(set);
-			struct val v = x->vals[place];
-			if (v.type == VAL_NULL)
-				continue;
-			uint8_t *end =
-				put_field(ctx, base, &shape->places[place], v, o, io_invalid);
-			x->misfit |= !end;
-			o = end ? end : o;
-		}
+	uint8_t *id = put_key1(o, PROTO_ID, PROTO_LEN);
+	o = put_id(id + 1, r);
+	*id = (uint8_t)(o - id - 1);
+	o = proto_put_time(put_key1(o, PROTO_TIME, PROTO_LEN), (int64_t)r->time_ns);
+	struct slice source = shape->sources[r->source];
+	if (r->stream.type == VAL_ABSENT) {
+		o = put_wide(o, source.ptr, source.len);
+	} else {
+		o = put_wide(o, source.ptr, shape->source_only[r->source]);
+		o = put_key1(o, PROTO_STREAM, PROTO_LEN);
+		o = put_text(ctx, base, r->stream, o, io_invalid);
 	}
-	return o;
+	if (r->origin_len)
+		o = put_origin(o, base + r->origin_off, r->origin_len);
+	return r->flags & (REC_UNPARSED | REC_CUT) ? put_flags(r, o) : o;
 }
 
 /* Field 9 is known when the others are written: they move by its two bytes, once in a blue moon. */
@@ -356,15 +385,21 @@ static uint8_t *put_invalid(uint8_t *rest, uint8_t *end)
 	return end + 2;
 }
 
-static uint8_t *put_message(struct encode_ctx *ctx, const struct batch *b, const struct rec *r,
-			    uint8_t *o)
+static __attribute__((noinline)) uint8_t *put_message(struct encode_ctx *ctx, const struct batch *b,
+						      const struct rec *r, uint8_t *o)
 {
 	const uint8_t *base = b->arena.base;
+	struct proto_scratch *x = ctx->proto;
+	struct proto_map *m = proto_shape_map(ctx->shape, x, r->schema);
 	bool invalid = r->flags & REC_REPAIRED;
-	ctx->proto->more = ctx->proto->misfit = false;
-	set_places(ctx->shape, ctx->proto, b, r);
-	uint8_t *rest = put_head(ctx, base, r, o, &invalid);
-	uint8_t *end = put_places(ctx, base, rest, &invalid);
+	x->more = x->misfit = false;
+	uint8_t *rest = put_head(ctx, base, r, o, &invalid), *end;
+	if (m && !m->no_plan && !r->n_pairs) {
+		end = put_planned(ctx, base, m, r, rest, &invalid);
+	} else {
+		set_places(ctx->shape, x, m, b, r);
+		end = put_places(ctx, base, rest, &invalid);
+	}
 	return invalid ? put_invalid(rest, end) : end;
 }
 
@@ -373,13 +408,13 @@ static size_t encode_protobuf(struct encode_ctx *ctx, const struct batch *b, con
 {
 	if (!ctx->shape->delimited)
 		return (size_t)(put_message(ctx, b, r, out) - out);
-	uint8_t *message = out + LEN_GUESS;
-	size_t len = (size_t)(put_message(ctx, b, r, message) - message);
-	unsigned len_len = proto_varint_len(len);
-	if (len_len != LEN_GUESS)
-		memmove(out + len_len, message, len);
-	proto_put_varint(out, len);
-	return len_len + len;
+	uint8_t *message = out + LEN_GUESS, *end = put_message(ctx, b, r, message);
+	size_t len = (size_t)(end - message);
+	if (__builtin_expect(len < 1 << 7 || len >= 1 << 14, 0))
+		return (size_t)(proto_put_len_before(out, message, len) - out);
+	out[0] = (uint8_t)(len | 0x80);
+	out[1] = (uint8_t)(len >> 7);
+	return LEN_GUESS + len;
 }
 
 static size_t encode_protobuf_max(const struct encode_ctx *ctx, const struct batch *b,
@@ -392,6 +427,7 @@ static size_t encode_protobuf_max(const struct encode_ctx *ctx, const struct bat
 const struct encoder encoder_protobuf = {
 	.name = "protobuf",
 	.summary = "one message of Protocol Buffers, with the fields of the queue's schema",
+	.later = true,
 	.binary = true,
 	.max = encode_protobuf_max,
 	.put = encode_protobuf,

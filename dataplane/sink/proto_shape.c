@@ -65,7 +65,7 @@ unsigned proto_shape_find(const struct proto_shape *s, struct slice name)
 {
 	for (uint32_t at = hash(name) & s->mask;; at = (at + 1) & s->mask) {
 		unsigned place = s->table[at];
-		if (place == PROTO_NONE || slice_eq(slice_str(s->names[place]), name))
+		if (place == PROTO_NONE || slice_eq(s->names[place], name))
 			return place;
 	}
 }
@@ -74,9 +74,11 @@ static int add_place(struct proto_shape *s, const struct proto_field *f)
 {
 	struct proto_place *p = &s->places[s->n];
 	p->kind = (uint8_t)f->kind;
+	p->text = f->kind == PROTO_K_TEXT ? (uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32)
+					  : PROTO_NO_TEXT;
 	p->key_len = (uint8_t)(proto_put_key(p->key, f->number, wire_of(f->kind)) - p->key);
-	s->names[s->n] = mem_strdup(f->name);
-	if (!s->names[s->n])
+	s->names[s->n] = slice_str(mem_strdup(f->name));
+	if (!s->names[s->n].ptr)
 		return -ENOMEM;
 	uint32_t at = hash(slice_str(f->name)) & s->mask;
 	while (s->table[at] != PROTO_NONE)
@@ -148,7 +150,7 @@ void proto_shape_destroy(struct proto_shape *s)
 	if (!s)
 		return;
 	for (unsigned i = 0; s->names && i < s->n; i++)
-		mem_free(s->names[i]);
+		mem_free((void *)s->names[i].ptr);
 	for (unsigned i = 0; s->sources && i < s->n_sources; i++)
 		mem_free((void *)s->sources[i].ptr);
 	mem_free(s->places);
@@ -182,38 +184,81 @@ void proto_scratch_destroy(struct proto_scratch *x)
 	mem_free(x);
 }
 
-const uint16_t *proto_shape_map(const struct proto_shape *s, struct proto_scratch *x,
-				const struct schema *schema)
+void proto_scratch_forget(struct proto_scratch *x)
 {
-	uintptr_t h = ((uintptr_t)schema >> 6) + ((uintptr_t)s >> 6);
-	struct proto_map *m = &x->maps[(h ^ h >> 4) % PROTO_MAPS];
-	if (m->schema == schema && m->shape == s)
-		return m->to;
-	if (schema->n_fields > PROTO_MAP_FIELDS)
+	for (unsigned i = 0; i < PROTO_MAPS; i++)
+		x->maps[i].shape = NULL;
+}
+
+/* Field @i goes to @place, behind what has a lower one. */
+static void add_step(struct proto_map *m, unsigned i, unsigned place)
+{
+	unsigned at = m->n_steps++;
+	for (; at > 0 && m->to[m->steps[at - 1].field] > place; at--)
+		m->steps[at] = m->steps[at - 1];
+	m->no_plan |= at > 0 && m->to[m->steps[at - 1].field] == place;
+	m->steps[at] = m->shape->places[place];
+	m->steps[at].field = (uint16_t)i;
+}
+
+static void make_map(struct proto_map *m, const struct proto_shape *s, const struct schema *from)
+{
+	*m = (struct proto_map){.schema = from, .shape = s};
+	memset(m->pair_to, 0xff, sizeof(m->pair_to));
+	for (unsigned i = 0; i < from->n_fields; i++) {
+		unsigned place = proto_shape_find(s, slice_str(from->fields[i].name));
+		m->to[i] = (uint16_t)place;
+		if (place == PROTO_NONE)
+			m->rest[m->n_rest++] = (uint8_t)i;
+		else
+			add_step(m, i, place);
+	}
+}
+
+struct proto_map *proto_shape_find_map(const struct proto_shape *s, struct proto_scratch *x,
+				       const struct schema *from)
+{
+	uintptr_t h = ((uintptr_t)from >> 6) + ((uintptr_t)s >> 6);
+	unsigned at = (h ^ h >> 4) % PROTO_MAPS;
+	struct proto_map *m = &x->maps[at];
+	if (from->n_fields > PROTO_MAP_FIELDS)
 		return NULL;
-	for (unsigned i = 0; i < schema->n_fields; i++)
-		m->to[i] = (uint16_t)proto_shape_find(s, slice_str(schema->fields[i].name));
-	m->schema = schema;
-	m->shape = s;
-	return m->to;
+	if (m->schema != from || m->shape != s)
+		make_map(m, s, from);
+	x->last = at;
+	return m;
+}
+
+unsigned proto_shape_key(const struct proto_shape *s, struct proto_map *m, const struct batch *b,
+			 struct val key, unsigned i)
+{
+	if (key.type == VAL_NAME && key.off < s->n_names)
+		return s->by_name[key.off];
+	struct slice name = arena_slice(&b->arena, key.off, key.len);
+	if (!m || i >= PROTO_MAP_PAIRS)
+		return proto_shape_find(s, name);
+	unsigned place = m->pair_to[i];
+	if (place == PROTO_NONE || !slice_eq(s->names[place], name))
+		m->pair_to[i] = (uint16_t)(place = proto_shape_find(s, name));
+	return place;
 }
 
 struct rec *proto_shape_keep(const struct proto_shape *s, struct proto_scratch *x,
 			     const struct batch *b, const struct rec *r)
 {
 	const struct schema *schema = r->schema;
-	const uint16_t *to = proto_shape_map(s, x, schema);
+	struct proto_map *m = proto_shape_map(s, x, schema);
 	struct rec *kept = x->kept;
 	*kept = *r;
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		unsigned place =
-			to ? to[i] : proto_shape_find(s, slice_str(schema->fields[i].name));
+			m ? m->to[i] : proto_shape_find(s, slice_str(schema->fields[i].name));
 		kept->vals[i] = place == PROTO_NONE ? (struct val){0} : r->vals[i];
 	}
 	struct val *out = rec_pairs(kept);
 	const struct val *pair = r->vals + schema->n_fields;
-	for (const struct val *end = pair + 2 * r->n_pairs; pair < end; pair += 2) {
-		if (proto_shape_key(s, b, pair[0]) == PROTO_NONE)
+	for (unsigned i = 0; i < r->n_pairs; i++, pair += 2) {
+		if (proto_shape_key(s, m, b, pair[0], i) == PROTO_NONE)
 			continue;
 		*out++ = pair[0];
 		*out++ = pair[1];

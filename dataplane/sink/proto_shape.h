@@ -66,21 +66,30 @@ const char *proto_kind_type(enum proto_kind k); /* as a .proto file spells it */
 
 /* The place of a field in the message. */
 struct proto_place {
-	uint8_t key[5];
+	uint8_t key[8]; /* key_len of them, then zeros: copied whole */
+	/* The upper half of val_word, of an empty text, where the field takes text as it is; else
+	 * higher than that of any value.
+	 */
+	uint32_t text;
+	uint16_t field; /* in a plan: of the schema, which goes here; else 0 */
 	uint8_t key_len;
 	uint8_t kind; /* enum proto_kind */
 };
 
-#define PROTO_NONE 0xffff
+static_assert(sizeof(struct proto_place) == 16, "four a cache line");
+
+#define PROTO_NO_TEXT 0x80000000u
+
+#define PROTO_NONE    0xffff
 
 struct proto_shape {
 	struct proto_place
 		*places; /* in the order of numbers; the first are _format, _rules, _http */
 	unsigned n;
-	char **names;      /* by place */
-	uint16_t *table;   /* places by the hash of their names; PROTO_NONE: empty */
-	uint32_t mask;     /* of it */
-	uint16_t *by_name; /* places by number of the pipeline's names, or PROTO_NONE */
+	struct slice *names; /* by place */
+	uint16_t *table;     /* places by the hash of their names; PROTO_NONE: empty */
+	uint32_t mask;       /* of it */
+	uint16_t *by_name;   /* places by number of the pipeline's names, or PROTO_NONE */
 	uint32_t n_names;
 	struct slice *sources; /* by rec->source: fields 3 and 4 */
 	size_t *source_only;   /* bytes of the first of them */
@@ -103,16 +112,28 @@ unsigned proto_shape_find(const struct proto_shape *s, struct slice name);
 /* What a worker remembers and fills while it writes; zeroed, one for each worker. */
 #define PROTO_MAPS       16
 #define PROTO_MAP_FIELDS 64
+#define PROTO_MAP_PAIRS  64
 
+/* How the records of a schema become messages of a shape. */
 struct proto_map {
 	const struct schema *schema;
 	const struct proto_shape *shape;
 	uint16_t to[PROTO_MAP_FIELDS]; /* places of the schema's fields */
+	/* The plan of a record that has no pairs: the fields that go in, in the order of their
+	 * numbers, and those that do not.
+	 */
+	struct proto_place steps[PROTO_MAP_FIELDS];
+	uint8_t rest[PROTO_MAP_FIELDS];
+	uint8_t n_steps, n_rest;
+	bool no_plan; /* two fields have one place: the last that has a value counts */
+	/* Where the first pairs of the last record went: mostly those of the next go there, too. */
+	uint16_t pair_to[PROTO_MAP_PAIRS];
 };
 
 struct proto_scratch {
 	struct rec *kept; /* of proto_shape_keep: address space for the largest that can be */
 	struct proto_map maps[PROTO_MAPS];
+	unsigned last;                                    /* map that was asked for */
 	struct val vals[PROTO_FIELDS_MAX + PROTO_N_META]; /* by place, where `set` has a bit */
 	uint64_t set[(PROTO_FIELDS_MAX + PROTO_N_META) / 64 + 1];
 	/* Of the last record: it had a field that the shape does not; a value that its field does
@@ -125,18 +146,23 @@ struct proto_scratch {
 struct proto_scratch *proto_scratch_create(void); /* NULL when out of memory */
 void proto_scratch_destroy(struct proto_scratch *x);
 
-/* Where the fixed fields of records of @schema go, or NULL: it has too many to be remembered. */
-const uint16_t *proto_shape_map(const struct proto_shape *s, struct proto_scratch *x,
-				const struct schema *schema);
+/* Before shapes or schemas end: others may come to stand where they stood. */
+void proto_scratch_forget(struct proto_scratch *x);
 
-/* The place of a pair's key, or PROTO_NONE. */
-static inline unsigned proto_shape_key(const struct proto_shape *s, const struct batch *b,
-				       struct val key)
+/* Of records of schema @from; NULL: it has too many fields to be remembered. */
+struct proto_map *proto_shape_find_map(const struct proto_shape *s, struct proto_scratch *x,
+				       const struct schema *from);
+
+static inline struct proto_map *proto_shape_map(const struct proto_shape *s,
+						struct proto_scratch *x, const struct schema *from)
 {
-	if (key.type == VAL_NAME && key.off < s->n_names)
-		return s->by_name[key.off];
-	return proto_shape_find(s, arena_slice(&b->arena, key.off, key.len));
+	struct proto_map *m = &x->maps[x->last];
+	return m->schema == from && m->shape == s ? m : proto_shape_find_map(s, x, from);
 }
+
+/* The place of the key of pair @i, or PROTO_NONE. @m: NULL, or of the record's schema. */
+unsigned proto_shape_key(const struct proto_shape *s, struct proto_map *m, const struct batch *b,
+			 struct val key, unsigned i);
 
 /* The record without the fields that the shape does not have, until the next call. */
 struct rec *proto_shape_keep(const struct proto_shape *s, struct proto_scratch *x,

@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 					    (enum proto_kind)(p[i] % (PROTO_K_TIME + 1))};
 	if (proto_shape_create(f, N_SHAPED, names, &source, 1, false, &shape, &e) < 0)
 		abort();
-	memset(scratch->maps, 0, sizeof(scratch->maps));
+	proto_scratch_forget(scratch);
 	struct rec *r = build(slice_of(p + N_SHAPED, len - N_SHAPED));
 	if (!r)
 		abort();

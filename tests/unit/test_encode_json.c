@@ -8,6 +8,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/rec/names.h"
 #include "dataplane/sink/encode.h"
+#include "tests/unit/random_val.h"
 
 /* 2026-11-25T04:43:16.123456789Z */
 #define TIME_NS 1795581796123456789ull
@@ -373,61 +374,6 @@ static void a_mebibyte_of_message_is_written_whole(void **state)
 	json_decref(j);
 }
 
-/* xorshift64: the same records in every run. */
-static uint64_t next(uint64_t *io_x)
-{
-	*io_x ^= *io_x << 13;
-	*io_x ^= *io_x >> 7;
-	*io_x ^= *io_x << 17;
-	return *io_x;
-}
-
-/* Random text: mostly ASCII, or mostly bytes of any kind. */
-static struct val random_text(uint64_t *x, enum val_type type)
-{
-	uint8_t p[200];
-	size_t len = next(x) % (next(x) % 4 ? 24 : sizeof(p));
-	unsigned wild = next(x) % 3;
-	for (size_t i = 0; i < len; i++) {
-		uint64_t v = next(x);
-		p[i] = (uint8_t)(wild == 0 || v >> 32 & 7 ? ' ' + v % 95 : v);
-	}
-	return rec_make_text(&rb, type, slice_of(p, len));
-}
-
-static struct val random_val(uint64_t *x)
-{
-	uint64_t bits = next(x);
-	switch (next(x) % 13) {
-	case 0:
-		return val_of(VAL_NULL, 0, 0);
-	case 1:
-		return val_of(VAL_FALSE, 0, 0);
-	case 2:
-		return val_of(VAL_TRUE, 0, 0);
-	case 3:
-		bits = (uint64_t)((int64_t)bits >> next(x) % 64);
-		return rec_make8(&rb, VAL_I64, &bits);
-	case 4: /* jansson reads no more than 63 bits */
-		bits >>= 1 + next(x) % 63;
-		return rec_make8(&rb, VAL_U64, &bits);
-	case 5:
-		return rec_make8(&rb, VAL_F64, &bits);
-	case 6:
-		return rec_make8(&rb, VAL_TIME, &bits);
-	case 7:
-		return text(VAL_NUM, "12.5E-3");
-	case 8:
-		return text(VAL_JSTR, "\\ud83d\\ude00 \\\\");
-	case 9:
-		return text(VAL_JSON, "{\"a\":[1,2,\"\\u0000\"]}");
-	case 10:
-		return random_text(x, VAL_BYTES);
-	default:
-		return random_text(x, VAL_STR);
-	}
-}
-
 /* What can be said of a value's JSON without writing JSON again. */
 static void check_val(const json_t *j, struct val v)
 {
@@ -485,16 +431,16 @@ static void random_records_are_read_by_another_parser_as_they_were_meant(void **
 		char key[32];
 		begin();
 		for (unsigned i = 0; i < N_FIELDS; i++)
-			if (next(&x) % 4)
-				rec_set(&rb, i, random_val(&x));
-		unsigned n_pairs = next(&x) % 12;
+			if (random_next(&x) % 4)
+				rec_set(&rb, i, random_val(&rb, &x));
+		unsigned n_pairs = random_next(&x) % 12;
 		for (unsigned i = 0; i < n_pairs; i++) {
 			snprintf(key, sizeof(key), "key \"%u\"", i);
-			pair(key, random_val(&x));
+			pair(key, random_val(&rb, &x));
 		}
 		struct rec *r = end();
-		r->time_ns = next(&x) >> 1;
-		r->session_id = next(&x);
+		r->time_ns = random_next(&x) >> 1;
+		r->session_id = random_next(&x);
 		encode(r);
 		json_t *j = parsed();
 		for (unsigned i = 0; i < N_FIELDS; i++)

@@ -2,9 +2,11 @@
 
 #include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/rec/later.h"
 #include "dataplane/sink/encode.h"
 #include "dataplane/sink/proto_wire.h"
 #include "tests/support/proto_oracle.h"
+#include "tests/unit/random_val.h"
 
 #define TIME_NS 1795581796123456789ull
 #define ORIGIN  "\"_src\":\"10.0.0.1:514\",\"_dst\":\"10.0.0.9:514\""
@@ -37,9 +39,17 @@ static const struct proto_field places[] = {
 };
 #define N_PLACES (sizeof(places) / sizeof(places[0]))
 
+/* All of the places but two, in no order, and fields that have none. */
+static const struct field_def wide_fields[] = {{"raw", VAL_BYTES, ""},   {"none", VAL_STR, ""},
+					       {"ok", VAL_TRUE, ""},     {"price", VAL_NUM, ""},
+					       {"text", VAL_STR, ""},    {"ratio", VAL_F64, ""},
+					       {"seen", VAL_TIME, ""},   {"count", VAL_I64, ""},
+					       {"nothing", VAL_STR, ""}, {"_rules", VAL_JSON, ""}};
+#define N_WIDE (sizeof(wide_fields) / sizeof(wide_fields[0]))
+
 static struct names *names;
 static uint32_t name_ratio;
-static struct schema schema;
+static struct schema schema, wide;
 static struct batch batch;
 static struct rec_builder rb;
 static struct encode_ctx ctx;
@@ -60,7 +70,8 @@ static int set_up(void **state)
 	source_only = slice_str(mem_strdup("\"_source\":\"syslog\","));
 	if (names_add(names, SLICE_LIT("ratio"), &name_ratio) < 0 ||
 	    proto_shape_create(places, N_PLACES, names, &source, 1, false, &shape, &e) < 0 ||
-	    schema_init(&schema, fields, N_FIELDS) < 0 || arena_init(&batch.arena, 64u << 20) < 0)
+	    schema_init(&schema, fields, N_FIELDS) < 0 ||
+	    schema_init(&wide, wide_fields, N_WIDE) < 0 || arena_init(&batch.arena, 64u << 20) < 0)
 		return -1;
 	ctx = (struct encode_ctx){.names = names,
 				  .source_json = &source_json,
@@ -87,6 +98,7 @@ static int tear_down(void **state)
 	proto_shape_destroy(shape);
 	arena_fini(&batch.arena);
 	schema_fini(&schema);
+	schema_fini(&wide);
 	names_destroy(names);
 	mem_free((void *)source_json.ptr);
 	mem_free((void *)source_only.ptr);
@@ -380,6 +392,162 @@ static void a_delimited_message_has_its_length_in_front(void **state)
 	}
 }
 
+static struct rec *random_rec(uint64_t *x, bool with_pair)
+{
+	arena_reset(&batch.arena);
+	batch.n_recs = 0;
+	rec_begin(&rb, &batch, &wide);
+	for (unsigned i = 0; i < N_WIDE; i++)
+		if (random_next(x) % 4)
+			rec_set(&rb, i, random_val(&rb, x));
+	if (with_pair)
+		pair("other", val_of(VAL_NULL, 0, 0));
+	struct rec *r = end();
+	r->time_ns = random_next(x) >> random_next(x) % 64;
+	return r;
+}
+
+/* A pair that says nothing keeps a record from the plan of its schema. */
+static void a_record_is_the_same_by_its_plan_and_field_by_field(void **state)
+{
+	uint64_t x = 88172645463325252ull;
+	for (unsigned n = 0; n < 3000; n++) {
+		uint64_t again = x;
+		encode(random_rec(&x, false));
+		uint8_t *planned = bytes;
+		size_t n_planned = n_bytes;
+		bool more = scratch.more, misfit = scratch.misfit;
+		bytes = NULL;
+		encode(random_rec(&again, true));
+		assert_int_equal(n_bytes, n_planned);
+		assert_memory_equal(bytes, planned, n_bytes);
+		assert_true(scratch.more == more && scratch.misfit == misfit);
+		free(planned);
+	}
+}
+
+static void of_two_fields_of_a_schema_with_one_name_the_last_that_is_there_counts(void **state)
+{
+	static const struct field_def two[] = {{"text", VAL_STR, ""}, {"text", VAL_STR, ""}};
+	struct schema twice;
+	assert_int_equal(schema_init(&twice, two, 2), 0);
+	begin();
+	rec_begin(&rb, &batch, &twice);
+	rec_set_str(&rb, 0, slice_str("first"));
+	encode(end());
+	has_text(N_TEXT, "first");
+	begin();
+	rec_begin(&rb, &batch, &twice);
+	rec_set_str(&rb, 0, slice_str("first"));
+	rec_set_str(&rb, 1, slice_str("last"));
+	encode(end());
+	has_text(N_TEXT, "last");
+	schema_fini(&twice);
+}
+
+/* Where keys stood in the last record is a guess, and no more. */
+static void pairs_may_come_in_another_order_than_in_the_record_before(void **state)
+{
+	static const char *const keys[][3] = {{"text", "host", "other"},
+					      {"text", "host", "other"},
+					      {"host", "other", "text"},
+					      {"hos", "text", "host"},
+					      {"other", "texts", "text"}};
+	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+		begin();
+		for (unsigned i = 0; i < 3; i++)
+			pair(keys[k][i], text(VAL_STR, keys[k][i]));
+		encode(end());
+		has_text(N_TEXT, "text");
+		if (k < 4)
+			has_text(N_HOST, "host");
+		else
+			has_not(N_HOST);
+		assert_true(scratch.more);
+	}
+}
+
+static void times_of_one_second_and_of_others_are_told_apart(void **state)
+{
+	static const uint64_t times[] = {TIME_NS,
+					 TIME_NS + 1,
+					 TIME_NS / NS_PER_S * NS_PER_S,
+					 TIME_NS / NS_PER_S * NS_PER_S - 1,
+					 TIME_NS,
+					 TIME_NS + NS_PER_S,
+					 0,
+					 1,
+					 NS_PER_S - 1,
+					 INT64_MAX};
+	for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++) {
+		begin();
+		struct rec *r = end();
+		r->time_ns = times[k];
+		encode(r);
+		has_time(PROTO_TIME, (int64_t)(times[k] / NS_PER_S),
+			 (int32_t)(times[k] % NS_PER_S));
+	}
+}
+
+/* A shape of the next configuration may stand where one of the last but one stood. */
+static void a_scratch_that_forgets_has_no_plan_of_another_shape(void **state)
+{
+	struct err e;
+	const struct slice source = SLICE_LIT("syslog");
+	const struct proto_field other[] = {{"host", N_TEXT, PROTO_K_TEXT}};
+	struct proto_shape *next, kept = *shape;
+	assert_int_equal(proto_shape_create(other, 1, names, &source, 1, false, &next, &e), 0);
+	begin();
+	rec_set_str(&rb, HOST, slice_str("web-1"));
+	struct rec *r = end();
+	encode(r);
+	has_text(N_HOST, "web-1");
+	proto_scratch_forget(&scratch);
+	*shape = *next;
+	encode(r);
+	has_text(N_TEXT, "web-1");
+	proto_scratch_forget(&scratch);
+	*shape = kept;
+	proto_shape_destroy(next);
+}
+
+struct long_later {
+	struct later later;
+	size_t len;
+};
+
+static uint8_t *put_long_later(struct later *l, uint8_t *out)
+{
+	size_t len = ((struct long_later *)l)->len;
+	memset(out, '1', len);
+	memset(out + len, 0xee, LATER_SLACK);
+	return out + len;
+}
+
+static void what_is_written_when_it_is_asked_for_is_json(void **state)
+{
+	static const struct later_kind kind = {.put = put_long_later};
+	static const size_t lens[] = {1, 127, 128, 16383, 16384};
+	static char want[16385];
+	memset(want, '1', sizeof(want) - 1);
+	for (size_t k = 0; k < sizeof(lens) / sizeof(lens[0]); k++) {
+		begin();
+		uint32_t off = arena_take8(&batch.arena, sizeof(struct long_later));
+		*(struct long_later *)(batch.arena.base + off) =
+			(struct long_later){{&kind}, lens[k]};
+		rec_set(&rb, DATA, later_val(off, lens[k]));
+		rec_set(&rb, COUNT, later_val(off, lens[k]));
+		pair("text", later_val(off, lens[k]));
+		encode(end());
+		want[lens[k]] = '\0';
+		has_text(N_DATA, want);
+		has_text(N_TEXT, want);
+		has_not(N_COUNT);
+		assert_true(scratch.misfit);
+		want[lens[k]] = '1';
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +562,13 @@ int main(void)
 		cmocka_unit_test(of_two_fields_with_one_name_the_last_counts),
 		cmocka_unit_test(bytes_that_are_not_utf8_are_replaced_and_told),
 		cmocka_unit_test(a_delimited_message_has_its_length_in_front),
+		cmocka_unit_test(a_record_is_the_same_by_its_plan_and_field_by_field),
+		cmocka_unit_test(
+			of_two_fields_of_a_schema_with_one_name_the_last_that_is_there_counts),
+		cmocka_unit_test(pairs_may_come_in_another_order_than_in_the_record_before),
+		cmocka_unit_test(times_of_one_second_and_of_others_are_told_apart),
+		cmocka_unit_test(a_scratch_that_forgets_has_no_plan_of_another_shape),
+		cmocka_unit_test(what_is_written_when_it_is_asked_for_is_json),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
