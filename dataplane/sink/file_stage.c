@@ -15,10 +15,10 @@
 #define HUGE_PAGE       (2u << 20)
 /* A direct write of fewer bytes takes as long as copying them into the page cache. */
 #define DIRECT_MIN      (128u << 10)
-/* A disk that takes less than 256 MB a second gets the next bytes by way of the page cache, which
+/* A disk that takes less than 128 MB a second gets the next bytes by way of the page cache, which
  * takes in bursts that it would not: a live port cannot wait for it. */
-#define SLOW_NS_PER_KIB 4000u
-#define CACHED_BYTES    (64u << 20)
+#define SLOW_NS_PER_KIB 8000u
+#define CACHED_BYTES    (32u << 20)
 
 struct file_stage {
 	enum file_stage_mode mode;

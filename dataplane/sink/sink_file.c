@@ -30,7 +30,7 @@
 #define FILE_NUMBERS_MAX 1000000 /* a second of looking for a name */
 #define PART             ".part"
 #define HELD_MAX         64
-#define GATHER_NS        2000000ull   /* a batch waits so long for others */
+#define GATHER_NS        4000000ull   /* a batch waits so long for others */
 #define RETRY_NS         100000000ull /* the disk did not take the block */
 
 enum { COMPRESS_NONE, COMPRESS_ZSTD };

@@ -337,17 +337,17 @@ class Tcp:
 
     def sluice(self, turn):
         lab, (full, half) = self.lab, (self.full, self.half) if turn else (self.small, self.small)
-        out = os.path.join(lab.out, "sluice.json")
-        with open(out, "wb") as f:
-            p = run([lab.sluiced, "replay", "-q", full.pcap], f)
-        self.add(self.file, "sluice", full, p, turn, count(out), events_of_json([out]))
-        os.unlink(out)
-        p = lab.replay(full, f'file: {{ path: "{lab.out}/sluice.pb" }}', "protobuf")
-        made = sorted(glob.glob(os.path.join(lab.out, "sluice-*.pb")))
-        events = events_of_protobuf(made, lab.proto()) if turn == 0 and shutil.which("protoc") else None
-        self.add(self.file, "sluice, Protocol Buffers", full, p, turn, sum(1 for path in made for _ in messages_of(path)), events)
-        for path in made:
-            os.unlink(path)
+        for form, ext, name in (("json", "json", "sluice"), ("protobuf", "pb", "sluice, Protocol Buffers")):
+            p = lab.replay(full, f'file: {{ path: "{lab.out}/sluice.{ext}" }}', form)
+            made = sorted(glob.glob(os.path.join(lab.out, f"sluice-*.{ext}")))
+            if form == "json":
+                n, events = sum(map(count, made)), events_of_json(made)
+            else:
+                n = sum(1 for path in made for _ in messages_of(path))
+                events = events_of_protobuf(made, lab.proto()) if turn == 0 and shutil.which("protoc") else None
+            self.add(self.file, name, full, p, turn, n, events)
+            for path in made:
+                os.unlink(path)
         self.add(self.null, "sluice", half, lab.replay(half, '"null": {}'), turn)
         if turn:
             with open(os.devnull, "wb") as f:
@@ -398,7 +398,9 @@ class Tcp:
     def notes(self):
         self.file.notes.append(f"{self.full.n:,} events, starts included (the table of starts says what they are of it). sluice replays a capture of "
                                "the same bytes on the same connection; the peers read it from the kernel as fast as they take it. What the "
-                               "kernel does for a socket in its own time is not counted, nor is what it does for sluice.")
+                               "kernel does for a socket in its own time is not counted, nor is what it does for sluice. sluice's "
+                               "files are on the disk when it ends, and its time has all of that; what the peers leave in the page cache the "
+                               "kernel writes back in its own time, which is not counted.")
         self.null.notes.append(f"{self.half.n:,} events. sluice's sink is of type null, the peers write to the null device.")
         self.veth.notes.append(f"sluice, run: {self.half.n:,} lines at {self.rates[0]:,} a second, another process takes them; it polls, so that its "
                                "figure is of this rate." if self.rates else "sluice lost packets of the pair of interfaces at any rate.")

@@ -258,7 +258,7 @@ static void one_that_does_not_say_that_it_can_is_not_tried(void **unused)
 
 static void a_slow_disk_gets_the_next_bytes_by_the_page_cache(void **unused)
 {
-	disk.ns_per_kib = 5000;
+	disk.ns_per_kib = 9000;
 	begin(FILE_STAGE_AUTO);
 	add(FILE_STAGE_BYTES);
 	assert_int_equal(disk.n_direct, 1);
@@ -268,7 +268,7 @@ static void a_slow_disk_gets_the_next_bytes_by_the_page_cache(void **unused)
 	disk.is_direct = false;
 	file_stage_begin(s, other);
 	assert_false(file_stage_wants(s));
-	for (at = 0; file_stage_written(s) < 62 * MIB; at = 0)
+	for (at = 0; file_stage_written(s) < 30 * MIB; at = 0)
 		pass(MIB);
 	assert_false(file_stage_wants(s));
 	at = 0;
