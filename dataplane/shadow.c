@@ -81,6 +81,7 @@ static void run_side(struct side *d, const struct frame *frames, unsigned n, str
 		     size_t extract_cap, size_t graph_cap)
 {
 	size_t behind = b->arena.used;
+	b->room = graph_room(d->graph);
 	const struct rule_hits *hits = d->rules ? rules_scan(d->rules, frames, n) : NULL;
 	for (unsigned taken = 0; taken < n;) {
 		b->arena.used = behind;

@@ -47,6 +47,7 @@ static void frames_run(struct worker *w, unsigned n_frames)
 	if (w->rules)
 		hits = rules_scan(w->rules, w->frames, n_frames);
 	size_t behind_frames = b->arena.used;
+	b->room = graph_room(w->graph);
 	w->n_frames = n_frames;
 	if (w->conf.witness)
 		w->conf.witness->frames(w->conf.witness->arg, w->frames, n_frames);

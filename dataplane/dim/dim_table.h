@@ -79,4 +79,12 @@ static inline struct slice dim_row_key(const struct dim_row *r, unsigned n_field
 	return slice_of((const uint8_t *)(r->vals + n_fields), r->key_len);
 }
 
+/* Where the text of the values begins, from the beginning of the row on; SL_PAD bytes can be read
+ * behind it.
+ */
+static inline uint32_t dim_row_texts(const struct dim_row *r, unsigned n_fields)
+{
+	return (uint32_t)(sizeof(*r) + n_fields * sizeof(r->vals[0])) + r->key_len;
+}
+
 #endif

@@ -1,9 +1,9 @@
 #include <math.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/civil.h"
 #include "dataplane/base/text.h"
 #include "dataplane/extract/json.h"
-#include "dataplane/base/bytes.h"
 #include "dataplane/graph/fn.h"
 #include "dataplane/graph/inet.h"
 #include "dataplane/graph/json_path.h"

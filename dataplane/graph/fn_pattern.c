@@ -1,6 +1,6 @@
 /* LIKE, ILIKE and the regular expressions of ~. */
-#include "dataplane/base/text.h"
 #include "dataplane/base/bytes.h"
+#include "dataplane/base/text.h"
 #include "dataplane/graph/fn.h"
 #include "dataplane/graph/pattern.h"
 #include "dataplane/graph/utf8.h"

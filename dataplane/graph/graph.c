@@ -15,6 +15,7 @@ struct graph {
 	uint64_t (*rows)[GRAPH_N_COLS]; /* by origin */
 	uint64_t (*node_rows)[LEDGER_COLS_MAX];
 	unsigned *rooms;                  /* by origin: pairs that its records have room for */
+	unsigned room;                    /* of all sources */
 	struct rec *list[BATCH_RECS_MAX]; /* records of one source */
 };
 
@@ -88,9 +89,10 @@ static void emit(struct graph *g, unsigned origin, struct batch *b, struct rec *
 	for (unsigned i = 0; i < o->n_queues; i++)
 		g->put(g->arg, o->queues[i], b, recs, n);
 	size_t mark = b->arena.used;
+	bool has_room = origin >= g->plan->n_sources || b->room >= g->rooms[origin];
 	for (unsigned i = 0; i < o->n_nodes; i++) {
 		struct node_run r = in_node(g, o->nodes[i], b);
-		r.x.room = g->rooms[origin];
+		r.x.room = has_room ? g->rooms[origin] : 0;
 		r.node->op->run(r.node->plan, r.state, &r.x, recs, n);
 		b->arena.used = mark;
 	}
@@ -247,20 +249,36 @@ void graph_go_over(struct graph *g, struct graph *next, const uint16_t *next_of,
 
 /* ---- life ---- */
 
+/* Pairs that the only one who takes from @origin adds, and those that the next ones do. */
+static unsigned room_of(const struct graph_plan *plan, const unsigned *rooms, unsigned origin)
+{
+	const struct graph_origin *o = &plan->origins[origin];
+	if (o->n_queues || o->n_nodes != 1)
+		return 0;
+	const struct graph_node *next = &plan->nodes[o->nodes[0]];
+	return next->op->appends ? next->op->appends(next->plan) + rooms[next->first_origin] : 0;
+}
+
+/* Of each record of a source: more is better made of few than left free in all. */
+#define SOURCE_ROOM_MAX 16
+
 /* Nodes that add pairs do so in place where nobody else sees the records. From the last node on, as
  * what the next ones add has to have room, too.
  */
-static void find_rooms(const struct graph_plan *plan, unsigned *rooms)
+static void find_rooms(struct graph *g)
 {
+	const struct graph_plan *plan = g->plan;
 	for (unsigned i = plan->n_nodes; i-- > 0;) {
 		const struct graph_node *n = &plan->nodes[i];
-		const struct graph_origin *o = &plan->origins[n->first_origin];
-		if (!n->op->makes_room || o->n_queues || o->n_nodes != 1)
+		if (n->op->makes_room)
+			g->rooms[n->first_origin] = room_of(plan, g->rooms, n->first_origin);
+	}
+	for (unsigned i = 0; i < plan->n_sources; i++) {
+		unsigned room = room_of(plan, g->rooms, i);
+		if (room > SOURCE_ROOM_MAX || plan->origins[i].is_fed)
 			continue;
-		const struct graph_node *next = &plan->nodes[o->nodes[0]];
-		if (next->op->appends)
-			rooms[n->first_origin] =
-				next->op->appends(next->plan) + rooms[next->first_origin];
+		g->rooms[i] = room;
+		g->room = room > g->room ? room : g->room;
 	}
 }
 
@@ -279,7 +297,7 @@ int graph_create(const struct graph_plan *plan, graph_put *put, void *arg, struc
 	if (!g->states || !g->rows || !g->node_rows || !g->rooms)
 		rc = err_set(e, -ENOMEM, "no memory for the graph of a worker");
 	else
-		find_rooms(plan, g->rooms);
+		find_rooms(g);
 	for (unsigned i = 0; rc == 0 && i < plan->n_nodes; i++)
 		if (plan->nodes[i].op->create)
 			rc = plan->nodes[i].op->create(plan->nodes[i].plan, &g->states[i], e);
@@ -319,6 +337,11 @@ void graph_tap_remove_all(struct graph *g)
 const struct graph_plan *graph_plan(const struct graph *g)
 {
 	return g->plan;
+}
+
+unsigned graph_room(const struct graph *g)
+{
+	return g->room;
 }
 
 void graph_destroy(struct graph *g)

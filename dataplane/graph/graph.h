@@ -85,6 +85,9 @@ void graph_tap_remove(struct graph *g, const struct graph_tap *t);
 void graph_tap_remove_all(struct graph *g);
 const struct graph_plan *graph_plan(const struct graph *g);
 
+/* The room (struct batch) that records should have, so that the first nodes need not copy them. */
+unsigned graph_room(const struct graph *g);
+
 /* All records of the batch, by their sources. The arena behind them is used, and given back. */
 void graph_push(struct graph *g, struct batch *b);
 

@@ -100,8 +100,9 @@ struct op {
 
 	void (*run)(const struct op_plan *p, void *state, struct op_run *x, struct rec *const *recs,
 		    unsigned n);
-	/* Pairs that it adds to each record. Where it is the only one to take from an operator that
-	 * makes room, it gets records of its own with room for them. NULL: it adds none.
+	/* Pairs that it adds to each record. Where it is the only one to take from a source, or
+	 * from an operator that makes room, it mostly gets records of its own with room for them.
+	 * NULL: it adds none.
 	 */
 	unsigned (*appends)(const struct op_plan *p);
 	bool makes_room; /* records at port 0 have op_room_next */

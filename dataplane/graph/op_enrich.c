@@ -404,7 +404,8 @@ static inline void append(const unsigned *from, const struct val *keys, unsigned
 	for (unsigned k = 0; k < n_fields; k++) {
 		uint64_t word = val_word(row ? &row->vals[from[k]] : &null);
 		pairs[2 * k] = keys[k];
-		pairs[2 * k + 1] = val_of_word(word + base); /* its lower half is the place */
+		uint32_t off = (uint32_t)word + base; /* the lower half */
+		pairs[2 * k + 1] = val_of_word((word >> 32 << 32) | off);
 	}
 }
 
@@ -418,6 +419,16 @@ static void put_fields(const struct enrich_plan *p, struct enrich *s, const stru
 	}
 }
 
+/* *ret_base: what is to be added to the places of the row's values. */
+static inline bool copy_texts(struct arena *a, const struct dim_row *row, unsigned n_columns,
+			      uint32_t *ret_base)
+{
+	uint32_t texts = dim_row_texts(row, n_columns);
+	uint32_t off = arena_copy_padded(a, (const uint8_t *)row + texts, row->bytes - texts);
+	*ret_base = off - texts;
+	return off != 0;
+}
+
 /* The values of s->rows, or nulls where there is none, as fields of these records, or of copies of
  * them: s->out. Returns how many; those without room are counted.
  */
@@ -428,12 +439,13 @@ static unsigned enrich_recs(const struct enrich_plan *p, struct enrich *s, struc
 	const unsigned *from = p->from;
 	const struct val *keys = s->keys_of;
 	unsigned n_out = 0, n_fields = p->n_fields, n_more = n_fields + op_room_next(x);
+	unsigned n_columns = dim_spec_of(p->dim)->n_fields;
 	bool in_place = op_room(x) > 0;
 	for (unsigned i = 0; i < n; i++) {
 		const struct dim_row *row = s->rows[i];
 		struct rec *r = in_place ? recs[i] : op_rec_copy(b, recs[i], n_more);
-		uint32_t base = row ? arena_copy(&b->arena, row, row->bytes) : 0;
-		if (!r || (row && !base))
+		uint32_t base = 0;
+		if (!r || (row && !copy_texts(&b->arena, row, n_columns, &base)))
 			continue;
 		if (r->n_pairs == 0 && is_apart(p, s, r->schema))
 			append(from, keys, n_fields, r, row, base);

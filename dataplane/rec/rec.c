@@ -93,16 +93,17 @@ static inline void copy_val(struct val *to, const struct val *from)
 	memcpy(to, &word, sizeof(word));
 }
 
-/* The record where its pairs have room behind it: where it stands when no text was taken since it
- * began, else behind all text. NULL: there is none.
+/* The record where its pairs, and the batch's room, stand behind it: where it is when no text was
+ * taken since it began, else behind all text. NULL: there is no place.
  */
 static struct rec *with_room_for_pairs(struct rec_builder *rb, size_t pairs)
 {
-	unsigned n_fixed = rb->schema->n_fields;
+	unsigned n_fixed = rb->schema->n_fields, room = 2 * rb->b->room;
 	struct arena *a = &rb->b->arena;
-	if ((uint8_t *)(rb->fixed + n_fixed) == a->base + a->used)
+	if ((uint8_t *)(rb->fixed + n_fixed + room) == a->base + a->used)
 		return arena_take(a, pairs) ? rb->rec : NULL;
-	uint32_t off = arena_take8(a, sizeof(struct rec) + n_fixed * sizeof(struct val) + pairs);
+	uint32_t off =
+		arena_take8(a, sizeof(struct rec) + (n_fixed + room) * sizeof(struct val) + pairs);
 	if (!off)
 		return NULL;
 	struct rec *r = (struct rec *)(a->base + off);

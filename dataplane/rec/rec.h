@@ -95,6 +95,7 @@ struct batch {
 	struct arena arena;
 	struct rec *recs[BATCH_RECS_MAX];
 	unsigned n_recs;
+	unsigned room; /* pairs that have room behind those of each record that is built */
 };
 
 /* Builds one record at the end of the arena: begin, set and pair, end. While it is open nothing
@@ -131,7 +132,7 @@ struct rec_builder {
 
 static inline void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
 {
-	size_t vals = schema->n_fields * sizeof(struct val);
+	size_t vals = (schema->n_fields + 2 * (size_t)b->room) * sizeof(struct val);
 	assert(schema->n_fields <= REC_FIXED_MAX);
 	uint32_t off = arena_take8(&b->arena, sizeof(struct rec) + vals);
 	rb->b = b;

@@ -130,6 +130,40 @@ static void a_projection_with_a_star_makes_room_as_well(void **state)
 		      "{\"v\":8,\"w\":9,\"title\":\"eight\",\"n\":80}\n");
 }
 
+/* How many pairs a record of {"v":7,"w":8} has when it went through @nodes, which are behind app.
+ */
+static unsigned pairs_of_source(const char *nodes, unsigned *ret_room)
+{
+	static const char *const want = "{\"v\":7,\"w\":8,\"title\":\"seven\",\"n\":70}\n";
+	static char more[1024];
+	struct err e;
+	snprintf(more, sizeof(more), "%ssinks: { out: { \"null\": {} } }\n", nodes);
+	init_with("", more);
+	graph_destroy(rig.graph);
+	assert_int_equal(graph_create(&rig.pipeline->graph, op_rig_put, &rig, &rig.graph, &e), 0);
+	rig.origin = 0;
+	*ret_room = rig.batch.room = graph_room(rig.graph);
+	op_rig_add(&rig, "{\"v\":7,\"w\":8}");
+	const struct rec *r = rig.batch.recs[0];
+	op_rig_push(&rig);
+	op_rig_assert(&rig, want);
+	unsigned n_pairs = r->n_pairs;
+	op_rig_fini(&rig);
+	return n_pairs;
+}
+
+static void the_only_node_behind_a_source_adds_its_fields_in_its_records(void **state)
+{
+	unsigned room;
+	assert_int_equal(pairs_of_source("queues: { q/q: { from: e, sink: out } }\n", &room), 4);
+	assert_int_equal(room, 2);
+	assert_int_equal(pairs_of_source("  f: { op: filter, from: app, where: \"v IS NULL\" }\n"
+					 "queues: { q/q: { from: [e, f], sink: out } }\n",
+					 &room),
+			 2);
+	assert_int_equal(room, 0);
+}
+
 static void a_record_that_another_node_sees_is_not_changed_by_an_enrichment(void **state)
 {
 	assert_queued("  x: { op: enrich, from: p, dimension: video, key: v }\n"
@@ -200,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_record_that_waits_goes_on_when_its_time_is_over),
 		cmocka_unit_test(enrichments_behind_a_projection_add_their_fields_in_its_records),
 		cmocka_unit_test(a_projection_with_a_star_makes_room_as_well),
+		cmocka_unit_test(the_only_node_behind_a_source_adds_its_fields_in_its_records),
 		cmocka_unit_test(a_record_that_another_node_sees_is_not_changed_by_an_enrichment),
 		cmocka_unit_test(a_record_waits_on_over_a_reload),
 	};

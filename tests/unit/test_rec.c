@@ -75,24 +75,29 @@ static void a_record_has_its_fields_and_its_pairs_behind_it(void **state)
 
 static void pairs_stand_behind_their_record_with_and_without_text_in_the_way(void **state)
 {
-	for (unsigned text = 0; text < 2; text++) {
+	for (unsigned i = 0; i < 4; i++) {
+		bool text = i & 1;
+		batch.room = i & 2; /* pairs more */
 		rec_begin(&rb, &batch, &schema);
 		size_t begin = batch.arena.used;
 		rec_set(&rb, 1, (struct val){.type = VAL_FALSE});
 		if (text)
 			rec_set_str(&rb, 0, SLICE_LIT("web-1"));
-		for (unsigned i = 0; i < 3; i++)
-			rec_pair(&rb, val_of(VAL_NAME, i, 0), (struct val){.type = VAL_TRUE});
+		for (unsigned k = 0; k < 3; k++)
+			rec_pair(&rb, val_of(VAL_NAME, k, 0), (struct val){.type = VAL_TRUE});
 		struct rec *r = rec_end(&rb);
 		assert_int_equal(r->vals[1].type, VAL_FALSE);
 		assert_int_equal(r->vals[0].type, text ? VAL_STR : VAL_ABSENT);
-		for (unsigned i = 0; i < 3; i++) {
-			assert_int_equal(rec_pairs(r)[2 * i].off, i);
-			assert_int_equal(rec_pairs(r)[2 * i + 1].type, VAL_TRUE);
+		for (unsigned k = 0; k < 3; k++) {
+			assert_int_equal(rec_pairs(r)[2 * k].off, k);
+			assert_int_equal(rec_pairs(r)[2 * k + 1].type, VAL_TRUE);
 		}
 		if (!text) /* it stays where it is */
 			assert_int_equal(batch.arena.used, begin + 6 * sizeof(struct val));
+		const struct val *end = rec_pairs(r) + 2 * (r->n_pairs + batch.room);
+		assert_ptr_equal(end, batch.arena.base + batch.arena.used);
 	}
+	batch.room = 0;
 }
 
 static void a_record_that_found_no_room_is_set_nowhere(void **state)
