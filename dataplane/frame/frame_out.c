@@ -83,20 +83,35 @@ void frame_like(struct frame_out *o, const struct frame_desc *d)
 	fill(o, d, &o->like);
 }
 
-bool frame_put_like(struct frame_out *o, struct slice bytes, uint32_t idx, const void *aux)
+bool frame_block(struct frame_out *o, struct slice head, struct slice bytes, size_t least,
+		 struct frame_block *ret_b)
 {
-	if (!frame_out_room(o, bytes.len)) {
+	size_t len = bytes.len < FRAME_BLOCK_BYTES ? bytes.len : FRAME_BLOCK_BYTES;
+	len = len < least ? least : len;
+	if (!frame_out_room(o, head.len + len)) {
 		o->full = true;
 		return false;
 	}
 	struct arena *a = &o->batch->arena;
 	frame_out_place_origin(o);
-	uint32_t off = arena_copy(a, bytes.ptr, bytes.len);
+	o->like.origin_off = o->origin_off;
+	ret_b->head_off = arena_copy(a, head.ptr, head.len);
+	ret_b->from = bytes.ptr;
+	ret_b->at = a->base + arena_copy(a, bytes.ptr, len);
+	ret_b->len = len;
+	return true;
+}
+
+bool frame_put_like(struct frame_out *o, struct slice bytes, uint32_t idx, const void *aux)
+{
+	if (o->n == o->cap) {
+		o->full = true;
+		return false;
+	}
 	struct frame *f = &o->frames[o->n++];
 	*f = o->like;
-	f->origin_off = o->origin_off;
 	/* Word by word: as a whole it would be read where its halves were just stored. */
-	f->bytes.ptr = f->body.ptr = a->base + off;
+	f->bytes.ptr = f->body.ptr = bytes.ptr;
 	f->bytes.len = f->body.len = bytes.len;
 	f->aux = aux;
 	f->idx = idx;

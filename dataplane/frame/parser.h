@@ -139,11 +139,31 @@ struct frame {
 	bool cut;
 };
 
-/* Frames that are alike in all but their bytes, which are all body, idx and aux: what @d has of
- * bytes, body, meta, idx and aux counts for nothing. frame_put_like puts one of them, and says what
- * frame_put says; until parse returns, or the next call of frame_like.
+/* Frames that are alike in all but their bytes, which are all body, idx and aux, and which stand
+ * side by side: what @d has of bytes, body, meta, idx and aux counts for nothing. Until parse
+ * returns, or the next call of frame_like.
  */
 void frame_like(struct frame_out *out, const struct frame_desc *d);
+
+/* Bytes of frames that are alike, in the arena of the batch:
+ *
+ *     head | frame | frame | frame | a part of one
+ */
+struct frame_block {
+	const uint8_t *from; /* what was copied */
+	const uint8_t *at;   /* where to */
+	size_t len;
+	uint32_t head_off; /* in the arena */
+};
+
+/* Copies @head, which no frame has, and of @bytes some FRAME_BLOCK_BYTES or all, @least at least.
+ * False: the burst is full, as frame_put says it.
+ */
+#define FRAME_BLOCK_BYTES 8192
+bool frame_block(struct frame_out *out, struct slice head, struct slice bytes, size_t least,
+		 struct frame_block *ret_b);
+
+/* One of them, @bytes of a block; says what frame_put says. */
 bool frame_put_like(struct frame_out *out, struct slice bytes, uint32_t idx, const void *aux);
 
 struct parser {

@@ -131,7 +131,7 @@ struct rec *rec_end(struct rec_builder *rb)
 		return NULL;
 	r->time_ns = r->session_id = r->stream_off = 0;
 	r->idx = r->frame_off = r->frame_len = r->origin_off = 0;
-	r->origin_len = r->source = r->dir = 0;
+	r->origin_len = r->source = r->dir = r->hops = 0;
 	r->error = NULL;
 	return r;
 }

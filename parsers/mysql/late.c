@@ -32,8 +32,15 @@ static uint8_t *put_cause(uint8_t *o, const struct mysql_cause *c)
 
 void mysql_late_begin(struct mysql_event_ctx *ev)
 {
-	ev->source_room = later_val(0, mysql_source_max(ev)).len;
-	ev->image_room = later_val(0, ev->table->room).len;
+	struct val op = val_of(VAL_STR, 0, 1), stream = val_of(VAL_STR, 1, ev->head_len - 1),
+		   source = later_val(0, mysql_source_max(ev)),
+		   image = later_val(0, ev->table->room);
+	ev->op_word = val_word(&op);
+	ev->stream_word = ev->head_len > 1 ? val_word(&stream) : 0;
+	ev->source_word = val_word(&source);
+	for (unsigned side = 0; side < 2; side++)
+		ev->image_word[side] =
+			ev->rows.whole[side] && ev->table->room ? val_word(&image) : 0;
 }
 
 size_t mysql_source_max(const struct mysql_event_ctx *ev)
@@ -62,19 +69,18 @@ uint8_t *mysql_source_put(const struct mysql_frame_ctx *frame, bool invalid, uin
 
 enum text { TEXT_UNSEEN, TEXT_VALID, TEXT_INVALID };
 
-/* In the arena of the batch; the name of the stream stands behind it. */
+/* In the arena of the batch. */
 struct mysql_late {
 	struct later sides[2], source; /* what values point to */
 	const struct mysql_frame_ctx *frame;
-	const uint8_t *images[2]; /* frame->len bytes each */
-	uint8_t text[2];          /* enum text, by side */
-	uint8_t op;               /* the letter */
-	uint8_t stream[];
+	const uint8_t *images; /* frame->len bytes, before first */
+	uint8_t text[2];       /* enum text, by side */
 };
 
 static inline struct slice image_of(const struct mysql_late *late, int side)
 {
-	return slice_of(late->images[side], late->frame->len[side]);
+	const uint32_t *len = late->frame->len;
+	return slice_of(late->images + (side == MYSQL_AFTER ? len[MYSQL_BEFORE] : 0), len[side]);
 }
 
 static uint8_t *put_image(struct mysql_late *late, enum mysql_side side, uint8_t *o)
@@ -194,51 +200,46 @@ static const struct later_kind before_kind = {put_before, put_some_before},
 
 /* --- Records ---------------------------------------------------------------------------------- */
 
-static inline uint32_t off_in(const struct rec_builder *rb, const void *p)
+/* The field of an image that cannot be read later. */
+static __attribute__((noinline)) const char *
+read_image(struct rec_builder *rb, struct mysql_late *late, enum mysql_side side)
 {
-	return (uint32_t)((const uint8_t *)p - rb->b->arena.base);
+	const struct mysql_frame_ctx *frame = late->frame;
+	struct mysql_row row = {
+		.bytes = slice_of(late->images, (size_t)frame->len[0] + frame->len[1]),
+		.len = {frame->len[0], frame->len[1]},
+	};
+	bool invalid = false;
+	const char *why = mysql_image_now(rb, frame->event, &row, side, &invalid);
+	late->text[side] = invalid ? TEXT_INVALID : TEXT_VALID;
+	return why;
 }
 
-/* Can the image of @side be read later? */
-static inline bool is_plain(const struct mysql_event_ctx *ev, enum mysql_side side)
+/* The field of one image. NULL, or why it cannot be read. @off: of @late. */
+static inline const char *set_image(struct rec_builder *rb, struct mysql_late *late, uint32_t off,
+				    const struct mysql_frame_ctx *frame, enum mysql_side side)
 {
-	return ev->rows.whole[side] && ev->table->room;
-}
-
-/* The field of one image. NULL, or why it cannot be read. */
-static inline const char *set_image(struct rec_builder *rb, struct mysql_late *late,
-				    const struct mysql_frame_ctx *frame, struct slice images,
-				    enum mysql_side side)
-{
-	const struct mysql_event_ctx *ev = frame->event;
 	unsigned field = side == MYSQL_BEFORE ? CHANGE_BEFORE : CHANGE_AFTER;
-	size_t len = frame->len[side];
+	uint64_t len = frame->len[side], word = frame->event->image_word[side];
 	if (len == 0) {
 		late->text[side] = TEXT_VALID;
 		rec_set(rb, field, val_of(VAL_NULL, 0, 0));
 		return NULL;
 	}
-	if (is_plain(ev, side)) {
-		late->text[side] = TEXT_UNSEEN;
-		rec_set(rb, field,
-			val_of(VAL_LATER, off_in(rb, &late->sides[side]), ev->image_room + len));
-		return NULL;
-	}
-	struct mysql_row row = {.bytes = images, .len = {frame->len[0], frame->len[1]}};
-	bool invalid = false;
-	const char *why = mysql_image_now(rb, ev, &row, side, &invalid);
-	late->text[side] = invalid ? TEXT_INVALID : TEXT_VALID;
-	return why;
+	if (!word)
+		return read_image(rb, late, side);
+	late->text[side] = TEXT_UNSEEN;
+	off += offsetof(struct mysql_late, sides) + side * sizeof(late->sides[0]);
+	rec_set(rb, field, val_of_word(word + off + (len << 32)));
+	return NULL;
 }
 
 const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice images,
 			   struct rec_builder *rb)
 {
-	static const char ops[] = {
-		[MYSQL_OP_WRITE] = 'c', [MYSQL_OP_UPDATE] = 'u', [MYSQL_OP_DELETE] = 'd'};
 	const struct mysql_event_ctx *ev = frame->event;
 	struct arena *a = &rb->b->arena;
-	uint32_t off = arena_take8(a, sizeof(struct mysql_late) + ev->stream_len);
+	uint32_t off = arena_take8(a, sizeof(struct mysql_late));
 	if (!off) {
 		rb->full = true;
 		return NULL;
@@ -248,16 +249,13 @@ const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice ima
 	late->sides[MYSQL_AFTER].kind = &after_kind;
 	late->source.kind = &source_kind;
 	late->frame = frame;
-	late->images[MYSQL_BEFORE] = images.ptr;
-	late->images[MYSQL_AFTER] = images.ptr + frame->len[MYSQL_BEFORE];
-	late->op = (uint8_t)ops[ev->rows.op];
-	for (size_t i = 0; i < ev->stream_len; i += 16) /* both are padded */
-		memcpy(late->stream + i, ev->stream + i, 16);
+	late->images = images.ptr;
 	rb->later = true;
-	if (ev->stream_len)
-		rb->stream = val_of(VAL_STR, off_in(rb, late->stream), ev->stream_len);
-	rec_set(rb, CHANGE_OP, val_of(VAL_STR, off_in(rb, &late->op), 1));
-	rec_set(rb, CHANGE_SOURCE, val_of(VAL_LATER, off_in(rb, &late->source), ev->source_room));
-	const char *why = set_image(rb, late, frame, images, MYSQL_BEFORE);
-	return why ? why : set_image(rb, late, frame, images, MYSQL_AFTER);
+	if (ev->stream_word)
+		rb->stream = val_of_word(ev->stream_word + frame->head_off);
+	rec_set(rb, CHANGE_OP, val_of_word(ev->op_word + frame->head_off));
+	rec_set(rb, CHANGE_SOURCE,
+		val_of_word(ev->source_word + off + offsetof(struct mysql_late, source)));
+	const char *why = set_image(rb, late, off, frame, MYSQL_BEFORE);
+	return why ? why : set_image(rb, late, off, frame, MYSQL_AFTER);
 }

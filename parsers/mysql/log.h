@@ -104,10 +104,12 @@ struct mysql_event_ctx {
 	uint8_t source[MYSQL_SOURCE_MAX]; /* of record field source: all but the row's number */
 	size_t db_len;
 	uint8_t db[MYSQL_NAME_MAX + 1];
-	size_t stream_len; /* of a row: `db.table` */
-	uint8_t stream[2 * MYSQL_NAME_MAX + 1 + SL_PAD];
-	uint32_t source_room,
-		image_room; /* as later_val has them; for an image beside its length */
+	size_t head_len; /* what the records of all rows have: the letter of op, `db.table` */
+	uint8_t head[1 + 2 * MYSQL_NAME_MAX + 1];
+	/* Values of its rows as words (val.h), to which their place is added, and to the image's
+	 * its length; 0: a row has none, or its image is read at once.
+	 */
+	uint64_t op_word, stream_word, source_word, image_word[2];
 	struct mysql_cause cause;
 };
 
@@ -117,7 +119,8 @@ struct mysql_frame_ctx {
 	uint32_t len[2];   /* of the images */
 	uint32_t idx;      /* in the event */
 	uint32_t tx_index; /* in the transaction */
-	bool last;         /* of it */
+	uint32_t head_off; /* of a row: event->head, in the arena */
+	bool last;         /* of the transaction */
 };
 
 struct mysql_pool;

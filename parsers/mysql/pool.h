@@ -11,6 +11,7 @@
 
 #include "parsers/mysql/log.h"
 #include "parsers/mysql/payload.h"
+#include "parsers/mysql/row_plan.h"
 #include "parsers/mysql/state.h"
 
 /* A burst has at most BATCH_RECS_MAX frames, so as many contexts are in use; and one to fill. */
@@ -42,6 +43,7 @@ struct mysql_pool {
 	bool rows_apart; /* its rows lie in memory of `unpack` */
 	size_t rows_off; /* else so far behind the event's first byte */
 	struct mysql_format inner_format;
+	struct row_shapes shapes;
 	struct mysql_event_ctx events[MYSQL_EVENT_CTXS];
 	struct mysql_frame_ctx frames[MYSQL_FRAME_CTXS];
 };

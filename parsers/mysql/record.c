@@ -71,10 +71,9 @@ static void set_source(struct rec_builder *rb, const struct mysql_frame_ctx *fc,
 	rec_set(rb, CHANGE_SOURCE, end_json(rb, &out));
 }
 
-/* `db.table`, or the name of the database alone. */
-static void set_stream(struct rec_builder *rb, struct slice db, struct slice table)
+/* `db.table`, or the name of the database alone; its length. */
+static size_t name_stream(struct slice db, struct slice table, uint8_t *name)
 {
-	uint8_t name[2 * MYSQL_NAME_MAX + 1];
 	size_t n = db.len < MYSQL_NAME_MAX ? db.len : MYSQL_NAME_MAX;
 	memcpy(name, db.ptr, n);
 	if (table.len) {
@@ -83,23 +82,24 @@ static void set_stream(struct rec_builder *rb, struct slice db, struct slice tab
 		memcpy(name + n, table.ptr, more);
 		n += more;
 	}
+	return n;
+}
+
+static void set_stream(struct rec_builder *rb, struct slice db, struct slice table)
+{
+	uint8_t name[2 * MYSQL_NAME_MAX + 1];
+	size_t n = name_stream(db, table, name);
 	if (n)
 		rb->stream = put_text(rb, slice_of(name, n));
 }
 
-/* `db.table`, for the records of rows. */
-static void name_stream(struct mysql_event_ctx *ctx)
+/* What the records of all rows of an event have. */
+static void make_head(struct mysql_event_ctx *ctx)
 {
-	const struct mysql_table *t = ctx->table;
-	size_t db = t->db.len < MYSQL_NAME_MAX ? t->db.len : MYSQL_NAME_MAX;
-	size_t name = t->name.len < MYSQL_NAME_MAX ? t->name.len : MYSQL_NAME_MAX;
-	memcpy(ctx->stream, t->db.ptr, db);
-	ctx->stream_len = db;
-	if (name == 0)
-		return;
-	ctx->stream[db] = '.';
-	memcpy(ctx->stream + db + 1, t->name.ptr, name);
-	ctx->stream_len = db + 1 + name;
+	static const char ops[] = {
+		[MYSQL_OP_WRITE] = 'c', [MYSQL_OP_UPDATE] = 'u', [MYSQL_OP_DELETE] = 'd'};
+	ctx->head[0] = (uint8_t)ops[ctx->rows.op];
+	ctx->head_len = 1 + name_stream(ctx->table->db, ctx->table->name, ctx->head + 1);
 }
 
 void mysql_read_table(struct reading *r, struct mysql_event_ctx *ctx, struct mysql_known *k)
@@ -108,7 +108,7 @@ void mysql_read_table(struct reading *r, struct mysql_event_ctx *ctx, struct mys
 	ctx->known = k;
 	ctx->table = k->table;
 	ctx->change = mysql_table_change(k->table);
-	name_stream(ctx);
+	make_head(ctx);
 }
 
 static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,

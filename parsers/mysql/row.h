@@ -73,12 +73,6 @@ enum mysql_fault mysql_rows_next(struct mysql_rows *r, const struct mysql_table 
  */
 unsigned mysql_rows_plain(const struct mysql_rows *r, const struct mysql_table *t);
 
-/* Goes on by @len bytes, those of a row. */
-static inline void mysql_rows_pass(struct mysql_rows *r, size_t len)
-{
-	r->data = slice_from(r->data, len);
-}
-
 /* Where text goes. */
 struct mysql_out {
 	uint8_t *buf; /* JSON_TEXT_SLACK bytes behind cap are ours to write, too */

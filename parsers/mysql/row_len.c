@@ -14,6 +14,7 @@ void row_len_make(struct mysql_table *t, struct block *b)
 {
 	unsigned n = 0;
 	t->strides = NULL;
+	t->null_bits = 0;
 	if (t->n_columns > STRIDE_COLUMNS_MAX)
 		return;
 	for (unsigned i = 0; i < t->n_columns; i++)
@@ -22,6 +23,8 @@ void row_len_make(struct mysql_table *t, struct block *b)
 	if (!s)
 		return;
 	t->strides = s;
+	if (t->n_columns)
+		t->null_bits = UINT64_MAX >> (STRIDE_COLUMNS_MAX - t->n_columns);
 	*s = (struct mysql_stride){0};
 	for (unsigned i = 0; i < t->n_columns; i++) {
 		const struct mysql_column *c = &t->columns[i];
@@ -48,8 +51,8 @@ static inline size_t fixed_of(const struct mysql_table *t, const struct mysql_st
 }
 
 /* In strides. @at: behind the bits. */
-static inline bool len_by_strides(const struct mysql_table *t, struct slice bytes, size_t at,
-				  uint32_t *ret_len)
+static bool len_by_strides(const struct mysql_table *t, struct slice bytes, size_t at,
+			   uint32_t *ret_len)
 {
 	uint64_t nulls = bytes.len >= 8 ? wire_le64(bytes.ptr) : wire_le(bytes.ptr, (unsigned)at);
 	const struct mysql_stride *s = t->strides;
@@ -95,20 +98,85 @@ bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
 	return at <= bytes.len;
 }
 
-bool row_both(const struct mysql_table *t, struct slice data, unsigned sides, uint64_t *ret_len)
+/* So many bytes of rows must follow: for fewer it is not worth it. */
+#define SHAPE_BYTES 1024
+
+/* Of a table with strides. NULL: it has too many steps. */
+static const struct row_shape *make_shape(struct row_shapes *ss, const struct mysql_table *t,
+					  uint64_t nulls)
 {
-	size_t nulls = (t->n_columns + 7u) / 8;
+	struct row_shape *s = &ss->of[ss->n];
+	uint32_t go = (t->n_columns + 7u) / 8;
+	s->n = 0;
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		const struct mysql_column *c = &t->columns[i];
+		if (nulls >> i & 1)
+			continue;
+		go += c->fixed;
+		if (!c->len_bytes)
+			continue;
+		if (s->n == ROW_SHAPE_STEPS)
+			return NULL;
+		s->steps[s->n++] = (struct row_step){go, UINT32_MAX >> (32 - 8 * c->len_bytes)};
+		go = c->len_bytes;
+	}
+	s->tail = go;
+	ss->nulls[ss->n++] = nulls;
+	return s;
+}
+
+static inline const struct row_shape *shape_of(struct row_shapes *ss, const struct mysql_table *t,
+					       struct slice bytes)
+{
+	uint64_t nulls = wire_le64(bytes.ptr) & t->null_bits;
+	for (unsigned i = 0; i < ss->n; i++)
+		if (ss->nulls[i] == nulls)
+			return &ss->of[i];
+	return ss->n < ROW_SHAPES && bytes.len >= SHAPE_BYTES ? make_shape(ss, t, nulls) : NULL;
+}
+
+/* 0: another way has to be gone, or none. */
+static inline size_t len_by_shape(struct row_shapes *ss, const struct mysql_table *t,
+				  struct slice bytes)
+{
+	const struct row_shape *s = bytes.len >= 8 ? shape_of(ss, t, bytes) : NULL;
+	size_t at = 0;
+	if (!s)
+		return 0;
+	for (const struct row_step *step = s->steps, *end = step + s->n; step < end; step++) {
+		at += step->go;
+		if (at + 4 > bytes.len)
+			return 0;
+		at += wire_le32(bytes.ptr + at) & step->mask;
+	}
+	at += s->tail;
+	return at <= bytes.len ? at : 0;
+}
+
+/* How long the image at the start of @data is. */
+static inline bool side_len(struct row_shapes *ss, const struct mysql_table *t, struct slice data,
+			    uint32_t *ret_len)
+{
+	size_t nulls = (t->n_columns + 7u) / 8, len = len_by_shape(ss, t, data);
+	if (len) {
+		*ret_len = (uint32_t)len;
+		return true;
+	}
+	return nulls <= data.len && len_by_strides(t, data, nulls, ret_len);
+}
+
+uint64_t row_both(struct row_shapes *ss, const struct mysql_table *t, struct slice data,
+		  unsigned sides)
+{
 	uint32_t before = 0, after = 0;
 	if (data.len > UINT32_MAX)
-		return false;
+		return 0;
 	if (sides & 1 << MYSQL_BEFORE) {
-		if (nulls > data.len || !len_by_strides(t, data, nulls, &before))
-			return false;
+		if (!side_len(ss, t, data, &before))
+			return 0;
 		data = slice_from(data, before);
 	}
-	if (sides & 1 << MYSQL_AFTER)
-		if (nulls > data.len || !len_by_strides(t, data, nulls, &after))
-			return false;
-	*ret_len = before | (uint64_t)after << 32;
-	return *ret_len;
+	if (sides & 1 << MYSQL_AFTER && !side_len(ss, t, data, &after))
+		return 0;
+	return before | (uint64_t)after << 32;
 }

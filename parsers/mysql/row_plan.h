@@ -19,10 +19,42 @@ void row_plan_make(struct mysql_table *t);
 /* row_len.c: makes the strides of a table; a full block is seen by who gave it. */
 void row_len_make(struct mysql_table *t, struct block *b);
 
-/* The lengths of the images of the row at the start of @data, before | after << 32: which of them
- * it has says @sides, a bit each. Of a table with strides. False: it is cut, or has no bytes.
+/* The way over images of one table in which the same columns are NULL: all steps between two
+ * lengths are one. Those that came first of a table; they are found by comparing, one by one, which
+ * the processor foresees: a place worked out from the bits would have to wait for them, row by row.
  */
-bool row_both(const struct mysql_table *t, struct slice data, unsigned sides, uint64_t *ret_len);
+#define ROW_SHAPES      8
+#define ROW_SHAPE_STEPS 16
+
+struct row_shape {
+	uint32_t n;    /* steps */
+	uint32_t tail; /* bytes behind the last length */
+	struct row_step {
+		uint32_t go, mask; /* bytes to the next length, and which bits of a u32 it has */
+	} steps[ROW_SHAPE_STEPS];
+};
+
+struct row_shapes {
+	uint64_t table; /* its serial; 0: of no table */
+	unsigned n;
+	uint64_t nulls[ROW_SHAPES];
+	struct row_shape of[ROW_SHAPES];
+};
+
+/* Rows of @t follow. */
+static inline void row_shapes_begin(struct row_shapes *ss, const struct mysql_table *t)
+{
+	if (ss->table == t->serial && t->serial)
+		return;
+	ss->table = t->serial;
+	ss->n = 0;
+}
+
+/* The lengths of the images of the row at the start of @data, before | after << 32: which of them
+ * it has says @sides, a bit each. Of a table with strides. 0: it is cut, or has no bytes.
+ */
+uint64_t row_both(struct row_shapes *ss, const struct mysql_table *t, struct slice data,
+		  unsigned sides);
 
 /* The length of the image at the start of @bytes. False: it is cut. */
 bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len);

@@ -1,7 +1,9 @@
 /* Rows events: one frame a row. Contract: log_priv.h. */
 #include "parsers/mysql/late.h"
 #include "parsers/mysql/log_priv.h"
-#include "parsers/mysql/row_plan.h"
+
+/* Bytes: a usual event, and more. */
+#define AHEAD 8192
 
 static const char no_map[] = "rows whose table map was not seen";
 const char mysql_row_too_long[] = "a row longer than the memory for it";
@@ -32,11 +34,11 @@ static void keep_rows(struct reading *r, const struct mysql_event *ev, struct sl
 	p->rows_inner = r->log->inner;
 }
 
-/* No change of the transaction follows the row before rows->data. */
+/* No change of the transaction follows the last row of @rows. */
 static bool is_last(const struct reading *r, const struct mysql_rows *rows)
 {
 	const struct mysql_txn *t = &r->log->txn;
-	return t->open && rows->data.len == 0 && (rows->flags & MYSQL_ROWS_STMT_END) &&
+	return t->open && (rows->flags & MYSQL_ROWS_STMT_END) &&
 	       (!t->begun || r->ahead == MYSQL_AHEAD_COMMITS);
 }
 
@@ -63,35 +65,71 @@ static uint32_t count_rows(struct mysql_rows *rows, const struct mysql_table *t)
 	return n + (uint32_t)rows->data.len; /* no more than these in what cannot be read */
 }
 
-/* One row. False: the burst is full. */
-static inline bool put_row(struct reading *r, struct mysql_event_ctx *ctx, uint64_t len)
+/* The rows that are copied by now, and how long one may be. */
+struct laid {
+	struct frame_block block;
+	size_t row_max;
+};
+
+/* Where the first @len bytes of @data stand in the batch; NULL: the burst is full. */
+static inline const uint8_t *lay(struct reading *r, const struct mysql_event_ctx *ctx,
+				 struct slice data, size_t len, struct laid *l)
+{
+	size_t off = (size_t)(data.ptr - l->block.from);
+	if (off + len <= l->block.len)
+		return l->block.at + off;
+	struct slice head = slice_of(ctx->head, ctx->head_len);
+	return frame_block(r->out, head, data, len, &l->block) ? l->block.at : NULL;
+}
+
+/* A frame of the first @n bytes of @data. False: the burst is full. */
+static inline bool put_images(struct reading *r, const struct mysql_event_ctx *ctx,
+			      struct slice data, size_t n, uint64_t len, struct laid *l)
 {
 	struct mysql_pool *p = r->p;
-	struct mysql_log *log = r->log;
-	struct mysql_txn *t = &log->txn;
-	struct slice data = ctx->rows.data;
-	struct slice images = slice_of(data.ptr, (len & UINT32_MAX) + (len >> 32));
+	struct mysql_txn *t = &r->log->txn;
 	struct mysql_frame_ctx *fc = &p->frames[p->frames_put % MYSQL_FRAME_CTXS];
-	mysql_rows_pass(&ctx->rows, images.len);
-	if (images.len > frame_bytes_max(r->out)) {
+	const uint8_t *at = lay(r, ctx, data, n, l);
+	if (!at)
+		return false;
+	bool last = n == data.len && is_last(r, &ctx->rows);
+	fc->event = ctx;
+	memcpy(fc->len, &len, sizeof(fc->len)); /* at once: it is read so */
+	fc->idx = r->log->idx;
+	fc->tx_index = t->n;
+	fc->head_off = l->block.head_off;
+	fc->last = last;
+	if (!frame_put_like(r->out, slice_of(at, n), r->log->idx, fc))
+		return false;
+	t->marked = last;
+	p->frames_put++;
+	return true;
+}
+
+/* The processor fetches the event behind this one while these rows are read: its checksum, which
+ * does little else, would wait for it.
+ */
+static inline void ask_ahead(const uint8_t *images, size_t n)
+{
+	for (size_t i = 0; i < n; i += 64)
+		__builtin_prefetch(images + AHEAD + i);
+}
+
+/* The row of @n bytes at the front of @data. False: the burst is full. */
+static inline bool put_row(struct reading *r, const struct mysql_event_ctx *ctx, struct slice data,
+			   size_t n, uint64_t len, struct laid *l)
+{
+	struct mysql_log *log = r->log;
+	ask_ahead(data.ptr, n);
+	if (n > l->row_max) {
 		r->why = mysql_row_too_long;
-		t->marked = false;
-	} else {
-		t->marked = ctx->rows.data.len == 0 && is_last(r, &ctx->rows);
-		fc->event = ctx;
-		memcpy(fc->len, &len, sizeof(fc->len)); /* at once: it is read so */
-		fc->idx = log->idx;
-		fc->tx_index = t->n;
-		fc->last = t->marked;
-		if (!frame_put_like(r->out, images, log->idx, fc)) {
-			ctx->rows.data = data;
-			return false;
-		}
-		p->frames_put++;
+		log->txn.marked = false;
+	} else if (!put_images(r, ctx, data, n, len, l)) {
+		return false;
 	}
 	log->idx++;
 	log->rows++;
-	t->n++;
+	log->txn.n++;
 	return true;
 }
 
@@ -108,40 +146,59 @@ static void begin_rows(struct reading *r, struct mysql_event_ctx *ctx)
 	mysql_late_begin(ctx);
 }
 
-/* The lengths of the next row's images, before | after << 32. */
-static inline enum mysql_fault measure(struct mysql_rows *rows, const struct mysql_table *t,
-				       unsigned sides, uint64_t *ret_len)
+/* The lengths of the images of the row at the front of @data, before | after << 32. */
+static inline enum mysql_fault measure(struct reading *r, struct mysql_event_ctx *ctx,
+				       const struct mysql_table *t, struct slice data,
+				       uint64_t *ret_len)
 {
 	struct mysql_row row;
-	struct slice data = rows->data;
-	if (sides && row_both(t, data, sides, ret_len))
-		return MYSQL_F_OK;
-	enum mysql_fault fault = mysql_rows_next(rows, t, &row);
-	if (fault != MYSQL_F_OK)
-		return fault;
-	rows->data = data;
-	*ret_len = row.len[MYSQL_BEFORE] | (uint64_t)row.len[MYSQL_AFTER] << 32;
-	return MYSQL_F_OK;
+	ctx->rows.data = data;
+	enum mysql_fault fault = mysql_rows_next(&ctx->rows, t, &row);
+	if (fault == MYSQL_F_OK)
+		*ret_len = row.len[MYSQL_BEFORE] | (uint64_t)row.len[MYSQL_AFTER] << 32;
+	return fault;
+}
+
+/* Frames of the rows in *io_data, which goes behind them. Where a row begins is known when the one
+ * before is measured, and all waits for that: it does not go by way of memory. FULL: false.
+ */
+static inline bool put_rows(struct reading *r, struct mysql_event_ctx *ctx,
+			    const struct mysql_table *t, struct slice *io_data,
+			    enum mysql_fault *ret_fault)
+{
+	unsigned sides = mysql_rows_plain(&ctx->rows, t);
+	struct slice data = *io_data;
+	struct laid laid = {.block.from = data.ptr, .row_max = frame_bytes_max(r->out)};
+	uint64_t len;
+	bool full = false;
+	row_shapes_begin(&r->p->shapes, t);
+	while (!full) {
+		len = sides ? row_both(&r->p->shapes, t, data, sides) : 0;
+		if (!len && (*ret_fault = measure(r, ctx, t, data, &len)) != MYSQL_F_OK)
+			break;
+		size_t n = (len & UINT32_MAX) + (len >> 32);
+		full = !put_row(r, ctx, data, n, len, &laid);
+		data = full ? data : slice_of(data.ptr + n, data.len - n);
+	}
+	*io_data = data;
+	return !full;
 }
 
 static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *ev,
 				   struct mysql_event_ctx *ctx, struct mysql_known *k)
 {
-	unsigned sides = mysql_rows_plain(&ctx->rows, k->table);
+	struct slice data = ctx->rows.data;
 	enum mysql_fault fault;
-	uint64_t len;
-	bool full = false;
 	begin_rows(r, ctx);
-	while (!full && (fault = measure(&ctx->rows, k->table, sides, &len)) == MYSQL_F_OK)
-		full = !put_row(r, ctx, len);
+	bool all = put_rows(r, ctx, k->table, &data, &fault);
 	ctx->last_frame = k->last_frame = r->p->frames_put;
-	if (full) {
-		keep_rows(r, ev, ctx->rows.data);
+	if (!all) {
+		keep_rows(r, ev, data);
 		return MYSQL_FULL;
 	}
 	if (fault == MYSQL_F_END)
 		return r->why ? MYSQL_LOST : MYSQL_READ;
-	return read_stopped(r, ev, k, mysql_fault_text(fault), (uint32_t)ctx->rows.data.len);
+	return read_stopped(r, ev, k, mysql_fault_text(fault), (uint32_t)data.len);
 }
 
 /* Passes over the rows that have gone out, when nobody remembers where they ended. */

@@ -134,6 +134,7 @@ struct mysql_table {
 	size_t room;       /* for a row but for its bytes; 0: some column has no plan */
 	size_t bytes;      /* of the block, all in all */
 	const struct mysql_stride *strides; /* NULL: it has too many columns for them */
+	uint64_t null_bits;                 /* of an image, of a table with strides */
 	struct mysql_column columns[];
 };
 

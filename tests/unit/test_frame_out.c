@@ -73,8 +73,13 @@ static void frames_that_are_alike_are_what_each_would_be_alone(void **state)
 	d.bytes = d.body = slice_str(text);
 	assert_true(frame_put(&out, &d));
 	frame_like(&out, &d);
-	assert_true(frame_put_like(&out, d.bytes, 3, text));
-	assert_true(frame_put_like(&out, slice_of(text, 4), 6, &d));
+	struct frame_block block;
+	assert_true(frame_block(&out, SLICE_LIT("head"), d.bytes, 0, &block));
+	struct slice copy = slice_of(block.at, block.len);
+	assert_true(slice_eq(copy, d.bytes) && block.from == d.bytes.ptr);
+	assert_memory_equal(batch.arena.base + block.head_off, "head", 4);
+	assert_true(frame_put_like(&out, copy, 3, text));
+	assert_true(frame_put_like(&out, slice_of(copy.ptr, 4), 6, &d));
 	const struct frame *a = &frames[0], *b = &frames[1], *c = &frames[2];
 	assert_true(slice_eq(b->bytes, a->bytes) && b->bytes.ptr != a->bytes.ptr);
 	assert_ptr_equal(b->body.ptr, b->bytes.ptr);
@@ -83,9 +88,30 @@ static void frames_that_are_alike_are_what_each_would_be_alone(void **state)
 	assert_true(b->origin_off == a->origin_off && b->origin_len == a->origin_len);
 	assert_true(b->session == 4 && b->source == a->source && b->cut == a->cut && !b->unparsed);
 	assert_true(slice_eq(c->body, SLICE_LIT("rows")) && c->idx == 6 && c->aux == &d);
-	assert_true(frame_put_like(&out, d.bytes, 0, NULL));
-	assert_false(frame_put_like(&out, d.bytes, 0, NULL)); /* the burst is full */
+	assert_true(frame_put_like(&out, copy, 0, NULL));
+	assert_false(frame_put_like(&out, copy, 0, NULL)); /* the burst is full */
 	assert_true(out.full && out.n == N_FRAMES);
+}
+
+/* Rows of a few bytes fill a burst long before the event they are of ends: what was copied of it
+ * then is copied again.
+ */
+static void a_block_is_no_longer_than_is_good_but_for_one_long_frame(void **state)
+{
+	static uint8_t large[FRAME_BURST_BYTES];
+	struct frame_block block;
+	assert_true(frame_block(&out, SLICE_LIT(""), slice_of(large, sizeof(large)), 5, &block));
+	assert_int_equal(block.len, FRAME_BLOCK_BYTES);
+	assert_true(frame_block(&out, SLICE_LIT(""), slice_of(large, 7), 5, &block));
+	assert_int_equal(block.len, 7);
+	assert_true(
+		frame_block(&out, SLICE_LIT(""), slice_of(large, sizeof(large)), 20000, &block));
+	assert_int_equal(block.len, 20000);
+	assert_true(frame_put_like(&out, slice_of(block.at, 20000), 0, NULL));
+	size_t used = batch.arena.used;
+	assert_false(
+		frame_block(&out, SLICE_LIT(""), slice_of(large, sizeof(large)), 120000, &block));
+	assert_true(out.full && batch.arena.used == used && block.len == 20000);
 }
 
 static void a_burst_ends_with_its_frames(void **state)
@@ -134,6 +160,7 @@ int main(void)
 		TEST(a_frame_is_a_copy_with_its_body_inside),
 		TEST(the_origin_is_copied_once_for_a_burst_and_session),
 		TEST(frames_that_are_alike_are_what_each_would_be_alone),
+		TEST(a_block_is_no_longer_than_is_good_but_for_one_long_frame),
 		TEST(a_burst_ends_with_its_frames),
 		TEST(a_burst_ends_with_its_bytes_but_one_frame_may_be_larger),
 		TEST(a_frame_that_the_arena_cannot_hold_is_refused_and_takes_nothing),

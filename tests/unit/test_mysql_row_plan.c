@@ -231,6 +231,71 @@ static void an_image_is_as_long_as_its_values_whatever_is_null(void **state)
 	}
 }
 
+/* The first @len bytes of @rows, in memory of their own size. */
+static uint64_t measured(struct row_shapes *ss, struct slice rows, size_t len, unsigned sides)
+{
+	uint8_t *copy = malloc(len);
+	assert_non_null(copy);
+	memcpy(copy, rows.ptr, len);
+	uint64_t got = row_both(ss, rig->table, slice_of(copy, len), sides);
+	free(copy);
+	return got;
+}
+
+/* With much behind the row, a few bytes, nothing; and less than all of it. */
+static void check_both(struct row_shapes *ss, struct slice rows, unsigned sides, uint64_t want)
+{
+	size_t n = (want & UINT32_MAX) + (want >> 32);
+	assert_true(measured(ss, rows, rows.len, sides) == want);
+	for (size_t len = n - 1; len <= n + 4 && len <= rows.len; len++)
+		assert_true(measured(ss, rows, len, sides) == (len < n ? 0 : want));
+}
+
+/* Many shapes, few shapes, rows that are too few for one, and more lengths than a shape has. */
+static void rows_measured_by_the_shapes_of_rows_before_are_as_long_as_without(void **state)
+{
+	static uint8_t rows[2 * 80 * 16 + 4096];
+	static struct row_shapes shapes;
+	for (unsigned n = 1; n <= 64; n += 7) {
+		char types[3 * 80 + 1] = "", meta[6 * 80 + 1] = "";
+		for (unsigned i = 0; i < n; i++) {
+			strcat(types, i % 2 ? "0f " : "03 ");
+			strcat(meta, i % 2 ? (i % 4 == 1 ? "2800 " : "0004 ") : "");
+		}
+		rig_table(rig, types, meta, "");
+		rig->table->serial = n;
+		row_shapes_begin(&shapes, rig->table);
+		for (unsigned round = 0; round < 60; round++) {
+			size_t at = 0;
+			memset(rows, 0, sizeof(rows));
+			for (unsigned side = 0; side < 2; side++) {
+				uint8_t *image = rows + at;
+				at += (n + 7) / 8;
+				for (unsigned i = 0; i < n; i++) {
+					unsigned len = random_byte() % 11;
+					if (random_byte() % (round < 30 ? 4 : 60) == 0) {
+						image[i / 8] |= (uint8_t)(1 << i % 8);
+						continue;
+					}
+					if (i % 2)
+						rows[at] = (uint8_t)len;
+					at += i % 2 ? (i % 4 == 1 ? 1 : 2) + len : 4;
+				}
+			}
+			size_t all = round % 2 ? sizeof(rows) : at;
+			uint32_t before, after;
+			assert_true(row_len(rig->table, slice_of(rows, at), &before));
+			assert_true(
+				row_len(rig->table, slice_of(rows + before, at - before), &after));
+			assert_int_equal(before + after, at);
+			check_both(&shapes, slice_of(rows, all), 3, before | (uint64_t)after << 32);
+			check_both(&shapes, slice_of(rows, all), 1, before);
+			check_both(&shapes, slice_of(rows, all), 2, (uint64_t)before << 32);
+		}
+		assert_true(shapes.n > 0 || n / 2 > ROW_SHAPE_STEPS);
+	}
+}
+
 static void nulls_of_more_than_eight_columns_are_in_their_places(void **state)
 {
 	rig_table(rig, "01 01 01 01 01 01 01 01 01 01", "", "01 02 00 00");
@@ -252,6 +317,7 @@ int main(void)
 		cmocka_unit_test(some_columns_of_an_image_are_written_as_with_all_others),
 		cmocka_unit_test(a_cut_image_has_no_length),
 		cmocka_unit_test(an_image_is_as_long_as_its_values_whatever_is_null),
+		cmocka_unit_test(rows_measured_by_the_shapes_of_rows_before_are_as_long_as_without),
 		cmocka_unit_test(nulls_of_more_than_eight_columns_are_in_their_places),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
