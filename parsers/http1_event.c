@@ -1,8 +1,9 @@
+#include <arpa/inet.h>
+#include <emmintrin.h>
+
 #include "dataplane/base/text.h"
 #include "dataplane/rec/json_text.h"
 #include "parsers/http1.h"
-
-#include <arpa/inet.h>
 
 /* --- Where the request goes ------------------------------------------------------------------- */
 
@@ -12,9 +13,33 @@ static size_t find(struct slice s, uint8_t c)
 	return hit ? (size_t)(hit - s.ptr) : s.len;
 }
 
-/* [user@]host[:port] to the host alone; [::1] keeps its brackets. */
-static struct slice host_alone(struct slice authority)
+/* The first @a or @b of @s, or its length. Up to @limit may be read: most texts are short, and more
+ * of the head follows them, so they are looked at 16 bytes at a time up to their end.
+ */
+static inline size_t find_either(struct slice s, const uint8_t *limit, char a, char b)
 {
+	size_t i = 0;
+	for (; i < s.len && (size_t)(limit - s.ptr) - i >= 16; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(s.ptr + i));
+		__m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(a)),
+					   _mm_cmpeq_epi8(v, _mm_set1_epi8(b)));
+		unsigned bits = (unsigned)_mm_movemask_epi8(hit);
+		if (bits) {
+			i += (unsigned)__builtin_ctz(bits);
+			return i < s.len ? i : s.len;
+		}
+	}
+	while (i < s.len && s.ptr[i] != a && s.ptr[i] != b)
+		i++;
+	return i < s.len ? i : s.len;
+}
+
+/* [user@]host[:port] to the host alone; [::1] keeps its brackets. */
+static struct slice host_alone(struct slice authority, const uint8_t *limit)
+{
+	if (find_either(authority, limit, '@', ':') == authority.len &&
+	    (!authority.len || authority.ptr[0] != '['))
+		return authority;
 	const uint8_t *at = authority.len ? memrchr(authority.ptr, '@', authority.len) : NULL;
 	if (at)
 		authority = slice_from(authority, (size_t)(at - authority.ptr) + 1);
@@ -55,11 +80,14 @@ struct http1_place http1_place_of(const struct http1_msg *m, struct slice bytes)
 	} else {
 		p.path = target;
 	}
-	p.path.len = find(p.path, '#');
-	size_t mark = find(p.path, '?');
-	p.query = slice_from(p.path, mark + 1);
+	const uint8_t *limit = bytes.ptr + bytes.len;
+	size_t mark = find_either(p.path, limit, '?', '#');
+	if (mark < p.path.len && p.path.ptr[mark] == '?') {
+		p.query = slice_from(p.path, mark + 1);
+		p.query.len = find_either(p.query, limit, '#', '#');
+	}
 	p.path.len = mark;
-	p.host = host_alone(authority);
+	p.host = host_alone(authority, limit);
 	return p;
 }
 
@@ -172,8 +200,22 @@ static void put_host(struct writer *w, struct slice host)
 	}
 	uint8_t *begin = w->at;
 	put_text(w, host);
-	for (uint8_t *p = begin; p < w->at; p++)
-		*p = text_lower(*p);
+	/* Whole vectors: nothing stands behind it yet. */
+	for (uint8_t *p = begin; p < w->at; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)p);
+		__m128i from_a = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+		__m128i upper = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
+		v = _mm_or_si128(v, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
+		_mm_storeu_si128((__m128i *)p, v);
+	}
+}
+
+/* A number of up to three digits; writes a byte more. */
+static void put_small(struct writer *w, unsigned v)
+{
+	unsigned skip = v < 10 ? 2 : v < 100 ? 1 : 0;
+	memcpy(w->at, text_triples + 4 * v + skip, 4);
+	w->at += 3 - skip;
 }
 
 static void put_address(struct writer *w, const uint8_t *addr)
@@ -182,7 +224,7 @@ static void put_address(struct writer *w, const uint8_t *addr)
 	*w->at++ = '"';
 	if (memcmp(addr, mapped, 12) == 0) {
 		for (int i = 12; i < 16; i++) {
-			w->at += text_put_u64((char *)w->at, addr[i]);
+			put_small(w, addr[i]);
 			*w->at++ = i < 15 ? '.' : '"';
 		}
 		return;
@@ -232,7 +274,7 @@ static bool meta_put(const struct http1_conf *conf, const struct http1_request *
 	}
 	PUT_LIT(&w, ",\"status\":");
 	if (r->status)
-		w.at += text_put_u64((char *)w.at, r->status);
+		put_small(&w, r->status);
 	else
 		PUT_LIT(&w, "null");
 	PUT_LIT(&w, ",\"client\":");

@@ -85,13 +85,12 @@ static bool put_request(struct http1_call *c, struct queued *q)
 	return http1_events_put(c->conf, &r, &c->work, &st->progress, c->out, &c->tally);
 }
 
-/* Emits what is due, in order. False when the burst is full. */
-static bool put_due(struct http1_call *c)
+/* Emits what is due, in order, from @q on. False when the burst is full. */
+static bool put_all_due(struct http1_call *c, struct queued *q)
 {
 	struct http1_state *st = c->st;
-	struct queued *q;
-	while ((q = queue_first_without(st, Q_OUT)) && (q->flags & (Q_WHOLE | Q_EARLY)) &&
-	       is_due(c, q)) {
+	for (; q && (q->flags & (Q_WHOLE | Q_EARLY)) && is_due(c, q);
+	     q = queue_first_without(st, Q_OUT)) {
 		if (!put_request(c, q))
 			return false;
 		st->progress = (struct http1_progress){0};
@@ -104,6 +103,13 @@ static bool put_due(struct http1_call *c)
 		queue_trim(st);
 	}
 	return true;
+}
+
+/* The same, at each step: mostly nothing is. */
+static inline bool put_due(struct http1_call *c)
+{
+	struct queued *q = queue_first_without(c->st, Q_OUT);
+	return !q || !(q->flags & (Q_WHOLE | Q_EARLY)) || put_all_due(c, q);
 }
 
 /* --- In --------------------------------------------------------------------------------------- */
@@ -169,6 +175,8 @@ static enum step step_begin(struct http1_call *c)
 {
 	struct http1_msg *m = &c->st->req;
 	struct slice rest = call_next_line(c, m);
+	if (rest.len == 0)
+		return STEP_MORE;
 	switch (http1_request_begins(rest)) {
 	case HTTP1_MORE:
 		return STEP_MORE;
@@ -373,11 +381,10 @@ static enum step step(struct http1_call *c)
 
 /* --- A call ----------------------------------------------------------------------------------- */
 
-/* The first byte that is still needed. */
-static uint64_t kept_from(struct http1_state *st)
+/* The first byte that is still needed; @q: the first that is not out. */
+static uint64_t kept_from(const struct http1_state *st, const struct queued *q)
 {
 	const struct http1_msg *m = &st->req;
-	const struct queued *q = queue_first_without(st, Q_OUT);
 	if (q)
 		return q->start;
 	return m->phase == PHASE_HEAD || m->phase == PHASE_SEARCH ? m->start : m->at;
@@ -387,7 +394,8 @@ static struct parse_result result(struct http1_call *c, enum parse_status status
 {
 	struct http1_state *st = c->st;
 	const struct http1_msg *m = &st->req;
-	size_t consumed = call_pos(c, kept_from(st));
+	const struct queued *q = queue_first_without(st, Q_OUT);
+	size_t consumed = call_pos(c, kept_from(st, q));
 	size_t rest = c->in->data.len - consumed;
 	st->lost += c->tally.lost;
 	size_t counted = consumed - c->tally.passed_over;
@@ -402,7 +410,6 @@ static struct parse_result result(struct http1_call *c, enum parse_status status
 	st->lost -= r.skipped;
 	if (r.skipped && !r.why)
 		r.why = no_request_text;
-	const struct queued *q = queue_first_without(st, Q_OUT);
 	if (q && q->flags & Q_WHOLE)
 		r.due_ns = queued_due(c, q);
 	/* Nothing but the body of one request is awaited: no call before its end. */
@@ -449,7 +456,7 @@ static void requests_gap(struct http1_call *c)
 struct parse_result http1_requests(struct http1_call *c)
 {
 	struct http1_state *st = c->st;
-	if (c->in->after_gap || kept_from(st) != c->in->stream_off)
+	if (c->in->after_gap || kept_from(st, queue_first_without(st, Q_OUT)) != c->in->stream_off)
 		requests_gap(c);
 	for (;;) {
 		if (!put_due(c))

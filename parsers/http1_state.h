@@ -112,9 +112,11 @@ static inline struct queued *queue_last(struct http1_state *st)
 /* The first whose flags lack @flag, or NULL. */
 static inline struct queued *queue_first_without(struct http1_state *st, unsigned flag)
 {
-	for (unsigned i = 0; i < st->n; i++)
-		if (!(queue_at(st, i)->flags & flag))
-			return queue_at(st, i);
+	for (unsigned i = 0; i < st->n; i++) {
+		struct queued *q = queue_at(st, i);
+		if (!(q->flags & flag))
+			return q;
+	}
 	return NULL;
 }
 

@@ -251,6 +251,7 @@ unsigned keys_unique(struct keys *k, struct rec_builder *rb)
 		rb->pairs[2 * at + 1] = v;
 		n += at == (int)n;
 	}
+	k->clean = n == rb->n_pairs && !n_lost && !has_fixed(k, rb);
 	rb->n_pairs = n;
 	return n_lost;
 }
