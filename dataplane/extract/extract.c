@@ -324,13 +324,9 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 	return why;
 }
 
-static inline __attribute__((always_inline)) struct rec *
-end(struct extract *x, const struct frame *f, const struct outcome *o)
+/* What a record has of its frame. */
+static inline void identify(struct rec *r, const struct frame *f, const struct batch *b)
 {
-	struct batch *b = x->rb.b;
-	struct rec *r = rec_lay(&x->rb);
-	if (!r)
-		return NULL;
 	r->time_ns = f->time_ns;
 	r->session_id = f->session_id;
 	r->stream_off = f->stream_off;
@@ -342,6 +338,15 @@ end(struct extract *x, const struct frame *f, const struct outcome *o)
 	r->source = f->source;
 	r->dir = f->dir;
 	r->hops = 0;
+}
+
+static inline __attribute__((always_inline)) struct rec *
+end(struct extract *x, const struct frame *f, const struct outcome *o)
+{
+	struct rec *r = rec_lay(&x->rb);
+	if (!r)
+		return NULL;
+	identify(r, f, x->rb.b);
 	r->flags |= (uint8_t)((o->why ? REC_UNPARSED : 0) | (f->cut ? REC_CUT : 0) |
 			      (o->no_format ? REC_NO_FORMAT : 0));
 	r->error = o->why;
@@ -383,9 +388,10 @@ static void make_unique(struct extract *x, const struct outcome *o)
 }
 
 /* NULL when the batch is full: then the arena is as it was. */
-static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
-			const struct rule_hits *hits, unsigned *io_hit, struct batch *b,
-			struct outcome *o)
+static __attribute__((noinline)) struct rec *make(struct extract *x, const struct frame *f,
+						  unsigned i, const struct rule_hits *hits,
+						  unsigned *io_hit, struct batch *b,
+						  struct outcome *o)
 {
 	size_t used = b->arena.used;
 	unsigned hit = *io_hit;
@@ -409,6 +415,29 @@ static struct rec *make(struct extract *x, const struct frame *f, unsigned i,
 		*io_hit = hit;
 	else
 		give_back(x, used);
+	return r;
+}
+
+/* The straight way of most frames: whole, read by their parser, and no format takes a field of
+ * theirs apart. NULL: it is no such frame, or a record that has more to tell, or the batch is full:
+ * then it is for make() to say, and all is as it was.
+ */
+static inline struct rec *make_plain(struct extract *x, const struct frame *f, struct batch *b)
+{
+	const struct extract_source *src = &x->sources[f->source];
+	size_t used = b->arena.used;
+	if (f->body_kind != BODY_PARSER || f->unparsed || f->cut || f->meta.type != VAL_ABSENT ||
+	    src->formats)
+		return NULL;
+	rec_begin(&x->rb, b, &src->schema);
+	const char *why = src->parser->extract(src->parser_conf, f, &x->rb);
+	struct rec *r = why || x->rb.n_pairs_lost ? NULL : rec_lay(&x->rb);
+	if (!r) {
+		b->arena.used = used;
+		return NULL;
+	}
+	identify(r, f, b);
+	r->error = NULL;
 	return r;
 }
 
@@ -456,14 +485,20 @@ unsigned extract_records(struct extract *x, const struct frame *frames, unsigned
 		hit++;
 	for (i = first; i < n; i++) {
 		const struct frame *f = &frames[i];
-		struct outcome o = {0};
+		uint64_t *row = x->rows[f->source];
 		assert(f->source < x->n_sources);
+		bool is_hit = hits && hit < hits->n && hits->items[hit].frame == i;
+		if (!is_hit && make_plain(x, f, b)) {
+			row[EXTRACT_frames_in]++;
+			row[EXTRACT_parsed]++;
+			continue;
+		}
+		struct outcome o = {0};
 		struct rec *r = make(x, f, i, hits, &hit, b, &o);
 		if (!r && (i > first || !was_empty))
 			break;
 		if (!r)
 			r = make_small(x, f, b, &o);
-		uint64_t *row = x->rows[f->source];
 		row[EXTRACT_frames_in]++;
 		if (r)
 			count(x, f, row, &o);
