@@ -268,7 +268,7 @@ static inline void suspect(struct decode *d, const struct walk *k, const struct 
 {
 	uint64_t ports = (uint64_t)p->sport << 48 | (uint64_t)p->dport << 32 | k->ip_id;
 	uint64_t frame = (k->frame ^ (uint64_t)p->port << 8 ^ k->ttl) * 0x9e3779b97f4a7c15u;
-	uint64_t key = dedup_hash(ends + ports * 0x9e3779b97f4a7c15u, p->payload, p->len);
+	uint64_t key = d->dedup->hash(ends + ports * 0x9e3779b97f4a7c15u, p->payload, p->len);
 	dedup_prefetch(d->dedup, key);
 	struct suspect *s = &d->suspects[d->n_suspects++];
 	s->key = key;

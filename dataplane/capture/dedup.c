@@ -4,27 +4,6 @@
 
 #include "dataplane/base/mem.h"
 
-/* Times are kept in units of 4,096 ns in 32 bits, which come round after 4.9 hours. */
-#define TIME_SHIFT 12
-
-int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e)
-{
-	struct dedup *t = mem_map(sizeof(*t));
-	if (!t)
-		return err_set(e, -ENOMEM, "no memory for the table of recent packets");
-	if (window_ns > DEDUP_WINDOW_MAX_NS)
-		window_ns = DEDUP_WINDOW_MAX_NS;
-	t->window = (uint32_t)(window_ns >> TIME_SHIFT);
-	*ret_t = t;
-	return 0;
-}
-
-void dedup_destroy(struct dedup *t)
-{
-	if (t)
-		mem_unmap(t, sizeof(*t));
-}
-
 static inline uint64_t load64(const uint8_t *p)
 {
 	uint64_t v;
@@ -127,23 +106,39 @@ WITH_AES static uint64_t hash_by_aes(uint64_t seed, const uint8_t *ptr, size_t l
 		a = absorb(_mm_aesenc_si128(a, b), _mm_setzero_si128());
 		return (uint64_t)_mm_cvtsi128_si64(a);
 	}
-	for (; end - ptr > 32; ptr += 32) {
+	for (; end - ptr > 64; ptr += 64) {
 		a = absorb(a, load128(ptr));
 		b = absorb(b, load128(ptr + 16));
+		a = absorb(a, load128(ptr + 32));
+		b = absorb(b, load128(ptr + 48));
+	}
+	if (end - ptr > 32) {
+		a = absorb(a, load128(ptr));
+		b = absorb(b, load128(ptr + 16));
+		ptr += 32;
 	}
 	return end_lanes(a, b, ptr, end);
 }
 
-/* The same, both lanes by one instruction; @len > 32. */
-WITH_VAES static uint64_t hash_by_vaes(uint64_t seed, const uint8_t *ptr, size_t len)
+WITH_VAES static inline __m256i absorb_both(__m256i lanes, const uint8_t *p)
 {
 	const __m256i key = _mm256_set_epi64x((int64_t)K2, (int64_t)K3, (int64_t)K2, (int64_t)K3);
+	lanes = _mm256_xor_si256(lanes, _mm256_loadu_si256((const __m256i *)p));
+	return _mm256_aesenc_epi128(_mm256_aesenc_epi128(lanes, key), key);
+}
+
+/* The same, both lanes by one instruction. */
+WITH_VAES static uint64_t hash_by_vaes(uint64_t seed, const uint8_t *ptr, size_t len)
+{
 	const uint8_t *end = ptr + len;
+	if (len <= 32)
+		return hash_by_aes(seed, ptr, len);
 	__m256i lanes = _mm256_broadcastsi128_si256(begin_lane(seed, len));
-	for (; end - ptr > 32; ptr += 32) {
-		__m256i v = _mm256_loadu_si256((const __m256i *)ptr);
-		lanes = _mm256_aesenc_epi128(_mm256_xor_si256(lanes, v), key);
-		lanes = _mm256_aesenc_epi128(lanes, key);
+	for (; end - ptr > 64; ptr += 64)
+		lanes = absorb_both(absorb_both(lanes, ptr), ptr + 32);
+	if (end - ptr > 32) {
+		lanes = absorb_both(lanes, ptr);
+		ptr += 32;
 	}
 	return end_lanes(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1), ptr,
 			 end);
@@ -165,9 +160,27 @@ uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
 
 uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
 {
-	if (len > 32 && HAS_VAES)
-		return hash_by_vaes(seed, ptr, len);
-	return dedup_hash_narrow(seed, ptr, len);
+	return HAS_VAES ? hash_by_vaes(seed, ptr, len) : dedup_hash_narrow(seed, ptr, len);
+}
+
+int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e)
+{
+	struct dedup *t = mem_map(sizeof(*t));
+	if (!t)
+		return err_set(e, -ENOMEM, "no memory for the table of recent packets");
+	if (window_ns > DEDUP_WINDOW_MAX_NS)
+		window_ns = DEDUP_WINDOW_MAX_NS;
+	t->window = (uint32_t)(window_ns >> DEDUP_TIME_SHIFT);
+	bool has_aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx");
+	t->hash = HAS_VAES ? hash_by_vaes : has_aes ? hash_by_aes : dedup_hash_plain;
+	*ret_t = t;
+	return 0;
+}
+
+void dedup_destroy(struct dedup *t)
+{
+	if (t)
+		mem_unmap(t, sizeof(*t));
 }
 
 static bool is_fresh(const struct dedup *t, const struct dedup_set *set, unsigned way, uint32_t now)
@@ -175,39 +188,6 @@ static bool is_fresh(const struct dedup *t, const struct dedup_set *set, unsigne
 	uint32_t age = now - set->time[way];
 	age = age >> 31 ? -age : age; /* packets of two ports come not quite in order */
 	return age <= t->window;
-}
-
-/* The ways that hold @key, each byte of four 0xff or 0. No branch: it could not be foretold. */
-static inline uint32_t ways_of(const struct dedup_set *set, uint64_t key)
-{
-	const __m128i *keys = (const __m128i *)set->key;
-	__m128i k = _mm_set1_epi64x((int64_t)key);
-	__m128i two = _mm_cmpeq_epi64(_mm_loadu_si128(keys), k);
-	__m128i more = _mm_cmpeq_epi64(_mm_loadu_si128(keys + 1), k);
-	__m128i ways = _mm_packs_epi32(two, more); /* of 16 bits, each twice */
-	return (uint32_t)_mm_cvtsi128_si32(_mm_shuffle_epi8(ways, _mm_set1_epi32(0x0c080400)));
-}
-
-/* All frames of a key are forgotten together: if one were, its next packet would look like a copy
- * of what the others brought.
- */
-static inline void forget(struct dedup_set *set, uint64_t key)
-{
-	uint32_t count;
-	memcpy(&count, set->count, sizeof(count));
-	count &= ~ways_of(set, key);
-	memcpy(set->count, &count, sizeof(count));
-}
-
-static inline void put(struct dedup_set *set, unsigned way, uint64_t key, uint16_t frame,
-		       uint32_t now)
-{
-	forget(set, set->key[way]);
-	set->key[way] = key;
-	set->time[way] = now;
-	set->frame[way] = frame;
-	set->count[way] = 1;
-	set->next = (uint8_t)((way + 1) % DEDUP_WAYS);
 }
 
 /* A count that is full starts over, in all frames alike. */
@@ -218,10 +198,8 @@ static void halve(struct dedup_set *set, uint64_t key)
 			set->count[i] = (uint8_t)((set->count[i] + 1) / 2);
 }
 
-/* The key is there, on this frame or others. Not in line, for new packets not to pay for it. */
-static __attribute__((noinline)) bool seen_again(const struct dedup *t, struct dedup_set *set,
-						 uint64_t key, uint16_t frame, bool strong,
-						 uint32_t now)
+bool dedup_seen_again(const struct dedup *t, struct dedup_set *set, uint64_t key, uint16_t frame,
+		      bool strong, uint32_t now)
 {
 	unsigned own = DEDUP_WAYS, other = DEDUP_WAYS, most = 0;
 	bool fresh = false;
@@ -236,8 +214,8 @@ static __attribute__((noinline)) bool seen_again(const struct dedup *t, struct d
 		own = set->frame[way] == frame ? way : own;
 	}
 	if (!fresh) {
-		forget(set, key);
-		put(set, own < DEDUP_WAYS ? own : set->next, key, frame, now);
+		dedup_forget(set, key);
+		dedup_put(set, own < DEDUP_WAYS ? own : set->next, key, frame, now);
 		return false;
 	}
 	if (strong)
@@ -245,7 +223,7 @@ static __attribute__((noinline)) bool seen_again(const struct dedup *t, struct d
 	if (own == DEDUP_WAYS) {
 		if (other == DEDUP_WAYS) /* seen on more frames than there is room for */
 			return false;
-		put(set, other, key, frame, now);
+		dedup_put(set, other, key, frame, now);
 		return true;
 	}
 	set->time[own] = now;
@@ -253,14 +231,4 @@ static __attribute__((noinline)) bool seen_again(const struct dedup *t, struct d
 	if (set->count[own] == UINT8_MAX)
 		halve(set, key);
 	return copy;
-}
-
-bool dedup_is_copy(struct dedup *t, uint64_t key, uint16_t frame, bool strong, uint64_t time_ns)
-{
-	struct dedup_set *set = &t->sets[key % DEDUP_SETS];
-	uint32_t now = (uint32_t)(time_ns >> TIME_SHIFT);
-	if (ways_of(set, key))
-		return seen_again(t, set, key, frame, strong, now);
-	put(set, set->next, key, frame, now);
-	return false;
 }

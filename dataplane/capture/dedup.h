@@ -16,6 +16,7 @@
 #define SL_CAPTURE_DEDUP_H
 
 #include <assert.h>
+#include <smmintrin.h>
 
 #include "dataplane/base/err.h"
 #include "dataplane/base/slice.h"
@@ -40,7 +41,12 @@ static_assert(sizeof(struct dedup_set) == 64 && DEDUP_WAYS == 4, "a set is one c
 struct dedup {
 	struct dedup_set sets[DEDUP_SETS]; /* first, since the mapping is aligned */
 	uint32_t window;
+	/* The way to hash that this core is fastest with: dedup_hash. */
+	uint64_t (*hash)(uint64_t seed, const uint8_t *ptr, size_t len);
 };
+
+/* Times are kept in units of 4,096 ns in 32 bits, which come round after 4.9 hours. */
+#define DEDUP_TIME_SHIFT 12
 
 int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e);
 void dedup_destroy(struct dedup *t);
@@ -58,7 +64,53 @@ static inline void dedup_prefetch(const struct dedup *t, uint64_t key)
 	__builtin_prefetch(&t->sets[key % DEDUP_SETS], 1);
 }
 
+/* The ways that hold @key, each byte of four 0xff or 0. No branch: it could not be foretold. */
+static inline uint32_t dedup_ways_of(const struct dedup_set *set, uint64_t key)
+{
+	const __m128i *keys = (const __m128i *)set->key;
+	__m128i k = _mm_set1_epi64x((int64_t)key);
+	__m128i two = _mm_cmpeq_epi64(_mm_loadu_si128(keys), k);
+	__m128i more = _mm_cmpeq_epi64(_mm_loadu_si128(keys + 1), k);
+	__m128i ways = _mm_packs_epi32(two, more); /* of 16 bits, each twice */
+	return (uint32_t)_mm_cvtsi128_si32(_mm_shuffle_epi8(ways, _mm_set1_epi32(0x0c080400)));
+}
+
+/* All frames of a key are forgotten together: if one were, its next packet would look like a copy
+ * of what the others brought.
+ */
+static inline void dedup_forget(struct dedup_set *set, uint64_t key)
+{
+	uint32_t count;
+	memcpy(&count, set->count, sizeof(count));
+	count &= ~dedup_ways_of(set, key);
+	memcpy(set->count, &count, sizeof(count));
+}
+
+static inline void dedup_put(struct dedup_set *set, unsigned way, uint64_t key, uint16_t frame,
+			     uint32_t now)
+{
+	dedup_forget(set, set->key[way]);
+	set->key[way] = key;
+	set->time[way] = now;
+	set->frame[way] = frame;
+	set->count[way] = 1;
+	set->next = (uint8_t)((way + 1) % DEDUP_WAYS);
+}
+
+/* The key is there, on this frame or others. Not in line, for new packets not to pay for it. */
+bool dedup_seen_again(const struct dedup *t, struct dedup_set *set, uint64_t key, uint16_t frame,
+		      bool strong, uint32_t now);
+
 /* Remembers the packet. True when it is a copy. */
-bool dedup_is_copy(struct dedup *t, uint64_t key, uint16_t frame, bool strong, uint64_t time_ns);
+static inline bool dedup_is_copy(struct dedup *t, uint64_t key, uint16_t frame, bool strong,
+				 uint64_t time_ns)
+{
+	struct dedup_set *set = &t->sets[key % DEDUP_SETS];
+	uint32_t now = (uint32_t)(time_ns >> DEDUP_TIME_SHIFT);
+	if (__builtin_expect(dedup_ways_of(set, key), 0))
+		return dedup_seen_again(t, set, key, frame, strong, now);
+	dedup_put(set, set->next, key, frame, now);
+	return false;
+}
 
 #endif
