@@ -260,22 +260,36 @@ static inline enum pkt_checksum check_l4(const struct walk *k, const struct pkt 
 	return check_sum(&here, p, field);
 }
 
+/* What the digests of a packet are made of, beside its ends, ports and payload. */
+struct mark {
+	uint64_t frame; /* what copies differ in: link, tunnels, TTL */
+	uint32_t ports; /* source 16 | destination 16 */
+	uint32_t ip_id;
+	bool tunnelled;
+};
+
 /* Whether it is a copy is asked at the end of the burst, when the table's line has come. @at: its
  * place in the burst.
  */
-static inline void suspect(struct decode *d, const struct walk *k, const struct pkt *p,
-			   uint64_t ends, unsigned at)
+static inline void suspect(struct decode *d, const struct pkt *p, struct mark m, uint64_t ends,
+			   unsigned at)
 {
-	uint64_t ports = (uint64_t)p->sport << 48 | (uint64_t)p->dport << 32 | k->ip_id;
-	uint64_t frame = (k->frame ^ (uint64_t)p->port << 8 ^ k->ttl) * 0x9e3779b97f4a7c15u;
+	uint64_t ports = (uint64_t)m.ports << 32 | m.ip_id;
+	uint64_t frame = (m.frame ^ (uint64_t)p->port << 8) * 0x9e3779b97f4a7c15u;
 	uint64_t key = d->dedup->hash(ends + ports * 0x9e3779b97f4a7c15u, p->payload, p->len);
 	dedup_prefetch(d->dedup, key);
 	struct suspect *s = &d->suspects[d->n_suspects++];
 	s->key = key;
 	s->frame = (uint16_t)(frame >> 48);
 	s->at = (uint8_t)at;
-	s->strong = d->dedup_mode == DEDUP_ALL || k->ip_id != 0;
-	s->tunnelled = k->tunnels != 0;
+	s->strong = d->dedup_mode == DEDUP_ALL || m.ip_id != 0;
+	s->tunnelled = m.tunnelled;
+}
+
+/* Of addresses that are made of these words. */
+static inline uint64_t ends_of(struct address src, struct address dst)
+{
+	return (src.w[0] ^ src.w[1]) * 3 + (dst.w[0] ^ dst.w[1]);
 }
 
 /* What is told of packets handed on. */
@@ -367,8 +381,11 @@ static inline __attribute__((always_inline)) unsigned settle(struct decode *d, c
 		if (p->checksum == CHECKSUM_BAD && d->checksum == CHECKSUM_DROP)
 			return DECODE_bad_checksum;
 	}
-	if (d->dedup && p->proto == IPPROTO_UDP_)
-		suspect(d, k, p, (src.w[0] ^ src.w[1]) * 3 + (dst.w[0] ^ dst.w[1]), at);
+	if (d->dedup && p->proto == IPPROTO_UDP_) {
+		uint32_t ports = (uint32_t)p->sport << 16 | p->dport;
+		struct mark m = {k->frame ^ k->ttl, ports, k->ip_id, k->tunnels != 0};
+		suspect(d, p, m, ends_of(src, dst), at);
+	}
 	if (p->checksum == CHECKSUM_BAD || k->tunnels || p->cut_bytes)
 		tell(d, p, k->tunnels != 0, 1);
 	return DECODE_packets_out;
@@ -479,41 +496,73 @@ static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct 
 }
 
 /* What nearly all packets are: Ethernet with one tag or none, IPv4 without options and whole, TCP
- * or UDP, no tunnel, not cut. False when it is anything else, or anything about it is odd: then it
- * is walked.
+ * or UDP, no tunnel, not cut. What is anything else, or odd in any way, is walked.
  */
-static inline __attribute__((always_inline)) bool
-decode_fast(const struct decode *d, const struct pkt_raw *raw, struct walk *k)
+struct plain {
+	const uint8_t *ip;
+	uint32_t len;  /* of what is behind its header, 8 at least were captured */
+	uint64_t link; /* a digest of its link header */
+};
+
+static inline bool plain_of(const struct pkt_raw *raw, struct plain *ret_v)
 {
 	const uint8_t *e = raw->ptr;
 	if (raw->link != LINK_ETHERNET || raw->cap_len < 14 + 4 + 20 + 8)
 		return false;
-	uint32_t at = 14;
-	uint64_t tag = 0;
+	uint32_t at = 14, type;
+	uint16_t fragment;
+	uint64_t tag = 0, a, b;
 	if (be16(e + 12) == 0x8100) {
 		tag = be16(e + 14);
 		at = 18;
 	}
-	const uint8_t *ip = e + at, *l4 = ip + 20;
-	if (be32(ip - 2) >> 8 != 0x080045 || be16(ip + 6) & 0x3fff)
+	const uint8_t *ip = e + at;
+	memcpy(&type, ip - 2, 4); /* and the first byte of IPv4: the last one is not asked for */
+	memcpy(&fragment, ip + 6, 2);
+	if (type << 8 != 0x45000800 || fragment & 0xff3f)
 		return false;
 	uint32_t len = be16(ip + 2) - 20u;
 	if (len > raw->cap_len - at - 20)
 		return false;
-	size_t header = 8;
+	memcpy(&a, e, 8);
+	memcpy(&b, e + 4, 8);
+	*ret_v = (struct plain){ip, len, a ^ b << 7 ^ (tag + at) << 40};
+	return true;
+}
+
+/* The length of UDP with its header; 0: it is for the walk. */
+static inline uint32_t plain_udp(const struct decode *d, const struct plain *v)
+{
+	const uint8_t *l4 = v->ip + 20;
+	uint32_t len = be16(l4 + 4);
+	if (len < 8 || len > v->len || d->udp_tunnels[be16(l4 + 2)] != UDP_PLAIN)
+		return 0;
+	return len;
+}
+
+/* The length of TCP's header; 0: the same. */
+static inline uint32_t plain_tcp(const struct plain *v)
+{
+	uint32_t len = v->len < 20 ? 0 : (v->ip[32] >> 4) * 4u;
+	return len < 20 || len > v->len ? 0 : len;
+}
+
+/* As the walk does it. False: it is for that. */
+static inline __attribute__((always_inline)) bool
+decode_plain(const struct decode *d, const struct plain *v, struct walk *k)
+{
+	const uint8_t *ip = v->ip, *l4 = ip + 20;
+	uint32_t header = 8, len = v->len;
 	if (ip[9] == IPPROTO_TCP_) {
-		header = len < 20 ? 0 : (l4[12] >> 4) * 4u;
-		if (header < 20 || header > len)
+		header = plain_tcp(v);
+		if (!header)
 			return false;
 		tcp_fields(k->out, l4);
 	} else {
-		uint32_t udp_len = be16(l4 + 4);
-		if (ip[9] != IPPROTO_UDP_ || udp_len < 8 || udp_len > len)
+		len = ip[9] == IPPROTO_UDP_ ? plain_udp(d, v) : 0;
+		if (!len)
 			return false;
-		len = udp_len;
 		udp_fields(k->out, l4);
-		if (d->udp_tunnels[k->out->dport] != UDP_PLAIN)
-			return false;
 	}
 	k->p = l4;
 	k->end = l4 + len;
@@ -527,29 +576,96 @@ decode_fast(const struct decode *d, const struct pkt_raw *raw, struct walk *k)
 	k->tunnels = 0;
 	k->frame = 0;
 	k->ip_sum_bad = d->checksum != CHECKSUM_IGNORE && sum_fold(sum_words(ip, 5)) != 0xffff;
-	if (d->dedup) {
-		uint64_t a, b;
-		memcpy(&a, e, 8);
-		memcpy(&b, e + 4, 8);
-		walk_mark(k, a ^ b << 7 ^ (tag + at) << 40);
-	}
+	walk_mark(k, v->link);
 	return true;
+}
+
+/* The checksums of plain UDP. Not in line where the sender left its own away, which it may. */
+static __attribute__((noinline)) enum pkt_checksum check_udp(const uint8_t *ip, uint32_t len,
+							     const struct pkt *p, uint16_t field)
+{
+	struct walk k = {.family = 4, .src = ip + 12, .dst = ip + 16, .l4 = ip + 20, .l4_len = len};
+	return check_sum(&k, p, field);
+}
+
+static inline enum pkt_checksum check_plain_udp(const uint8_t *ip, uint32_t len,
+						const struct pkt *p)
+{
+	uint16_t field;
+	if (sum_fold(sum_words(ip, 5)) != 0xffff)
+		return CHECKSUM_BAD;
+	memcpy(&field, ip + 26, 2);
+	return field ? check_udp(ip, len, p, field) : CHECKSUM_UNKNOWN;
+}
+
+/* The straight way of plain UDP, whose @len bytes begin behind the IP header: what settle() does,
+ * without a walk. Returns what it ends as.
+ */
+static inline __attribute__((always_inline)) unsigned
+settle_udp(struct decode *d, const struct pkt_raw *raw, const struct plain *v, uint32_t len,
+	   struct pkt *p, unsigned at)
+{
+	const uint8_t *ip = v->ip, *l4 = ip + 20;
+	struct address src = address_of(ip + 12, 4), dst = address_of(ip + 16, 4);
+	memcpy(p->src, src.w, 16);
+	memcpy(p->dst, dst.w, 16);
+	uint32_t ports = be32(l4);
+	p->sport = (uint16_t)(ports >> 16);
+	p->dport = (uint16_t)ports;
+	p->proto = IPPROTO_UDP_;
+	p->tcp_flags = 0;
+	p->port = raw->port;
+	p->hash = 0;
+	p->len = len - 8;
+	p->time_ns = raw->time_ns;
+	p->payload = l4 + 8;
+	p->number = raw->number;
+	/* Nothing is cut, and nothing of TCP is there. */
+	memset(&p->cut_bytes, 0, sizeof(*p) - offsetof(struct pkt, cut_bytes));
+	if (d->n_workers > 1) {
+		p->hash = hash_of(src.w[1] ^ dst.w[1], p->sport, p->dport);
+		if (owner_of(d, p) != d->worker)
+			return PASSED_OVER;
+	}
+	if (d->checksum != CHECKSUM_IGNORE) {
+		p->checksum = check_plain_udp(ip, len, p);
+		if (p->checksum == CHECKSUM_BAD) {
+			if (d->checksum == CHECKSUM_DROP)
+				return DECODE_bad_checksum;
+			tell(d, p, false, 1);
+		}
+	}
+	if (d->dedup) {
+		struct walk k = {0};
+		walk_mark(&k, v->link);
+		suspect(d, p, (struct mark){k.frame ^ ip[8], ports, be16(ip + 4), false},
+			ends_of(src, dst), at);
+	}
+	return DECODE_packets_out;
 }
 
 static inline unsigned decode_one(struct decode *d, const struct pkt_raw *raw, struct pkt *out,
 				  unsigned at)
 {
+	struct plain v;
 	struct walk k;
+	if (!plain_of(raw, &v))
+		return decode_walk(d, raw, out, at);
+	if (v.ip[9] == IPPROTO_UDP_) {
+		uint32_t len = plain_udp(d, &v);
+		return len ? settle_udp(d, raw, &v, len, out, at) : decode_walk(d, raw, out, at);
+	}
 	k.out = out;
-	return decode_fast(d, raw, &k) ? settle(d, &k, raw, at) : decode_walk(d, raw, out, at);
+	return decode_plain(d, &v, &k) ? settle(d, &k, raw, at) : decode_walk(d, raw, out, at);
 }
 
 unsigned decode_owner(const struct decode *d, const struct pkt_raw *raw)
 {
 	struct pkt p;
+	struct plain v;
 	struct walk k;
 	k.out = &p;
-	if (!decode_fast(d, raw, &k)) {
+	if (!plain_of(raw, &v) || !decode_plain(d, &v, &k)) {
 		k = walk_of(d, raw, &p);
 		enum walk_next next = walk_on(&k, l2_link(&k, raw->link));
 		if (next == NEXT_FRAGMENT)

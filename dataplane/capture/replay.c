@@ -259,8 +259,10 @@ static void see_times(struct replay *r, const struct pkt_raw *pkts, int n)
 static int next_burst(struct replay *r, struct pkt_raw *out)
 {
 	int n = r->n_files == 1 ? next_of_one(r, out) : next_of_many(r, out);
+	uint64_t number = r->n_packets;
 	for (int i = 0; i < n; i++)
-		out[i].number = ++r->n_packets;
+		out[i].number = ++number;
+	r->n_packets = number;
 	if (r->first_pass && r->pass_left && n > 0)
 		see_times(r, out, n);
 	return n;
