@@ -327,7 +327,8 @@ uint32_t flow_begin_session(struct flow *f, const struct pkt *p, uint64_t hash, 
 /* ---- UDP ---- */
 
 /* The bytes behind the snap length. */
-static void udp_emit_cut(struct flow *f, uint32_t idx, unsigned dir, const struct pkt *p)
+static __attribute__((noinline)) void udp_emit_cut(struct flow *f, uint32_t idx, unsigned dir,
+						   const struct pkt *p)
 {
 	struct flow_dir *d = &f->table.s[idx].dir[dir];
 	struct flow_cause cause = {.time_ns = p->time_ns, .number = p->number};
@@ -341,14 +342,15 @@ static void udp_emit_cut(struct flow *f, uint32_t idx, unsigned dir, const struc
 	f->bytes[FLOW_BYTES_gaps]++;
 }
 
-static inline void udp_emit(struct flow *f, uint32_t idx, unsigned dir, const struct pkt *p)
+static inline void udp_emit(struct flow *f, uint32_t idx, struct session *s, unsigned dir,
+			    const struct pkt *p)
 {
-	struct session *s = &f->table.s[idx];
 	struct flow_dir *d = &s->dir[dir];
-	if (p->len) {
+	uint64_t len = p->len;
+	if (len) {
 		assert(f->n_ev < f->ev_max);
 		f->ev[f->n_ev++] = (struct flow_event){
-			.data = slice_of(p->payload, p->len),
+			.data = slice_of(p->payload, len),
 			.stream_off = d->pos,
 			.time_ns = p->time_ns,
 			.number = p->number,
@@ -358,8 +360,8 @@ static inline void udp_emit(struct flow *f, uint32_t idx, unsigned dir, const st
 			.datagram = true,
 			.peer_seen = s->pub.seen[!dir],
 		};
-		d->pos += p->len;
-		f->bytes[FLOW_BYTES_bytes_out] += p->len;
+		d->pos += len;
+		f->bytes[FLOW_BYTES_bytes_out] += len;
 	}
 	if (p->cut_bytes)
 		udp_emit_cut(f, idx, dir, p);
@@ -380,20 +382,21 @@ static inline void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 {
 	unsigned dir = 0;
 	uint32_t idx = session_find(&f->table, p, hash, &dir);
-	if (idx && idle_deadline(f, &f->table.s[idx]) <= p->time_ns &&
-	    flow_expire(f, idx, p->time_ns))
+	struct session *s = &f->table.s[idx];
+	if (idx && idle_deadline(f, s) <= p->time_ns && flow_expire(f, idx, p->time_ns))
 		idx = 0;
 	if (!idx) {
 		dir = 0;
 		idx = udp_begin(f, p, hash);
 		if (!idx)
 			return;
+		s = &f->table.s[idx];
 	}
 	f->packets[FLOW_packets_taken]++;
 	f->bytes[FLOW_BYTES_bytes_in] += p->len;
-	flow_touch(f, idx, dir, p);
-	f->table.s[idx].pub.seen[dir] = true;
-	udp_emit(f, idx, dir, p);
+	flow_touch(f, idx, s, dir, p);
+	s->pub.seen[dir] = true;
+	udp_emit(f, idx, s, dir, p);
 }
 
 /* ---- time and memory ---- */

@@ -138,9 +138,9 @@ uint64_t flow_late_start(const struct flow *f, const struct pkt *p);
 /* The lists are in order to about a second: moving a session for each packet would touch its
  * neighbours' memory each time.
  */
-static inline void flow_touch(struct flow *f, uint32_t idx, unsigned dir, const struct pkt *p)
+static inline void flow_touch(struct flow *f, uint32_t idx, struct session *s, unsigned dir,
+			      const struct pkt *p)
 {
-	struct session *s = &f->table.s[idx];
 	if (__builtin_expect(++s->dir[dir].n_packets == 0, 0))
 		s->dir[dir].packets_high++;
 	s->number = p->number;

@@ -96,25 +96,24 @@ struct session_table {
 int session_table_init(struct session_table *t, uint32_t live_max);
 void session_table_fini(struct session_table *t);
 
-static inline uint64_t session_fold(uint64_t a, uint64_t b)
-{
-	__uint128_t m = (__uint128_t)a * b;
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static inline uint64_t session_end_hash(const uint8_t addr[16], uint16_t port)
+/* One end as 64 bits. What is high in its words is high in their products, too, and is brought down
+ * to where the product of both ends is made of.
+ */
+static inline uint64_t session_end(const uint8_t addr[16], uint16_t port)
 {
 	uint64_t w[2];
 	memcpy(w, addr, 16);
-	return session_fold(w[0] ^ 0x9e3779b97f4a7c15,
-			    w[1] ^ 0xbf58476d1ce4e5b9 ^ (uint64_t)port << 13);
+	uint64_t e = (w[0] ^ 0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93 +
+		     (w[1] ^ (uint64_t)port << 13) * 0xbf58476d1ce4e5b9;
+	return e ^ e >> 32;
 }
 
+/* The product of both ends, which is the same either way, with its halves put together. */
 static inline uint64_t session_key_hash(const uint8_t a[16], uint16_t a_port, const uint8_t b[16],
 					uint16_t b_port, uint8_t proto)
 {
-	uint64_t sum = session_end_hash(a, a_port) + session_end_hash(b, b_port);
-	return session_fold(sum ^ 0x94d049bb133111eb, 0xd6e8feb86659fd93 + proto);
+	__uint128_t m = (__uint128_t)session_end(a, a_port) * session_end(b, b_port);
+	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + proto;
 }
 
 /* The same for both directions. Not pkt.hash: that one has 16 useful bits (a symmetric Toeplitz key

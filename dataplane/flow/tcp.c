@@ -311,7 +311,7 @@ void tcp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 		return;
 	f->packets[FLOW_packets_taken]++;
 	f->bytes[FLOW_BYTES_bytes_in] += p->len;
-	flow_touch(f, idx, dir, p);
+	flow_touch(f, idx, &f->table.s[idx], dir, p);
 	if (syn == SYN_STRANGE)
 		f->bytes[FLOW_BYTES_after_end] += p->len;
 	else if (!take_in_order(f, idx, dir, p))
