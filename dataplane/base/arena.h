@@ -65,13 +65,15 @@ static inline uint32_t arena_copy(struct arena *a, const void *ptr, size_t len)
 	return off;
 }
 
-/* The same for a few bytes out of a padded buffer, in steps: a call of memcpy would cost more. */
+/* The same for some bytes out of a padded buffer, in steps that those of most fit in: a call of
+ * memcpy would cost more.
+ */
 static inline uint32_t arena_copy_padded(struct arena *a, const uint8_t *ptr, size_t len)
 {
 	uint32_t off = arena_take(a, len);
 	uint8_t *to = a->base + off;
-	for (size_t i = 0; off && i < len; i += 16)
-		memcpy(to + i, ptr + i, 16);
+	for (size_t i = 0; off && i < len; i += SL_PAD)
+		memcpy(to + i, ptr + i, SL_PAD);
 	return off;
 }
 

@@ -108,29 +108,49 @@ WIDE_INLINE uint8_t *put_other(struct burst *l, struct json_text_avx2 w,
 	return encode_json_value(l->ctx, l->base, v, o, io_invalid);
 }
 
+/* A value's type and length, and where it stands. One by one: put together they would have to be
+ * taken apart.
+ */
+struct halves {
+	uint32_t off, kind;
+};
+
+static inline struct halves halves_of(const struct val *v)
+{
+	struct halves h;
+	memcpy(&h.off, v, 4);
+	memcpy(&h.kind, (const uint8_t *)v + 4, 4);
+	return h;
+}
+
+/* The length of text; of all else a larger number, since the type is above the length. */
+static inline uint32_t text_len(struct halves h)
+{
+	return h.kind - ((uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32));
+}
+
 /* Most values are clean text of at most 32 bytes: one step for the key, one for the text. */
 WIDE_INLINE uint8_t *put_line(struct burst *l, struct json_text_avx2 w, const struct rec *r,
 			      uint8_t *o)
 {
 	const struct schema_key *keys = l->schema->keys;
+	const uint8_t *base = l->base;
 	bool invalid = false;
 	o = put_head(l, r, o);
-	for (unsigned i = 0, n = l->schema->n_fields; i < n; i++) {
-		uint64_t word = val_word(&r->vals[i]);
-		/* The length of text; of all else a larger number, since the type is above it. */
-		uint32_t len =
-			(uint32_t)(word >> 32) - ((uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32));
+	for (size_t i = 0, n = l->schema->n_fields; i < n; i++) {
+		struct halves h = halves_of(&r->vals[i]);
+		uint32_t len = text_len(h);
 		if (__builtin_expect(len <= 32, 1)) {
 			uint8_t *text = o + keys[i].len + 1;
 			copy32(o, &keys[i]);
-			uint32_t odd = json_text_avx2_copy(w, text, l->base + (uint32_t)word);
+			uint32_t odd = json_text_avx2_copy(w, text, base + h.off);
 			if (__builtin_expect(!_bzhi_u32(odd, len), 1)) {
 				o = text + len;
 				*o++ = '"';
 				continue;
 			}
 		}
-		o = put_other(l, w, &keys[i], val_of_word(word), o, &invalid);
+		o = put_other(l, w, &keys[i], r->vals[i], o, &invalid);
 	}
 	if (__builtin_expect(invalid, 0))
 		o = PUT_LIT(o, ",\"_invalid_utf8\":true");
