@@ -142,9 +142,9 @@ static const char *read_rest(const struct syslog_text *t, const uint8_t *p, stru
 	return NULL;
 }
 
-/* What stands behind the time stamp. */
-static inline const char *read_names(const struct syslog_text *t, const uint8_t *p,
-				     struct rec_builder *rb)
+/* What stands behind the time stamp, one name after the other. */
+static const char *read_far_names(const struct syslog_text *t, const uint8_t *p,
+				  struct rec_builder *rb)
 {
 	struct blanks b = {.end = t->end};
 	const uint8_t *base = rb->b->arena.base;
@@ -157,6 +157,31 @@ static inline const char *read_names(const struct syslog_text *t, const uint8_t 
 		p = q + 1;
 	}
 	return read_rest(t, p, rb);
+}
+
+/* The same where all four end in the next 64 bytes, as they do mostly: none waits for another. */
+static inline const char *read_names(const struct syslog_text *t, const uint8_t *p,
+				     struct rec_builder *rb)
+{
+	const uint8_t *base = rb->b->arena.base;
+	size_t left = (size_t)(t->end - p);
+	uint64_t host = blanks64(p);
+	if (left < 64)
+		host &= ((uint64_t)1 << left) - 1;
+	uint64_t app = host & (host - 1), proc = app & (app - 1), msg = proc & (proc - 1);
+	uint64_t header = msg ^ (msg - 1), empty = host & (host << 1 | 1) & header;
+	if (msg == 0 || empty)
+		return read_far_names(t, p, rb);
+	const uint8_t *host_end = p + __builtin_ctzll(host), *app_end = p + __builtin_ctzll(app);
+	const uint8_t *proc_end = p + __builtin_ctzll(proc), *msg_end = p + __builtin_ctzll(msg);
+	if ((*host_end | *app_end | *proc_end | *msg_end) != ' ' ||
+	    (*host_end & *app_end & *proc_end & *msg_end) != ' ')
+		return read_far_names(t, p, rb);
+	rec_set(rb, SYSLOG_HOSTNAME, nilable(base, p, host_end));
+	rec_set(rb, SYSLOG_APPNAME, nilable(base, host_end + 1, app_end));
+	rec_set(rb, SYSLOG_PROCID, nilable(base, app_end + 1, proc_end));
+	rec_set(rb, SYSLOG_MSGID, nilable(base, proc_end + 1, msg_end));
+	return read_rest(t, msg_end + 1, rb);
 }
 
 static const char *read_header(const struct syslog_text *t, const uint8_t *p,

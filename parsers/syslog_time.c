@@ -116,26 +116,31 @@ static inline bool read_in_minute(const uint8_t *p, const struct rec_minute *m, 
 	return true;
 }
 
-/* The same of a time that has the shape, and is of the years 1970 to 2099 and of a day that every
- * month has. All numbers are pairs of digits, which are compared with what they may be at once.
+/* The same of a time with a 'T', of the years 1970 to 2099 and of a day that every month has. What
+ * stands between is compared at once; all numbers are pairs of digits, which are compared with what
+ * they may be at once.
  */
 static inline __attribute__((target("sse4.1"))) bool read_plain(const uint8_t *p, int64_t *ret_s,
 								unsigned *ret_sec)
 {
 	const __m128i digits = _mm_setr_epi8(0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 0, 1, 0, 1);
+	const __m128i fixed = _mm_setr_epi8(0, 0, 0, 0, '-', 0, 0, '-', 0, 0, 'T', 0, 0, ':', 0, 0);
+	const __m128i is_fixed = _mm_setr_epi8(0, 0, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0);
 	const __m128i least = _mm_setr_epi16(19, 0, 1, 1, 0, 0, 0, 0);
 	const __m128i most = _mm_setr_epi16(20, 99, 12, 28, 23, 59, 59, 99);
 	uint16_t sec;
 	memcpy(&sec, p + 17, sizeof(sec));
-	__m128i v = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p), digits);
+	__m128i text = _mm_loadu_si128((const __m128i *)p);
+	__m128i ok = _mm_cmpeq_epi8(_mm_and_si128(text, is_fixed), fixed);
+	__m128i v = _mm_shuffle_epi8(text, digits);
 	v = _mm_sub_epi8(_mm_insert_epi16(v, sec, 6), _mm_set1_epi8('0'));
-	__m128i ok = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v);
+	ok = _mm_and_si128(ok, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v));
 	v = _mm_maddubs_epi16(v, _mm_set1_epi16(1 << 8 | 10));
 	ok = _mm_and_si128(ok, _mm_cmpeq_epi16(_mm_max_epu16(_mm_min_epu16(v, most), least), v));
 	uint64_t date = (uint64_t)_mm_cvtsi128_si64(v);
 	uint64_t clock = (uint64_t)_mm_extract_epi64(v, 1);
 	unsigned year = (unsigned)(date & 0xff) * 100 + (date >> 16 & 0xff);
-	if (_mm_movemask_epi8(ok) != 0xffff || year < 1970)
+	if (_mm_movemask_epi8(ok) != 0xffff || year < 1970 || p[16] != ':')
 		return false;
 	int64_t days = plain_days(year, date >> 32 & 0xff, (unsigned)(date >> 48));
 	*ret_sec = clock >> 32 & 0xff;
@@ -148,6 +153,8 @@ static inline __attribute__((target("sse4.1"))) bool read_plain(const uint8_t *p
 static bool read_odd(const uint8_t *p, int64_t *ret_s, unsigned *ret_sec)
 {
 	unsigned hi = two(p), lo = two(p + 2);
+	if (!has_iso_shape(p))
+		return false;
 	struct civil c = {.year = (int)(hi * 100 + lo),
 			  .month = (int)two(p + 5),
 			  .day = (int)two(p + 8),
@@ -166,7 +173,7 @@ static bool read_odd(const uint8_t *p, int64_t *ret_s, unsigned *ret_sec)
 static bool read_new_minute(const uint8_t *p, struct rec_minute *m, int64_t *ret_s, bool *ret_leap)
 {
 	unsigned sec;
-	if (!has_iso_shape(p) || (!read_plain(p, ret_s, &sec) && !read_odd(p, ret_s, &sec)))
+	if (!read_plain(p, ret_s, &sec) && !read_odd(p, ret_s, &sec))
 		return false;
 	*ret_leap = sec == 60;
 	if (sec < 60) {
@@ -174,6 +181,13 @@ static bool read_new_minute(const uint8_t *p, struct rec_minute *m, int64_t *ret
 		memcpy(m->text, p, sizeof(m->text));
 	}
 	return true;
+}
+
+bool syslog_time_minute(const uint8_t *p, struct rec_minute *m)
+{
+	int64_t s;
+	bool leap;
+	return read_new_minute(p, m, &s, &leap) && !leap;
 }
 
 static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,

@@ -23,40 +23,60 @@ size_t syslog_time_iso(const uint8_t *p, const uint8_t *end, int zone_s, struct 
 /* Whether such a time stands at @p, but of a year that 64 bits of nanoseconds do not hold. */
 bool syslog_time_is_far(const uint8_t *p, const uint8_t *end);
 
-/* Of the times of syslog_time_iso those that most senders write: of the minute @m, in whole
- * seconds, milli- or microseconds, of zone Z. Seconds and fraction are read as one number of eight
- * digits. Returns the bytes read, or 0: it is another one, if any. Reads 27 bytes whatever @end is.
- *
- *     0         1         2
- *     012345678901234567890123456
- *     2026-11-25T04:43:16.123456Z
+/* The minute of such a time becomes @m. False: it has another shape, or is a leap second. Reads 19
+ * bytes.
  */
-static inline size_t syslog_time_usual(const uint8_t *p, const uint8_t *end,
-				       const struct rec_minute *m, int64_t *ret_ns)
+bool syslog_time_minute(const uint8_t *p, struct rec_minute *m);
+
+/* The bytes of UTC at @p as most senders write it, Z or +00:00; 0: it is no such. Reads 6 bytes. */
+static inline unsigned syslog_time_utc(const uint8_t *p)
 {
-	uint64_t from_colon, from_dot;
-	if (memcmp(p, m->text, sizeof(m->text)) != 0)
+	uint32_t hour;
+	uint16_t min;
+	memcpy(&hour, p, sizeof(hour));
+	memcpy(&min, p + 4, sizeof(min));
+	bool zero = hour == ('+' | '0' << 8 | '0' << 16 | ':' << 24) && min == ('0' | '0' << 8);
+	return *p == 'Z' ? 1 : zero ? 6 : 0;
+}
+
+/* Of the times of syslog_time_iso those that most senders write: in whole seconds, milli- or
+ * microseconds, of UTC. Seconds and fraction are read as one number of eight digits. Returns the
+ * bytes read, or 0: it is another one, if any. Reads 32 bytes whatever @end is.
+ *
+ *     0         1         2         3
+ *     01234567890123456789012345678901
+ *     2026-11-25T04:43:16.123456+00:00
+ */
+static inline size_t syslog_time_usual(const uint8_t *p, const uint8_t *end, struct rec_minute *m,
+				       int64_t *ret_ns)
+{
+	uint64_t from_colon, fraction;
+	/* The dash, since a minute not yet known is zeros. */
+	if ((memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-') && !syslog_time_minute(p, m))
 		return 0;
 	memcpy(&from_colon, p + 16, 8);
-	memcpy(&from_dot, p + 19, 8);
+	memcpy(&fraction, p + 20, 8);
 	uint64_t digits = from_colon >> 8 & 0xffff;
-	size_t len;
-	if (from_dot >> 56 == 'Z') {
-		digits |= from_dot << 8 & 0xffffffffffff0000;
-		len = 27;
-	} else if ((from_dot >> 32 & 0xff) == 'Z') {
-		digits |= (from_dot << 8 & 0xffffff0000) | 0x3030300000000000;
-		len = 24;
-	} else {
+	size_t n = 19;
+	if (p[19] != '.') {
 		digits |= 0x3030303030300000;
-		len = 20;
+	} else {
+		uint64_t no_digits = text_no_digits(fraction);
+		n += 1 + (unsigned)__builtin_ctzll(no_digits | 1ull << 63) / 8;
+		if (n == 26)
+			digits |= fraction << 16;
+		else if (n == 23)
+			digits |= (fraction & 0xffffff) << 16 | 0x3030300000000000;
+		else
+			return 0;
 	}
+	unsigned zone = syslog_time_utc(p + n);
 	uint32_t us = text_of_8digits(digits);
-	bool usual = (size_t)(end - p) >= len && p[4] == '-' && (uint8_t)from_colon == ':' &&
-		     (uint8_t)from_dot == (len == 20 ? 'Z' : '.') && !text_no_digits(digits) &&
-		     us < 60000000;
+	n += zone;
+	bool usual = zone && (size_t)(end - p) >= n && (uint8_t)from_colon == ':' &&
+		     !text_no_digits(digits) && us < 60000000;
 	*ret_ns = m->s * NS_PER_S + us * 1000ll;
-	return usual ? len : 0;
+	return usual ? n : 0;
 }
 
 /* The time of RFC 3164 and what devices make of it, or one of syslog_time_iso, each with or without

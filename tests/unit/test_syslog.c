@@ -121,22 +121,26 @@ static void rfc5424_times_of_one_minute_do_not_colour_each_other(void **state)
 static void the_usual_times_are_read_as_all_times_are(void **state)
 {
 	static const char *const forms[] = {
-		"2026-11-25T04:43:16.123456Z x", "2026-11-25T04:43:59.999999Z",
-		"2026-11-25T04:43:00.123Z 12Z",  "2026-11-25T04:43:07Z.123Z12",
-		"2026-11-25T04:43:16.12345Z xy", "2026-11-25T04:43:16.123456+01:00",
+		"2026-11-25T04:43:16.123456Z x",    "2026-11-25T04:43:59.999999Z",
+		"2026-11-25T04:43:00.123Z 12Z",     "2026-11-25T04:43:07Z.123Z12",
+		"2026-11-25T04:43:16.12345Z xy",    "2026-11-25T04:43:16.123456+01:00",
+		"2026-11-25T04:43:16.123456+00:00", "2026-11-25T04:43:16.123+00:00 xy",
+		"2024-02-28T23:59:59+00:00 1234Z",  "1969-12-31T04:43:59.999999Z 0",
+		"2096-02-29T04:43:16.123456Z xyz",  "2026-12-31 23:59:60.5Z xyzxyz",
 	};
-	static const char odd[] = "0369/:.,Zz T-\0\x80\xb0\xff";
+	enum { N_FORMS = sizeof(forms) / sizeof(forms[0]) };
+	static const char odd[] = "0369/:.,Zz T-+\0\x80\xb0\xff";
 	const struct rec_minute known = {"2026-11-25T04:43", 1795581780};
 	unsigned n_usual = 0;
-	for (unsigned i = 0; i < 6 * 32 * (sizeof(odd) - 1); i++) {
+	for (unsigned i = 0; i < N_FORMS * 32 * (sizeof(odd) - 1); i++) {
 		uint8_t text[64 + SL_PAD] = {0};
-		size_t len = strlen(forms[i % 6]);
-		memcpy(text, forms[i % 6], len);
-		text[i / 6 % 32] = (uint8_t)odd[i / 6 / 32];
+		size_t len = strlen(forms[i % N_FORMS]);
+		memcpy(text, forms[i % N_FORMS], len);
+		text[i / N_FORMS % 32] = (uint8_t)odd[i / N_FORMS / 32];
 		for (size_t cut = 19; cut <= len; cut++) {
-			struct rec_minute m = known;
+			struct rec_minute m = known, mine = known;
 			int64_t want = 0, got = 1;
-			size_t n = syslog_time_usual(text, text + cut, &known, &got);
+			size_t n = syslog_time_usual(text, text + cut, &mine, &got);
 			if (n == 0)
 				continue;
 			n_usual++;
@@ -150,7 +154,7 @@ static void the_usual_times_are_read_as_all_times_are(void **state)
 static void the_usual_times_are_known_with_and_without_a_fraction(void **state)
 {
 	static const struct {
-		char text[32];
+		char text[40];
 		size_t n;
 		int64_t ns;
 	} cases[] = {
@@ -158,19 +162,38 @@ static void the_usual_times_are_known_with_and_without_a_fraction(void **state)
 		{"2026-11-25T04:43:59.007Z", 24, 59007000000},
 		{"2026-11-25T04:43:01Z", 20, 1000000000},
 		{"2026-11-25T04:43:60Z", 0, 0},
-		{"2026-11-25T04:44:01Z", 0, 0},
+		{"2026-11-25T04:43:16.123456+00:00", 32, 16123456000},
+		{"2026-11-25T04:43:16.123+00:00", 29, 16123000000},
+		{"2026-11-25T04:43:16+00:00", 25, 16000000000},
+		{"2026-11-25T04:43:16+00:01", 0, 0},
+		{"2026-11-25T04:43:16", 0, 0},
 		{"2026-11-25T04:43:01.12Z", 0, 0},
+		{"2026-11-25T04:43:01.Z", 0, 0},
+		{"2026-11-25T04:43:01.12345678Z", 0, 0},
 	};
-	const struct rec_minute m = {"2026-11-25T04:43", 100};
+	struct rec_minute m = {"2026-11-25T04:43", 100};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint8_t text[32 + SL_PAD] = {0};
+		uint8_t text[40 + SL_PAD] = {0};
 		int64_t ns;
-		memcpy(text, cases[i].text, 32);
+		memcpy(text, cases[i].text, 40);
 		assert_int_equal(syslog_time_usual(text, text + strlen(cases[i].text), &m, &ns),
 				 cases[i].n);
 		if (cases[i].n)
 			assert_int_equal(ns, 100 * NS_PER_S + cases[i].ns);
 	}
+}
+
+static void the_usual_times_of_another_minute_make_it_the_known_one(void **state)
+{
+	static const uint8_t text[64 + SL_PAD] = "2026-11-25T04:44:01.5Z";
+	static const uint8_t leap[64 + SL_PAD] = "2026-12-31T23:59:60Z";
+	struct rec_minute m = {"2026-11-25T04:43", 1795581780};
+	int64_t ns;
+	assert_int_equal(syslog_time_usual(text, text + 22, &m, &ns), 0);
+	assert_memory_equal(m.text, "2026-11-25T04:44", 16);
+	assert_int_equal(m.s, 1795581840);
+	assert_int_equal(syslog_time_usual(leap, leap + 20, &m, &ns), 0);
+	assert_memory_equal(m.text, "2026-11-25T04:44", 16);
 }
 
 static void nuls_are_no_minute_before_there_was_one(void **state)
@@ -934,6 +957,7 @@ int main(void)
 		TEST(rfc5424_times_of_one_minute_do_not_colour_each_other),
 		TEST(the_usual_times_are_read_as_all_times_are),
 		TEST(the_usual_times_are_known_with_and_without_a_fraction),
+		TEST(the_usual_times_of_another_minute_make_it_the_known_one),
 		TEST(nuls_are_no_minute_before_there_was_one),
 		TEST(rfc5424_takes_nil_for_every_field),
 		TEST(rfc5424_strips_a_byte_order_mark),
