@@ -35,8 +35,7 @@ enum syslog_mode { MODE_START, MODE_RESYNC, MODE_SKIP };
 struct syslog_state {
 	uint64_t frame_end; /* announced end of the counted frame that is waited for or skipped */
 	uint64_t gap_end;   /* of the last gap; a count right there may have lost digits */
-	uint64_t no_lf;     /* bytes before this offset that are unread hold no LF, */
-	uint64_t no_nul;    /* and no NUL: they need no second look */
+	uint64_t no_end;    /* bytes before this offset that are unread hold no LF and no NUL */
 	uint64_t line_refused; /* where the last line began that is no frame: bytes in front of it
 				  may be seen twice */
 	uint8_t mode;          /* enum syslog_mode */

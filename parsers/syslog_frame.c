@@ -12,6 +12,7 @@
  * After a gap the next start is looked for, unless the gap lies in a counted frame: then its end is
  * known, since offsets of the stream go on across a gap.
  */
+#include "dataplane/base/line_ends.h"
 #include "dataplane/base/text.h"
 #include "parsers/syslog.h"
 #include "parsers/syslog_time.h"
@@ -330,6 +331,7 @@ struct run {
 	struct frame_out *out;
 	const uint8_t *p, *end;
 	struct parse_result r;
+	struct line_ends ends;
 };
 
 static uint64_t offset_of(const struct run *run, const uint8_t *p)
@@ -363,14 +365,7 @@ static bool put(struct run *run, const uint8_t *begin, struct slice message, boo
 {
 	if (message.len == 0)
 		return true;
-	struct frame_desc d = {
-		.bytes = message,
-		.body = message,
-		.stream_off = offset_of(run, begin),
-		.body_kind = BODY_PARSER,
-		.cut = cut,
-	};
-	return frame_put(run->out, &d);
+	return frame_put_whole(run->out, message, offset_of(run, begin), cut);
 }
 
 enum step { STEP_ON, STEP_MORE, STEP_FULL, STEP_DONE };
@@ -448,25 +443,24 @@ static enum step read_counted(struct run *run, const struct header *h)
 	return STEP_ON;
 }
 
-/* The first @c at or behind run->p, or NULL. *io_none remembers how far there is none. */
-static const uint8_t *find_byte(const struct run *run, int c, uint64_t *io_none)
+/* The end of the line at run->p, or NULL. */
+static const uint8_t *find_end(struct run *run)
 {
+	struct syslog_state *st = run->st;
 	const uint8_t *from = run->p;
 	uint64_t off = offset_of(run, from);
-	if (*io_none > off)
-		from = *io_none - off < (uint64_t)(run->end - from) ? from + (*io_none - off)
-								    : run->end;
-	const uint8_t *at = memchr(from, c, (size_t)(run->end - from));
-	*io_none = offset_of(run, at ? at : run->end);
+	if (st->no_end > off)
+		from = st->no_end - off < (uint64_t)(run->end - from) ? from + (st->no_end - off)
+								      : run->end;
+	const uint8_t *at = line_ends_next(&run->ends, from, run->end);
+	st->no_end = offset_of(run, at ? at : run->end);
 	return at;
 }
 
 static enum step read_line(struct run *run)
 {
 	struct syslog_state *st = run->st;
-	const uint8_t *lf = find_byte(run, '\n', &st->no_lf);
-	const uint8_t *nul = find_byte(run, 0, &st->no_nul);
-	const uint8_t *stop = nul && (!lf || nul < lf) ? nul : lf;
+	const uint8_t *stop = find_end(run);
 	if (!stop && !run->in->end)
 		return need(run, 0);
 	struct slice line = trim_end(run->p, stop ? stop : run->end);
@@ -588,13 +582,15 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 {
 	if (in->datagram)
 		return read_datagram(in, out);
-	struct run run = {
-		.st = state,
-		.in = in,
-		.out = out,
-		.p = in->data.ptr,
-		.end = in->data.ptr + in->data.len,
-	};
+	struct run run; /* each member by itself: places of ends need not be cleared */
+	run.st = state;
+	run.in = in;
+	run.out = out;
+	run.p = in->data.ptr;
+	run.end = in->data.ptr + in->data.len;
+	run.r = (struct parse_result){0};
+	run.ends.looked = NULL;
+	run.ends.n = run.ends.next = 0;
 	if (in->dir != 0) /* a syslog server says nothing that we would read */
 		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	if (in->after_gap)

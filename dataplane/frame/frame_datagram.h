@@ -18,28 +18,14 @@ static inline bool frame_put_datagram(struct frame_out *o, const struct frame_se
 				      const struct flow_event *ev, struct slice kept, bool cut)
 {
 	frame_out_origin(o, slice_of(fs->origin[ev->dir], fs->origin_len[ev->dir]));
-	if (!frame_out_room(o, kept.len))
+	struct frame *to = frame_out_whole(o, kept);
+	if (!to)
 		return false;
-	frame_out_place_origin(o);
-	struct arena *a = &o->batch->arena;
-	kept.ptr = memcpy(a->base + a->used, kept.ptr, kept.len);
-	a->used += kept.len;
-	struct frame *to = &o->frames[o->n++];
 	to->time_ns = ev->time_ns;
 	to->stream_off = ev->stream_off;
 	to->session_id = fs->session_id;
-	to->bytes = kept;
-	to->body = kept;
-	to->meta = (struct val){0};
-	to->meta_name = NULL;
-	to->unparsed = NULL;
-	to->aux = NULL;
-	to->idx = 0;
 	to->session = ev->session;
-	to->origin_off = o->origin_off;
-	to->origin_len = (uint16_t)o->origin.len;
 	to->source = fs->slot->idx;
-	to->body_kind = BODY_PARSER;
 	to->dir = ev->dir;
 	to->cut = cut;
 	return true;

@@ -78,6 +78,23 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 	return true;
 }
 
+bool frame_put_whole(struct frame_out *o, struct slice bytes, uint64_t stream_off, bool cut)
+{
+	struct frame *f = frame_out_whole(o, bytes);
+	if (!f) {
+		o->full = true;
+		return false;
+	}
+	f->time_ns = o->time_ns;
+	f->stream_off = stream_off;
+	f->session_id = o->session_id;
+	f->session = o->session;
+	f->source = o->source;
+	f->dir = o->dir;
+	f->cut = cut || o->cut;
+	return true;
+}
+
 void frame_like(struct frame_out *o, const struct frame_desc *d)
 {
 	fill(o, d, &o->like);

@@ -63,6 +63,32 @@ static inline void frame_out_place_origin(struct frame_out *o)
 		o->origin_off = arena_copy_padded(&o->batch->arena, o->origin.ptr, o->origin.len);
 }
 
+/* A frame of BODY_PARSER with a copy of @bytes, which is all body; NULL: the burst is full. Time,
+ * offset, session (both of its members), source, direction and `cut` are the caller's to set. Each
+ * member by itself: to clear all of it first would take longer.
+ */
+static inline struct frame *frame_out_whole(struct frame_out *o, struct slice bytes)
+{
+	if (!frame_out_room(o, bytes.len))
+		return NULL;
+	frame_out_place_origin(o);
+	struct arena *a = &o->batch->arena;
+	bytes.ptr = memcpy(a->base + a->used, bytes.ptr, bytes.len);
+	a->used += bytes.len;
+	struct frame *f = &o->frames[o->n++];
+	f->bytes = bytes;
+	f->body = bytes;
+	f->meta = (struct val){0};
+	f->meta_name = NULL;
+	f->unparsed = NULL;
+	f->aux = NULL;
+	f->idx = 0;
+	f->origin_off = o->origin_off;
+	f->origin_len = (uint16_t)o->origin.len;
+	f->body_kind = BODY_PARSER;
+	return f;
+}
+
 /* Begins a burst into @b and @frames[0..cap-1]. */
 void frame_out_begin(struct frame_out *o, struct batch *b, struct frame *frames, unsigned cap);
 

@@ -110,6 +110,9 @@ struct frame_out; /* frame.c */
  */
 bool frame_put(struct frame_out *out, const struct frame_desc *d);
 
+/* The same for a frame of BODY_PARSER that is all body and has nothing else to say. */
+bool frame_put_whole(struct frame_out *out, struct slice bytes, uint64_t stream_off, bool cut);
+
 /* Scratch bytes for decoded bodies (gzip, chunks): @len bytes, padded by SL_PAD, valid until parse
  * returns. NULL beyond frame.bytes_max.
  */

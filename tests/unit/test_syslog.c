@@ -717,7 +717,7 @@ static void a_line_is_not_searched_twice(void **state)
 		parser_run_data(&run, 0, line + i, 65536);
 	frames_are(0);
 	const struct syslog_state *st = run.state;
-	assert_int_equal(st->no_lf, sizeof(line));
+	assert_int_equal(st->no_end, sizeof(line));
 	stream("\n");
 	frames_are(1);
 	assert_int_equal(run.frames[0].len, sizeof(line));
