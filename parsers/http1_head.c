@@ -11,13 +11,14 @@ static bool is_blank(uint8_t c)
 }
 
 /* Blanks at both ends off: a folded value begins and ends with CRLF and blanks. */
-static struct slice trim(struct slice s)
+static inline struct slice trim(struct slice s)
 {
-	while (s.len && is_blank(s.ptr[0]))
-		s = slice_from(s, 1);
-	while (s.len && is_blank(s.ptr[s.len - 1]))
-		s.len--;
-	return s;
+	const uint8_t *from = s.ptr, *to = s.ptr + s.len;
+	while (from < to && is_blank(*from))
+		from++;
+	while (from < to && is_blank(to[-1]))
+		to--;
+	return slice_of(from, (size_t)(to - from));
 }
 
 /* Where @c stands first in p[from .. to-1], or @to. Lines are short: a call of memchr costs more

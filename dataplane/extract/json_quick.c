@@ -39,23 +39,24 @@ static inline const uint8_t *skip_blanks(struct reader *r, const uint8_t *p)
 
 /* ---- strings ---- */
 
-/* Bytes that end the plain part of a string: quotes, backslashes, control characters. */
-static inline unsigned string_marks(__m128i v)
+/* Bytes that end the plain part of a string: quotes, backslashes, control characters. Of bytes with
+ * their second bit turned over quotes and control characters are those up to 0x20.
+ */
+static inline __m128i string_marks(__m128i v)
 {
-	__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-	__m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
+	__m128i turned = _mm_xor_si128(v, _mm_set1_epi8(2));
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(turned, _mm_set1_epi8(0x20)), turned);
+	return _mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
 }
 
-/* The first of them from @p on; the text's end, or some byte behind it, when there is none. */
+/* The first mark from @p on; the text's end, or some byte behind it, when there is none. */
 static inline const uint8_t *find_mark(struct reader *r, const uint8_t *p)
 {
 	__m128i seen = r->seen;
 	unsigned marks = 0;
 	for (; p < r->end; p += 16) {
 		__m128i v = load16(p);
-		marks = string_marks(v);
+		marks = (unsigned)_mm_movemask_epi8(string_marks(v));
 		seen = _mm_or_si128(seen, v);
 		if (marks)
 			break;
