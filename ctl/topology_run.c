@@ -14,10 +14,12 @@
 
 #define PROGRESS_EVERY_MS 500
 
-/* How often main looks after its parts beside workers of ports: each look wakes up a core. All that
- * is counted in milliseconds is a multiple of it.
+/* How often main looks after its parts: each look wakes up a core. Beside workers of ports, and of a
+ * replay that is not over at once: what it takes is not to be rounded up. All that is counted in
+ * milliseconds is a multiple of it.
  */
-#define LIVE_STEP_MS      4
+#define STEP_MS           4
+#define SHORT_MS          100
 
 /* A sink that takes nothing is told of after so long; once a stop was asked for it is given up
  * after the other.
@@ -184,8 +186,8 @@ static void wait_for_workers(struct topology *t, struct crew *crew, bool progres
 {
 	uint64_t since_ns = clock_mono_ns();
 	bool drawn = false;
-	t->step_ms = t->ports ? LIVE_STEP_MS : 1;
 	for (unsigned ms = 0; atomic_load(&t->n_running) > 0; ms += t->step_ms) {
+		t->step_ms = t->ports || ms >= SHORT_MS ? STEP_MS : 1;
 		end_replay(t);
 		if (!topology_watch_dead(t) && !t->ports) {
 			atomic_store(&t->stop, true);
