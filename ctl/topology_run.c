@@ -14,8 +14,8 @@
 
 #define PROGRESS_EVERY_MS 500
 
-/* How often main looks after its parts: each look wakes up a core. Beside workers of ports, and of a
- * replay that is not over at once: what it takes is not to be rounded up. All that is counted in
+/* How often main looks after its parts: each look wakes up a core. Beside workers of ports, and of
+ * a replay that is not over at once: what it takes is not to be rounded up. All that is counted in
  * milliseconds is a multiple of it.
  */
 #define STEP_MS           4
