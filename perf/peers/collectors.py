@@ -49,10 +49,15 @@ log {{ source(s); destination(d); }};
 SLUICE = """
 {capture}
 schema_dir: "{schemas}"
-sources: {{ syslog: {{ match: {{ udp: {port}, tcp: {port} }}, parser: syslog }} }}
+sources: {{ syslog: {{ match: {{ udp: {port}, tcp: {port} }}, parser: syslog{more} }} }}
 sinks: {{ out: {{ {sink} }} }}
 queues: {{ lab/syslog: {{ from: syslog, sink: out, format: {format} }} }}
 """
+# Texts that are searched in each line and that few have, or none.
+RARE = ("panic oom-killer segfault denied refused unreachable corrupt checksum deadlock rollback evicted throttled expired revoked mismatch "
+        "truncated overflow underrun stalled unhealthy failover rebalance degraded quarantine blacklist forbidden malformed unauthorized "
+        "exhausted poisoned tampered livelock").split()
+RULES = ", rules: { " + ", ".join(f"r{i}: \"{word}\"" for i, word in enumerate(RARE)) + " }"
 CAPTURE = 'capture: { ports: [{ device: "net_af_packet0,iface=pb" }] }'
 WORDS = "request took shard cache miss retried user session upstream timed out".split()
 # Where a peer cannot be asked what it did, the far end of a connection that is only looked on at.
@@ -276,15 +281,16 @@ class Lab:
         names = [n for n in ("rsyslog", "syslog-ng") if os.path.isdir(os.path.join(self.peers, n))]
         return [Collector(n, self) for n in ["sluice", *names]]
 
-    def sluice(self, sink, form="json", capture=""):
+    def sluice(self, sink, form="json", capture="", more=""):
         """A configuration."""
-        return SLUICE.format(capture=capture, schemas=os.path.join(self.folder, "schemas"), port=PORT, sink=sink, format=form)
+        return SLUICE.format(capture=capture, schemas=os.path.join(self.folder, "schemas"), port=PORT, sink=sink, format=form,
+                             more=more)
 
-    def replay(self, of, sink, form="json"):
+    def replay(self, of, sink, form="json", more=""):
         conf = os.path.join(self.folder, "replay.yaml")
         os.makedirs(os.path.join(self.folder, "schemas"), exist_ok=True)
         with open(conf, "w", encoding="ascii") as f:
-            f.write(self.sluice(sink, form))
+            f.write(self.sluice(sink, form, more=more))
         subprocess.run([self.sluiced, "schema", "write", "-c", conf], check=True, capture_output=True)
         return run([self.sluiced, "replay", "-q", "-c", conf, of.pcap])
 
@@ -337,8 +343,9 @@ class Tcp:
 
     def sluice(self, turn):
         lab, (full, half) = self.lab, (self.full, self.half) if turn else (self.small, self.small)
-        for form, ext, name in (("json", "json", "sluice"), ("protobuf", "pb", "sluice, Protocol Buffers")):
-            p = lab.replay(full, f'file: {{ path: "{lab.out}/sluice.{ext}" }}', form)
+        for form, ext, name, more in (("json", "json", "sluice", ""), ("protobuf", "pb", "sluice, Protocol Buffers", ""),
+                                      ("json", "json", f"sluice, with {len(RARE)} content rules, which the peers have not", RULES)):
+            p = lab.replay(full, f'file: {{ path: "{lab.out}/sluice.{ext}" }}', form, more)
             made = sorted(glob.glob(os.path.join(lab.out, f"sluice-*.{ext}")))
             if form == "json":
                 n, events = sum(map(count, made)), events_of_json(made)
