@@ -65,7 +65,8 @@ static inline size_t civil_minute_put(struct civil_minute *m, char *out, int64_t
 	uint64_t in_minute = (uint64_t)ns - (uint64_t)m->first_ns;
 	if (__builtin_expect(in_minute >= 60 * NS_PER_S || !m->text[0], 0))
 		in_minute = civil_minute_find(m, ns);
-	unsigned s = (unsigned)(in_minute / NS_PER_S);
+	/* Both are divided by 2^9, which leaves no more than 27 bits, and no rest of the second. */
+	unsigned s = (uint32_t)(in_minute >> 9) / (uint32_t)(NS_PER_S >> 9);
 	uint32_t frac = (uint32_t)(in_minute - s * (uint64_t)NS_PER_S), second;
 	memcpy(out, m->text, sizeof(m->text));
 	memcpy(&second, text_triples + 4 * s, sizeof(second));
@@ -79,9 +80,11 @@ static inline size_t civil_minute_put(struct civil_minute *m, char *out, int64_t
 		text_put_triple(out + 26, frac - us * 1000);
 		len = 29;
 	}
-	while (out[len - 1] == '0')
-		len--;
-	len -= out[len - 1] == '.';
+	if (out[len - 1] == '0') {
+		while (out[len - 1] == '0')
+			len--;
+		len -= out[len - 1] == '.';
+	}
 	out[len] = 'Z';
 	return len + 1;
 }

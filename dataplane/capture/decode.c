@@ -682,24 +682,28 @@ unsigned decode_owner(const struct decode *d, const struct pkt_raw *raw)
 
 unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, struct pkt *out)
 {
+	const struct pkt_raw *end = raw + n;
 	unsigned n_out = 0, n_in = 0, n_oversize = 0;
+	struct pkt *p = out;
 	uint64_t n_bytes = 0;
 	assert(n <= PKT_BURST);
 	if (n)
-		frag_expire(d->frag, raw[0].time_ns);
-	for (unsigned i = 0; i < n; i++) {
-		if (i + 4 < n)
-			__builtin_prefetch(raw[i + 4].ptr);
-		unsigned verdict = decode_one(d, &raw[i], &out[n_out], n_out);
+		frag_expire(d->frag, raw->time_ns);
+	for (const struct pkt_raw *r = raw; r < end; r++) {
+		if (end - r > 4)
+			__builtin_prefetch(r[4].ptr);
+		unsigned verdict = decode_one(d, r, p, n_out);
 		if (verdict == PASSED_OVER)
 			continue;
 		n_in++;
-		n_bytes += raw[i].cap_len;
-		n_oversize += raw[i].wire_len > JUMBO_BYTES;
-		if (verdict == DECODE_packets_out)
+		n_bytes += r->cap_len;
+		n_oversize += r->wire_len > JUMBO_BYTES;
+		if (verdict == DECODE_packets_out) {
 			n_out++;
-		else
+			p++;
+		} else {
 			d->row[verdict]++;
+		}
 	}
 	if (d->n_suspects)
 		n_out = drop_copies(d, out, n_out);

@@ -185,12 +185,12 @@ WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned
 {
 	const uint8_t *from = l->to;
 	struct json_text_avx2 w = json_text_avx2();
-	unsigned i = 0;
-	for (; i < n && follows(l, recs[i], o); i++) {
-		o = put_line(l, w, recs[i], o);
-		ends[i] = (uint32_t)(o - from);
+	struct rec *const *at = recs, *const *end = recs + n;
+	for (; at < end && follows(l, *at, o); at++) {
+		o = put_line(l, w, *at, o);
+		*ends++ = (uint32_t)(o - from);
 	}
-	return i;
+	return (unsigned)(at - recs);
 }
 
 static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,

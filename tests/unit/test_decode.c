@@ -559,6 +559,85 @@ static void both_directions_of_a_session_have_one_hash_whatever_the_port(void **
 	decode_end(d);
 }
 
+static uint32_t some(uint64_t *io_seed, uint32_t below)
+{
+	*io_seed = *io_seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*io_seed >> 33) % below;
+}
+
+/* Mostly as it should be, else with odd bytes in its headers. Returns how many bytes were captured.
+ */
+static size_t make_odd_packet(uint64_t *io_seed, struct made *m)
+{
+	uint8_t payload[100];
+	bool tcp = some(io_seed, 2);
+	for (size_t i = 0; i < sizeof(payload); i++)
+		payload[i] = (uint8_t)some(io_seed, 256);
+	*m = made_bytes(payload, some(io_seed, sizeof(payload)));
+	if (tcp)
+		made_tcp(m, 40000, 601, 7);
+	else
+		made_udp(m, 40000, some(io_seed, 4) ? 514 : 4789);
+	if (!tcp && some(io_seed, 2))
+		put16(m->b + m->at + 6, 0); /* no checksum */
+	made_ip4(m, "10.0.0.1", "10.0.0.2", tcp ? 6 : 17);
+	put16(m->b + m->at + 4, some(io_seed, 65536));
+	for (unsigned n = some(io_seed, 2) ? some(io_seed, 3) : 0; n > 0; n--)
+		m->b[m->at + 1 + some(io_seed, 27)] = (uint8_t)some(io_seed, 256);
+	return some(io_seed, 4) ? made_len(m) : some(io_seed, (uint32_t)made_len(m) + 1);
+}
+
+/* Of @n bytes, with @head in front, of exactly that size: a byte behind them is one too far. */
+static const char *decode_exactly(struct decode *d, const struct made *m, const char *head,
+				  size_t n, uint16_t link, struct pkt *p)
+{
+	struct made with = *m;
+	made_hex(&with, head);
+	struct pkt_raw raw = made_raw(&with, link);
+	size_t len = made_len(&with) - made_len(m) + n;
+	uint8_t *exact = malloc(len ? len : 1);
+	memcpy(exact, raw.ptr, len);
+	raw.ptr = exact;
+	raw.cap_len = (uint32_t)len;
+	const char *col = decode_as(d, &raw, p);
+	if (strcmp(col, "packets_out") == 0)
+		p->payload = m->b + m->at + (p->payload - exact) - (made_len(&with) - made_len(m));
+	free(exact);
+	return col;
+}
+
+/* A link without a header is always walked. */
+static void the_straight_way_of_plain_packets_ends_where_the_walk_does(void **state)
+{
+	static const char *const heads[] = {"020000000001 020000000002 0800",
+					    "020000000001 020000000002 8100 0007 0800"};
+	static struct made m;
+	uint64_t seed = 1;
+	unsigned n_out = 0;
+	for (int checksum = CHECKSUM_IGNORE; checksum <= CHECKSUM_DROP; checksum++) {
+		struct decode_conf conf = decode_conf_default();
+		conf.checksum = checksum;
+		struct decode *straight = decode_with(&conf), *walked = decode_with(&conf);
+		for (unsigned i = 0; i < 3000; i++) {
+			struct pkt a = {0}, b = {0};
+			size_t n = make_odd_packet(&seed, &m);
+			const char *col = decode_exactly(straight, &m, heads[some(&seed, 2)], n,
+							 LINK_ETHERNET, &a);
+			assert_string_equal(col, decode_exactly(walked, &m, "", n, LINK_RAW, &b));
+			if (strcmp(col, "packets_out") == 0)
+				assert_memory_equal(&a, &b, sizeof(a));
+			n_out += strcmp(col, "packets_out") == 0;
+			decode_release(straight);
+			decode_release(walked);
+		}
+		assert_int_equal(decode_row(straight)[DECODE_checksum_wrong],
+				 decode_row(walked)[DECODE_checksum_wrong]);
+		decode_end(straight);
+		decode_end(walked);
+	}
+	assert_in_range(n_out, 3000, 8000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -586,6 +665,7 @@ int main(void)
 		cmocka_unit_test(a_checksum_that_the_card_has_yet_to_complete_is_not_wrong),
 		cmocka_unit_test(a_udp_checksum_of_zero_is_none),
 		cmocka_unit_test(checksums_of_every_length_and_place_are_right),
+		cmocka_unit_test(the_straight_way_of_plain_packets_ends_where_the_walk_does),
 		cmocka_unit_test(the_hash_is_toeplitz_with_a_symmetric_key),
 		cmocka_unit_test(both_directions_of_a_session_have_one_hash_whatever_the_port),
 	};
