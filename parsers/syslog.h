@@ -95,6 +95,20 @@ enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_bui
 /* Reads anything: what has no shape is the message. */
 void syslog_3164_extract(const struct syslog_text *t, bool has_pri, struct rec_builder *rb);
 
+/* What stands in front of the message. */
+struct syslog_head {
+	struct slice host, app, pid, sequence; /* ptr NULL: not there */
+	int64_t time, device_time;
+	bool has_time, has_device_time;
+};
+
+/* The two ways of syslog_3164_extract: each returns where the message begins, and fills @h, which
+ * is zeros. The first one knows "Oct 11 22:14:15 host tag[pid]: " and "... tag: ", and returns NULL
+ * of all else, when @h holds anything; the second one knows these too.
+ */
+const uint8_t *syslog_3164_usual(const struct syslog_text *t, struct syslog_head *h);
+const uint8_t *syslog_3164_any(const struct syslog_text *t, bool has_pri, struct syslog_head *h);
+
 /* Behind the byte-order mark that some senders write in front of the priority; @p when there is
  * none.
  */

@@ -14,6 +14,7 @@
  * or, behind a time stamp and a host, a blank. Text that begins with '[' stays text. A Cisco
  * sequence number and a second time stamp become the pairs `sequence` and `device_timestamp`.
  */
+#include "dataplane/base/bsd_time.h"
 #include "dataplane/base/civil.h"
 #include "dataplane/base/text.h"
 #include "parsers/syslog.h"
@@ -46,12 +47,6 @@ static const uint8_t classes[256] = {
 	[')'] = IN_TAG,
 	['#'] = IN_TAG,
 	[0x80 ... 0xff] = IN_HOST | IN_TAG,
-};
-
-struct head {
-	struct slice host, app, pid, sequence; /* ptr NULL: not there */
-	int64_t time, device_time;
-	bool has_time, has_device_time;
 };
 
 static const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end)
@@ -137,7 +132,8 @@ static bool ends_tag(const uint8_t *p, const uint8_t *q, const uint8_t *end)
 /* A tag at @p. @by_blank: a blank ends one too. Returns where the message begins: @p when there is
  * no tag.
  */
-static const uint8_t *read_tag(const uint8_t *p, const uint8_t *end, bool by_blank, struct head *h)
+static const uint8_t *read_tag(const uint8_t *p, const uint8_t *end, bool by_blank,
+			       struct syslog_head *h)
 {
 	const uint8_t *q = skip_class(p, end, IN_TAG);
 	if (q == p || *p == '-' || *p == '.')
@@ -214,7 +210,7 @@ static const struct zone {
 /* A host and a tag: what stands in front of them is neither. */
 static bool at_host_and_tag(const uint8_t *p, const uint8_t *end)
 {
-	struct head h = {0};
+	struct syslog_head h = {0};
 	p = skip_blanks(p, end);
 	p = skip_blanks(read_host(p, end, &h.host), end);
 	return h.host.ptr && read_tag(p, end, false, &h) != p;
@@ -328,7 +324,8 @@ static bool is_device_text(const uint8_t *p, const uint8_t *end)
 /* What Cisco's devices put in front of their text: sequence, name, time stamp, each of them or not.
  * Returns where the text begins, or NULL when it is nothing of the kind; then @h is as before.
  */
-static const uint8_t *read_device(const struct syslog_text *t, const uint8_t *p, struct head *h)
+static const uint8_t *read_device(const struct syslog_text *t, const uint8_t *p,
+				  struct syslog_head *h)
 {
 	struct slice seq = {0}, name = {0};
 	struct stamp s;
@@ -368,7 +365,7 @@ static const uint8_t *read_device(const struct syslog_text *t, const uint8_t *p,
 
 /* Behind a time stamp. Returns where the message begins. */
 static const uint8_t *read_host_and_tag(const struct syslog_text *t, const uint8_t *p,
-					struct head *h)
+					struct syslog_head *h)
 {
 	static const struct slice repeated = SLICE_LIT("last message repeated ");
 	static const struct slice forwarded = SLICE_LIT("Message forwarded from ");
@@ -403,8 +400,7 @@ static const uint8_t *read_host_and_tag(const struct syslog_text *t, const uint8
 	return read_tag(p, end, true, h);
 }
 
-/* Reads what stands in front of the message, and returns where that begins. */
-static const uint8_t *read_head(const struct syslog_text *t, bool has_pri, struct head *h)
+const uint8_t *syslog_3164_any(const struct syslog_text *t, bool has_pri, struct syslog_head *h)
 {
 	const uint8_t *end = t->end, *p = skip_blanks(t->p, end);
 	struct stamp s;
@@ -427,7 +423,68 @@ static const uint8_t *read_head(const struct syslog_text *t, bool has_pri, struc
 	return message == p && !q ? t->p : message;
 }
 
-static void set_pairs(const struct head *h, struct rec_builder *rb)
+/* --- The usual head ----------------------------------------------------------------------------
+ */
+
+/* Whether the word in [@p, @q) may be more than a host: a year or a number, a zone, or the
+ * beginning of a sentence that has no host in front.
+ */
+static inline bool is_odd_host(const uint8_t *p, const uint8_t *q)
+{
+	uint32_t first4;
+	memcpy(&first4, p, sizeof(first4));
+	bool zone =
+		(q - p == 3 || q - p == 4) && text_lower(q[-1]) >= 'a' && text_lower(q[-1]) <= 'z';
+	bool year = text_is_digit(*p) && (q - p == 4 || p[4] == ':');
+	return zone || year || *p == '%' || *p == '-' || q[-1] == ':' ||
+	       first4 == ('l' | 'a' << 8 | 's' << 16 | 't' << 24) ||
+	       first4 == ('M' | 'e' << 8 | 's' << 16 | 's' << 24);
+}
+
+/* Where the "pid" at @p ends, with ']' behind it; NULL: it is none. */
+static inline const uint8_t *usual_pid_end(const uint8_t *p, const uint8_t *end)
+{
+	const uint8_t *q = p;
+	while (q < end && text_is_digit(*q) && q - p < PID_BYTES_MAX)
+		q++;
+	return q > p && q < end && *q == ']' ? q : NULL;
+}
+
+const uint8_t *syslog_3164_usual(const struct syslog_text *t, struct syslog_head *h)
+{
+	const uint8_t *p = t->p, *end = t->end;
+	if (end - p < BSD_TIME_LEN + 2 || p[BSD_TIME_LEN] != ' ' ||
+	    !syslog_time_bsd(p, t->zone_s, t->time_ns, &h->time))
+		return NULL;
+	p += BSD_TIME_LEN + 1;
+	const uint8_t *q = skip_class(p, end, IN_HOST);
+	if (q == p || end - q < 2 || *q != ' ' || is_odd_host(p, q))
+		return NULL;
+	h->host = syslog_part(p, q);
+	p = q + 1;
+	q = skip_class(p, end, IN_TAG);
+	/* Of what else may stand behind a host nothing begins with a letter and ends so. */
+	if (q == p || text_lower(*p) < 'a' || text_lower(*p) > 'z')
+		return NULL;
+	h->app = syslog_part(p, q);
+	if (q < end && *q == '[') {
+		p = q + 1;
+		q = usual_pid_end(p, end);
+		if (!q)
+			return NULL;
+		h->pid = syslog_part(p, q);
+		q++;
+	}
+	if (end - q < 2 || q[0] != ':' || q[1] != ' ')
+		return NULL;
+	h->has_time = true;
+	return q + 2;
+}
+
+/* --- Records -----------------------------------------------------------------------------------
+ */
+
+static void set_pairs(const struct syslog_head *h, struct rec_builder *rb)
 {
 	if (h->sequence.ptr)
 		rec_pair(rb, rec_make_text(rb, VAL_STR, SLICE_LIT("sequence")),
@@ -439,8 +496,12 @@ static void set_pairs(const struct head *h, struct rec_builder *rb)
 
 void syslog_3164_extract(const struct syslog_text *t, bool has_pri, struct rec_builder *rb)
 {
-	struct head h = {0};
-	const uint8_t *message = read_head(t, has_pri, &h);
+	struct syslog_head h = {0};
+	const uint8_t *message = syslog_3164_usual(t, &h);
+	if (!message) {
+		h = (struct syslog_head){0};
+		message = syslog_3164_any(t, has_pri, &h);
+	}
 	syslog_set(rb, SYSLOG_HOSTNAME, h.host);
 	syslog_set(rb, SYSLOG_APPNAME, h.app);
 	syslog_set(rb, SYSLOG_PROCID, h.pid);

@@ -294,17 +294,43 @@ static int read_year(const uint8_t *p, const uint8_t *end)
 	return hi >= 19 && hi <= 21 && lo <= 99 ? (int)(hi * 100 + lo) : 0;
 }
 
-static int64_t distance(int64_t a, int64_t b)
+/* Of packet time, which is not before 1970; or the one before or after. */
+static inline unsigned year_of(int64_t now_ns)
+{
+	return 1970 + (unsigned)(now_ns / NS_PER_S / 31556952);
+}
+
+static inline int64_t distance(int64_t a, int64_t b)
 {
 	return a > b ? a - b : b - a;
+}
+
+/* No other year is as near. */
+static inline bool is_near(int64_t ns, int64_t now_ns)
+{
+	return distance(ns, now_ns) < HALF_YEAR_NS - 2 * 86400 * NS_PER_S;
+}
+
+bool syslog_time_bsd(const uint8_t *p, int zone_s, int64_t now_ns, int64_t *ret_ns)
+{
+	uint64_t rest;
+	unsigned month = bsd_time_at(p, &rest), day = rest & 0xff;
+	unsigned year = year_of(now_ns);
+	if (month == 0 || year > 2099 ||
+	    (day > 28 && (int)day > civil_month_days((int)year, (int)month)))
+		return false;
+	int64_t s = plain_days(year, month, day) * 86400 + (unsigned)(rest >> 16 & 0xff) * 3600 +
+		    (unsigned)(rest >> 32 & 0xff) * 60 + (unsigned)(rest >> 48) - zone_s;
+	*ret_ns = s * NS_PER_S;
+	return is_near(*ret_ns, now_ns);
 }
 
 /* The year that brings @c nearest to @now_ns. 29 February looks up to eight years around. */
 static bool nearest_year(struct civil *c, int64_t now_ns, int64_t *ret_ns)
 {
-	int year = 1970 + (int)(now_ns / NS_PER_S / 31556952);
+	int year = (int)year_of(now_ns);
 	c->year = year;
-	if (to_ns(c, ret_ns) && distance(*ret_ns, now_ns) < HALF_YEAR_NS - 2 * 86400 * NS_PER_S)
+	if (to_ns(c, ret_ns) && is_near(*ret_ns, now_ns))
 		return true;
 	bool found = false;
 	for (int i = 0; i <= 16 && (i <= 2 || !found || i % 2 == 0); i++) {

@@ -91,6 +91,11 @@ static inline size_t syslog_time_usual(const uint8_t *p, const uint8_t *end, str
 size_t syslog_time_any(const uint8_t *p, const uint8_t *end, int zone_s, int64_t now_ns,
 		       struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned);
 
+/* Of these "Oct 11 22:14:15" alone, of a year that is plainly the nearest one. False: it is another
+ * time stamp, if any. Reads 16 bytes.
+ */
+bool syslog_time_bsd(const uint8_t *p, int zone_s, int64_t now_ns, int64_t *ret_ns);
+
 /* Three letters that name a month, and a blank: 1 to 12, else 0. Reads four bytes. */
 int syslog_month(const uint8_t *p);
 

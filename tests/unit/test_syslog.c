@@ -536,6 +536,70 @@ static void the_senders_time_zone_is_an_option(void **state)
 	}
 }
 
+static void heads_are_the_same(const struct syslog_head *a, const struct syslog_head *b)
+{
+	assert_ptr_equal(a->host.ptr, b->host.ptr);
+	assert_ptr_equal(a->app.ptr, b->app.ptr);
+	assert_ptr_equal(a->pid.ptr, b->pid.ptr);
+	assert_null(b->sequence.ptr);
+	assert_int_equal(a->host.len, b->host.len);
+	assert_int_equal(a->app.len, b->app.len);
+	assert_int_equal(a->pid.len, b->pid.len);
+	assert_int_equal(a->time, b->time);
+	assert_true(a->has_time && b->has_time && !b->has_device_time);
+}
+
+/* The short way of RFC 3164 against the long one: usual messages with bytes changed, left out and
+ * put in, and cut.
+ */
+static void the_usual_messages_of_rfc3164_are_read_as_all_are(void **state)
+{
+	static const char *const forms[] = {
+		"Oct 11 22:14:15 mymachine su[77]: text",
+		"Nov  5 04:43:16 web-1 nginx: last message",
+		"Feb 29 23:59:59 10.0.0.1 postfix/smtpd[1234]: x",
+		"Dec 31 00:00:00 CET tag: m",
+		"Dec 31 00:00:00 host 2026 tag: m",
+		"Jan  1 00:00:01 last message repeated 3 times",
+		"Jan  1 00:00:01 host last message: 3",
+		"Oct 11 22:14:15 Message forwarded from aix: sshd[6]: m",
+		"Oct 11 22:14:15 fe80::1%eth0 Microsoft Word[14]: m",
+		"Oct 11 22:14:15 R1 123: *Oct 11 22:14:15.123: %SYS-5-X: m",
+	};
+	static const char bytes[] = " :[]%-.*0129aUTCZ/\t\x80";
+	static const int64_t nows[] = {1795581796, 1791758055, 1798761599, 1772366400};
+	uint32_t r = 1, n_usual = 0;
+	for (unsigned i = 0; i < 200000; i++) {
+		uint8_t text[128 + SL_PAD] = {0};
+		const char *form = forms[i % 10];
+		size_t len = strlen(form), k = (r >> 8) % (len + 1);
+		memcpy(text, form, k);
+		unsigned skip = (r >> 20) % 3 % (unsigned)(len - k + 1);
+		size_t put = i % 4 ? (r >> 24) % 3 : 0;
+		for (size_t m = 0; m < put; m++)
+			text[k + m] = (uint8_t)bytes[(r >> (4 * m)) % (sizeof(bytes) - 1)];
+		memcpy(text + k + put, form + k + skip, len - k - skip);
+		len += put - skip;
+		if (i % 7 == 0)
+			len -= (r >> 4) % (len + 1);
+		r = r * 1664525 + 1013904223;
+		struct rec_minute minute = {{0}};
+		struct syslog_text t = {.p = text,
+					.end = text + len,
+					.time_ns = nows[r >> 16 & 3] * NS_PER_S,
+					.zone_s = r >> 12 & 1 ? 3600 : 0,
+					.minute = &minute};
+		struct syslog_head usual = {0}, any = {0};
+		const uint8_t *message = syslog_3164_usual(&t, &usual);
+		if (!message)
+			continue;
+		n_usual++;
+		assert_ptr_equal(message, syslog_3164_any(&t, true, &any));
+		heads_are_the_same(&usual, &any);
+	}
+	assert_in_range(n_usual, 4000, 200000);
+}
+
 /* [8] */
 static void a_message_without_time_stamp_keeps_its_tag(void **state)
 {
@@ -978,6 +1042,7 @@ int main(void)
 		TEST(text_of_no_shape_is_the_message),
 		TEST(the_year_is_the_one_nearest_to_packet_time),
 		TEST(the_senders_time_zone_is_an_option),
+		TEST(the_usual_messages_of_rfc3164_are_read_as_all_are),
 		TEST(a_message_without_time_stamp_keeps_its_tag),
 		TEST(odd_times_are_read),
 		TEST(odd_hosts_and_tags_are_read),
