@@ -254,7 +254,8 @@ static void left_out(void *arg, unsigned worker, unsigned queue, enum encode_fit
 	mem_seal(true);
 }
 
-static void narrowed(void *arg, unsigned worker, unsigned queue, bool more, bool misfit)
+static void narrowed(void *arg, unsigned worker, unsigned queue, unsigned n_more,
+		     unsigned n_misfits)
 {
 }
 

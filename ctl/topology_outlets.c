@@ -104,10 +104,11 @@ static void out_leave_out(void *arg, unsigned worker, unsigned queue, enum encod
 	handoff_leave_out(y->handoff, worker, y->index, cols[why]);
 }
 
-static void out_narrowed(void *arg, unsigned worker, unsigned queue, bool more, bool misfit)
+static void out_narrowed(void *arg, unsigned worker, unsigned queue, unsigned n_more,
+			 unsigned n_misfits)
 {
 	const struct way *y = way_of(arg, queue);
-	handoff_narrowed(y->handoff, worker, y->index, more, misfit);
+	handoff_narrowed(y->handoff, worker, y->index, n_more, n_misfits);
 }
 
 const struct worker_out topology_worker_out = {

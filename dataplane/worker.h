@@ -54,7 +54,8 @@ struct worker_out {
 	/* A record that the queue's format does not hold. */
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
 	/* A record that was written without some of its fields, where the form has a shape. */
-	void (*narrowed)(void *arg, unsigned worker, unsigned queue, bool more, bool misfit);
+	void (*narrowed)(void *arg, unsigned worker, unsigned queue, unsigned n_more,
+			 unsigned n_misfits);
 	/* What cannot go on; its texts are borrowed. NULL: there are no dead letters. */
 	void (*dead)(void *arg, unsigned worker, const struct dead_letter *l);
 	void *dead_arg;

@@ -27,13 +27,13 @@ static const struct rec *queue_rec(struct worker *w, const struct queue_form *fo
 	return form->encoder->later ? kept : rec_settled(b, kept);
 }
 
-/* What the message that was written last does not have of its record. */
+/* What the messages that were written last do not have of their records. */
 static inline void tell_narrowed(const struct worker *w, unsigned queue)
 {
 	const struct worker_out *out = &w->conf.out;
 	const struct proto_scratch *x = w->encode.proto;
-	if (w->encode.shape && (x->more || x->misfit))
-		out->narrowed(out->arg, w->conf.index, queue, x->more, x->misfit);
+	if (w->encode.shape && (x->n_more || x->n_misfits))
+		out->narrowed(out->arg, w->conf.index, queue, x->n_more, x->n_misfits);
 }
 
 /* Puts one record into one queue, in that queue's format. */

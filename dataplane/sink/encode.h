@@ -106,6 +106,10 @@ size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, cons
 unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct rec *const *recs,
 			   unsigned n, struct out_batch *to);
 
+/* encode_protobuf_burst.c: the same for messages. */
+unsigned encode_protobuf_burst(struct encode_ctx *ctx, const struct batch *b,
+			       struct rec *const *recs, unsigned n, struct out_batch *to);
+
 /* Writes the record and returns the bytes written. @out holds encode_json_max() bytes, of which
  * those behind the result may be written over. Bytes that are not UTF-8 become U+FFFD
  * (rec/json_text.h) and set "_invalid_utf8":true at the end.

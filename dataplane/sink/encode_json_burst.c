@@ -5,9 +5,9 @@
  *     "_src":"a","_dst":"b"|,"key":"|text|"|,"key":|value| ... |}
  */
 #include "dataplane/rec/json_text_avx2.h"
+#include "dataplane/sink/encode_burst.h"
 #include "dataplane/sink/encode_json_parts.h"
 #include "dataplane/sink/encode_put.h"
-#include "dataplane/sink/out_batch.h"
 
 #define WIDE        __attribute__((target("avx2,bmi2")))
 #define WIDE_INLINE static inline __attribute__((always_inline, target("avx2,bmi2")))
@@ -16,12 +16,11 @@ struct burst {
 	struct encode_ctx *ctx;
 	const struct batch *b;
 	const uint8_t *base; /* of its arena */
-	const struct schema *schema;
-	struct slice source;      /* `"_source":"x","_stream":"x",` */
-	uint64_t source_word;     /* word_of(), as each record has it */
-	const uint8_t *to, *last; /* where the first line of the batch stands, and the last may */
-	uint64_t second_ns;       /* of which time_key is the text */
-	uint8_t time_key[32];     /* `","_time":"2026-11-25T04:43:16.` */
+	struct encode_alike alike;
+	struct slice source;  /* `"_source":"x","_stream":"x",` */
+	const uint8_t *to;    /* where the first line of the batch stands */
+	uint64_t second_ns;   /* of which time_key is the text */
+	uint8_t time_key[32]; /* `","_time":"2026-11-25T04:43:16.` */
 };
 #define TIME_KEY     "\",\"_time\":\""
 #define TIME_KEY_LEN (sizeof(TIME_KEY) - 1)
@@ -133,11 +132,11 @@ static inline uint32_t text_len(struct halves h)
 WIDE_INLINE uint8_t *put_line(struct burst *l, struct json_text_avx2 w, const struct rec *r,
 			      uint8_t *o)
 {
-	const struct schema_key *keys = l->schema->keys;
+	const struct schema_key *keys = l->alike.schema->keys;
 	const uint8_t *base = l->base;
 	bool invalid = false;
 	o = put_head(l, r, o);
-	for (size_t i = 0, n = l->schema->n_fields; i < n; i++) {
+	for (size_t i = 0, n = l->alike.schema->n_fields; i < n; i++) {
 		struct halves h = halves_of(&r->vals[i]);
 		uint32_t len = text_len(h);
 		if (__builtin_expect(len <= 32, 1)) {
@@ -157,28 +156,6 @@ WIDE_INLINE uint8_t *put_line(struct burst *l, struct json_text_avx2 w, const st
 	return PUT_LIT(o, "}\n");
 }
 
-/* Four fields of a record as one word: flags 8 | dir, hops 8 | pairs 16 | source 16 | origin 16.
- * All but the second and the last are the same in a burst.
- */
-#define WORD_BURST 0xff00ffffffff0000ull
-static inline uint64_t word_of(const struct rec *r)
-{
-	uint64_t word;
-	static_assert(offsetof(struct rec, flags) == offsetof(struct rec, origin_len) + 7,
-		      "a word");
-	memcpy(&word, &r->origin_len, sizeof(word));
-	return word;
-}
-
-/* Is @r one of this burst, of its source, without pairs, flags and a stream of its own? And is
- * there room for it at @o?
- */
-static inline bool follows(const struct burst *l, const struct rec *r, const uint8_t *o)
-{
-	return r->schema == l->schema && (word_of(r) & WORD_BURST) == l->source_word &&
-	       r->stream.type == VAL_ABSENT && o <= l->last;
-}
-
 /* Each of these writes where lines end to @ends, from @o on, and returns their number. */
 WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
 			      uint32_t *ends)
@@ -186,7 +163,7 @@ WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned
 	const uint8_t *from = l->to;
 	struct json_text_avx2 w = json_text_avx2();
 	struct rec *const *at = recs, *const *end = recs + n;
-	for (; at < end && follows(l, *at, o); at++) {
+	for (; at < end && encode_is_alike(&l->alike, *at, o); at++) {
 		o = put_line(l, w, *at, o);
 		*ends++ = (uint32_t)(o - from);
 	}
@@ -197,22 +174,11 @@ static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n,
 			   uint32_t *ends)
 {
 	unsigned i = 0;
-	for (; i < n && follows(l, recs[i], o); i++) {
+	for (; i < n && encode_is_alike(&l->alike, recs[i], o); i++) {
 		o += encode_json(l->ctx, l->b, recs[i], o);
 		ends[i] = (uint32_t)(o - l->to);
 	}
 	return i;
-}
-
-/* The last place where there is room for a line, whatever it holds; NULL: there is none. */
-static const uint8_t *last_place(const struct burst *l, const struct rec *r,
-				 const struct out_batch *to)
-{
-	size_t max = encode_json_max_like(l->ctx, l->b, r);
-	if (max > to->cap - to->len)
-		return NULL;
-	size_t last = to->cap - max;
-	return to->buf + (last < OUT_BATCH_BYTES ? last : OUT_BATCH_BYTES - 1);
 }
 
 unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct rec *const *recs,
@@ -222,15 +188,12 @@ unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct
 	struct burst l = {.ctx = ctx,
 			  .b = b,
 			  .base = b->arena.base,
-			  .schema = r->schema,
+			  .alike = encode_alike_to(r, encode_json_max_like(ctx, b, r), to),
 			  .source = ctx->source_json[r->source],
-			  .source_word = (uint64_t)r->source << 16,
 			  .to = to->buf};
-	l.last = last_place(&l, r, to);
-	if (!l.last || !r->schema->short_keys)
+	if (!l.alike.last || !r->schema->short_keys)
 		return 0;
-	if (n > OUT_BATCH_RECS_MAX - to->n_recs)
-		n = OUT_BATCH_RECS_MAX - to->n_recs;
+	n = encode_burst_n(to, n);
 	uint8_t *o = to->buf + to->len;
 	uint32_t *ends = to->ends + to->n_recs;
 	take_second(&l, r->time_ns);

@@ -3,7 +3,7 @@
  * In:     a record of the batch @b, or a value of it.
  * Out:    a bound; bytes at @o.
  * Owns:   nothing.
- * Runs:   worker. Private to encode_json*.c.
+ * Runs:   worker. Private to encode_json*.c and encode_protobuf.c.
  * Limits: -
  */
 #ifndef SL_SINK_ENCODE_JSON_PARTS_H

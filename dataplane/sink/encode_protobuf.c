@@ -7,15 +7,13 @@
 
 #include "dataplane/graph/literal.h"
 #include "dataplane/rec/later.h"
+#include "dataplane/sink/encode_json_parts.h"
+#include "dataplane/sink/encode_protobuf_parts.h"
 #include "dataplane/sink/encode_put.h"
-#include "dataplane/sink/proto_put.h"
-#include "dataplane/sink/proto_shape.h"
 
 /* Beyond encode_json_max: keys and lengths of the fields of every record, and of each value. */
 #define HEAD_EXTRA 64
 #define VAL_EXTRA  8
-/* Of the varint of the length of most messages, and of most values that are printed. */
-#define LEN_GUESS  2
 /* What is copied whole: the fields 3 and 4 of most sources, an origin of IPv4. */
 #define WIDE       32
 
@@ -94,7 +92,7 @@ static uint8_t *put_printed(struct encode_ctx *ctx, const uint8_t *base, struct 
 
 static uint8_t *put_later(const uint8_t *base, struct val v, uint8_t *o)
 {
-	uint8_t *text = o + LEN_GUESS;
+	uint8_t *text = o + PROTO_LEN_GUESS;
 	return proto_put_len_before(o, text, (size_t)(later_put(base, v, text) - text));
 }
 
@@ -163,15 +161,10 @@ static bool double_of(const uint8_t *base, struct val v, double *ret)
 	}
 }
 
-static inline uint8_t *put_int64(uint8_t *o, int64_t v)
-{
-	return (uint64_t)v >> 35 ? proto_put_varint(o, (uint64_t)v)
-				 : proto_put_varint35(o, (uint64_t)v);
-}
-
 /* A value of a field of @kind, behind its key; NULL when the field does not take it. */
-static uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, enum proto_kind kind,
-			struct val v, uint8_t *o, bool *io_invalid)
+static __attribute__((noinline)) uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base,
+						  enum proto_kind kind, struct val v, uint8_t *o,
+						  bool *io_invalid)
 {
 	int64_t i;
 	double f;
@@ -179,7 +172,7 @@ static uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, enum proto_
 	case PROTO_K_TEXT:
 		return put_text(ctx, base, v, o, io_invalid);
 	case PROTO_K_INT64:
-		return int64_of(base, v, &i) ? put_int64(o, i) : NULL;
+		return int64_of(base, v, &i) ? encode_protobuf_int64(o, (const uint8_t *)&i) : NULL;
 	case PROTO_K_BOOL:
 		*o = v.type == VAL_TRUE;
 		return v.type == VAL_TRUE || v.type == VAL_FALSE ? o + 1 : NULL;
@@ -208,20 +201,28 @@ static uint8_t *put_val(struct encode_ctx *ctx, const uint8_t *base, enum proto_
 	return NULL;
 }
 
-/* A value that is no text as it is, behind its key at @o; @o where the field does not take it. */
-static __attribute__((noinline)) uint8_t *put_other(struct encode_ctx *ctx, const uint8_t *base,
-						    const struct proto_place *place, uint64_t word,
-						    uint8_t *o, bool *io_invalid)
-{
-	uint8_t *at = put_val(ctx, base, (enum proto_kind)place->kind, val_of_word(word),
-			      o + place->key_len, io_invalid);
-	ctx->proto->misfit |= !at;
-	return at ? at : o;
-}
-
 /* From the upper half of the word of text to the one of as much text of JSON. */
 #define TEXT_TO_JSTR (1u << (VAL_TYPE_SHIFT - 32))
 static_assert(VAL_JSTR == VAL_STR + 1 && TEXT_TO_JSTR == VAL_LEN_MAX + 1, "the next type");
+
+uint8_t *encode_protobuf_field(struct encode_ctx *ctx, const uint8_t *base,
+			       const struct proto_place *place, uint64_t word, uint8_t *o,
+			       bool *io_invalid, bool *io_misfit)
+{
+	const uint8_t *p = base + (uint32_t)word;
+	uint32_t len = (uint32_t)(word >> 32) - place->text, json_len = len - TEXT_TO_JSTR;
+	if (word >> VAL_TYPE_SHIFT <= VAL_NULL)
+		return o;
+	memcpy(o, place->key, sizeof(place->key));
+	uint8_t *at = o + place->key_len;
+	if (len <= VAL_LEN_MAX)
+		return proto_put_text(at, p, len, PROTO_ODD_WIDE, io_invalid);
+	if (json_len <= VAL_LEN_MAX)
+		return proto_put_text(at, p, json_len, PROTO_ODD_ESCAPE, io_invalid);
+	at = put_val(ctx, base, (enum proto_kind)place->kind, val_of_word(word), at, io_invalid);
+	*io_misfit |= !at;
+	return at ? at : o;
+}
 
 /* The field with its key, if it has a value that it takes. Most are short text: so it is written as
  * if it were that, and looked at afterwards. One comparison tells the type and the length, which
@@ -230,59 +231,56 @@ static_assert(VAL_JSTR == VAL_STR + 1 && TEXT_TO_JSTR == VAL_LEN_MAX + 1, "the n
  */
 static inline __attribute__((always_inline)) uint8_t *
 put_field(struct encode_ctx *ctx, const uint8_t *base, const struct proto_place *place,
-	  uint64_t word, uint8_t *o, bool *io_invalid)
+	  uint64_t word, uint8_t *o, bool *io_invalid, bool *io_misfit)
 {
 	memcpy(o, place->key, sizeof(place->key)); /* what is behind the key is written over */
 	uint8_t *at = o + place->key_len;
 	const uint8_t *p = base + (uint32_t)word;
-	uint32_t len = (uint32_t)(word >> 32) - place->text, json_len = len - TEXT_TO_JSTR;
+	uint32_t len = (uint32_t)(word >> 32) - place->text;
 	unsigned type = (unsigned)(word >> VAL_TYPE_SHIFT);
 	if (__builtin_expect(proto_put_short(at, p, len, PROTO_ODD_WIDE), 1))
 		return at + 1 + len;
-	if (len <= VAL_LEN_MAX)
-		return proto_put_long(at, p, len, PROTO_ODD_WIDE, io_invalid);
-	if (type <= VAL_NULL)
-		return o;
-	if (json_len <= VAL_LEN_MAX)
-		return proto_put_text(at, p, json_len, PROTO_ODD_ESCAPE, io_invalid);
+	if (type == VAL_I64 && place->kind == PROTO_K_INT64)
+		return encode_protobuf_int64(at, p);
 	if (type == VAL_TIME && place->kind == PROTO_K_TIME)
 		return proto_put_time(at, word_of(p));
-	if (type == VAL_I64 && place->kind == PROTO_K_INT64)
-		return put_int64(at, word_of(p));
-	return put_other(ctx, base, place, word, o, io_invalid);
+	return encode_protobuf_field(ctx, base, place, word, o, io_invalid, io_misfit);
 }
 
 /* ---- fields from 10 on, by places ---- */
 
 /* A field is what its last value says, and a null takes it away. */
-static inline void set_place(struct proto_scratch *x, unsigned place, struct val v)
+static inline void set_place(struct proto_scratch *x, unsigned place, struct val v, bool *io_more)
 {
 	if (v.type == VAL_ABSENT)
 		return;
 	if (place == PROTO_NONE) {
-		x->more |= v.type != VAL_NULL;
+		*io_more |= v.type != VAL_NULL;
 		return;
 	}
 	x->vals[place] = v;
 	x->set[place / 64] |= 1ull << place % 64;
 }
 
-static void set_places(const struct proto_shape *shape, struct proto_scratch *x,
+/* True when there is a field that has no place. */
+static bool set_places(const struct proto_shape *shape, struct proto_scratch *x,
 		       struct proto_map *m, const struct batch *b, const struct rec *r)
 {
 	const struct schema *schema = r->schema;
+	bool more = false;
 	for (unsigned i = 0; i < schema->n_fields; i++)
 		set_place(x,
 			  m ? m->to[i] : proto_shape_find(shape, slice_str(schema->fields[i].name)),
-			  r->vals[i]);
+			  r->vals[i], &more);
 	const struct val *pair = r->vals + schema->n_fields;
 	for (unsigned i = 0; i < r->n_pairs; i++, pair += 2)
-		set_place(x, proto_shape_key(shape, m, b, pair[0], i), pair[1]);
+		set_place(x, proto_shape_key(shape, m, b, pair[0], i), pair[1], &more);
+	return more;
 }
 
 /* What was set is so no more. */
 static uint8_t *put_places(struct encode_ctx *ctx, const uint8_t *base, uint8_t *o,
-			   bool *io_invalid)
+			   bool *io_invalid, bool *io_misfit)
 {
 	const struct proto_shape *shape = ctx->shape;
 	struct proto_scratch *x = ctx->proto;
@@ -292,7 +290,7 @@ static uint8_t *put_places(struct encode_ctx *ctx, const uint8_t *base, uint8_t 
 		for (; set; set &= set - 1) {
 			unsigned place = word * 64 + (unsigned)__builtin_ctzll(set);
 			o = put_field(ctx, base, &shape->places[place], val_word(&x->vals[place]),
-				      o, io_invalid);
+				      o, io_invalid, io_misfit);
 		}
 	}
 	return o;
@@ -302,13 +300,12 @@ static uint8_t *put_places(struct encode_ctx *ctx, const uint8_t *base, uint8_t 
 
 static inline uint8_t *put_planned(struct encode_ctx *ctx, const uint8_t *base,
 				   const struct proto_map *m, const struct rec *r, uint8_t *o,
-				   bool *io_invalid)
+				   bool *io_invalid, bool *io_misfit)
 {
 	const struct proto_place *step = m->steps;
 	for (const struct proto_place *end = step + m->n_steps; step < end; step++)
-		o = put_field(ctx, base, step, val_word(&r->vals[step->field]), o, io_invalid);
-	for (unsigned i = 0; i < m->n_rest; i++)
-		ctx->proto->more |= r->vals[m->rest[i]].type > VAL_NULL;
+		o = put_field(ctx, base, step, val_word(&r->vals[step->field]), o, io_invalid,
+			      io_misfit);
 	return o;
 }
 
@@ -327,7 +324,7 @@ static inline size_t quote_at(const uint8_t *p)
 }
 
 /* `"_src":"10.0.0.1:514","_dst":"10.0.0.9:514"`, the fields 5 and 6. */
-static inline uint8_t *put_origin(uint8_t *o, const uint8_t *p, size_t len)
+uint8_t *encode_protobuf_origin(const uint8_t *p, size_t len, uint8_t *o)
 {
 	const size_t before = strlen("\"_src\":\""), between = strlen("\",\"_dst\":\"");
 	const uint8_t *src = p + before;
@@ -373,48 +370,45 @@ static inline uint8_t *put_head(struct encode_ctx *ctx, const uint8_t *base, con
 		o = put_text(ctx, base, r->stream, o, io_invalid);
 	}
 	if (r->origin_len)
-		o = put_origin(o, base + r->origin_off, r->origin_len);
+		o = encode_protobuf_origin(base + r->origin_off, r->origin_len, o);
 	return r->flags & (REC_UNPARSED | REC_CUT) ? put_flags(r, o) : o;
 }
 
-/* Field 9 is known when the others are written: they move by its two bytes, once in a blue moon. */
-static uint8_t *put_invalid(uint8_t *rest, uint8_t *end)
+/* It is known when the others are written: they move by its two bytes, once in a blue moon. */
+uint8_t *encode_protobuf_invalid(uint8_t *rest, uint8_t *end)
 {
 	memmove(rest + 2, rest, (size_t)(end - rest));
 	*put_key1(rest, PROTO_INVALID_UTF8, PROTO_VARINT) = 1;
 	return end + 2;
 }
 
-static __attribute__((noinline)) uint8_t *put_message(struct encode_ctx *ctx, const struct batch *b,
-						      const struct rec *r, uint8_t *o)
+uint8_t *encode_protobuf_message(struct encode_ctx *ctx, const struct batch *b, const struct rec *r,
+				 uint8_t *o)
 {
 	const uint8_t *base = b->arena.base;
 	struct proto_scratch *x = ctx->proto;
 	struct proto_map *m = proto_shape_map(ctx->shape, x, r->schema);
-	bool invalid = r->flags & REC_REPAIRED;
-	x->more = x->misfit = false;
-	uint8_t *rest = put_head(ctx, base, r, o, &invalid), *end;
+	bool invalid = r->flags & REC_REPAIRED, misfit = false;
+	uint8_t *message = o + (ctx->shape->delimited ? PROTO_LEN_GUESS : 0);
+	uint8_t *rest = put_head(ctx, base, r, message, &invalid), *end;
 	if (m && !m->no_plan && !r->n_pairs) {
-		end = put_planned(ctx, base, m, r, rest, &invalid);
+		end = put_planned(ctx, base, m, r, rest, &invalid, &misfit);
+		x->n_more += encode_protobuf_more(m, r);
 	} else {
-		set_places(ctx->shape, x, m, b, r);
-		end = put_places(ctx, base, rest, &invalid);
+		x->n_more += set_places(ctx->shape, x, m, b, r);
+		end = put_places(ctx, base, rest, &invalid, &misfit);
 	}
-	return invalid ? put_invalid(rest, end) : end;
+	x->n_misfits += misfit;
+	if (invalid)
+		end = encode_protobuf_invalid(rest, end);
+	return ctx->shape->delimited ? encode_protobuf_delimit(o, message, end) : end;
 }
 
 static size_t encode_protobuf(struct encode_ctx *ctx, const struct batch *b, const struct rec *r,
 			      uint8_t *out)
 {
-	if (!ctx->shape->delimited)
-		return (size_t)(put_message(ctx, b, r, out) - out);
-	uint8_t *message = out + LEN_GUESS, *end = put_message(ctx, b, r, message);
-	size_t len = (size_t)(end - message);
-	if (__builtin_expect(len < 1 << 7 || len >= 1 << 14, 0))
-		return (size_t)(proto_put_len_before(out, message, len) - out);
-	out[0] = (uint8_t)(len | 0x80);
-	out[1] = (uint8_t)(len >> 7);
-	return LEN_GUESS + len;
+	ctx->proto->n_more = ctx->proto->n_misfits = 0;
+	return (size_t)(encode_protobuf_message(ctx, b, r, out) - out);
 }
 
 static size_t encode_protobuf_max(const struct encode_ctx *ctx, const struct batch *b,
@@ -424,11 +418,19 @@ static size_t encode_protobuf_max(const struct encode_ctx *ctx, const struct bat
 	return encode_json_max(ctx, b, r) + HEAD_EXTRA + VAL_EXTRA * n_vals;
 }
 
+size_t encode_protobuf_max_like(const struct encode_ctx *ctx, const struct batch *b,
+				const struct rec *r)
+{
+	return encode_json_max_like(ctx, b, r) + HEAD_EXTRA +
+	       (size_t)VAL_EXTRA * r->schema->n_fields;
+}
+
 const struct encoder encoder_protobuf = {
 	.name = "protobuf",
 	.summary = "one message of Protocol Buffers, with the fields of the queue's schema",
 	.later = true,
 	.binary = true,
 	.max = encode_protobuf_max,
+	.put_burst = encode_protobuf_burst,
 	.put = encode_protobuf,
 };

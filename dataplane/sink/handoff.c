@@ -343,11 +343,12 @@ void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsig
 	l->row[col]++;
 }
 
-void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool more, bool misfit)
+void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, unsigned n_more,
+		      unsigned n_misfits)
 {
 	struct lane *l = lane_of(h, worker, queue);
-	l->row[HANDOFF_narrowed] += more;
-	l->row[HANDOFF_misfits] += misfit;
+	l->row[HANDOFF_narrowed] += n_more;
+	l->row[HANDOFF_misfits] += n_misfits;
 }
 
 unsigned handoff_level(const struct handoff *h, unsigned worker, unsigned queue)

@@ -80,9 +80,11 @@ void handoff_commit(struct handoff *h, unsigned worker, unsigned queue, size_t l
 /* A record for @queue that is not put: @col says why: HANDOFF_no_form, _ddl or _ends. */
 void handoff_leave_out(struct handoff *h, unsigned worker, unsigned queue, unsigned col);
 
-/* The record put last had fields that the queue's schema does not have; values that it does not
- * take. */
-void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, bool more, bool misfit);
+/* So many of the records put last had fields that the queue's schema does not have; values that it
+ * does not take.
+ */
+void handoff_narrowed(struct handoff *h, unsigned worker, unsigned queue, unsigned n_more,
+		      unsigned n_misfits);
 
 #define HANDOFF_LEVEL_MAX 3
 

@@ -1,6 +1,4 @@
-#include "dataplane/sink/proto_put.h"
-
-#include <immintrin.h>
+#include "dataplane/sink/proto_put_avx2.h"
 
 #include "dataplane/base/text.h"
 #include "dataplane/extract/json.h"
@@ -25,27 +23,8 @@ static inline bool copy_ssse3(uint8_t *o, const uint8_t *p, size_t len, enum pro
 	return !_mm_movemask_epi8(all);
 }
 
-__attribute__((target("avx2"))) static inline __m256i copy_32(uint8_t *o, const uint8_t *p,
-							      size_t i, enum proto_odd odd)
-{
-	__m256i v = _mm256_loadu_si256((const __m256i *)(p + i));
-	_mm256_storeu_si256((__m256i *)(o + i), v);
-	return odd == PROTO_ODD_WIDE ? v : _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'));
-}
-
-/* The same of @len > 32 bytes. */
-__attribute__((target("avx2"))) static inline bool copy_avx2(uint8_t *o, const uint8_t *p,
-							     size_t len, enum proto_odd odd)
-{
-	__m256i all = copy_32(o, p, len - 32, odd);
-	for (size_t i = 0; i + 32 < len; i += 32)
-		all = _mm256_or_si256(all, copy_32(o, p, i, odd));
-	return !_mm256_movemask_epi8(all);
-}
-
-/* What is odd mostly stands at @text as it is by now, behind its length at @o. */
-static __attribute__((noinline)) uint8_t *mend(uint8_t *o, uint8_t *text, struct slice from,
-					       enum proto_odd odd, bool *io_invalid)
+uint8_t *proto_put_odd(uint8_t *o, uint8_t *text, struct slice from, enum proto_odd odd,
+		       bool *io_invalid)
 {
 	size_t len = from.len;
 	if (odd == PROTO_ODD_ESCAPE)
@@ -58,9 +37,7 @@ static __attribute__((noinline)) uint8_t *mend(uint8_t *o, uint8_t *text, struct
 __attribute__((target("avx2"))) static uint8_t *put_avx2(uint8_t *o, const uint8_t *p, size_t len,
 							 enum proto_odd odd, bool *io_invalid)
 {
-	uint8_t *text = proto_put_varint(o, len);
-	return copy_avx2(text, p, len, odd) ? text + len
-					    : mend(o, text, slice_of(p, len), odd, io_invalid);
+	return proto_put_long_avx2(o, p, len, odd, io_invalid);
 }
 
 uint8_t *proto_put_long(uint8_t *o, const uint8_t *p, size_t len, enum proto_odd odd,
@@ -74,7 +51,7 @@ uint8_t *proto_put_long(uint8_t *o, const uint8_t *p, size_t len, enum proto_odd
 	}
 	if (len > 16 && copy_ssse3(text, p, len, odd))
 		return text + len;
-	return mend(o, text, slice_of(p, len), odd, io_invalid);
+	return proto_put_odd(o, text, slice_of(p, len), odd, io_invalid);
 }
 
 uint8_t *proto_put_any_time(uint8_t *o, int64_t ns)

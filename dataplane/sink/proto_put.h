@@ -58,6 +58,10 @@ static inline bool proto_put_short(uint8_t *o, const uint8_t *p, uint32_t len, e
 uint8_t *proto_put_long(uint8_t *o, const uint8_t *p, size_t len, enum proto_odd odd,
 			bool *io_invalid);
 
+/* What is odd mostly, and stands at @text as it is by now, behind its length at @o. */
+uint8_t *proto_put_odd(uint8_t *o, uint8_t *text, struct slice from, enum proto_odd odd,
+		       bool *io_invalid);
+
 static inline uint8_t *proto_put_text(uint8_t *o, const uint8_t *p, size_t len, enum proto_odd odd,
 				      bool *io_invalid)
 {

@@ -136,9 +136,10 @@ struct proto_scratch {
 	unsigned last;                                    /* map that was asked for */
 	struct val vals[PROTO_FIELDS_MAX + PROTO_N_META]; /* by place, where `set` has a bit */
 	uint64_t set[(PROTO_FIELDS_MAX + PROTO_N_META) / 64 + 1];
-	/* Of the last record: it had a field that the shape does not; a value that its field does
-	 * not take. */
-	bool more, misfit;
+	/* Of what was written last, a record or a burst: records that had a field which the shape
+	 * does not; a value that its field does not take.
+	 */
+	unsigned n_more, n_misfits;
 };
 
 #define PROTO_KEPT_BYTES (sizeof(struct rec) + 3 * 65535 * sizeof(struct val))

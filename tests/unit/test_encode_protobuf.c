@@ -188,7 +188,7 @@ static void what_every_record_has_stands_under_the_low_numbers(void **state)
 	has_text(PROTO_DST, "10.0.0.9:514");
 	for (uint32_t number = PROTO_ERROR; number < PROTO_N_META; number++)
 		has_not(number);
-	assert_false(scratch.more || scratch.misfit);
+	assert_false(scratch.n_more || scratch.n_misfits);
 }
 
 static void a_stream_an_error_and_a_cut_are_told(void **state)
@@ -258,7 +258,7 @@ static void text_takes_every_value_as_it_is_printed(void **state)
 		pair("text", cases[k].v);
 		encode(end());
 		has_text(N_TEXT, cases[k].want);
-		assert_false(scratch.misfit);
+		assert_false(scratch.n_misfits);
 	}
 }
 
@@ -303,7 +303,7 @@ static void whole_numbers_keep_their_value_or_are_left_out(void **state)
 		begin();
 		rec_set(&rb, COUNT, text(VAL_NUM, cases[k].text));
 		encode(end());
-		assert_int_equal(scratch.misfit, !cases[k].fits);
+		assert_int_equal(scratch.n_misfits, !cases[k].fits);
 		if (cases[k].fits)
 			has_int64(N_COUNT, cases[k].want);
 		else
@@ -319,12 +319,12 @@ static void a_value_of_another_type_is_left_out_and_told(void **state)
 		pair(keys[k], text(VAL_STR, "text"));
 		pair("text", text(VAL_STR, "kept"));
 		encode(end());
-		assert_true(scratch.misfit);
+		assert_true(scratch.n_misfits);
 		has_text(N_TEXT, "kept");
 	}
 	begin();
 	encode(end());
-	assert_false(scratch.misfit);
+	assert_false(scratch.n_misfits);
 }
 
 static void a_field_that_the_schema_does_not_know_is_left_out_and_told(void **state)
@@ -332,11 +332,11 @@ static void a_field_that_the_schema_does_not_know_is_left_out_and_told(void **st
 	begin();
 	pair("other", text(VAL_STR, "x"));
 	encode(end());
-	assert_true(scratch.more);
+	assert_true(scratch.n_more);
 	begin();
 	pair("other", val_of(VAL_NULL, 0, 0));
 	encode(end());
-	assert_false(scratch.more);
+	assert_false(scratch.n_more);
 }
 
 static void of_two_fields_with_one_name_the_last_counts(void **state)
@@ -416,12 +416,12 @@ static void a_record_is_the_same_by_its_plan_and_field_by_field(void **state)
 		encode(random_rec(&x, false));
 		uint8_t *planned = bytes;
 		size_t n_planned = n_bytes;
-		bool more = scratch.more, misfit = scratch.misfit;
+		unsigned more = scratch.n_more, misfits = scratch.n_misfits;
 		bytes = NULL;
 		encode(random_rec(&again, true));
 		assert_int_equal(n_bytes, n_planned);
 		assert_memory_equal(bytes, planned, n_bytes);
-		assert_true(scratch.more == more && scratch.misfit == misfit);
+		assert_true(scratch.n_more == more && scratch.n_misfits == misfits);
 		free(planned);
 	}
 }
@@ -463,7 +463,7 @@ static void pairs_may_come_in_another_order_than_in_the_record_before(void **sta
 			has_text(N_HOST, "host");
 		else
 			has_not(N_HOST);
-		assert_true(scratch.more);
+		assert_true(scratch.n_more);
 	}
 }
 
@@ -543,7 +543,7 @@ static void what_is_written_when_it_is_asked_for_is_json(void **state)
 		has_text(N_DATA, want);
 		has_text(N_TEXT, want);
 		has_not(N_COUNT);
-		assert_true(scratch.misfit);
+		assert_true(scratch.n_misfits);
 		want[lens[k]] = '1';
 	}
 }
