@@ -59,23 +59,24 @@ static const struct field_def syslog_fields[] = {
 	[SYSLOG_N_FIELDS] = {NULL},
 };
 
+/* A text, and its value but for where the text lies. */
 struct keyword {
 	char text[8];
-	uint8_t len;
+	uint64_t word;
 };
 
-#define KEYWORD(s)               \
-	{                        \
-		s, sizeof(s) - 1 \
+#define KEYWORD(s)                                                                       \
+	{                                                                                \
+		s, (uint64_t)VAL_STR << VAL_TYPE_SHIFT | (uint64_t)(sizeof(s) - 1) << 32 \
 	}
 
 static const struct keyword facilities[24] = {
-	KEYWORD("kern"),   KEYWORD("user"),   KEYWORD("mail"),   KEYWORD("daemon"),
-	KEYWORD("auth"),   KEYWORD("syslog"), KEYWORD("lpr"),    KEYWORD("news"),
-	KEYWORD("uucp"),   KEYWORD("cron"),   {"authpriv", 8},   KEYWORD("ftp"),
-	KEYWORD("ntp"),    KEYWORD("audit"),  KEYWORD("alert"),  KEYWORD("clock"),
-	KEYWORD("local0"), KEYWORD("local1"), KEYWORD("local2"), KEYWORD("local3"),
-	KEYWORD("local4"), KEYWORD("local5"), KEYWORD("local6"), KEYWORD("local7"),
+	KEYWORD("kern"),   KEYWORD("user"),   KEYWORD("mail"),     KEYWORD("daemon"),
+	KEYWORD("auth"),   KEYWORD("syslog"), KEYWORD("lpr"),      KEYWORD("news"),
+	KEYWORD("uucp"),   KEYWORD("cron"),   KEYWORD("authpriv"), KEYWORD("ftp"),
+	KEYWORD("ntp"),    KEYWORD("audit"),  KEYWORD("alert"),    KEYWORD("clock"),
+	KEYWORD("local0"), KEYWORD("local1"), KEYWORD("local2"),   KEYWORD("local3"),
+	KEYWORD("local4"), KEYWORD("local5"), KEYWORD("local6"),   KEYWORD("local7"),
 };
 
 static const struct keyword severities[8] = {
@@ -189,8 +190,11 @@ static enum probe syslog_probe(const void *conf, const struct parse_in *first)
 static inline void set_keyword(struct rec_builder *rb, unsigned i, const struct keyword *k,
 			       uint8_t *at, uint32_t off)
 {
+	uint64_t word = k->word | off;
+	struct val v;
+	memcpy(&v, &word, sizeof(v));
 	memcpy(at, k->text, sizeof(k->text));
-	rec_set(rb, i, val_of(VAL_STR, off, k->len));
+	rec_set(rb, i, v);
 }
 
 static void set_pri(struct rec_builder *rb, bool has_pri, unsigned pri)
@@ -238,7 +242,8 @@ static const char *syslog_extract(const void *conf, const struct frame *f, struc
 	set_pri(rb, n > 0, pri);
 	t.p += n;
 	const char *why = NULL;
-	enum syslog_5424 is = n > 0 ? syslog_5424_extract(&t, rb, &why) : SYSLOG_5424_NOT;
+	bool versioned = n > 0 && t.p < t.end && text_is_digit(*t.p);
+	enum syslog_5424 is = versioned ? syslog_5424_extract(&t, rb, &why) : SYSLOG_5424_NOT;
 	if (is == SYSLOG_5424_NOT)
 		syslog_3164_extract(&t, n > 0, rb);
 	return why;
