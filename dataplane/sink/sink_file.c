@@ -131,6 +131,7 @@ struct file_state {
 	} held[HELD_MAX];      /* batches that were QUEUED */
 	unsigned n_held, n_in; /* of these the first are in the file */
 	uint64_t due_ns;       /* the block is written, be it full or not */
+	struct err why;        /* it was not, the last time; empty: it was */
 	bool gave_up;
 
 	/* The batch at hand: pieces of whole records, each for one file. */
@@ -250,10 +251,14 @@ static enum sink_answer write_block(struct file_state *st, struct err *e)
 			break;
 		st->kept = st->held[st->n_in].end;
 	}
+	st->why.text[0] = '\0';
 	if (rc == 0)
 		return SINK_DONE;
 	st->due_ns = clock_mono_ns() + RETRY_NS;
-	return trouble(-rc, "write", st->part, e);
+	enum sink_answer answer = trouble(-rc, "write", st->part, &st->why);
+	if (e)
+		*e = st->why;
+	return answer;
 }
 
 static enum sink_answer gather(struct file_state *st, const uint8_t *p, size_t len, size_t *io_at,
@@ -445,7 +450,6 @@ static enum sink_answer step(struct file_state *st, const struct out_batch *b, s
 /* All of the batch is in files, or gathered. What came before it is reported before it. */
 static enum sink_answer settle(struct file_state *st, const struct out_batch *b)
 {
-	struct err e;
 	if (file_stage_held(st->block) == 0 && st->n_held == 0)
 		return SINK_DONE;
 	/* It is given back by its report, so it is not only looked at. */
@@ -453,7 +457,7 @@ static enum sink_answer settle(struct file_state *st, const struct out_batch *b)
 	if (file_stage_held(st->block) == 0)
 		st->n_in = st->n_held;
 	else if (!is_full(b) || st->n_held == HELD_MAX)
-		write_block(st, &e); /* or poll does */
+		write_block(st, NULL); /* or poll does */
 	return SINK_QUEUED;
 }
 
@@ -504,11 +508,13 @@ static enum sink_answer file_poll(void *state, struct err *e)
 	struct file_state *st = state;
 	uint64_t every = st->conf->rotate_every;
 	uint64_t now_ns = clock_mono_ns();
-	enum sink_answer answer = SINK_DONE;
 	if (file_stage_held(st->block) && now_ns >= st->due_ns)
-		answer = write_block(st, e);
-	if (answer != SINK_DONE)
-		return answer;
+		write_block(st, NULL);
+	if (file_stage_held(st->block) && st->why.text[0]) {
+		if (e)
+			*e = st->why;
+		return SINK_BUSY;
+	}
 	bool is_old = st->stage == STAGE_OPEN && every && now_ns - st->opened_ns >= every;
 	if (is_old || st->stage > STAGE_OPEN)
 		return finish(st, e);

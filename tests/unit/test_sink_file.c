@@ -553,6 +553,31 @@ static void a_full_disk_is_busy_for_what_is_gathered_too(void **unused)
 	free_full();
 }
 
+static void what_is_gathered_and_cannot_be_written_is_told_until_it_can(void **unused)
+{
+	struct err e = {0};
+	gathers();
+	open_sink();
+	queue_full(0);
+	set_limit(1000);
+	pause_ms(5);
+	for (unsigned i = 0; i < 3; i++) {
+		e.text[0] = '\0';
+		assert_int_equal(sink_file.poll(state, &e), SINK_BUSY);
+		assert_non_null(strstr(e.text, "File too large"));
+		take_reports();
+	}
+	assert_int_equal(n_reported, 0);
+	set_limit(RLIM_INFINITY);
+	WAIT_UP_TO(1000, 1, sink_file.poll(state, &e) == SINK_DONE);
+	take_reports();
+	assert_int_equal(n_reported, 1);
+	assert_int_equal(n_failed, 0);
+	close_sink();
+	expect_recs(PER_FULL, false);
+	free_full();
+}
+
 /* Writes until it is killed, and tells how many batches were reported. */
 static void write_and_tell(int to)
 {
@@ -695,6 +720,7 @@ int main(void)
 		TEST(gathered_records_are_never_split_between_files),
 		TEST(what_was_gathered_and_given_up_is_failed_and_not_in_the_file),
 		TEST(a_full_disk_is_busy_for_what_is_gathered_too),
+		TEST(what_is_gathered_and_cannot_be_written_is_told_until_it_can),
 		TEST(a_process_that_is_killed_leaves_all_that_was_reported_and_nothing_else),
 		TEST(a_directory_that_is_not_there_is_an_error_that_names_it),
 		TEST(a_directory_that_may_not_be_written_is_an_error_that_names_it),
