@@ -100,8 +100,9 @@ static inline enum encode_fit encode_fit(const struct encoder *e, const struct r
 /* An upper bound of what encode_json writes for this record; cheap. */
 size_t encode_json_max(const struct encode_ctx *ctx, const struct batch *b, const struct rec *r);
 
-/* encode_json_burst.c: records one after another that are of one source and one schema and have
- * nothing but its fields, which most have; see encoder.put_burst. The lines are encode_json's.
+/* encode_json_burst.c: records one after another that are of one source and one schema and have no
+ * more than its fields and such as the pipeline has added; see encoder.put_burst. The lines are
+ * encode_json's.
  */
 unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct rec *const *recs,
 			   unsigned n, struct out_batch *to);

@@ -23,7 +23,8 @@ struct encode_alike {
 /* Four fields of a record as one word: flags 8 | dir, hops 8 | pairs 16 | source 16 | origin 16.
  * All but the second and the last are the same in a burst.
  */
-#define ENCODE_ALIKE_WORD 0xff00ffffffff0000ull
+#define ENCODE_ALIKE_WORD  0xff00ffffffff0000ull
+#define ENCODE_ALIKE_PAIRS 0x0000ffff00000000ull
 static inline uint64_t encode_word_of(const struct rec *r)
 {
 	uint64_t word;
@@ -47,12 +48,19 @@ static inline struct encode_alike encode_alike_to(const struct rec *r, size_t ma
 	return like;
 }
 
+/* Is @r of their schema and without a stream of its own, and like them in the fields of @mask? */
+static inline bool encode_has_word(const struct encode_alike *like, const struct rec *r,
+				   uint64_t mask)
+{
+	return r->schema == like->schema && (encode_word_of(r) & mask) == like->word &&
+	       r->stream.type == VAL_ABSENT;
+}
+
 /* Is @r one of them? And is there room for it at @o? */
 static inline bool encode_is_alike(const struct encode_alike *like, const struct rec *r,
 				   const uint8_t *o)
 {
-	return r->schema == like->schema && (encode_word_of(r) & ENCODE_ALIKE_WORD) == like->word &&
-	       r->stream.type == VAL_ABSENT && o <= like->last;
+	return encode_has_word(like, r, ENCODE_ALIKE_WORD) && o <= like->last;
 }
 
 /* So many of @n are looked at: a batch holds no more. */

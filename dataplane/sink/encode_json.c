@@ -285,6 +285,11 @@ size_t encode_json_max_like(const struct encode_ctx *ctx, const struct batch *b,
 	       r->schema->n_fields * value;
 }
 
+size_t encode_json_pair_max_like(const struct batch *b)
+{
+	return 2 * (JSON_TEXT_FACTOR * b->arena.used + VAL_EXTRA_MAX);
+}
+
 uint8_t *encode_json_value(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o,
 			   bool *io_invalid)
 {

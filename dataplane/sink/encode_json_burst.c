@@ -17,15 +17,20 @@ struct burst {
 	const struct batch *b;
 	const uint8_t *base; /* of its arena */
 	struct encode_alike alike;
+	/* The last place of a line with pairs is so far before this as they may take. */
+	const uint8_t *last_pairs;
+	size_t pair_max;
 	struct slice source;  /* `"_source":"x","_stream":"x",` */
 	const uint8_t *to;    /* where the first line of the batch stands */
 	uint64_t second_ns;   /* of which time_key is the text */
 	uint8_t time_key[32]; /* `","_time":"2026-11-25T04:43:16.` */
 };
-#define TIME_KEY     "\",\"_time\":\""
-#define TIME_KEY_LEN (sizeof(TIME_KEY) - 1)
-#define SECOND_LEN   20
-#define FRACTION_LEN 9
+/* Of a name with its quotes and escapes; a longer one is put by encode_json. */
+#define NAME_BYTES_MAX 512
+#define TIME_KEY       "\",\"_time\":\""
+#define TIME_KEY_LEN   (sizeof(TIME_KEY) - 1)
+#define SECOND_LEN     20
+#define FRACTION_LEN   9
 static_assert(TIME_KEY_LEN + SECOND_LEN <= sizeof(((struct burst *)0)->time_key), "one step");
 
 static uint64_t take_second(struct burst *l, uint64_t time_ns)
@@ -89,24 +94,6 @@ WIDE_INLINE uint8_t *put_time(struct burst *l, uint8_t *o, uint32_t off)
 	return o;
 }
 
-/* A value with its key, whose quote is taken back where it is no text. */
-WIDE_INLINE uint8_t *put_other(struct burst *l, struct json_text_avx2 w,
-			       const struct schema_key *key, struct val v, uint8_t *o,
-			       bool *io_invalid)
-{
-	if (v.type == VAL_ABSENT)
-		return o;
-	copy32(o, key);
-	o += key->len;
-	if (v.type == VAL_STR)
-		return put_text(w, o + 1, l->base + v.off, v.len, io_invalid);
-	if (v.type == VAL_NULL)
-		return PUT_LIT(o, "null");
-	if (v.type == VAL_TIME)
-		return put_time(l, o, v.off);
-	return encode_json_value(l->ctx, l->base, v, o, io_invalid);
-}
-
 /* A value's type and length, and where it stands. One by one: put together they would have to be
  * taken apart.
  */
@@ -128,32 +115,95 @@ static inline uint32_t text_len(struct halves h)
 	return h.kind - ((uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32));
 }
 
-/* Most values are clean text of at most 32 bytes: one step for the key, one for the text. */
+/* Is it text of at most 32 bytes, and clean? Then it stands at @o behind its quote, *ret_len long.
+ */
+WIDE_INLINE bool put_short(const struct burst *l, struct json_text_avx2 w, struct halves h,
+			   uint8_t *o, uint32_t *ret_len)
+{
+	uint32_t len = text_len(h);
+	*ret_len = len;
+	return len <= 32 && !_bzhi_u32(json_text_avx2_copy(w, o, l->base + h.off), len);
+}
+
+/* A value that is no short clean text, behind its key; at @o stands a quote, where it is none of
+ * text's to be taken back.
+ */
+WIDE_INLINE uint8_t *put_rest(struct burst *l, struct json_text_avx2 w, struct val v, uint8_t *o,
+			      bool *io_invalid)
+{
+	if (v.type == VAL_STR)
+		return put_text(w, o + 1, l->base + v.off, v.len, io_invalid);
+	if (v.type == VAL_NULL)
+		return PUT_LIT(o, "null");
+	if (v.type == VAL_TIME)
+		return put_time(l, o, v.off);
+	return encode_json_value(l->ctx, l->base, v, o, io_invalid);
+}
+
+/* Fields that a rule, a format or a dimension has added, whose names the pipeline knows. NULL: one
+ * has another name, or a long one.
+ */
+WIDE_INLINE uint8_t *put_pairs(struct burst *l, struct json_text_avx2 w, const struct rec *r,
+			       uint8_t *o, bool *io_invalid)
+{
+	const struct val *pair = r->vals + l->alike.schema->n_fields, *end = pair + 2 * r->n_pairs;
+	for (; pair < end; pair += 2) {
+		if (pair[1].type == VAL_ABSENT)
+			continue;
+		if (pair[0].type != VAL_NAME)
+			return NULL;
+		struct slice name = names_json(l->ctx->names, pair[0].off);
+		if (name.len > NAME_BYTES_MAX)
+			return NULL;
+		*o++ = ',';
+		o = put64(o, name.ptr, name.len);
+		*o = '"';
+		uint32_t len;
+		if (put_short(l, w, halves_of(&pair[1]), o + 1, &len)) {
+			o += 1 + len;
+			*o++ = '"';
+		} else {
+			o = put_rest(l, w, pair[1], o, io_invalid);
+		}
+	}
+	return o;
+}
+
+/* Most values are clean text of at most 32 bytes: one step for the key, one for the text. NULL: it
+ * is none of these records.
+ */
 WIDE_INLINE uint8_t *put_line(struct burst *l, struct json_text_avx2 w, const struct rec *r,
 			      uint8_t *o)
 {
 	const struct schema_key *keys = l->alike.schema->keys;
-	const uint8_t *base = l->base;
 	bool invalid = false;
 	o = put_head(l, r, o);
 	for (size_t i = 0, n = l->alike.schema->n_fields; i < n; i++) {
-		struct halves h = halves_of(&r->vals[i]);
-		uint32_t len = text_len(h);
-		if (__builtin_expect(len <= 32, 1)) {
-			uint8_t *text = o + keys[i].len + 1;
-			copy32(o, &keys[i]);
-			uint32_t odd = json_text_avx2_copy(w, text, base + h.off);
-			if (__builtin_expect(!_bzhi_u32(odd, len), 1)) {
-				o = text + len;
-				*o++ = '"';
-				continue;
-			}
+		uint8_t *value = o + keys[i].len;
+		uint32_t len;
+		copy32(o, &keys[i]);
+		if (__builtin_expect(put_short(l, w, halves_of(&r->vals[i]), value + 1, &len), 1)) {
+			o = value + 1 + len;
+			*o++ = '"';
+		} else if (r->vals[i].type != VAL_ABSENT) {
+			o = put_rest(l, w, r->vals[i], value, &invalid);
 		}
-		o = put_other(l, w, &keys[i], r->vals[i], o, &invalid);
 	}
+	if (r->n_pairs)
+		o = put_pairs(l, w, r, o, &invalid);
+	if (__builtin_expect(!o, 0))
+		return NULL;
 	if (__builtin_expect(invalid, 0))
 		o = PUT_LIT(o, ",\"_invalid_utf8\":true");
 	return PUT_LIT(o, "}\n");
+}
+
+/* Is @r one of this burst, with pairs or without? And is there room for it at @o? */
+static inline bool follows(const struct burst *l, const struct rec *r, const uint8_t *o)
+{
+	return encode_has_word(&l->alike, r, ENCODE_ALIKE_WORD & ~ENCODE_ALIKE_PAIRS) &&
+	       o <= l->alike.last &&
+	       (!r->n_pairs || r->n_pairs * l->pair_max <= (size_t)(l->last_pairs - o));
 }
 
 /* Each of these writes where lines end to @ends, from @o on, and returns their number. */
@@ -163,8 +213,10 @@ WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned
 	const uint8_t *from = l->to;
 	struct json_text_avx2 w = json_text_avx2();
 	struct rec *const *at = recs, *const *end = recs + n;
-	for (; at < end && encode_is_alike(&l->alike, *at, o); at++) {
+	for (; at < end && follows(l, *at, o); at++) {
 		o = put_line(l, w, *at, o);
+		if (!o)
+			break;
 		*ends++ = (uint32_t)(o - from);
 	}
 	return (unsigned)(at - recs);
@@ -174,7 +226,7 @@ static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n,
 			   uint32_t *ends)
 {
 	unsigned i = 0;
-	for (; i < n && encode_is_alike(&l->alike, recs[i], o); i++) {
+	for (; i < n && follows(l, recs[i], o); i++) {
 		o += encode_json(l->ctx, l->b, recs[i], o);
 		ends[i] = (uint32_t)(o - l->to);
 	}
@@ -185,16 +237,22 @@ unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct
 			   unsigned n, struct out_batch *to)
 {
 	const struct rec *r = recs[0];
-	struct burst l = {.ctx = ctx,
-			  .b = b,
-			  .base = b->arena.base,
-			  .alike = encode_alike_to(r, encode_json_max_like(ctx, b, r), to),
-			  .source = ctx->source_json[r->source],
-			  .to = to->buf};
+	size_t max = encode_json_max_like(ctx, b, r);
+	struct burst l;
+	l.alike = encode_alike_to(r, max, to);
 	if (!l.alike.last || !r->schema->short_keys)
 		return 0;
-	n = encode_burst_n(to, n);
+	l.ctx = ctx;
+	l.b = b;
+	l.base = b->arena.base;
+	l.last_pairs = to->buf + (to->cap - max);
+	l.pair_max = encode_json_pair_max_like(b) + NAME_BYTES_MAX;
+	l.source = ctx->source_json[r->source];
+	l.to = to->buf;
 	uint8_t *o = to->buf + to->len;
+	if (!follows(&l, r, o))
+		return 0;
+	n = encode_burst_n(to, n);
 	uint32_t *ends = to->ends + to->n_recs;
 	take_second(&l, r->time_ns);
 	bool wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");

@@ -18,6 +18,10 @@
 size_t encode_json_max_like(const struct encode_ctx *ctx, const struct batch *b,
 			    const struct rec *r);
 
+/* And what a pair of one of them may take, beside the text of its name where that is one of
+ * `names`. */
+size_t encode_json_pair_max_like(const struct batch *b);
+
 /* A value of any type but VAL_ABSENT, behind its key; the new end. */
 uint8_t *encode_json_value(struct encode_ctx *ctx, const uint8_t *base, struct val v, uint8_t *o,
 			   bool *io_invalid);

@@ -2,6 +2,7 @@
 
 #include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/rec/names.h"
 #include "dataplane/sink/encode_json_parts.h"
 #include "dataplane/sink/out_batch.h"
 
@@ -22,6 +23,8 @@ static struct schema schema, other, long_schema;
 static struct batch batch;
 static struct rec_builder rb;
 static struct slice source_json[N_SOURCES], source_only[N_SOURCES];
+static struct names *names;
+static uint32_t ids[4]; /* of short names, and a long one */
 static struct out_batch to;
 static uint8_t *line;
 static uint64_t seed;
@@ -39,6 +42,13 @@ static int set_up(void **state)
 	source_json[0] = slice_str(mem_strdup("\"_source\":\"s\",\"_stream\":\"s\","));
 	source_json[1] = slice_str(mem_strdup(second));
 	source_only[0] = source_only[1] = source_json[0];
+	static char long_name[600];
+	const char *const texts[] = {
+		"_rules", "a \"name\" that takes more than one step of 64 bytes, as few do", "x",
+		memset(long_name, 'n', sizeof(long_name) - 1)};
+	names = names_create();
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(names_add(names, slice_str(texts[i]), &ids[i]), 0);
 	memset(&to, 0, sizeof(to));
 	line = malloc(8u << 20);
 	seed = 1;
@@ -56,13 +66,15 @@ static int tear_down(void **state)
 	schema_fini(&long_schema);
 	for (unsigned i = 0; i < N_SOURCES; i++)
 		mem_free((void *)source_json[i].ptr);
+	names_destroy(names);
 	free(line);
 	return 0;
 }
 
 static struct encode_ctx fresh(void)
 {
-	return (struct encode_ctx){.source_json = source_json, .source_only = source_only};
+	return (struct encode_ctx){
+		.names = names, .source_json = source_json, .source_only = source_only};
 }
 
 static void clear(void)
@@ -82,6 +94,17 @@ static void set_some_text(unsigned field)
 	for (size_t i = 0; i < len; i++)
 		text[i] = (uint8_t)(clean || some(20) ? 'a' + (int)some(26) : odd[some(10)]);
 	rec_set_str(&rb, field, slice_of(text, len));
+}
+
+static void add_some_pair(void)
+{
+	struct val v = rec_make_text(&rb, VAL_JSON, SLICE_LIT("[\"a\",\"b\"]"));
+	static const char text[] = "r17 \"and\" more of it";
+	if (some(3))
+		v = rec_make_text(&rb, VAL_STR, slice_of(text, some(sizeof(text))));
+	else if (some(3) == 0)
+		v = (struct val){0};
+	rec_pair(&rb, val_of(VAL_NAME, ids[some(3)], 0), v);
 }
 
 static void set_some_value(unsigned field)
@@ -131,12 +154,19 @@ static struct rec *end(void)
 	return r;
 }
 
-static struct rec *some_record(void)
+static struct rec *some_record_with(unsigned n_pairs)
 {
 	rec_begin(&rb, &batch, &schema);
 	for (unsigned i = 0; i < N_FIELDS; i++)
 		set_some_value(i);
+	for (; n_pairs > 0; n_pairs--)
+		add_some_pair();
 	return end();
+}
+
+static struct rec *some_record(void)
+{
+	return some_record_with(0);
 }
 
 /* What encode_json makes of record @i is what stands in the batch. */
@@ -155,7 +185,7 @@ static void lines_of_a_burst_are_those_of_its_records(void **state)
 		unsigned n = 1 + some(40), source = some(N_SOURCES);
 		clear();
 		for (unsigned i = 0; i < n; i++)
-			some_record()->source = (uint16_t)source;
+			some_record_with(some(4))->source = (uint16_t)source;
 		assert_int_equal(encode_json_burst(&all, &batch, batch.recs, n, &to), n);
 		assert_int_equal(to.n_recs, n);
 		assert_int_equal(to.len, to.ends[n - 1]);
@@ -187,12 +217,19 @@ static void a_burst_ends_in_front_of_a_record_that_is_not_alike(void **state)
 		assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs + 2, 1, &to), alone);
 		assert_int_equal(to.n_recs, alone);
 	}
-	clear();
-	rec_begin(&rb, &batch, &schema);
-	rec_pair(&rb, rec_make_text(&rb, VAL_STR, SLICE_LIT("k")), val_of(VAL_NULL, 0, 0));
-	end();
-	assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 1, &to), 0);
-	assert_int_equal(to.n_recs, 0);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		clear();
+		some_record_with(2);
+		rec_begin(&rb, &batch, &schema);
+		rec_pair(&rb,
+			 kind ? val_of(VAL_NAME, ids[3], 0)
+			      : rec_make_text(&rb, VAL_STR, SLICE_LIT("of the sender")),
+			 val_of(VAL_NULL, 0, 0));
+		end();
+		assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 2, &to), 1);
+		assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs + 1, 1, &to), 0);
+		assert_int_equal(to.n_recs, 1);
+	}
 }
 
 static void a_name_that_is_too_long_to_be_copied_whole_is_no_burst(void **state)
@@ -229,6 +266,21 @@ static void a_burst_ends_where_a_line_might_not_fit(void **state)
 	to.n_recs = OUT_BATCH_RECS_MAX - 3;
 	assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 20, &to), 3);
 	assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 20, &to), 0);
+	/* Pairs want more. */
+	clear();
+	some_record_with(3);
+	some_record();
+	max = encode_json_max_like(&ctx, &batch, batch.recs[0]);
+	size_t pair_max = encode_json_pair_max_like(&batch) + 512; /* its name */
+	assert_true(encode_json_max(&ctx, &batch, batch.recs[0]) <= max + 3 * pair_max);
+	to.cap = max + 3 * pair_max - 1;
+	assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 2, &to), 0);
+	to.cap++;
+	assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 2, &to), 2);
+	to.cap = cap;
+	clear();
+	for (unsigned i = 0; i < 20; i++)
+		some_record();
 	to.n_recs = 1;
 	to.len = OUT_BATCH_BYTES - 1;
 	assert_int_equal(encode_json_burst(&ctx, &batch, batch.recs, 20, &to), 1);
