@@ -3,7 +3,7 @@
  * In:     one JSON value, with or without a byte-order mark, and SL_PAD readable bytes behind it.
  * Out:    pairs, in the sender's spelling: numbers and strings as they stood on the wire, nested
  *         values as one JSON text without line breaks.
- * Owns:   the token index of the longest text.
+ * Owns:   the token index of the longest text, the keys of the object before.
  * Runs:   create and destroy: main. The rest: worker.
  * Limits: bytes_max of create; JSON_DEPTH_MAX levels.
  */

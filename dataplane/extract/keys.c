@@ -24,10 +24,10 @@ struct short_key {
 struct keys {
 	const struct names *names;
 	bool clean; /* the last record */
+	/* Those of a record without repeats, nor names of the fixed fields beside them. */
 	unsigned n_last;
 	const struct field_def *fields_last;
-	struct short_key
-		last[FEW_PAIRS]; /* of a record without repeats, nor names of fixed fields */
+	struct short_key last[FEW_PAIRS];
 	uint32_t epoch;
 	uint32_t mask;
 	struct keys_slot slots[KEYS_SLOTS_MAX];
