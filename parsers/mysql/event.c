@@ -256,14 +256,6 @@ enum mysql_fault mysql_rotate_parse(const struct mysql_event *ev, struct slice *
 	return MYSQL_F_OK;
 }
 
-enum mysql_fault mysql_xid_parse(const struct mysql_event *ev, uint64_t *ret_xid)
-{
-	if (ev->body.len < 8)
-		return MYSQL_F_BODY;
-	*ret_xid = wire_le64(ev->body.ptr);
-	return MYSQL_F_OK;
-}
-
 enum mysql_fault mysql_rows_query_parse(const struct mysql_event *ev, struct slice *ret_sql)
 {
 	/* ROWS_QUERY begins with a length of one byte, which is wrong for longer ones: ignored. */

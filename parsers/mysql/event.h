@@ -179,8 +179,6 @@ struct mysql_unpack; /* unpack.h */
 enum mysql_fault mysql_query_parse(const struct mysql_event *ev, const struct mysql_format *f,
 				   struct mysql_unpack *u, struct mysql_query *ret_q);
 
-enum mysql_fault mysql_xid_parse(const struct mysql_event *ev, uint64_t *ret_xid);
-
 /* The statement of ROWS_QUERY and ANNOTATE_ROWS. */
 enum mysql_fault mysql_rows_query_parse(const struct mysql_event *ev, struct slice *ret_sql);
 

@@ -10,6 +10,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/base/regular.h"
 
 /* A dump without data is a few kilobytes a table, and so is the file. */
 #define TEXT_BYTES_MAX (256u << 20)
@@ -56,25 +57,17 @@ struct mysql_state {
 
 /* ---- files ---- */
 
-/* All of a file into @buf of TEXT_BYTES_MAX. -ENOENT without a text when it is not there. */
+/* All of a file into @buf of TEXT_BYTES_MAX; -ENOENT when it is not there. */
 static int read_file(const char *what, const char *path, uint8_t *buf, size_t *ret_len,
 		     struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
-	size_t len = 0;
-	if (fd < 0)
-		return err_set(e, -errno, "cannot open %s %s: %s", what, path, strerror(errno));
-	while (len < TEXT_BYTES_MAX && (n = read(fd, buf + len, TEXT_BYTES_MAX - len)) > 0)
-		len += (size_t)n;
-	int code = n < 0 ? -errno : 0;
-	close(fd);
-	if (code < 0)
-		return err_set(e, code, "cannot read %s %s: %s", what, path, strerror(-code));
-	if (len == TEXT_BYTES_MAX)
+	ssize_t n = regular_read(path, buf, TEXT_BYTES_MAX);
+	if (n < 0)
+		return err_set(e, (int)n, "cannot open %s %s: %s", what, path, regular_why((int)n));
+	if (n == TEXT_BYTES_MAX)
 		return err_set(e, -EFBIG, "%s %s is longer than %u MiB", what, path,
 			       TEXT_BYTES_MAX >> 20);
-	*ret_len = len;
+	*ret_len = (size_t)n;
 	return 0;
 }
 
@@ -189,7 +182,7 @@ static int read_dump(const struct mysql_conf *conf, struct mysql_schema *sc, uin
 {
 	struct mysql_schema_loaded loaded;
 	struct err cause;
-	size_t len;
+	size_t len = 0;
 	if (!conf->schema)
 		return 0;
 	int r = read_file("schema", conf->schema, buf, &len, e);

@@ -103,7 +103,6 @@ static void read_event(const struct mysql_event *ev, bool inside)
 	mysql_event_sum_ok(ev);
 	mysql_format_parse(ev, &w.format);
 	mysql_rotate_parse(ev, &a, &v);
-	mysql_xid_parse(ev, &v);
 	mysql_rows_query_parse(ev, &a);
 	mysql_query_parse(ev, &w.format, w.dec.unpack, &q);
 	if (mysql_gtid_parse(ev, &g) == MYSQL_F_OK)

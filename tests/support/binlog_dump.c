@@ -163,10 +163,11 @@ static enum mysql_fault dump_body(struct dump *d, const struct mysql_event *ev)
 			put_text("file", s);
 		return fault;
 	case MYSQL_EV_XID:
-		fault = mysql_xid_parse(ev, &v);
-		if (!fault)
-			printf(",\"xid\":%llu", (unsigned long long)v);
-		return fault;
+		if (ev->body.len < 8)
+			return MYSQL_F_BODY;
+		memcpy(&v, ev->body.ptr, 8);
+		printf(",\"xid\":%llu", (unsigned long long)v);
+		return MYSQL_F_OK;
 	case MYSQL_EV_ROWS_QUERY:
 	case MYSQL_EV_ANNOTATE_ROWS:
 		fault = mysql_rows_query_parse(ev, &s);

@@ -47,6 +47,27 @@ static inline void wire_fini(struct wire_rig *w)
 	parser_run_fini(&w->run);
 }
 
+/* A test on the rig `w` of its file. */
+static inline int wire_set_up(void **state)
+{
+	wire_init(*state);
+	return 0;
+}
+
+static inline int wire_tear_down(void **state)
+{
+	wire_fini(*state);
+	return 0;
+}
+
+#define WIRE_TEST(name) \
+	cmocka_unit_test_prestate_setup_teardown(name, wire_set_up, wire_tear_down, &w)
+
+static inline struct mysql_chains *wire_chains(struct wire_rig *w)
+{
+	return &((struct mysql_pool *)w->run.pool)->chains;
+}
+
 /* The pool again, after a change of options that it was made with. */
 static inline void wire_new_pool(struct wire_rig *w, void *keep)
 {
@@ -242,19 +263,24 @@ static inline void wire_dump(struct wire_rig *w, const char *file)
 	w->seq = 0;
 }
 
-/* Everything up to the first event of the log itself. */
-static inline void wire_begin(struct wire_rig *w)
+/* Everything up to the first event of the log itself, of a replica that says @sums. */
+static inline void wire_begin_with(struct wire_rig *w, const char *sums)
 {
 	wire_greet(w, MYSQL_CAP_41);
 	wire_login(w, MYSQL_CAP_41, 40);
 	wire_say(w, 1, 2, wire_ok, sizeof(wire_ok));
-	wire_command(w, MYSQL_COM_QUERY, "SET @master_binlog_checksum = @@global.binlog_checksum");
+	wire_command(w, MYSQL_COM_QUERY, sums);
 	wire_say(w, 1, 1, wire_ok, sizeof(wire_ok));
 	wire_dump(w, "bin.000001");
 	wire_rotate(w, "bin.000001", MYSQL_FLAG_ARTIFICIAL);
 	wire_send(w);
 	wire_format(w);
 	wire_send(w);
+}
+
+static inline void wire_begin(struct wire_rig *w)
+{
+	wire_begin_with(w, "SET @master_binlog_checksum = @@global.binlog_checksum");
 }
 
 /* A map without names of table @id, shop.t, with these types and metadata. */
@@ -290,6 +316,26 @@ static inline void wire_statement(struct wire_rig *w, const char *sql)
 	wire_send(w);
 }
 
+/* An insert of one row, from GTID to commit. */
+static inline void wire_transaction(struct wire_rig *w, uint64_t number, uint32_t id)
+{
+	wire_gtid(w, number);
+	wire_send(w);
+	wire_statement(w, "BEGIN");
+	wire_insert(w, 9, "orders", id, 1);
+	wire_xid(w);
+	wire_send(w);
+}
+
+/* Another connection of the same replica, which asks for what begins at @pos. */
+static inline void wire_reconnect(struct wire_rig *w, uint32_t pos)
+{
+	parser_run_end(&w->run);
+	parser_run_reset(&w->run);
+	wire_begin(w);
+	w->pos = pos;
+}
+
 static inline void wire_records_are(struct wire_rig *w, size_t n)
 {
 	assert_string_equal(w->run.broken, "");
@@ -301,6 +347,13 @@ static inline void wire_record_has(struct wire_rig *w, size_t i, const char *tex
 	assert_true(i < w->run.n_frames && w->run.frames[i].record);
 	if (!strstr(w->run.frames[i].record, text))
 		fail_msg("record %zu has no %s: %s", i, text, w->run.frames[i].record);
+}
+
+static inline void wire_record_lacks(struct wire_rig *w, size_t i, const char *text)
+{
+	assert_true(i < w->run.n_frames && w->run.frames[i].record);
+	if (strstr(w->run.frames[i].record, text))
+		fail_msg("record %zu has %s: %s", i, text, w->run.frames[i].record);
 }
 
 #endif

@@ -11,37 +11,6 @@
 
 static struct wire_rig w;
 
-static void record_lacks(size_t i, const char *text)
-{
-	assert_true(i < w.run.n_frames && w.run.frames[i].record);
-	if (strstr(w.run.frames[i].record, text))
-		fail_msg("record %zu has %s: %s", i, text, w.run.frames[i].record);
-}
-
-static struct mysql_chains *chains(void)
-{
-	return &((struct mysql_pool *)w.run.pool)->chains;
-}
-
-static void transaction(uint64_t number, uint32_t id)
-{
-	wire_gtid(&w, number);
-	wire_send(&w);
-	wire_statement(&w, "BEGIN");
-	wire_insert(&w, 9, "orders", id, 1);
-	wire_xid(&w);
-	wire_send(&w);
-}
-
-/* Another connection of the same replica, which asks for what begins at @pos. */
-static void reconnect(uint32_t pos)
-{
-	parser_run_end(&w.run);
-	parser_run_reset(&w.run);
-	wire_begin(&w);
-	w.pos = pos;
-}
-
 /* --- 26 --------------------------------------------------------------------------------------- */
 
 /* An event that holds a transaction of one insert with @n rows, packed by zstd. @broken: the packed
@@ -96,7 +65,7 @@ static void pain_26_a_compressed_transaction_that_cannot_be_read_is_a_dead_lette
 	wire_records_are(&w, 1);
 	assert_non_null(w.run.frames[0].unparsed);
 	wire_record_has(&w, 0, "\"raw\":");
-	transaction(2, 7);
+	wire_transaction(&w, 2, 7);
 	wire_records_are(&w, 2);
 	wire_record_has(&w, 1, "\"id\":7");
 }
@@ -128,7 +97,7 @@ static void pain_31_a_timestamp_is_utc_and_a_datetime_as_declared_in_every_zone(
 static void pain_33_a_transaction_that_was_cut_comes_again_with_the_same_ids(void **state)
 {
 	wire_begin(&w);
-	transaction(1, 1);
+	wire_transaction(&w, 1, 1);
 	uint32_t pos = w.pos;
 	wire_gtid(&w, 2);
 	wire_send(&w);
@@ -140,8 +109,8 @@ static void pain_33_a_transaction_that_was_cut_comes_again_with_the_same_ids(voi
 	wire_records_are(&w, 3);
 	uint64_t identity = w.run.frames[1].identity, off = w.run.frames[1].stream_off;
 	uint32_t idx = w.run.frames[2].idx;
-	record_lacks(2, "\"last\"");
-	reconnect(pos);
+	wire_record_lacks(&w, 2, "\"last\"");
+	wire_reconnect(&w, pos);
 	wire_gtid(&w, 2);
 	wire_send(&w);
 	wire_statement(&w, "BEGIN");
@@ -159,14 +128,14 @@ static void pain_33_a_transaction_that_was_cut_comes_again_with_the_same_ids(voi
 	assert_int_equal(w.run.frames[1].idx, idx);
 	wire_record_has(&w, 2, "\"id\":4");
 	wire_record_has(&w, 2, "\"last\":true");
-	assert_int_equal(chains()->n_breaks, 0);
+	assert_int_equal(wire_chains(&w)->n_breaks, 0);
 }
 
 static void pain_35_a_transaction_without_a_gtid_has_not_that_of_the_one_before(void **state)
 {
 	wire_begin(&w);
-	transaction(4, 1);
-	transaction(0, 2);
+	wire_transaction(&w, 4, 1);
+	wire_transaction(&w, 0, 2);
 	wire_records_are(&w, 2);
 	wire_record_has(&w, 0, "\"gtid\":\"00000000-0000-0000-0000-000000000007:4\"");
 	wire_record_has(&w, 1, "\"gtid\":null");
@@ -179,24 +148,24 @@ static void pain_36_a_position_that_the_server_has_purged_is_a_gap_with_both_end
 {
 	static const uint8_t purged[] = "\xff\xd4\x04#HY000Could not find first log file name";
 	wire_begin(&w);
-	transaction(1, 1);
+	wire_transaction(&w, 1, 1);
 	uint32_t pos = w.pos;
 	wire_say(&w, 1, ++w.seq, purged, sizeof(purged) - 1);
-	reconnect(pos + 9000);
-	transaction(8, 8);
+	wire_reconnect(&w, pos + 9000);
+	wire_transaction(&w, 8, 8);
 	wire_records_are(&w, 1);
-	assert_int_equal(chains()->n_breaks, 1);
-	assert_int_equal(chains()->breaks[0].kind, MYSQL_BREAK_BETWEEN);
-	assert_int_equal(chains()->breaks[0].from.pos, pos);
-	assert_int_equal(chains()->breaks[0].to.pos, pos + 9000);
-	assert_int_equal(chains()->row[MYSQL_CHAIN_gtid_gaps], 1);
+	assert_int_equal(wire_chains(&w)->n_breaks, 1);
+	assert_int_equal(wire_chains(&w)->breaks[0].kind, MYSQL_BREAK_BETWEEN);
+	assert_int_equal(wire_chains(&w)->breaks[0].from.pos, pos);
+	assert_int_equal(wire_chains(&w)->breaks[0].to.pos, pos + 9000);
+	assert_int_equal(wire_chains(&w)->row[MYSQL_CHAIN_gtid_gaps], 1);
 }
 
 static void pain_37_a_quiet_server_has_no_delay_though_hours_pass(void **state)
 {
 	wire_begin(&w);
 	w.run.time_ns = 1764045796000000000ull + 1000000;
-	transaction(1, 1);
+	wire_transaction(&w, 1, 1);
 	for (unsigned i = 0; i < 100; i++) {
 		uint32_t pos = w.pos;
 		w.run.time_ns += 60000000000ull;
@@ -206,9 +175,9 @@ static void pain_37_a_quiet_server_has_no_delay_though_hours_pass(void **state)
 		memcpy(w.event + w.len - 4, &crc, 4);
 		wire_send(&w);
 	}
-	assert_int_equal(chains()->items[0].wire.n, 1);
-	assert_int_equal(chains()->items[0].wire.max_ns, 1000000);
-	assert_int_equal(chains()->n_breaks, 0);
+	assert_int_equal(wire_chains(&w)->items[0].wire.n, 1);
+	assert_int_equal(wire_chains(&w)->items[0].wire.max_ns, 1000000);
+	assert_int_equal(wire_chains(&w)->n_breaks, 0);
 	wire_records_are(&w, 1);
 }
 
@@ -254,7 +223,7 @@ static char *records_of_a_session(unsigned burst)
 	wire_begin(&w);
 	for (unsigned i = 1; i < 9; i++) {
 		w.run.time_ns = 1764045796000000000ull + i * 1000000007ull;
-		transaction(i, i);
+		wire_transaction(&w, i, i);
 	}
 	wire_records_are(&w, 8);
 	char *all = calloc(8, 4096);
@@ -266,13 +235,13 @@ static char *records_of_a_session(unsigned burst)
 static void pain_50_only_packet_time_counts_so_live_and_replay_agree(void **state)
 {
 	char *live = records_of_a_session(1);
-	const struct mysql_delay *d = &chains()->items[0].wire;
+	const struct mysql_delay *d = &wire_chains(&w)->items[0].wire;
 	uint64_t n = d->n, max_ns = d->max_ns;
 	wire_fini(&w);
 	wire_init(&w);
 	char *replay = records_of_a_session(BATCH_RECS_MAX);
 	assert_string_equal(live, replay);
-	d = &chains()->items[0].wire;
+	d = &wire_chains(&w)->items[0].wire;
 	assert_int_equal(d->n, n);
 	assert_int_equal(d->max_ns, max_ns);
 	assert_int_equal(max_ns, 8 * 1000000007ull);
@@ -280,32 +249,18 @@ static void pain_50_only_packet_time_counts_so_live_and_replay_agree(void **stat
 	free(replay);
 }
 
-static int set_up(void **state)
-{
-	wire_init(&w);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	wire_fini(&w);
-	return 0;
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(pain_26_a_compressed_transaction_gives_all_its_rows),
-		T(pain_26_a_compressed_transaction_that_cannot_be_read_is_a_dead_letter),
-		T(pain_31_a_timestamp_is_utc_and_a_datetime_as_declared_in_every_zone),
-		T(pain_33_a_transaction_that_was_cut_comes_again_with_the_same_ids),
-		T(pain_35_a_transaction_without_a_gtid_has_not_that_of_the_one_before),
-		T(pain_36_a_position_that_the_server_has_purged_is_a_gap_with_both_ends),
-		T(pain_37_a_quiet_server_has_no_delay_though_hours_pass),
-		T(pain_38_a_huge_transaction_leaves_as_it_comes),
-		T(pain_50_only_packet_time_counts_so_live_and_replay_agree),
+		WIRE_TEST(pain_26_a_compressed_transaction_gives_all_its_rows),
+		WIRE_TEST(pain_26_a_compressed_transaction_that_cannot_be_read_is_a_dead_letter),
+		WIRE_TEST(pain_31_a_timestamp_is_utc_and_a_datetime_as_declared_in_every_zone),
+		WIRE_TEST(pain_33_a_transaction_that_was_cut_comes_again_with_the_same_ids),
+		WIRE_TEST(pain_35_a_transaction_without_a_gtid_has_not_that_of_the_one_before),
+		WIRE_TEST(pain_36_a_position_that_the_server_has_purged_is_a_gap_with_both_ends),
+		WIRE_TEST(pain_37_a_quiet_server_has_no_delay_though_hours_pass),
+		WIRE_TEST(pain_38_a_huge_transaction_leaves_as_it_comes),
+		WIRE_TEST(pain_50_only_packet_time_counts_so_live_and_replay_agree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

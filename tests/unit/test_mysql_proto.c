@@ -165,18 +165,11 @@ static void the_same_event_is_found_in_small_steps(void **state)
 
 static int set_up(void **state)
 {
-	wire_init(&w);
 	n_bytes = 0;
-	return 0;
+	return wire_set_up(state);
 }
 
-static int tear_down(void **state)
-{
-	wire_fini(&w);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_prestate_setup_teardown(name, set_up, wire_tear_down, &w)
 
 int main(void)
 {

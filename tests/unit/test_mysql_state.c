@@ -364,6 +364,19 @@ static void a_file_that_is_no_state_is_told_by_file_and_line(void **state)
 	rmdir(path);
 }
 
+/* Nobody writes to it: who opens it as a file is opened would wait for ever. */
+static void a_pipe_in_place_of_a_state_or_a_schema_is_refused_at_once(void **state)
+{
+	struct err e;
+	struct mysql_feed *feed;
+	struct mysql_conf c = {.schema = path};
+	assert_int_equal(mkfifo(path, 0600), 0);
+	cannot_start(": no regular file; expected one, no pipe, socket or device");
+	assert_int_equal(mysql_state_join(NULL, &c, NULL, &feed, &e), -ENOTSUP);
+	assert_non_null(strstr(e.text, "cannot open schema"));
+	unlink(path);
+}
+
 static void two_sources_do_not_share_a_file(void **state)
 {
 	struct err e;
@@ -439,6 +452,7 @@ int main(void)
 		TEST(statements_that_find_no_room_are_told_and_not_claimed),
 		TEST(the_keeper_runs_beside_the_worker),
 		TEST(a_file_that_is_no_state_is_told_by_file_and_line),
+		TEST(a_pipe_in_place_of_a_state_or_a_schema_is_refused_at_once),
 		TEST(two_sources_do_not_share_a_file),
 		TEST(what_the_one_before_wrote_at_its_end_is_not_undone_by_the_next),
 		TEST(a_folder_that_is_not_there_is_told),

@@ -25,13 +25,6 @@ static void commit(void)
 	wire_send(&w);
 }
 
-static void lacks(size_t i, const char *text)
-{
-	assert_true(i < w.run.n_frames && w.run.frames[i].record);
-	if (strstr(w.run.frames[i].record, text))
-		fail_msg("record %zu has %s: %s", i, text, w.run.frames[i].record);
-}
-
 /* "bin.000001:<pos>" as txid, of an event that is to be written next. */
 static const char *txid_here(void)
 {
@@ -61,7 +54,7 @@ static void changes_have_their_transaction_and_their_place_in_it(void **state)
 	wire_record_has(&w, 4, GTID(5) ",\"tx_index\":0,\"last\":true");
 	wire_record_has(&w, 3, "\"tx_index\":3,\"last\":true");
 	for (unsigned i = 0; i < 3; i++)
-		lacks(i, "\"last\"");
+		wire_record_lacks(&w, i, "\"last\"");
 }
 
 static void without_a_gtid_the_place_of_its_beginning_names_a_transaction(void **state)
@@ -96,7 +89,7 @@ static void a_statement_without_begin_is_a_transaction(void **state)
 	wire_record_has(&w, 0, txid);
 	wire_record_has(&w, 3, txid);
 	wire_record_has(&w, 3, "\"tx_index\":3,\"last\":true");
-	lacks(1, "\"last\"");
+	wire_record_lacks(&w, 1, "\"last\"");
 }
 
 static void ddl_is_a_transaction_of_its_own(void **state)
@@ -108,7 +101,7 @@ static void ddl_is_a_transaction_of_its_own(void **state)
 	wire_records_are(&w, 1);
 	wire_record_has(&w, 0, GTID(3) ",\"tx_index\":0,\"last\":true");
 	wire_statement(&w, "DROP TABLE t");
-	lacks(1, GTID(3));
+	wire_record_lacks(&w, 1, GTID(3));
 }
 
 /* --- The last one ----------------------------------------------------------------------------- */
@@ -146,7 +139,7 @@ static void rows_in_the_middle_of_a_statement_do_not_wait(void **state)
 		wire_send(&w);
 	}
 	wire_records_are(&w, 10000);
-	lacks(9999, "\"last\"");
+	wire_record_lacks(&w, 9999, "\"last\"");
 	wire_record_has(&w, 9999, "\"tx_index\":9999");
 }
 
@@ -158,7 +151,7 @@ static void a_session_that_ends_before_the_commit_gives_its_rows_without_the_mar
 	wire_records_are(&w, 0);
 	parser_run_end(&w.run);
 	wire_records_are(&w, 1);
-	lacks(0, "\"last\"");
+	wire_record_lacks(&w, 0, "\"last\"");
 	assert_int_equal(w.run.skipped, 0);
 }
 
@@ -169,7 +162,7 @@ static void a_hole_before_the_commit_gives_the_rows_without_the_mark(void **stat
 	wire_insert(&w, 9, "orders", 1, 1);
 	parser_run_gap(&w.run, 1, 35);
 	wire_records_are(&w, 1);
-	lacks(0, "\"last\"");
+	wire_record_lacks(&w, 0, "\"last\"");
 	begin(5);
 	wire_insert(&w, 9, "orders", 2, 1);
 	commit();
@@ -186,8 +179,8 @@ static void behind_a_hole_the_transaction_is_not_known_until_the_next_begins(voi
 	commit();
 	wire_records_are(&w, 1);
 	wire_record_has(&w, 0, "\"txid\":null");
-	lacks(0, "\"tx_index\"");
-	lacks(0, "\"last\"");
+	wire_record_lacks(&w, 0, "\"tx_index\"");
+	wire_record_lacks(&w, 0, "\"last\"");
 	const char *txid = txid_here();
 	wire_statement(&w, "BEGIN");
 	wire_insert(&w, 9, "orders", 2, 1);
@@ -209,7 +202,7 @@ static void behind_a_damaged_begin_the_transaction_is_not_known(void **state)
 	wire_records_are(&w, 2);
 	for (unsigned i = 0; i < 2; i++) {
 		wire_record_has(&w, i, "\"txid\":null");
-		lacks(i, "\"last\"");
+		wire_record_lacks(&w, i, "\"last\"");
 	}
 }
 
@@ -224,7 +217,7 @@ static void where_changes_that_are_not_wanted_come_last_the_commit_is_an_event(v
 	uint32_t pos = w.pos;
 	commit();
 	wire_records_are(&w, 3);
-	lacks(1, "\"last\"");
+	wire_record_lacks(&w, 1, "\"last\"");
 	wire_record_has(&w, 2, "\"op\":\"commit\",\"source\":{\"db\":null");
 	wire_record_has(&w, 2, GTID(4) ",\"tx_index\":2,\"last\":true");
 	assert_int_equal(w.run.frames[2].stream_off, pos);
@@ -246,7 +239,7 @@ static void a_transaction_that_is_rolled_back_says_so(void **state)
 	wire_records_are(&w, 3);
 	wire_record_has(&w, 2, "\"op\":\"rollback\"");
 	wire_record_has(&w, 2, "\"tx_index\":2,\"last\":true");
-	lacks(1, "\"last\"");
+	wire_record_lacks(&w, 1, "\"last\"");
 }
 
 static void statements_end_with_a_commit(void **state)
@@ -277,7 +270,7 @@ static void a_prepared_transaction_and_its_end_have_one_name(void **state)
 	wire_event(&w, MYSQL_EV_XA_PREPARE, 0, named, sizeof(named));
 	wire_send(&w);
 	wire_records_are(&w, 2);
-	lacks(0, "\"last\"");
+	wire_record_lacks(&w, 0, "\"last\"");
 	wire_record_has(&w, 1, "\"op\":\"prepare\",\"sql\":\"XA PREPARE X'6162',X'63',1\"");
 	wire_record_has(&w, 1, "\"tx_index\":1,\"last\":true");
 	wire_gtid(&w, 5);
@@ -392,14 +385,14 @@ static void changes_carry_their_statement_when_asked(void **state)
 	wire_begin(&w);
 	rows_query("INSERT 0", 8);
 	wire_insert(&w, 9, "orders", 1, 1);
-	lacks(0, "\"query\"");
+	wire_record_lacks(&w, 0, "\"query\"");
 	conf()->query = true;
 	rows_query("INSERT INTO orders SET v = \"v\"", 30);
 	wire_insert(&w, 9, "orders", 2, 2);
 	wire_record_has(&w, 1, "\"query\":\"INSERT INTO orders SET v = \\\"v\\\"\",\"row\":0}");
 	wire_record_has(&w, 2, "\"query\":\"INSERT INTO orders SET v = \\\"v\\\"\",\"row\":1}");
 	wire_insert(&w, 9, "orders", 3, 1);
-	lacks(3, "\"query\"");
+	wire_record_lacks(&w, 3, "\"query\"");
 }
 
 static void a_long_statement_is_cut_and_says_so(void **state)
@@ -482,44 +475,30 @@ static void what_follows_is_asked_for_no_farther_than_needed(void **state)
 			 MYSQL_AHEAD_UNKNOWN);
 }
 
-static int set_up(void **state)
-{
-	wire_init(&w);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	wire_fini(&w);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(changes_have_their_transaction_and_their_place_in_it),
-		TEST(without_a_gtid_the_place_of_its_beginning_names_a_transaction),
-		TEST(a_statement_without_begin_is_a_transaction),
-		TEST(ddl_is_a_transaction_of_its_own),
-		TEST(the_last_change_waits_for_the_commit_in_a_later_packet),
-		TEST(rows_in_the_middle_of_a_statement_do_not_wait),
-		TEST(a_session_that_ends_before_the_commit_gives_its_rows_without_the_mark),
-		TEST(a_hole_before_the_commit_gives_the_rows_without_the_mark),
-		TEST(behind_a_hole_the_transaction_is_not_known_until_the_next_begins),
-		TEST(behind_a_damaged_begin_the_transaction_is_not_known),
-		TEST(where_changes_that_are_not_wanted_come_last_the_commit_is_an_event),
-		TEST(a_transaction_that_is_rolled_back_says_so),
-		TEST(statements_end_with_a_commit),
-		TEST(a_prepared_transaction_and_its_end_have_one_name),
-		TEST(a_name_of_xa_that_is_too_long_is_lost_and_told),
-		TEST(an_alter_in_two_phases_is_one_event_when_it_is_done),
-		TEST(rows_that_come_in_pieces_are_put_together),
-		TEST(changes_carry_their_statement_when_asked),
-		TEST(a_long_statement_is_cut_and_says_so),
-		TEST(words_that_speak_of_transactions),
-		TEST(what_follows_is_asked_for_no_farther_than_needed),
+		WIRE_TEST(changes_have_their_transaction_and_their_place_in_it),
+		WIRE_TEST(without_a_gtid_the_place_of_its_beginning_names_a_transaction),
+		WIRE_TEST(a_statement_without_begin_is_a_transaction),
+		WIRE_TEST(ddl_is_a_transaction_of_its_own),
+		WIRE_TEST(the_last_change_waits_for_the_commit_in_a_later_packet),
+		WIRE_TEST(rows_in_the_middle_of_a_statement_do_not_wait),
+		WIRE_TEST(a_session_that_ends_before_the_commit_gives_its_rows_without_the_mark),
+		WIRE_TEST(a_hole_before_the_commit_gives_the_rows_without_the_mark),
+		WIRE_TEST(behind_a_hole_the_transaction_is_not_known_until_the_next_begins),
+		WIRE_TEST(behind_a_damaged_begin_the_transaction_is_not_known),
+		WIRE_TEST(where_changes_that_are_not_wanted_come_last_the_commit_is_an_event),
+		WIRE_TEST(a_transaction_that_is_rolled_back_says_so),
+		WIRE_TEST(statements_end_with_a_commit),
+		WIRE_TEST(a_prepared_transaction_and_its_end_have_one_name),
+		WIRE_TEST(a_name_of_xa_that_is_too_long_is_lost_and_told),
+		WIRE_TEST(an_alter_in_two_phases_is_one_event_when_it_is_done),
+		WIRE_TEST(rows_that_come_in_pieces_are_put_together),
+		WIRE_TEST(changes_carry_their_statement_when_asked),
+		WIRE_TEST(a_long_statement_is_cut_and_says_so),
+		WIRE_TEST(words_that_speak_of_transactions),
+		WIRE_TEST(what_follows_is_asked_for_no_farther_than_needed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
