@@ -242,6 +242,11 @@ void report_tell(struct report *r, const char *scope, const char *text, size_t l
 	json_array_append_new(r->told, o);
 }
 
+void report_print_told(const struct report *r, FILE *out)
+{
+	report_told_print(r->told, out);
+}
+
 static uint64_t row_losses(const struct row *row)
 {
 	return ledger_sum(row->table, row->cols, LEDGER_LOSS) +

@@ -38,6 +38,7 @@ void report_add_all(struct report *r, const struct report *other);
  */
 #define REPORT_TOLD_MAX (1u << 20)
 void report_tell(struct report *r, const char *scope, const char *text, size_t len);
+void report_print_told(const struct report *r, FILE *out); /* for people */
 
 uint64_t report_losses(const struct report *r); /* LEDGER_LOSS and LEDGER_MISSED, of all units */
 uint64_t report_imbalances(const struct report *r); /* rows that do not balance */

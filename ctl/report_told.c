@@ -28,7 +28,7 @@ static void print_break(const json_t *b, FILE *out)
 {
 	char time[32];
 	time[civil_put_rfc3339(time, int_of(b, "time_ns"))] = 0;
-	fprintf(out, "    break     %-10s %s  %s to %s: ", text_of(b, "kind"), time,
+	fprintf(out, TOLD_INDENT "break     %-10s %s  %s to %s: ", text_of(b, "kind"), time,
 		text_of(b, "server"), text_of(b, "replica"));
 	print_place(json_object_get(b, "from"), out);
 	fputs(" .. ", out);
@@ -42,8 +42,9 @@ static void print_delay(const json_t *d, const char *key, const char *what, FILE
 	if (int_of(m, "transactions") + int_of(m, "skipped") == 0)
 		return;
 	fprintf(out,
-		"    delay     %s to %s, %s: %" PRId64 " transactions, %.3f %.3f %.3f ms (min, "
-		"mean, max; stamps to the %s)",
+		TOLD_INDENT "delay     %s to %s, %s: %" PRId64
+			    " transactions, %.3f %.3f %.3f ms (min, "
+			    "mean, max; stamps to the %s)",
 		text_of(d, "server"), text_of(d, "replica"), what,
 		(int64_t)int_of(m, "transactions"), (double)int_of(m, "min_ns") / 1e6,
 		(double)int_of(m, "mean_ns") / 1e6, (double)int_of(m, "max_ns") / 1e6,

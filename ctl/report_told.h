@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#define TOLD_INDENT "    " /* of a line; headings have less */
 void report_told_print(const json_t *told, FILE *out);
 
 #endif

@@ -169,6 +169,10 @@ void topology_letter_of(const struct outlet *o, const struct out_batch *b, uint3
 
 /* topology_report.c. Of a row of frame's that was added to @r. */
 void topology_report_reasons(struct report *r, const char *scope, const struct reasons *why);
+/* What the parser of source @s has to tell, which a reload has taken away: to the log, at once. Its
+ * pools of all workers.
+ */
+void topology_tell_left(const struct topology *t, unsigned s, const void *const *pools);
 /* The asks before the workers, the snapshots behind them. */
 int topology_build_asks(struct topology *t, struct err *e);
 int topology_build_snapshots(struct topology *t, struct err *e);

@@ -193,6 +193,22 @@ static void keep_rows(struct topology *t, const struct worker_gen *g)
 		report_add(t->past, &graph_ledger, t->conf->origins[o].name, graph_row(graph, o));
 }
 
+/* What sources that are gone have to tell: there is no other report of it. */
+static void tell_left(const struct reload *r)
+{
+	const struct topology *t = r->t;
+	const void *pools[TOPOLOGY_WORKERS_MAX];
+	struct frame_left left;
+	for (unsigned s = 0; s < t->conf->n_sources; s++) {
+		unsigned n = 0;
+		while (n < t->n_workers &&
+		       frame_table_left(worker_gen_sources(r->gens[n]), s, &left))
+			pools[n++] = left.pool;
+		if (n == t->n_workers)
+			topology_tell_left(t, s, pools);
+	}
+}
+
 static bool all_taken(const struct topology *t)
 {
 	for (unsigned i = 0; i < t->n_workers; i++)
@@ -231,6 +247,7 @@ static void go_over(struct reload *r)
 	struct err e;
 	for (unsigned i = 0; i < t->n_workers; i++)
 		keep_rows(t, r->gens[i]);
+	tell_left(r);
 	bool watch = !same_dimensions(was, r->next);
 	if (watch) {
 		dim_watch_stop(t->watch);

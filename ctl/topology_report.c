@@ -4,10 +4,14 @@
  * Both are one walk over the rows, in the order of the path: the first copies each row to the end
  * of the snapshot, the second takes each from there.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "ctl/report.h"
+#include "ctl/report_told.h"
+#include "ctl/say.h"
 #include "ctl/topology_parts.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
@@ -277,15 +281,13 @@ void topology_report(const struct topology *t, struct report *r)
 }
 
 /* What the parser of source @s has to tell of its sessions, in all workers together. */
-static void tell_source(const struct topology *t, unsigned s, struct report *r)
+static void tell_source(const struct topology *t, unsigned s, const void *const *pools,
+			struct report *r)
 {
 	const struct parser *p = t->pipeline->frame_sources[s].parser;
-	const void *pools[TOPOLOGY_WORKERS_MAX];
 	char *text = p->pool_tell ? mem_alloc(REPORT_TOLD_MAX) : NULL;
 	if (!text)
 		return;
-	for (unsigned i = 0; i < t->n_workers; i++)
-		pools[i] = frame_pool(worker_frame(t->workers[i]), s);
 	size_t len = p->pool_tell(pools, t->n_workers, text, REPORT_TOLD_MAX);
 	report_tell(r, t->conf->sources[s].name, text, len);
 	mem_free(text);
@@ -293,6 +295,30 @@ static void tell_source(const struct topology *t, unsigned s, struct report *r)
 
 void topology_tell(const struct topology *t, struct report *r)
 {
-	for (unsigned s = 0; s < t->conf->n_sources; s++)
-		tell_source(t, s, r);
+	const void *pools[TOPOLOGY_WORKERS_MAX];
+	for (unsigned s = 0; s < t->conf->n_sources; s++) {
+		for (unsigned i = 0; i < t->n_workers; i++)
+			pools[i] = frame_pool(worker_frame(t->workers[i]), s);
+		tell_source(t, s, pools, r);
+	}
+}
+
+void topology_tell_left(const struct topology *t, unsigned s, const void *const *pools)
+{
+	struct report *r = report_create();
+	char *text = NULL, *rest = NULL;
+	size_t len;
+	FILE *f = r ? open_memstream(&text, &len) : NULL;
+	if (f) {
+		tell_source(t, s, pools, r);
+		report_print_told(r, f);
+		fclose(f);
+	}
+	for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line;
+	     line = strtok_r(NULL, "\n", &rest))
+		if (strncmp(line, TOLD_INDENT, strlen(TOLD_INDENT)) == 0) /* not the heading */
+			say(SAY_WARNING, "source %s, which is gone: %s", t->conf->sources[s].name,
+			    line + strlen(TOLD_INDENT));
+	free(text);
+	report_destroy(r);
 }

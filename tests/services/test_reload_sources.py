@@ -90,10 +90,13 @@ s.dump("bin.000001")
 s.query("CREATE TABLE orders (id INT, note VARCHAR(64))")
 n = 0
 for line in sys.stdin:
-    for n in range(n, n + int(line)):
-        s.insert("orders", n)
-        s.commit()
-    n += 1
+    if line == "jump\n":
+        s.pos += 100
+    else:
+        for n in range(n, n + int(line)):
+            s.insert("orders", n)
+            s.commit()
+        n += 1
     print(n, flush=True)
 """
 BODY = """
@@ -232,6 +235,7 @@ def replication_goes_on(lab, checks):
     lab.begin(lab.config, VETH.ns(), settle=0.2)
     primary = subprocess.Popen(VETH.ns(sys.executable, "-c", REPLICATES, SUPPORT), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     insert(10)
+    insert("jump")
     for sources in (("new", "", "603", "syslog", ""), ("shop", "", "3306", "mysql", "")), (("shop", "", "3306, 3307", "mysql", ""),):
         write(*sources)
         checks.equal(lab.reload()[0], 0, "sources come and go beside it")
@@ -253,6 +257,7 @@ def replication_goes_on(lab, checks):
     checks.equal(store, sorted(set(store)), f"none twice: {store}")
     checks.check(len(store) >= 36 and store[-1] == 69, f"but for those at the two joins all of them: {store}")
     checks.equal((status in (0, 1), ledger["balanced"]), (True, True), f"the ledger balances: {log[-2000:]}")
+    checks.equal(log.count("source shop, which is gone: break     jump"), 1, f"and its break, once: {log[-2000:]}")
     checks.equal(row(ledger, "chain", "shop")["out"]["in_order"] > 60, True, "the chain of a source that is gone is told")
 
 
