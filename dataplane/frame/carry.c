@@ -98,9 +98,9 @@ static void block_put(struct carry_pool *p, uint8_t *b, size_t cap)
  */
 static bool make_room(struct carry_pool *p, struct carry *c, size_t n)
 {
-	if (n <= c->cap - c->at - c->len)
+	if (c->block && n <= c->cap - c->at - c->len)
 		return true;
-	if (c->at >= c->cap / 2 && n <= c->cap - c->len) {
+	if (c->block && c->at >= c->cap / 2 && n <= c->cap - c->len) {
 		memmove(c->block, c->block + c->at, c->len);
 		c->at = 0;
 		return true;
@@ -110,11 +110,10 @@ static bool make_room(struct carry_pool *p, struct carry *c, size_t n)
 		s = class_of(p, c->len + n);
 	uint8_t *b = s ? block_get(p, s) : NULL;
 	if (!b)
-		return false;
-	if (c->block) {
-		memcpy(b, c->block + c->at, c->len);
+		return !c->block && c->at + c->len + n <= CARRY_FEW;
+	memcpy(b, carry_bytes(c).ptr, c->len);
+	if (c->block)
 		block_put(p, c->block, c->cap);
-	}
 	*c = (struct carry){.block = b, .len = c->len, .cap = s->block - SL_PAD};
 	return true;
 }
@@ -125,7 +124,7 @@ bool carry_append(struct carry_pool *p, struct carry *c, const uint8_t *bytes, s
 		return true;
 	if (!make_room(p, c, n))
 		return false;
-	memcpy(c->block + c->at + c->len, bytes, n);
+	memcpy((c->block ? c->block : c->few) + c->at + c->len, bytes, n);
 	c->len += n;
 	return true;
 }

@@ -17,19 +17,21 @@ struct carry_pool;
 int carry_create(size_t bytes_max, size_t block_max, struct carry_pool **ret_p);
 void carry_destroy(struct carry_pool *p);
 
-/* The unread bytes of one direction; all zero is empty. */
+/* The unread bytes of one direction; all zero is empty. What it is in must be padded by SL_PAD. */
+#define CARRY_FEW 8
 struct carry {
-	uint8_t *block;
-	size_t at, len, cap; /* the bytes are block[at .. at + len - 1] */
+	uint8_t *block;         /* NULL: they are in `few` */
+	size_t at, len, cap;    /* the bytes are block[at .. at + len - 1] */
+	uint8_t few[CARRY_FEW]; /* for those that no block was to be had for */
 };
 
 static inline struct slice carry_bytes(const struct carry *c)
 {
-	return slice_of(c->block + c->at, c->len);
+	return slice_of((c->block ? c->block : c->few) + c->at, c->len);
 }
 
-/* Appends @n bytes, into a larger buffer when needed. False when the pool's bounds refuse: then
- * nothing has changed.
+/* Appends @n bytes, into a larger buffer when needed. False when the pool's bounds refuse, and they
+ * are more than a few: then nothing has changed.
  */
 bool carry_append(struct carry_pool *p, struct carry *c, const uint8_t *bytes, size_t n);
 

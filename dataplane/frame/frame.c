@@ -296,7 +296,7 @@ static bool make_way(struct frame_stage *f, struct frame_session *fs, const stru
 	struct direction *dir = &fs->dirs[in->dir];
 	struct parse_in pressed = *in;
 	size_t before = dir->unread.len;
-	pressed.before_gap = true;
+	pressed.before_gap = pressed.no_room = true;
 	if (!frame_read_unread(f, fs, &pressed))
 		return false;
 	if (dir->unread.len < before)

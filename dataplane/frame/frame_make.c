@@ -176,7 +176,7 @@ static int create_parts(struct frame_stage *f, const struct frame_source *source
 	if (state < f->conf.state_bytes_min)
 		state = f->conf.state_bytes_min;
 	f->stride = (sizeof(struct frame_session) + 63) & ~(size_t)63;
-	f->map_bytes = f->stride * n;
+	f->map_bytes = f->stride * n + SL_PAD; /* bytes are read in place: carry.h */
 	f->sessions = mem_map(f->map_bytes);
 	f->state_stride = (state + 63) & ~(size_t)63;
 	f->states_bytes = f->state_stride * n + 1;

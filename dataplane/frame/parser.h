@@ -61,13 +61,15 @@ struct parse_in {
 	bool datagram;       /* data is one whole datagram: what is not consumed is lost */
 	bool after_gap;      /* bytes are missing right before data: find the next frame's start.
 			      * Stays set until the parser has consumed a byte */
-	bool before_gap;  /* bytes are missing right behind data: emit what is complete and waits,
-			   * the rest is dropped */
-	bool end;         /* nothing follows in this direction: emit what is complete */
-	bool closed;      /* with end: its sender has ended it. Else what ends only there is cut */
-	bool one_sided;   /* nothing of the other direction has been seen */
-	void *pool;       /* of pool_create; NULL without one, and for probe */
-	uint16_t port[2]; /* of client and server */
+	bool before_gap; /* bytes are missing right behind data: emit what is complete and waits,
+			  * the rest is dropped */
+	bool no_room;    /* with before_gap: nothing is missing; no more can be kept unread. What is
+			  * not consumed now is dropped, and a hole */
+	bool end;        /* nothing follows in this direction: emit what is complete */
+	bool closed;     /* with end: its sender has ended it. Else what ends only there is cut */
+	bool one_sided;  /* nothing of the other direction has been seen */
+	void *pool;      /* of pool_create; NULL without one, and for probe */
+	uint16_t port[2];    /* of client and server */
 	uint8_t addr[2][16]; /* the same form as struct flow_session */
 };
 

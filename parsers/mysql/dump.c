@@ -33,6 +33,7 @@ void mysql_session_anew(struct work *w)
 	if (before)
 		mysql_log_hole(w->pool, before, st->owner);
 	st->fed = st->lent = false;
+	st->gather = 0;
 	struct mysql_payload *p = before ? mysql_payload_of(w->pool->payloads, before, 0) : NULL;
 	if (p)
 		mysql_payload_give_back(p);
@@ -400,44 +401,122 @@ enum step mysql_server_events(struct work *w, struct slice s)
 
 /* --- A file ----------------------------------------------------------------------------------- */
 
+/* Gives a whole event to the log. @n: its bytes in front of us; the step behind it in *ret_step.
+ * False: the burst is full.
+ */
+static bool file_event(struct work *w, struct slice event, struct mysql_seen *seen, size_t n,
+		       enum step *ret_step)
+{
+	const char *why = NULL;
+	enum mysql_outcome o = mysql_session_event(w, event, seen, &why);
+	*ret_step = STEP_STOP;
+	if (o == MYSQL_FULL)
+		w->r.status = PARSE_OK;
+	else
+		*ret_step = o == MYSQL_LOST     ? skip(w, n, why)
+			    : o == MYSQL_PASSED ? pass(w, n)
+						: take(w, n);
+	return o != MYSQL_FULL;
+}
+
+/* What stands behind an event of a file, as look_ahead has it of a packet. */
+static enum mysql_ahead file_ahead(const struct work *w, struct slice event, struct slice behind,
+				   size_t *ret_needed)
+{
+	const struct mysql_log *log = mysql_session_log(w);
+	if (!mysql_log_waits(log, event))
+		return MYSQL_AHEAD_UNKNOWN;
+	enum mysql_ahead ahead = mysql_ahead_event(behind, &log->format, ret_needed);
+	return ahead == MYSQL_AHEAD_MORE && !may_wait(w) ? MYSQL_AHEAD_UNKNOWN : ahead;
+}
+
+static enum step gather_fails(struct work *w, size_t n, const char *why)
+{
+	mysql_session_find(w);
+	return skip(w, n, why);
+}
+
+/* Some bytes of an event that goes on. One of them is left, to be called for when nothing follows.
+ */
+static enum step gather_some(struct work *w, struct mysql_stream *stream, struct slice s)
+{
+	size_t n = s.len - !w->in->no_room;
+	const char *why = mysql_stream_add(stream, slice_of(s.ptr, n));
+	if (why)
+		return gather_fails(w, s.len, why);
+	if (!may_wait(w) && !w->in->no_room)
+		return gather_fails(w, s.len, mysql_fault_text(MYSQL_F_CUT));
+	w->st->gather -= (uint32_t)n;
+	take(w, n);
+	return more(w, 2);
+}
+
+/* An event that is longer than what may stay unread: its bytes go into a stream as they come, the
+ * last ones when it can be read.
+ */
+static enum step gather(struct work *w, struct slice s)
+{
+	struct mysql_state *st = w->st;
+	struct mysql_stream *stream = mysql_stream_of(w->pool->streams, st->owner, !st->lent);
+	size_t left = st->gather, needed;
+	enum step step;
+	if (!stream)
+		return gather_fails(w, s.len, forgotten);
+	st->lent = true;
+	if (s.len < left)
+		return gather_some(w, stream, s);
+	enum mysql_ahead ahead =
+		file_ahead(w, mysql_stream_bytes(stream), slice_from(s, left), &needed);
+	if (ahead == MYSQL_AHEAD_MORE)
+		return hold(w, left + needed);
+	const char *why = st->fed ? NULL : mysql_stream_add(stream, slice_of(s.ptr, left));
+	if (why)
+		return gather_fails(w, left, why);
+	st->fed = true;
+	struct mysql_seen seen = {.off = st->gather_off, .ahead = ahead};
+	if (file_event(w, mysql_stream_bytes(stream), &seen, left, &step)) {
+		mysql_stream_give_back(stream);
+		st->fed = st->lent = false;
+		st->gather = 0;
+	}
+	return step;
+}
+
 enum step mysql_file_step(struct work *w)
 {
 	struct mysql_state *st = w->st;
 	struct slice s = rest_of(w);
-	const char *why = NULL;
 	if (st->resync)
 		return find_event(w, s, false);
 	if (st->lng.on)
 		return long_event(w, s);
+	if (st->gather)
+		return gather(w, s);
 	if (s.len < MYSQL_EVENT_HEADER_LEN)
 		return more(w, MYSQL_EVENT_HEADER_LEN);
 	if (mysql_long_event(w, s.ptr))
 		return STEP_ON;
 	uint32_t size = wire_le32(s.ptr + 9);
-	if (size < MYSQL_EVENT_HEADER_LEN || size > MYSQL_STREAM_BYTES) {
+	bool large = size > MYSQL_ROW_BYTES_MAX;
+	if (size < MYSQL_EVENT_HEADER_LEN || size > MYSQL_STREAM_BYTES ||
+	    (large && !mysql_event_fits(w, s.ptr))) {
 		mysql_session_find(w);
 		return skip(w, 1, no_event);
 	}
+	struct mysql_seen seen = {.off = w->in->stream_off + w->r.consumed};
+	if (large) {
+		st->gather = size;
+		st->gather_off = seen.off;
+		return gather(w, s);
+	}
 	if (s.len < size)
 		return more(w, size);
-	const struct mysql_log *log = mysql_session_log(w);
 	struct slice event = slice_of(s.ptr, size);
-	enum mysql_ahead ahead = MYSQL_AHEAD_UNKNOWN;
 	size_t needed;
-	if (mysql_log_waits(log, event))
-		ahead = mysql_ahead_event(slice_from(s, size), &log->format, &needed);
-	if (ahead == MYSQL_AHEAD_MORE && may_wait(w))
+	seen.ahead = file_ahead(w, event, slice_from(s, size), &needed);
+	if (seen.ahead == MYSQL_AHEAD_MORE)
 		return hold(w, size + needed);
-	struct mysql_seen seen = {.off = w->in->stream_off + w->r.consumed, .ahead = ahead};
-	switch (mysql_session_event(w, event, &seen, &why)) {
-	case MYSQL_FULL:
-		w->r.status = PARSE_OK;
-		return STEP_STOP;
-	case MYSQL_LOST:
-		return skip(w, size, why);
-	case MYSQL_PASSED:
-		return pass(w, size);
-	default:
-		return take(w, size);
-	}
+	enum step step;
+	file_event(w, event, &seen, size, &step);
+	return step;
 }

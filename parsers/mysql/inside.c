@@ -47,6 +47,14 @@ static enum mysql_outcome broken(struct reading *r, struct mysql_payload *p,
 	return r->why ? MYSQL_LOST : o;
 }
 
+/* Why one is broken whose end does not come: what was wrong with it before, wherever that may be.
+ */
+static enum mysql_fault cut_by(const struct mysql_payload *p)
+{
+	enum mysql_fault fault = mysql_payload_fault(p);
+	return fault != MYSQL_F_OK ? fault : MYSQL_F_CUT;
+}
+
 static void done_with(struct reading *r, struct mysql_payload *p, size_t size)
 {
 	mysql_payload_drop(p, size);
@@ -126,7 +134,7 @@ enum mysql_outcome mysql_read_payload(struct reading *r, const struct mysql_even
 	if (fault == MYSQL_F_MORE && part && !part->ends)
 		return MYSQL_MORE;
 	if (fault != MYSQL_F_OK && fault != MYSQL_F_END)
-		return broken(r, p, ev, fault == MYSQL_F_MORE ? MYSQL_F_CUT : fault);
+		return broken(r, p, ev, fault == MYSQL_F_MORE ? cut_by(p) : fault);
 	mysql_payload_give_back(p);
 	return r->why ? MYSQL_LOST : MYSQL_READ;
 }

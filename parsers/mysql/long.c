@@ -6,7 +6,8 @@
  *     less     | seq | event ends                       maybe of no bytes
  *
  * Of the bytes that are there the last one is left unread until the event's end is there, so that
- * there is something to be called for when nothing follows, and when a burst was full.
+ * there is something to be called for when nothing follows, and when a burst was full. But where
+ * memory for more unread bytes is missing it is taken: more follows, and the event goes on.
  */
 #include "parsers/mysql/session.h"
 #include "parsers/mysql/wire.h"
@@ -47,15 +48,20 @@ enum mysql_scan mysql_long_packet(struct work *w, struct slice s, size_t *ret_he
 	return MYSQL_SCAN_FOUND;
 }
 
-bool mysql_long_event(struct work *w, const uint8_t *header)
+bool mysql_event_fits(const struct work *w, const uint8_t *header)
 {
 	const struct mysql_log *log = mysql_session_log(w);
 	uint32_t end = wire_le32(header + 13), size = wire_le32(header + 9);
+	return !log->pos_known || end == (uint32_t)log->pos + size;
+}
+
+bool mysql_long_event(struct work *w, const uint8_t *header)
+{
 	/* A size that is none would cost all that follows. */
-	if (!is_long(header) || (log->pos_known && end != (uint32_t)log->pos + size))
+	if (!is_long(header) || !mysql_event_fits(w, header))
 		return false;
 	begin(w, header, 0);
-	w->st->lng.packet = size;
+	w->st->lng.packet = wire_le32(header + 9);
 	return true;
 }
 
@@ -93,11 +99,12 @@ static enum step take_some(struct work *w, struct slice s, struct mysql_taken *t
 	struct mysql_long *l = &w->st->lng;
 	struct slice rest = slice_from(s, t->bytes + l->seen);
 	size_t n = l->packet < rest.len ? l->packet : rest.len, taken = n;
-	bool wait = may_wait(w), whole = n >= l->left, last = n == l->packet && !l->goes_on;
-	bool ends = !whole && (last || (!wait && n == rest.len));
+	bool follows = may_wait(w) || w->in->no_room, wait = follows && !w->in->no_room;
+	bool whole = n >= l->left, last = n == l->packet && !l->goes_on;
+	bool ends = !whole && (last || (!follows && n == rest.len));
 	if (!l->done && !whole && !last && wait && n == rest.len)
 		n -= n > 0;
-	if (!l->again && !ends && (n == 0 || (!l->begun && n < MYSQL_PAYLOAD_HEAD && wait)))
+	if (!l->again && !ends && (n == 0 || (!l->begun && n < MYSQL_PAYLOAD_HEAD && follows)))
 		return STEP_STOP;
 	enum mysql_outcome o = MYSQL_READ;
 	const char *why = l->why;

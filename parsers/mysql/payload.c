@@ -171,8 +171,10 @@ static enum mysql_fault begin(struct mysql_payload *p, const struct mysql_event 
 {
 	struct wire w = wire_of(ev->body);
 	struct head h = {.size = UINT64_MAX, .algorithm = ALGORITHM_NONE, .unpacked = UINT64_MAX};
-	if (!read_head(&w, &h))
-		return MYSQL_F_BODY;
+	if (!read_head(&w, &h)) /* it has a head's bytes, or all that there are */
+		return ev->bytes.len < ev->size && ev->bytes.len < MYSQL_PAYLOAD_HEAD
+			       ? MYSQL_F_CUT
+			       : MYSQL_F_BODY;
 	size_t at = (size_t)(w.p - ev->bytes.ptr);
 	if (h.size == UINT64_MAX)
 		h.size = ev->size - at - (ev->has_crc ? MYSQL_CHECKSUM_LEN : 0);
@@ -384,6 +386,11 @@ enum mysql_fault mysql_payload_sum(struct mysql_payload *p, struct slice *io_in,
 	if (p->fed < p->size)
 		return MYSQL_F_MORE;
 	return has && wire_le32(p->told) != p->sum ? MYSQL_F_CHECKSUM : MYSQL_F_OK;
+}
+
+enum mysql_fault mysql_payload_fault(const struct mysql_payload *p)
+{
+	return p->fault;
 }
 
 void mysql_payload_fail(struct mysql_payload *p, enum mysql_fault fault)

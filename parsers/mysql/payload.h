@@ -71,6 +71,9 @@ void mysql_payload_drop(struct mysql_payload *p, size_t n);
  */
 enum mysql_fault mysql_payload_sum(struct mysql_payload *p, struct slice *io_in, bool sums);
 
+/* What was found to be wrong with it, or OK; bytes may be wanted still that are shown with it. */
+enum mysql_fault mysql_payload_fault(const struct mysql_payload *p);
+
 /* From now on this is what mysql_payload_next says. */
 void mysql_payload_fail(struct mysql_payload *p, enum mysql_fault fault);
 

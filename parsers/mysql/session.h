@@ -52,6 +52,8 @@ struct mysql_state {
 	bool no_sums;   /* the replica refused checksums */
 	bool lent;      /* it has a stream: half an event, or the rest of a compressed packet */
 	bool fed; /* the unit at the front of the server's bytes stands in the stream already */
+	uint32_t gather;     /* of a file: bytes of the event at hand that its stream lacks, or 0 */
+	uint64_t gather_off; /* where that event begins */
 	const char *unit_lost; /* not NULL: something of that unit is lost, and why */
 	uint64_t held_ns;      /* not 0: the event at the front waits for the next one since then */
 	uint64_t acked;        /* so many of the server's bytes, and 1; 0: no acknowledgement yet */
@@ -146,6 +148,8 @@ size_t mysql_unit_bytes(const struct work *w, struct slice s);
 enum mysql_scan mysql_long_packet(struct work *w, struct slice s, size_t *ret_head);
 /* The same of an event in a file. */
 bool mysql_long_event(struct work *w, const uint8_t *header);
+/* Does the event in a file stand where the one before it ended, as far as that is known? */
+bool mysql_event_fits(const struct work *w, const uint8_t *header);
 
 /* What became of bytes. */
 struct mysql_taken {

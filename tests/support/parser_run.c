@@ -417,6 +417,16 @@ void parser_run_gap(struct parser_run *run, unsigned dir, size_t len)
 	d->after_gap = true;
 }
 
+void parser_run_no_room(struct parser_run *run, unsigned dir)
+{
+	struct parse_in in;
+	fill_in(run, dir, &in);
+	in.before_gap = in.no_room = true;
+	if (run->dirs[dir].len)
+		read_both(run, dir, &in);
+	run->left_over += run->dirs[dir].len;
+}
+
 void parser_run_end(struct parser_run *run)
 {
 	for (unsigned dir = 0; dir < 2; dir++) {

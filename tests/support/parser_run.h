@@ -80,6 +80,8 @@ void parser_run_reset(struct parser_run *run);
 void parser_run_data(struct parser_run *run, unsigned dir, const void *bytes, size_t len);
 void parser_run_datagram(struct parser_run *run, unsigned dir, const void *bytes, size_t len);
 void parser_run_gap(struct parser_run *run, unsigned dir, size_t len);
+/* There is no memory for what is unread; what stays so is left over. */
+void parser_run_no_room(struct parser_run *run, unsigned dir);
 void parser_run_end(struct parser_run *run);
 
 /* @k becomes a letter with @ground, which this run reads again. */

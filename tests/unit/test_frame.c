@@ -660,6 +660,33 @@ static void carried_bytes_survive_any_order_of_append_and_consume(void **st)
 	carry_destroy(p);
 }
 
+/* A parser that takes long things in parts keeps a byte of them: it finds room whatever others
+ * keep. */
+static void a_few_bytes_are_carried_when_all_memory_is_taken(void **st)
+{
+	static const uint8_t bytes[4096] = "abcdefghijk";
+	struct carry_pool *p;
+	struct carry all[256] = {0}, few = {0};
+	unsigned n = 0;
+	(void)st;
+	assert_int_equal(carry_create(4096, 4096, &p), 0);
+	while (n < 256 && carry_append(p, &all[n], bytes, 64))
+		n++;
+	assert_true(n < 256);
+	assert_true(carry_append(p, &few, bytes, CARRY_FEW - 2));
+	carry_consume(p, &few, 2);
+	assert_true(carry_append(p, &few, bytes + CARRY_FEW - 2, 2));
+	assert_false(carry_append(p, &few, bytes, 1));
+	assert_true(slice_eq(carry_bytes(&few), slice_of(bytes + 2, CARRY_FEW - 2)));
+	while (n > 0)
+		carry_clear(p, &all[--n]);
+	assert_true(carry_append(p, &few, bytes + CARRY_FEW, 100)); /* and goes on in a block */
+	assert_true(slice_eq(carry_bytes(&few), slice_of(bytes + 2, CARRY_FEW - 2 + 100)));
+	carry_consume(p, &few, few.len);
+	assert_true(few.block == NULL && few.at == 0);
+	carry_destroy(p);
+}
+
 static void a_session_in_the_place_of_another_has_its_own_addresses(void **st)
 {
 	struct rig *r = rig_new(514, 1 << 20, 1 << 22);
@@ -792,6 +819,7 @@ int main(void)
 		cmocka_unit_test(what_waits_for_an_end_has_the_time_of_its_own_last_packet),
 		cmocka_unit_test(a_pool_that_is_full_drops_by_name),
 		cmocka_unit_test(first_bytes_that_find_no_room_are_lost_and_not_left_out),
+		cmocka_unit_test(a_few_bytes_are_carried_when_all_memory_is_taken),
 		cmocka_unit_test(carried_bytes_survive_any_order_of_append_and_consume),
 		cmocka_unit_test(a_parser_is_called_when_its_time_comes_though_no_byte_does),
 		cmocka_unit_test(a_burst_that_is_full_is_gone_on_with_after_its_time_came),

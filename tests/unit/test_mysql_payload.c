@@ -367,6 +367,73 @@ static void a_log_file_gives_the_same_as_its_packets(void **state)
 	assert_int_equal(w.run.skipped, 0);
 }
 
+/* One event with rows of a blob of half a MiB each. */
+static size_t make_large_rows(unsigned n)
+{
+	const uint32_t blob = 1u << 19;
+	uint32_t pos = w.pos;
+	wire_rows(&w, 9, 1, 1); /* its header, and all in front of the rows */
+	size_t at = MYSQL_EVENT_HEADER_LEN + 8 + 2 + 1 + 1;
+	memcpy(bytes, w.event, at);
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(bytes + at, (uint8_t[]){0xfc, (uint8_t)i, 0, 0, 0}, 5);
+		memcpy(bytes + at + 5, &blob, 4);
+		memset(bytes + at + 9, 'a' + (int)i % 26, blob);
+		at += 9 + blob;
+	}
+	uint32_t size = (uint32_t)at + 4, end = pos + size;
+	memcpy(bytes + 9, &size, 4);
+	memcpy(bytes + 13, &end, 4);
+	uint32_t crc = (uint32_t)crc32(0, bytes, (unsigned)at);
+	memcpy(bytes + at, &crc, 4);
+	w.pos = end;
+	return size;
+}
+
+static void begin_file(void)
+{
+	static const uint8_t magic[] = {0xfe, 'b', 'i', 'n'};
+	parser_run_reset(&w.run);
+	w.pos = 4;
+	wire_dump(&w, "bin.000001");
+	parser_run_data(&w.run, 1, magic, 4);
+	wire_format(&w);
+	parser_run_data(&w.run, 1, w.event, w.len);
+	wire_gtid(&w, 1);
+	parser_run_data(&w.run, 1, w.event, w.len);
+	wire_query(&w, "shop", "BEGIN");
+	parser_run_data(&w.run, 1, w.event, w.len);
+	uint8_t map[] = {9,   0, 0, 0,   0, 0, 1, 0,    4, 's', 'h', 'o',
+			 'p', 0, 1, 't', 0, 2, 3, 0xfc, 1, 4,   0};
+	wire_event(&w, MYSQL_EV_TABLE_MAP, 0, map, sizeof(map));
+	parser_run_data(&w.run, 1, w.event, w.len);
+}
+
+/* As on the wire, where it comes in packets that are put together. */
+static void rows_of_a_file_longer_than_may_stay_unread_are_read(void **state)
+{
+	enum { N = 70 };
+	w.sums = true;
+	for (unsigned cut = 0; cut < 2; cut++) {
+		begin_file();
+		n_bytes = make_large_rows(N);
+		assert_true(n_bytes > MYSQL_ROW_BYTES_MAX);
+		give(0, n_bytes - cut, cut ? 1460 : 1 << 20);
+		if (cut) {
+			parser_run_end(&w.run);
+			wire_records_are(&w, 0);
+			assert_string_equal(w.run.why, mysql_fault_text(MYSQL_F_CUT));
+			continue;
+		}
+		wire_records_are(&w, 0); /* it waits for what is behind it */
+		wire_xid(&w);
+		parser_run_data(&w.run, 1, w.event, w.len);
+		wire_records_are(&w, N);
+		wire_record_has(&w, N - 1, "\"tx_index\":69,\"last\":true");
+		assert_int_equal(w.run.skipped, 0);
+	}
+}
+
 /* The packets of the compressed protocol, stored. */
 static void packets_inside_of_compressed_ones_are_taken_in_parts_too(void **state)
 {
@@ -504,6 +571,51 @@ static void a_capture_that_ends_inside_says_so(void **state)
 	wire_record_has(&w, rows + 1, "\"id\":78");
 }
 
+/* Where the capture stops is no part of what is wrong with the event. */
+static void one_that_is_cut_has_one_reason_wherever_the_capture_stops(void **state)
+{
+	static const size_t ends[] = {160, 1000, 60000, 70000, 9000000, 0};
+	make_large(LARGE_ROWS, false);
+	for (int unknown = 0; unknown < 2; unknown++)
+		for (size_t i = 0; i < 6; i++) {
+			body[3] = unknown ? 7 : 0; /* the algorithm */
+			begin_session();
+			make_packets(make_event());
+			give(0, ends[i] ? ends[i] : n_bytes - 3, i % 2 ? 1460 : 1 << 20);
+			parser_run_end(&w.run);
+			size_t n = w.run.n_frames;
+			assert_true(n > 0 && w.run.frames[n - 1].unparsed);
+			assert_string_equal(
+				w.run.frames[n - 1].unparsed,
+				mysql_fault_text(unknown ? MYSQL_F_ALGORITHM : MYSQL_F_CUT));
+		}
+	body[3] = 0;
+	for (size_t n = MYSQL_EVENT_HEADER_LEN; n < 200; n += 7) { /* a file tells it earlier */
+		begin_file();
+		make_event();
+		give(0, n, 1);
+		parser_run_end(&w.run);
+		wire_records_are(&w, 1);
+		assert_string_equal(w.run.frames[0].unparsed, mysql_fault_text(MYSQL_F_CUT));
+	}
+}
+
+/* The bytes that a session keeps unread compete with those of all others. */
+static void memory_that_is_missing_for_unread_bytes_does_not_end_one_in_parts(void **state)
+{
+	make_large(LARGE_ROWS, false);
+	begin_session();
+	make_packets(make_event());
+	for (size_t at = 0; at < n_bytes; at += 1 << 20) {
+		give(at, at + (1 << 20) < n_bytes ? at + (1 << 20) : n_bytes, 1 << 20);
+		parser_run_no_room(&w.run, 1);
+	}
+	wire_records_are(&w, LARGE_ROWS);
+	rows_are_right(LARGE_ROWS, LARGE_ROWS);
+	assert_int_equal(w.run.skipped + w.run.left_over, 0);
+	follow_up();
+}
+
 /* A packet that is not the last one, with nothing behind it but another event. */
 static void packets_that_end_before_their_event_say_so(void **state)
 {
@@ -619,6 +731,9 @@ int main(void)
 		cmocka_unit_test(a_fault_in_the_middle_is_a_letter_behind_the_rows_before_it),
 		cmocka_unit_test(a_wrong_checksum_of_a_long_one_is_told_behind_its_rows),
 		cmocka_unit_test(a_capture_that_ends_inside_says_so),
+		cmocka_unit_test(rows_of_a_file_longer_than_may_stay_unread_are_read),
+		cmocka_unit_test(one_that_is_cut_has_one_reason_wherever_the_capture_stops),
+		cmocka_unit_test(memory_that_is_missing_for_unread_bytes_does_not_end_one_in_parts),
 		cmocka_unit_test(packets_that_end_before_their_event_say_so),
 		cmocka_unit_test(a_transaction_of_any_size_takes_little_memory),
 	};
