@@ -286,7 +286,11 @@ static enum mysql_outcome read_format(struct reading *r, const struct mysql_even
 	enum mysql_fault fault = mysql_format_parse(ev, &log->format);
 	if (fault != MYSQL_F_OK)
 		return lost(r, mysql_fault_text(fault));
-	log->has_format = log->sums_known = true;
+	log->has_format = true;
+	/* A replica may refuse checksums, and is sent them all the same (MariaDB 10.11 to
+	 * mariadb-binlog): the description says what the log has, the next event what has come.
+	 */
+	log->sums_known = !log->no_sums;
 	if (log->no_sums)
 		log->format.checksum = false;
 	log->server_id = ev->server_id;
@@ -475,9 +479,8 @@ static void ask_sum(struct mysql_log *log, struct slice event)
 	struct mysql_format with = log->format;
 	struct mysql_event ev;
 	with.checksum = true;
-	log->format.checksum = !log->no_sums &&
-			       mysql_event_parse(event, &with, &ev) == MYSQL_F_OK &&
-			       mysql_event_sum_ok(&ev);
+	log->format.checksum =
+		mysql_event_parse(event, &with, &ev) == MYSQL_F_OK && mysql_event_sum_ok(&ev);
 	log->sums_known = true;
 }
 

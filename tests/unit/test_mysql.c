@@ -101,6 +101,21 @@ static void events_without_checksums_are_read(void **state)
 	wire_records_are(&w, 3);
 }
 
+/* MariaDB 10.11 sends them to a mariadb-binlog that wants none. */
+static void checksums_that_were_refused_are_read_when_they_come_all_the_same(void **state)
+{
+	for (int sums = 0; sums < 2; sums++) {
+		parser_run_reset(&w.run);
+		w.pos = 4;
+		w.sums = sums;
+		wire_begin_with(&w, "SET @master_binlog_checksum='NONE'");
+		wire_insert(&w, 9, "orders", 1, 3);
+		wire_records_are(&w, 3);
+		wire_record_has(&w, 2, "\"id\":3");
+		assert_int_equal(w.run.skipped, 0);
+	}
+}
+
 static void the_answer_of_the_server_waits_for_a_login_that_comes_late(void **state)
 {
 	wire_greet(&w, MYSQL_CAP_41 | MYSQL_CAP_SSL);
@@ -523,6 +538,7 @@ int main(void)
 		TEST(pain_52_unknown_capabilities_do_no_harm),
 		TEST(semi_sync_headers_are_taken_off),
 		TEST(events_without_checksums_are_read),
+		TEST(checksums_that_were_refused_are_read_when_they_come_all_the_same),
 		TEST(the_answer_of_the_server_waits_for_a_login_that_comes_late),
 		TEST(an_error_ends_the_dump_and_queries_are_passed_over_again),
 		TEST(a_wrong_checksum_loses_its_event_and_no_other),
