@@ -6,7 +6,8 @@
  *         cache is read many times a round: what it costs without the memory's part.
  * Out:    one line a step, each with all steps before it: ns a row image, median of 7 rounds
  *         (min-max). The rounds are interleaved and the first is discarded. An update has two
- *         images.
+ *         images. Last, the log's bytes a second up to records beside those of memcpy from memory
+ *         to memory, in the same rounds.
  * Owns:   the log in memory, a batch, and a line of JSON.
  * Runs:   main.
  * Limits: the log is in memory and in one piece: no capture, TCP or hand-off (bench_binlog.py).
@@ -26,6 +27,7 @@
 #define PIECE      (1u << 20)
 #define OUT_BYTES  (256u << 10)
 #define BATCH_ROOM (32u << 20)
+#define COPY_BYTES (1u << 30)
 
 enum step { STEP_ZLIB, STEP_SUMS, STEP_FRAMES, STEP_RECORDS, STEP_JSON, N_STEPS };
 
@@ -132,13 +134,37 @@ static void run_step(void *arg)
 		read_log(step);
 }
 
+/* Seconds of memcpy of COPY_BYTES, whose memory is there after the first time. */
+static double copy_memory(void)
+{
+	static uint8_t *from, *to;
+	if (!from) {
+		from = mem_map(COPY_BYTES);
+		to = mem_map(COPY_BYTES);
+		bench_must(from && to, "no memory for memcpy");
+		memset(from, 1, COPY_BYTES); /* else all of it is the same page of zeros */
+	}
+	double t = bench_cpu();
+	memcpy(to, from, COPY_BYTES);
+	__asm__ volatile("" : : "r"(to) : "memory"); /* it is looked at */
+	return bench_cpu() - t;
+}
+
+static void print_share(double *copies, double records)
+{
+	double copy = COPY_BYTES / bench_median(copies, ROUNDS) / 1e9;
+	double log = (double)file.len / records / 1e9;
+	printf("memcpy %.2f GB/s, the log to records %.2f GB/s: %.1f %%\n", copy, log,
+	       100 * log / copy);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const names[N_STEPS] = {"events, checksums by zlib",
 						   "events and checksums", "rows to frames",
 						   "to records", "to JSON"};
 	static const uint8_t source[64 + SL_PAD] = "\"_source\":\"mysql\",";
-	double seconds[N_STEPS][ROUNDS];
+	double seconds[N_STEPS][ROUNDS], copies[ROUNDS];
 	struct slice source_json = slice_str((const char *)source);
 	struct err e;
 	unsigned n_fields = 0;
@@ -172,7 +198,7 @@ int main(int argc, char **argv)
 	if (bench_counts())
 		return 0;
 	unsigned times = 1 + (unsigned)(ROUND_MIN / file.len);
-	for (unsigned round = 0; round <= ROUNDS; round++)
+	for (unsigned round = 0; round <= ROUNDS; round++) {
 		for (enum step i = 0; i < N_STEPS; i++) {
 			double t = bench_cpu();
 			for (unsigned k = 0; k < times; k++)
@@ -180,9 +206,14 @@ int main(int argc, char **argv)
 			if (round)
 				seconds[i][round - 1] = (bench_cpu() - t) / times;
 		}
+		double t = copy_memory();
+		if (round)
+			copies[round - 1] = t;
+	}
 	printf("%zu row images, %.0f bytes each in the log and %.0f of JSON\n", n_images,
 	       (double)file.len / (double)n_images, (double)json_bytes / (double)n_images);
 	for (unsigned i = 0; i < N_STEPS; i++)
 		bench_print(names[i], seconds[i], ROUNDS, (double)n_images);
+	print_share(copies, bench_median(seconds[STEP_RECORDS], ROUNDS));
 	return 0;
 }

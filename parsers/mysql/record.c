@@ -111,8 +111,11 @@ void mysql_read_table(struct reading *r, struct mysql_event_ctx *ctx, struct mys
 	make_head(ctx);
 }
 
-static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
-			   struct rec_builder *rb)
+/* Apart from what is read far more often, which then needs no stack. */
+#define APART __attribute__((noinline))
+
+static APART void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
+				 struct rec_builder *rb)
 {
 	const struct mysql_event_ctx *ev = fc->event;
 	bool is_ddl = ev->change.kind == CHANGE_DDL, invalid = false;
@@ -133,7 +136,8 @@ static void read_statement(const struct mysql_frame_ctx *fc, struct slice sql,
 	set_source(rb, fc, invalid);
 }
 
-static void read_end(const struct mysql_frame_ctx *fc, struct slice sql, struct rec_builder *rb)
+static APART void read_end(const struct mysql_frame_ctx *fc, struct slice sql,
+			   struct rec_builder *rb)
 {
 	if (sql.len)
 		rec_set(rb, CHANGE_SQL, put_text(rb, sql));
