@@ -122,16 +122,28 @@ struct enrich_plan {
 	unsigned *from;    /* index in the row, by field taken */
 	struct column *columns;
 	char **names; /* with the prefix */
+	struct field_def *defs;
+	struct schema added; /* the fields taken */
 };
+
+/* The fields of a record that comes, and behind them those that are added to it. */
+struct joined {
+	const struct schema *of;
+	bool apart; /* it has none of them already, and they are few enough */
+	struct schema schema;
+	struct schema_room room;
+};
+
+#define JOINED_MAX 4 /* records of further schemas get pairs */
 
 struct enrich {
 	struct op_exprs_state x;
 	struct column *columns;
-	struct val *keys_of;         /* the names of the new fields */
-	const struct schema *schema; /* of the last record */
-	bool apart;                  /* and it has none of the new fields */
-	struct dim *dim;             /* the plan's, of which this is a */
-	int reader;                  /* -1: not yet */
+	struct joined joined[JOINED_MAX];
+	unsigned n_joined;
+	const struct joined *last; /* of the last record; NULL: of none yet */
+	struct dim *dim;           /* the plan's, of which this is a */
+	int reader;                /* -1: not yet */
 	struct slice keys[BATCH_RECS_MAX];
 	const struct dim_row *rows[BATCH_RECS_MAX];
 	struct rec *out[BATCH_RECS_MAX];
@@ -150,6 +162,8 @@ static void enrich_destroy(struct op_plan *p)
 	mem_free(r->names);
 	mem_free(r->from);
 	mem_free(r->columns);
+	schema_fini(&r->added);
+	mem_free(r->defs);
 	op_exprs_fini(&r->x);
 	op_plan_free(p);
 }
@@ -252,10 +266,18 @@ static int make_schema(struct enrich_plan *r, const struct op_env *env, struct e
 	const struct dim_spec *s = dim_spec_of(r->dim);
 	int rc = op_ports_init(&r->base, 1);
 	struct op_field *more = mem_alloc(r->n_fields * sizeof(*more));
-	for (unsigned i = 0; more && i < r->n_fields; i++)
-		more[i] = (struct op_field){r->names[i], sql_type_of(&s->fields[r->from[i]].type)};
+	r->defs = mem_alloc(r->n_fields * sizeof(*r->defs));
+	for (unsigned i = 0; more && r->defs && i < r->n_fields; i++) {
+		enum sql_type t = sql_type_of(&s->fields[r->from[i]].type);
+		more[i] = (struct op_field){r->names[i], t};
+		r->defs[i] = (struct field_def){r->names[i], op_val_type(t), ""};
+	}
+	if (rc == 0 && (!more || !r->defs))
+		rc = -ENOMEM;
 	if (rc == 0)
-		rc = more ? op_schema_extend(&r->base, 0, env->in, more, r->n_fields) : -ENOMEM;
+		rc = op_schema_extend(&r->base, 0, env->in, more, r->n_fields);
+	if (rc == 0)
+		rc = schema_init(&r->added, r->defs, (uint16_t)r->n_fields);
 	mem_free(more);
 	return rc < 0 ? err_set(e, rc, "no memory for %s", env->name) : 0;
 }
@@ -323,7 +345,6 @@ static void enrich_discard(void *state)
 	if (s->reader >= 0)
 		dim_quit(s->dim, s->reader);
 	mem_free(s->columns);
-	mem_free(s->keys_of);
 	mem_free(s);
 }
 
@@ -336,9 +357,8 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 	s->dim = r->dim;
 	s->reader = -1;
 	s->columns = mem_alloc(r->n_fields * sizeof(*s->columns));
-	s->keys_of = mem_alloc(r->n_fields * sizeof(*s->keys_of));
-	int rc = s->columns && s->keys_of ? op_exprs_create(&r->x, &s->x, e)
-					  : err_set(e, -ENOMEM, "no memory for an enrichment");
+	int rc = s->columns ? op_exprs_create(&r->x, &s->x, e)
+			    : err_set(e, -ENOMEM, "no memory for an enrichment");
 	if (rc == 0 && r->missing == MISSING_HOLD &&
 	    !(s->held = held_create(r->hold_recs_max, r->hold_bytes_max)))
 		rc = err_set(e, -ENOMEM, "no memory for records that wait");
@@ -350,8 +370,6 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 		return rc;
 	}
 	memcpy(s->columns, r->columns, r->n_fields * sizeof(*s->columns));
-	for (unsigned k = 0; k < r->n_fields; k++)
-		s->keys_of[k] = val_of(VAL_NAME, s->columns[k].name_id, 0);
 	*ret_state = s;
 	return 0;
 }
@@ -382,31 +400,54 @@ static const struct slice *spell_keys(struct enrich *s, const struct vec *v, uns
 	return s->keys;
 }
 
-/* Does no record of this schema have a new field already, but as a pair? */
-static bool is_apart(const struct enrich_plan *p, struct enrich *s, const struct schema *schema)
+static bool is_apart(const struct enrich_plan *p, const struct schema *schema)
 {
-	if (schema == s->schema)
-		return s->apart;
-	s->schema = schema;
-	s->apart = true;
 	for (unsigned i = 0; i < schema->n_fields; i++)
 		for (unsigned k = 0; k < p->n_fields; k++)
-			s->apart &= strcmp(schema->fields[i].name, p->names[k]) != 0;
-	return s->apart;
+			if (strcmp(schema->fields[i].name, p->names[k]) == 0)
+				return false;
+	return true;
 }
 
-/* The new fields as pairs behind a record that has none. */
-static inline void append(const unsigned *from, const struct val *keys, unsigned n_fields,
-			  struct rec *r, const struct dim_row *row, uint32_t base)
+/* NULL: records of this schema get their fields one by one. */
+static const struct schema *join_schema(const struct enrich_plan *p, struct enrich *s,
+					const struct schema *of)
 {
-	struct val *pairs = rec_pairs(r), null = val_of(VAL_NULL, 0, 0);
-	r->n_pairs = (uint16_t)n_fields;
+	unsigned i = 0;
+	while (i < s->n_joined && s->joined[i].of != of)
+		i++;
+	if (i == JOINED_MAX)
+		return NULL;
+	struct joined *j = &s->joined[i];
+	if (i == s->n_joined) {
+		s->n_joined++;
+		j->of = of;
+		j->apart = is_apart(p, of) && schema_join(&j->schema, of, &p->added, &j->room);
+	}
+	s->last = j;
+	return j->apart ? &j->schema : NULL;
+}
+
+static inline const struct schema *joined_schema(const struct enrich_plan *p, struct enrich *s,
+						 const struct schema *of)
+{
+	if (s->last && s->last->of == of)
+		return s->last->apart ? &s->last->schema : NULL;
+	return join_schema(p, s, of);
+}
+
+/* A record without pairs is one of another schema then, which has the new fields, too. */
+static inline void append(const unsigned *from, const struct schema *joined, struct rec *r,
+			  const struct dim_row *row, uint32_t base)
+{
+	struct val *to = r->vals + r->schema->n_fields, null = val_of(VAL_NULL, 0, 0);
+	unsigned n_fields = joined->n_fields - r->schema->n_fields;
 	for (unsigned k = 0; k < n_fields; k++) {
 		uint64_t word = val_word(row ? &row->vals[from[k]] : &null);
-		pairs[2 * k] = keys[k];
 		uint32_t off = (uint32_t)word + base; /* the lower half */
-		pairs[2 * k + 1] = val_of_word((word >> 32 << 32) | off);
+		to[k] = val_of_word((word >> 32 << 32) | off);
 	}
+	r->schema = joined;
 }
 
 static void put_fields(const struct enrich_plan *p, struct enrich *s, const struct batch *b,
@@ -436,9 +477,7 @@ static unsigned enrich_recs(const struct enrich_plan *p, struct enrich *s, struc
 			    struct rec *const *recs, unsigned n)
 {
 	struct batch *b = op_batch(x);
-	const unsigned *from = p->from;
-	const struct val *keys = s->keys_of;
-	unsigned n_out = 0, n_fields = p->n_fields, n_more = n_fields + op_room_next(x);
+	unsigned n_out = 0, n_more = p->n_fields + op_room_next(x);
 	unsigned n_columns = dim_spec_of(p->dim)->n_fields;
 	bool in_place = op_room(x) > 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -447,8 +486,10 @@ static unsigned enrich_recs(const struct enrich_plan *p, struct enrich *s, struc
 		uint32_t base = 0;
 		if (!r || (row && !copy_texts(&b->arena, row, n_columns, &base)))
 			continue;
-		if (r->n_pairs == 0 && is_apart(p, s, r->schema))
-			append(from, keys, n_fields, r, row, base);
+		const struct schema *joined =
+			r->n_pairs || r->change ? NULL : joined_schema(p, s, r->schema);
+		if (joined)
+			append(p->from, joined, r, row, base);
 		else
 			put_fields(p, s, b, r, row, base);
 		s->out[n_out++] = r;

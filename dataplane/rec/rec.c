@@ -47,6 +47,34 @@ void schema_share(struct schema *s, const struct schema *of)
 	s->lent = true;
 }
 
+static void lay_fields(struct schema *to, const struct schema *from, struct schema_room *room)
+{
+	unsigned at = to->n_fields, n = from->n_fields;
+	for (unsigned i = 0; i < n; i++) {
+		room->fields[at + i] = from->fields[i];
+		room->json[at + i] = from->json[i];
+		room->keys[at + i] = from->keys[i];
+	}
+	to->n_fields = (uint16_t)(at + n);
+	to->json_bytes += from->json_bytes;
+	to->short_keys &= from->short_keys || n == 0;
+}
+
+bool schema_join(struct schema *s, const struct schema *a, const struct schema *b,
+		 struct schema_room *room)
+{
+	if (a->n_fields + b->n_fields > SCHEMA_JOINED_MAX)
+		return false;
+	*s = (struct schema){.fields = room->fields,
+			     .json = room->json,
+			     .keys = room->keys,
+			     .short_keys = true,
+			     .lent = true};
+	lay_fields(s, a, room);
+	lay_fields(s, b, room);
+	return true;
+}
+
 void schema_fini(struct schema *s)
 {
 	for (unsigned i = 0; s->json && !s->lent && i < s->n_fields; i++)

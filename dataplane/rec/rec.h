@@ -51,6 +51,19 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 void schema_share(struct schema *s, const struct schema *of);
 void schema_fini(struct schema *s);
 
+#define SCHEMA_JOINED_MAX 64
+struct schema_room {
+	struct field_def fields[SCHEMA_JOINED_MAX];
+	struct slice json[SCHEMA_JOINED_MAX];
+	struct schema_key keys[SCHEMA_JOINED_MAX];
+};
+
+/* The fields of @a, then those of @b, which both outlive it, laid into @room: nothing is allocated.
+ * False: they are too many.
+ */
+bool schema_join(struct schema *s, const struct schema *a, const struct schema *b,
+		 struct schema_room *room);
+
 enum rec_flag {
 	REC_UNPARSED = 1,  /* the frame did not have the shape it should have: error says why */
 	REC_CUT = 2,       /* some of the frame's bytes are missing */

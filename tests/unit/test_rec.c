@@ -55,6 +55,30 @@ static void a_schema_that_is_shared_has_the_same_keys_and_frees_none(void **stat
 	assert_true(slice_eq(schema.json[0], SLICE_LIT("\"host\":")));
 }
 
+static void schemas_are_joined_in_their_order_as_long_as_there_is_room(void **state)
+{
+	static const struct field_def more[] = {{"rack", VAL_STR, ""}, {"team", VAL_STR, ""}};
+	static struct field_def many[SCHEMA_JOINED_MAX - 2];
+	static struct schema_room room;
+	struct schema added, wide, s;
+	assert_int_equal(schema_init(&added, more, 2), 0);
+	assert_true(schema_join(&s, &schema, &added, &room));
+	assert_int_equal(s.n_fields, 5);
+	assert_string_equal(s.fields[2].name, "at");
+	assert_string_equal(s.fields[3].name, "rack");
+	assert_true(slice_eq(s.json[4], SLICE_LIT("\"team\":")));
+	assert_memory_equal(s.keys[3].text, ",\"rack\":\"", 9);
+	assert_int_equal(s.json_bytes, schema.json_bytes + added.json_bytes);
+	assert_true(s.short_keys);
+	for (unsigned i = 0; i < SCHEMA_JOINED_MAX - 2; i++)
+		many[i] = (struct field_def){"f", VAL_STR, ""};
+	assert_int_equal(schema_init(&wide, many, SCHEMA_JOINED_MAX - 2), 0);
+	assert_true(schema_join(&s, &wide, &added, &room));
+	assert_false(schema_join(&s, &wide, &schema, &room));
+	schema_fini(&wide);
+	schema_fini(&added);
+}
+
 static void a_record_has_its_fields_and_its_pairs_behind_it(void **state)
 {
 	rec_begin(&rb, &batch, &schema);
@@ -158,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_schema_has_its_names_as_json_keys),
 		TEST(a_schema_that_is_shared_has_the_same_keys_and_frees_none),
+		TEST(schemas_are_joined_in_their_order_as_long_as_there_is_room),
 		TEST(a_record_has_its_fields_and_its_pairs_behind_it),
 		TEST(pairs_stand_behind_their_record_with_and_without_text_in_the_way),
 		TEST(a_record_that_found_no_room_is_set_nowhere),
