@@ -145,6 +145,34 @@ static void records_that_trickle_in_wait_for_a_late_sink_in_one_batch(void **sta
 	handoff_destroy(h);
 }
 
+static void a_worker_has_its_batches_beside_those_that_a_sink_keeps(void **state)
+{
+	const unsigned kept = 4, n = HANDOFF_BATCHES + kept;
+	struct handoff *h = make_of((struct handoff_spec){.n_workers = 1,
+							  .n_queues = 3,
+							  .n_sinks = 2,
+							  .sink_of_queue = sink_of_queue,
+							  .n_held = kept,
+							  .batch_cap = CAP,
+							  .wait = true});
+	struct out_batch *taken[HANDOFF_BATCHES + 4];
+	assert_int_equal(handoff_batches(h), n);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < n; i++)
+			assert_true(put(h, 0, 0, OUT_BATCH_BYTES, 1));
+		for (unsigned i = 0; i < n; i++) {
+			taken[i] = handoff_take(h, 0);
+			assert_non_null(taken[i]);
+			assert_int_equal(taken[i]->len, OUT_BATCH_BYTES);
+		}
+		for (unsigned i = 0; i < n; i++)
+			handoff_give_back(h, taken[i]);
+	}
+	assert_int_equal(handoff_row(h, 0, 0)[HANDOFF_waits], 0);
+	assert_balanced(h, 0, 0);
+	handoff_destroy(h);
+}
+
 static void keys_and_ids_stand_beside_the_records_of_a_queue_that_wants_them(void **state)
 {
 	static char long_key[2 * OUT_KEY_MAX];
@@ -360,6 +388,7 @@ int main(void)
 			a_queue_without_a_sink_is_taken_by_itself_from_all_workers_in_turn),
 		cmocka_unit_test(
 			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
+		cmocka_unit_test(a_worker_has_its_batches_beside_those_that_a_sink_keeps),
 		cmocka_unit_test(what_a_large_record_took_is_given_back_with_its_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
