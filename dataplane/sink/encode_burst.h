@@ -34,6 +34,13 @@ static inline uint64_t encode_word_of(const struct rec *r)
 	return word;
 }
 
+/* Can @r begin a burst? Asked first, since what a burst has in common is not worked out for one. */
+static inline bool encode_may_be_alike(const struct rec *r)
+{
+	uint64_t source = (uint64_t)r->source << 16;
+	return (encode_word_of(r) & ENCODE_ALIKE_WORD) == source && r->stream.type == VAL_ABSENT;
+}
+
 /* A burst of records like @r, which take @max bytes in @to at most: of its source and its schema,
  * without pairs, flags and a stream of their own.
  */

@@ -1,7 +1,8 @@
 /* A record as one message of Protocol Buffers, its fields in the order of their numbers: the bytes
  * that every serializer gives which follows that order. The fields of most records go there by a
- * plan of their schema (struct proto_map). Where a record has pairs, its values are sorted into the
- * places of the shape first, so that of two fields with one name the last counts, as in JSON.
+ * plan of their schema (struct proto_map), and pairs behind them. Where pairs are of another order,
+ * all values are sorted into the places of the shape first, so that of two fields with one name the
+ * last counts, as in JSON.
  */
 #include <assert.h>
 
@@ -309,6 +310,62 @@ static inline uint8_t *put_planned(struct encode_ctx *ctx, const uint8_t *base,
 	return o;
 }
 
+/* Pairs behind the fields of a plan, as those that an enrichment adds mostly stand; NULL: not all
+ * of them go there, and in this order.
+ */
+static uint8_t *put_pairs(struct encode_ctx *ctx, const struct batch *b, struct proto_map *m,
+			  const struct rec *r, uint8_t *o, bool *io_invalid, bool *io_misfit,
+			  bool *io_more)
+{
+	const struct proto_shape *shape = ctx->shape;
+	const struct val *pair = r->vals + r->schema->n_fields;
+	int last = m->n_steps ? m->to[m->steps[m->n_steps - 1].field] : -1;
+	for (unsigned i = 0; i < r->n_pairs; i++, pair += 2) {
+		unsigned place = proto_shape_key(shape, m, b, pair[0], i);
+		if (place == PROTO_NONE) {
+			*io_more |= pair[1].type > VAL_NULL;
+			continue;
+		}
+		if ((int)place <= last) {
+			m->mixed = true;
+			return NULL;
+		}
+		last = (int)place;
+		o = put_field(ctx, b->arena.base, &shape->places[place], val_word(&pair[1]), o,
+			      io_invalid, io_misfit);
+	}
+	return o;
+}
+
+/* All fields of a record whose schema has a plan, or NULL: its pairs do not let it. */
+static uint8_t *put_by_plan(struct encode_ctx *ctx, const struct batch *b, struct proto_map *m,
+			    const struct rec *r, uint8_t *o, bool *io_invalid)
+{
+	struct proto_scratch *x = ctx->proto;
+	bool invalid = *io_invalid, misfit = false, more = encode_protobuf_more(m, r);
+	o = put_planned(ctx, b->arena.base, m, r, o, &invalid, &misfit);
+	if (r->n_pairs)
+		o = put_pairs(ctx, b, m, r, o, &invalid, &misfit, &more);
+	if (!o)
+		return NULL;
+	*io_invalid = invalid;
+	x->n_more += more;
+	x->n_misfits += misfit;
+	return o;
+}
+
+/* The same by places. */
+static uint8_t *put_by_place(struct encode_ctx *ctx, const struct batch *b, struct proto_map *m,
+			     const struct rec *r, uint8_t *o, bool *io_invalid)
+{
+	struct proto_scratch *x = ctx->proto;
+	bool misfit = false;
+	x->n_more += set_places(ctx->shape, x, m, b, r);
+	o = put_places(ctx, b->arena.base, o, io_invalid, &misfit);
+	x->n_misfits += misfit;
+	return o;
+}
+
 /* ---- the message ---- */
 
 /* The bytes before the next quote, which there is. */
@@ -388,17 +445,13 @@ uint8_t *encode_protobuf_message(struct encode_ctx *ctx, const struct batch *b, 
 	const uint8_t *base = b->arena.base;
 	struct proto_scratch *x = ctx->proto;
 	struct proto_map *m = proto_shape_map(ctx->shape, x, r->schema);
-	bool invalid = r->flags & REC_REPAIRED, misfit = false;
+	bool invalid = r->flags & REC_REPAIRED;
 	uint8_t *message = o + (ctx->shape->delimited ? PROTO_LEN_GUESS : 0);
-	uint8_t *rest = put_head(ctx, base, r, message, &invalid), *end;
-	if (m && !m->no_plan && !r->n_pairs) {
-		end = put_planned(ctx, base, m, r, rest, &invalid, &misfit);
-		x->n_more += encode_protobuf_more(m, r);
-	} else {
-		x->n_more += set_places(ctx->shape, x, m, b, r);
-		end = put_places(ctx, base, rest, &invalid, &misfit);
-	}
-	x->n_misfits += misfit;
+	uint8_t *rest = put_head(ctx, base, r, message, &invalid), *end = NULL;
+	if (m && !m->no_plan && (!r->n_pairs || !m->mixed))
+		end = put_by_plan(ctx, b, m, r, rest, &invalid);
+	if (!end)
+		end = put_by_place(ctx, b, m, r, rest, &invalid);
 	if (invalid)
 		end = encode_protobuf_invalid(rest, end);
 	return ctx->shape->delimited ? encode_protobuf_delimit(o, message, end) : end;

@@ -203,7 +203,7 @@ unsigned encode_protobuf_burst(struct encode_ctx *ctx, const struct batch *b,
 			       struct rec *const *recs, unsigned n, struct out_batch *to)
 {
 	const struct rec *r = recs[0];
-	if (r->n_pairs) /* it is not like the others, and all the rest would be in vain */
+	if (!encode_may_be_alike(r))
 		return 0;
 	struct burst l = {.ctx = ctx,
 			  .b = b,

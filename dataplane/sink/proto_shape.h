@@ -126,6 +126,7 @@ struct proto_map {
 	uint8_t rest[PROTO_MAP_FIELDS];
 	uint8_t n_steps, n_rest;
 	bool no_plan; /* two fields have one place: the last that has a value counts */
+	bool mixed;   /* some record's pairs did not go behind the fields, in order */
 	/* Where the first pairs of the last record went: mostly those of the next go there, too. */
 	uint16_t pair_to[PROTO_MAP_PAIRS];
 };

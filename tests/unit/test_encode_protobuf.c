@@ -392,7 +392,7 @@ static void a_delimited_message_has_its_length_in_front(void **state)
 	}
 }
 
-static struct rec *random_rec(uint64_t *x, bool with_pair)
+static struct rec *random_rec(uint64_t *x, const char *key)
 {
 	arena_reset(&batch.arena);
 	batch.n_recs = 0;
@@ -400,29 +400,56 @@ static struct rec *random_rec(uint64_t *x, bool with_pair)
 	for (unsigned i = 0; i < N_WIDE; i++)
 		if (random_next(x) % 4)
 			rec_set(&rb, i, random_val(&rb, x));
-	if (with_pair)
-		pair("other", val_of(VAL_NULL, 0, 0));
+	if (key)
+		pair(key, val_of(VAL_NULL, 0, 0));
 	struct rec *r = end();
 	r->time_ns = random_next(x) >> random_next(x) % 64;
 	return r;
 }
 
-/* A pair that says nothing keeps a record from the plan of its schema. */
+/* A pair that says nothing goes behind the fields of the plan, or keeps a record from it. */
 static void a_record_is_the_same_by_its_plan_and_field_by_field(void **state)
 {
+	static const char *const keys[] = {"other", "host"};
 	uint64_t x = 88172645463325252ull;
 	for (unsigned n = 0; n < 3000; n++) {
-		uint64_t again = x;
-		encode(random_rec(&x, false));
+		uint64_t again = x, from = x;
+		encode(random_rec(&x, NULL));
 		uint8_t *planned = bytes;
 		size_t n_planned = n_bytes;
 		unsigned more = scratch.n_more, misfits = scratch.n_misfits;
 		bytes = NULL;
-		encode(random_rec(&again, true));
-		assert_int_equal(n_bytes, n_planned);
-		assert_memory_equal(bytes, planned, n_bytes);
-		assert_true(scratch.n_more == more && scratch.n_misfits == misfits);
+		for (unsigned k = 0; k < 2; k++) {
+			proto_scratch_forget(&scratch); /* that pairs were mixed */
+			again = from;
+			encode(random_rec(&again, keys[k]));
+			assert_int_equal(n_bytes, n_planned);
+			assert_memory_equal(bytes, planned, n_bytes);
+			assert_true(scratch.n_more == more && scratch.n_misfits == misfits);
+		}
 		free(planned);
+	}
+}
+
+/* As many as there are in the order of their numbers, and one in front of them. */
+static void pairs_behind_the_fields_are_written_behind_them(void **state)
+{
+	static const char *const keys[] = {"text", "ratio", "ok", "other", "price", "count"};
+	for (unsigned n = 1; n <= 6; n++) {
+		proto_scratch_forget(&scratch);
+		begin();
+		rec_set_str(&rb, HOST, slice_str("web-1"));
+		for (unsigned i = 0; i < n; i++)
+			pair(keys[i], text(i == 2 ? VAL_STR : VAL_NUM, "12"));
+		encode(end());
+		has_text(N_HOST, "web-1");
+		has_text(N_TEXT, "12");
+		assert_int_equal(proto_oracle_get(message, N_RATIO) != NULL, n > 1);
+		has_not(N_OK);
+		assert_int_equal(scratch.n_misfits, n > 2);
+		assert_int_equal(scratch.n_more, n > 3);
+		assert_int_equal(proto_oracle_get(message, N_PRICE) != NULL, n > 4);
+		assert_int_equal(proto_oracle_get(message, N_COUNT) != NULL, n > 5);
 	}
 }
 
@@ -563,6 +590,7 @@ int main(void)
 		cmocka_unit_test(bytes_that_are_not_utf8_are_replaced_and_told),
 		cmocka_unit_test(a_delimited_message_has_its_length_in_front),
 		cmocka_unit_test(a_record_is_the_same_by_its_plan_and_field_by_field),
+		cmocka_unit_test(pairs_behind_the_fields_are_written_behind_them),
 		cmocka_unit_test(
 			of_two_fields_of_a_schema_with_one_name_the_last_that_is_there_counts),
 		cmocka_unit_test(pairs_may_come_in_another_order_than_in_the_record_before),
