@@ -457,6 +457,12 @@ static const uint8_t *find_end(struct run *run)
 	return at;
 }
 
+static bool begins_pri(struct slice line)
+{
+	const uint8_t *end = line.ptr + line.len, *p = syslog_skip_bom(line.ptr, end);
+	return p < end && *p == '<';
+}
+
 static enum step read_line(struct run *run)
 {
 	struct syslog_state *st = run->st;
@@ -468,7 +474,7 @@ static enum step read_line(struct run *run)
 		return STEP_FULL;
 	st->framing = FRAMING_LINES;
 	st->lines_seen = true;
-	st->plain_seen |= line.len && *syslog_skip_bom(line.ptr, line.ptr + line.len) != '<';
+	st->plain_seen |= line.len && !begins_pri(line);
 	run->p = stop ? stop + 1 : run->end;
 	return STEP_ON;
 }

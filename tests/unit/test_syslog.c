@@ -260,6 +260,14 @@ static void a_byte_order_mark_before_the_priority_ends_no_framing(void **state)
 	frame_is(4, "\xef\xbb plain");
 }
 
+static void a_byte_order_mark_may_be_the_last_line(void **state)
+{
+	stream("<14>a: x\n\xef\xbb\xbf");
+	parser_run_end(&run);
+	frames_are(2);
+	frame_is(1, "\xef\xbb\xbf");
+}
+
 static void years_that_64_bits_do_not_hold_are_named_as_the_reason(void **state)
 {
 	static const char far[] = "time stamp is not of the years 1678 to 2261";
@@ -1027,6 +1035,7 @@ int main(void)
 		TEST(rfc5424_strips_a_byte_order_mark),
 		TEST(a_byte_order_mark_before_the_priority_is_skipped),
 		TEST(a_byte_order_mark_before_the_priority_ends_no_framing),
+		TEST(a_byte_order_mark_may_be_the_last_line),
 		TEST(years_that_64_bits_do_not_hold_are_named_as_the_reason),
 		TEST(rfc5424_keeps_blanks_of_the_message_unless_told),
 		TEST(structured_data_keeps_escapes_repeats_and_bad_bytes),
