@@ -196,8 +196,9 @@ bool topology_watch_dead(struct topology *t)
 		return true;
 	tell_notices(t);
 	bool stuck = shipper_trouble(t->dead->shipper, &e);
-	t->dead->trouble_ms = stuck ? t->dead->trouble_ms + t->step_ms : 0;
-	if (t->dead->trouble_ms == TROUBLE_MS)
+	unsigned was_ms = t->dead->trouble_ms;
+	t->dead->trouble_ms = stuck ? was_ms + t->step_ms : 0;
+	if (was_ms < TROUBLE_MS && t->dead->trouble_ms >= TROUBLE_MS)
 		say(SAY_WARNING, "dead_letters: %s; waiting for it", e.text);
 	if (atomic_load(&t->give_up))
 		handoff_stop_waiting(t->dead->refused);

@@ -15,8 +15,7 @@
 #define PROGRESS_EVERY_MS 500
 
 /* How often main looks after its parts: each look wakes up a core. Beside workers of ports, and of
- * a replay that is not over at once: what it takes is not to be rounded up. All that is counted in
- * milliseconds is a multiple of it.
+ * a replay that is not over at once: what it takes is not to be rounded up.
  */
 #define STEP_MS           4
 #define SHORT_MS          100
@@ -119,8 +118,9 @@ static void watch_sink(struct topology *t, struct outlet *o, unsigned i)
 	bool stuck = (!failed || o->courier) && shipper_trouble(s->shipper, &e) &&
 		     s->n_now == s->n_settled;
 	s->n_settled = s->n_now;
-	s->still_ms = stuck ? s->still_ms + t->step_ms : 0;
-	if (s->still_ms == TROUBLE_AFTER_MS && !failed)
+	unsigned was_ms = s->still_ms; /* steps are of different lengths */
+	s->still_ms = stuck ? was_ms + t->step_ms : 0;
+	if (was_ms < TROUBLE_AFTER_MS && s->still_ms >= TROUBLE_AFTER_MS && !failed)
 		say(SAY_WARNING, "sink %s: %s; waiting for it", outlet_sink(o, i)->name, e.text);
 	if (s->still_ms >= GIVE_UP_AFTER_MS && atomic_load(&t->stop))
 		atomic_store(&t->give_up, true);

@@ -53,7 +53,7 @@ struct worker_out {
 	unsigned (*level)(void *arg, unsigned worker, unsigned queue);
 	/* A record that the queue's format does not hold. */
 	void (*leave_out)(void *arg, unsigned worker, unsigned queue, enum encode_fit why);
-	/* A record that was written without some of its fields, where the form has a shape. */
+	/* So many records of those put last were written without some of their fields. */
 	void (*narrowed)(void *arg, unsigned worker, unsigned queue, unsigned n_more,
 			 unsigned n_misfits);
 	/* What cannot go on; its texts are borrowed. NULL: there are no dead letters. */

@@ -236,7 +236,7 @@ static const uint8_t *read_zone_name(const uint8_t *p, const uint8_t *end, int *
 	const uint8_t *q = p + 1;
 	while (q < end && text_lower(*q) >= 'a' && text_lower(*q) <= 'z')
 		q++;
-	bool colon = q < end && *q == ':';
+	bool colon = q < end && *q == ':' && at_blank(q + 1, end);
 	if (q - p < 4 || q - p > 5 || !(colon || at_blank(q, end)))
 		return p;
 	size_t i = 0;

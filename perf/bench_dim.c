@@ -3,10 +3,12 @@
  *
  * In:     KEYS (1,000,000), and the URL of a Redis that has big:0 .. big:KEYS-1 (hashes of name and
  *         n), or nothing: then a CSV of such rows, 100 bytes each, is made.
- * Out:    seconds of the load, resident memory of the process before and behind it, the same after
- * a sweep in place; ns a lookup in bursts of 64, all hits in random order, median of 9 rounds; and
- * of a Redis the same by asking it, 256 commands at a time. Owns:   its file. Runs:   main. Limits:
- * -
+ * Out:    seconds of the load, resident memory of the process before and behind it and after a
+ *         sweep in place; ns a lookup in bursts of 64, all hits in random order, median of 9
+ *         rounds; of a Redis the same by asking it, 256 commands at a time.
+ * Owns:   its file.
+ * Runs:   main.
+ * Limits: -
  */
 #include <unistd.h>
 

@@ -144,11 +144,10 @@ WITH_VAES static uint64_t hash_by_vaes(uint64_t seed, const uint8_t *ptr, size_t
 			 end);
 }
 
-uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
+static dedup_hash_fn *pick_narrow(void)
 {
-	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx")
-		       ? hash_by_aes(seed, ptr, len)
-		       : dedup_hash_plain(seed, ptr, len);
+	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx") ? hash_by_aes
+									      : dedup_hash_plain;
 }
 
 /* clang of Debian 12 cannot ask for it. */
@@ -158,9 +157,19 @@ uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
 #define HAS_VAES (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("avx2"))
 #endif
 
+static dedup_hash_fn *pick(void)
+{
+	return HAS_VAES ? hash_by_vaes : pick_narrow();
+}
+
+uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
+{
+	return pick_narrow()(seed, ptr, len);
+}
+
 uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
 {
-	return HAS_VAES ? hash_by_vaes(seed, ptr, len) : dedup_hash_narrow(seed, ptr, len);
+	return pick()(seed, ptr, len);
 }
 
 int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e)
@@ -171,8 +180,7 @@ int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e)
 	if (window_ns > DEDUP_WINDOW_MAX_NS)
 		window_ns = DEDUP_WINDOW_MAX_NS;
 	t->window = (uint32_t)(window_ns >> DEDUP_TIME_SHIFT);
-	bool has_aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx");
-	t->hash = HAS_VAES ? hash_by_vaes : has_aes ? hash_by_aes : dedup_hash_plain;
+	t->hash = pick();
 	*ret_t = t;
 	return 0;
 }

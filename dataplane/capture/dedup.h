@@ -38,11 +38,12 @@ struct dedup_set {
 };
 static_assert(sizeof(struct dedup_set) == 64 && DEDUP_WAYS == 4, "a set is one cache line");
 
+typedef uint64_t dedup_hash_fn(uint64_t seed, const uint8_t *ptr, size_t len);
+
 struct dedup {
 	struct dedup_set sets[DEDUP_SETS]; /* first, since the mapping is aligned */
 	uint32_t window;
-	/* The way to hash that this core is fastest with: dedup_hash. */
-	uint64_t (*hash)(uint64_t seed, const uint8_t *ptr, size_t len);
+	dedup_hash_fn *hash; /* the way that this core is fastest with: dedup_hash */
 };
 
 /* Times are kept in units of 4,096 ns in 32 bits, which come round after 4.9 hours. */

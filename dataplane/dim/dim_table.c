@@ -1,7 +1,7 @@
 #include "dataplane/dim/dim_table.h"
 
-#include <nmmintrin.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
@@ -29,6 +29,7 @@ struct dim_table {
 	uint64_t *_Atomic slots; /* written by one, read by many */
 	uint64_t *spare;         /* as large: where slots without the deleted ones are made */
 	uint64_t mask;
+	uint64_t secret[2]; /* of its hashes; order in the table is seen by nobody */
 	uint8_t *rows;
 	uint64_t rows_bytes;
 	uint64_t used; /* of the rows' mapping, in units */
@@ -118,18 +119,26 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 
 /* ---- slots ---- */
 
-/* Eight bytes at a time, the last ones by a load that may overlap. A CRC spreads keys that are
- * alike well, and its 32 bits are enough: 28 of them are the place, and the key is compared in the
- * end.
- */
-static inline uint64_t hash_key(struct slice key)
+static inline uint64_t fold(uint64_t a, uint64_t b)
 {
-	uint64_t crc = key.len;
-	for (size_t i = 0; i + 8 < key.len; i += 8)
-		crc = _mm_crc32_u64(crc, bytes_load8(key.ptr + i));
-	crc = _mm_crc32_u64(crc, key.len < 8 ? bytes_pack(key.ptr, key.len)
-					     : bytes_load8(key.ptr + key.len - 8));
-	return crc * 0x9e3779b97f4a7c15ull;
+	unsigned __int128 x = (unsigned __int128)a * b;
+	return (uint64_t)x ^ (uint64_t)(x >> 64);
+}
+
+/* Sixteen bytes at a time, the last ones by loads that may overlap. Keys come from outside: without
+ * the secret nobody can tell which of them collide.
+ */
+static inline uint64_t hash_key(const struct dim_table *t, struct slice key)
+{
+	uint64_t hash = key.len;
+	for (size_t i = 0; i + 16 < key.len; i += 16)
+		hash = fold(bytes_load8(key.ptr + i) ^ t->secret[0] ^ hash,
+			    bytes_load8(key.ptr + i + 8) ^ t->secret[1]);
+	if (key.len < 8)
+		return fold(bytes_pack(key.ptr, key.len) ^ t->secret[0], hash ^ t->secret[1]);
+	const uint8_t *first = key.len < 16 ? key.ptr : key.ptr + key.len - 16;
+	return fold(bytes_load8(first) ^ t->secret[0] ^ hash,
+		    bytes_load8(key.ptr + key.len - 8) ^ t->secret[1]);
 }
 
 static uint64_t load_slot(const uint64_t *slots, uint64_t at)
@@ -190,7 +199,7 @@ static void lay_anew(struct dim_table *t)
 		uint32_t row = (uint32_t)old[i];
 		if (row < FIRST_ROW)
 			continue;
-		uint64_t at = hash_key(dim_row_key(row_at(t, row), t->n_fields)) & t->mask;
+		uint64_t at = hash_key(t, dim_row_key(row_at(t, row), t->n_fields)) & t->mask;
 		while (new[at])
 			at = (at + 1) & t->mask;
 		new[at] = old[i];
@@ -270,7 +279,7 @@ static void mark(struct dim_table *t, uint32_t row)
 
 int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value *values)
 {
-	uint64_t hash = hash_key(key), free_at;
+	uint64_t hash = hash_key(t, key), free_at;
 	uint32_t old;
 	if (t->n_taken > t->mask - t->mask / 4)
 		lay_anew(t);
@@ -308,7 +317,7 @@ static void take_out(struct dim_table *t, uint64_t at, uint32_t row)
 
 bool dim_table_del(struct dim_table *t, struct slice key)
 {
-	uint64_t hash = hash_key(key), unused;
+	uint64_t hash = hash_key(t, key), unused;
 	uint32_t old;
 	uint64_t at = find_slot(t, t->slots, key, hash, &old, &unused);
 	if (at == ABSENT)
@@ -373,7 +382,7 @@ static void find_few(const struct dim_table *t, const uint64_t *slots, const str
 	uint64_t hashes[PREFETCHED], found[PREFETCHED], mask = t->mask;
 	const uint8_t *base = t->rows;
 	for (unsigned i = 0; i < n; i++) {
-		hashes[i] = keys[i].ptr ? hash_key(keys[i]) : 0;
+		hashes[i] = keys[i].ptr ? hash_key(t, keys[i]) : 0;
 		__builtin_prefetch(&slots[hashes[i] & mask]);
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -411,6 +420,10 @@ int dim_table_create(uint64_t keys_max, uint64_t bytes_max, unsigned n_fields,
 	struct dim_table *t = mem_alloc(sizeof(*t));
 	if (!t)
 		return err_set(e, -ENOMEM, "no memory for a dimension");
+	if (getrandom(t->secret, sizeof(t->secret), 0) != (ssize_t)sizeof(t->secret)) {
+		dim_table_destroy(t);
+		return err_set(e, -EIO, "no random number for a dimension");
+	}
 	while (n_slots < keys_max + keys_max / 2)
 		n_slots *= 2;
 	t->mask = n_slots - 1;

@@ -80,7 +80,7 @@ static inline struct slice dim_row_key(const struct dim_row *r, unsigned n_field
 }
 
 /* Where the text of the values begins, from the beginning of the row on; SL_PAD bytes can be read
- * behind it.
+ * behind it, whatever stands there: maybe a row that is being written.
  */
 static inline uint32_t dim_row_texts(const struct dim_row *r, unsigned n_fields)
 {

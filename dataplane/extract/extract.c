@@ -381,7 +381,7 @@ static void make_unique(struct extract *x, const struct outcome *o)
 	if (o->keys && o->keys == x->clean_keys && fields == x->clean_fields)
 		return;
 	rb->n_pairs_lost += keys_unique(x->keys, rb);
-	if (o->keys && keys_were_clean(x->keys)) {
+	if (o->keys && !rb->full && keys_were_clean(x->keys)) {
 		x->clean_keys = o->keys;
 		x->clean_fields = fields;
 	}

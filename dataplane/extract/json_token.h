@@ -1,4 +1,4 @@
-/* json_token.h - what both readers of JSON (json.c, json_flat.c) say of one token.
+/* json_token.h - what both readers of JSON (json.c, json_quick.c) say of one token.
  *
  * In:     the bytes of a number, or the inside of a string, and SL_PAD readable bytes behind them.
  * Out:    whether RFC 8259 allows them.

@@ -43,7 +43,9 @@ size_t plan_row_avx512(const struct plan_row *r, const struct plan_op *op, struc
 
 static inline bool plan_has_avx512(void)
 {
-	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
+	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("popcnt") &&
+	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 
 static inline bool plan_has_avx2(void)

@@ -92,6 +92,16 @@ static void block_put(struct carry_pool *p, uint8_t *b, size_t cap)
 	p->bytes -= cap;
 }
 
+/* Room for @n more among the few, without a block. */
+static bool stay_few(struct carry *c, size_t n)
+{
+	if (c->len + n > CARRY_FEW)
+		return false;
+	memmove(c->few, c->few + c->at, c->len);
+	c->at = 0;
+	return true;
+}
+
 /* Room for @n more bytes behind what is there. Moving to the front pays only when half of the block
  * is behind us already, and a new block is half empty: else a direction that eats a byte for each
  * that comes would move all of them each time.
@@ -110,7 +120,7 @@ static bool make_room(struct carry_pool *p, struct carry *c, size_t n)
 		s = class_of(p, c->len + n);
 	uint8_t *b = s ? block_get(p, s) : NULL;
 	if (!b)
-		return !c->block && c->at + c->len + n <= CARRY_FEW;
+		return !c->block && stay_few(c, n);
 	memcpy(b, carry_bytes(c).ptr, c->len);
 	if (c->block)
 		block_put(p, c->block, c->cap);

@@ -30,8 +30,8 @@ static inline struct slice carry_bytes(const struct carry *c)
 	return slice_of((c->block ? c->block : c->few) + c->at, c->len);
 }
 
-/* Appends @n bytes, into a larger buffer when needed. False when the pool's bounds refuse, and they
- * are more than a few: then nothing has changed.
+/* Appends @n bytes, into a larger buffer when needed. False when the pool's bounds refuse, and all
+ * of them are more than a few: then nothing has changed.
  */
 bool carry_append(struct carry_pool *p, struct carry *c, const uint8_t *bytes, size_t n);
 

@@ -542,7 +542,8 @@ static bool on_end(struct frame_stage *f, struct frame_session *fs, const struct
 static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cut)
 {
 	struct frame_session *fs = frame_session(f, ev->session);
-	if (ev->kind == FLOW_DATA && fs->whole_datagrams == f->epoch)
+	/* One that came before and found the burst full has been counted. */
+	if (ev->kind == FLOW_DATA && fs->whole_datagrams == f->epoch && !f->resumed)
 		return frame_take_datagram(f, fs, ev, cut);
 	const struct flow_session *s = flow_session(f->flow, ev->session);
 	if (fs->epoch != f->epoch)

@@ -113,7 +113,7 @@ static inline void frame_fill_in(const struct flow_session *s, const struct fram
 	in->time_ns = ev->time_ns;
 	in->dir = ev->dir;
 	in->datagram = ev->datagram;
-	in->after_gap = in->before_gap = in->end = in->closed = false;
+	in->after_gap = in->before_gap = in->no_room = in->end = in->closed = false;
 	in->one_sided = !ev->peer_seen && !fs->dirs[!ev->dir].seen;
 	in->pool = NULL;
 	memcpy(in->port, s->port, sizeof(in->port));

@@ -119,8 +119,8 @@ struct proto_map {
 	const struct schema *schema;
 	const struct proto_shape *shape;
 	uint16_t to[PROTO_MAP_FIELDS]; /* places of the schema's fields */
-	/* The plan of a record that has no pairs: the fields that go in, in the order of their
-	 * numbers, and those that do not.
+	/* The plan of a record without pairs, or with pairs behind the fields: the fields that go
+	 * in, in the order of their numbers, and those that do not.
 	 */
 	struct proto_place steps[PROTO_MAP_FIELDS];
 	uint8_t rest[PROTO_MAP_FIELDS];

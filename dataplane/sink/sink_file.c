@@ -132,6 +132,7 @@ struct file_state {
 	unsigned n_held, n_in; /* of these the first are in the file */
 	uint64_t due_ns;       /* the block is written, be it full or not */
 	struct err why;        /* it was not, the last time; empty: it was */
+	enum sink_answer why_answer;
 	bool gave_up;
 
 	/* The batch at hand: pieces of whole records, each for one file. */
@@ -255,10 +256,10 @@ static enum sink_answer write_block(struct file_state *st, struct err *e)
 	if (rc == 0)
 		return SINK_DONE;
 	st->due_ns = clock_mono_ns() + RETRY_NS;
-	enum sink_answer answer = trouble(-rc, "write", st->part, &st->why);
+	st->why_answer = trouble(-rc, "write", st->part, &st->why);
 	if (e)
 		*e = st->why;
-	return answer;
+	return st->why_answer;
 }
 
 static enum sink_answer gather(struct file_state *st, const uint8_t *p, size_t len, size_t *io_at,
@@ -466,6 +467,8 @@ static enum sink_answer file_write(void *state, const struct out_batch *b, struc
 	struct file_state *st = state;
 	if (st->n_held == HELD_MAX) {
 		err_set(e, -EBUSY, "write %s: too much is not written yet", st->part);
+		if (st->why.text[0])
+			*e = st->why;
 		return SINK_BUSY;
 	}
 	while (st->rec < b->n_recs) {
@@ -513,7 +516,7 @@ static enum sink_answer file_poll(void *state, struct err *e)
 	if (file_stage_held(st->block) && st->why.text[0]) {
 		if (e)
 			*e = st->why;
-		return SINK_BUSY;
+		return st->why_answer;
 	}
 	bool is_old = st->stage == STAGE_OPEN && every && now_ns - st->opened_ns >= every;
 	if (is_old || st->stage > STAGE_OPEN)
@@ -553,7 +556,10 @@ static int drop_piece(struct file_state *st, struct err *e)
 static int file_close(void *state, struct err *e)
 {
 	struct file_state *st = state;
-	bool drops = st->piece_len > 0 || (st->gave_up && file_stage_held(st->block));
+	/* A batch in the middle of which we are, maybe between two files, was given up. */
+	bool given_up = st->gave_up || st->rec > 0;
+	bool drops = st->piece_len > 0 ||
+		     (given_up && st->block && file_stage_held(st->block) > 0);
 	int rc = drops ? drop_piece(st, e) : 0;
 	if (rc == 0)
 		rc = file_flush(st, e);

@@ -461,7 +461,7 @@ static enum step gather(struct work *w, struct slice s)
 	size_t left = st->gather, needed;
 	enum step step;
 	if (!stream)
-		return gather_fails(w, s.len, forgotten);
+		return gather_fails(w, s.len < left ? s.len : left, forgotten);
 	st->lent = true;
 	if (s.len < left)
 		return gather_some(w, stream, s);

@@ -101,10 +101,12 @@ def full_disk(lab, mount, want):
         if before == size > MIB:
             break
     lab.checks.check(MIB < size < len(want), f"{mount.kind}: it waits with the disk full, {size} bytes written")
+    time.sleep(1.3)
     lab.checks.check(p.poll() is None, f"{mount.kind}: it waits")
     os.unlink(filler)
     err = p.communicate(timeout=60)[1].decode()
     lab.checks.equal(p.returncode, 0, f"{mount.kind}: exit status of what was full for a while: {err[-300:]}")
+    lab.checks.check("No space left on device; waiting for it" in err, f"{mount.kind}: it says so within a second: {err[-300:]}")
     lab.checks.check(lab.bytes_in(mount.at) == want, f"{mount.kind}: each record once, in order, behind a full disk")
 
 

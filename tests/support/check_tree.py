@@ -17,6 +17,7 @@ BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|strtok|atoi|strtol|alloc
 PRINTF = re.compile(r"(?<![\w.>])printf\s*\(")
 ALLOC = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free)\s*\(")
 LINES_MAX, COLUMNS_MAX = 800, 100
+FILE_BYTES_MAX = 512 << 10
 CONTRACT = ("In:", "Out:", "Owns:", "Runs:", "Limits:")
 
 
@@ -91,6 +92,8 @@ def main():
                            check=True, capture_output=True, text=True).stdout.split("\n")
     faults = []
     for path in sorted(set(filter(None, names))):
+        if os.path.isfile(path) and os.path.getsize(path) > FILE_BYTES_MAX:
+            faults.append(f"{path}: {os.path.getsize(path)} bytes, {FILE_BYTES_MAX} allowed")
         if path.endswith((".c", ".h", ".cc")) and os.path.exists(path):
             check_source(path, faults)
     for x in faults:

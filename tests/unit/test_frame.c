@@ -4,6 +4,7 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/carry.h"
 #include "dataplane/frame/frame.h"
+#include "dataplane/frame/frame_priv.h"
 #include "tests/unit/flow_stand.h"
 
 /* --- A parser of lines, and one whose lines wait for an answer of the other side. --------------
@@ -497,6 +498,38 @@ static void datagrams_that_are_frames_are_taken_whole_of_either_side_and_in_any_
 	rig_free(r);
 }
 
+static void the_first_datagram_of_a_session_that_finds_the_burst_full_is_counted_once(void **st)
+{
+	struct rig *r = rig_new(77, 1 << 20, 1 << 22);
+	static struct flow_event ev[BATCH_RECS_MAX + 2];
+	unsigned n = sizeof(ev) / sizeof(ev[0]);
+	(void)st;
+	sessions[2] = sessions[1];
+	for (unsigned i = 0; i < n; i++)
+		ev[i] = (struct flow_event){.kind = FLOW_DATA,
+					    .session = i < BATCH_RECS_MAX ? 1 : 2,
+					    .datagram = true,
+					    .data = SLICE_LIT("a.")};
+	rig_feed(r, ev, n);
+	assert_int_equal(cell(r, 3, FRAME_bytes_in), 2 * n);
+	assert_int_equal(cell(r, 3, FRAME_frames), n);
+	rig_free(r);
+}
+
+static void what_a_parser_is_told_is_told_anew_each_time(void **st)
+{
+	struct flow_session s = {0};
+	struct frame_session *fs = mem_alloc(sizeof(*fs));
+	const struct flow_event ev = {.peer_seen = true};
+	struct parse_in in;
+	(void)st;
+	memset(&in, 1, sizeof(in));
+	frame_fill_in(&s, fs, &ev, &in);
+	assert_false(in.datagram || in.after_gap || in.before_gap || in.no_room || in.end ||
+		     in.closed || in.one_sided);
+	mem_free(fs);
+}
+
 static void a_datagram_cut_by_the_snap_length_is_a_frame_that_says_so(void **st)
 {
 	struct rig *r = rig_new(77, 1 << 20, 1 << 22);
@@ -675,13 +708,13 @@ static void a_few_bytes_are_carried_when_all_memory_is_taken(void **st)
 	assert_true(n < 256);
 	assert_true(carry_append(p, &few, bytes, CARRY_FEW - 2));
 	carry_consume(p, &few, 2);
-	assert_true(carry_append(p, &few, bytes + CARRY_FEW - 2, 2));
+	assert_true(carry_append(p, &few, bytes + CARRY_FEW - 2, 4));
 	assert_false(carry_append(p, &few, bytes, 1));
-	assert_true(slice_eq(carry_bytes(&few), slice_of(bytes + 2, CARRY_FEW - 2)));
+	assert_true(slice_eq(carry_bytes(&few), slice_of(bytes + 2, CARRY_FEW)));
 	while (n > 0)
 		carry_clear(p, &all[--n]);
-	assert_true(carry_append(p, &few, bytes + CARRY_FEW, 100)); /* and goes on in a block */
-	assert_true(slice_eq(carry_bytes(&few), slice_of(bytes + 2, CARRY_FEW - 2 + 100)));
+	assert_true(carry_append(p, &few, bytes + CARRY_FEW + 2, 100)); /* and goes on in a block */
+	assert_true(slice_eq(carry_bytes(&few), slice_of(bytes + 2, CARRY_FEW + 100)));
 	carry_consume(p, &few, few.len);
 	assert_true(few.block == NULL && few.at == 0);
 	carry_destroy(p);
@@ -820,6 +853,9 @@ int main(void)
 		cmocka_unit_test(a_pool_that_is_full_drops_by_name),
 		cmocka_unit_test(first_bytes_that_find_no_room_are_lost_and_not_left_out),
 		cmocka_unit_test(a_few_bytes_are_carried_when_all_memory_is_taken),
+		cmocka_unit_test(
+			the_first_datagram_of_a_session_that_finds_the_burst_full_is_counted_once),
+		cmocka_unit_test(what_a_parser_is_told_is_told_anew_each_time),
 		cmocka_unit_test(carried_bytes_survive_any_order_of_append_and_consume),
 		cmocka_unit_test(a_parser_is_called_when_its_time_comes_though_no_byte_does),
 		cmocka_unit_test(a_burst_that_is_full_is_gone_on_with_after_its_time_came),
