@@ -558,8 +558,7 @@ static int file_close(void *state, struct err *e)
 	struct file_state *st = state;
 	/* A batch in the middle of which we are, maybe between two files, was given up. */
 	bool given_up = st->gave_up || st->rec > 0;
-	bool drops = st->piece_len > 0 ||
-		     (given_up && st->block && file_stage_held(st->block) > 0);
+	bool drops = st->piece_len > 0 || (given_up && st->block && file_stage_held(st->block) > 0);
 	int rc = drops ? drop_piece(st, e) : 0;
 	if (rc == 0)
 		rc = file_flush(st, e);
