@@ -1,34 +1,21 @@
 #include "ctl/kept.h"
-
-#include <string.h>
-
 #include "ctl/options.h"
 #include "dataplane/base/mem.h"
 
 /* ---- dimensions ---- */
 
-static const char *copy_text(struct memlist *mem, const char *text)
-{
-	return text ? memlist_text(mem, text, strlen(text)) : NULL;
-}
-
 static int copy_spec(struct memlist *mem, const struct dim_spec *from, struct dim_spec *to)
 {
 	struct dim_field *fields = memlist_array(mem, from->n_fields, sizeof(*fields));
 	*to = *from;
-	to->name = copy_text(mem, from->name);
-	to->key = copy_text(mem, from->key);
-	to->conf = options_copy(mem, from->kind->opts, from->conf, from->kind->conf_size);
 	to->fields = fields;
-	if (!fields || !to->name || !to->conf || (from->key && !to->key))
-		return -ENOMEM;
-	for (unsigned i = 0; i < from->n_fields; i++) {
+	to->conf = options_copy(mem, from->kind->opts, from->conf, from->kind->conf_size);
+	bool good = fields && to->conf && memlist_own(mem, &to->name) && memlist_own(mem, &to->key);
+	for (unsigned i = 0; good && i < from->n_fields; i++) {
 		fields[i] = from->fields[i];
-		fields[i].name = copy_text(mem, from->fields[i].name);
-		if (!fields[i].name)
-			return -ENOMEM;
+		good = memlist_own(mem, &fields[i].name);
 	}
-	return 0;
+	return good ? 0 : -ENOMEM;
 }
 
 int kept_dim_create(const struct dimension_conf *d, struct kept_dim **ret_k, struct err *e)

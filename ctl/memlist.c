@@ -48,6 +48,14 @@ char *memlist_text(struct memlist *m, const char *text, size_t len)
 	return copy;
 }
 
+bool memlist_own(struct memlist *m, const char **io_text)
+{
+	if (!*io_text)
+		return true;
+	*io_text = memlist_text(m, *io_text, strlen(*io_text));
+	return *io_text != NULL;
+}
+
 void memlist_fini(struct memlist *m)
 {
 	while (m->blocks) {

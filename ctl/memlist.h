@@ -25,6 +25,11 @@ void *memlist_array(struct memlist *m, size_t n, size_t size);
 /* A copy with a NUL behind it. */
 char *memlist_text(struct memlist *m, const char *text, size_t len);
 
+/* Puts a copy of its own in the place of *io_text, which may be NULL and then stays so. False when
+ * out of memory.
+ */
+bool memlist_own(struct memlist *m, const char **io_text);
+
 void memlist_fini(struct memlist *m);
 
 #endif

@@ -263,14 +263,6 @@ out:
 
 /* ---- a copy ---- */
 
-static bool copy_text(struct memlist *mem, const char **io_text)
-{
-	if (!*io_text)
-		return true;
-	*io_text = memlist_text(mem, *io_text, strlen(*io_text));
-	return *io_text != NULL;
-}
-
 static void *copy_items(struct memlist *mem, const void *items, size_t n, size_t size)
 {
 	void *copy = memlist_array(mem, n, size);
@@ -284,7 +276,7 @@ static bool copy_strings(struct memlist *mem, struct opt_strings *s)
 	s->items = copy_items(mem, s->items, s->n, sizeof(*s->items));
 	bool good = s->items;
 	for (size_t i = 0; good && i < s->n; i++)
-		good = copy_text(mem, &s->items[i]);
+		good = memlist_own(mem, &s->items[i]);
 	return good;
 }
 
@@ -293,7 +285,7 @@ static bool copy_map(struct memlist *mem, struct opt_map *m)
 	m->items = copy_items(mem, m->items, m->n, sizeof(*m->items));
 	bool good = m->items;
 	for (size_t i = 0; good && i < m->n; i++)
-		good = copy_text(mem, &m->items[i].key) && copy_text(mem, &m->items[i].value);
+		good = memlist_own(mem, &m->items[i].key) && memlist_own(mem, &m->items[i].value);
 	return good;
 }
 
@@ -305,7 +297,7 @@ static bool copy_behind(struct memlist *mem, enum opt_type type, void *field)
 	case OPT_STRING:
 	case OPT_SECRET:
 	case OPT_PATH:
-		return copy_text(mem, field);
+		return memlist_own(mem, field);
 	case OPT_STRINGS:
 		return copy_strings(mem, field);
 	case OPT_PORTS:

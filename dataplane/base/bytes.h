@@ -91,6 +91,13 @@ static inline uint64_t bytes_mix(uint64_t x)
 	return x ^ x >> 29;
 }
 
+/* The product of two words, its halves put together. */
+static inline uint64_t bytes_fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 x = (unsigned __int128)a * b;
+	return (uint64_t)x ^ (uint64_t)(x >> 64);
+}
+
 static inline uint64_t bytes_hash(struct slice s)
 {
 	uint64_t h = s.len;

@@ -2,20 +2,8 @@
 
 #include <immintrin.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-	memcpy(&v, p, 8);
-	return v;
-}
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-	__uint128_t m = (__uint128_t)a * b;
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
 
 #define K0 0xa0761d6478bd642fu
 #define K1 0xe7037ed1a0b428dbu
@@ -27,8 +15,8 @@ static inline void load_short(const uint8_t *p, size_t len, uint64_t *ret_a, uin
 {
 	uint32_t a = 0, b = 0;
 	if (len >= 8) {
-		*ret_a = load64(p);
-		*ret_b = load64(p + len - 8);
+		*ret_a = bytes_load8(p);
+		*ret_b = bytes_load8(p + len - 8);
 		return;
 	}
 	if (len >= 4) {
@@ -47,17 +35,17 @@ uint64_t dedup_hash_plain(uint64_t seed, const uint8_t *ptr, size_t len)
 	uint64_t a = seed ^ K0, b = seed ^ K1, x, y;
 	size_t left = len;
 	for (; left > 32; ptr += 32, left -= 32) {
-		a = mix(load64(ptr) ^ K2, load64(ptr + 8) ^ a);
-		b = mix(load64(ptr + 16) ^ K3, load64(ptr + 24) ^ b);
+		a = bytes_fold(bytes_load8(ptr) ^ K2, bytes_load8(ptr + 8) ^ a);
+		b = bytes_fold(bytes_load8(ptr + 16) ^ K3, bytes_load8(ptr + 24) ^ b);
 	}
 	if (left > 16) {
-		a = mix(load64(ptr) ^ K2, load64(ptr + 8) ^ a);
+		a = bytes_fold(bytes_load8(ptr) ^ K2, bytes_load8(ptr + 8) ^ a);
 		ptr += 16;
 		left -= 16;
 	}
 	load_short(ptr, left, &x, &y);
-	b = mix(x ^ K3, y ^ b);
-	return mix(a ^ K0, b ^ len * K1);
+	b = bytes_fold(x ^ K3, y ^ b);
+	return bytes_fold(a ^ K0, b ^ len * K1);
 }
 
 #define WITH_AES  __attribute__((target("aes,avx")))

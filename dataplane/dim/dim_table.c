@@ -119,12 +119,6 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 
 /* ---- slots ---- */
 
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 x = (unsigned __int128)a * b;
-	return (uint64_t)x ^ (uint64_t)(x >> 64);
-}
-
 /* Sixteen bytes at a time, the last ones by loads that may overlap. Keys come from outside: without
  * the secret nobody can tell which of them collide.
  */
@@ -132,13 +126,13 @@ static inline uint64_t hash_key(const struct dim_table *t, struct slice key)
 {
 	uint64_t hash = key.len;
 	for (size_t i = 0; i + 16 < key.len; i += 16)
-		hash = fold(bytes_load8(key.ptr + i) ^ t->secret[0] ^ hash,
-			    bytes_load8(key.ptr + i + 8) ^ t->secret[1]);
+		hash = bytes_fold(bytes_load8(key.ptr + i) ^ t->secret[0] ^ hash,
+				  bytes_load8(key.ptr + i + 8) ^ t->secret[1]);
 	if (key.len < 8)
-		return fold(bytes_pack(key.ptr, key.len) ^ t->secret[0], hash ^ t->secret[1]);
+		return bytes_fold(bytes_pack(key.ptr, key.len) ^ t->secret[0], hash ^ t->secret[1]);
 	const uint8_t *first = key.len < 16 ? key.ptr : key.ptr + key.len - 16;
-	return fold(bytes_load8(first) ^ t->secret[0] ^ hash,
-		    bytes_load8(key.ptr + key.len - 8) ^ t->secret[1]);
+	return bytes_fold(bytes_load8(first) ^ t->secret[0] ^ hash,
+			  bytes_load8(key.ptr + key.len - 8) ^ t->secret[1]);
 }
 
 static uint64_t load_slot(const uint64_t *slots, uint64_t at)

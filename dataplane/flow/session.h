@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <smmintrin.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/flow/flow.h"
 
 /* Two bursts: each packet may end one session to make room for another. */
@@ -112,8 +113,7 @@ static inline uint64_t session_end(const uint8_t addr[16], uint16_t port)
 static inline uint64_t session_key_hash(const uint8_t a[16], uint16_t a_port, const uint8_t b[16],
 					uint16_t b_port, uint8_t proto)
 {
-	__uint128_t m = (__uint128_t)session_end(a, a_port) * session_end(b, b_port);
-	return ((uint64_t)m ^ (uint64_t)(m >> 64)) + proto;
+	return bytes_fold(session_end(a, a_port), session_end(b, b_port)) + proto;
 }
 
 /* The same for both directions. Not pkt.hash: that one has 16 useful bits (a symmetric Toeplitz key

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
 
 static const struct key *key_at(const struct keymap *m, uint32_t slot)
@@ -38,8 +39,7 @@ void keymap_fini(struct keymap *m)
 /* Where @k stands when nobody else does. */
 static uint32_t home_of(const struct keymap *m, struct key k)
 {
-	unsigned __int128 x = (unsigned __int128)(k.lo ^ m->secret[0]) * (k.hi ^ m->secret[1]);
-	return (uint32_t)((uint64_t)x ^ (uint64_t)(x >> 64)) & m->mask;
+	return (uint32_t)bytes_fold(k.lo ^ m->secret[0], k.hi ^ m->secret[1]) & m->mask;
 }
 
 /* The slot of @k, or the empty one where it would stand. */

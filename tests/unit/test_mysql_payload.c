@@ -347,10 +347,10 @@ static void a_transaction_longer_than_a_packet_goes_out_as_it_comes(void **state
 		free(kept[i].record);
 }
 
-static void a_log_file_gives_the_same_as_its_packets(void **state)
+/* A log up to its first transaction. */
+static void begin_file(void)
 {
 	static const uint8_t magic[] = {0xfe, 'b', 'i', 'n'};
-	make_large(LARGE_ROWS, false);
 	parser_run_reset(&w.run);
 	w.pos = 4;
 	wire_dump(&w, "bin.000001");
@@ -359,6 +359,12 @@ static void a_log_file_gives_the_same_as_its_packets(void **state)
 	parser_run_data(&w.run, 1, w.event, w.len);
 	wire_gtid(&w, 1);
 	parser_run_data(&w.run, 1, w.event, w.len);
+}
+
+static void a_log_file_gives_the_same_as_its_packets(void **state)
+{
+	make_large(LARGE_ROWS, false);
+	begin_file();
 	n_bytes = make_event();
 	give(0, n_bytes, 32768);
 	rows_are_right(LARGE_ROWS, LARGE_ROWS);
@@ -390,21 +396,14 @@ static size_t make_large_rows(unsigned n)
 	return size;
 }
 
-static void begin_file(void)
+/* And to the rows of it, of the table of such events. */
+static void begin_rows(void)
 {
-	static const uint8_t magic[] = {0xfe, 'b', 'i', 'n'};
-	parser_run_reset(&w.run);
-	w.pos = 4;
-	wire_dump(&w, "bin.000001");
-	parser_run_data(&w.run, 1, magic, 4);
-	wire_format(&w);
-	parser_run_data(&w.run, 1, w.event, w.len);
-	wire_gtid(&w, 1);
-	parser_run_data(&w.run, 1, w.event, w.len);
-	wire_query(&w, "shop", "BEGIN");
-	parser_run_data(&w.run, 1, w.event, w.len);
 	uint8_t map[] = {9,   0, 0, 0,   0, 0, 1, 0,    4, 's', 'h', 'o',
 			 'p', 0, 1, 't', 0, 2, 3, 0xfc, 1, 4,   0};
+	begin_file();
+	wire_query(&w, "shop", "BEGIN");
+	parser_run_data(&w.run, 1, w.event, w.len);
 	wire_event(&w, MYSQL_EV_TABLE_MAP, 0, map, sizeof(map));
 	parser_run_data(&w.run, 1, w.event, w.len);
 }
@@ -415,7 +414,7 @@ static void rows_of_a_file_longer_than_may_stay_unread_are_read(void **state)
 	enum { N = 70 };
 	w.sums = true;
 	for (unsigned cut = 0; cut < 2; cut++) {
-		begin_file();
+		begin_rows();
 		n_bytes = make_large_rows(N);
 		assert_true(n_bytes > MYSQL_ROW_BYTES_MAX);
 		give(0, n_bytes - cut, cut ? 1460 : 1 << 20);
@@ -591,7 +590,7 @@ static void one_that_is_cut_has_one_reason_wherever_the_capture_stops(void **sta
 		}
 	body[3] = 0;
 	for (size_t n = MYSQL_EVENT_HEADER_LEN; n < 200; n += 7) { /* a file tells it earlier */
-		begin_file();
+		begin_rows();
 		make_event();
 		give(0, n, 1);
 		parser_run_end(&w.run);
