@@ -16,8 +16,9 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from live import Live  # noqa: E402
 from pcaplib import BASE_NS, ethernet, udp, write_pcap  # noqa: E402
-from sluice import SKIP, Checks, Run, replay  # noqa: E402
+from sluice import SKIP, Checks, replay  # noqa: E402
 from wire import Veth, sh  # noqa: E402
 
 VETH = Veth("sluicedim", "veth-s", "veth-r", "10.96.0")
@@ -93,26 +94,13 @@ class Redis:
             self.p = None
 
 
-class Running:
+class Running(Live):
     """sluiced run; asks are records, answered by the fields that they come out with."""
 
     def __init__(self, lab, redis_options, more=""):
-        self.n, self.folder = 0, lab.folder
-        self.conf, self.ledger = (os.path.join(lab.folder, n) for n in ("run.yaml", "run.json"))
-        with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(redis=redis_options, more=more))
-        self.out, self.err = (open(os.path.join(lab.folder, n), "w+b") for n in ("run.out", "run.err"))
-        self.p = subprocess.Popen(VETH.ns(lab.binary, "run", "-c", self.conf, "--ledger", self.ledger),
-                                  stdout=self.out, stderr=self.err)
-        for _ in range(400):
-            if b"sluiced: port " in self.said() or self.p.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(0.3)
-
-    def said(self):
-        self.err.seek(0)
-        return self.err.read()
+        super().__init__(lab.binary, lab.folder, CONFIG.format(redis=redis_options, more=more), VETH.ns())
+        self.n = 0
+        self.started("net_af_packet0,iface=veth-r")
 
     def ask(self, key, meanwhile=None):
         self.n += 1
@@ -122,8 +110,7 @@ class Running:
             time.sleep(0.5)
             meanwhile()
         for _ in range(200):
-            self.out.seek(0)
-            for line in self.out.read().splitlines(keepends=True):
+            for line in self.text(0).splitlines(keepends=True):
                 if line.endswith(b"\n"):
                     r = json.loads(line)
                     if r.get("ask") == self.n:
@@ -138,23 +125,6 @@ class Running:
             got = self.ask(key)
             if got == want or time.monotonic() > end:
                 return got
-
-    def says(self, text, seconds=15):
-        end = time.monotonic() + seconds
-        while text.encode() not in self.said() and time.monotonic() < end:
-            time.sleep(0.05)
-        return text.encode() in self.said()
-
-    def end(self):
-        if self.p.poll() is None:
-            self.p.send_signal(signal.SIGTERM)
-        status = self.p.wait(timeout=60)
-        with open(self.ledger, encoding="utf-8") as f:
-            ledger = json.loads(f.read() or "null")
-        run = Run(status, b"", self.said().decode(errors="replace"), ledger)
-        self.out.close()
-        self.err.close()
-        return run
 
 
 class Lab:
@@ -193,10 +163,10 @@ def told_of_changes(lab):
     c.equal(run.becomes("z", ("changed", 2)), ("changed", 2), "a renamed key is seen")
     c.equal(run.becomes("a", (None, None)), (None, None), "and its old name is gone")
     redis.end()
-    c.check(run.says("the rows stay as they were"), f"a Redis that is away is told: {run.said()[-400:]}")
+    c.check(run.says("the rows stay as they were"), f"a Redis that is away is told: {run.text()[-400:]}")
     time.sleep(1)
     c.equal(run.ask("z"), ("changed", 2), "without Redis the last rows stay")
-    c.check(run.said().count(b"the rows stay") <= 2, "each kind of failure is told once: broken, refused")
+    c.check(run.text().count(b"the rows stay") <= 2, "each kind of failure is told once: broken, refused")
     redis.start("--notify-keyspace-events", "KA")
     redis.ask("HSET", "video:z", "name", "back")
     c.equal(run.becomes("z", ("back", 2), 15), ("back", 2), "Redis is back: its rows are read")
@@ -216,7 +186,7 @@ def swept(lab):
     redis.ask("SET", "j/1/x", '{"name":{"a":[1]},"n":5}')
     redis.ask("SET", "j/2/x", '{"name":')
     run = Running(lab, f'url: "unix://{redis.socket}", keys: "j/*/x", value: json, sweep: 500ms')
-    c.check(run.says("CONFIG SET notify-keyspace-events KA"), f"how to be told of changes is said: {run.said()}")
+    c.check(run.says("CONFIG SET notify-keyspace-events KA"), f"how to be told of changes is said: {run.text()}")
     c.equal(run.ask("1"), ('{"a":[1]}', 5), "a string of JSON")
     c.equal(run.ask("2"), (None, None), "a string that is none")
     redis.ask("SET", "j/1/x", '{"name":"swept"}')

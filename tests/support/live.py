@@ -17,15 +17,17 @@ class Live:
         self.folder = tempfile.mkdtemp(dir=folder)
         os.chmod(self.folder, 0o755)
         self.conf, self.ledger = (os.path.join(self.folder, n) for n in ("live.yaml", "ledger.json"))
-        self.files = [open(os.path.join(self.folder, n), "w+b") for n in ("out", "err")]
+        self.paths = [os.path.join(self.folder, n) for n in ("out", "err")]
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(config)
         args = [binary, "run", "-c", self.conf, *(["--ledger", self.ledger] if ledger else [])]
-        self.p = subprocess.Popen([*before, *args], stdout=self.files[0], stderr=self.files[1], env=env)
+        # Its files are open for it alone: who reads has another offset, and moves no byte that it writes.
+        with open(self.paths[0], "ab") as out, open(self.paths[1], "ab") as err:
+            self.p = subprocess.Popen([*before, *args], stdout=out, stderr=err, env=env)
 
     def text(self, i=1):
-        self.files[i].seek(0)
-        return self.files[i].read()
+        with open(self.paths[i], "rb") as f:
+            return f.read()
 
     def says(self, words, timeout=20):
         """Once it has said it; False when it ended before."""
@@ -64,7 +66,4 @@ class Live:
         if os.path.exists(self.ledger):
             with open(self.ledger, encoding="utf-8") as f:
                 ledger = json.loads(f.read() or "null")
-        run = Run(status, self.text(0), self.text().decode(errors="replace"), ledger)
-        for f in self.files:
-            f.close()
-        return run
+        return Run(status, self.text(0), self.text().decode(errors="replace"), ledger)
