@@ -19,12 +19,12 @@ static void search_from(struct http1_msg *m, uint64_t at)
 static struct queued *attribute(struct http1_call *c, uint16_t status)
 {
 	struct http1_state *st = c->st;
-	struct queued *q = queue_first_without(st, Q_ANSWERED);
+	struct queued *q = queue_not_answered(st);
 	st->answers += st->answers < 2;
 	if (q) {
 		if (!(q->flags & Q_WHOLE) || c->st->now_ns < queued_due(c, q))
 			q->status = status;
-		q->flags |= Q_ANSWERED;
+		queue_set_answered(st, q);
 		c->wake = true;
 	} else if (st->early_status) { /* for which of two? */
 		st->answers = ANSWERS_EARLY;
@@ -187,7 +187,7 @@ static void answers_gap(struct http1_call *c)
 /* A request that has waited long enough goes out without status, also when no byte follows it. */
 static bool has_expired(const struct http1_call *c)
 {
-	const struct queued *q = queue_first_without(c->st, Q_OUT);
+	const struct queued *q = queue_not_out(c->st);
 	return q && (q->flags & Q_WHOLE) && c->st->now_ns >= queued_due(c, q);
 }
 

@@ -90,11 +90,11 @@ static bool put_all_due(struct http1_call *c, struct queued *q)
 {
 	struct http1_state *st = c->st;
 	for (; q && (q->flags & (Q_WHOLE | Q_EARLY)) && is_due(c, q);
-	     q = queue_first_without(st, Q_OUT)) {
+	     q = queue_not_out(st)) {
 		if (!put_request(c, q))
 			return false;
 		st->progress = (struct http1_progress){0};
-		q->flags |= Q_OUT;
+		queue_set_out(st, q);
 		if (!(q->flags & Q_WHOLE)) {
 			st->req.skipping = true;
 			st->req.passed_over = q->flags & Q_FILTERED;
@@ -108,7 +108,7 @@ static bool put_all_due(struct http1_call *c, struct queued *q)
 /* The same, at each step: mostly nothing is. */
 static inline bool put_due(struct http1_call *c)
 {
-	struct queued *q = queue_first_without(c->st, Q_OUT);
+	struct queued *q = queue_not_out(c->st);
 	return !q || !(q->flags & (Q_WHOLE | Q_EARLY)) || put_all_due(c, q);
 }
 
@@ -156,7 +156,7 @@ static enum step no_request(struct http1_call *c, struct slice rest)
 
 static void begin_request(struct http1_state *st, uint64_t at)
 {
-	bool idle = !queue_first_without(st, Q_ANSWERED);
+	bool idle = !queue_not_answered(st);
 	if (idle && st->ans.phase == PHASE_CLOSE)
 		st->ans.phase = PHASE_SEARCH; /* the connection goes on, so that was no end */
 	/* Requests that no one saw may wait for their answers, too, until one was answered. The
@@ -249,9 +249,9 @@ static struct queued *enqueue(struct http1_call *c, struct slice bytes, struct s
 	if (slice_eq(method, SLICE_LIT("CONNECT")))
 		q->flags |= Q_CONNECT;
 	if (st->early_status || st->blind)
-		q->flags |= Q_ANSWERED;
+		queue_set_answered(st, q);
 	st->early_status = 0;
-	struct queued *waits = queue_first_without(st, Q_ANSWERED);
+	struct queued *waits = queue_not_answered(st);
 	if (waits && waits != q)
 		st->pipelines = true;
 	if (!is_wanted(c, bytes))
@@ -394,7 +394,7 @@ static struct parse_result result(struct http1_call *c, enum parse_status status
 {
 	struct http1_state *st = c->st;
 	const struct http1_msg *m = &st->req;
-	const struct queued *q = queue_first_without(st, Q_OUT);
+	const struct queued *q = queue_not_out(st);
 	size_t consumed = call_pos(c, kept_from(st, q));
 	size_t rest = c->in->data.len - consumed;
 	st->lost += c->tally.lost;
@@ -444,6 +444,7 @@ static void requests_gap(struct http1_call *c)
 	bool goes_on = m->phase == PHASE_LENGTH || m->phase == PHASE_CHUNKS;
 	for (unsigned i = 0; i < st->n; i++)
 		queue_at(st, i)->flags |= i + 1u == st->n && goes_on ? Q_OUT : Q_OUT | Q_WHOLE;
+	st->n_out = st->n;
 	if (goes_on && !m->skipping)
 		m->skipping = m->wanted = true;
 	st->progress = (struct http1_progress){0};
@@ -456,17 +457,17 @@ static void requests_gap(struct http1_call *c)
 struct parse_result http1_requests(struct http1_call *c)
 {
 	struct http1_state *st = c->st;
-	if (c->in->after_gap || kept_from(st, queue_first_without(st, Q_OUT)) != c->in->stream_off)
+	if (c->in->after_gap || kept_from(st, queue_not_out(st)) != c->in->stream_off)
 		requests_gap(c);
 	for (;;) {
 		if (!put_due(c))
 			return result(c, PARSE_OK);
-		if (st->changed && !queue_first_without(st, Q_OUT)) {
+		if (st->changed && !queue_not_out(st)) {
 			c->tally.why = st->changed;
 			return result(c, PARSE_DONE);
 		}
 		if (st->n == QUEUE_MAX && queue_last(st)->flags & Q_WHOLE) {
-			if (queue_first_without(st, Q_OUT))
+			if (queue_not_out(st))
 				return result(c, PARSE_MORE);
 			st->pipelines = true; /* so many answers are missing: give up on them */
 			queue_go_blind(st);

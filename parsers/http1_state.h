@@ -67,6 +67,7 @@ struct http1_state {
 	const char *changed; /* not NULL: the session goes on as this */
 	uint16_t early_status; /* an answer was seen before the request it is for */
 	uint8_t first, n;
+	uint8_t n_out, n_answered; /* of the queue's first ones: Q_OUT, Q_ANSWERED */
 	uint8_t answers; /* final ones since the last request began: 0, 1, 2 for more */
 #define ANSWERS_EARLY 3u /* two of them came before their requests */
 	bool gap_seen[2];
@@ -109,15 +110,30 @@ static inline struct queued *queue_last(struct http1_state *st)
 	return queue_at(st, st->n - 1u);
 }
 
-/* The first whose flags lack @flag, or NULL. */
-static inline struct queued *queue_first_without(struct http1_state *st, unsigned flag)
+/* Requests go out in order. The first that is not out, or NULL. */
+static inline struct queued *queue_not_out(struct http1_state *st)
 {
-	for (unsigned i = 0; i < st->n; i++) {
-		struct queued *q = queue_at(st, i);
-		if (!(q->flags & flag))
-			return q;
-	}
-	return NULL;
+	return st->n_out < st->n ? queue_at(st, st->n_out) : NULL;
+}
+
+static inline void queue_set_out(struct http1_state *st, struct queued *q)
+{
+	assert(q == queue_not_out(st));
+	q->flags |= Q_OUT;
+	st->n_out++;
+}
+
+/* So do answers come. The first that may still have one, or NULL. */
+static inline struct queued *queue_not_answered(struct http1_state *st)
+{
+	return st->n_answered < st->n ? queue_at(st, st->n_answered) : NULL;
+}
+
+static inline void queue_set_answered(struct http1_state *st, struct queued *q)
+{
+	assert(q == queue_not_answered(st));
+	q->flags |= Q_ANSWERED;
+	st->n_answered++;
 }
 
 /* Packet time from which its answer is not waited for. */
@@ -133,6 +149,8 @@ static inline void queue_trim(struct http1_state *st)
 	while (st->n && (queue_at(st, 0)->flags & gone) == gone) {
 		st->first = (uint8_t)((st->first + 1u) % QUEUE_MAX);
 		st->n--;
+		st->n_out--;
+		st->n_answered--;
 	}
 }
 
@@ -141,6 +159,7 @@ static inline void queue_go_blind(struct http1_state *st)
 {
 	for (unsigned i = 0; i < st->n; i++)
 		queue_at(st, i)->flags |= Q_ANSWERED | Q_NO_WAIT;
+	st->n_answered = st->n;
 	st->blind = true;
 	st->early_status = 0;
 	queue_trim(st);

@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 	bench_about(argc, argv, 0,
 		    "bench_beacon - what does a beacon cost from its TCP segment to its record?");
 	if (bench_counts())
-		n_beacons = 16 * SESSIONS;
+		n_beacons = 128 * SESSIONS;
 	struct pkt *p = mem_alloc(2 * (size_t)n_beacons * sizeof(*p));
 	bench_must(p && keys && arena_init(&batch.arena, 4 << 20) == 0 &&
 			   extract_create(&extract_source, 1, 1 << 20, keys, &extract, &e) == 0,
