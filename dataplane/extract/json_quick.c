@@ -3,6 +3,8 @@
 #include <emmintrin.h>
 
 #include "dataplane/base/text.h"
+#include "dataplane/extract/json_number.h"
+#include "dataplane/extract/json_quick_run.h"
 #include "dataplane/extract/json_simd.h"
 #include "dataplane/extract/json_token.h"
 #include "dataplane/extract/keys.h"
@@ -15,6 +17,7 @@
 struct reader {
 	const uint8_t *end;
 	__m128i seen; /* all bytes of strings, or-ed: the highest bits tell of more than ASCII */
+	bool wide;    /* the same of strings that were not or-ed */
 	bool breaks;  /* a line was broken between tokens */
 };
 
@@ -99,23 +102,10 @@ static const uint8_t *long_number_end(struct reader *r, const uint8_t *from)
 	return p > from && json_is_number(slice_of(from, (size_t)(p - from))) ? p : NULL;
 }
 
-/* What has no exponent and less than 16 characters is looked at whole. */
 static inline const uint8_t *number_end(struct reader *r, const uint8_t *from)
 {
-	__m128i v = _mm_sub_epi8(load16(from), _mm_set1_epi8('0'));
-	__m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v);
-	unsigned sign = *from == '-';
-	unsigned others = ~(unsigned)_mm_movemask_epi8(digit) & ~sign;
-	unsigned n = (unsigned)__builtin_ctz(others);
-	if (n == sign || n >= 16 || (from[sign] == '0' && n > sign + 1))
-		return long_number_end(r, from);
-	if (from[n] == '.') {
-		unsigned behind = (unsigned)__builtin_ctz(others & (others - 1));
-		if (behind == n + 1 || behind >= 16)
-			return long_number_end(r, from);
-		n = behind;
-	}
-	return (from[n] | 0x20) == 'e' ? long_number_end(r, from) : from + n;
+	unsigned n = json_short_number(from);
+	return n ? from + n : long_number_end(r, from);
 }
 
 /* A value that is neither string nor nested and begins with @c. */
@@ -241,6 +231,9 @@ static void set_key(struct quick_key *k, struct slice key)
 	if (key.len + 3 > sizeof(k->text) || !is_ascii(key))
 		return;
 	k->len = (uint32_t)key.len + 3;
+	k->bits = (uint32_t)(((uint64_t)1 << k->len) - 1);
+	struct val v = val_of(VAL_JSTR, 0, key.len);
+	k->word = key.len && key.ptr[0] == '_' ? 0 : val_word(&v);
 	k->text[0] = k->text[key.len + 1] = '"';
 	k->text[key.len + 2] = ':';
 	memcpy(k->text + 1, key.ptr, key.len);
@@ -306,26 +299,50 @@ static inline const uint8_t *read_pair(struct reader *r, const uint8_t *p, struc
 	return p;
 }
 
+enum quick_way json_quick_way(void)
+{
+	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	    __builtin_cpu_supports("bmi"))
+		return QUICK_AVX512;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? QUICK_AVX2
+									       : QUICK_PLAIN;
+}
+
+/* The pairs from @io on that are as expected. */
+static inline void read_expected(struct reader *r, struct json_quick *q, struct rec_builder *rb,
+				 struct quick_place *io)
+{
+	if (q->way == QUICK_AVX512)
+		json_quick_run_avx512(q, r->end, rb, io);
+	else if (q->way == QUICK_AVX2)
+		json_quick_run_avx2(q, r->end, rb, io);
+}
+
 /* From the opening bracket to behind the closing one. An empty object is rare, and no pair begins
  * there.
  */
 static const uint8_t *read_object(struct reader *r, const uint8_t *p, struct json_quick *q,
 				  struct rec_builder *rb)
 {
-	uint8_t c = *p++;
-	unsigned i = 0;
-	if (c != '{')
+	struct quick_place at = {.p = p + 1};
+	if (*p != '{')
 		return NULL;
-	do {
-		p = read_pair(r, skip_blanks(r, p), q, i++, rb);
+	for (uint8_t c = ','; c == ',';) {
+		read_expected(r, q, rb, &at);
+		if (at.closed)
+			break;
+		p = read_pair(r, skip_blanks(r, at.p), q, at.i++, rb);
 		if (!p)
 			return NULL;
 		p = skip_blanks(r, p);
-		c = *p++;
-	} while (c == ',');
-	q->changed |= i != q->n;
-	q->n = i;
-	return c == '}' && p <= r->end ? p : NULL;
+		c = *p;
+		at.p = p + 1;
+		at.closed = c == '}';
+	}
+	q->changed |= at.i != q->n;
+	q->n = at.i;
+	r->wide |= at.wide;
+	return at.closed && at.p <= r->end ? at.p : NULL;
 }
 
 bool json_quick_pairs(struct json_quick *q, struct slice text, struct rec_builder *rb,
@@ -336,10 +353,12 @@ bool json_quick_pairs(struct json_quick *q, struct slice text, struct rec_builde
 	size_t used = rb->b->arena.used;
 	bool full = rb->full;
 	q->changed = false;
+	if (q->way == QUICK_ANY)
+		q->way = json_quick_way();
 	const uint8_t *p = read_object(&r, skip_blanks(&r, text.ptr), q, rb);
 	q->id += q->changed;
 	if (p && skip_blanks(&r, p) == r.end &&
-	    (!_mm_movemask_epi8(r.seen) || json_utf8_valid(text.ptr, text.len))) {
+	    ((!r.wide && !_mm_movemask_epi8(r.seen)) || json_utf8_valid(text.ptr, text.len))) {
 		*ret_id = q->id;
 		return true;
 	}

@@ -10,6 +10,8 @@
  *     {"uid":"u1","dur":-12.5,"net":{"rtt":3}}
  *      ^^^^^^ the key, its quotes and the colon are compared with those of the object before
  *            ^^^^ 16 bytes at a time to the next quote, escape or control character
+ *
+ * Most pairs are read by json_quick_run.h, where the processor allows; what it leaves is read here.
  */
 #ifndef SL_EXTRACT_JSON_QUICK_H
 #define SL_EXTRACT_JSON_QUICK_H
@@ -22,11 +24,20 @@
 /* `"key":`, and which of the bytes it has; len 0: longer than this. */
 struct quick_key {
 	uint8_t text[32], mask[32];
+	uint32_t bits; /* the mask, one bit a byte */
 	uint32_t len;
+	uint64_t word; /* the key's value at offset 0; 0: it goes apart, or is longer than this */
 };
 
+/* How pairs that are as expected are read; of json_quick.way. */
+enum quick_way { QUICK_ANY, QUICK_PLAIN, QUICK_AVX2, QUICK_AVX512 };
+
+/* The best way of this processor. */
+enum quick_way json_quick_way(void);
+
 struct json_quick {
-	uint64_t id; /* of these n keys; another one whenever they have changed */
+	enum quick_way way; /* QUICK_ANY, all zero: the first call finds it out */
+	uint64_t id;        /* of these n keys; another one whenever they have changed */
 	unsigned n;
 	bool changed;
 	struct quick_key keys[QUICK_KEYS_MAX];
