@@ -112,6 +112,8 @@ def main():
     a = p.parse_args()
     cases = [case for case in CASES if not a.only or case[1] in a.only]
     about, rows = machine(os.path.join(HERE, "..")), {name: [] for name, *_ in cases}
+    if a.results:
+        os.makedirs(a.results, exist_ok=True)
     path = os.path.join(a.results or "", f"zero_loss-{a.ring}")
     kept = kept_lines(f"{path}.ndjson", rows) if a.results and a.only else {}
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

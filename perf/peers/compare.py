@@ -83,6 +83,8 @@ def main():
     unknown = [c for c in a.only if c not in CASES]
     if unknown:
         p.error(f"no case {unknown[0]}; expected of {', '.join(CASES)}")
+    if a.results:
+        os.makedirs(a.results, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that namespaces and folders go
     about = {**machine(ROOT), "versions": versions(a.peers)}
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

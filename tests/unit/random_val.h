@@ -10,14 +10,7 @@
 #define SL_TESTS_RANDOM_VAL_H
 
 #include "dataplane/rec/rec.h"
-
-static inline uint64_t random_next(uint64_t *io_x)
-{
-	*io_x ^= *io_x << 13;
-	*io_x ^= *io_x >> 7;
-	*io_x ^= *io_x << 17;
-	return *io_x;
-}
+#include "tests/unit/random.h"
 
 /* Mostly ASCII, or mostly bytes of any kind. */
 static inline struct val random_text(struct rec_builder *rb, uint64_t *x, enum val_type type)

@@ -1,17 +1,7 @@
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include "dataplane/base/bsd_time.h"
-
-/* A fixed sequence of numbers, so that a failure comes again (xorshift64). */
-static uint64_t seed = 0x9e3779b97f4a7c15u;
-
-static unsigned any(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed % below);
-}
 
 /* Two digits at @p, or a blank and one, from @lo to @hi. */
 static bool is_number(const char *p, bool blank, int lo, int hi)

@@ -1,17 +1,7 @@
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include "dataplane/base/line_ends.h"
-
-/* A fixed sequence of numbers (xorshift64). */
-static uint64_t seed = 0x2545f4914f6cdd1du;
-
-static unsigned any(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed % below);
-}
 
 static const uint8_t *next_by_hand(const uint8_t *p, const uint8_t *end)
 {

@@ -1,16 +1,7 @@
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include "dataplane/match/literals.h"
-
-static uint64_t seed = 0x9e3779b97f4a7c15u;
-
-static unsigned any(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed % below);
-}
 
 static bool can(void)
 {

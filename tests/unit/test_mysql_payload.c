@@ -3,6 +3,7 @@
  */
 #include "mysql_events.h"
 #include "mysql_wire.h"
+#include "random.h"
 
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_frameHeaderSize */
 #include <zstd.h>
@@ -173,9 +174,7 @@ static void put_blob_row(uint32_t id, bool zeros)
 	row[n + 5] = (uint8_t)(BLOB >> 8);
 	n += 6;
 	for (size_t i = 0; i < BLOB; i += 8) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		random_next(&x);
 		memcpy(row + n + i, zeros ? (uint64_t[]){0} : &x, 8);
 	}
 	wire_event(&w, MYSQL_EV_WRITE_ROWS_V2, 0, row, n + BLOB);

@@ -1,18 +1,8 @@
 #include "format_files.h"
+#include "random.h"
 
 #include "dataplane/extract/plan_run.h"
 #include "dataplane/match/regex.h"
-
-/* A fixed sequence of numbers, so that a failure comes again (xorshift64). */
-static uint64_t seed = 0x2545f4914f6cdd1du;
-
-static unsigned any(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed % below);
-}
 
 /* One pattern read both ways. */
 struct both {

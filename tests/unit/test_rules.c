@@ -1,18 +1,8 @@
 #include "pairs.h"
+#include "random.h"
 
 #include "dataplane/match/regex.h"
 #include "dataplane/match/rules.h"
-
-/* A fixed sequence of numbers, so that a failure comes again (xorshift64). */
-static uint64_t seed = 0x9e3779b97f4a7c15u;
-
-static unsigned any(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed % below);
-}
 
 static struct rules *rules_of(const struct rule_def *defs, unsigned n)
 {

@@ -1,5 +1,6 @@
 /* The tree of a pattern, and the table that is made of it. */
 #include "pairs.h"
+#include "random.h"
 
 #include "dataplane/extract/dfa.h"
 #include "dataplane/extract/shape.h"
@@ -80,9 +81,7 @@ static void a_table_accepts_what_pcre2_does(void **state)
 		struct regex_scratch *scratch = regex_scratch_create(0);
 		for (unsigned k = 0; k < 20000; k++) {
 			uint8_t text[8];
-			seed ^= seed << 13;
-			seed ^= seed >> 7;
-			seed ^= seed << 17;
+			random_next(&seed);
 			unsigned len = (unsigned)(seed % 9);
 			for (unsigned c = 0; c < len; c++)
 				text[c] = (uint8_t)letters[seed >> (8 + 4 * c) & 15];

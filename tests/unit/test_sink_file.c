@@ -527,6 +527,21 @@ static void what_was_gathered_and_given_up_is_failed_and_not_in_the_file(void **
 	free_full();
 }
 
+/* What of it was gathered for the file that could not be finished is in no file. */
+static void a_batch_that_was_given_up_between_two_files_is_in_neither(void **unused)
+{
+	struct err e = {0};
+	conf_number(&sink_file, conf, "rotate_bytes", 100003);
+	gathers();
+	open_sink();
+	set_limit(50001);
+	assert_int_equal(sink_file.write(state, full[0], &e), SINK_BUSY);
+	set_limit(RLIM_INFINITY);
+	close_sink();
+	expect_list("");
+	free_full();
+}
+
 static void a_full_disk_is_busy_for_what_is_gathered_too(void **unused)
 {
 	struct err e = {0};
@@ -719,6 +734,7 @@ int main(void)
 		TEST(a_batch_that_is_not_full_takes_along_what_was_gathered),
 		TEST(gathered_records_are_never_split_between_files),
 		TEST(what_was_gathered_and_given_up_is_failed_and_not_in_the_file),
+		TEST(a_batch_that_was_given_up_between_two_files_is_in_neither),
 		TEST(a_full_disk_is_busy_for_what_is_gathered_too),
 		TEST(what_is_gathered_and_cannot_be_written_is_told_until_it_can),
 		TEST(a_process_that_is_killed_leaves_all_that_was_reported_and_nothing_else),

@@ -1,3 +1,4 @@
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include "dataplane/base/text.h"
@@ -96,9 +97,7 @@ static void doubles_are_written_as_the_c_library_writes_them(void **st)
 	uint64_t x = 0x9e3779b97f4a7c15ull;
 	(void)st;
 	for (unsigned i = 0; i < 60000; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		random_next(&x);
 		double tens = 1, any;
 		for (unsigned k = x >> 60; k > 0; k--)
 			tens *= 10;
