@@ -5,11 +5,22 @@
 
 #include "dataplane/base/mem.h"
 
-#define WINDOW    5
-#define N_BUCKETS 8 /* the bits of a table's entry */
-#define BLOCK     64
+/* Bytes of a window: those of which six bits are looked at, 64 places at a time, and those of which
+ * four are, 32 places at a time.
+ */
+#define WIDE      5
+#define NARROW    6
+#define WINDOW    6 /* the longer one */
+
+/* So many of the latter must be ASCII, and there: what is looked up by others stands in no bucket.
+ */
+#define ASCII     4
+
+#define N_BUCKETS 8   /* the bits of a table's entry */
+#define CHUNK     512 /* bytes that are looked at before candidates are compared */
 
 #define WITH_VBMI __attribute__((target("avx512bw,avx512vbmi")))
+#define WITH_AVX2 __attribute__((target("avx2")))
 
 struct literal {
 	uint64_t window, mask; /* its bytes, and those that count */
@@ -19,7 +30,9 @@ struct literal {
 };
 
 struct literals {
-	uint8_t tables[WINDOW][64];
+	unsigned window;
+	uint8_t sixes[WIDE][64];            /* by bits 0 to 5 of a byte */
+	uint8_t lows[NARROW][16];           /* by bits 0 to 3 */
 	struct literal texts[LITERALS_MAX]; /* bucket by bucket */
 	uint16_t first[N_BUCKETS + 1];      /* of each bucket */
 	uint64_t bits[N_BUCKETS];           /* of the texts of each bucket */
@@ -31,50 +44,70 @@ struct literals {
 /* Bytes of logs, the most frequent first; others are rarer than all of them. */
 static const char common[] = " etaoinsr0lhd1cu2m-p3fg.4by5w=:/6v7\"98_k,TSEIACR[]PDNM()OxLFB";
 
-/* The bytes, by six bits, that may stand at each place of a window of a bucket. A text that is
- * shorter than a window allows for all at the places behind it.
+/* The bytes that the tables let pass at a place of a window, by their lower seven bits, eight to a
+ * row.
  */
+struct place {
+	uint8_t rows[16];
+};
+
+/* A text that is shorter than a window allows for all bytes at the places behind it. */
 struct bucket {
-	uint64_t sets[WINDOW];
+	struct place places[WINDOW];
 };
 
 struct plan {
-	double weights[64]; /* how often bytes of those six bits come, of all */
+	unsigned window;
+	double weights[16][8]; /* how often such a byte comes, of all */
 	struct bucket buckets[N_BUCKETS];
 	uint32_t at[LITERALS_MAX]; /* the window of each text */
 	uint8_t of[LITERALS_MAX];  /* its bucket */
 };
 
-static void weigh(double weights[64])
+static void weigh(double weights[16][8])
 {
 	double sum = 0;
-	for (unsigned i = 0; i < 64; i++)
-		weights[i] = 0.004;
+	for (unsigned i = 0; i < 128; i++)
+		weights[i / 8][i % 8] = 0.002;
 	for (unsigned i = 0; common[i]; i++)
-		weights[common[i] & 63] += 1.0 / (4 + i);
-	for (unsigned i = 0; i < 64; i++)
-		sum += weights[i];
-	for (unsigned i = 0; i < 64; i++)
-		weights[i] /= sum;
+		weights[common[i] / 8][common[i] % 8] += 1.0 / (4 + i);
+	for (unsigned i = 0; i < 128; i++)
+		sum += weights[i / 8][i % 8];
+	for (unsigned i = 0; i < 128; i++)
+		weights[i / 8][i % 8] /= sum;
 }
 
 /* How often a place is a candidate of this bucket. */
 static double odds(const struct plan *p, const struct bucket *b)
 {
 	double x = 1;
-	for (unsigned k = 0; k < WINDOW; k++) {
+	for (unsigned k = 0; k < p->window; k++) {
 		double sum = 0;
-		for (uint64_t set = b->sets[k]; set; set &= set - 1)
-			sum += p->weights[__builtin_ctzll(set)];
+		for (unsigned i = 0; i < 16; i++)
+			for (unsigned bits = b->places[k].rows[i]; bits; bits &= bits - 1)
+				sum += p->weights[i][__builtin_ctz(bits)];
 		x *= sum;
 	}
 	return x;
 }
 
-static struct bucket with_window(struct bucket b, struct slice text, uint32_t at)
+/* With @byte, all that has those bits in common with it that are looked at. */
+static void place_add(struct place *l, uint8_t byte, unsigned window)
 {
-	for (unsigned k = 0; k < WINDOW; k++)
-		b.sets[k] |= at + k < text.len ? 1ull << text.ptr[at + k] % 64 : ~0ull;
+	uint8_t bit = (uint8_t)(1u << byte % 8);
+	for (unsigned i = byte / 8 % (window == WIDE ? 8 : 2); i < 16; i += window == WIDE ? 8 : 2)
+		l->rows[i] |= bit;
+}
+
+static struct bucket with_window(const struct plan *p, struct bucket b, struct slice text,
+				 uint32_t at)
+{
+	for (unsigned k = 0; k < p->window; k++) {
+		if (at + k < text.len)
+			place_add(&b.places[k], text.ptr[at + k], p->window);
+		else
+			memset(&b.places[k], 0xff, sizeof(b.places[k]));
+	}
 	return b;
 }
 
@@ -82,8 +115,8 @@ static uint32_t rarest_window(const struct plan *p, struct slice text)
 {
 	uint32_t best = 0;
 	double least = 2;
-	for (uint32_t at = 0; at == 0 || at + WINDOW <= text.len; at++) {
-		struct bucket alone = with_window((struct bucket){0}, text, at);
+	for (uint32_t at = 0; at == 0 || at + p->window <= text.len; at++) {
+		struct bucket alone = with_window(p, (struct bucket){0}, text, at);
 		double x = odds(p, &alone);
 		best = x < least ? at : best;
 		least = x < least ? x : least;
@@ -97,7 +130,7 @@ static unsigned best_bucket(const struct plan *p, struct slice text, uint32_t at
 	unsigned best = 0;
 	double least = 2;
 	for (unsigned i = 0; i < N_BUCKETS; i++) {
-		struct bucket with = with_window(p->buckets[i], text, at);
+		struct bucket with = with_window(p, p->buckets[i], text, at);
 		double more = odds(p, &with) - odds(p, &p->buckets[i]);
 		best = more < least ? i : best;
 		least = more < least ? more : least;
@@ -105,32 +138,54 @@ static unsigned best_bucket(const struct plan *p, struct slice text, uint32_t at
 	return best;
 }
 
-static void plan_texts(struct plan *p, const struct slice *texts, unsigned n)
+static void plan_texts(struct plan *p, const struct slice *texts, unsigned n, unsigned window)
 {
-	*p = (struct plan){0};
+	*p = (struct plan){.window = window};
 	weigh(p->weights);
 	for (unsigned i = 0; i < n; i++) {
 		p->at[i] = rarest_window(p, texts[i]);
 		p->of[i] = (uint8_t)best_bucket(p, texts[i], p->at[i]);
 		struct bucket *b = &p->buckets[p->of[i]];
-		*b = with_window(*b, texts[i], p->at[i]);
+		*b = with_window(p, *b, texts[i], p->at[i]);
 	}
+}
+
+/* 0: this processor cannot. */
+static unsigned window_here(enum literals_way way)
+{
+	if (way != LITERALS_NARROW && __builtin_cpu_supports("avx512vbmi") &&
+	    __builtin_cpu_supports("avx512bw"))
+		return WIDE;
+	return way != LITERALS_WIDE && __builtin_cpu_supports("avx2") ? NARROW : 0;
+}
+
+static bool is_fit(const struct plan *p, struct slice text, uint32_t at)
+{
+	if (p->window == WIDE)
+		return true;
+	for (uint32_t i = at; i < at + ASCII; i++)
+		if (i >= text.len || text.ptr[i] > 127)
+			return false;
+	return true;
 }
 
 /* A candidate is a branch that was not foreseen: one in so many bytes is too often. */
 #define BYTES_PER_CANDIDATE 128
 
-bool literals_can(const struct slice *texts, unsigned n)
+bool literals_can(const struct slice *texts, unsigned n, enum literals_way way)
 {
 	struct plan p;
 	double sum = 0;
-	if (n == 0 || n > LITERALS_MAX || !__builtin_cpu_supports("avx512vbmi") ||
-	    !__builtin_cpu_supports("avx512bw"))
+	unsigned window = window_here(way);
+	if (n == 0 || n > LITERALS_MAX || window == 0)
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		if (texts[i].len == 0)
 			return false;
-	plan_texts(&p, texts, n);
+	plan_texts(&p, texts, n, window);
+	for (unsigned i = 0; i < n; i++)
+		if (!is_fit(&p, texts[i], p.at[i]))
+			return false;
 	for (unsigned i = 0; i < N_BUCKETS; i++)
 		sum += odds(&p, &p.buckets[i]);
 	return sum * BYTES_PER_CANDIDATE <= 1;
@@ -151,16 +206,24 @@ static inline uint64_t window_at(struct slice s, size_t at)
 static void lay_text(struct literals *l, unsigned slot, struct slice text, uint32_t at,
 		     unsigned bucket, uint64_t bit)
 {
-	struct bucket window = with_window((struct bucket){0}, text, at);
 	uint64_t mask = text.len - at < 8 ? (1ull << 8 * (text.len - at)) - 1 : ~0ull;
 	l->texts[slot] = (struct literal){window_at(text, at), mask, at, bit, text};
 	l->bits[bucket] |= bit;
-	for (unsigned k = 0; k < WINDOW; k++)
-		for (uint64_t set = window.sets[k]; set; set &= set - 1)
-			l->tables[k][__builtin_ctzll(set)] |= (uint8_t)(1u << bucket);
 }
 
-struct literals *literals_create(const struct slice *texts, unsigned n)
+static void lay_place(struct literals *l, unsigned k, const struct place *place, uint8_t bucket)
+{
+	for (unsigned byte = 0; byte < 128; byte++) {
+		if (!(place->rows[byte / 8] >> byte % 8 & 1))
+			continue;
+		if (l->window == WIDE)
+			l->sixes[k][byte % 64] |= bucket;
+		else
+			l->lows[k][byte % 16] |= bucket;
+	}
+}
+
+struct literals *literals_create(const struct slice *texts, unsigned n, enum literals_way way)
 {
 	struct plan p;
 	size_t n_bytes = 0;
@@ -172,9 +235,12 @@ struct literals *literals_create(const struct slice *texts, unsigned n)
 		literals_destroy(l);
 		return NULL;
 	}
-	plan_texts(&p, texts, n);
+	l->window = window_here(way);
+	plan_texts(&p, texts, n, l->window);
 	uint8_t *bytes = l->bytes;
 	for (unsigned b = 0; b < N_BUCKETS; b++) {
+		for (unsigned k = 0; k < l->window; k++)
+			lay_place(l, k, &p.buckets[b].places[k], (uint8_t)(1u << b));
 		for (unsigned i = 0; i < n; i++) {
 			if (p.of[i] != b)
 				continue;
@@ -224,81 +290,130 @@ static void compare_bucket(struct search *s, unsigned bucket, size_t pos)
 		s->open &= (uint8_t) ~(1u << bucket);
 }
 
-/* Places that are looked at before candidates are compared: the loop over them has no branch that
- * depends on what the body says.
- */
-#define CHUNK_BLOCKS 8
-
-struct chunk {
-	uint64_t places[CHUNK_BLOCKS]; /* candidates of each block */
-	uint8_t buckets[CHUNK_BLOCKS][BLOCK];
-};
-
-static __attribute__((noinline)) void compare_chunk(struct search *s, size_t pos, unsigned n_blocks,
-						    const struct chunk *c)
+/* Bit i of @places: the body may have a text of buckets[i] at @pos + i. */
+static void compare_places(struct search *s, size_t pos, uint64_t places, const uint8_t *buckets)
 {
-	for (unsigned k = 0; k < n_blocks; k++, pos += BLOCK) {
-		for (uint64_t places = c->places[k]; places; places &= places - 1) {
-			unsigned i = (unsigned)__builtin_ctzll(places);
-			for (unsigned b = c->buckets[k][i] & s->open; b; b &= b - 1)
-				compare_bucket(s, (unsigned)__builtin_ctz(b), pos + i);
-		}
+	size_t left = s->body.len - pos;
+	if (left < 64)
+		places &= (1ull << left) - 1;
+	for (; places; places &= places - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(places);
+		for (unsigned b = buckets[i] & s->open; b; b &= b - 1)
+			compare_bucket(s, (unsigned)__builtin_ctz(b), pos + i);
 	}
 }
+
+/* ---- 64 places at a time ---- */
 
 #define ALL_THREE 0x80 /* of an instruction with three operands: a & b & c */
 
-/* The buckets of the 64 places at @p, of which the body has @left bytes. */
-static WITH_VBMI inline __m512i buckets_at(const __m512i t[WINDOW], const uint8_t *p, size_t left)
+/* The buckets of the 64 places at @p. */
+static WITH_VBMI inline __m512i sixes_at(const __m512i t[WIDE], const uint8_t *p)
 {
-	__m512i in[WINDOW];
-	for (unsigned k = 0; k < WINDOW; k++) {
-		size_t n = left > k ? left - k : 0;
-		__mmask64 there = n < BLOCK ? (1ull << n) - 1 : ~0ull;
-		in[k] = _mm512_permutexvar_epi8(_mm512_maskz_loadu_epi8(there, p + k), t[k]);
-	}
-	__m512i three = _mm512_ternarylogic_epi64(in[0], in[1], in[2], ALL_THREE);
-	return _mm512_ternarylogic_epi64(three, in[3], in[4], ALL_THREE);
-}
-
-/* The same, where the body has all bytes of their windows. */
-static WITH_VBMI inline __m512i buckets_inside(const __m512i t[WINDOW], const uint8_t *p)
-{
-	__m512i in[WINDOW];
-	for (unsigned k = 0; k < WINDOW; k++)
+	__m512i in[WIDE];
+	for (unsigned k = 0; k < WIDE; k++)
 		in[k] = _mm512_permutexvar_epi8(_mm512_loadu_si512(p + k), t[k]);
 	__m512i three = _mm512_ternarylogic_epi64(in[0], in[1], in[2], ALL_THREE);
 	return _mm512_ternarylogic_epi64(three, in[3], in[4], ALL_THREE);
 }
 
-/* Returns whether there are candidates. */
-static WITH_VBMI inline uint64_t put_block(struct chunk *c, unsigned k, __m512i buckets,
-					   uint64_t valid)
+/* The same where bytes behind these 64 cannot be read: none of them counts. */
+static WITH_VBMI __attribute__((noinline)) __m512i sixes_at_end(const __m512i t[WIDE],
+								const uint8_t *p)
 {
-	_mm512_storeu_si512(c->buckets[k], buckets);
-	c->places[k] = _mm512_mask_test_epi8_mask(valid, buckets, buckets);
-	return c->places[k];
+	uint8_t bytes[64 + WIDE] = {0};
+	memcpy(bytes, p, 64);
+	return sixes_at(t, bytes);
 }
 
-WITH_VBMI uint64_t literals_find(const struct literals *l, struct slice body)
+static WITH_VBMI inline __m512i sixes_of(const __m512i t[WIDE], struct slice body, size_t pos)
+{
+	if (__builtin_expect(body.len - pos < WIDE, 0))
+		return sixes_at_end(t, body.ptr + pos);
+	return sixes_at(t, body.ptr + pos);
+}
+
+static WITH_VBMI __attribute__((noinline)) void
+compare_wide(struct search *s, const __m512i t[WIDE], size_t from, size_t to)
+{
+	uint8_t buckets[64];
+	for (size_t pos = from; pos < to; pos += 64) {
+		__m512i found = sixes_of(t, s->body, pos);
+		_mm512_storeu_si512(buckets, found);
+		compare_places(s, pos, _mm512_test_epi8_mask(found, found), buckets);
+	}
+}
+
+static WITH_VBMI uint64_t find_wide(const struct literals *l, struct slice body)
 {
 	struct search s = {.l = l, .body = body, .open = 0xff};
-	struct chunk c;
-	__m512i t[WINDOW];
-	for (unsigned k = 0; k < WINDOW; k++)
-		t[k] = _mm512_loadu_si512(l->tables[k]);
-	for (size_t from = 0, pos = 0; pos < body.len; from = pos) {
-		uint64_t any = 0;
-		unsigned n = 0;
-		for (; n < CHUNK_BLOCKS && body.len - pos >= BLOCK + WINDOW - 1; pos += BLOCK, n++)
-			any |= put_block(&c, n, buckets_inside(t, body.ptr + pos), ~0ull);
-		for (; n < CHUNK_BLOCKS && pos < body.len; pos += BLOCK, n++) {
-			size_t left = body.len - pos;
-			any |= put_block(&c, n, buckets_at(t, body.ptr + pos, left),
-					 left < BLOCK ? (1ull << left) - 1 : ~0ull);
-		}
-		if (any)
-			compare_chunk(&s, from, n, &c);
+	__m512i t[WIDE];
+	for (unsigned k = 0; k < WIDE; k++)
+		t[k] = _mm512_loadu_si512(l->sixes[k]);
+	for (size_t from = 0, to; from < body.len; from = to) {
+		__m512i any = _mm512_setzero_si512();
+		to = body.len - from < CHUNK ? body.len : from + CHUNK;
+		for (size_t pos = from; pos < to; pos += 64)
+			any = _mm512_or_si512(any, sixes_of(t, body, pos));
+		if (_mm512_test_epi8_mask(any, any))
+			compare_wide(&s, t, from, to);
 	}
 	return s.found;
+}
+
+/* ---- 32 places at a time ---- */
+
+static WITH_AVX2 inline void load_lows(const struct literals *l, __m256i t[NARROW])
+{
+	for (unsigned k = 0; k < NARROW; k++)
+		t[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)l->lows[k]));
+}
+
+/* The buckets of the 32 places at @p. A look-up by a byte beyond ASCII finds nothing. */
+static WITH_AVX2 inline __m256i lows_at(const __m256i t[NARROW], const uint8_t *p)
+{
+	const __m256i four_bits = _mm256_set1_epi8(15);
+	__m256i all = _mm256_set1_epi8(-1);
+	for (unsigned k = 0; k < NARROW; k++) {
+		__m256i bytes = _mm256_loadu_si256((const __m256i *)(p + k));
+		if (k >= ASCII)
+			bytes = _mm256_and_si256(bytes, four_bits);
+		all = _mm256_and_si256(all, _mm256_shuffle_epi8(t[k], bytes));
+	}
+	return all;
+}
+
+static WITH_AVX2 __attribute__((noinline)) void compare_narrow(struct search *s, size_t from,
+							       size_t to)
+{
+	__m256i t[NARROW];
+	uint8_t buckets[32];
+	load_lows(s->l, t);
+	for (size_t pos = from; pos < to; pos += 32) {
+		__m256i found = lows_at(t, s->body.ptr + pos);
+		__m256i none = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
+		_mm256_storeu_si256((__m256i *)buckets, found);
+		compare_places(s, pos, (uint32_t)~_mm256_movemask_epi8(none), buckets);
+	}
+}
+
+static WITH_AVX2 uint64_t find_narrow(const struct literals *l, struct slice body)
+{
+	struct search s = {.l = l, .body = body, .open = 0xff};
+	__m256i t[NARROW];
+	load_lows(l, t);
+	for (size_t from = 0, to; from < body.len; from = to) {
+		__m256i any = _mm256_setzero_si256();
+		to = body.len - from < CHUNK ? body.len : from + CHUNK;
+		for (size_t pos = from; pos < to; pos += 32)
+			any = _mm256_or_si256(any, lows_at(t, body.ptr + pos));
+		if (!_mm256_testz_si256(any, any))
+			compare_narrow(&s, from, to);
+	}
+	return s.found;
+}
+
+uint64_t literals_find(const struct literals *l, struct slice body)
+{
+	return l->window == WIDE ? find_wide(l, body) : find_narrow(l, body);
 }

@@ -1,10 +1,10 @@
 /* literals.h - which of a few texts a body contains, found where it lies, many bytes at a time.
  *
- * In:     texts; a body.
+ * In:     texts; a body, in a padded buffer (slice.h).
  * Out:    one bit for each text that the body contains.
  * Owns:   tables, immutable once built and shared.
  * Runs:   create, destroy: main. find: worker.
- * Limits: LITERALS_MAX texts, none of them empty; processors with AVX-512 VBMI.
+ * Limits: LITERALS_MAX texts, none of them empty; processors with AVX-512 VBMI, or with AVX2.
  *
  * Of each text a window of five bytes is looked for, the one that is rarest in logs ("deadlock":
  * "dlock"). Windows stand in eight buckets, and a table for each place of a window tells by the six
@@ -13,6 +13,9 @@
  *
  *     body        ... d  e  a  d       l            o         c        k ...
  *     buckets                 {3} & {3, 7} & {0, 3, 6} & {3, 5} & {1, 3} = {3}
+ *
+ * With AVX2 windows have six bytes, of which tables of sixteen entries know the four lower bits;
+ * each text must have four bytes of ASCII to begin one with.
  */
 #ifndef SL_MATCH_LITERALS_H
 #define SL_MATCH_LITERALS_H
@@ -23,14 +26,17 @@
 
 struct literals;
 
-/* Can this processor, and are candidates that are none of the texts rare enough? */
-bool literals_can(const struct slice *texts, unsigned n);
+/* Which of the two ways: the better one of this processor, or, for tests, this one. */
+enum literals_way { LITERALS_BEST, LITERALS_WIDE, LITERALS_NARROW };
 
-/* Texts are copied. NULL: out of memory. */
-struct literals *literals_create(const struct slice *texts, unsigned n);
+/* Can this processor, and are candidates that are none of the texts rare enough? */
+bool literals_can(const struct slice *texts, unsigned n, enum literals_way way);
+
+/* Texts, for which literals_can() answers true, are copied. NULL: out of memory. */
+struct literals *literals_create(const struct slice *texts, unsigned n, enum literals_way way);
 void literals_destroy(struct literals *l); /* accepts NULL */
 
-/* Bit i: @body contains text i. Nothing beyond the body is read. */
+/* Bit i: @body contains text i. What is read of the padding behind it does not count. */
 uint64_t literals_find(const struct literals *l, struct slice body);
 
 #endif

@@ -169,11 +169,11 @@ static int find_plain(struct rules *r, const struct rule_def *defs, uint16_t sou
 		p->rules[n] = (uint16_t)i;
 		texts[n++] = slice_str(defs[i].pattern);
 	}
-	if (!literals_can(texts, n))
+	if (!literals_can(texts, n, LITERALS_BEST))
 		return 0;
 	for (unsigned k = 0; k < n; k++)
 		r->rules[p->rules[k]].plain = true;
-	p->literals = literals_create(texts, n);
+	p->literals = literals_create(texts, n, LITERALS_BEST);
 	return p->literals ? 0 : -ENOMEM;
 }
 
@@ -350,6 +350,13 @@ static void find_literals(struct rules_scratch *s, const struct plain *p, unsign
 		set_found(s, frame, p->rules[__builtin_ctzll(found)]);
 }
 
+/* In steps that most bodies take few of; both have padding. */
+static inline void copy_padded(uint8_t *to, struct slice body)
+{
+	for (size_t i = 0; i < body.len; i += SL_PAD)
+		memcpy(to + i, body.ptr + i, SL_PAD);
+}
+
 static void scan_all(struct rules_scratch *s, unsigned n)
 {
 	uint32_t len = 0;
@@ -371,7 +378,7 @@ static void scan_all(struct rules_scratch *s, unsigned n)
 			scan_parts(s, len);
 			len = 0;
 		}
-		memcpy(s->buf + len, f->body.ptr, f->body.len);
+		copy_padded(s->buf + len, f->body);
 		s->parts[s->n_parts++] = (struct part){
 			.from = len, .to = len + (uint32_t)f->body.len, .frame = (uint16_t)i};
 		len += (uint32_t)f->body.len;
