@@ -15,6 +15,8 @@
 #include "parsers/syslog.h"
 
 #include "dataplane/base/text.h"
+#include "parsers/syslog_pri.h"
+#include "parsers/syslog_usual.h"
 
 #define PROBE_BYTES_MAX 64
 
@@ -59,18 +61,12 @@ static const struct field_def syslog_fields[] = {
 	[SYSLOG_N_FIELDS] = {NULL},
 };
 
-/* A text, and its value but for where the text lies. */
-struct keyword {
-	char text[8];
-	uint64_t word;
-};
-
 #define KEYWORD(s)                                                                       \
 	{                                                                                \
 		s, (uint64_t)VAL_STR << VAL_TYPE_SHIFT | (uint64_t)(sizeof(s) - 1) << 32 \
 	}
 
-static const struct keyword facilities[24] = {
+const struct syslog_keyword syslog_facilities[24] = {
 	KEYWORD("kern"),   KEYWORD("user"),   KEYWORD("mail"),     KEYWORD("daemon"),
 	KEYWORD("auth"),   KEYWORD("syslog"), KEYWORD("lpr"),      KEYWORD("news"),
 	KEYWORD("uucp"),   KEYWORD("cron"),   KEYWORD("authpriv"), KEYWORD("ftp"),
@@ -79,7 +75,7 @@ static const struct keyword facilities[24] = {
 	KEYWORD("local4"), KEYWORD("local5"), KEYWORD("local6"),   KEYWORD("local7"),
 };
 
-static const struct keyword severities[8] = {
+const struct syslog_keyword syslog_severities[8] = {
 	KEYWORD("emerg"),   KEYWORD("alert"),  KEYWORD("crit"), KEYWORD("err"),
 	KEYWORD("warning"), KEYWORD("notice"), KEYWORD("info"), KEYWORD("debug"),
 };
@@ -91,7 +87,6 @@ int syslog_zone_of(int timezone)
 	return *z == '-' ? -s : s;
 }
 
-/* The three bytes behind '<' are looked at in one word, whose last digit is its highest byte. */
 unsigned syslog_pri_read(const uint8_t *p, const uint8_t *end, unsigned *ret_pri)
 {
 	if (end - p < 3 || *p != '<')
@@ -101,23 +96,7 @@ unsigned syslog_pri_read(const uint8_t *p, const uint8_t *end, unsigned *ret_pri
 		memcpy(&v, p + 1, 4);
 	else if (end - p == 4)
 		v |= (uint32_t)p[3] << 16;
-	uint32_t close = v ^ 0x3e3e3e3e; /* zero where '>' stands */
-	close = (close - 0x01010101) & ~close & 0x80808080;
-	unsigned n = close ? (unsigned)__builtin_ctz(close) / 8 : 0;
-	if (n == 0)
-		return 0;
-	unsigned shift = 32 - 8 * n;
-	uint32_t d = (v << shift) - (0x30303030u << shift);
-	if (((d + 0x76767676) | d) & 0x80808080)
-		return 0;
-	/* The ones are the highest byte: there the others are added up, as long as no hundred is
-	 * more than 1.
-	 */
-	unsigned pri = d * (1 + (10 << 8) + (100 << 16)) >> 24;
-	if (pri > 191 || d & 0xfe00)
-		return SYSLOG_PRI_RANGE;
-	*ret_pri = pri;
-	return n + 2;
+	return syslog_pri_of(v, ret_pri);
 }
 
 /* --- Probe -------------------------------------------------------------------------------------
@@ -187,16 +166,6 @@ static enum probe syslog_probe(const void *conf, const struct parse_in *first)
 /* --- Records -----------------------------------------------------------------------------------
  */
 
-static inline void set_keyword(struct rec_builder *rb, unsigned i, const struct keyword *k,
-			       uint8_t *at, uint32_t off)
-{
-	uint64_t word = k->word | off;
-	struct val v;
-	memcpy(&v, &word, sizeof(v));
-	memcpy(at, k->text, sizeof(k->text));
-	rec_set(rb, i, v);
-}
-
 static void set_pri(struct rec_builder *rb, bool has_pri, unsigned pri)
 {
 	if (!has_pri) {
@@ -204,14 +173,11 @@ static void set_pri(struct rec_builder *rb, bool has_pri, unsigned pri)
 		rec_set(rb, SYSLOG_SEVERITY, val_of(VAL_NULL, 0, 0));
 		return;
 	}
-	uint32_t off = arena_take(&rb->b->arena, 16);
-	if (!off) {
+	uint32_t off = arena_take(&rb->b->arena, SYSLOG_PRI_BYTES);
+	if (off)
+		syslog_pri_set(rb, pri, off);
+	else
 		rb->full = true;
-		return;
-	}
-	uint8_t *at = rb->b->arena.base + off;
-	set_keyword(rb, SYSLOG_FACILITY, &facilities[pri >> 3], at, off);
-	set_keyword(rb, SYSLOG_SEVERITY, &severities[pri & 7], at + 8, off + 8);
 }
 
 /* As syslog_pri_read; without a priority the mark stays where it is, in a text. */
@@ -234,6 +200,8 @@ static const char *syslog_extract(const void *conf, const struct frame *f, struc
 		.minute = &rb->minute,
 		.conf = conf,
 	};
+	if (syslog_usual(&t, rb))
+		return NULL;
 	unsigned pri = 0, n = syslog_pri_read(t.p, t.end, &pri);
 	if (n == 0 && t.p < t.end && *t.p == 0xef)
 		n = pri_behind_bom(&t, &pri);

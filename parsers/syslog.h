@@ -92,6 +92,9 @@ enum syslog_5424 { SYSLOG_5424_READ, SYSLOG_5424_NOT, SYSLOG_5424_BAD };
 enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_builder *rb,
 				     const char **ret_why);
 
+/* Structured data at @p and what follows it, of a message of RFC 5424. NULL, or what is wrong. */
+const char *syslog_5424_rest(const struct syslog_text *t, const uint8_t *p, struct rec_builder *rb);
+
 /* Reads anything: what has no shape is the message. */
 void syslog_3164_extract(const struct syslog_text *t, bool has_pri, struct rec_builder *rb);
 
@@ -120,6 +123,15 @@ static inline const uint8_t *syslog_skip_bom(const uint8_t *p, const uint8_t *en
 static inline struct slice syslog_part(const uint8_t *p, const uint8_t *end)
 {
 	return (struct slice){p, (size_t)(end - p)};
+}
+
+/* The message of RFC 5424 that begins at @p. */
+static inline struct slice syslog_message_at(const struct syslog_text *t, const uint8_t *p)
+{
+	const uint8_t *end = t->end;
+	if (t->conf && t->conf->strip_blank && p < end && *p == ' ')
+		p++;
+	return syslog_part(syslog_skip_bom(p, end), end);
 }
 
 /* Sets field @i to text that lies in the arena; null when @part.ptr is NULL. */

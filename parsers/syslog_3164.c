@@ -19,6 +19,7 @@
 #include "dataplane/base/text.h"
 #include "parsers/syslog.h"
 #include "parsers/syslog_time.h"
+#include "parsers/syslog_usual.h"
 
 #define PID_BYTES_MAX 128
 
@@ -426,21 +427,6 @@ const uint8_t *syslog_3164_any(const struct syslog_text *t, bool has_pri, struct
 /* --- The usual head ----------------------------------------------------------------------------
  */
 
-/* Whether the word in [@p, @q) may be more than a host: a year or a number, a zone, or the
- * beginning of a sentence that has no host in front.
- */
-static inline bool is_odd_host(const uint8_t *p, const uint8_t *q)
-{
-	uint32_t first4;
-	memcpy(&first4, p, sizeof(first4));
-	bool zone =
-		(q - p == 3 || q - p == 4) && text_lower(q[-1]) >= 'a' && text_lower(q[-1]) <= 'z';
-	bool year = text_is_digit(*p) && (q - p == 4 || p[4] == ':');
-	return zone || year || *p == '%' || *p == '-' || q[-1] == ':' ||
-	       first4 == ('l' | 'a' << 8 | 's' << 16 | 't' << 24) ||
-	       first4 == ('M' | 'e' << 8 | 's' << 16 | 's' << 24);
-}
-
 /* Where the "pid" at @p ends, with ']' behind it; NULL: it is none. */
 static inline const uint8_t *usual_pid_end(const uint8_t *p, const uint8_t *end)
 {
@@ -458,7 +444,7 @@ const uint8_t *syslog_3164_usual(const struct syslog_text *t, struct syslog_head
 		return NULL;
 	p += BSD_TIME_LEN + 1;
 	const uint8_t *q = skip_class(p, end, IN_HOST);
-	if (q == p || end - q < 2 || *q != ' ' || is_odd_host(p, q))
+	if (q == p || end - q < 2 || *q != ' ' || syslog_is_odd_host(p, q))
 		return NULL;
 	h->host = syslog_part(p, q);
 	p = q + 1;

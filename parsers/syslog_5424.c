@@ -114,16 +114,7 @@ static const char *read_time(const struct syslog_text *t, const uint8_t **io_p,
 	return NULL;
 }
 
-static struct slice read_message(const struct syslog_text *t, const uint8_t *p)
-{
-	const uint8_t *end = t->end;
-	if (t->conf && t->conf->strip_blank && p < end && *p == ' ')
-		p++;
-	return syslog_part(syslog_skip_bom(p, end), end);
-}
-
-/* Structured data and what follows it. */
-static const char *read_rest(const struct syslog_text *t, const uint8_t *p, struct rec_builder *rb)
+const char *syslog_5424_rest(const struct syslog_text *t, const uint8_t *p, struct rec_builder *rb)
 {
 	struct val sd = val_of(VAL_NULL, 0, 0);
 	const uint8_t *end = p;
@@ -137,7 +128,7 @@ static const char *read_rest(const struct syslog_text *t, const uint8_t *p, stru
 	if (end == p || (end < t->end && *end != ' '))
 		return "structured data is malformed";
 	rec_set(rb, SYSLOG_SD, sd);
-	struct slice message = read_message(t, end < t->end ? end + 1 : end);
+	struct slice message = syslog_message_at(t, end < t->end ? end + 1 : end);
 	rec_set(rb, SYSLOG_MESSAGE, rec_ref(rb, VAL_STR, message));
 	return NULL;
 }
@@ -156,7 +147,7 @@ static const char *read_far_names(const struct syslog_text *t, const uint8_t *p,
 		rec_set(rb, i, nilable(base, p, q));
 		p = q + 1;
 	}
-	return read_rest(t, p, rb);
+	return syslog_5424_rest(t, p, rb);
 }
 
 /* The same where all four end in the next 64 bytes, as they do mostly: none waits for another. */
@@ -181,7 +172,7 @@ static inline const char *read_names(const struct syslog_text *t, const uint8_t 
 	rec_set(rb, SYSLOG_APPNAME, nilable(base, host_end + 1, app_end));
 	rec_set(rb, SYSLOG_PROCID, nilable(base, app_end + 1, proc_end));
 	rec_set(rb, SYSLOG_MSGID, nilable(base, proc_end + 1, msg_end));
-	return read_rest(t, msg_end + 1, rb);
+	return syslog_5424_rest(t, msg_end + 1, rb);
 }
 
 static const char *read_header(const struct syslog_text *t, const uint8_t *p,

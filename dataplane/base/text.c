@@ -28,6 +28,11 @@ bool text_u64(struct slice s, uint64_t *ret_v)
 
 #define DIGITS(n, least) (((uint64_t)(n) << 32) - (least))
 
+const uint8_t text_places[64] __attribute__((aligned(64))) = {
+	0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
 const uint64_t text_digits[32] = {
 	DIGITS(1, 0),           DIGITS(1, 0),          DIGITS(1, 0),
 	DIGITS(2, 10),          DIGITS(2, 10),         DIGITS(2, 10),

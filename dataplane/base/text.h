@@ -51,6 +51,9 @@ static inline void text_put_9digits(char *out, uint32_t v)
 	text_put_triple(out + 6, v - first6 * 1000);
 }
 
+/* 0 to 63, aligned by 64: places of bytes in a vector. */
+extern const uint8_t text_places[64];
+
 /* By the highest bit of a number: 2^32 times the digits of the largest such number, less the least
  * number with as many. So the number of digits is the upper half of the sum of both.
  */

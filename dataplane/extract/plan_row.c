@@ -10,6 +10,7 @@
  */
 #include <immintrin.h>
 
+#include "dataplane/base/text.h"
 #include "dataplane/extract/plan_run.h"
 
 /* Words of 64 bytes: places of marks, and bounds, are less than 256. */
@@ -163,14 +164,9 @@ WITH_AVX512 static inline bool skip_inside(const struct plan_row *r, struct foun
 WITH_AVX512 static inline bool find_avx512(const struct plan_row *r, const uint8_t *p, size_t left,
 					   struct found *f, size_t *ret_last)
 {
-	static const uint8_t places[64] __attribute__((aligned(64))) = {
-		0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-		16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-		32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
-		48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 	__m512i row0 = _mm512_broadcast_i32x4(lanes(r->marks.rows[0]));
 	__m512i row1 = _mm512_broadcast_i32x4(lanes(r->marks.rows[1]));
-	__m512i place = _mm512_load_si512(places);
+	__m512i place = _mm512_load_si512(text_places);
 	unsigned n = 0, enough = r->texts ? 16 : r->n_marks;
 	*f = (struct found){_mm_setzero_si128(), _mm_setzero_si128()};
 	for (size_t base = 0; base < left && n < enough && base < 64 * WORDS_MAX; base += 64) {
