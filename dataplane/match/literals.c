@@ -16,8 +16,7 @@
  */
 #define ASCII     4
 
-#define N_BUCKETS 8   /* the bits of a table's entry */
-#define CHUNK     512 /* bytes that are looked at before candidates are compared */
+#define N_BUCKETS 8 /* the bits of a table's entry */
 
 #define WITH_VBMI __attribute__((target("avx512bw,avx512vbmi")))
 #define WITH_AVX2 __attribute__((target("avx2")))
@@ -333,32 +332,33 @@ static WITH_VBMI inline __m512i sixes_of(const __m512i t[WIDE], struct slice bod
 	return sixes_at(t, body.ptr + pos);
 }
 
-static WITH_VBMI __attribute__((noinline)) void
-compare_wide(struct search *s, const __m512i t[WIDE], size_t from, size_t to)
-{
-	uint8_t buckets[64];
-	for (size_t pos = from; pos < to; pos += 64) {
-		__m512i found = sixes_of(t, s->body, pos);
-		_mm512_storeu_si512(buckets, found);
-		compare_places(s, pos, _mm512_test_epi8_mask(found, found), buckets);
-	}
-}
-
-static WITH_VBMI uint64_t find_wide(const struct literals *l, struct slice body)
+/* All of a body that has a candidate somewhere. */
+static WITH_VBMI __attribute__((noinline)) uint64_t
+search_wide(const struct literals *l, const __m512i t[WIDE], struct slice body)
 {
 	struct search s = {.l = l, .body = body, .open = 0xff};
+	uint8_t buckets[64];
+	for (size_t pos = 0; pos < body.len; pos += 64) {
+		__m512i found = sixes_of(t, body, pos);
+		_mm512_storeu_si512(buckets, found);
+		compare_places(&s, pos, _mm512_test_epi8_mask(found, found), buckets);
+	}
+	return s.found;
+}
+
+static WITH_VBMI void find_wide(const struct literals *l, const struct slice *bodies, unsigned n,
+				uint64_t *found)
+{
 	__m512i t[WIDE];
 	for (unsigned k = 0; k < WIDE; k++)
 		t[k] = _mm512_loadu_si512(l->sixes[k]);
-	for (size_t from = 0, to; from < body.len; from = to) {
+	for (unsigned i = 0; i < n; i++) {
 		__m512i any = _mm512_setzero_si512();
-		to = body.len - from < CHUNK ? body.len : from + CHUNK;
-		for (size_t pos = from; pos < to; pos += 64)
-			any = _mm512_or_si512(any, sixes_of(t, body, pos));
-		if (_mm512_test_epi8_mask(any, any))
-			compare_wide(&s, t, from, to);
+		for (size_t pos = 0; pos < bodies[i].len; pos += 64)
+			any = _mm512_or_si512(any, sixes_of(t, bodies[i], pos));
+		bool may = _mm512_test_epi8_mask(any, any);
+		found[i] = __builtin_expect(may, 0) ? search_wide(l, t, bodies[i]) : 0;
 	}
-	return s.found;
 }
 
 /* ---- 32 places at a time ---- */
@@ -383,37 +383,42 @@ static WITH_AVX2 inline __m256i lows_at(const __m256i t[NARROW], const uint8_t *
 	return all;
 }
 
-static WITH_AVX2 __attribute__((noinline)) void compare_narrow(struct search *s, size_t from,
-							       size_t to)
-{
-	__m256i t[NARROW];
-	uint8_t buckets[32];
-	load_lows(s->l, t);
-	for (size_t pos = from; pos < to; pos += 32) {
-		__m256i found = lows_at(t, s->body.ptr + pos);
-		__m256i none = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
-		_mm256_storeu_si256((__m256i *)buckets, found);
-		compare_places(s, pos, (uint32_t)~_mm256_movemask_epi8(none), buckets);
-	}
-}
-
-static WITH_AVX2 uint64_t find_narrow(const struct literals *l, struct slice body)
+static WITH_AVX2 __attribute__((noinline)) uint64_t search_narrow(const struct literals *l,
+								  struct slice body)
 {
 	struct search s = {.l = l, .body = body, .open = 0xff};
 	__m256i t[NARROW];
+	uint8_t buckets[32];
 	load_lows(l, t);
-	for (size_t from = 0, to; from < body.len; from = to) {
-		__m256i any = _mm256_setzero_si256();
-		to = body.len - from < CHUNK ? body.len : from + CHUNK;
-		for (size_t pos = from; pos < to; pos += 32)
-			any = _mm256_or_si256(any, lows_at(t, body.ptr + pos));
-		if (!_mm256_testz_si256(any, any))
-			compare_narrow(&s, from, to);
+	for (size_t pos = 0; pos < body.len; pos += 32) {
+		__m256i found = lows_at(t, body.ptr + pos);
+		__m256i none = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
+		_mm256_storeu_si256((__m256i *)buckets, found);
+		compare_places(&s, pos, (uint32_t)~_mm256_movemask_epi8(none), buckets);
 	}
 	return s.found;
 }
 
-uint64_t literals_find(const struct literals *l, struct slice body)
+static WITH_AVX2 void find_narrow(const struct literals *l, const struct slice *bodies, unsigned n,
+				  uint64_t *found)
 {
-	return l->window == WIDE ? find_wide(l, body) : find_narrow(l, body);
+	__m256i t[NARROW];
+	load_lows(l, t);
+	for (unsigned i = 0; i < n; i++) {
+		__m256i any = _mm256_setzero_si256();
+		const uint8_t *end = bodies[i].ptr + bodies[i].len;
+		for (const uint8_t *p = bodies[i].ptr; p < end; p += 32)
+			any = _mm256_or_si256(any, lows_at(t, p));
+		bool may = !_mm256_testz_si256(any, any);
+		found[i] = __builtin_expect(may, 0) ? search_narrow(l, bodies[i]) : 0;
+	}
+}
+
+void literals_find(const struct literals *l, const struct slice *bodies, unsigned n,
+		   uint64_t *found)
+{
+	if (l->window == WIDE)
+		find_wide(l, bodies, n, found);
+	else
+		find_narrow(l, bodies, n, found);
 }

@@ -1,7 +1,7 @@
-/* literals.h - which of a few texts a body contains, found where it lies, many bytes at a time.
+/* literals.h - which of a few texts bodies contain, found where they lie, many bytes at a time.
  *
- * In:     texts; a body, in a padded buffer (slice.h).
- * Out:    one bit for each text that the body contains.
+ * In:     texts; bodies, in padded buffers (slice.h).
+ * Out:    one bit for each text that a body contains.
  * Owns:   tables, immutable once built and shared.
  * Runs:   create, destroy: main. find: worker.
  * Limits: LITERALS_MAX texts, none of them empty; processors with AVX-512 VBMI, or with AVX2.
@@ -36,7 +36,10 @@ bool literals_can(const struct slice *texts, unsigned n, enum literals_way way);
 struct literals *literals_create(const struct slice *texts, unsigned n, enum literals_way way);
 void literals_destroy(struct literals *l); /* accepts NULL */
 
-/* Bit i: @body contains text i. What is read of the padding behind it does not count. */
-uint64_t literals_find(const struct literals *l, struct slice body);
+/* Bit i of found[k]: bodies[k] contains text i. What is read of the padding behind it does not
+ * count.
+ */
+void literals_find(const struct literals *l, const struct slice *bodies, unsigned n,
+		   uint64_t *found);
 
 #endif

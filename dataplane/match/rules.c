@@ -57,7 +57,9 @@ struct rules_scratch {
 	uint16_t
 		map[(SCAN_BYTES >> MAP_SHIFT) + 1]; /* the part that holds the block's first byte */
 	const struct frame *frames;
-	uint64_t *found; /* frame by frame, one bit a rule */
+	struct slice bodies[RULES_FRAMES_MAX]; /* that literals are looked for in */
+	uint64_t texts[RULES_FRAMES_MAX];      /* what they contain of these */
+	uint64_t *found;                       /* frame by frame, one bit a rule */
 	bool any[RULES_FRAMES_MAX];
 	unsigned n_words; /* of one frame */
 	size_t hits_bytes;
@@ -343,11 +345,15 @@ static void scan_long(struct rules_scratch *s, unsigned frame)
 	scan(s, s->frames[frame].body.ptr, s->frames[frame].body.len);
 }
 
-static void find_literals(struct rules_scratch *s, const struct plain *p, unsigned frame)
+static void find_literals(struct rules_scratch *s, const struct plain *p, unsigned first,
+			  unsigned end)
 {
-	uint64_t found = literals_find(p->literals, s->frames[frame].body);
-	for (; found; found &= found - 1)
-		set_found(s, frame, p->rules[__builtin_ctzll(found)]);
+	for (unsigned i = first; i < end; i++)
+		s->bodies[i] = s->frames[i].body;
+	literals_find(p->literals, s->bodies + first, end - first, s->texts + first);
+	for (unsigned i = first; i < end; i++)
+		for (uint64_t bits = s->texts[i]; bits; bits &= bits - 1)
+			set_found(s, i, p->rules[__builtin_ctzll(bits)]);
 }
 
 /* In steps that most bodies take few of; both have padding. */
@@ -357,32 +363,44 @@ static inline void copy_padded(uint8_t *to, struct slice body)
 		memcpy(to + i, body.ptr + i, SL_PAD);
 }
 
+/* Behind the @len bytes in the buffer, which are scanned first where it has no room. Returns how
+ * many there are then.
+ */
+static uint32_t put_part(struct rules_scratch *s, uint32_t len, unsigned frame)
+{
+	struct slice body = s->frames[frame].body;
+	if (body.len >= SCAN_BYTES - len) {
+		scan_parts(s, len);
+		len = 0;
+	}
+	if (body.len >= SCAN_BYTES) {
+		scan_long(s, frame);
+		return 0;
+	}
+	copy_padded(s->buf + len, body);
+	s->parts[s->n_parts++] = (struct part){
+		.from = len, .to = len + (uint32_t)body.len, .frame = (uint16_t)frame};
+	len += (uint32_t)body.len;
+	s->buf[len++] = '\n';
+	return len;
+}
+
+/* Frames of one source mostly come one behind the other. */
 static void scan_all(struct rules_scratch *s, unsigned n)
 {
+	const struct rules *r = s->r;
 	uint32_t len = 0;
-	for (unsigned i = 0; i < n; i++) {
-		const struct frame *f = &s->frames[i];
-		if (f->source >= s->r->n_sources || !s->r->has_rules[f->source])
+	for (unsigned i = 0, end = 0; i < n; i = end) {
+		uint16_t source = s->frames[i].source;
+		while (end < n && s->frames[end].source == source)
+			end++;
+		if (source >= r->n_sources || !r->has_rules[source])
 			continue;
-		if (s->r->plain[f->source].literals) {
-			find_literals(s, &s->r->plain[f->source], i);
-			continue;
-		}
-		if (f->body.len >= SCAN_BYTES) {
-			scan_parts(s, len);
-			len = 0;
-			scan_long(s, i);
-			continue;
-		}
-		if (f->body.len >= SCAN_BYTES - len) {
-			scan_parts(s, len);
-			len = 0;
-		}
-		copy_padded(s->buf + len, f->body);
-		s->parts[s->n_parts++] = (struct part){
-			.from = len, .to = len + (uint32_t)f->body.len, .frame = (uint16_t)i};
-		len += (uint32_t)f->body.len;
-		s->buf[len++] = '\n';
+		if (r->plain[source].literals)
+			find_literals(s, &r->plain[source], i, end);
+		else
+			for (; i < end; i++)
+				len = put_part(s, len, i);
 	}
 	scan_parts(s, len);
 }
