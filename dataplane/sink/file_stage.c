@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "dataplane/base/clock.h"
@@ -19,6 +20,17 @@
  * takes in bursts that it would not: a live port cannot wait for it. */
 #define SLOW_NS_PER_KIB 8000u
 #define CACHED_BYTES    (32u << 20)
+/* Fewer bytes are copied: each loan is one more piece of a write. */
+#define LOAN_MIN        (32u << 10)
+#define LOANS_MAX       (FILE_STAGE_BYTES / LOAN_MIN)
+/* Before, between and behind them are bytes of buf. */
+#define PIECES_MAX      (2 * LOANS_MAX + 1)
+
+/* Whole pages of what is gathered that stand at @p, in place of those of buf from @at on. */
+struct loan {
+	const uint8_t *p;
+	size_t at, len;
+};
 
 struct file_stage {
 	enum file_stage_mode mode;
@@ -30,6 +42,8 @@ struct file_stage {
 	size_t from, len; /* what is gathered, in buf; from = off mod PAGE */
 	uint8_t *buf;     /* FILE_STAGE_BYTES in one huge page */
 	void *map;
+	struct loan loans[LOANS_MAX];
+	unsigned n_loans;
 };
 
 struct file_stage *file_stage_create(enum file_stage_mode mode)
@@ -73,7 +87,8 @@ void file_stage_begin(struct file_stage *s, int fd)
 	s->is_direct = false;
 	s->resumes = s->resumes > s->off ? s->resumes - s->off : 0;
 	s->off = 0;
-	s->from = s->len = 0;
+	s->from = 0;
+	file_stage_forget(s);
 }
 
 bool file_stage_wants(const struct file_stage *s)
@@ -89,6 +104,7 @@ bool file_stage_is_full(const struct file_stage *s)
 void file_stage_forget(struct file_stage *s)
 {
 	s->len = 0;
+	s->n_loans = 0;
 }
 
 /* A copy that leaves the caches to others: nobody reads it but the disk. */
@@ -112,11 +128,27 @@ static void copy_past_cache(uint8_t *to, const uint8_t *p, size_t len)
 	_mm_sfence();
 }
 
+/* The pages that @len bytes at @p have in common with those of the file, which has them from @place
+ * of the block on. None, where they lie at another place in a page.
+ */
+static struct loan loan_of(size_t place, const uint8_t *p, size_t len)
+{
+	size_t head = -place % PAGE;
+	if (((uintptr_t)p - place) % PAGE || len < head + LOAN_MIN)
+		return (struct loan){.p = p, .at = place};
+	return (struct loan){.p = p + head, .at = place + head, .len = (len - head) / PAGE * PAGE};
+}
+
 size_t file_stage_add(struct file_stage *s, const uint8_t *p, size_t len)
 {
-	size_t room = FILE_STAGE_BYTES - s->from - s->len;
+	size_t place = s->from + s->len, room = FILE_STAGE_BYTES - place;
 	len = len < room ? len : room;
-	copy_past_cache(s->buf + s->from + s->len, p, len);
+	struct loan loan = loan_of(place, p, len);
+	size_t head = loan.at - place, behind = head + loan.len;
+	copy_past_cache(s->buf + place, p, head);
+	copy_past_cache(s->buf + place + behind, p + behind, len - behind);
+	if (loan.len)
+		s->loans[s->n_loans++] = loan;
 	s->len += len;
 	return len;
 }
@@ -132,33 +164,54 @@ static bool set_direct(struct file_stage *s, bool on)
 	return true;
 }
 
-static ssize_t write_some(struct file_stage *s, const uint8_t *p, size_t len)
+static ssize_t write_some(struct file_stage *s, const struct iovec *pieces, int n)
 {
 	ssize_t w;
 	do {
-		w = write(s->fd, p, len);
+		w = writev(s->fd, pieces, n);
 	} while (w < 0 && errno == EINTR);
 	if (w > 0)
 		s->off += (size_t)w;
 	return w > 0 ? w : w < 0 ? -errno : -ENOSPC;
 }
 
-static ssize_t write_cached(struct file_stage *s, const uint8_t *p, size_t len)
+/* Where the first @len bytes of what is gathered stand. */
+static int pieces_of(const struct file_stage *s, size_t len, struct iovec *pieces)
 {
-	return set_direct(s, false) ? write_some(s, p, len) : -errno;
+	int n = 0;
+	size_t at = s->from, end = at + len;
+	for (const struct loan *l = s->loans, *last = l + s->n_loans; l < last; l++) {
+		size_t begin = l->at > at ? l->at : at;
+		size_t stop = l->at + l->len < end ? l->at + l->len : end;
+		if (begin >= stop)
+			continue;
+		if (begin > at)
+			pieces[n++] = (struct iovec){s->buf + at, begin - at};
+		pieces[n++] =
+			(struct iovec){(uint8_t *)(uintptr_t)l->p + (begin - l->at), stop - begin};
+		at = stop;
+	}
+	if (at < end)
+		pieces[n++] = (struct iovec){s->buf + at, end - at};
+	return n;
+}
+
+static ssize_t write_cached(struct file_stage *s, const struct iovec *pieces, int n)
+{
+	return set_direct(s, false) ? write_some(s, pieces, n) : -errno;
 }
 
 /* 0: refused; it is not tried again with this file. */
-static ssize_t write_direct(struct file_stage *s, const uint8_t *p, size_t len)
+static ssize_t write_direct(struct file_stage *s, const struct iovec *pieces, int n)
 {
 	uint64_t begun_ns = clock_mono_ns();
-	ssize_t w = set_direct(s, true) ? write_some(s, p, len) : -EINVAL;
+	ssize_t w = set_direct(s, true) ? write_some(s, pieces, n) : -EINVAL;
 	if (w == -EINVAL) {
 		s->can = false;
 		return 0;
 	}
-	if (s->mode == FILE_STAGE_AUTO &&
-	    clock_mono_ns() - begun_ns > (uint64_t)len / 1024 * SLOW_NS_PER_KIB)
+	if (s->mode == FILE_STAGE_AUTO && w > 0 &&
+	    clock_mono_ns() - begun_ns > (uint64_t)w / 1024 * SLOW_NS_PER_KIB)
 		s->resumes = s->off + CACHED_BYTES;
 	return w;
 }
@@ -166,13 +219,12 @@ static ssize_t write_direct(struct file_stage *s, const uint8_t *p, size_t len)
 /* The first part of what is gathered: up to a page's begin, whole pages, or the rest. */
 static ssize_t write_part(struct file_stage *s)
 {
+	struct iovec pieces[PIECES_MAX];
 	size_t head = -s->from % PAGE;
 	bool worth = s->can && s->len >= head + DIRECT_MIN;
-	if (!worth)
-		return write_cached(s, s->buf + s->from, s->len);
-	if (head)
-		return write_cached(s, s->buf + s->from, head);
-	return write_direct(s, s->buf + s->from, s->len / PAGE * PAGE);
+	if (worth && head == 0)
+		return write_direct(s, pieces, pieces_of(s, s->len / PAGE * PAGE, pieces));
+	return write_cached(s, pieces, pieces_of(s, worth ? head : s->len, pieces));
 }
 
 int file_stage_write(struct file_stage *s)
@@ -185,6 +237,7 @@ int file_stage_write(struct file_stage *s)
 		s->len -= (size_t)w;
 	}
 	s->from = s->off % PAGE;
+	s->n_loans = 0;
 	return 0;
 }
 
@@ -192,7 +245,8 @@ int file_stage_pass(struct file_stage *s, const uint8_t *p, size_t len, size_t *
 {
 	assert(s->len == 0);
 	while (*io_at < len) {
-		ssize_t w = write_cached(s, p + *io_at, len - *io_at);
+		const struct iovec rest = {(uint8_t *)(uintptr_t)p + *io_at, len - *io_at};
+		ssize_t w = write_cached(s, &rest, 1);
 		if (w < 0)
 			return (int)w;
 		*io_at += (size_t)w;

@@ -35,6 +35,7 @@ struct lane {
 	struct rte_ring *free;              /* and back */
 	struct rte_ring *spare; /* those of them that are not used while others are free; or NULL */
 	struct out_batch *open;
+	uint64_t bytes;                 /* handed over */
 	unsigned n_made, n_spares_made; /* batches are made when they are needed first */
 	bool marked;
 	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_HELD_MAX + HANDOFF_SPARES];
@@ -206,6 +207,7 @@ static void hand_over(struct handoff *h, struct lane *l)
 	l->row[HANDOFF_records_out] += b->n_recs;
 	l->row[HANDOFF_in_flight] -= b->n_recs;
 	l->row[HANDOFF_batches]++;
+	l->bytes += b->len;
 	rte_ring_enqueue(l->full, b); /* has room for every batch of the lane */
 	if (sink != HANDOFF_NO_SINK)
 		atomic_fetch_or_explicit(&h->ready[sink * h->n_words + at / 64], 1ull << at % 64,
@@ -293,6 +295,7 @@ struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queu
 		b->len = 0;
 		b->n_recs = 0;
 		b->mark_len = 0;
+		out_batch_lay(b, l->bytes);
 		l->open = b;
 		*open_word(h, worker, queue) |= 1ull << queue % 64;
 	}

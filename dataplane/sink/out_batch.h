@@ -9,6 +9,7 @@
 #ifndef SL_SINK_OUT_BATCH_H
 #define SL_SINK_OUT_BATCH_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +31,7 @@ struct out_mark {
 	uint8_t id_len;   /* behind the key; 0: not wanted */
 };
 
-/*     memory: | ends | marks | mark_buf | buf: cap bytes |        the first three touched as needed
+/*     memory: | ends | marks | mark_buf | up to a page | buf: cap bytes |      touched as needed
  */
 struct out_batch {
 	uint8_t *buf;
@@ -44,6 +45,8 @@ struct out_batch {
 	struct out_mark *marks;     /* OUT_BATCH_RECS_MAX, of a queue with keys or ids; else NULL */
 	uint8_t *mark_buf;
 	uint32_t mark_len;
+	uint16_t skew; /* by so much a file is ahead of `pos`, modulo a page (out_batch_lay) */
+	uint64_t pos;  /* bytes of the batches before it, from the same worker for the same queue */
 };
 
 /* Is there room for one more record, of at most @len bytes? */
@@ -79,10 +82,29 @@ static inline void out_batch_added(struct out_batch *b, unsigned n, uint64_t fir
 #define OUT_BATCH_TEXTS (OUT_BATCH_MARKS + OUT_BATCH_RECS_MAX * sizeof(struct out_mark))
 #define OUT_BATCH_HEAD  (OUT_BATCH_TEXTS + OUT_MARK_BYTES)
 
+#define OUT_BATCH_PAGE  4096u
+static_assert(OUT_BATCH_HEAD % OUT_BATCH_PAGE == 0, "buf begins with a page, if nothing is before");
+
 /* Bytes that a batch of @cap takes. */
 static inline size_t out_batch_room(size_t cap)
 {
-	return OUT_BATCH_HEAD + cap;
+	return OUT_BATCH_HEAD + OUT_BATCH_PAGE + cap;
+}
+
+/* Before its first record, behind @pos bytes: it begins at the place in a page that its file would
+ * have it at, as far as the last one that it held tells, so that the file can be written from here
+ * (file_stage.h).
+ */
+static inline void out_batch_lay(struct out_batch *b, uint64_t pos)
+{
+	b->pos = pos;
+	b->buf = (uint8_t *)b->ends + OUT_BATCH_HEAD + (pos + b->skew) % OUT_BATCH_PAGE;
+}
+
+/* It ends at @end of its file. */
+static inline void out_batch_ends_at(struct out_batch *b, uint64_t end)
+{
+	b->skew = (uint16_t)((end - b->pos - b->len) % OUT_BATCH_PAGE);
 }
 
 /* The buffer takes memory only where it is written to. @cap: OUT_BATCH_BYTES and the largest record

@@ -449,12 +449,14 @@ static enum sink_answer step(struct file_state *st, const struct out_batch *b, s
 }
 
 /* All of the batch is in files, or gathered. What came before it is reported before it. */
-static enum sink_answer settle(struct file_state *st, const struct out_batch *b)
+static enum sink_answer settle(struct file_state *st, const struct out_batch *batch)
 {
+	/* It is given back, by its report or now, so it is not only looked at. */
+	struct out_batch *b = (struct out_batch *)(uintptr_t)batch;
+	out_batch_ends_at(b, bytes_of(st));
 	if (file_stage_held(st->block) == 0 && st->n_held == 0)
 		return SINK_DONE;
-	/* It is given back by its report, so it is not only looked at. */
-	st->held[st->n_held++] = (struct held){(struct out_batch *)(uintptr_t)b, bytes_of(st)};
+	st->held[st->n_held++] = (struct held){b, bytes_of(st)};
 	if (file_stage_held(st->block) == 0)
 		st->n_in = st->n_held;
 	else if (!is_full(b) || st->n_held == HELD_MAX)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #define PAGE      4096u
 #define MIB       (1u << 20)
 #define BYTES_MAX (8 * MIB)
+#define GIVEN_MAX 4096
 
 /* A file system behind the calls that a stage makes: it knows O_DIRECT or refuses it, and holds a
  * direct write to what a real one asks for. Its files are in memory.
@@ -28,7 +30,32 @@ static struct disk {
 	bool is_direct;
 	unsigned n_direct, n_cached;
 	uint64_t direct_bytes;
+	uint64_t lent_bytes; /* written from where the stage was given them */
 } disk;
+
+/* What the stage was given since all of it was written: memory of exactly that size, so that a copy
+ * that reads further is seen.
+ */
+static struct given {
+	uint8_t *map, *p;
+	size_t len;
+} given[GIVEN_MAX];
+static unsigned n_given;
+
+static bool is_lent(const void *p)
+{
+	for (unsigned i = 0; i < n_given; i++)
+		if ((const uint8_t *)p >= given[i].p &&
+		    (const uint8_t *)p < given[i].p + given[i].len)
+			return true;
+	return false;
+}
+
+static void free_given(void)
+{
+	while (n_given > 0)
+		free(given[--n_given].map);
+}
 
 /* What the test links in place of the C library's. */
 
@@ -63,21 +90,27 @@ int clock_gettime(clockid_t id, struct timespec *ret)
 	return 0;
 }
 
-ssize_t write(int fd, const void *p, size_t len)
+ssize_t writev(int fd, const struct iovec *pieces, int n)
 {
-	if (fd < 3)
-		return syscall(SYS_write, fd, p, len);
+	size_t len = 0;
 	uint64_t off = (uint64_t)lseek(fd, 0, SEEK_CUR);
 	errno = disk.is_direct && disk.refuses_writes ? EINVAL : disk.fails_with;
 	if (errno)
 		return -1;
+	for (int i = 0; i < n; i++) {
+		assert_true(pieces[i].iov_len > 0);
+		if (disk.is_direct) {
+			assert_int_equal((uintptr_t)pieces[i].iov_base % PAGE, 0);
+			assert_int_equal(pieces[i].iov_len % PAGE, 0);
+		}
+		len += pieces[i].iov_len;
+	}
 	len = disk.most && disk.most < len ? disk.most : len;
 	len = disk.room - off < len ? disk.room - off : len;
 	errno = ENOSPC;
 	if (len == 0)
 		return -1;
 	if (disk.is_direct) {
-		assert_int_equal((uintptr_t)p % PAGE, 0);
 		assert_int_equal(off % PAGE, 0);
 		len = len / 512 * 512;
 		disk.n_direct++;
@@ -86,7 +119,13 @@ ssize_t write(int fd, const void *p, size_t len)
 	} else {
 		disk.n_cached++;
 	}
-	return syscall(SYS_write, fd, p, len);
+	for (size_t left = len; left > 0; pieces++) {
+		size_t some = pieces->iov_len < left ? pieces->iov_len : left;
+		disk.lent_bytes += is_lent(pieces->iov_base) ? some : 0;
+		assert_int_equal(syscall(SYS_write, fd, pieces->iov_base, some), some);
+		left -= some;
+	}
+	return (ssize_t)len;
 }
 
 static struct file_stage *s;
@@ -110,6 +149,7 @@ static int set_up(void **unused)
 static int tear_down(void **unused)
 {
 	file_stage_destroy(s);
+	free_given();
 	close(fd);
 	free(in);
 	return 0;
@@ -137,19 +177,29 @@ static void expect_file(void)
 	munmap(got, n);
 }
 
-static void add(size_t len)
+/* So many bytes @skew behind the place in a page that the file will have them at. */
+static void add_at(size_t skew, size_t len)
 {
 	while (len > 0) {
-		/* Memory of exactly this size: a copy that reads further is seen. */
-		uint8_t *exact = malloc(len);
-		memcpy(exact, in + at, len);
-		size_t n = file_stage_add(s, exact, len);
-		free(exact);
+		struct given *g = &given[n_given++];
+		assert_true(n_given <= GIVEN_MAX);
+		size_t place = (at + skew) % PAGE;
+		g->len = len;
+		assert_int_equal(posix_memalign((void **)&g->map, PAGE, place + len), 0);
+		g->p = memcpy(g->map + place, in + at, len);
+		size_t n = file_stage_add(s, g->p, len);
 		at += n;
 		len -= n;
 		if (file_stage_is_full(s))
 			assert_int_equal(file_stage_write(s), 0);
+		if (file_stage_held(s) == 0)
+			free_given();
 	}
+}
+
+static void add(size_t len)
+{
+	add_at(1, len);
 }
 
 static void write_all(void)
@@ -157,6 +207,7 @@ static void write_all(void)
 	assert_int_equal(file_stage_write(s), 0);
 	assert_int_equal(file_stage_written(s), at);
 	expect_file();
+	free_given();
 }
 
 static void pass(size_t len)
@@ -220,6 +271,50 @@ static void bytes_of_any_lengths_come_out_as_they_went_in(void **unused)
 	}
 	write_all();
 	assert_true(disk.n_direct > 3 && disk.n_cached > 20);
+}
+
+static void what_lies_where_the_file_has_it_is_written_from_there(void **unused)
+{
+	begin(FILE_STAGE_AUTO);
+	for (unsigned i = 0; i < 8; i++)
+		add_at(0, 263144 + 1000 * i);
+	assert_int_equal(disk.n_direct, 1);
+	assert_int_equal(disk.n_cached, 0);
+	/* All but the pages that two of them share. */
+	assert_int_equal(disk.lent_bytes, FILE_STAGE_BYTES - 7 * PAGE);
+	write_all();
+}
+
+static void what_lies_elsewhere_or_is_short_is_copied(void **unused)
+{
+	begin(FILE_STAGE_AUTO);
+	for (unsigned i = 1; i < 5; i++)
+		add_at(i * PAGE / 5, 262144);
+	for (unsigned i = 0; i < 100; i++)
+		add_at(0, 32767);
+	write_all();
+	assert_true(disk.n_direct > 0);
+	assert_int_equal(disk.lent_bytes, 0);
+}
+
+static void bytes_come_out_as_they_went_in_wherever_they_lie(void **unused)
+{
+	uint32_t x = 11;
+	begin(FILE_STAGE_ON);
+	while (at < BYTES_MAX - MIB) {
+		x = x * 1664525u + 1013904223u;
+		size_t len = 1 + (x >> 8) % (x >> 30 ? 300000 : 300);
+		if ((x >> 10) % 8 == 0)
+			disk.most = 512 * (1 + (x >> 13) % 700);
+		if (file_stage_held(s) == 0 && (x >> 5) % 8 == 0)
+			pass(len);
+		else
+			add_at((x >> 16) % 4 ? 0 : x % PAGE, len);
+		if ((x >> 20) % 16 == 0)
+			write_all();
+	}
+	write_all();
+	assert_true(disk.lent_bytes > MIB && disk.lent_bytes < at - MIB);
 }
 
 static void a_file_system_that_refuses_gets_all_by_the_page_cache(void **unused)
@@ -345,6 +440,9 @@ int main(void)
 		TEST(what_does_not_fill_pages_goes_by_the_page_cache_and_pads_nothing),
 		TEST(a_block_that_is_small_is_not_worth_a_direct_write),
 		TEST(bytes_of_any_lengths_come_out_as_they_went_in),
+		TEST(what_lies_where_the_file_has_it_is_written_from_there),
+		TEST(what_lies_elsewhere_or_is_short_is_copied),
+		TEST(bytes_come_out_as_they_went_in_wherever_they_lie),
 		TEST(a_file_system_that_refuses_gets_all_by_the_page_cache),
 		TEST(one_that_refuses_the_write_gets_all_by_the_page_cache),
 		TEST(one_that_does_not_say_that_it_can_is_not_tried),

@@ -369,6 +369,32 @@ static void what_a_large_record_took_is_given_back_with_its_batch(void **state)
 	handoff_destroy(h);
 }
 
+static unsigned place_of(const struct out_batch *b)
+{
+	return (uintptr_t)b->buf % OUT_BATCH_PAGE;
+}
+
+static void a_batch_begins_where_in_a_page_its_file_has_it(void **state)
+{
+	const size_t len = OUT_BATCH_BYTES + 100;
+	struct handoff *h = make(1, false);
+	struct out_batch *b[HANDOFF_BATCHES];
+	for (unsigned i = 0; i < HANDOFF_BATCHES; i++) {
+		assert_true(put(h, 0, 1, len, 1));
+		b[i] = handoff_take(h, 1);
+		assert_int_equal(place_of(b[i]), i * len % OUT_BATCH_PAGE);
+	}
+	/* A new file began with the last 7 bytes of the last of them. */
+	out_batch_ends_at(b[7], 7);
+	handoff_give_back(h, b[7]);
+	assert_true(put(h, 0, 1, len, 1));
+	assert_int_equal(place_of(b[7]), 7);
+	handoff_give_back(h, handoff_take(h, 1));
+	assert_true(put(h, 0, 1, len, 1));
+	assert_int_equal(place_of(b[7]), (7 + len) % OUT_BATCH_PAGE);
+	handoff_destroy(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +415,7 @@ int main(void)
 		cmocka_unit_test(
 			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
 		cmocka_unit_test(a_worker_has_its_batches_beside_those_that_a_sink_keeps),
+		cmocka_unit_test(a_batch_begins_where_in_a_page_its_file_has_it),
 		cmocka_unit_test(what_a_large_record_took_is_given_back_with_its_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

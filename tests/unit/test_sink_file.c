@@ -375,13 +375,25 @@ static void a_compressed_batch_that_was_given_up_leaves_the_part_and_says_so(voi
 static struct out_batch *full[N_FULL];
 static unsigned n_reported, n_failed;
 
+/* Behind @pos bytes, as a worker lays it down. */
+static void lay(struct out_batch *b, uint64_t pos)
+{
+	const uint8_t *p = b->buf;
+	out_batch_lay(b, pos);
+	memmove(b->buf, p, b->len);
+}
+
+/* Two of three lie where their file has them, and are written from there. */
 static void gathers(void)
 {
+	uint64_t pos = 0;
 	conf_choice(&sink_file, conf, "direct", FILE_STAGE_ON);
 	n_reported = n_failed = 0;
 	for (unsigned i = 0; i < N_FULL; i++) {
 		full[i] = batch_of(i * PER_FULL, (i + 1) * PER_FULL);
 		assert_true(full[i]->len >= OUT_BATCH_BYTES);
+		lay(full[i], pos + i % 3 / 2);
+		pos += full[i]->len;
 	}
 }
 
@@ -415,6 +427,7 @@ static void take_reports(void)
 		n_reported++;
 		if (n_failed == 0)
 			expect_in_part(n_reported * PER_FULL);
+		memset(r.b->buf, '#', r.b->len); /* it is its worker's again */
 	}
 }
 
@@ -503,6 +516,10 @@ static void gathered_records_are_never_split_between_files(void **unused)
 		text_append_file(&t, name);
 		assert_in_range(t.len, i < n - 1 ? 999000 : 1, 1000003);
 		assert_int_equal(t.p[t.len - 1], '\n');
+		if (i == n - 1) {
+			const struct out_batch *b = full[N_FULL - 1];
+			assert_int_equal((b->pos + b->len + b->skew - t.len) % OUT_BATCH_PAGE, 0);
+		}
 		free(t.p);
 		free(names[i]);
 	}
