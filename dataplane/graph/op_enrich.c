@@ -1,3 +1,4 @@
+#include <emmintrin.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,7 @@ struct enrich_plan {
 	size_t hold_bytes_max;
 	unsigned n_fields; /* of these, taken */
 	unsigned *from;    /* index in the row, by field taken */
+	bool in_order;     /* the first ones of the row, as they stand there */
 	struct column *columns;
 	char **names; /* with the prefix */
 	struct field_def *defs;
@@ -225,6 +227,7 @@ static int take_fields(struct enrich_plan *r, const struct enrich_conf *c, const
 	r->columns = mem_alloc(n * sizeof(*r->columns));
 	if (!r->from || !r->names || !r->columns)
 		return err_set(e, -ENOMEM, "no memory for %s", env->name);
+	r->in_order = true;
 	for (unsigned i = 0; i < n; i++) {
 		int at = c->fields.n ? find_field(s, c->fields.items[i]) : (int)i;
 		if (at < 0) {
@@ -233,6 +236,7 @@ static int take_fields(struct enrich_plan *r, const struct enrich_conf *c, const
 			return env->wrong(env->arg, "fields", 0, rc, e);
 		}
 		r->from[i] = (unsigned)at;
+		r->in_order = r->in_order && r->from[i] == i;
 		r->names[i] = join(c->prefix, s->fields[at].name);
 		r->n_fields++;
 		int rc = r->names[i] ? column_init(&r->columns[i], r->names[i], env->names,
@@ -470,6 +474,44 @@ static inline bool copy_texts(struct arena *a, const struct dim_row *row, unsign
 	return off != 0;
 }
 
+/* Two values at a time: behind the last one there is room for another, as for the key of a pair. */
+static inline void append_in_order(struct val *to, const struct val *from, unsigned n,
+				   uint32_t base)
+{
+	const __m128i places = _mm_set_epi32(0, (int)base, 0, (int)base);
+	for (unsigned k = 0; k < n; k += 2) {
+		__m128i two = _mm_loadu_si128((const __m128i *)(from + k));
+		_mm_storeu_si128((__m128i *)(to + k), _mm_add_epi32(two, places));
+	}
+}
+
+/* Records from @i on that are as most are: without pairs, of the last one's schema, their rows
+ * there. They are given out in place. Returns the number of the first that is another, or that has
+ * no room.
+ */
+static unsigned append_alike(const struct enrich_plan *p, struct enrich *s, struct arena *a,
+			     struct rec *const *recs, unsigned i, unsigned n, struct rec **out)
+{
+	const struct joined *j = s->last;
+	if (!p->in_order || !j || !j->apart)
+		return i;
+	unsigned n_columns = dim_spec_of(p->dim)->n_fields, n_fields = p->n_fields;
+	const struct schema *of = j->of;
+	uint16_t n_before = of->n_fields;
+	for (; i < n; i++) {
+		const struct dim_row *row = s->rows[i];
+		struct rec *r = recs[i];
+		uint32_t base;
+		if (!row || r->schema != of || r->n_pairs || r->change ||
+		    !copy_texts(a, row, n_columns, &base))
+			break;
+		append_in_order(r->vals + n_before, row->vals, n_fields, base);
+		r->schema = &j->schema;
+		*out++ = r;
+	}
+	return i;
+}
+
 /* The values of s->rows, or nulls where there is none, as fields of these records, or of copies of
  * them: s->out. Returns how many; those without room are counted.
  */
@@ -481,6 +523,12 @@ static unsigned enrich_recs(const struct enrich_plan *p, struct enrich *s, struc
 	unsigned n_columns = dim_spec_of(p->dim)->n_fields;
 	bool in_place = op_room(x) > 0;
 	for (unsigned i = 0; i < n; i++) {
+		unsigned first = i;
+		if (in_place)
+			i = append_alike(p, s, &b->arena, recs, i, n, s->out + n_out);
+		n_out += i - first;
+		if (i == n)
+			break;
 		const struct dim_row *row = s->rows[i];
 		struct rec *r = in_place ? recs[i] : op_rec_copy(b, recs[i], n_more);
 		uint32_t base = 0;

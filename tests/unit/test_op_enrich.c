@@ -225,6 +225,88 @@ static void a_record_waits_on_over_a_reload(void **state)
 	waits_over_a_reload("s", "{\"v\":\"9\",\"w\":\"x\",\"first\":null,\"title\":\"nine\"}\n");
 }
 
+#define N_ROWS 40
+
+/* Rows of three fields, of which the texts are 0 to 195 bytes, some without numbers. */
+static void put_rows(void)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("vid,title,n,m\n", f);
+	for (int i = 0; i < N_ROWS; i++)
+		fprintf(f, i % 7 ? "%d,x%0*d,%d,%d\n" : "%d,x%0*d,,\n", i, i * 5, 1, i, i + 1);
+	fclose(f);
+}
+
+static void put_wanted(char *out, size_t cap, int i, bool in_order)
+{
+	char numbers[2][24] = {"null", "null"};
+	if (i % 7) {
+		snprintf(numbers[0], sizeof(numbers[0]), "%d", i);
+		snprintf(numbers[1], sizeof(numbers[1]), "%d", i + 1);
+	}
+	if (in_order)
+		snprintf(out, cap,
+			 "{\"v\":\"%d\",\"title\":\"x%0*d\",\"n\":%s,\"m\":%s,\"w_title\":\"x%0*"
+			 "d\"}",
+			 i, i * 5, 1, numbers[0], numbers[1], i * 5, 1);
+	else
+		snprintf(out, cap,
+			 "{\"v\":\"%d\",\"m\":%s,\"title\":\"x%0*d\",\"n\":%s,\"w_title\":\"x%0*"
+			 "d\"}",
+			 i, numbers[1], i * 5, 1, numbers[0], i * 5, 1);
+}
+
+/* Another enrichment behind it adds its field to the same records; a few keys are not there. */
+static void check_fields(const char *fields, bool in_order)
+{
+	static char yaml[2048];
+	struct err e;
+	put_rows();
+	snprintf(yaml, sizeof(yaml),
+		 "dimensions:\n"
+		 "  video: { from: { file: { path: %s } }, key: vid, fields: { title: string, n: "
+		 "int, m: "
+		 "int } }\n"
+		 "pipeline:\n"
+		 "  p: { op: project, from: app, select: \"v\" }\n"
+		 "  x: { op: enrich, from: p, dimension: video, key: v, fields: [%s], missing: "
+		 "drop }\n"
+		 "  y: { op: enrich, from: x, dimension: video, key: v, fields: [title], prefix: "
+		 "w_ }\n"
+		 "sinks: { out: { \"null\": {} } }\n"
+		 "queues: { q/q: { from: y, sink: out } }\n",
+		 path, fields);
+	op_rig_init(&rig, yaml, "x");
+	graph_destroy(rig.graph);
+	assert_int_equal(graph_create(&rig.pipeline->graph, op_rig_put, &rig, &rig.graph, &e), 0);
+	rig.origin = 0;
+	for (int i = 0; i < N_ROWS; i++) {
+		char object[32];
+		snprintf(object, sizeof(object), "{\"v\":%d}", i % 11 == 5 ? -i : i);
+		op_rig_add(&rig, object);
+	}
+	op_rig_push(&rig);
+	unsigned n = 0;
+	for (int i = 0; i < N_ROWS; i++) {
+		char want[1024];
+		if (i % 11 == 5)
+			continue;
+		put_wanted(want, sizeof(want), i, in_order);
+		assert_true(n < rig.n);
+		assert_string_equal(rig.got[n++], want);
+	}
+	assert_int_equal(rig.n, n);
+	op_rig_fini(&rig);
+}
+
+static void rows_of_any_length_are_added_in_the_order_that_is_asked_for(void **state)
+{
+	check_fields("", true);
+	check_fields("title, n, m", true);
+	check_fields("m, title, n", false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +314,7 @@ int main(void)
 		cmocka_unit_test(fields_are_chosen_and_have_a_prefix),
 		cmocka_unit_test(a_record_without_a_row_is_dropped_or_lost_as_asked),
 		cmocka_unit_test(a_record_that_waits_goes_on_when_its_time_is_over),
+		cmocka_unit_test(rows_of_any_length_are_added_in_the_order_that_is_asked_for),
 		cmocka_unit_test(enrichments_behind_a_projection_add_their_fields_in_its_records),
 		cmocka_unit_test(a_projection_with_a_star_makes_room_as_well),
 		cmocka_unit_test(the_only_node_behind_a_source_adds_its_fields_in_its_records),
