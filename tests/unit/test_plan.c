@@ -312,16 +312,13 @@ static unsigned compare_ways(const struct plan *p, const char *text, size_t len)
 	uint8_t *line = malloc(len + SL_PAD);
 	memcpy(line, text, len);
 	memset(line + len, "\" 1]"[any(4)], SL_PAD);
-	for (unsigned i = 0; i < p->n_ops; i++) {
-		const struct plan_op *op = &p->ops[i];
+	for (unsigned i = 0; i < p->n_rows; i++) {
+		const struct plan_row *r = &p->rows[i];
 		struct plan_part want[PLAN_GROUPS_MAX + 1], got[PLAN_GROUPS_MAX + 1];
 		size_t first = PLAN_NOWHERE, at = i == 0 ? 0 : any((unsigned)len + 1);
-		if (op->kind != OP_ROW)
-			continue;
-		const struct plan_row *r = &p->rows[op->dfa];
 		for (unsigned w = 0; w < n_ways; w++) {
 			memset(got, 0x55, sizeof(got));
-			size_t to = ways[w](r, op, slice_of(line, len), at, got);
+			size_t to = ways[w](r, p->ops + r->first, slice_of(line, len), at, got);
 			assert_true(to == PLAN_NOWHERE || to <= len);
 			if (to == PLAN_NOWHERE && (r->texts || first == PLAN_NOWHERE))
 				continue;
@@ -370,6 +367,48 @@ static void rows_of_tokens_read_as_pcre2_does(void **state)
 		"%u plans: %u lines fit, %u do not, %u are left to pcre2; %u rows fit as one\n",
 		n_plans, n_yes, n_no, n_unsure, n_found);
 	assert_true(n_yes > 10000 && n_no > 10000 && n_found > 10000);
+}
+
+/* A span or a byte in its place, and what may stand behind a span. */
+static void choices_inside_of_rows_read_as_pcre2_does(void **state)
+{
+	static const char *const cases[][4] = {
+		{"(?<a>\\S+) (?<b>\\S+) (?:(?<n>[+-]?\\d+)|-) \"(?<c>[^\"]*)\" (?<d>[^> ]+)>x",
+		 "a b -12 \"c d\" e>x", "a b - \"\" e>x", "a b -- \"c\" e>x"},
+		{"(?<a>\\S+) (?<b>\\S+) (?:(?<n>\\d+)|-)>(?<d>\\S+) (?<e>\\w+)", "a b 1>d e",
+		 "a b ->d e", "a b -1>d e"},
+		{"(?<a>\\S+) (?<h>\\S+) (?<t>[^\\[: ]+)(?:\\[(?<p>\\d+)\\])?: (?<m>.*)",
+		 "a h t[7]: m", "a h t: m: n", "a h t[x]: m"},
+		{"(?<a>\\S+) (?<h>\\S+) (?<t>[^\\[: ]+)(?:\\[(?<p>\\d+)\\] )?: "
+		 "(?<q>[^:]*):(?<m>.*)",
+		 "a h t[7] : q:m", "a h t: q:", "a h t[7]: q:"},
+		{"(?<a>\\S+) (?<h>\\S+) (?<t>[^\\[: ]+)(?:\\[(?<p>\\d+),(?<r>\\d+)\\])? "
+		 "(?:(?<n>\\d+)|x) -",
+		 "a h t[7,8] 9 -", "a h t x -", "a h t[7,8] xx -"},
+	};
+	unsigned n_found = 0, n_yes = 0;
+	for (unsigned i = 0; i < 20000; i++) {
+		const char *const *c = cases[i % 5];
+		static struct both b[5];
+		char line[128];
+		if (i < 5)
+			b[i] = both_of(c[0], true);
+		struct both *one = &b[i % 5];
+		if (!one->plan || one->plan->n_rows == 0)
+			fail_msg("%s has no row", c[0]);
+		size_t len = strlen(c[1 + i / 5 % 3]);
+		memcpy(line, c[1 + i / 5 % 3], len);
+		if (i % 7)
+			len = mutate(line, len, sizeof(line));
+		compare(one, line, len);
+		n_found += compare_ways(one->plan, line, len);
+		if (i >= 20000 - 5) {
+			n_yes += one->n_yes;
+			both_free(one);
+		}
+	}
+	print_message("%u lines fit; %u rows fit as one\n", n_yes, n_found);
+	assert_true(n_found > 1000 && n_yes > 1000);
 }
 
 /* ---- the shipped formats on real lines, whole and damaged ---- */
@@ -489,6 +528,7 @@ int main(void)
 		cmocka_unit_test(a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2),
 		cmocka_unit_test(random_patterns_read_as_pcre2_does),
 		cmocka_unit_test(rows_of_tokens_read_as_pcre2_does),
+		cmocka_unit_test(choices_inside_of_rows_read_as_pcre2_does),
 		cmocka_unit_test(shipped_formats_read_real_lines_as_pcre2_does),
 		cmocka_unit_test(every_single_pattern_of_the_library_reads_as_pcre2_does),
 	};
