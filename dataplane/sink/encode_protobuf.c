@@ -305,7 +305,7 @@ static inline uint8_t *put_planned(struct encode_ctx *ctx, const uint8_t *base,
 {
 	const struct proto_place *step = m->steps;
 	for (const struct proto_place *end = step + m->n_steps; step < end; step++)
-		o = put_field(ctx, base, step, val_word(&r->vals[step->field]), o, io_invalid,
+		o = put_field(ctx, base, step, val_word(proto_place_val(step, r)), o, io_invalid,
 			      io_misfit);
 	return o;
 }
@@ -319,7 +319,7 @@ static uint8_t *put_pairs(struct encode_ctx *ctx, const struct batch *b, struct 
 {
 	const struct proto_shape *shape = ctx->shape;
 	const struct val *pair = r->vals + r->schema->n_fields;
-	int last = m->n_steps ? m->to[m->steps[m->n_steps - 1].field] : -1;
+	int last = m->n_steps ? m->to[proto_place_field(&m->steps[m->n_steps - 1])] : -1;
 	for (unsigned i = 0; i < r->n_pairs; i++, pair += 2) {
 		unsigned place = proto_shape_key(shape, m, b, pair[0], i);
 		if (place == PROTO_NONE) {

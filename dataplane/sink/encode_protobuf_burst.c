@@ -161,7 +161,7 @@ PROTO_BMI2 uint8_t *put_message(struct burst *l, const struct rec *r, uint8_t *o
 	uint8_t *rest = put_head(l, r, message), *at = rest;
 	const struct proto_place *step = m->steps;
 	for (const struct proto_place *end = step + m->n_steps; step < end; step++)
-		at = put_field(l, base, step, &r->vals[step->field], at, &invalid, &misfit);
+		at = put_field(l, base, step, proto_place_val(step, r), at, &invalid, &misfit);
 	if (__builtin_expect(m->n_rest, 0))
 		l->ctx->proto->n_more += encode_protobuf_more(m, r);
 	if (__builtin_expect(misfit, 0))

@@ -43,7 +43,7 @@ PROTO_AVX2 uint8_t *proto_put_long_avx2(uint8_t *o, const uint8_t *p, size_t len
 PROTO_BMI2 uint8_t *proto_put_varint_bmi2(uint8_t *o, uint64_t v)
 {
 	const uint64_t sevens = 0x7f7f7f7f7f, continued = 0x80808080;
-	unsigned len = (9 * (63 - (unsigned)__builtin_clzll(v)) + 73) / 64;
+	unsigned highest = (unsigned)__builtin_clzll(v) ^ 63, len = (9 * highest + 73) / 64;
 	uint64_t word = _pdep_u64(v, sevens) | _bzhi_u64(continued, 8 * len - 8);
 	memcpy(o, &word, sizeof(word));
 	return o + len;

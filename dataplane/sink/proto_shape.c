@@ -194,11 +194,11 @@ void proto_scratch_forget(struct proto_scratch *x)
 static void add_step(struct proto_map *m, unsigned i, unsigned place)
 {
 	unsigned at = m->n_steps++;
-	for (; at > 0 && m->to[m->steps[at - 1].field] > place; at--)
+	for (; at > 0 && m->to[proto_place_field(&m->steps[at - 1])] > place; at--)
 		m->steps[at] = m->steps[at - 1];
-	m->no_plan |= at > 0 && m->to[m->steps[at - 1].field] == place;
+	m->no_plan |= at > 0 && m->to[proto_place_field(&m->steps[at - 1])] == place;
 	m->steps[at] = m->shape->places[place];
-	m->steps[at].field = (uint16_t)i;
+	m->steps[at].val = (uint16_t)(sizeof(struct rec) + i * sizeof(struct val));
 }
 
 static void make_map(struct proto_map *m, const struct proto_shape *s, const struct schema *from)

@@ -71,10 +71,23 @@ struct proto_place {
 	 * higher than that of any value.
 	 */
 	uint32_t text;
-	uint16_t field; /* in a plan: of the schema, which goes here; else 0 */
+	uint16_t val; /* in a plan: where in a record what goes here stands; else 0 */
 	uint8_t key_len;
 	uint8_t kind; /* enum proto_kind */
 };
+
+/* In a plan: the value of @r that goes here. */
+static inline const struct val *proto_place_val(const struct proto_place *place,
+						const struct rec *r)
+{
+	return (const struct val *)((const uint8_t *)r + place->val);
+}
+
+/* And the field of the schema that it is. */
+static inline unsigned proto_place_field(const struct proto_place *place)
+{
+	return (unsigned)((place->val - sizeof(struct rec)) / sizeof(struct val));
+}
 
 static_assert(sizeof(struct proto_place) == 16, "four a cache line");
 
