@@ -62,6 +62,7 @@ enum http1_flag {
 	HEAD_UPGRADE_CONN = 1 << 5, /* Connection: upgrade */
 	HEAD_MANY_CODINGS = 1 << 6, /* more than HTTP1_CODINGS_MAX */
 	HEAD_EXPECT = 1 << 7,       /* Expect: 100-continue */
+	HEAD_FOLDED = 1 << 8,       /* some header goes on in the next line */
 };
 
 /* Where a message stands while it is read. All zero is the state before the first byte. */

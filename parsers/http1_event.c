@@ -148,6 +148,7 @@ bool http1_wanted(const struct http1_conf *conf, const struct http1_place *place
 struct writer {
 	uint8_t *at;
 	const uint8_t *limit; /* the end of the bytes that texts are part of */
+	bool folded;          /* headers of the message may be */
 	bool invalid;
 };
 
@@ -172,7 +173,7 @@ static void put_text(struct writer *w, struct slice s)
 /* Lines of a folded value are joined by blanks. */
 static void put_header(struct writer *w, struct slice s)
 {
-	if (!s.len || !memchr(s.ptr, '\n', s.len)) {
+	if (!w->folded) {
 		put_text(w, s);
 		return;
 	}
@@ -261,7 +262,9 @@ static bool meta_put(const struct http1_conf *conf, const struct http1_request *
 	uint8_t *begin = http1_work_take(work, META_FIXED + JSON_TEXT_FACTOR * text);
 	if (!begin)
 		return false;
-	struct writer w = {.at = begin, .limit = r->bytes.ptr + r->bytes.len};
+	struct writer w = {.at = begin,
+			   .limit = r->bytes.ptr + r->bytes.len,
+			   .folded = r->msg->flags & HEAD_FOLDED};
 	PUT_LIT(&w, "{\"method\":");
 	put_text(&w, place->method);
 	PUT_LIT(&w, ",\"host\":");

@@ -1,4 +1,4 @@
-#include <emmintrin.h>
+#include <immintrin.h>
 
 #include "dataplane/base/text.h"
 #include "parsers/http1.h"
@@ -353,7 +353,12 @@ is_header(const uint8_t *p, size_t len, const char *lower, size_t n, struct slic
 		at++;
 	if (at == len || at == COLON_MAX || p[at] != ':')
 		return false;
-	*ret_value = trim(slice_of(p + at + 1, len - at - 1));
+	/* ": value CR", mostly. */
+	if (len - at > 3 && p[at + 1] == ' ' && p[at + 2] > ' ' && p[len - 2] > ' ' &&
+	    p[len - 1] == '\r')
+		*ret_value = slice_of(p + at + 2, len - at - 3);
+	else
+		*ret_value = trim(slice_of(p + at + 1, len - at - 1));
 	return true;
 }
 
@@ -425,45 +430,93 @@ static inline void read_header(struct http1_msg *m, const uint8_t *base, const u
 
 #undef IS_HEADER
 
+/* A bit for each line feed of 16 bytes. */
 static inline uint64_t line_feeds_of_16(const uint8_t *p)
 {
 	__m128i v = _mm_loadu_si128((const __m128i *)p);
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
 }
 
-/* A bit for each line feed in 64 bytes from @from on, or in those up to @end: the last ones are
- * read with what stands in front of them.
+/* The same of less than 64 bytes, no others being read: the last ones are read with what stands in
+ * front of them.
  */
-static inline uint64_t line_feeds(const uint8_t *p, size_t from, size_t end)
+static uint64_t line_feeds_short(const uint8_t *p, size_t n)
 {
-	size_t n = end - from, i = 0;
+	size_t i = 0;
 	uint64_t bits = 0;
-	p += from;
-	if (n >= 64)
-		return line_feeds_of_16(p) | line_feeds_of_16(p + 16) << 16 |
-		       line_feeds_of_16(p + 32) << 32 | line_feeds_of_16(p + 48) << 48;
 	for (; n - i >= 16; i += 16)
 		bits |= line_feeds_of_16(p + i) << i;
-	if (i < n && end >= 16)
+	if (i < n && i > 0)
 		return bits | line_feeds_of_16(p + n - 16) >> (16 - (n - i)) << i;
 	for (; i < n; i++)
 		bits |= (uint64_t)(p[i] == '\n') << i;
 	return bits;
 }
 
+/* So many bytes are looked at before the lines in them are read: most heads are shorter. */
+#define FEEDS_WORDS 8
+
+static void find_feeds_sse(const uint8_t *p, size_t n, uint64_t *bits)
+{
+	for (; n >= 64; n -= 64, p += 64)
+		*bits++ = line_feeds_of_16(p) | line_feeds_of_16(p + 16) << 16 |
+			  line_feeds_of_16(p + 32) << 32 | line_feeds_of_16(p + 48) << 48;
+	if (n)
+		*bits = line_feeds_short(p, n);
+}
+
+__attribute__((target("avx2"))) static void find_feeds_avx2(const uint8_t *p, size_t n,
+							    uint64_t *bits)
+{
+	const __m256i feed = _mm256_set1_epi8('\n');
+	for (; n >= 64; n -= 64, p += 64) {
+		__m256i v = _mm256_loadu_si256((const __m256i *)p);
+		__m256i w = _mm256_loadu_si256((const __m256i *)(p + 32));
+		uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, feed));
+		uint32_t high = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(w, feed));
+		*bits++ = low | (uint64_t)high << 32;
+	}
+	if (n)
+		*bits = line_feeds_short(p, n);
+}
+
+__attribute__((target("avx512bw"))) static void find_feeds_avx512(const uint8_t *p, size_t n,
+								  uint64_t *bits)
+{
+	const __m512i feed = _mm512_set1_epi8('\n');
+	for (; n >= 64; n -= 64, p += 64)
+		*bits++ = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p), feed);
+	if (n) {
+		__mmask64 some = ((uint64_t)1 << n) - 1;
+		*bits = _mm512_mask_cmpeq_epi8_mask(some, _mm512_maskz_loadu_epi8(some, p), feed);
+	}
+}
+
+/* A bit for each line feed in the @n bytes at @p, of which there are some. */
+static inline void find_feeds(const uint8_t *p, size_t n, uint64_t *bits)
+{
+	if (__builtin_cpu_supports("avx512bw"))
+		find_feeds_avx512(p, n, bits);
+	else if (__builtin_cpu_supports("avx2"))
+		find_feeds_avx2(p, n, bits);
+	else
+		find_feeds_sse(p, n, bits);
+}
+
 enum line_end {
-	LINE_TAKEN,
+	LINE_HEADER,
+	LINE_TAKEN,  /* it was the start line */
 	LINE_FOLDED, /* it goes on behind the line feed */
 	LINE_UNSURE, /* the byte behind it tells */
 	LINE_EMPTY,
 	LINE_BAD,
 };
 
-/* The line from m->line to the line feed @at, of which @end bytes are there. */
-static inline enum line_end take_line(struct http1_msg *m, const uint8_t *p, uint32_t at,
-				      size_t end, bool answer)
+/* What is the line from @from to the line feed @at, of which @end bytes are there? */
+static __attribute__((noinline)) enum line_end look_at_line(struct http1_msg *m, const uint8_t *p,
+							    uint32_t from, uint32_t at, size_t end,
+							    bool answer)
 {
-	uint32_t from = m->line;
 	if (from == 0) {
 		bool ok = answer ? status_line(m, p, at) : request_line(m, p, at);
 		return ok ? LINE_TAKEN : LINE_BAD;
@@ -472,10 +525,10 @@ static inline enum line_end take_line(struct http1_msg *m, const uint8_t *p, uin
 		return LINE_EMPTY;
 	if (at + 1 == end)
 		return LINE_UNSURE;
-	if (p[at + 1] == ' ' || p[at + 1] == '\t')
-		return LINE_FOLDED;
-	read_header(m, p, p + from, at - from);
-	return LINE_TAKEN;
+	if (p[at + 1] != ' ' && p[at + 1] != '\t')
+		return LINE_HEADER;
+	m->flags |= HEAD_FOLDED;
+	return LINE_FOLDED;
 }
 
 /* No empty line so far. */
@@ -487,35 +540,63 @@ static enum http1_step at_limit(struct slice bytes, uint64_t bytes_max, const ch
 	return HTTP1_BROKEN;
 }
 
-/* Line feeds are looked for in 64 bytes at once: where a line begins is then known without waiting
- * for the one in front of it to be read.
+/* Reads the lines that end in the 64 bytes from @base on, in which @bits are line feeds.
+ * LINE_TAKEN: all of them.
+ */
+static inline __attribute__((always_inline)) enum line_end take_lines(struct http1_msg *m,
+								      const uint8_t *p, size_t base,
+								      uint64_t bits, size_t end,
+								      bool answer, uint32_t *ret_at)
+{
+	uint32_t line = m->line;
+	enum line_end how = LINE_TAKEN;
+	for (; bits; bits &= bits - 1) {
+		uint32_t at = (uint32_t)(base + (unsigned)__builtin_ctzll(bits));
+		/* When another one follows it is neither an end, nor a fold. */
+		bool plain = line && at + 1 < end && p[line] > ' ' && p[at + 1] > ' ';
+		how = plain ? LINE_HEADER : look_at_line(m, p, line, at, end, answer);
+		if (how == LINE_FOLDED)
+			continue;
+		*ret_at = at;
+		if (how > LINE_FOLDED)
+			break;
+		if (how == LINE_HEADER)
+			read_header(m, p, p + line, at - line);
+		line = at + 1;
+	}
+	m->line = line;
+	return how > LINE_FOLDED ? how : LINE_TAKEN;
+}
+
+/* Line feeds are looked for in many bytes at once: where a line begins is then known without
+ * waiting for the one in front of it to be read.
  */
 enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool answer,
 				uint64_t bytes_max, const char **ret_why)
 {
 	const uint8_t *p = bytes.ptr;
 	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
-	for (size_t base = m->scan; base < end; base += 64) {
-		uint64_t bits = line_feeds(p, base, end);
-		for (; bits; bits &= bits - 1) {
-			uint32_t at = (uint32_t)(base + (unsigned)__builtin_ctzll(bits));
-			switch (take_line(m, p, at, end, answer)) {
-			case LINE_TAKEN:
-				m->line = at + 1;
-				continue;
-			case LINE_FOLDED:
-				continue;
-			case LINE_UNSURE:
-				m->scan = at;
-				return at_limit(bytes, bytes_max, ret_why);
-			case LINE_EMPTY:
-				m->head_len = at + 1;
-				return HTTP1_DONE;
-			case LINE_BAD:
-				*ret_why = answer ? "not a status line" : "not a request line";
-				m->scan = 0;
-				return HTTP1_BROKEN;
-			}
+	uint64_t bits[FEEDS_WORDS];
+	uint32_t at;
+	for (size_t base = m->scan, i = FEEDS_WORDS; base < end; base += 64, i++) {
+		if (i == FEEDS_WORDS) {
+			size_t n = end - base < 64 * FEEDS_WORDS ? end - base : 64 * FEEDS_WORDS;
+			find_feeds(p + base, n, bits);
+			i = 0;
+		}
+		switch (take_lines(m, p, base, bits[i], end, answer, &at)) {
+		default:
+			continue;
+		case LINE_UNSURE:
+			m->scan = at;
+			return at_limit(bytes, bytes_max, ret_why);
+		case LINE_EMPTY:
+			m->head_len = at + 1;
+			return HTTP1_DONE;
+		case LINE_BAD:
+			*ret_why = answer ? "not a status line" : "not a request line";
+			m->scan = 0;
+			return HTTP1_BROKEN;
 		}
 	}
 	m->scan = (uint32_t)end;

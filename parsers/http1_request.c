@@ -89,8 +89,7 @@ static bool put_request(struct http1_call *c, struct queued *q)
 static bool put_all_due(struct http1_call *c, struct queued *q)
 {
 	struct http1_state *st = c->st;
-	for (; q && (q->flags & (Q_WHOLE | Q_EARLY)) && is_due(c, q);
-	     q = queue_not_out(st)) {
+	for (; q && (q->flags & (Q_WHOLE | Q_EARLY)) && is_due(c, q); q = queue_not_out(st)) {
 		if (!put_request(c, q))
 			return false;
 		st->progress = (struct http1_progress){0};

@@ -69,6 +69,8 @@ enum http1_type http1_type_of(struct slice content_type)
  */
 static bool is_object_lines(struct slice body)
 {
+	if (!memchr(body.ptr, '\n', body.len)) /* most */
+		return false;
 	size_t off = 0;
 	unsigned n = 0;
 	struct slice line;

@@ -68,8 +68,8 @@ struct http1_state {
 	uint16_t early_status; /* an answer was seen before the request it is for */
 	uint8_t first, n;
 	uint8_t n_out, n_answered; /* of the queue's first ones: Q_OUT, Q_ANSWERED */
-	uint8_t answers; /* final ones since the last request began: 0, 1, 2 for more */
-#define ANSWERS_EARLY 3u /* two of them came before their requests */
+	uint8_t answers;           /* final ones since the last request began: 0, 1, 2 for more */
+#define ANSWERS_EARLY 3u           /* two of them came before their requests */
 	bool gap_seen[2];
 	bool roles_known, swapped; /* swapped: direction 1 asks */
 	bool blind;

@@ -15,7 +15,7 @@
 #include "perf/bench.h"
 #include "tests/support/conf_default.h"
 
-enum { SESSIONS = 64, TEXTS = 4096, TEXT_CAP = 1024, ROUNDS = 7 };
+enum { SESSIONS = 64, TEXTS = 1024, TEXT_CAP = 1024, ROUNDS = 7 };
 
 static const char answer[] =
 	"HTTP/1.1 204 No Content\r\nServer: nginx/1.22\r\n"
