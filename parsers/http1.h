@@ -117,6 +117,21 @@ struct http1_msg {
 	bool unsure;      /* an answer to who knows what: HEAD has a length and no body */
 };
 
+static_assert(sizeof(struct http1_msg) == 128, "cleared by http1_msg_begin");
+
+/* A head begins at stream offset @at. Cleared by parts: as a whole it is done by an instruction
+ * that takes as long as a head of three lines.
+ */
+static inline void http1_msg_begin(struct http1_msg *m, uint64_t at)
+{
+	for (unsigned i = 0; i < sizeof(*m); i += 32) {
+		memset((uint8_t *)m + i, 0, 32);
+		__asm__("" : "+r"(m) : : "memory"); /* the compiler would join them again */
+	}
+	m->phase = PHASE_HEAD;
+	m->start = m->at = at;
+}
+
 enum http1_step { HTTP1_MORE, HTTP1_DONE, HTTP1_BROKEN };
 
 /* --- http1_head.c ------------------------------------------------------------------------------*/

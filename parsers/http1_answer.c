@@ -93,7 +93,7 @@ static enum step step_begin(struct http1_call *c)
 		search_from(m, m->at);
 		return STEP_ON;
 	default:
-		*m = (struct http1_msg){.phase = PHASE_HEAD, .start = m->at, .at = m->at};
+		http1_msg_begin(m, m->at);
 		return STEP_ON;
 	}
 }
@@ -108,7 +108,7 @@ static enum step step_search(struct http1_call *c)
 	m->start = m->at;
 	if (!found)
 		return STEP_MORE;
-	*m = (struct http1_msg){.phase = PHASE_HEAD, .start = m->at, .at = m->at};
+	http1_msg_begin(m, m->at);
 	return STEP_ON;
 }
 

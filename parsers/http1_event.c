@@ -193,6 +193,27 @@ static void put_header(struct writer *w, struct slice s)
 	*w->at++ = '"';
 }
 
+/* Bytes of @v that are upper case: 0x20, else 0. */
+static inline __m128i upper_bits(__m128i v)
+{
+	__m128i from_a = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+	__m128i upper = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
+	return _mm_and_si128(upper, _mm_set1_epi8(0x20));
+}
+
+static inline bool may_have_upper(const struct writer *w, struct slice s)
+{
+	unsigned any = 0;
+	for (size_t i = 0; i < s.len; i += 16) {
+		if ((size_t)(w->limit - s.ptr) < i + 16)
+			return true;
+		__m128i upper = upper_bits(_mm_loadu_si128((const __m128i *)(s.ptr + i)));
+		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_slli_epi16(upper, 2));
+		any |= s.len - i < 16 ? bits & ((1u << (s.len - i)) - 1) : bits;
+	}
+	return any != 0;
+}
+
 static void put_host(struct writer *w, struct slice host)
 {
 	if (host.len == 0) {
@@ -200,14 +221,13 @@ static void put_host(struct writer *w, struct slice host)
 		return;
 	}
 	uint8_t *begin = w->at;
+	/* Asked before: to read what was just written takes until it is in the cache. */
+	bool upper = may_have_upper(w, host);
 	put_text(w, host);
 	/* Whole vectors: nothing stands behind it yet. */
-	for (uint8_t *p = begin; p < w->at; p += 16) {
+	for (uint8_t *p = begin; upper && p < w->at; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)p);
-		__m128i from_a = _mm_sub_epi8(v, _mm_set1_epi8('A'));
-		__m128i upper = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
-		v = _mm_or_si128(v, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
-		_mm_storeu_si128((__m128i *)p, v);
+		_mm_storeu_si128((__m128i *)p, _mm_or_si128(v, upper_bits(v)));
 	}
 }
 
@@ -316,7 +336,9 @@ struct event {
 
 static bool put_one(struct event *e, enum frame_body kind, struct slice body)
 {
-	e->desc.bytes = e->desc.body = body;
+	/* Word by word: as a whole it would be read where its halves were just stored. */
+	e->desc.bytes.ptr = e->desc.body.ptr = body.ptr;
+	e->desc.bytes.len = e->desc.body.len = body.len;
 	e->desc.body_kind = (uint8_t)kind;
 	e->desc.idx = e->progress->idx;
 	if (!frame_put(e->out, &e->desc))
@@ -389,34 +411,42 @@ static bool put_body(struct event *e, struct slice body)
 	return put_bare(e);
 }
 
+/* Each member by itself: to clear all of it first would take longer, twice. */
+static inline void event_begin(struct event *e, const struct http1_request *r, struct slice meta)
+{
+	struct frame_desc *d = &e->desc;
+	e->head = slice_of(r->bytes.ptr, r->msg->head_len);
+	e->type = (enum http1_type)r->msg->type;
+	e->body_bytes = r->bytes.len - r->msg->head_len;
+	d->stream_off = r->msg->start;
+	d->meta.ptr = meta.ptr;
+	d->meta.len = meta.len;
+	d->meta_name = "_http";
+	d->time_ns = r->time_ns;
+	d->unparsed = NULL;
+	d->cut = r->cut;
+	d->aux = NULL;
+	d->identity = 0;
+}
+
 bool http1_events_put(const struct http1_conf *conf, const struct http1_request *r,
 		      struct http1_work *w, struct http1_progress *io_progress,
 		      struct frame_out *out, struct http1_tally *io_tally)
 {
 	struct http1_place place = http1_place_of(r->msg, r->bytes);
 	struct slice meta = {0}, body = {0};
-	struct event e = {
-		.conf = conf,
-		.out = out,
-		.progress = io_progress,
-		.tally = io_tally,
-		.head = slice_of(r->bytes.ptr, r->msg->head_len),
-		.type = (enum http1_type)r->msg->type,
-		.query = place.query,
-		.body_bytes = r->bytes.len - r->msg->head_len,
-	};
 	const char *why = r->why;
 	bool has_body = r->msg->length || (r->msg->flags & HEAD_CHUNKED);
 	w->used = 0;
 	if (!meta_put(conf, r, &place, has_body, w, &meta))
 		why = "no room for `_http`";
-	e.desc = (struct frame_desc){
-		.stream_off = r->msg->start,
-		.meta = meta,
-		.meta_name = "_http",
-		.time_ns = r->time_ns,
-		.cut = r->cut,
-	};
+	struct event e;
+	e.conf = conf;
+	e.out = out;
+	e.progress = io_progress;
+	e.tally = io_tally;
+	e.query = place.query;
+	event_begin(&e, r, meta);
 	if (!why && e.body_bytes && e.type != HTTP1_TYPE_OPAQUE)
 		why = http1_body_decode(r->msg, r->bytes, conf->body_bytes_max, w, &body);
 	if (why)

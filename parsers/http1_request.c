@@ -167,7 +167,7 @@ static void begin_request(struct http1_state *st, uint64_t at)
 	    (st->ans.phase == PHASE_BEGIN || st->ans.phase == PHASE_SEARCH))
 		st->blind = false;
 	st->answers = 0;
-	st->req = (struct http1_msg){.phase = PHASE_HEAD, .start = at, .at = at};
+	http1_msg_begin(&st->req, at);
 }
 
 static enum step step_begin(struct http1_call *c)
