@@ -429,6 +429,19 @@ static inline void event_begin(struct event *e, const struct http1_request *r, s
 	d->identity = 0;
 }
 
+/* Most bodies are read where they stand. */
+static inline const char *body_of(const struct http1_conf *conf, const struct http1_request *r,
+				  struct http1_work *w, struct slice *ret_body)
+{
+	const struct http1_msg *m = r->msg;
+	size_t len = r->bytes.len - m->head_len;
+	if ((m->flags & (HEAD_CHUNKED | HEAD_MANY_CODINGS)) || m->n_transfer || m->n_content ||
+	    len > conf->body_bytes_max)
+		return http1_body_decode(m, r->bytes, conf->body_bytes_max, w, ret_body);
+	*ret_body = slice_of(r->bytes.ptr + m->head_len, len);
+	return NULL;
+}
+
 bool http1_events_put(const struct http1_conf *conf, const struct http1_request *r,
 		      struct http1_work *w, struct http1_progress *io_progress,
 		      struct frame_out *out, struct http1_tally *io_tally)
@@ -448,7 +461,7 @@ bool http1_events_put(const struct http1_conf *conf, const struct http1_request 
 	e.query = place.query;
 	event_begin(&e, r, meta);
 	if (!why && e.body_bytes && e.type != HTTP1_TYPE_OPAQUE)
-		why = http1_body_decode(r->msg, r->bytes, conf->body_bytes_max, w, &body);
+		why = body_of(conf, r, w, &body);
 	if (why)
 		return put_broken(&e, why, e.body_bytes);
 	if (!has_body && place.query.len == 0 && !conf->bare) {

@@ -80,10 +80,9 @@ enum http1_step http1_request_begins(struct slice bytes)
 enum http1_step http1_answer_begins(struct slice bytes)
 {
 	static const uint8_t version[] = "HTTP/";
-	size_t n = bytes.len < 5 ? bytes.len : 5;
-	if (memcmp(bytes.ptr, version, n) != 0)
-		return HTTP1_BROKEN;
-	return n == 5 ? HTTP1_DONE : HTTP1_MORE;
+	if (bytes.len >= 5)
+		return memcmp(bytes.ptr, version, 5) == 0 ? HTTP1_DONE : HTTP1_BROKEN;
+	return memcmp(bytes.ptr, version, bytes.len) == 0 ? HTTP1_MORE : HTTP1_BROKEN;
 }
 
 /* "HTTP/1.1", any two digits: what a server answers to an odd version is its own affair. */
