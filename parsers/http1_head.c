@@ -1,7 +1,8 @@
-#include <immintrin.h>
+#include <emmintrin.h>
 
 #include "dataplane/base/text.h"
 #include "parsers/http1.h"
+#include "parsers/http1_feeds.h"
 
 /* --- Small words ------------------------------------------------------------------------------ */
 
@@ -429,79 +430,6 @@ static inline void read_header(struct http1_msg *m, const uint8_t *base, const u
 
 #undef IS_HEADER
 
-/* A bit for each line feed of 16 bytes. */
-static inline uint64_t line_feeds_of_16(const uint8_t *p)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)p);
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
-}
-
-/* The same of less than 64 bytes, no others being read: the last ones are read with what stands in
- * front of them.
- */
-static uint64_t line_feeds_short(const uint8_t *p, size_t n)
-{
-	size_t i = 0;
-	uint64_t bits = 0;
-	for (; n - i >= 16; i += 16)
-		bits |= line_feeds_of_16(p + i) << i;
-	if (i < n && i > 0)
-		return bits | line_feeds_of_16(p + n - 16) >> (16 - (n - i)) << i;
-	for (; i < n; i++)
-		bits |= (uint64_t)(p[i] == '\n') << i;
-	return bits;
-}
-
-/* So many bytes are looked at before the lines in them are read: most heads are shorter. */
-#define FEEDS_WORDS 8
-
-static void find_feeds_sse(const uint8_t *p, size_t n, uint64_t *bits)
-{
-	for (; n >= 64; n -= 64, p += 64)
-		*bits++ = line_feeds_of_16(p) | line_feeds_of_16(p + 16) << 16 |
-			  line_feeds_of_16(p + 32) << 32 | line_feeds_of_16(p + 48) << 48;
-	if (n)
-		*bits = line_feeds_short(p, n);
-}
-
-__attribute__((target("avx2"))) static void find_feeds_avx2(const uint8_t *p, size_t n,
-							    uint64_t *bits)
-{
-	const __m256i feed = _mm256_set1_epi8('\n');
-	for (; n >= 64; n -= 64, p += 64) {
-		__m256i v = _mm256_loadu_si256((const __m256i *)p);
-		__m256i w = _mm256_loadu_si256((const __m256i *)(p + 32));
-		uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, feed));
-		uint32_t high = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(w, feed));
-		*bits++ = low | (uint64_t)high << 32;
-	}
-	if (n)
-		*bits = line_feeds_short(p, n);
-}
-
-__attribute__((target("avx512bw"))) static void find_feeds_avx512(const uint8_t *p, size_t n,
-								  uint64_t *bits)
-{
-	const __m512i feed = _mm512_set1_epi8('\n');
-	for (; n >= 64; n -= 64, p += 64)
-		*bits++ = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p), feed);
-	if (n) {
-		__mmask64 some = ((uint64_t)1 << n) - 1;
-		*bits = _mm512_mask_cmpeq_epi8_mask(some, _mm512_maskz_loadu_epi8(some, p), feed);
-	}
-}
-
-/* A bit for each line feed in the @n bytes at @p, of which there are some. */
-static inline void find_feeds(const uint8_t *p, size_t n, uint64_t *bits)
-{
-	if (__builtin_cpu_supports("avx512bw"))
-		find_feeds_avx512(p, n, bits);
-	else if (__builtin_cpu_supports("avx2"))
-		find_feeds_avx2(p, n, bits);
-	else
-		find_feeds_sse(p, n, bits);
-}
-
 enum line_end {
 	LINE_HEADER,
 	LINE_TAKEN,  /* it was the start line */
@@ -567,6 +495,10 @@ static inline __attribute__((always_inline)) enum line_end take_lines(struct htt
 	return how > LINE_FOLDED ? how : LINE_TAKEN;
 }
 
+/* So many words of line feeds are made before the lines in them are read: most heads are shorter.
+ */
+#define FEEDS_WORDS 8
+
 /* Line feeds are looked for in many bytes at once: where a line begins is then known without
  * waiting for the one in front of it to be read.
  */
@@ -580,7 +512,7 @@ enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool an
 	for (size_t base = m->scan, i = FEEDS_WORDS; base < end; base += 64, i++) {
 		if (i == FEEDS_WORDS) {
 			size_t n = end - base < 64 * FEEDS_WORDS ? end - base : 64 * FEEDS_WORDS;
-			find_feeds(p + base, n, bits);
+			http1_feeds(p + base, n, bits);
 			i = 0;
 		}
 		switch (take_lines(m, p, base, bits[i], end, answer, &at)) {
