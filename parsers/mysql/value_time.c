@@ -5,20 +5,21 @@
 #include "parsers/mysql/value.h"
 #include "parsers/mysql/wire.h"
 
-/* The last two digits. */
+/* @v is below 100. */
 static inline char *put_2(char *o, unsigned v)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	memcpy(o, pairs + 2 * (v < 100 ? v : v % 100), 2);
+	assert(v < 100);
+	memcpy(o, pairs + (size_t)2 * v, 2);
 	return o + 2;
 }
 
 static char *put_date(char *o, unsigned year, unsigned month, unsigned day)
 {
-	o = put_2(o, year / 100);
+	o = put_2(o, year / 100 % 100); /* some formats have room for more */
 	o = put_2(o, year % 100);
 	*o++ = '-';
 	o = put_2(o, month);
