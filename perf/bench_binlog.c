@@ -77,6 +77,23 @@ static void sum_events(bool by_zlib)
 	}
 }
 
+/* As extract.c does it. */
+static inline void identify(struct rec *r, const struct frame *f)
+{
+	r->time_ns = f->time_ns;
+	r->session_id = f->session_id;
+	r->stream_off = f->stream_off;
+	r->idx = f->idx;
+	r->frame_off = (uint32_t)(f->bytes.ptr - batch.arena.base);
+	r->frame_len = (uint32_t)f->bytes.len;
+	r->origin_off = f->origin_off;
+	r->origin_len = f->origin_len;
+	r->source = f->source;
+	r->dir = f->dir;
+	r->hops = 0;
+	r->error = NULL;
+}
+
 /* The records of a burst of frames, and their JSON; the lines go round in a block that fits L2. */
 static void read_frames(enum step step)
 {
@@ -89,12 +106,9 @@ static void read_frames(enum step step)
 			continue;
 		rec_begin(&rb, &batch, &schema);
 		bench_must(!parser_mysql.extract(&conf, f, &rb), "a row cannot be read");
-		struct rec *r = rec_end(&rb);
+		struct rec *r = rec_lay(&rb);
 		bench_must(r, "no room for a record");
-		r->time_ns = f->time_ns;
-		r->session_id = f->session_id;
-		r->stream_off = f->stream_off;
-		r->idx = f->idx;
+		identify(r, f);
 		if (step == STEP_RECORDS)
 			continue;
 		bench_must(encode_json_max(&encode, &batch, r) < OUT_BYTES, "a line is too long");

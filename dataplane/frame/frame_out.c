@@ -95,20 +95,26 @@ bool frame_put_whole(struct frame_out *o, struct slice bytes, uint64_t stream_of
 	return true;
 }
 
-void frame_like(struct frame_out *o, const struct frame_desc *d)
+struct frame_run frame_run_begin(struct frame_out *o, const struct frame_desc *d)
 {
 	fill(o, d, &o->like);
+	return (struct frame_run){o->frames + o->n, o->frames + o->cap, &o->like};
 }
 
-bool frame_block(struct frame_out *o, struct slice head, struct slice bytes, size_t least,
-		 struct frame_block *ret_b)
+void frame_run_end(struct frame_out *o, const struct frame *next, bool full)
 {
+	o->n = (unsigned)(next - o->frames);
+	o->full |= full;
+}
+
+bool frame_block(struct frame_out *o, const struct frame *next, struct slice head,
+		 struct slice bytes, size_t least, struct frame_block *ret_b)
+{
+	frame_run_end(o, next, false);
 	size_t len = bytes.len < FRAME_BLOCK_BYTES ? bytes.len : FRAME_BLOCK_BYTES;
 	len = len < least ? least : len;
-	if (!frame_out_room(o, head.len + len)) {
-		o->full = true;
+	if (!frame_out_room(o, head.len + len))
 		return false;
-	}
 	struct arena *a = &o->batch->arena;
 	frame_out_place_origin(o);
 	o->like.origin_off = o->origin_off;
@@ -116,21 +122,5 @@ bool frame_block(struct frame_out *o, struct slice head, struct slice bytes, siz
 	ret_b->from = bytes.ptr;
 	ret_b->at = a->base + arena_copy(a, bytes.ptr, len);
 	ret_b->len = len;
-	return true;
-}
-
-bool frame_put_like(struct frame_out *o, struct slice bytes, uint32_t idx, const void *aux)
-{
-	if (o->n == o->cap) {
-		o->full = true;
-		return false;
-	}
-	struct frame *f = &o->frames[o->n++];
-	*f = o->like;
-	/* Word by word: as a whole it would be read where its halves were just stored. */
-	f->bytes.ptr = f->body.ptr = bytes.ptr;
-	f->bytes.len = f->body.len = bytes.len;
-	f->aux = aux;
-	f->idx = idx;
 	return true;
 }

@@ -30,7 +30,7 @@ struct frame_out {
 	struct slice origin; /* text, copied into the arena once a burst and session */
 	uint32_t origin_off; /* 0: not copied yet */
 	bool full;           /* frame_put has refused */
-	struct frame like;   /* of frame_put_like */
+	struct frame like;   /* of a frame_run */
 };
 
 /* @scratch_max: the most that frame_scratch gives in one call of parse. 0 or -ENOMEM. */

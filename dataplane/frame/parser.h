@@ -145,10 +145,36 @@ struct frame {
 };
 
 /* Frames that are alike in all but their bytes, which are all body, idx and aux, and which stand
- * side by side: what @d has of bytes, body, meta, idx and aux counts for nothing. Until parse
- * returns, or the next call of frame_like.
+ * side by side. A run is held by who puts them, in registers, and given back by frame_run_end; in
+ * between no other frame can be put.
  */
-void frame_like(struct frame_out *out, const struct frame_desc *d);
+struct frame_run {
+	struct frame *next, *end;
+	const struct frame *like;
+};
+
+/* What @d has of bytes, body, meta, idx and aux counts for nothing. */
+struct frame_run frame_run_begin(struct frame_out *out, const struct frame_desc *d);
+
+/* @next: of the run. @full: a frame was refused, by frame_run_put or frame_block. */
+void frame_run_end(struct frame_out *out, const struct frame *next, bool full);
+
+/* One of @bytes, which are of a frame_block. False: the burst is full. */
+static inline bool frame_run_put(struct frame_run *run, struct slice bytes, uint32_t idx,
+				 const void *aux)
+{
+	struct frame *f = run->next;
+	if (f == run->end)
+		return false;
+	*f = *run->like;
+	/* Word by word: as a whole it would be read where its halves were just stored. */
+	f->bytes.ptr = f->body.ptr = bytes.ptr;
+	f->bytes.len = f->body.len = bytes.len;
+	f->aux = aux;
+	f->idx = idx;
+	run->next = f + 1;
+	return true;
+}
 
 /* Bytes of frames that are alike, in the arena of the batch:
  *
@@ -162,14 +188,11 @@ struct frame_block {
 };
 
 /* Copies @head, which no frame has, and of @bytes some FRAME_BLOCK_BYTES or all, @least at least.
- * False: the burst is full, as frame_put says it.
+ * @next: of the run. False: the burst is full.
  */
 #define FRAME_BLOCK_BYTES 8192
-bool frame_block(struct frame_out *out, struct slice head, struct slice bytes, size_t least,
-		 struct frame_block *ret_b);
-
-/* One of them, @bytes of a block; says what frame_put says. */
-bool frame_put_like(struct frame_out *out, struct slice bytes, uint32_t idx, const void *aux);
+bool frame_block(struct frame_out *out, const struct frame *next, struct slice head,
+		 struct slice bytes, size_t least, struct frame_block *ret_b);
 
 struct parser {
 	const char *name;

@@ -30,19 +30,6 @@ static uint8_t *put_cause(uint8_t *o, const struct mysql_cause *c)
 	return put_lit(o, c->cut ? "\",\"query_cut\":true" : "\"");
 }
 
-void mysql_late_begin(struct mysql_event_ctx *ev)
-{
-	struct val op = val_of(VAL_STR, 0, 1), stream = val_of(VAL_STR, 1, ev->head_len - 1),
-		   source = later_val(0, mysql_source_max(ev)),
-		   image = later_val(0, ev->table->room);
-	ev->op_word = val_word(&op);
-	ev->stream_word = ev->head_len > 1 ? val_word(&stream) : 0;
-	ev->source_word = val_word(&source);
-	for (unsigned side = 0; side < 2; side++)
-		ev->image_word[side] =
-			ev->rows.whole[side] && ev->table->room ? val_word(&image) : 0;
-}
-
 size_t mysql_source_max(const struct mysql_event_ctx *ev)
 {
 	return ev->source_len + JSON_TEXT_FACTOR * ev->cause.len + 192;
@@ -74,7 +61,7 @@ struct mysql_late {
 	struct later sides[2], source; /* what values point to */
 	const struct mysql_frame_ctx *frame;
 	const uint8_t *images; /* frame->len bytes, before first */
-	uint8_t text[2];       /* enum text, by side */
+	uint32_t text[2];      /* enum text, by side */
 };
 
 static inline struct slice image_of(const struct mysql_late *late, int side)
@@ -152,6 +139,8 @@ static uint8_t *put_some_after(struct later *l, struct later_pick *pick, uint8_t
 static bool is_invalid(struct mysql_late *late, int side)
 {
 	const struct mysql_table *t = late->frame->event->table;
+	if (late->frame->len[side] == 0)
+		return false;
 	if (late->text[side] == TEXT_UNSEEN)
 		late->text[side] =
 			row_plan_valid(t, image_of(late, side)) ? TEXT_VALID : TEXT_INVALID;
@@ -200,11 +189,55 @@ static const struct later_kind before_kind = {put_before, put_some_before},
 
 /* --- Records ---------------------------------------------------------------------------------- */
 
-/* The field of an image that cannot be read later. */
-static __attribute__((noinline)) const char *
-read_image(struct rec_builder *rb, struct mysql_late *late, enum mysql_side side)
+/* The images of an op, by side. */
+static bool has_side(const struct mysql_event_ctx *ev, enum mysql_side side)
+{
+	return ev->rows.op != (side == MYSQL_BEFORE ? MYSQL_OP_WRITE : MYSQL_OP_DELETE);
+}
+
+static uint32_t place_of(enum mysql_side side)
+{
+	return (uint32_t)(offsetof(struct mysql_late, sides) + side * sizeof(struct later));
+}
+
+static bool waits(const struct mysql_event_ctx *ev, enum mysql_side side)
+{
+	return ev->table->room && ev->table->n_columns && ev->rows.whole[side];
+}
+
+void mysql_late_begin(struct mysql_event_ctx *ev)
+{
+	struct val op = val_of(VAL_STR, 0, 1), stream = val_of(VAL_STR, 1, ev->head_len - 1),
+		   null = val_of(VAL_NULL, 0, 0),
+		   source = later_val(offsetof(struct mysql_late, source), mysql_source_max(ev));
+	ev->op_word = val_word(&op);
+	ev->stream_word = ev->head_len > 1 ? val_word(&stream) : 0;
+	ev->source_word = val_word(&source);
+	ev->now = false;
+	for (unsigned side = 0; side < 2; side++) {
+		struct val image = later_val(place_of(side), ev->table->room);
+		bool has = has_side(ev, side);
+		ev->image_word[side] = val_word(has ? &image : &null);
+		ev->image_place[side] = has ? UINT64_MAX : 0;
+		ev->now |= has && !waits(ev, side);
+	}
+}
+
+/* The field of one image, of an event that has some to be read now. NULL, or why it cannot be.
+ * @off: of @late.
+ */
+static const char *set_image(struct rec_builder *rb, struct mysql_late *late, uint32_t off,
+			     enum mysql_side side)
 {
 	const struct mysql_frame_ctx *frame = late->frame;
+	uint32_t len = frame->len[side];
+	if (len == 0 || waits(frame->event, side)) {
+		struct val v = later_val(off + place_of(side), frame->event->table->room);
+		rec_set(rb, side == MYSQL_BEFORE ? CHANGE_BEFORE : CHANGE_AFTER,
+			len ? val_of_word(val_word(&v) + ((uint64_t)len << 32))
+			    : val_of(VAL_NULL, 0, 0));
+		return NULL;
+	}
 	struct mysql_row row = {
 		.bytes = slice_of(late->images, (size_t)frame->len[0] + frame->len[1]),
 		.len = {frame->len[0], frame->len[1]},
@@ -215,23 +248,11 @@ read_image(struct rec_builder *rb, struct mysql_late *late, enum mysql_side side
 	return why;
 }
 
-/* The field of one image. NULL, or why it cannot be read. @off: of @late. */
-static inline const char *set_image(struct rec_builder *rb, struct mysql_late *late, uint32_t off,
-				    const struct mysql_frame_ctx *frame, enum mysql_side side)
+static __attribute__((noinline)) const char *set_images(struct rec_builder *rb,
+							struct mysql_late *late, uint32_t off)
 {
-	unsigned field = side == MYSQL_BEFORE ? CHANGE_BEFORE : CHANGE_AFTER;
-	uint64_t len = frame->len[side], word = frame->event->image_word[side];
-	if (len == 0) {
-		late->text[side] = TEXT_VALID;
-		rec_set(rb, field, val_of(VAL_NULL, 0, 0));
-		return NULL;
-	}
-	if (!word)
-		return read_image(rb, late, side);
-	late->text[side] = TEXT_UNSEEN;
-	off += offsetof(struct mysql_late, sides) + side * sizeof(late->sides[0]);
-	rec_set(rb, field, val_of_word(word + off + (len << 32)));
-	return NULL;
+	const char *why = set_image(rb, late, off, MYSQL_BEFORE);
+	return why ? why : set_image(rb, late, off, MYSQL_AFTER);
 }
 
 const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice images,
@@ -245,17 +266,26 @@ const char *mysql_late_row(const struct mysql_frame_ctx *frame, struct slice ima
 		return NULL;
 	}
 	struct mysql_late *late = (struct mysql_late *)(a->base + off);
-	late->sides[MYSQL_BEFORE].kind = &before_kind;
-	late->sides[MYSQL_AFTER].kind = &after_kind;
-	late->source.kind = &source_kind;
-	late->frame = frame;
-	late->images = images.ptr;
+	*late = (struct mysql_late){
+		.sides = {{&before_kind}, {&after_kind}},
+		.source = {&source_kind},
+		.frame = frame,
+		.images = images.ptr,
+	};
 	rb->later = true;
+	struct val *v = rb->fixed;
+	uint64_t head = frame->head_off;
 	if (ev->stream_word)
-		rb->stream = val_of_word(ev->stream_word + frame->head_off);
-	rec_set(rb, CHANGE_OP, val_of_word(ev->op_word + frame->head_off));
-	rec_set(rb, CHANGE_SOURCE,
-		val_of_word(ev->source_word + off + offsetof(struct mysql_late, source)));
-	const char *why = set_image(rb, late, off, frame, MYSQL_BEFORE);
-	return why ? why : set_image(rb, late, off, frame, MYSQL_AFTER);
+		rb->stream = val_of_word(ev->stream_word + head);
+	v[CHANGE_OP] = val_of_word(ev->op_word + head);
+	v[CHANGE_SOURCE] = val_of_word(ev->source_word + off);
+	if (ev->now)
+		return set_images(rb, late, off);
+	v[CHANGE_BEFORE] =
+		val_of_word(ev->image_word[MYSQL_BEFORE] + (off & ev->image_place[MYSQL_BEFORE]) +
+			    ((uint64_t)frame->len[MYSQL_BEFORE] << 32));
+	v[CHANGE_AFTER] =
+		val_of_word(ev->image_word[MYSQL_AFTER] + (off & ev->image_place[MYSQL_AFTER]) +
+			    ((uint64_t)frame->len[MYSQL_AFTER] << 32));
+	return NULL;
 }

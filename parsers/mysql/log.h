@@ -106,10 +106,11 @@ struct mysql_event_ctx {
 	uint8_t db[MYSQL_NAME_MAX + 1];
 	size_t head_len; /* what the records of all rows have: the letter of op, `db.table` */
 	uint8_t head[1 + 2 * MYSQL_NAME_MAX + 1];
-	/* Values of its rows as words (val.h), to which their place is added, and to the image's
-	 * its length; 0: a row has none, or its image is read at once.
+	/* Values of its rows as words (val.h), to which their place is added, and to an image's its
+	 * length; of an image that the op does not have, null, image_place has no bit set.
 	 */
-	uint64_t op_word, stream_word, source_word, image_word[2];
+	uint64_t op_word, stream_word, source_word, image_word[2], image_place[2];
+	bool now; /* an image has to be read at once */
 	struct mysql_cause cause;
 };
 

@@ -101,10 +101,22 @@ bool row_len(const struct mysql_table *t, struct slice bytes, uint32_t *ret_len)
 /* So many bytes of rows must follow: for fewer it is not worth it. */
 #define SHAPE_BYTES 1024
 
-/* Of a table with strides. NULL: it has too many steps. */
-static const struct row_shape *make_shape(struct row_shapes *ss, const struct mysql_table *t,
-					  uint64_t nulls)
+static bool has_shape(const struct row_shapes *ss, uint64_t nulls)
 {
+	for (unsigned i = 0; i < ss->n; i++)
+		if (ss->of[i].nulls == nulls)
+			return true;
+	return false;
+}
+
+/* Of a table with strides; nothing, when there is no place for it or it has too many steps. */
+static void make_shape(struct row_shapes *ss, const struct mysql_table *t, struct slice bytes)
+{
+	if (ss->n == ROW_SHAPES || bytes.len < SHAPE_BYTES)
+		return;
+	uint64_t nulls = wire_le64(bytes.ptr) & t->null_bits;
+	if (has_shape(ss, nulls))
+		return;
 	struct row_shape *s = &ss->of[ss->n];
 	uint32_t go = (t->n_columns + 7u) / 8;
 	s->n = 0;
@@ -116,52 +128,21 @@ static const struct row_shape *make_shape(struct row_shapes *ss, const struct my
 		if (!c->len_bytes)
 			continue;
 		if (s->n == ROW_SHAPE_STEPS)
-			return NULL;
+			return;
 		s->steps[s->n++] = (struct row_step){go, UINT32_MAX >> (32 - 8 * c->len_bytes)};
 		go = c->len_bytes;
 	}
 	s->tail = go;
-	ss->nulls[ss->n++] = nulls;
-	return s;
-}
-
-static inline const struct row_shape *shape_of(struct row_shapes *ss, const struct mysql_table *t,
-					       struct slice bytes)
-{
-	uint64_t nulls = wire_le64(bytes.ptr) & t->null_bits;
-	for (unsigned i = 0; i < ss->n; i++)
-		if (ss->nulls[i] == nulls)
-			return &ss->of[i];
-	return ss->n < ROW_SHAPES && bytes.len >= SHAPE_BYTES ? make_shape(ss, t, nulls) : NULL;
-}
-
-/* 0: another way has to be gone, or none. */
-static inline size_t len_by_shape(struct row_shapes *ss, const struct mysql_table *t,
-				  struct slice bytes)
-{
-	const struct row_shape *s = bytes.len >= 8 ? shape_of(ss, t, bytes) : NULL;
-	size_t at = 0;
-	if (!s)
-		return 0;
-	for (const struct row_step *step = s->steps, *end = step + s->n; step < end; step++) {
-		at += step->go;
-		if (at + 4 > bytes.len)
-			return 0;
-		at += wire_le32(bytes.ptr + at) & step->mask;
-	}
-	at += s->tail;
-	return at <= bytes.len ? at : 0;
+	s->nulls = nulls;
+	ss->n++;
 }
 
 /* How long the image at the start of @data is. */
-static inline bool side_len(struct row_shapes *ss, const struct mysql_table *t, struct slice data,
-			    uint32_t *ret_len)
+static bool side_len(struct row_shapes *ss, const struct mysql_table *t, struct slice data,
+		     uint32_t *ret_len)
 {
-	size_t nulls = (t->n_columns + 7u) / 8, len = len_by_shape(ss, t, data);
-	if (len) {
-		*ret_len = (uint32_t)len;
-		return true;
-	}
+	size_t nulls = (t->n_columns + 7u) / 8;
+	make_shape(ss, t, data);
 	return nulls <= data.len && len_by_strides(t, data, nulls, ret_len);
 }
 
@@ -169,8 +150,6 @@ uint64_t row_both(struct row_shapes *ss, const struct mysql_table *t, struct sli
 		  unsigned sides)
 {
 	uint32_t before = 0, after = 0;
-	if (data.len > UINT32_MAX)
-		return 0;
 	if (sides & 1 << MYSQL_BEFORE) {
 		if (!side_len(ss, t, data, &before))
 			return 0;

@@ -12,6 +12,7 @@
 
 #include "parsers/mysql/block.h"
 #include "parsers/mysql/row.h"
+#include "parsers/mysql/wire.h"
 
 /* Works out `op` and `room` of all columns; to be called when all else of them is known. */
 void row_plan_make(struct mysql_table *t);
@@ -27,6 +28,7 @@ void row_len_make(struct mysql_table *t, struct block *b);
 #define ROW_SHAPE_STEPS 16
 
 struct row_shape {
+	uint64_t nulls;
 	uint32_t n;    /* steps */
 	uint32_t tail; /* bytes behind the last length */
 	struct row_step {
@@ -37,7 +39,6 @@ struct row_shape {
 struct row_shapes {
 	uint64_t table; /* its serial; 0: of no table */
 	unsigned n;
-	uint64_t nulls[ROW_SHAPES];
 	struct row_shape of[ROW_SHAPES];
 };
 
@@ -50,8 +51,52 @@ static inline void row_shapes_begin(struct row_shapes *ss, const struct mysql_ta
 	ss->n = 0;
 }
 
+/* The length of the image at the start of @data. 0: row_both is to be asked. */
+static inline size_t row_by_shape(const struct row_shapes *ss, const struct mysql_table *t,
+				  struct slice data)
+{
+	if (data.len < 8)
+		return 0;
+	const struct row_shape *s = ss->of, *none = s + ss->n;
+	uint64_t nulls = wire_le64(data.ptr) & t->null_bits;
+	for (; s != none && s->nulls != nulls; s++)
+		;
+	if (s == none)
+		return 0;
+	size_t at = 0, last = data.len - 4;
+	for (const struct row_step *step = s->steps, *end = step + s->n; step != end; step++) {
+		at += step->go;
+		if (at > last)
+			return 0;
+		at += wire_le32(data.ptr + at) & step->mask;
+	}
+	at += s->tail;
+	return at <= data.len ? at : 0;
+}
+
 /* The lengths of the images of the row at the start of @data, before | after << 32: which of them
- * it has says @sides, a bit each. Of a table with strides. 0: it is cut, or has no bytes.
+ * it has says @sides, a bit each. Of a table with strides, of no more than 4 GiB. 0: as above.
+ */
+static inline uint64_t row_both_by_shape(const struct row_shapes *ss, const struct mysql_table *t,
+					 struct slice data, unsigned sides)
+{
+	size_t before = 0, after = 0;
+	if (sides & 1 << MYSQL_BEFORE) {
+		before = row_by_shape(ss, t, data);
+		if (!before)
+			return 0;
+		data = slice_of(data.ptr + before, data.len - before);
+	}
+	if (sides & 1 << MYSQL_AFTER) {
+		after = row_by_shape(ss, t, data);
+		if (!after)
+			return 0;
+	}
+	return before | (uint64_t)after << 32;
+}
+
+/* The same of any row, whose shape is then known, where rows enough follow. 0: it is cut, or has
+ * no bytes.
  */
 uint64_t row_both(struct row_shapes *ss, const struct mysql_table *t, struct slice data,
 		  unsigned sides);

@@ -65,76 +65,37 @@ static uint32_t count_rows(struct mysql_rows *rows, const struct mysql_table *t)
 	return n + (uint32_t)rows->data.len; /* no more than these in what cannot be read */
 }
 
-/* The rows that are copied by now, and how long one may be. */
-struct laid {
-	struct frame_block block;
-	size_t row_max;
-};
-
-/* Where the first @len bytes of @data stand in the batch; NULL: the burst is full. */
+/* Where the first @len bytes of @data stand in the batch: *io_block, or a new one. NULL: the burst
+ * is full.
+ */
 static inline const uint8_t *lay(struct reading *r, const struct mysql_event_ctx *ctx,
-				 struct slice data, size_t len, struct laid *l)
+				 const struct frame *next, struct slice data, size_t len,
+				 struct frame_block *io_block)
 {
-	size_t off = (size_t)(data.ptr - l->block.from);
-	if (off + len <= l->block.len)
-		return l->block.at + off;
+	size_t off = (size_t)(data.ptr - io_block->from);
+	if (off + len <= io_block->len)
+		return io_block->at + off;
 	struct slice head = slice_of(ctx->head, ctx->head_len);
-	return frame_block(r->out, head, data, len, &l->block) ? l->block.at : NULL;
-}
-
-/* A frame of the first @n bytes of @data. False: the burst is full. */
-static inline bool put_images(struct reading *r, const struct mysql_event_ctx *ctx,
-			      struct slice data, size_t n, uint64_t len, struct laid *l)
-{
-	struct mysql_pool *p = r->p;
-	struct mysql_txn *t = &r->log->txn;
-	struct mysql_frame_ctx *fc = &p->frames[p->frames_put % MYSQL_FRAME_CTXS];
-	const uint8_t *at = lay(r, ctx, data, n, l);
-	if (!at)
-		return false;
-	bool last = n == data.len && is_last(r, &ctx->rows);
-	fc->event = ctx;
-	memcpy(fc->len, &len, sizeof(fc->len)); /* at once: it is read so */
-	fc->idx = r->log->idx;
-	fc->tx_index = t->n;
-	fc->head_off = l->block.head_off;
-	fc->last = last;
-	if (!frame_put_like(r->out, slice_of(at, n), r->log->idx, fc))
-		return false;
-	t->marked = last;
-	p->frames_put++;
-	return true;
+	struct frame_block b; /* io_block stays in registers */
+	if (!frame_block(r->out, next, head, data, len, &b))
+		return NULL;
+	*io_block = b;
+	return b.at;
 }
 
 /* The processor fetches the event behind this one while these rows are read: its checksum, which
- * does little else, would wait for it.
+ * does little else, would wait for it. Four lines at a time: how many a row has cannot be foreseen,
+ * and one that is asked for early is asked for all the same.
  */
 static inline void ask_ahead(const uint8_t *images, size_t n)
 {
-	for (size_t i = 0; i < n; i += 64)
-		__builtin_prefetch(images + AHEAD + i);
-}
-
-/* The row of @n bytes at the front of @data. False: the burst is full. */
-static inline bool put_row(struct reading *r, const struct mysql_event_ctx *ctx, struct slice data,
-			   size_t n, uint64_t len, struct laid *l)
-{
-	struct mysql_log *log = r->log;
-	ask_ahead(data.ptr, n);
-	if (n > l->row_max) {
-		r->why = mysql_row_too_long;
-		log->txn.marked = false;
-	} else if (!put_images(r, ctx, data, n, len, l)) {
-		return false;
-	}
-	log->idx++;
-	log->rows++;
-	log->txn.n++;
-	return true;
+	for (size_t i = 0; i < n; i += 256)
+		for (size_t k = 0; k < 256; k += 64)
+			__builtin_prefetch(images + AHEAD + i + k);
 }
 
 /* What the frames of all rows have in common. */
-static void begin_rows(struct reading *r, struct mysql_event_ctx *ctx)
+static struct frame_run begin_rows(struct reading *r, struct mysql_event_ctx *ctx)
 {
 	const struct mysql_log *log = r->log;
 	struct frame_desc d = {.identity = log->identity,
@@ -142,16 +103,42 @@ static void begin_rows(struct reading *r, struct mysql_event_ctx *ctx)
 				       log->identity || r->seen->off == 0 ? r->pos : r->seen->off,
 			       .time_ns = r->seen->time_ns,
 			       .body_kind = BODY_PARSER};
-	frame_like(r->out, &d);
 	mysql_late_begin(ctx);
+	return frame_run_begin(r->out, &d);
 }
 
-/* The lengths of the images of the row at the front of @data, before | after << 32. */
-static inline enum mysql_fault measure(struct reading *r, struct mysql_event_ctx *ctx,
-				       const struct mysql_table *t, struct slice data,
-				       uint64_t *ret_len)
+/* @n rows more are done with. The last of them says so when it is the last of its transaction, and
+ * has a frame: @put.
+ */
+static void end_rows(struct reading *r, const struct mysql_event_ctx *ctx, uint32_t n, bool all,
+		     bool put)
+{
+	struct mysql_log *log = r->log;
+	struct mysql_pool *p = r->p;
+	if (n == 0)
+		return;
+	bool last = all && put && is_last(r, &ctx->rows);
+	if (last)
+		p->frames[(p->frames_put - 1) % MYSQL_FRAME_CTXS].last = true;
+	log->txn.marked = last;
+	log->txn.n += n;
+	log->rows += n;
+	log->idx += n;
+}
+
+/* The lengths of the images of the row at the front of @data, before | after << 32, where they are
+ * not those of a row before.
+ */
+static __attribute__((noinline)) enum mysql_fault
+measure(struct reading *r, struct mysql_event_ctx *ctx, const struct mysql_table *t,
+	struct slice data, unsigned sides, uint64_t *ret_len)
 {
 	struct mysql_row row;
+	uint64_t len = sides ? row_both(&r->p->shapes, t, data, sides) : 0;
+	if (len) {
+		*ret_len = len;
+		return MYSQL_F_OK;
+	}
 	ctx->rows.data = data;
 	enum mysql_fault fault = mysql_rows_next(&ctx->rows, t, &row);
 	if (fault == MYSQL_F_OK)
@@ -160,26 +147,51 @@ static inline enum mysql_fault measure(struct reading *r, struct mysql_event_ctx
 }
 
 /* Frames of the rows in *io_data, which goes behind them. Where a row begins is known when the one
- * before is measured, and all waits for that: it does not go by way of memory. FULL: false.
+ * before is measured, and all waits for that: nothing of it goes by way of memory.
+ * FULL: false.
  */
 static inline bool put_rows(struct reading *r, struct mysql_event_ctx *ctx,
 			    const struct mysql_table *t, struct slice *io_data,
 			    enum mysql_fault *ret_fault)
 {
-	unsigned sides = mysql_rows_plain(&ctx->rows, t);
+	struct mysql_pool *p = r->p;
 	struct slice data = *io_data;
-	struct laid laid = {.block.from = data.ptr, .row_max = frame_bytes_max(r->out)};
-	uint64_t len;
-	bool full = false;
-	row_shapes_begin(&r->p->shapes, t);
-	while (!full) {
-		len = sides ? row_both(&r->p->shapes, t, data, sides) : 0;
-		if (!len && (*ret_fault = measure(r, ctx, t, data, &len)) != MYSQL_F_OK)
+	struct frame_block block = {.from = data.ptr};
+	struct frame_run run = begin_rows(r, ctx);
+	unsigned sides = data.len <= UINT32_MAX ? mysql_rows_plain(&ctx->rows, t) : 0;
+	const size_t row_max = frame_bytes_max(r->out);
+	const uint32_t idx = r->log->idx, tx_index = r->log->txn.n;
+	uint64_t put = p->frames_put, len;
+	uint32_t n = 0;
+	bool full = false, long_row = false;
+	row_shapes_begin(&p->shapes, t);
+	for (;; n++) {
+		len = sides ? row_both_by_shape(&p->shapes, t, data, sides) : 0;
+		if (!len && (*ret_fault = measure(r, ctx, t, data, sides, &len)) != MYSQL_F_OK)
 			break;
-		size_t n = (len & UINT32_MAX) + (len >> 32);
-		full = !put_row(r, ctx, data, n, len, &laid);
-		data = full ? data : slice_of(data.ptr + n, data.len - n);
+		size_t bytes = (len & UINT32_MAX) + (len >> 32);
+		ask_ahead(data.ptr, bytes);
+		long_row = bytes > row_max;
+		if (!long_row) {
+			const uint8_t *at = lay(r, ctx, run.next, data, bytes, &block);
+			struct mysql_frame_ctx *fc = &p->frames[put % MYSQL_FRAME_CTXS];
+			full = !at || !frame_run_put(&run, slice_of(at, bytes), idx + n, fc);
+			if (full)
+				break;
+			*fc = (struct mysql_frame_ctx){.event = ctx,
+						       .idx = idx + n,
+						       .tx_index = tx_index + n,
+						       .head_off = block.head_off};
+			memcpy(fc->len, &len, sizeof(fc->len)); /* at once: it is read so */
+			put++;
+		} else {
+			r->why = mysql_row_too_long;
+		}
+		data = slice_of(data.ptr + bytes, data.len - bytes);
 	}
+	frame_run_end(r->out, run.next, full);
+	p->frames_put = put;
+	end_rows(r, ctx, n, data.len == 0, !long_row);
 	*io_data = data;
 	return !full;
 }
@@ -189,7 +201,6 @@ static enum mysql_outcome each_row(struct reading *r, const struct mysql_event *
 {
 	struct slice data = ctx->rows.data;
 	enum mysql_fault fault;
-	begin_rows(r, ctx);
 	bool all = put_rows(r, ctx, k->table, &data, &fault);
 	ctx->last_frame = k->last_frame = r->p->frames_put;
 	if (!all) {

@@ -72,14 +72,14 @@ static void frames_that_are_alike_are_what_each_would_be_alone(void **state)
 	frame_out_origin(&out, slice_str(origin));
 	d.bytes = d.body = slice_str(text);
 	assert_true(frame_put(&out, &d));
-	frame_like(&out, &d);
+	struct frame_run run = frame_run_begin(&out, &d);
 	struct frame_block block;
-	assert_true(frame_block(&out, SLICE_LIT("head"), d.bytes, 0, &block));
+	assert_true(frame_block(&out, run.next, SLICE_LIT("head"), d.bytes, 0, &block));
 	struct slice copy = slice_of(block.at, block.len);
 	assert_true(slice_eq(copy, d.bytes) && block.from == d.bytes.ptr);
 	assert_memory_equal(batch.arena.base + block.head_off, "head", 4);
-	assert_true(frame_put_like(&out, copy, 3, text));
-	assert_true(frame_put_like(&out, slice_of(copy.ptr, 4), 6, &d));
+	assert_true(frame_run_put(&run, copy, 3, text));
+	assert_true(frame_run_put(&run, slice_of(copy.ptr, 4), 6, &d));
 	const struct frame *a = &frames[0], *b = &frames[1], *c = &frames[2];
 	assert_true(slice_eq(b->bytes, a->bytes) && b->bytes.ptr != a->bytes.ptr);
 	assert_ptr_equal(b->body.ptr, b->bytes.ptr);
@@ -88,8 +88,9 @@ static void frames_that_are_alike_are_what_each_would_be_alone(void **state)
 	assert_true(b->origin_off == a->origin_off && b->origin_len == a->origin_len);
 	assert_true(b->session == 4 && b->source == a->source && b->cut == a->cut && !b->unparsed);
 	assert_true(slice_eq(c->body, SLICE_LIT("rows")) && c->idx == 6 && c->aux == &d);
-	assert_true(frame_put_like(&out, copy, 0, NULL));
-	assert_false(frame_put_like(&out, copy, 0, NULL)); /* the burst is full */
+	assert_true(frame_run_put(&run, copy, 0, NULL));
+	assert_false(frame_run_put(&run, copy, 0, NULL)); /* the burst is full */
+	frame_run_end(&out, run.next, true);
 	assert_true(out.full && out.n == N_FRAMES);
 }
 
@@ -99,19 +100,20 @@ static void frames_that_are_alike_are_what_each_would_be_alone(void **state)
 static void a_block_is_no_longer_than_is_good_but_for_one_long_frame(void **state)
 {
 	static uint8_t large[FRAME_BURST_BYTES];
+	struct frame_desc d = {.body_kind = BODY_PARSER};
+	struct frame_run run = frame_run_begin(&out, &d);
 	struct frame_block block;
-	assert_true(frame_block(&out, SLICE_LIT(""), slice_of(large, sizeof(large)), 5, &block));
+	struct slice none = {0}, bytes = slice_of(large, sizeof(large));
+	assert_true(frame_block(&out, run.next, none, bytes, 5, &block));
 	assert_int_equal(block.len, FRAME_BLOCK_BYTES);
-	assert_true(frame_block(&out, SLICE_LIT(""), slice_of(large, 7), 5, &block));
+	assert_true(frame_block(&out, run.next, none, slice_of(large, 7), 5, &block));
 	assert_int_equal(block.len, 7);
-	assert_true(
-		frame_block(&out, SLICE_LIT(""), slice_of(large, sizeof(large)), 20000, &block));
+	assert_true(frame_block(&out, run.next, none, bytes, 20000, &block));
 	assert_int_equal(block.len, 20000);
-	assert_true(frame_put_like(&out, slice_of(block.at, 20000), 0, NULL));
+	assert_true(frame_run_put(&run, slice_of(block.at, 20000), 0, NULL));
 	size_t used = batch.arena.used;
-	assert_false(
-		frame_block(&out, SLICE_LIT(""), slice_of(large, sizeof(large)), 120000, &block));
-	assert_true(out.full && batch.arena.used == used && block.len == 20000);
+	assert_false(frame_block(&out, run.next, none, bytes, 120000, &block));
+	assert_true(out.n == 1 && batch.arena.used == used && block.len == 20000);
 }
 
 static void a_burst_ends_with_its_frames(void **state)
