@@ -113,7 +113,9 @@ static void print_source(const struct pipeline *p, size_t i, unsigned first_rule
 	printf("%s\n", s->probe ? " probe" : "");
 	for (size_t k = 0; k < s->n_formats; k++) {
 		const struct format *f = p->extract_sources[i].formats->formats[k];
-		printf("  format %s: %s\n", format_name(f), format_engine(f));
+		struct slice name = format_name(f);
+		printf("  format %.*s: %s\n", (int)name.len, (const char *)name.ptr,
+		       format_engine(f));
 	}
 	for (size_t k = 0; k < s->rules.n; k++)
 		printf("  rule %s: %s\n", s->rules.items[k].key,

@@ -216,7 +216,7 @@ static void add_format(struct extract *x, const struct format *f)
 {
 	struct val v = val_of(VAL_NULL, 0, 0);
 	if (f)
-		v = rec_make_text(&x->rb, VAL_STR, slice_str(format_name(f)));
+		v = rec_make_text(&x->rb, VAL_STR, format_name(f));
 	rec_pair(&x->rb, x->key_format, v);
 }
 

@@ -22,6 +22,7 @@ struct field {
 
 struct format {
 	char *name;
+	size_t name_len;
 	char *head; /* what every line begins with; NULL: not known */
 	int kind;   /* enum format_kind */
 	struct regex *regex;
@@ -229,6 +230,7 @@ int format_compile(const struct format_def *def, const struct grok *lib, struct 
 		return err_set(e, -ENOMEM, "out of memory for a format");
 	f->kind = def->kind;
 	f->name = mem_strdup(def->name);
+	f->name_len = strlen(def->name);
 	switch (f->name ? def->kind : -1) {
 	case FORMAT_GROK:
 		r = compile_grok(f, def, lib, names, e);
@@ -277,9 +279,9 @@ void format_destroy(struct format *f)
 	mem_free(f);
 }
 
-const char *format_name(const struct format *f)
+struct slice format_name(const struct format *f)
 {
-	return f->name;
+	return slice_of(f->name, f->name_len);
 }
 
 const char *format_head(const struct format *f)

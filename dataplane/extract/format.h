@@ -47,7 +47,7 @@ struct match_prefix;
 int format_compile(const struct format_def *def, const struct grok *lib, struct names *names,
 		   struct format **ret_f, struct err *e);
 void format_destroy(struct format *f);
-const char *format_name(const struct format *f);
+struct slice format_name(const struct format *f);
 
 /* "plan" when the pattern became a delimiter plan, else "pcre2", "kv", "logfmt", "csv", "tsv" or
  * "json": for `sluiced check`.
