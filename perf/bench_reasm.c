@@ -1,21 +1,59 @@
-/* bench_reasm.c - how fast do TCP segments become bytes in order, beside copying the same bytes?
+/* bench_reasm.c - how fast do TCP segments become bytes in order, frames and records, beside
+ * memcpy?
  *
- * In:     64 flows, 1,448 bytes a segment, 64 MiB in all, cold; once in order, once with one
- *         segment in a hundred behind its successor.
- * Out:    GB/s of payload of flow_track, of the same with one read of each byte, and of memcpy of
- *         the same segments, all in one run: six rounds, the first is left out, medians.
+ *     bench_reasm [MiB, default 1024] [rounds, default 5]
+ *
+ * In:     64 flows of syslog lines (RFC 5424, 196 bytes) in segments of 1,448 bytes, cold; once in
+ *         order, once with one segment in a hundred behind its successor.
+ * Out:    CPU time of flow_track, of the same with one read of each byte, of segment to frame, and
+ *         of segment to record; beside one memcpy of all the bytes. All in one run and in turns,
+ *         memory that was touched before; the first round is left out, medians.
  * Owns:   -
  * Runs:   by hand.
  * Limits: decoded packets are ready; decoding has its own bench.
  */
 #include "dataplane/base/mem.h"
-#include "dataplane/flow/flow.h"
+#include "dataplane/extract/extract.h"
+#include "dataplane/frame/frame.h"
+#include "parsers/parsers.h"
 #include "perf/bench.h"
 #include "tests/support/conf_default.h"
 
-enum { FLOWS = 64, SEGMENT = 1448, ROUNDS = 6, TOTAL = 64 << 20, FEW = 6400 };
+enum { FLOWS = 64, SEGMENT = 1448, FEW = 6400, BATCH_BYTES = 8 << 20 };
 
-static unsigned n_packets = TOTAL / SEGMENT;
+enum way { FLOW, READ, FRAME, RECORD, N_WAYS };
+
+static const char *const ways[N_WAYS] = {"flow", "flow and one read", "segment to frame",
+					 "segment to record"};
+
+static unsigned n_packets;
+
+/* Each flow sends the same lines again and again, and begins with another one. */
+static void make_bytes(uint8_t *bytes)
+{
+	enum { LINES = 2048 };
+	static char text[LINES * 256];
+	uint32_t starts[LINES], len = 0;
+	for (unsigned i = 0; i < LINES; i++) {
+		starts[i] = len;
+		len += (uint32_t)snprintf(
+			text + len, sizeof(text) - len,
+			"<%u>1 2026-11-25T04:%02u:%02u.%06uZ web-%u.example.com nginx %u ID%u - "
+			"GET /api/v1/items/%u?user=%u HTTP/1.1 status=%u bytes=%u request took "
+			"%u us on shard %u; cache miss, retried\n",
+			i % 192, i / 60 % 60, i % 60, i * 487, i % 64, 1000 + i % 64, i % 97,
+			i * 37, i * 3 % 7919, i % 50 ? 200 : 500, i * 37 % 65536, i % 5000, i % 16);
+	}
+	uint32_t at[FLOWS];
+	for (unsigned k = 0; k < FLOWS; k++)
+		at[k] = starts[k * (LINES / FLOWS)];
+	for (unsigned i = 0; i < n_packets; i++) {
+		uint32_t *from = &at[i % FLOWS], n = len - *from < SEGMENT ? len - *from : SEGMENT;
+		memcpy(bytes + (size_t)i * SEGMENT, text + *from, n);
+		memcpy(bytes + (size_t)i * SEGMENT + n, text, SEGMENT - n);
+		*from = (*from + SEGMENT) % len;
+	}
+}
 
 static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each)
 {
@@ -49,15 +87,56 @@ static void make_packets(struct pkt *p, const uint8_t *bytes, unsigned late_each
 	}
 }
 
-static struct flow *make_flow(void)
+/* The stages behind capture, as a worker has them. */
+struct stages {
+	struct flow *flow;
+	struct frame_stage *frame;
+	struct extract *extract;
+	struct names *names;
+	struct batch batch;
+	struct frame frames[BATCH_RECS_MAX];
+	struct frame_source source;
+	struct extract_source to_record;
+	uint64_t conf[16]; /* the parser's: its defaults are zeros */
+	enum way way;
+	const struct pkt *p;
+	uint64_t out, sum;
+};
+
+static void make_stages(struct stages *st)
 {
 	struct memlist mem = {0};
-	struct flow_conf conf;
-	struct flow *f = NULL;
+	struct flow_conf flow;
+	struct frame_conf frame = {0};
+	const struct parser *parser = &parser_syslog;
+	static struct opt_port_range port = {514, 514};
+	uint16_t n_fields = 0;
 	struct err e;
-	conf_default(&mem, flow_opts, &conf);
-	bench_must(flow_create(&conf, &f, &e) == 0, e.text);
-	return f;
+	conf_default(&mem, flow_opts, &flow);
+	conf_default(&mem, frame_opts, &frame);
+	while (parser->fields[n_fields].name)
+		n_fields++;
+	st->names = names_create();
+	st->source = (struct frame_source){
+		.name = "syslog", .parser = parser, .conf = st->conf, .tcp = {&port, 1}};
+	st->to_record = (struct extract_source){
+		.parser = parser, .parser_conf = st->conf, .message_field = -1, .format_field = -1};
+	bool made = st->names && flow_create(&flow, &st->flow, &e) == 0 &&
+		    frame_create(&frame, &st->source, 1, st->flow, &st->frame, &e) == 0 &&
+		    schema_init(&st->to_record.schema, parser->fields, n_fields) == 0 &&
+		    extract_create(&st->to_record, 1, 1 << 20, st->names, &st->extract, &e) == 0 &&
+		    arena_init(&st->batch.arena, BATCH_BYTES) == 0;
+	bench_must(made, "cannot make the stages");
+}
+
+static void unmake_stages(struct stages *st)
+{
+	extract_destroy(st->extract);
+	schema_fini(&st->to_record.schema);
+	frame_destroy(st->frame);
+	flow_destroy(st->flow);
+	names_destroy(st->names);
+	arena_fini(&st->batch.arena);
 }
 
 /* Each flow's SYN: what is joined late is copied at its start, and that is not the question. */
@@ -86,96 +165,130 @@ static uint64_t look(const struct flow_event *e)
 	return sum;
 }
 
-struct track {
-	struct flow *f;
-	const struct pkt *p;
-	bool read;
-	uint64_t out, sum;
-};
-
-static void track_packets(void *arg)
+static void read_events(struct stages *st, const struct flow_event *ev, unsigned n_ev)
 {
-	struct track *t = arg;
-	for (unsigned i = 0; i < n_packets; i += PKT_BURST) {
-		unsigned n = n_packets - i < PKT_BURST ? n_packets - i : PKT_BURST;
-		const struct flow_event *ev;
-		unsigned n_ev = flow_track(t->f, t->p + i, n, &ev);
-		for (unsigned k = 0; k < n_ev; k++) {
-			t->out += ev[k].data.len;
-			if (t->read)
-				t->sum += look(&ev[k]);
-		}
-		flow_release(t->f);
+	for (unsigned done = 0; done < n_ev && st->way >= FRAME;) {
+		unsigned n_frames;
+		arena_reset(&st->batch.arena);
+		done += frame_parse(st->frame, ev + done, n_ev - done, &st->batch, st->frames,
+				    &n_frames);
+		st->batch.n_recs = 0;
+		st->sum += n_frames;
+		if (st->way == RECORD)
+			st->sum += extract_records(st->extract, st->frames, 0, n_frames, NULL,
+						   &st->batch);
+	}
+	for (unsigned k = 0; k < n_ev; k++) {
+		st->out += ev[k].data.len;
+		if (st->way == READ)
+			st->sum += look(&ev[k]);
 	}
 }
 
-static double run_flow(const char *name, const struct pkt *p, bool read, uint64_t *sum)
+static void track_packets(void *arg)
 {
-	struct track t = {.f = make_flow(), .p = p, .read = read};
-	open_sessions(t.f, p);
-	double from = bench_now();
+	struct stages *st = arg;
+	for (unsigned i = 0; i < n_packets; i += PKT_BURST) {
+		unsigned n = n_packets - i < PKT_BURST ? n_packets - i : PKT_BURST;
+		const struct flow_event *ev;
+		unsigned n_ev = flow_track(st->flow, st->p + i, n, &ev);
+		read_events(st, ev, n_ev);
+		flow_release(st->flow);
+	}
+}
+
+static double run_way(const char *name, const struct pkt *p, enum way way, uint64_t *sum)
+{
+	static struct stages st;
+	st = (struct stages){.p = p, .way = way};
+	make_stages(&st);
+	open_sessions(st.flow, p);
+	double from = bench_cpu();
 	if (bench_counts())
-		bench_count(name, n_packets, track_packets, &t);
+		bench_count(name, n_packets, track_packets, &st);
 	else
-		track_packets(&t);
-	double took = bench_now() - from;
-	bench_must(t.out == (uint64_t)n_packets * SEGMENT, "not all bytes came out");
-	flow_destroy(t.f);
-	*sum += t.sum;
+		track_packets(&st);
+	double took = bench_cpu() - from;
+	bench_must(st.out == (uint64_t)n_packets * SEGMENT, "not all bytes came out");
+	unmake_stages(&st);
+	*sum += st.sum;
 	return took;
 }
 
-static double run_memcpy(const struct pkt *p, uint8_t *to)
+static double run_memcpy(const uint8_t *bytes, uint8_t *to)
 {
-	double from = bench_now();
-	for (unsigned i = 0; i < n_packets; i++)
-		memcpy(to + (size_t)i * SEGMENT, p[i].payload, SEGMENT);
-	return bench_now() - from;
+	double from = bench_cpu();
+	memcpy(to, bytes, (size_t)n_packets * SEGMENT);
+	return bench_cpu() - from;
 }
 
-static double report(const char *name, const char *what, double *s)
+static void case_name(char text[64], const char *name, const char *what)
+{
+	snprintf(text, 64, "%s: %s", name, what);
+}
+
+static void count_case(const char *name, const struct pkt *p, uint64_t *sum)
 {
 	char text[64];
-	snprintf(text, sizeof(text), "%s: %s, a segment", name, what);
-	bench_print(text, s + 1, ROUNDS - 1, n_packets); /* [0] warmed up */
-	return bench_median(s + 1, ROUNDS - 1);
+	for (unsigned w = 0; w < N_WAYS; w++) {
+		case_name(text, name, ways[w]);
+		if (w != READ)
+			run_way(text, p, (enum way)w, sum);
+	}
+}
+
+static void measure_case(const char *name, const struct pkt *p, const uint8_t *bytes, uint8_t *to,
+			 unsigned rounds, uint64_t *sum)
+{
+	double copy[BENCH_ROUNDS_MAX], took[N_WAYS][BENCH_ROUNDS_MAX];
+	char text[64];
+	for (unsigned i = 0; i <= rounds; i++) { /* the first warms up, and is written over */
+		unsigned to_round = i ? i - 1 : 0;
+		copy[to_round] = run_memcpy(bytes, to);
+		for (unsigned w = 0; w < N_WAYS; w++)
+			took[w][to_round] = run_way(name, p, (enum way)w, sum);
+	}
+	case_name(text, name, "memcpy of all, a segment");
+	bench_print(text, copy, rounds, n_packets);
+	for (unsigned w = 0; w < N_WAYS; w++) {
+		case_name(text, name, ways[w]);
+		bench_print(text, took[w], rounds, n_packets);
+	}
+	double copy_s = bench_median(copy, rounds), gb = (double)n_packets * SEGMENT / 1e9;
+	printf("%s: memcpy %.2f GB/s", name, gb / copy_s);
+	for (unsigned w = 0; w < N_WAYS; w++) {
+		double s = bench_median(took[w], rounds);
+		printf("; %s %.2f GB/s (%.0f %%)", ways[w], gb / s, 100 * copy_s / s);
+	}
+	printf("\n");
 }
 
 int main(int argc, char **argv)
 {
-	bench_about(argc, argv, 0,
-		    "bench_reasm - how fast do TCP segments become bytes in order, beside memcpy?");
-	if (bench_counts())
-		n_packets = FEW;
+	bench_about(argc, argv, 2,
+		    "bench_reasm [MiB, 1024] [rounds, 5] - how fast do TCP segments become bytes "
+		    "in order, frames and records, beside memcpy of the same bytes?");
+	size_t mib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1024;
+	unsigned long rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 5;
+	bench_must(mib >= 1 && mib <= 4096 && rounds >= 1 && rounds < BENCH_ROUNDS_MAX,
+		   "1 to 4096 MiB, 1 to 63 rounds");
+	n_packets = bench_counts() ? FEW : (unsigned)((mib << 20) / SEGMENT);
 	size_t total = (size_t)n_packets * SEGMENT;
 	uint8_t *bytes = mem_map(total), *to = mem_map(total);
 	struct pkt *p = mem_alloc(n_packets * sizeof(*p));
 	bench_must(bytes && to && p, "no memory");
 	uint64_t sum = 0;
-	for (size_t i = 0; i < total; i++)
-		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+	make_bytes(bytes);
 	static const struct {
 		const char *name;
 		unsigned late_each;
 	} cases[] = {{"in order", 0}, {"1 % late", 100}};
 	for (unsigned c = 0; c < 2; c++) {
-		double copy[ROUNDS], track[ROUNDS], read[ROUNDS];
 		make_packets(p, bytes, cases[c].late_each);
-		if (bench_counts()) {
-			run_flow(cases[c].name, p, false, &sum);
-			continue;
-		}
-		for (unsigned i = 0; i < ROUNDS; i++) {
-			copy[i] = run_memcpy(p, to);
-			track[i] = run_flow(cases[c].name, p, false, &sum);
-			read[i] = run_flow(cases[c].name, p, true, &sum);
-		}
-		double copy_s = report(cases[c].name, "memcpy", copy);
-		double track_s = report(cases[c].name, "flow", track);
-		double read_s = report(cases[c].name, "flow and one read", read);
-		printf("%.2f, %.2f and %.2f GB/s; with one read %.0f %% of memcpy\n",
-		       (double)total / copy_s / 1e9, (double)total / track_s / 1e9,
-		       (double)total / read_s / 1e9, 100 * copy_s / read_s);
+		if (bench_counts())
+			count_case(cases[c].name, p, &sum);
+		else
+			measure_case(cases[c].name, p, bytes, to, (unsigned)rounds, &sum);
 	}
 	mem_free(p);
 	mem_unmap(to, total);
