@@ -12,6 +12,10 @@
 /* Packets of several queues are out of order by so much: no timer may overtake them. */
 #define TIMER_SLACK_NS 1000000000u
 
+/* Events, and bytes of the next one: a full Ethernet frame. */
+#define SESSIONS_AHEAD 4
+#define BYTES_AHEAD    1536
+
 /* @n bytes become no frame, for a reason that has its place already. */
 static void lose(struct frame_slot *slot, unsigned place, uint64_t n)
 {
@@ -569,12 +573,32 @@ static bool is_cut(const struct flow_event *ev, unsigned i, unsigned n)
 	       ev[i + 1].reason == FLOW_GAP_SNAPLEN;
 }
 
+/* What events still to come will read is asked for now: of many sessions each stands in memory that
+ * nobody has touched for long, and a stream's bytes are looked at here for the first time since the
+ * whole burst was decoded.
+ */
+static inline void foresee(const struct frame_stage *f, const struct flow_event *ev, unsigned n)
+{
+	if (n > SESSIONS_AHEAD) {
+		const struct flow_event *e = &ev[SESSIONS_AHEAD];
+		const struct frame_session *fs = frame_session(f, e->session);
+		__builtin_prefetch(fs, 1);
+		__builtin_prefetch(&fs->dirs[e->dir], 1);
+		__builtin_prefetch(fs->origin[e->dir]);
+		__builtin_prefetch(fs->origin[e->dir] + 63);
+	}
+	if (n > 1 && !ev[1].datagram)
+		for (size_t i = 0; i < ev[1].data.len && i < BYTES_AHEAD; i += 64)
+			__builtin_prefetch(ev[1].data.ptr + i);
+}
+
 unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
 		     struct batch *b, struct frame *frames, unsigned *ret_n_frames)
 {
 	unsigned i = 0;
 	frame_out_begin(&f->out, b, frames, BATCH_RECS_MAX);
 	for (; i < n; i++) {
+		foresee(f, ev + i, n - i);
 		if (!on_event(f, &ev[i], is_cut(ev, i, n)))
 			break;
 		f->pos = 0;
