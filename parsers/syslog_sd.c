@@ -223,9 +223,117 @@ static void put_all(struct json_out *o, const struct sd *sd)
 	put_byte(o, '}');
 }
 
+/* --- What most senders write -------------------------------------------------------------------
+ */
+
+#define PLAIN_PARAMS_MAX 8
+#define PLAIN_BYTES_MAX  512 /* of JSON, but for what is written behind its last byte */
+#define PLAIN_ROOM       (PLAIN_BYTES_MAX + 64)
+
+/* Copies a name of up to 15 bytes of ASCII that JSON takes as they are. Returns its length; 0 or
+ * 16: it is none.
+ */
+static inline unsigned put_short_name(uint8_t *o, const uint8_t *p)
+{
+	const __m128i ends =
+		_mm_setr_epi8(0, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', '=', 0, 0x7f);
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	__m128i end = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8('!')),
+				   _mm_cmpeq_epi8(v, _mm_shuffle_epi8(ends, v)));
+	end = _mm_or_si128(end, _mm_cmpeq_epi8(v, _mm_set1_epi8(']')));
+	_mm_storeu_si128((__m128i *)o, v);
+	return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(end) | 1u << 16);
+}
+
+/* Copies up to the quote that ends a value. Returns its length, or PLAIN_BYTES_MAX: JSON does not
+ * take it as it is, or it is long.
+ */
+static inline size_t put_short_value(uint8_t *o, const uint8_t *p, size_t max)
+{
+	for (size_t n = 0; n < max; n += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + n));
+		unsigned odd = json_text_odd(v);
+		_mm_storeu_si128((__m128i *)(o + n), v);
+		if (odd) {
+			n += (unsigned)__builtin_ctz(odd);
+			return p[n] == '"' ? n : PLAIN_BYTES_MAX;
+		}
+	}
+	return PLAIN_BYTES_MAX;
+}
+
+/* Names that are the same are so in this, too. */
+static inline uint64_t first8(const uint8_t *p, unsigned n)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof(v));
+	return n < 8 ? v & (((uint64_t)1 << 8 * n) - 1) : v;
+}
+
+/* name="value" at *io_p, which is then passed. Returns the end of what was written, or NULL. */
+static inline uint8_t *put_plain_param(uint8_t *o, const uint8_t **io_p, const uint8_t *end,
+				       uint64_t *ret_name)
+{
+	const uint8_t *p = *io_p;
+	unsigned n = put_short_name(o, p);
+	*ret_name = first8(p, n);
+	if (n == 0 || p[n] != '=' || p[n + 1] != '"')
+		return NULL;
+	memcpy(o + n, "\":\"", 3);
+	o += n + 3;
+	p += n + 2;
+	size_t left = p < end ? (size_t)(end - p) : 0;
+	size_t len = put_short_value(o, p, left < PLAIN_BYTES_MAX / 4 ? left : PLAIN_BYTES_MAX / 4);
+	if (len == PLAIN_BYTES_MAX)
+		return NULL;
+	o[len] = '"';
+	*io_p = p + len + 1;
+	return o + len + 1;
+}
+
+/* One element of a few short names and values, each name once, written to @out as it is read.
+ * Returns the bytes written, and *ret_end behind the ']'; 0: it is to be read the long way.
+ */
+static size_t put_plain(uint8_t *out, const uint8_t *p, const uint8_t *end, const uint8_t **ret_end)
+{
+	uint64_t names[PLAIN_PARAMS_MAX];
+	unsigned n_names = 0, n = put_short_name(out + 2, p + 1);
+	uint8_t *o = out + 2 + n;
+	if (n == 0 || n == 16)
+		return 0;
+	memcpy(out, "{\"", 2);
+	memcpy(o, "\":{", 3);
+	o += 3;
+	for (p += n + 1; p < end && *p == ' ' && n_names < PLAIN_PARAMS_MAX; n_names++) {
+		*o = ',';
+		o += n_names > 0;
+		*o++ = '"';
+		p++;
+		o = put_plain_param(o, &p, end, &names[n_names]);
+		if (!o || o - out > PLAIN_BYTES_MAX / 2)
+			return 0;
+		for (unsigned i = 0; i < n_names; i++)
+			if (names[i] == names[n_names])
+				return 0;
+	}
+	if (p >= end || *p != ']' || (p + 1 < end && p[1] == '['))
+		return 0;
+	memcpy(o, "}}", 2);
+	*ret_end = p + 1;
+	return (size_t)(o + 2 - out);
+}
+
 const char *syslog_sd_extract(const uint8_t *p, const uint8_t *end, struct rec_builder *rb,
 			      struct val *ret_json, const uint8_t **ret_end)
 {
+	struct arena *a = &rb->b->arena;
+	if (arena_left(a) >= PLAIN_ROOM) {
+		size_t n = put_plain(a->base + a->used, p, end, ret_end);
+		if (n) {
+			*ret_json = val_of(VAL_JSON, arena_take(a, n), n);
+			return NULL;
+		}
+	}
 	struct sd sd;
 	sd.n_elems = sd.n_params = 0;
 	sd.repeats = false;
@@ -240,7 +348,6 @@ const char *syslog_sd_extract(const uint8_t *p, const uint8_t *end, struct rec_b
 	size_t len = (size_t)(q - p);
 	if (len > SD_BYTES_MAX)
 		return "structured data is too long";
-	struct arena *a = &rb->b->arena;
 	uint32_t off = arena_take(a, len * JSON_TEXT_FACTOR + JSON_TEXT_SLACK);
 	if (!off) {
 		rb->full = true;
