@@ -76,16 +76,14 @@ WITH_SSE bool fields_fit(const struct plan_row *r, const struct plan_op *op, str
 	for (const struct plan_check *c = r->checks, *end = c + r->n_checks; c < end; c++) {
 		size_t begin = at + begins[c->mark], stop = at + ends[c->mark];
 		const struct plan_op *field = op + c->step;
-		if (c->nil && stop - begin == 1 && line.ptr[begin] == c->nil) {
-			*ret_nils |= field->group ? 1u << c->nil_group : 0;
-			if (!lit_at(field, line.ptr + stop, line.len - stop))
-				return false;
-			continue;
-		}
 		if (c->set_only && is_short_range(field, line.ptr + begin, stop - begin))
 			continue;
-		if (!field_fits(field, line, begin, stop))
+		if (field_fits(field, line, begin, stop))
+			continue;
+		if (!c->nil || stop - begin != 1 || line.ptr[begin] != c->nil ||
+		    !lit_at(field, line.ptr + stop, line.len - stop))
 			return false;
+		*ret_nils |= field->group ? 1u << c->nil_group : 0;
 	}
 	return true;
 }
