@@ -356,13 +356,6 @@ static void find_literals(struct rules_scratch *s, const struct plain *p, unsign
 			set_found(s, i, p->rules[__builtin_ctzll(bits)]);
 }
 
-/* In steps that most bodies take few of; both have padding. */
-static inline void copy_padded(uint8_t *to, struct slice body)
-{
-	for (size_t i = 0; i < body.len; i += SL_PAD)
-		memcpy(to + i, body.ptr + i, SL_PAD);
-}
-
 /* Behind the @len bytes in the buffer, which are scanned first where it has no room. Returns how
  * many there are then.
  */
@@ -377,7 +370,7 @@ static uint32_t put_part(struct rules_scratch *s, uint32_t len, unsigned frame)
 		scan_long(s, frame);
 		return 0;
 	}
-	copy_padded(s->buf + len, body);
+	memcpy(s->buf + len, body.ptr, body.len);
 	s->parts[s->n_parts++] = (struct part){
 		.from = len, .to = len + (uint32_t)body.len, .frame = (uint16_t)frame};
 	len += (uint32_t)body.len;
