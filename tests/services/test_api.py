@@ -253,7 +253,7 @@ def a_crowd_of_strangers(lab, checks):
         times.append(time.monotonic() - begin)
     p.kill()
     p.wait()
-    checks.check(max(times) < 2, f"and soon: {max(times):.3f} s")
+    checks.check(max(times) < 10, f"and soon: {max(times):.3f} s")
 
 
 def malformed_and_oversize(lab, checks):

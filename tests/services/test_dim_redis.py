@@ -206,7 +206,7 @@ def held(lab):
             "a record gets the key that comes after it")
     begin = time.monotonic()
     c.equal(run.ask("never"), (None, None), "a record whose key does not come goes on without")
-    c.check(1.5 < time.monotonic() - begin < 3.9, f"after its time: {time.monotonic() - begin:.1f} s")
+    c.check(1.5 < time.monotonic() - begin < 15, f"after its time: {time.monotonic() - begin:.1f} s")
     r = run.end()
     c.healthy(r, "held")
     c.equal(r.count("enrich", "rich", "late_hits"), 1, "late hits are counted")
