@@ -8,13 +8,15 @@ In:     build directory (default: build); --file FILE: a log that is there, else
 Out:    a table: CPU seconds (user and system, by wait4 of the child), median of ROUNDS with
         minimum and maximum, nanoseconds a row image, and how many times mariadb-binlog's rows a
         CPU second. The programs run in turns, and the first round is discarded. The empty log tells
-        what of it is sluiced's start.
+        what of it is sluiced's start. In the same turns bench_binlog reads the log in its memory, as
+        far as records and lines of JSON: the median of its own rounds.
 Owns:   a directory in TMPDIR while it runs.
 Runs:   by hand; needs mariadb-server and mariadb-client for making the log and for comparing.
 Limits: the file is in the page cache: disks are not measured.
 """
 import argparse
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -136,6 +138,14 @@ queues:
 """
 
 
+def in_process(build, path):
+    """{step: seconds} of bench_binlog, and the line that it says of memcpy."""
+    text = run([os.path.join(build, 'perf', 'bench_binlog'), path])
+    images = int(text.split(' ', 1)[0])
+    steps = re.findall(r'^(.*?)  +([\d.]+) ns \(', text, re.M)
+    return {name: float(ns) * images / 1e9 for name, ns in steps}, text.splitlines()[-1]
+
+
 def compare(build, path, folder):
     sluiced = os.path.join(build, 'sluiced')
     conf = os.path.join(folder, 'null.yaml')
@@ -152,20 +162,25 @@ def compare(build, path, folder):
     ]
     images = count_images(path)
     size = os.path.getsize(path)
-    times = [[] for _ in programs]
+    times, steps = [[] for _ in programs], {}
     for turn in range(ROUNDS + 1):
         for i, (_, argv) in enumerate(programs):
             t = cpu_seconds(argv)
             if turn:
                 times[i].append(t)
+        found, share = in_process(build, path)
+        for name, t in found.items() if turn else ():
+            steps.setdefault(name, []).append(t)
     base = statistics.median(times[0])
     print(f'{images} row images, {size / 1e6:.1f} MB')
-    for (name, _), t in zip(programs, times):
+    names = [name for name, _ in programs] + [f'in one process: {name}' for name in steps]
+    for name, t in zip(names, times + list(steps.values())):
         m = statistics.median(t)
-        line = f'{name:34} {m:6.3f} s ({min(t):.3f}-{max(t):.3f})'
+        line = f'{name:41} {m:6.3f} s ({min(t):.3f}-{max(t):.3f})'
         if 'empty' not in name:
             line += f' {m / images * 1e9:7.1f} ns/image {images / m / 1e6:5.2f} M/s {base / m:5.1f} x'
         print(line)
+    print(share)
 
 
 def first_event(path):

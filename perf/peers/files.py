@@ -17,31 +17,40 @@ def numbers(path, pattern):
         return sorted(int(m) for m in re.findall(pattern, f.read()))
 
 
-# Kind, the field that tshark prints as text, and where a message's number stands in sluice's output and in tshark's.
+# Kind, its source, the field that tshark prints as text, and where a message's number stands in sluice's output and in tshark's.
 CAPTURES = (
-    ("syslog", "syslog", "syslog.msg", rb'n=(\d{7})', rb'"syslog_syslog_msg":.{0,160}?n=(\d{7})'),
-    ("http", "HTTP beacons", "http.file_data", rb'"n":(\d+),"t"', rb'\\?"n\\?":(\d+),\\?"t'))
+    ("syslog", "syslog", "{ match: { udp: 514 }, parser: syslog }", "syslog.msg", rb'n=(\d{7})',
+     rb'"syslog_syslog_msg":.{0,160}?n=(\d{7})'),
+    ("http", "HTTP beacons", "{ match: { tcp: 80 }, parser: http1 }", "http.file_data", rb'"n":(\d+),"t"',
+     rb'\\?"n\\?":(\d+),\\?"t'))
+CONF = """sources: {{ events: {source} }}
+sinks: {{ out: {{ file: {{ path: "{path}" }} }} }}
+queues: {{ lab/events: {{ from: events, sink: out }} }}
+"""
 
 
-def compare_tshark(build, folder, rounds, sizes):
-    """tshark's JSON of the packets, and sluice's of the events; @sizes: packets of each capture. Messages are compared in one
-    round, and counted in all."""
+def compare_tshark(build, folder, out, rounds, sizes):
+    """tshark's JSON of the packets, and sluice's of the events, both on the disk; @sizes: packets of each capture. Messages are
+    compared in one round, and counted in all."""
     sluiced, loadgen = os.path.join(build, "sluiced"), os.path.join(build, "perf", "loadgen")
-    jobs, ours, ek = (os.path.join(folder, name) for name in ("jobs.yaml", "ours", "ek"))
+    jobs, conf = (os.path.join(folder, name) for name in ("jobs.yaml", "tshark.yaml"))
+    ours, ek = os.path.join(out, "ours-000000.json"), os.path.join(out, "ek")
     with open(jobs, "w", encoding="ascii") as f:
         f.write(f"syslog: {{ kind: syslog_udp, messages: {sizes[0]} }}\n"
                 f"http: {{ kind: http, bytes: 500, messages: {sizes[1]}, sessions: 16 }}\n")
-    for packets, (kind, title, field, our_number, their_number) in zip(sizes, CAPTURES):
+    for packets, (kind, title, source, field, our_number, their_number) in zip(sizes, CAPTURES):
         t, pcap = Table(f"tshark_{kind}", f"A capture of {title} to JSON", "the number in each message"), os.path.join(folder, f"{kind}.pcap")
         made = subprocess.run([loadgen, jobs, kind, "--packets", str(packets), "--write", pcap], check=True, capture_output=True,
                               text=True)
         n = int(made.stdout.split()[2])
+        with open(conf, "w", encoding="ascii") as f:
+            f.write(CONF.format(source=source, path=os.path.join(out, "ours.json")))
         for turn in range(rounds + 1):
-            with open(ours, "wb") as f:
-                a = run([sluiced, "replay", "-q", pcap], f)
+            a = run([sluiced, "replay", "-q", "-c", conf, pcap])
+            got = numbers(ours, our_number)
+            os.unlink(ours)
             if turn == 0:  # thrown away; tshark's runs are so long that it has no use for that
                 continue
-            got = numbers(ours, our_number)
             t.add("sluice, replay", events_per_cpu_s=n / a.cpu, cpu=a.cpu, rss=a.rss, same=COUNTED if len(got) == n else False)
             with open(ek, "wb") as f:
                 b = run(["tshark", "-r", pcap, "-T", "ek"], f)
