@@ -520,7 +520,9 @@ static enum sink_answer file_poll(void *state, struct err *e)
 			*e = st->why;
 		return st->why_answer;
 	}
-	bool is_old = st->stage == STAGE_OPEN && every && now_ns - st->opened_ns >= every;
+	/* Not in the middle of a piece, of which the rest would go to the next file. */
+	bool is_old = st->stage == STAGE_OPEN && st->piece_len == 0 && every &&
+		      now_ns - st->opened_ns >= every;
 	if (is_old || st->stage > STAGE_OPEN)
 		return finish(st, e);
 	return SINK_DONE;

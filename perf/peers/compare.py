@@ -60,7 +60,7 @@ def compare(a, folder, out):
                 else:
                     yield compare_udp(lab, a.rounds, 1 if a.quick else 2, 50000 if a.quick else 300000, 0.5 if a.quick else 0.12)
         elif case == "tshark":
-            yield from compare_tshark(a.build, folder, out, a.rounds, (5000, 5000) if a.quick else (400000, 40000))
+            yield from compare_tshark(a.build, folder, out, a.rounds, (5000, 5000) if a.quick else (400000, 120000))
         elif case == "binlog":
             yield compare_binlog(a.build, a.peers, folder, a.rounds, a.log, a.quick)
         else:

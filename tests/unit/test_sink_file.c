@@ -672,6 +672,30 @@ static void a_process_that_is_killed_leaves_all_that_was_reported_and_nothing_el
 	free_full();
 }
 
+/* The disk is full in the middle of a batch; when it has room again, the file has become old. */
+static void a_file_that_becomes_old_in_the_middle_of_a_batch_ends_behind_it(void **unused)
+{
+	struct err e = {0};
+	unsigned i = 0;
+	conf_number(&sink_file, conf, "rotate_every", 1000000);
+	gathers();
+	open_sink();
+	set_limit(100001);
+	while (sink_file.write(state, full[i], &e) == SINK_QUEUED)
+		i++;
+	assert_non_null(strstr(e.text, "File too large"));
+	set_limit(RLIM_INFINITY);
+	pause_ms(150);
+	sink_file.poll(state, &e);
+	assert_int_not_equal(sink_file.write(state, full[i], &e), SINK_BUSY);
+	close_sink();
+	for (struct sink_report r; sink_file.report(state, &r);)
+		n_reported++;
+	assert_int_equal(n_reported, i + 1);
+	assert_int_equal(expect_recs((i + 1) * PER_FULL, false), 1);
+	free_full();
+}
+
 static void a_directory_that_is_not_there_is_an_error_that_names_it(void **unused)
 {
 	struct err e = {0};
@@ -754,6 +778,7 @@ int main(void)
 		TEST(a_batch_that_was_given_up_between_two_files_is_in_neither),
 		TEST(a_full_disk_is_busy_for_what_is_gathered_too),
 		TEST(what_is_gathered_and_cannot_be_written_is_told_until_it_can),
+		TEST(a_file_that_becomes_old_in_the_middle_of_a_batch_ends_behind_it),
 		TEST(a_process_that_is_killed_leaves_all_that_was_reported_and_nothing_else),
 		TEST(a_directory_that_is_not_there_is_an_error_that_names_it),
 		TEST(a_directory_that_may_not_be_written_is_an_error_that_names_it),
