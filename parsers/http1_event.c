@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <assert.h>
 #include <emmintrin.h>
 
 #include "dataplane/base/text.h"
@@ -173,7 +174,7 @@ static void put_text(struct writer *w, struct slice s)
 /* Lines of a folded value are joined by blanks. */
 static void put_header(struct writer *w, struct slice s)
 {
-	if (!w->folded) {
+	if (!w->folded || !s.len || !memchr(s.ptr, '\n', s.len)) {
 		put_text(w, s);
 		return;
 	}
@@ -410,6 +411,8 @@ static bool put_body(struct event *e, struct slice body)
 		return put_one(e, BODY_FORM, e->query);
 	return put_bare(e);
 }
+
+static_assert(sizeof(struct frame_desc) == 112, "event_begin sets each member");
 
 /* Each member by itself: to clear all of it first would take longer, twice. */
 static inline void event_begin(struct event *e, const struct http1_request *r, struct slice meta)

@@ -106,10 +106,12 @@ WITH_AVX2 static inline const uint8_t *names_avx2(const uint8_t *p, struct rec_b
 /* Structured data and the message. False: it is malformed. */
 INLINE bool read_rest(const struct syslog_text *t, const uint8_t *p, struct rec_builder *rb)
 {
+	if (p >= t->end)
+		return false;
 	uint16_t first2;
 	memcpy(&first2, p, sizeof(first2));
 	if (first2 != ('-' | ' ' << 8) || p + 2 > t->end)
-		return p < t->end && !syslog_5424_rest(t, p, rb);
+		return !syslog_5424_rest(t, p, rb);
 	rec_set(rb, SYSLOG_SD, val_of(VAL_NULL, 0, 0));
 	rec_set(rb, SYSLOG_MESSAGE, rec_ref(rb, VAL_STR, syslog_message_at(t, p + 2)));
 	return true;

@@ -231,11 +231,17 @@ static bool compile_decided(struct compiler *c, const struct node *n, const stru
 		return compile_span(c, n, OP_FIXED, 0);
 	if (f->is_end)
 		return compile_span(c, n, OP_REST, 0);
-	for (unsigned k = 0; k < f->n_lit; k++) {
-		if (!byte_set_has(&n->bytes, f->lit[k]))
+	/* Behind a sign the run alone is looked through, so what follows has to end that, and at
+	 * once.
+	 */
+	unsigned flags;
+	const struct node *run = signed_run(n, &flags);
+	const struct byte_set *bytes = run && run->len_min > 0 ? &run->bytes : &n->bytes;
+	for (unsigned k = 0; k < f->n_lit && !(run && k > 0); k++) {
+		if (!byte_set_has(bytes, f->lit[k]))
 			return compile_span(c, n, OP_STOP, k);
 	}
-	return !byte_set_meet(&n->bytes, &f->head) && compile_span(c, n, OP_STOP, 0);
+	return !byte_set_meet(bytes, &f->head) && compile_span(c, n, OP_STOP, 0);
 }
 
 /* All bytes, as few as leave nothing but blanks behind. */

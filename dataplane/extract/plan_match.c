@@ -74,23 +74,16 @@ SCANS size_t match_checked(struct here h, const struct plan_op *op, size_t at, s
 	return lit_at(op, h.start + to, h.len - to) ? to + op->n_lit : PLAN_NOWHERE;
 }
 
-/* The row that begins with @*io_op, or another way through the same steps; *io_op becomes the last
- * of them.
- */
+/* The row that begins with @*io_op, which becomes the last of its steps. */
 SCANS size_t match_row(struct here h, const struct plan_op **io_op, size_t at, struct marks *io_m)
 {
 	const struct plan_op *op = *io_op;
 	const struct plan_row *r = &h.p->rows[op->dfa];
-	for (;; r++) {
-		size_t behind =
-			plan_row(r, h.p->ops + r->first, slice_of(h.start, h.len), at, h.parts);
-		if (behind != PLAN_NOWHERE) {
-			*io_op = h.p->ops + r->end - 1;
-			return behind;
-		}
-		if (!r->more)
-			return match_checked(h, op, at, io_m);
-	}
+	size_t behind = plan_row(r, op, slice_of(h.start, h.len), at, h.parts);
+	if (behind == PLAN_NOWHERE)
+		return match_checked(h, op, at, io_m);
+	*io_op = op + r->n_steps - 1;
+	return behind;
 }
 
 /* ---- other steps ---- */

@@ -46,8 +46,7 @@ enum plan_op_kind {
 	OP_TOKEN,  /* an OP_STOP whose end is the next mark (plan_scan.h), and a literal of one byte
 		    */
 	OP_CHECKED, /* one that ends at a mark, and of which more than that has to be checked */
-	OP_ROW,     /* the same, and the first of the row that is number `dfa` (plan_row.c), or of
-		       those that are more ways through the same steps */
+	OP_ROW,     /* the same, and the first of the row that is number `dfa` (plan_row.c) */
 	OP_STAMP,   /* an OP_OPEN whose group is an OP_BSD_TIME, with its `lit` behind the group */
 	OP_TAIL,    /* an OP_REST of any bytes */
 	OP_END,
@@ -139,8 +138,6 @@ static inline bool plan_marks_have(const struct plan_marks *m, uint8_t c)
  */
 struct plan_check {
 	uint8_t mark, step; /* the mark that ends it; which step of the row it is */
-	uint8_t nil;        /* a byte that may stand in its place, and then its group has no part */
-	uint8_t nil_group;  /* from the first one of the row on */
 	bool set_only;      /* its set is all that is left to check */
 };
 
@@ -152,8 +149,6 @@ struct plan_row {
 	uint8_t pick[PLAN_ROW_MARKS];
 	struct plan_marks marks;
 	unsigned n_marks, n_groups, n_checks, n_steps;
-	unsigned first, end; /* its steps, which are behind those of the plan; the step behind it */
-	bool more;           /* the next row is another way through the same steps */
 	unsigned group;
 	unsigned last;     /* bytes from the last mark to where the next step begins */
 	unsigned no_marks; /* bits of the lanes behind the marks */
@@ -164,7 +159,6 @@ struct plan_row {
 
 struct plan {
 	unsigned n_ops, n_groups, n_dfas, n_unset, n_rows;
-	unsigned n_row_ops; /* steps of rows, behind the others */
 	struct plan_marks marks;
 	uint8_t unset[PLAN_GROUPS_MAX]; /* the groups that may take no part */
 	struct dfa *dfas[PLAN_DFAS_MAX];

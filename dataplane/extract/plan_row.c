@@ -65,25 +65,19 @@ WITH_SSE bool field_fits(const struct plan_op *op, struct slice line, size_t fro
 	return lit_at(op, line.ptr + to, line.len - to);
 }
 
-/* *ret_nils: bits of the groups that have no part. */
 WITH_SSE bool fields_fit(const struct plan_row *r, const struct plan_op *op, struct slice line,
-			 size_t at, struct found f, __m128i from, unsigned *ret_nils)
+			 size_t at, __m128i from, __m128i to)
 {
 	uint8_t begins[16], ends[16];
-	*ret_nils = 0;
 	_mm_storeu_si128((__m128i *)begins, from);
-	_mm_storeu_si128((__m128i *)ends, f.at);
+	_mm_storeu_si128((__m128i *)ends, to);
 	for (const struct plan_check *c = r->checks, *end = c + r->n_checks; c < end; c++) {
 		size_t begin = at + begins[c->mark], stop = at + ends[c->mark];
 		const struct plan_op *field = op + c->step;
 		if (c->set_only && is_short_range(field, line.ptr + begin, stop - begin))
 			continue;
-		if (field_fits(field, line, begin, stop))
-			continue;
-		if (!c->nil || stop - begin != 1 || line.ptr[begin] != c->nil ||
-		    !lit_at(field, line.ptr + stop, line.len - stop))
+		if (!field_fits(field, line, begin, stop))
 			return false;
-		*ret_nils |= field->group ? 1u << c->nil_group : 0;
 	}
 	return true;
 }
@@ -145,25 +139,20 @@ WITH_AVX2 static inline bool find_avx2(const struct plan_row *r, const uint8_t *
 	FIND_LOOP(marks_of_wide);
 }
 
-/* The same with room for marks inside of texts. */
-struct found_wide {
-	__m256i at, bytes;
-};
-
 /* Takes away the marks inside of texts. False: one has no end. */
-WITH_AVX512 static inline bool skip_inside(const struct plan_row *r, struct found_wide *f,
+WITH_AVX512 static inline bool skip_inside(const struct plan_row *r, struct found *f,
 					   unsigned *io_n)
 {
 	for (unsigned texts = r->texts; texts; texts &= texts - 1) {
 		unsigned begin = (unsigned)__builtin_ctz(texts);
-		__m256i lit = _mm256_set1_epi8((char)r->lit[begin]);
-		unsigned ends = _mm256_cmpeq_epi8_mask(f->bytes, lit) & (~0u << begin);
+		__m128i lit = _mm_set1_epi8((char)r->lit[begin]);
+		unsigned ends = _mm_cmpeq_epi8_mask(f->bytes, lit) & (~0u << begin);
 		if (!ends)
 			return false;
 		unsigned end = (unsigned)__builtin_ctz(ends);
-		__mmask32 stay = (~0u << end) | ((1u << begin) - 1);
-		f->at = _mm256_maskz_compress_epi8(stay, f->at);
-		f->bytes = _mm256_maskz_compress_epi8(stay, f->bytes);
+		__mmask16 stay = (__mmask16)((~0u << end) | ((1u << begin) - 1));
+		f->at = _mm_maskz_compress_epi8(stay, f->at);
+		f->bytes = _mm_maskz_compress_epi8(stay, f->bytes);
 		*io_n -= end - begin;
 	}
 	return true;
@@ -178,25 +167,24 @@ WITH_AVX512 static inline bool find_avx512(const struct plan_row *r, const uint8
 	__m512i row0 = _mm512_broadcast_i32x4(lanes(r->marks.rows[0]));
 	__m512i row1 = _mm512_broadcast_i32x4(lanes(r->marks.rows[1]));
 	__m512i place = _mm512_load_si512(text_places);
-	unsigned n = 0, enough = r->texts ? 32 : r->n_marks;
-	struct found_wide w = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+	unsigned n = 0, enough = r->texts ? 16 : r->n_marks;
+	*f = (struct found){_mm_setzero_si128(), _mm_setzero_si128()};
 	for (size_t base = 0; base < left && n < enough && base < 64 * WORDS_MAX; base += 64) {
 		__m512i v = _mm512_loadu_si512(p + base);
 		uint64_t hit = _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(row0, v), v);
 		if (r->marks.two_rows)
 			hit |= _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(row1, v), v);
 		hit = left - base < 64 ? _bzhi_u64(hit, (unsigned)(left - base)) : hit;
-		__m256i at = _mm512_castsi512_si256(_mm512_maskz_compress_epi8(hit, place));
-		__m256i bytes = _mm512_castsi512_si256(_mm512_maskz_compress_epi8(hit, v));
-		w.at = n ? _mm256_mask_expand_epi8(w.at, ~0u << n, at) : at;
-		w.bytes = n ? _mm256_mask_expand_epi8(w.bytes, ~0u << n, bytes) : bytes;
+		__m128i at = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(hit, place));
+		__m128i bytes = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(hit, v));
+		f->at = _mm_mask_expand_epi8(f->at, (__mmask16)(0xffff << n), at);
+		f->bytes = _mm_mask_expand_epi8(f->bytes, (__mmask16)(0xffff << n), bytes);
 		n += (unsigned)_mm_popcnt_u64(hit);
 		place = _mm512_add_epi8(place, _mm512_set1_epi8(64));
 	}
-	n = n < 32 ? n : 32;
-	if (!skip_inside(r, &w, &n) || n < r->n_marks)
+	n = n < 16 ? n : 16;
+	if (!skip_inside(r, f, &n) || n < r->n_marks)
 		return false;
-	*f = (struct found){_mm256_castsi256_si128(w.at), _mm256_castsi256_si128(w.bytes)};
 	uint8_t at[16];
 	_mm_storeu_si128((__m128i *)at, f->at);
 	*ret_last = at[r->n_marks - 1];
@@ -253,18 +241,15 @@ WITH_AVX512 static inline void put_parts_wide(const struct plan_row *r, __m128i 
 
 /* ---- rows ---- */
 
-#define MATCH_BY(FIND, PUT)                                                         \
-	struct found f;                                                             \
-	size_t last;                                                                \
-	unsigned nils;                                                              \
-	if (!FIND(r, line.ptr + at, line.len - at, &f, &last))                      \
-		return PLAN_NOWHERE;                                                \
-	__m128i from = begin_of(r, f);                                              \
-	if (!marks_fit(r, f, from) || !fields_fit(r, op, line, at, f, from, &nils)) \
-		return PLAN_NOWHERE;                                                \
-	PUT(r, from, f.at, at, parts);                                              \
-	for (; nils; nils &= nils - 1)                                              \
-		parts[r->group + (unsigned)__builtin_ctz(nils)].from = PLAN_UNSET;  \
+#define MATCH_BY(FIND, PUT)                                                     \
+	struct found f;                                                         \
+	size_t last;                                                            \
+	if (!FIND(r, line.ptr + at, line.len - at, &f, &last))                  \
+		return PLAN_NOWHERE;                                            \
+	__m128i from = begin_of(r, f);                                          \
+	if (!marks_fit(r, f, from) || !fields_fit(r, op, line, at, from, f.at)) \
+		return PLAN_NOWHERE;                                            \
+	PUT(r, from, f.at, at, parts);                                          \
 	return at + last + r->last
 
 __attribute__((target("sse4.1"))) size_t plan_row_sse(const struct plan_row *r,

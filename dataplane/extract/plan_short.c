@@ -121,7 +121,7 @@ static void add_mark(struct plan_row *r, uint8_t lit, unsigned behind, unsigned 
 }
 
 /* The marks of one field and of the literal behind it. False: the row ends in front of it. */
-static bool add_field(struct plan_row *r, const struct plan_op *op, uint8_t nil)
+static bool add_field(struct plan_row *r, const struct plan_op *op)
 {
 	bool next_group = r->n_groups == 0 || op->group == r->group + r->n_groups;
 	unsigned first = r->n_marks, behind = 1;
@@ -138,12 +138,9 @@ static bool add_field(struct plan_row *r, const struct plan_op *op, uint8_t nil)
 		r->texts |= 1u << first;
 	r->last = behind;
 	bool told = r->n_marks - first == op->n_lit && !op->flags && op->max == PLAN_NO_MAX;
-	if (!told || op->scan != SCAN_STOPS || nil)
-		r->checks[r->n_checks++] = (struct plan_check){.mark = (uint8_t)first,
-							       .step = (uint8_t)r->n_steps,
-							       .nil = nil,
-							       .nil_group = (uint8_t)r->n_groups,
-							       .set_only = told};
+	if (!told || op->scan != SCAN_STOPS)
+		r->checks[r->n_checks++] =
+			(struct plan_check){(uint8_t)first, (uint8_t)r->n_steps, told};
 	if (op->group && r->n_groups == 0)
 		r->group = op->group;
 	if (op->group)
@@ -157,171 +154,38 @@ static bool goes_by_marks(const struct plan_op *op)
 	return op->kind == OP_TOKEN || op->kind == OP_CHECKED;
 }
 
-/* A way through the steps from one on that makes no choice: copies of spans, each with all of the
- * literal behind it. Two choices are known, of which the first is one span and the second is two
- * ways:
- *
- *     (?:%{INT:bytes}|-)         a span, or a byte in its place
- *     [^[:]+(?:\[%{INT:pid}\])?: the part in brackets, or nothing
- */
-struct way {
-	struct plan *p;
-	struct plan_op *ops; /* behind all others of the plan */
-	unsigned n;
-	bool take, chose; /* whether the optional part is on this way; whether there is one */
-	uint8_t nil[PLAN_ROW_MARKS];
-	unsigned end[PLAN_ROW_MARKS]; /* the step behind; 0: that is inside of a choice */
-};
-
-/* A copy of @op as the next step. NULL: there is no room. */
-static struct plan_op *way_add(struct way *w, const struct plan_op *op, unsigned end)
+/* The row that begins with step @i. Returns how many steps it has; 0: too few for one. */
+static unsigned make_row(struct plan *p, unsigned i)
 {
-	if (w->n == PLAN_ROW_MARKS || w->p->n_ops + w->p->n_row_ops + w->n == PLAN_OPS_MAX)
-		return NULL;
-	w->ops[w->n] = *op;
-	w->nil[w->n] = 0;
-	w->end[w->n] = end;
-	return &w->ops[w->n++];
-}
-
-/* The literal @lit behind the last step, which then ends in front of step @end. */
-static bool way_add_lit(struct way *w, const struct plan_op *lit, unsigned end)
-{
-	struct plan_op *op = &w->ops[w->n - 1];
-	if (lit->kind != OP_LIT || op->n_lit + lit->n_lit > PLAN_LIT_MAX)
-		return false;
-	for (unsigned k = 0; k < lit->n_lit; k++) {
-		op->lit_bits |= (uint16_t)(1u << op->n_lit);
-		op->lit[op->n_lit++] = lit->lit[k];
-	}
-	w->end[w->n - 1] = end;
-	return goes_by_marks(op) || may_go_by_marks(op);
-}
-
-/* The second branch of an OP_EITHER that has two; NULL: it has not. */
-static const struct plan_op *second_of_two(const struct plan *p, const struct plan_op *either)
-{
-	const struct plan_op *b = &p->ops[either[1].end];
-	return b->kind == OP_BRANCH && b->end == either->end ? b : NULL;
-}
-
-/* A span, or one byte in its place, and a literal: from step @i on. */
-static bool way_add_nil(struct way *w, unsigned i)
-{
-	const struct plan_op *either = &w->p->ops[i], *span = either + 2, *nil;
-	const struct plan_op *b = either->kind == OP_EITHER ? second_of_two(w->p, either) : NULL;
-	if (!b || span->kind != OP_STOP || span->n_lit || span->min != 1 || span[1].kind != OP_JOIN)
-		return false;
-	nil = b + 1;
-	if (nil->kind != OP_LIT || nil->n_lit != 1 || nil[1].kind != OP_JOIN ||
-	    plan_op_takes(span, nil->lit[0]) || nil->lit[0] == 0)
-		return false;
-	const struct plan_op *lit = &w->p->ops[either->end];
-	if (!way_add(w, span, 0) || !way_add_lit(w, lit, either->end + 1u) ||
-	    nil->lit[0] == lit->lit[0])
-		return false;
-	w->nil[w->n - 1] = nil->lit[0];
-	return true;
-}
-
-/* A span, what may stand behind it, and a literal. */
-static bool way_add_optional(struct way *w, unsigned i)
-{
-	const struct plan_op *span = &w->p->ops[i], *maybe = span + 1, *op = maybe + 1;
-	const struct plan_op *lit = &w->p->ops[maybe->end];
-	if (w->chose || span->kind != OP_STOP || span->n_lit || maybe->kind != OP_MAYBE ||
-	    op->kind != OP_LIT || lit->kind != OP_LIT || !way_add(w, span, 0))
-		return false;
-	w->chose = true;
-	if (w->take && !way_add_lit(w, op++, 0))
-		return false;
-	for (; w->take && op < lit; op++)
-		if (!goes_by_marks(op) || !way_add(w, op, 0))
-			return false;
-	return way_add_lit(w, lit, maybe->end + 1u);
-}
-
-/* From step @i on. */
-static void way_make(struct way *w, unsigned i)
-{
-	bool on = true;
-	while (on) {
-		const struct plan_op *op = &w->p->ops[i];
-		if (goes_by_marks(op) || (w->n > 0 && is_text(op)))
-			on = way_add(w, op, i + 1) != NULL;
-		else
-			on = w->n > 0 && (way_add_nil(w, i) || way_add_optional(w, i));
-		i = on ? w->end[w->n - 1] : i;
-	}
-}
-
-/* The row of the first steps of @w. Returns how many they are; 0: fewer than @least. */
-static unsigned add_row(struct way *w, unsigned least)
-{
-	struct plan *p = w->p;
 	if (p->n_rows == PLAN_ROWS_MAX)
 		return 0;
 	struct plan_row *r = &p->rows[p->n_rows];
-	unsigned end = 0, n = 0;
 	*r = (struct plan_row){0};
 	marks_init(&r->marks);
-	while (end < w->n && mark_ends(&r->marks, &w->ops[end]))
+	unsigned end = i;
+	for (const struct plan_op *op = &p->ops[i]; goes_by_marks(op) || (end > i && is_text(op));
+	     op++) {
+		if (!mark_ends(&r->marks, op))
+			break;
 		end++;
-	while (n < end && add_field(r, &w->ops[n], w->nil[n]))
-		n++;
-	if (n < least || !w->end[n - 1])
+	}
+	for (unsigned k = i; k < end && add_field(r, &p->ops[k]);)
+		k++;
+	if (r->n_steps < TOKENS_MIN)
 		return 0;
 	r->no_marks = 0xffff & ~((1u << r->n_marks) - 1);
 	r->halves = (uint32_t)(((uint64_t)1 << (2 * r->n_groups)) - 1);
-	r->first = p->n_ops + p->n_row_ops;
-	r->end = w->end[n - 1];
-	p->n_row_ops += n;
-	p->n_rows++;
-	return n;
-}
-
-/* The rows that begin with step @i. Returns the step behind them; 0: there is none. */
-static unsigned make_rows(struct plan *p, unsigned i)
-{
-	unsigned n_rows = p->n_rows;
-	struct way w = {.p = p, .ops = p->ops + p->n_ops + p->n_row_ops, .take = true};
-	way_make(&w, i);
-	if (!add_row(&w, TOKENS_MIN))
-		return 0;
 	p->ops[i].kind = OP_ROW;
-	p->ops[i].dfa = (uint16_t)n_rows;
-	unsigned end = p->rows[n_rows].end;
-	if (w.chose) {
-		w = (struct way){.p = p, .ops = p->ops + p->n_ops + p->n_row_ops};
-		way_make(&w, i);
-		p->rows[n_rows].more = add_row(&w, TOKENS_MIN - 1) > 0;
-	}
-	return end;
+	p->ops[i].dfa = (uint16_t)p->n_rows++;
+	return r->n_steps;
 }
 
 static void find_rows(struct plan *p)
 {
 	for (unsigned i = 0; i < p->n_ops;) {
-		unsigned end = make_rows(p, i);
-		i = end ? end : next_outside(p, i);
+		unsigned n = make_row(p, i);
+		i = n ? i + n : next_outside(p, i);
 	}
-}
-
-/* Behind the step, or the row, at @i. */
-static unsigned next_alone(const struct plan *p, unsigned i)
-{
-	return p->ops[i].kind == OP_ROW ? p->rows[p->ops[i].dfa].end : next_outside(p, i);
-}
-
-/* Outside of rows: marks are made again for them, which a few do not pay for. */
-static void leave_few_tokens(struct plan *p)
-{
-	unsigned n = 0;
-	for (unsigned i = 0; i < p->n_ops; i = next_alone(p, i))
-		n += goes_by_marks(&p->ops[i]);
-	for (unsigned i = 0; i < p->n_ops && n < TOKENS_MIN; i = next_alone(p, i))
-		if (goes_by_marks(&p->ops[i]))
-			p->ops[i].kind = OP_STOP;
 }
 
 /* Most other spans need no more than that. */
@@ -379,7 +243,6 @@ void plan_shorten(struct plan *p)
 	name_alternatives(p);
 	choose_tokens(p);
 	find_rows(p);
-	leave_few_tokens(p);
 	name_fields(p);
 	name_stamps(p);
 	list_unset(p);

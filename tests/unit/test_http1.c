@@ -72,6 +72,16 @@ static void a_folded_header_is_one_line(void **state)
 	check_meta(0, "\"user_agent\":\"a b\"");
 }
 
+static void a_value_is_the_same_whatever_other_header_is_folded(void **state)
+{
+	client("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nUser-Agent: one\rtwo\r\n\r\n"
+	       "GET /a?b=1 HTTP/1.1\r\nHost: h\r\nUser-Agent: one\rtwo\r\nX: a\r\n b\r\n\r\n");
+	end();
+	check_frames(2);
+	check_meta(0, "\"user_agent\":\"one\\rtwo\"");
+	check_meta(1, "\"user_agent\":\"one\\rtwo\"");
+}
+
 static void lines_may_end_without_carriage_return(void **state)
 {
 	client("POST / HTTP/1.1\nHost: lf\nContent-Type: text/json\nContent-Length: 2\n\n{}");
@@ -532,6 +542,7 @@ int main(void)
 		T(a_bare_request_is_an_event_unless_bare_is_off),
 		T(heads_are_read_byte_by_byte),
 		T(a_folded_header_is_one_line),
+		T(a_value_is_the_same_whatever_other_header_is_folded),
 		T(lines_may_end_without_carriage_return),
 		T(the_first_of_repeated_headers_counts),
 		T(an_absolute_target_names_the_host),

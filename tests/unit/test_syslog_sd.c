@@ -5,6 +5,7 @@
 #include "parsers/syslog_sd.h"
 
 #include "dataplane/rec/json_text.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define ROOM 4096 /* of the arena, in front of the text */
@@ -23,14 +24,6 @@ static const char *const forms[] = {
 };
 
 enum { N_FORMS = sizeof(forms) / sizeof(forms[0]) };
-
-static uint32_t seed = 1;
-
-static unsigned any(unsigned below)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % below;
-}
 
 static size_t make(char *out, unsigned form)
 {

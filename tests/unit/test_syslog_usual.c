@@ -6,6 +6,7 @@
 #include "dataplane/base/civil.h"
 #include "parsers/parsers.h"
 #include "parsers/syslog_pri.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define ROOM 8192 /* of the arena, in front of the message */
@@ -33,17 +34,6 @@ static const char *const forms[] = {
 };
 
 enum { N_FORMS = sizeof(forms) / sizeof(forms[0]) };
-
-/* A fixed sequence of numbers, so that a failure comes again (xorshift64). */
-static uint64_t seed = 0x2545f4914f6cdd1du;
-
-static unsigned any(unsigned below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed % below);
-}
 
 static size_t make(char *out, unsigned form)
 {
@@ -79,7 +69,10 @@ static void begin(struct built *b, const struct schema *schema, const char *text
 	b->batch.arena = (struct arena){.base = base, .cap = ROOM, .used = 8};
 	b->batch.n_recs = 0;
 	memcpy(base + ROOM, text, len);
-	memset(base + ROOM + len, "- :]\""[len % 5], SL_PAD);
+	/* What lies behind a message may be what it could go on with. */
+	const char *behind = " - - h p[1]: x y z - -";
+	for (size_t i = 0, from = any(20); i < SL_PAD; i++)
+		base[ROOM + len + i] = (uint8_t)(any(8) ? behind[(from + i) % 22] : 'a');
 	b->t.p = base + ROOM;
 	b->t.end = b->t.p + len;
 	b->t.minute = &b->minute;
