@@ -4,7 +4,7 @@
 # are compared; what is told is events per CPU-second, the rate without a loss, and memory.
 #
 #     perf/peers/get.sh peers                          brings the peers (Debian, Maven, PyPI)
-#     perf/compare.sh build peers                      a quarter of an hour, as root
+#     perf/compare.sh build peers                      twenty minutes, as root
 #     perf/compare.sh --quick build peers              small: does it work?
 #     perf/compare.sh --only tshark,binlog build peers of tcp, udp, tshark, binlog, kafka
 #     perf/compare.sh --results perf/results build peers
