@@ -10,6 +10,7 @@
 #ifndef SL_PARSERS_SYSLOG_USUAL_H
 #define SL_PARSERS_SYSLOG_USUAL_H
 
+#include "dataplane/base/cpu.h"
 #include "dataplane/base/text.h"
 #include "parsers/syslog.h"
 
@@ -19,24 +20,11 @@
 bool syslog_usual_avx2(const struct syslog_text *t, struct rec_builder *rb);
 bool syslog_usual_avx512(const struct syslog_text *t, struct rec_builder *rb);
 
-static inline bool syslog_has_avx512(void)
-{
-	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi") &&
-	       __builtin_cpu_supports("bmi2");
-}
-
-static inline bool syslog_has_avx2(void)
-{
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-	       __builtin_cpu_supports("bmi2");
-}
-
 static inline bool syslog_usual(const struct syslog_text *t, struct rec_builder *rb)
 {
-	if (syslog_has_avx512())
+	if (cpu_has_avx512())
 		return syslog_usual_avx512(t, rb);
-	return syslog_has_avx2() && syslog_usual_avx2(t, rb);
+	return cpu_has_avx2() && syslog_usual_avx2(t, rb);
 }
 
 /* Whether the word in [@p, @q) behind a time stamp of RFC 3164 may be more than a host: a year or a

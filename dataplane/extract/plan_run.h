@@ -9,6 +9,7 @@
 #ifndef SL_EXTRACT_PLAN_RUN_H
 #define SL_EXTRACT_PLAN_RUN_H
 
+#include "dataplane/base/cpu.h"
 #include "dataplane/extract/plan_scan.h"
 
 /* Places are offsets in the line. */
@@ -41,25 +42,13 @@ size_t plan_row_avx2(const struct plan_row *r, const struct plan_op *op, struct 
 size_t plan_row_avx512(const struct plan_row *r, const struct plan_op *op, struct slice line,
 		       size_t at, struct plan_part *parts);
 
-static inline bool plan_has_avx512(void)
-{
-	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("popcnt") &&
-	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-}
-
-static inline bool plan_has_avx2(void)
-{
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
-}
-
 static inline size_t plan_row(const struct plan_row *r, const struct plan_op *op, struct slice line,
 			      size_t at, struct plan_part *parts)
 {
-	if (plan_has_avx512())
+	if (cpu_has_avx512())
 		return plan_row_avx512(r, op, line, at, parts);
-	return plan_has_avx2() ? plan_row_avx2(r, op, line, at, parts)
-			       : plan_row_sse(r, op, line, at, parts);
+	return cpu_has_avx2() ? plan_row_avx2(r, op, line, at, parts)
+			      : plan_row_sse(r, op, line, at, parts);
 }
 
 /* Where a span at @at begins behind its sign, if it may have one. */

@@ -4,6 +4,7 @@
  *     {"_id":"|id|","_time":"2026-11-25T04:43:16.|nnnnnnnnn|Z",|"_source":"x","_stream":"x",|
  *     "_src":"a","_dst":"b"|,"key":"|text|"|,"key":|value| ... |}
  */
+#include "dataplane/base/cpu.h"
 #include "dataplane/rec/json_text_avx2.h"
 #include "dataplane/sink/encode_burst.h"
 #include "dataplane/sink/encode_json_parts.h"
@@ -255,7 +256,7 @@ unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct
 	n = encode_burst_n(to, n);
 	uint32_t *ends = to->ends + to->n_recs;
 	take_second(&l, r->time_ns);
-	bool wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+	bool wide = cpu_has_avx2();
 	unsigned n_put = wide ? put_wide(&l, recs, n, o, ends) : put_narrow(&l, recs, n, o, ends);
 	if (n_put)
 		out_batch_added(to, n_put, r->time_ns, recs[n_put - 1]->time_ns);

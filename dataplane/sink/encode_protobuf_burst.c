@@ -3,6 +3,7 @@
  *
  *     len|1 id|2 seconds|nanoseconds|3 source 4 stream|5 src 6 dst|16 text|17 text| ...
  */
+#include "dataplane/base/cpu.h"
 #include "dataplane/sink/encode_burst.h"
 #include "dataplane/sink/encode_protobuf_parts.h"
 #include "dataplane/sink/encode_put.h"
@@ -218,7 +219,7 @@ unsigned encode_protobuf_burst(struct encode_ctx *ctx, const struct batch *b,
 	uint32_t *ends = to->ends + to->n_recs;
 	ctx->proto->n_more = ctx->proto->n_misfits = 0;
 	n = encode_burst_n(to, n);
-	bool wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+	bool wide = cpu_has_avx2();
 	n = wide ? put_wide(&l, recs, n, o, ends, to->buf)
 		 : put_narrow(&l, recs, n, o, ends, to->buf);
 	if (n)

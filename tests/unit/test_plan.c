@@ -313,9 +313,9 @@ static unsigned row_ways(size_t (*ways[3])(const struct plan_row *, const struct
 {
 	unsigned n = 0;
 	ways[n++] = plan_row_sse;
-	if (plan_has_avx2())
+	if (cpu_has_avx2())
 		ways[n++] = plan_row_avx2;
-	if (plan_has_avx512())
+	if (cpu_has_avx512())
 		ways[n++] = plan_row_avx512;
 	return n;
 }

@@ -143,9 +143,9 @@ static void usual_messages_are_read_as_the_long_way_reads_them(void **state)
 {
 	struct schema schema;
 	assert_int_equal(schema_init(&schema, parser_syslog.fields, SYSLOG_N_FIELDS), 0);
-	unsigned n = syslog_has_avx2() ? compare(syslog_usual_avx2, &schema) : 10000;
+	unsigned n = cpu_has_avx2() ? compare(syslog_usual_avx2, &schema) : 10000;
 	assert_in_range(n, 10000, 99999);
-	n = syslog_has_avx512() ? compare(syslog_usual_avx512, &schema) : 10000;
+	n = cpu_has_avx512() ? compare(syslog_usual_avx512, &schema) : 10000;
 	assert_in_range(n, 10000, 99999);
 	schema_fini(&schema);
 }
@@ -156,7 +156,7 @@ static void what_most_senders_write_is_usual(void **state)
 	struct schema schema;
 	struct built b = {.rb = calloc(1, sizeof(*b.rb)), .t = {.time_ns = 1795581796000000000}};
 	assert_int_equal(schema_init(&schema, parser_syslog.fields, SYSLOG_N_FIELDS), 0);
-	for (unsigned i = 0; syslog_has_avx2() && i < 11; i++) {
+	for (unsigned i = 0; cpu_has_avx2() && i < 11; i++) {
 		begin(&b, &schema, forms[i], strlen(forms[i]));
 		if (!syslog_usual(&b.t, b.rb))
 			fail_msg("%s: the long way is taken", forms[i]);
@@ -173,7 +173,7 @@ static void a_full_arena_is_told(void **state)
 	assert_int_equal(schema_init(&schema, parser_syslog.fields, SYSLOG_N_FIELDS), 0);
 	begin(&b, &schema, forms[0], strlen(forms[0]));
 	b.batch.arena.used = ROOM - 8;
-	assert_true(!syslog_has_avx2() || (syslog_usual(&b.t, b.rb) && b.rb->full));
+	assert_true(!cpu_has_avx2() || (syslog_usual(&b.t, b.rb) && b.rb->full));
 	free(b.batch.arena.base);
 	free(b.rb);
 	schema_fini(&schema);
