@@ -28,8 +28,7 @@ static inline size_t text_put_hex64(char *out, uint64_t v)
 	const __m128i low4 = _mm_set1_epi8(15);
 	/* Sixteen nibbles, the highest first. */
 	__m128i x = _mm_cvtsi64_si128((int64_t)__builtin_bswap64(v));
-	__m128i high = _mm_and_si128(_mm_srli_epi16(x, 4), low4);
-	__m128i n = _mm_unpacklo_epi8(high, _mm_and_si128(x, low4));
+	__m128i n = _mm_and_si128(_mm_unpacklo_epi8(_mm_srli_epi16(x, 4), x), low4);
 	_mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(digits, n));
 	return 16;
 }
@@ -37,15 +36,16 @@ static inline size_t text_put_hex64(char *out, uint64_t v)
 /* The numbers below 1,000, zeros in front, four bytes each: the last is a blank. */
 extern const char text_triples[4 * 1000 + 1];
 
-static inline void text_put_triple(char *out, uint32_t v)
+static inline void text_put_triple(char *out, uint64_t v)
 {
-	memcpy(out, text_triples + 4 * (size_t)v, 4);
+	memcpy(out, text_triples + 4 * v, 4);
 }
 
 /* Writes nine digits, zeros in front, and a blank: nanoseconds of a second. @v < 1,000,000,000. */
 static inline void text_put_9digits(char *out, uint32_t v)
 {
-	uint32_t first6 = v / 1000, first3 = first6 / 1000;
+	/* v / 1000 and v / 1000000, in words of 64 bits: as indices they need not be widened. */
+	uint64_t first6 = v * 0x10624dd3ull >> 38, first3 = v * 0x431bde83ull >> 50;
 	text_put_triple(out, first3);
 	text_put_triple(out + 3, first6 - first3 * 1000);
 	text_put_triple(out + 6, v - first6 * 1000);

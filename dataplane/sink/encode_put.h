@@ -51,26 +51,29 @@ static inline uint8_t *put_string(uint8_t *o, struct slice text, bool *io_invali
 	return o;
 }
 
-/* The text of a record's _id. Its numbers are small, mostly: then the first is written before what
- * stands in front of it, which it writes over.
+/* The text of a record's _id. Its numbers are small, mostly: then each part is written before the
+ * one in front of it, which it writes over.
+ *
+ *     0123456789abcdef-c-1234-0
  */
-static inline uint8_t *put_id(uint8_t *o, const struct rec *r)
+static inline __attribute__((always_inline)) uint8_t *put_id(uint8_t *o, const struct rec *r)
 {
 	char *head = (char *)o, *off = head + 19;
 	if (__builtin_expect(r->stream_off < 1000000000, 1))
 		o = (uint8_t *)off + text_put_upto_9digits(off, (uint32_t)r->stream_off);
 	else
 		o = (uint8_t *)off + text_put_u64_loose(off, r->stream_off);
+	uint32_t dir = '-' << 24 | 'c' << 16 | '-' << 8;
+	dir += ('s' - 'c') * (uint32_t)r->dir << 16;
+	memcpy(head + 15, &dir, sizeof(dir));
 	text_put_hex64(head, r->session_id);
-	uint16_t dir = (uint16_t)('-' | ('c' + ('s' - 'c') * r->dir) << 8);
-	memcpy(head + 16, &dir, sizeof(dir));
-	head[18] = '-';
+	if (__builtin_expect(r->idx < 10, 1)) { /* most frames are one record */
+		uint16_t idx = (uint16_t)('-' | ('0' + r->idx) << 8);
+		memcpy(o, &idx, sizeof(idx));
+		return o + 2;
+	}
 	*o++ = '-';
-	if (__builtin_expect(r->idx < 10, 1)) /* most frames are one record */
-		*o++ = (uint8_t)('0' + r->idx);
-	else
-		o += text_put_u64_loose((char *)o, r->idx);
-	return o;
+	return o + text_put_u64_loose((char *)o, r->idx);
 }
 
 /* The nanoseconds of @time_ns behind its second, whose text is ctx->second_text then. Packets of a
