@@ -9,7 +9,7 @@
 #include "dataplane/sink/encode_put.h"
 #include "dataplane/sink/proto_put_avx2.h"
 
-#define WIDE __attribute__((target("avx2,bmi2")))
+#define WIDE __attribute__((target("avx2,bmi,bmi2")))
 
 struct burst {
 	struct encode_ctx *ctx;
@@ -17,13 +17,13 @@ struct burst {
 	const uint8_t *base; /* of its arena */
 	const struct proto_map *map;
 	struct encode_alike alike;
-	struct slice source; /* the fields 3 and 4 */
+	struct slice source; /* fields 3 and 4 */
 	uint64_t second_ns;  /* of which second is the beginning of field 2 */
 	uint64_t second;
-	uint32_t origin_off;  /* of the message before, or 0: none */
-	const uint8_t *block; /* its fields 3 to 6 */
-	size_t block_len;
-	bool delimited;
+	/* Fields 3 to 6 of the message before; none, where origin_off is 0. */
+	uint32_t origin_off;
+	const uint8_t *block, *block_end;
+	bool invalid, misfit; /* what the message has */
 };
 
 PROTO_BMI2 void copy_64(uint8_t *o, const uint8_t *p)
@@ -31,6 +31,8 @@ PROTO_BMI2 void copy_64(uint8_t *o, const uint8_t *p)
 	proto_copy_32(o, p, PROTO_ODD_WIDE);
 	proto_copy_32(o + 32, p + 32, PROTO_ODD_WIDE);
 }
+
+/* ---- the head ---- */
 
 static inline bool is_short_second(uint64_t s)
 {
@@ -57,6 +59,69 @@ PROTO_BMI2 uint8_t *put_rec_time(struct burst *l, uint8_t *o, uint64_t ns)
 	return proto_put_time_bmi2(o, l->second, rest);
 }
 
+/* As encode_protobuf_origin, for what stands behind the key of field 5: addresses of IPv4, with
+ * their ports, are less than 32 bytes.
+ */
+PROTO_BMI2 uint8_t *put_origin(const uint8_t *p, size_t len, uint8_t *o)
+{
+	const size_t before = strlen("\"_src\":\""), between = strlen("\",\"_dst\":\"");
+	const uint8_t *src = p + before;
+	__m256i v = _mm256_loadu_si256((const __m256i *)src);
+	size_t src_len = _tzcnt_u32(
+		(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'))));
+	size_t dst_len = len - before - between - 1 - src_len;
+	if (__builtin_expect((src_len | dst_len) >= 32, 0))
+		return encode_protobuf_origin(p, len, o - 1);
+	uint16_t head = (uint16_t)(PROTO_DST << 3 | PROTO_LEN | dst_len << 8);
+	*o = (uint8_t)src_len;
+	_mm256_storeu_si256((__m256i *)(o + 1), v);
+	o += 1 + src_len;
+	memcpy(o, &head, sizeof(head));
+	proto_copy_32(o + 2, src + src_len + between, PROTO_ODD_WIDE);
+	return o + 2 + dst_len;
+}
+
+/* Fields 3 to 6: of the same session as the message before. */
+PROTO_BMI2 uint8_t *put_same_block(const struct burst *l, uint8_t *o)
+{
+	const uint8_t *from = l->block;
+	size_t len = (size_t)(l->block_end - from);
+	copy_64(o, from);
+	for (size_t i = 64; __builtin_expect(i < len, 0); i += 64)
+		copy_64(o + i, from + i);
+	return o + len;
+}
+
+PROTO_BMI2 uint8_t *put_block(struct burst *l, const struct rec *r, uint8_t *o)
+{
+	struct slice source = l->source;
+	if (r->origin_off == l->origin_off && r->origin_len)
+		return put_same_block(l, o);
+	uint8_t *at = o + source.len;
+	proto_copy_32(o, source.ptr, PROTO_ODD_WIDE);
+	for (size_t i = 32; __builtin_expect(i <= source.len, 0); i += 32)
+		proto_copy_32(o + i, source.ptr + i, PROTO_ODD_WIDE);
+	if (!r->origin_len)
+		return at;
+	at = put_origin(l->base + r->origin_off, r->origin_len, at + 1);
+	l->origin_off = r->origin_off;
+	l->block = o;
+	l->block_end = at;
+	return at;
+}
+
+PROTO_BMI2 uint8_t *put_head(struct burst *l, const struct rec *r, uint8_t *o)
+{
+	uint8_t *id = o + 2;
+	o[0] = PROTO_ID << 3 | PROTO_LEN;
+	o = put_id(id, r);
+	id[-1] = (uint8_t)(o - id);
+	*o = PROTO_TIME << 3 | PROTO_LEN;
+	return put_block(l, r, put_rec_time(l, o + 1, r->time_ns));
+}
+
+/* ---- fields ---- */
+
 /* A value that is a time. */
 PROTO_BMI2 uint8_t *put_time(uint8_t *o, const uint8_t *p)
 {
@@ -69,107 +134,73 @@ PROTO_BMI2 uint8_t *put_time(uint8_t *o, const uint8_t *p)
 	return proto_put_time_bmi2(o, proto_second_bmi2(s), rest);
 }
 
-/* As encode_protobuf_origin: addresses of IPv4, with their ports, are in the first 32 bytes. */
-PROTO_BMI2 uint8_t *put_origin(const uint8_t *p, size_t len, uint8_t *o)
+/* What is no text of at most 32 bytes, and there. */
+PROTO_BMI2 uint8_t *put_other(struct burst *l, const uint8_t *base, const struct proto_place *step,
+			      struct val v, uint32_t len, uint8_t *o)
 {
-	const size_t before = strlen("\"_src\":\""), between = strlen("\",\"_dst\":\"");
-	const uint8_t *src = p + before;
-	__m256i v = _mm256_loadu_si256((const __m256i *)src);
-	unsigned quotes =
-		(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')));
-	unsigned src_len = (unsigned)__builtin_ctzll(quotes | 1ull << 32);
-	size_t dst_len = len - before - src_len - between - 1;
-	if (__builtin_expect(src_len == 32 || dst_len > 32, 0))
-		return encode_protobuf_origin(p, len, o);
-	*o++ = PROTO_SRC << 3 | PROTO_LEN;
-	*o++ = (uint8_t)src_len;
-	_mm256_storeu_si256((__m256i *)o, v);
-	o += src_len;
-	*o++ = PROTO_DST << 3 | PROTO_LEN;
-	*o++ = (uint8_t)dst_len;
-	proto_copy_32(o, src + src_len + between, PROTO_ODD_WIDE);
-	return o + dst_len;
-}
-
-/* Fields 3 to 6: mostly those of the message before. */
-PROTO_BMI2 uint8_t *put_block(struct burst *l, const struct rec *r, uint8_t *o)
-{
-	if (r->origin_off == l->origin_off && r->origin_len) {
-		copy_64(o, l->block);
-		for (size_t i = 64; __builtin_expect(i < l->block_len, 0); i += 64)
-			copy_64(o + i, l->block + i);
-		return o + l->block_len;
-	}
-	uint8_t *at = o + l->source.len;
-	proto_copy_32(o, l->source.ptr, PROTO_ODD_WIDE);
-	for (size_t i = 32; __builtin_expect(i < l->source.len, 0); i += 32)
-		proto_copy_32(o + i, l->source.ptr + i, PROTO_ODD_WIDE);
-	if (!r->origin_len)
-		return at;
-	at = put_origin(l->base + r->origin_off, r->origin_len, at);
-	l->origin_off = r->origin_off;
-	l->block = o;
-	l->block_len = (size_t)(at - o);
-	return at;
-}
-
-PROTO_BMI2 uint8_t *put_head(struct burst *l, const struct rec *r, uint8_t *o)
-{
-	uint8_t *id = o + 1;
-	*o = PROTO_ID << 3 | PROTO_LEN;
-	o = put_id(id + 1, r);
-	*id = (uint8_t)(o - id - 1);
-	*o = PROTO_TIME << 3 | PROTO_LEN;
-	return put_block(l, r, put_rec_time(l, o + 1, r->time_ns));
+	const uint8_t *p = base + v.off;
+	uint8_t *at = o + step->key_len;
+	memcpy(o, step->key, sizeof(step->key));
+	if (len <= VAL_LEN_MAX)
+		return proto_put_long_avx2(at, p, len, PROTO_ODD_WIDE, &l->invalid);
+	if (v.type == VAL_TIME && step->kind == PROTO_K_TIME)
+		return put_time(at, p);
+	if (v.type == VAL_I64 && step->kind == PROTO_K_INT64)
+		return encode_protobuf_int64(at, p);
+	return encode_protobuf_field(l->ctx, base, step, val_word(&v), o, &l->invalid, &l->misfit);
 }
 
 /* Most values are clean text of at most 32 bytes: one step for the key, one for the text. Halves of
- * a value are read one by one: put together they would have to be taken apart.
+ * a value are read one by one: put together they would have to be taken apart. The last step is of
+ * a value that is absent.
  */
-PROTO_BMI2 uint8_t *put_field(struct burst *l, const uint8_t *base, const struct proto_place *place,
-			      const struct val *v, uint8_t *o, bool *io_invalid, bool *io_misfit)
+PROTO_BMI2 uint8_t *put_fields(struct burst *l, const uint8_t *base, const struct proto_map *m,
+			       const struct rec *r, uint8_t *o)
 {
-	uint32_t off, len;
-	memcpy(&off, v, sizeof(off));
-	memcpy(&len, (const uint8_t *)v + sizeof(off), sizeof(len));
-	const uint8_t *p = base + off;
-	len -= place->text;
-	uint8_t *at = o + place->key_len;
-	memcpy(o, place->key, sizeof(place->key));
-	if (__builtin_expect(len <= 32, 1)) {
-		__m256i text = proto_copy_32(at + 1, p, PROTO_ODD_WIDE);
-		*at = (uint8_t)len;
-		if (__builtin_expect(!_bzhi_u32((uint32_t)_mm256_movemask_epi8(text), len), 1))
-			return at + 1 + len;
-	} else if (len <= VAL_LEN_MAX) {
-		return proto_put_long_avx2(at, p, len, PROTO_ODD_WIDE, io_invalid);
+	const struct proto_place *end = m->steps + m->n_steps;
+	for (const struct proto_place *step = m->steps;; step++) {
+		const struct val *v = proto_place_val(step, r);
+		uint32_t off, len;
+		memcpy(&off, v, sizeof(off));
+		memcpy(&len, (const uint8_t *)v + sizeof(off), sizeof(len));
+		len -= step->text;
+		if (__builtin_expect(len <= 32, 1)) {
+			memcpy(o, step->key, 4);
+			__m256i text =
+				proto_copy_32(o + PROTO_STEP_KEY + 1, base + off, PROTO_ODD_WIDE);
+			o[PROTO_STEP_KEY] = (uint8_t)len;
+			unsigned odd = _bzhi_u32((unsigned)_mm256_movemask_epi8(text), len);
+			if (__builtin_expect(!odd, 1))
+				o += PROTO_STEP_KEY + 1 + len;
+			else
+				o = encode_protobuf_field(l->ctx, base, step, val_word(v), o,
+							  &l->invalid, &l->misfit);
+		} else if (v->type > VAL_NULL) {
+			o = put_other(l, base, step, *v, len, o);
+		} else if (step == end) {
+			return o;
+		}
 	}
-	if (v->type <= VAL_NULL)
-		return o;
-	if (v->type == VAL_TIME && place->kind == PROTO_K_TIME)
-		return put_time(at, p);
-	if (v->type == VAL_I64 && place->kind == PROTO_K_INT64)
-		return encode_protobuf_int64(at, p);
-	return encode_protobuf_field(l->ctx, base, place, val_word(v), o, io_invalid, io_misfit);
 }
 
-PROTO_BMI2 uint8_t *put_message(struct burst *l, const struct rec *r, uint8_t *o)
+/* What few messages have, of which the head has no end but @rest. */
+static __attribute__((noinline)) uint8_t *put_oddities(struct burst *l, uint8_t *rest, uint8_t *end)
 {
-	const struct proto_map *m = l->map;
-	const uint8_t *base = l->base;
-	bool invalid = false, misfit = false;
-	uint8_t *message = o + (l->delimited ? PROTO_LEN_GUESS : 0);
-	uint8_t *rest = put_head(l, r, message), *at = rest;
-	const struct proto_place *step = m->steps;
-	for (const struct proto_place *end = step + m->n_steps; step < end; step++)
-		at = put_field(l, base, step, proto_place_val(step, r), at, &invalid, &misfit);
-	if (__builtin_expect(m->n_rest, 0))
-		l->ctx->proto->n_more += encode_protobuf_more(m, r);
-	if (__builtin_expect(misfit, 0))
-		l->ctx->proto->n_misfits++;
-	if (__builtin_expect(invalid, 0))
-		at = encode_protobuf_invalid(rest, at);
-	if (!l->delimited)
+	l->ctx->proto->n_misfits += l->misfit;
+	if (l->invalid)
+		end = encode_protobuf_invalid(rest, end);
+	l->invalid = l->misfit = false;
+	return end;
+}
+
+PROTO_BMI2 uint8_t *put_message(struct burst *l, const uint8_t *base, const struct proto_map *m,
+				const struct rec *r, uint8_t *o, bool delimited)
+{
+	uint8_t *message = o + (delimited ? PROTO_LEN_GUESS : 0);
+	uint8_t *rest = put_head(l, r, message), *at = put_fields(l, base, m, r, rest);
+	if (__builtin_expect(l->invalid | l->misfit, 0))
+		at = put_oddities(l, rest, at);
+	if (!delimited)
 		return at;
 	uint8_t *end = encode_protobuf_delimit(o, message, at);
 	if (__builtin_expect(end != at, 0))
@@ -178,15 +209,32 @@ PROTO_BMI2 uint8_t *put_message(struct burst *l, const struct rec *r, uint8_t *o
 }
 
 /* Each of these writes where messages end to @ends, from @o on, and returns their number. */
+PROTO_BMI2 unsigned put_all(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
+			    uint32_t *ends, const uint8_t *from, bool delimited)
+{
+	const uint8_t *base = l->base;
+	const struct proto_map *m = l->map;
+	struct rec *const *at = recs, *const *stop = recs + n;
+	for (; at < stop && encode_is_alike(&l->alike, *at, o); at++) {
+		o = put_message(l, base, m, *at, o, delimited);
+		*ends++ = (uint32_t)(o - from);
+	}
+	n = (unsigned)(at - recs);
+	for (unsigned i = 0; m->n_rest && i < n; i++)
+		l->ctx->proto->n_more += encode_protobuf_more(m, recs[i]);
+	return n;
+}
+
 WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
 			      uint32_t *ends, const uint8_t *from)
 {
-	unsigned i = 0;
-	for (; i < n && encode_is_alike(&l->alike, recs[i], o); i++) {
-		o = put_message(l, recs[i], o);
-		ends[i] = (uint32_t)(o - from);
-	}
-	return i;
+	return put_all(l, recs, n, o, ends, from, true);
+}
+
+WIDE static unsigned put_wide_bare(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
+				   uint32_t *ends, const uint8_t *from)
+{
+	return put_all(l, recs, n, o, ends, from, false);
 }
 
 static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
@@ -211,17 +259,18 @@ unsigned encode_protobuf_burst(struct encode_ctx *ctx, const struct batch *b,
 			  .base = b->arena.base,
 			  .map = proto_shape_map(ctx->shape, ctx->proto, r->schema),
 			  .alike = encode_alike_to(r, encode_protobuf_max_like(ctx, b, r), to),
-			  .source = ctx->shape->sources[r->source],
-			  .delimited = ctx->shape->delimited};
+			  .source = ctx->shape->sources[r->source]};
 	if (!l.alike.last || !l.map || l.map->no_plan || !is_short_second(r->time_ns / NS_PER_S))
 		return 0;
 	uint8_t *o = to->buf + to->len;
 	uint32_t *ends = to->ends + to->n_recs;
 	ctx->proto->n_more = ctx->proto->n_misfits = 0;
 	n = encode_burst_n(to, n);
-	bool wide = cpu_has_avx2();
-	n = wide ? put_wide(&l, recs, n, o, ends, to->buf)
-		 : put_narrow(&l, recs, n, o, ends, to->buf);
+	if (!cpu_has_avx2())
+		n = put_narrow(&l, recs, n, o, ends, to->buf);
+	else
+		n = ctx->shape->delimited ? put_wide(&l, recs, n, o, ends, to->buf)
+					  : put_wide_bare(&l, recs, n, o, ends, to->buf);
 	if (n)
 		out_batch_added(to, n, r->time_ns, recs[n - 1]->time_ns);
 	return n;

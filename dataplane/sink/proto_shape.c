@@ -101,6 +101,7 @@ static int spell_source(struct proto_shape *s, unsigned i, struct slice name)
 			s->source_only[i] = (size_t)(o - text);
 	}
 	s->sources[i] = slice_of(text, (size_t)(o - text));
+	proto_put_key(o, PROTO_SRC, PROTO_LEN);
 	return 0;
 }
 
@@ -198,6 +199,8 @@ static void add_step(struct proto_map *m, unsigned i, unsigned place)
 		m->steps[at] = m->steps[at - 1];
 	m->no_plan |= at > 0 && m->to[proto_place_field(&m->steps[at - 1])] == place;
 	m->steps[at] = m->shape->places[place];
+	if (m->steps[at].key_len != PROTO_STEP_KEY)
+		m->steps[at].text = PROTO_NO_TEXT;
 	m->steps[at].val = (uint16_t)(sizeof(struct rec) + i * sizeof(struct val));
 }
 
@@ -213,6 +216,8 @@ static void make_map(struct proto_map *m, const struct proto_shape *s, const str
 		else
 			add_step(m, i, place);
 	}
+	m->steps[m->n_steps] =
+		(struct proto_place){.text = PROTO_NO_TEXT, .val = offsetof(struct rec, stream)};
 }
 
 struct proto_map *proto_shape_find_map(const struct proto_shape *s, struct proto_scratch *x,

@@ -67,8 +67,8 @@ const char *proto_kind_type(enum proto_kind k); /* as a .proto file spells it */
 /* The place of a field in the message. */
 struct proto_place {
 	uint8_t key[8]; /* key_len of them, then zeros: copied whole */
-	/* The upper half of val_word, of an empty text, where the field takes text as it is; else
-	 * higher than that of any value.
+	/* The upper half of val_word, of an empty text, where the field takes text as it is and, in
+	 * a plan, has a key of two bytes; else higher than that of any value.
 	 */
 	uint32_t text;
 	uint16_t val; /* in a plan: where in a record what goes here stands; else 0 */
@@ -91,9 +91,10 @@ static inline unsigned proto_place_field(const struct proto_place *place)
 
 static_assert(sizeof(struct proto_place) == 16, "four a cache line");
 
-#define PROTO_NO_TEXT 0x80000000u
+#define PROTO_NO_TEXT  0x80000000u
+#define PROTO_STEP_KEY 2 /* bytes: fields 16 to 2047 */
 
-#define PROTO_NONE    0xffff
+#define PROTO_NONE     0xffff
 
 struct proto_shape {
 	struct proto_place
@@ -104,8 +105,9 @@ struct proto_shape {
 	uint32_t mask;       /* of it */
 	uint16_t *by_name;   /* places by number of the pipeline's names, or PROTO_NONE */
 	uint32_t n_names;
-	struct slice *sources; /* by rec->source: fields 3 and 4 */
-	size_t *source_only;   /* bytes of the first of them */
+	/* By rec->source: fields 3 and 4. The key of field 5 stands behind them. */
+	struct slice *sources;
+	size_t *source_only; /* bytes of the first of them */
 	unsigned n_sources;
 	bool delimited; /* each message behind its length, as a varint */
 };
@@ -133,9 +135,10 @@ struct proto_map {
 	const struct proto_shape *shape;
 	uint16_t to[PROTO_MAP_FIELDS]; /* places of the schema's fields */
 	/* The plan of a record without pairs, or with pairs behind the fields: the fields that go
-	 * in, in the order of their numbers, and those that do not.
+	 * in, in the order of their numbers, and those that do not. Behind the steps stands one
+	 * whose value is rec->stream.
 	 */
-	struct proto_place steps[PROTO_MAP_FIELDS];
+	struct proto_place steps[PROTO_MAP_FIELDS + 1];
 	uint8_t rest[PROTO_MAP_FIELDS];
 	uint8_t n_steps, n_rest;
 	bool no_plan; /* two fields have one place: the last that has a value counts */

@@ -6,16 +6,16 @@
 #include "tests/unit/random_val.h"
 
 #define TIME_NS   1795581796123456789ull
-#define N_FIELDS  10
-#define N_SOURCES 2
+#define N_FIELDS  11
+#define N_SOURCES 3
 #define N_RECS    20
 
-/* One that the shape does not have, and no order of numbers. */
+/* One that the shape does not have, keys of one to three bytes, and no order of numbers. */
 static const struct field_def fields[N_FIELDS] = {
-	{"text", VAL_STR, ""},    {"time", VAL_TIME, ""}, {"other", VAL_STR, ""},
-	{"number", VAL_I64, ""},  {"ok", VAL_TRUE, ""},   {"host", VAL_STR, ""},
-	{"bytes", VAL_BYTES, ""}, {"data", VAL_JSON, ""}, {"message", VAL_STR, ""},
-	{"digits", VAL_NUM, ""}};
+	{"text", VAL_STR, ""},    {"time", VAL_TIME, ""},  {"other", VAL_STR, ""},
+	{"number", VAL_I64, ""},  {"ok", VAL_TRUE, ""},    {"host", VAL_STR, ""},
+	{"bytes", VAL_BYTES, ""}, {"data", VAL_JSON, ""},  {"message", VAL_STR, ""},
+	{"digits", VAL_NUM, ""},  {"_format", VAL_STR, ""}};
 static const struct field_def two[] = {{"text", VAL_STR, ""}, {"text", VAL_STR, ""}};
 
 static const struct proto_field places[] = {
@@ -46,20 +46,21 @@ static unsigned some(unsigned below)
 static int set_up(void **state)
 {
 	static const struct slice sources[] = {
-		SLICE_LIT("s"), SLICE_LIT("a source whose name is rather long, as some are")};
+		SLICE_LIT("s"), SLICE_LIT("fills 32 bytes"),
+		SLICE_LIT("a source whose name is rather long, as some are")};
 	struct err e;
 	seed = 88172645463325252ull;
 	names = names_create();
 	scratch = proto_scratch_create();
 	message = malloc(8u << 20);
-	for (unsigned i = 0; i < N_SOURCES; i++) {
+	for (unsigned i = 0; i < N_SOURCES; i++)
 		source_json[i] =
 			SLICE_LIT("\"_source\":\"as long as the longer one, and longer\","
 				  "\"_stream\":\"as long as the longer one, and longer\",");
+	for (unsigned i = 0; i < 2; i++)
 		if (proto_shape_create(places, N_PLACES, names, sources, N_SOURCES, i == 1,
 				       &shapes[i], &e) < 0)
 			return -1;
-	}
 	ctx = (struct encode_ctx){.names = names,
 				  .source_json = source_json,
 				  .source_only = source_json,
