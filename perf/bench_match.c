@@ -11,6 +11,7 @@
 
 #include "dataplane/extract/extract.h"
 #include "dataplane/extract/grok.h"
+#include "dataplane/extract/select.h"
 #include "dataplane/match/prefix.h"
 #include "dataplane/match/regex.h"
 #include "dataplane/match/rules.h"
@@ -104,7 +105,7 @@ static void bench_prefix(const struct grok *lib)
 	const char *heads[N_FORMATS];
 	struct match_prefix *prefix;
 	for (unsigned i = 0; i < N_FORMATS; i++)
-		heads[i] = format_head(fs->formats[i]);
+		heads[i] = format_beginning(fs->formats[i])->head;
 	bench_must(match_prefix_create(heads, N_FORMATS, &prefix, &e) == 0, e.text);
 	const struct match_prefix *ps[] = {prefix};
 	struct match_prefix_scratch *s = match_prefix_scratch_create(ps, 1);

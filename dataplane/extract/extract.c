@@ -5,7 +5,7 @@
 #include "dataplane/extract/form.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/extract/own.h"
-#include "dataplane/match/prefix.h"
+#include "dataplane/extract/select.h"
 
 LEDGER_DEFINE(extract, "extract", "frames", EXTRACT_COLS);
 
@@ -23,7 +23,7 @@ struct extract {
 	struct form *form;
 	struct keys *keys;
 	struct format_scratch *formats;
-	struct match_prefix_scratch *prefix;
+	struct select_scratch *select;
 	struct val key_message, key_rules, key_format, key_repaired;
 	/* Objects of these keys had no repeats, nor names of these fixed fields. */
 	uint64_t clean_keys;
@@ -81,22 +81,21 @@ static bool create_scratch(struct extract *x, size_t body_bytes_max)
 	for (unsigned i = 0; i < x->n_sources; i++)
 		n += x->sources[i].formats ? x->sources[i].formats->n_formats : 0;
 	const struct format **all = mem_alloc((n + 1) * sizeof(const struct format *));
-	const struct match_prefix **sets =
-		mem_alloc((x->n_sources + 1) * sizeof(const struct match_prefix *));
+	const struct select **sets = mem_alloc((x->n_sources + 1) * sizeof(const struct select *));
 	n = 0;
 	for (unsigned i = 0; all && sets && i < x->n_sources; i++) {
 		const struct format_set *fs = x->sources[i].formats;
 		for (unsigned k = 0; fs && k < fs->n_formats; k++)
 			all[n++] = fs->formats[k];
-		sets[n_sets++] = fs ? fs->prefix : NULL;
+		sets[n_sets++] = fs ? fs->select : NULL;
 	}
 	if (all && sets) {
 		x->formats = format_scratch_create(all, n, body_bytes_max);
-		x->prefix = match_prefix_scratch_create(sets, n_sets);
+		x->select = select_scratch_create(sets, n_sets);
 	}
 	mem_free(all);
 	mem_free(sets);
-	return x->formats && x->prefix;
+	return x->formats && x->select;
 }
 
 static int add_names(struct extract *x, struct names *names, struct err *e)
@@ -145,7 +144,7 @@ void extract_destroy(struct extract *x)
 		return;
 	for (unsigned i = 0; x->derived && i < x->n_sources; i++)
 		mem_free(x->derived[i].may_clash);
-	match_prefix_scratch_destroy(x->prefix);
+	select_scratch_destroy(x->select);
 	format_scratch_destroy(x->formats);
 	keys_destroy(x->keys);
 	form_destroy(x->form);
@@ -226,23 +225,20 @@ static bool apply_formats(struct extract *x, const struct frame *f, struct slice
 {
 	const struct format_set *fs = x->sources[f->source].formats;
 	struct rec_builder *rb = &x->rb;
-	unsigned n_pairs = rb->n_pairs;
-	const uint64_t *may =
-		fs->prefix ? match_prefix_find(fs->prefix, x->prefix, text) : fs->every;
-	for (unsigned word = 0; word * 64 < fs->n_formats; word++)
-		for (uint64_t bits = may[word]; bits; bits &= bits - 1) {
-			unsigned i = word * 64 + (unsigned)__builtin_ctzll(bits);
-			if (fs->n_formats > 1)
-				add_format(x, fs->formats[i]);
-			if (format_extract(fs->formats[i], x->formats, text, (int64_t)f->time_ns,
-					   rb)) {
-				o->formatted = true;
-				o->may_repeat = o->may_repeat || n_pairs > o->n_ours ||
-						x->derived[f->source].may_clash[i];
-				return true;
-			}
-			rb->n_pairs = n_pairs;
+	unsigned n_pairs = rb->n_pairs, n;
+	const uint16_t *may = select_formats(fs->select, x->select, text, &n);
+	for (unsigned k = 0; k < n; k++) {
+		const struct format *format = fs->formats[may[k]];
+		if (fs->n_formats > 1)
+			add_format(x, format);
+		if (format_extract(format, x->formats, text, (int64_t)f->time_ns, rb)) {
+			o->formatted = true;
+			o->may_repeat = o->may_repeat || n_pairs > o->n_ours ||
+					x->derived[f->source].may_clash[may[k]];
+			return true;
 		}
+		rb->n_pairs = n_pairs;
+	}
 	add_format(x, NULL);
 	o->no_format = true;
 	return false;

@@ -6,35 +6,40 @@
 #include "dataplane/base/text.h"
 #include "dataplane/extract/csv.h"
 #include "dataplane/extract/grok.h"
-#include "dataplane/extract/head.h"
 #include "dataplane/extract/json.h"
 #include "dataplane/extract/kv.h"
 #include "dataplane/extract/plan.h"
-#include "dataplane/match/prefix.h"
+#include "dataplane/extract/select.h"
 #include "dataplane/match/regex.h"
 
 struct field {
 	struct val key;
-	struct type type;
-	unsigned group; /* of the pattern */
-	unsigned first; /* the first field of the same name: itself, or an earlier one */
+	uint16_t group;    /* of the pattern */
+	uint16_t first;    /* the first field of the same name: itself, or an earlier one */
+	struct type *type; /* NULL: text as it is */
 };
 
 struct format {
 	char *name;
 	size_t name_len;
-	char *head; /* what every line begins with; NULL: not known */
-	int kind;   /* enum format_kind */
+	int kind; /* enum format_kind */
 	struct regex *regex;
 	struct plan *plan; /* of the same pattern, where it has one */
 	struct kv kv;
 	struct csv csv;
 	struct typed_name *types; /* kv, logfmt */
 	char *text[2];            /* kv's separators */
-	struct field fields[FORMAT_FIELDS_MAX];
+	struct select_format *beginning;
 	unsigned n_fields;
-	bool has_twins; /* two fields of one name, in branches of the pattern */
+	bool has_twins;        /* two fields of one name, in branches of the pattern */
+	struct field fields[]; /* FORMAT_FIELDS_MAX while it is built, then as many as there are */
 };
+
+/* Looking at a line that is not of a format costs a plan 3 ns, PCRE2 40, and the others some
+ * (perf/bench_extract.c).
+ */
+#define NO_PLAN_NS  3
+#define NO_PCRE2_NS 40
 
 struct format_scratch {
 	struct regex_scratch *regex;
@@ -61,6 +66,19 @@ static const char *type_of_name(const struct format_def *def, const char *name)
 	return NULL;
 }
 
+static int add_type(struct field *field, const char *type, const char *inline_type, struct err *e)
+{
+	struct type parsed;
+	int r = type_parse(type ? type : inline_type ? inline_type : "string", &parsed, e);
+	if (r < 0 || parsed.kind == TYPE_STRING)
+		return r;
+	field->type = mem_alloc(sizeof(parsed));
+	if (!field->type)
+		return err_set(e, -ENOMEM, "out of memory");
+	*field->type = parsed;
+	return 0;
+}
+
 /* @inline_type: from the pattern; one in `types` goes before it. */
 static int add_field(struct format *f, const struct format_def *def, struct names *names,
 		     const char *name, const char *inline_type, unsigned group, struct err *e)
@@ -69,34 +87,36 @@ static int add_field(struct format *f, const struct format_def *def, struct name
 	if (f->n_fields == FORMAT_FIELDS_MAX)
 		return err_set(e, -EINVAL, "more than %d fields", FORMAT_FIELDS_MAX);
 	struct field *field = &f->fields[f->n_fields];
-	const char *type = type_of_name(def, name);
-	int r = type_parse(type ? type : inline_type ? inline_type : "string", &field->type, e);
+	int r = add_type(field, type_of_name(def, name), inline_type, e);
+	f->n_fields++;
 	if (r < 0)
 		return err_prefix(e, r, "field %s: ", name);
 	r = names_add(names, slice_str(name), &id);
 	if (r < 0)
 		return err_set(e, r, "no room for the field name %s", name);
 	field->key = val_of(VAL_NAME, id, 0);
-	field->group = group;
-	field->first = f->n_fields;
-	for (unsigned i = f->n_fields; i-- > 0;) {
+	field->group = (uint16_t)group;
+	field->first = (uint16_t)(field - f->fields);
+	for (unsigned i = field->first; i-- > 0;) {
 		if (f->fields[i].key.off == id)
-			field->first = i;
+			field->first = (uint16_t)i;
 	}
-	f->has_twins = f->has_twins || field->first != f->n_fields;
-	f->n_fields++;
+	f->has_twins = f->has_twins || field != &f->fields[field->first];
 	return 0;
 }
 
-/* What PCRE2 has compiled, as a plan where that is possible, and what its lines begin with. */
+/* What PCRE2 has compiled, as a plan where that is possible, and how its lines begin. */
 static int derive(struct format *f, const char *pattern, bool named_only, struct err *e)
 {
 	struct shape *shape = shape_parse(pattern, named_only);
 	char *head = mem_alloc(HEAD_TEXT_MAX);
 	if (shape && head) {
 		f->plan = plan_create(shape_root(shape));
-		f->head = head_of(shape_root(shape), head) ? mem_strdup(head) : NULL;
+		head_bytes_of(shape_root(shape), &f->beginning->bytes);
+		if (head_of(shape_root(shape), head))
+			f->beginning->head = mem_strdup(head);
 	}
+	f->beginning->in_vain_ns = f->plan ? NO_PLAN_NS : NO_PCRE2_NS;
 	mem_free(head);
 	shape_destroy(shape);
 	return head ? 0 : err_set(e, -ENOMEM, "out of memory");
@@ -221,45 +241,67 @@ static int compile_kv(struct format *f, const struct format_def *def, struct err
 	return 0;
 }
 
-int format_compile(const struct format_def *def, const struct grok *lib, struct names *names,
-		   struct format **ret_f, struct err *e)
+static int compile_json(struct format *f, struct err *e)
 {
-	struct format *f = mem_alloc(sizeof(*f));
-	int r;
-	if (!f)
-		return err_set(e, -ENOMEM, "out of memory for a format");
+	static const char begins[] = {' ', '\t', '{'};
+	f->beginning->head = mem_strdup("[ \t]{0,20}\\{|[ \t]{21}");
+	f->beginning->in_vain_ns = NO_PCRE2_NS;
+	f->beginning->bytes.n = 1;
+	for (unsigned i = 0; i < sizeof(begins); i++)
+		byte_set_add(&f->beginning->bytes.at[0], (uint8_t)begins[i]);
+	return f->beginning->head ? 0 : err_set(e, -ENOMEM, "out of memory");
+}
+
+static int compile(struct format *f, const struct format_def *def, const struct grok *lib,
+		   struct names *names, struct err *e)
+{
 	f->kind = def->kind;
 	f->name = mem_strdup(def->name);
 	f->name_len = strlen(def->name);
-	switch (f->name ? def->kind : -1) {
+	f->beginning = mem_alloc(sizeof(*f->beginning));
+	if (!f->name || !f->beginning)
+		return err_set(e, -ENOMEM, "out of memory");
+	switch (def->kind) {
 	case FORMAT_GROK:
-		r = compile_grok(f, def, lib, names, e);
-		break;
+		return compile_grok(f, def, lib, names, e);
 	case FORMAT_REGEX:
-		r = compile_regex(f, def, names, e);
-		break;
+		return compile_regex(f, def, names, e);
 	case FORMAT_KV:
 	case FORMAT_LOGFMT:
-		r = compile_kv(f, def, e);
-		break;
-	case FORMAT_CSV:
-	case FORMAT_TSV:
-		r = compile_columns(f, def, names, e);
-		break;
+		return compile_kv(f, def, e);
 	case FORMAT_JSON:
-		f->head = mem_strdup("[ \t]{0,20}\\{|[ \t]{21}");
-		r = f->head ? 0 : err_set(e, -ENOMEM, "out of memory");
-		break;
+		return compile_json(f, e);
 	default:
-		r = err_set(e, -ENOMEM, "out of memory");
+		return compile_columns(f, def, names, e);
 	}
+}
+
+/* Of a thousand formats each is small, so that they stay in caches. */
+static struct format *fitted(struct format *f)
+{
+	size_t bytes = sizeof(*f) + f->n_fields * sizeof(f->fields[0]);
+	struct format *small = mem_alloc(bytes);
+	if (!small)
+		return f;
+	memcpy(small, f, bytes);
+	mem_free(f);
+	return small;
+}
+
+int format_compile(const struct format_def *def, const struct grok *lib, struct names *names,
+		   struct format **ret_f, struct err *e)
+{
+	struct format *f = mem_alloc(sizeof(*f) + FORMAT_FIELDS_MAX * sizeof(f->fields[0]));
+	if (!f)
+		return err_set(e, -ENOMEM, "out of memory for a format");
+	int r = compile(f, def, lib, names, e);
 	if (r == 0 && f->kind != FORMAT_KV && f->kind != FORMAT_LOGFMT)
 		r = check_types(f, def, names, e);
 	if (r < 0) {
 		format_destroy(f);
 		return fail(def, r, e);
 	}
-	*ret_f = f;
+	*ret_f = fitted(f);
 	return 0;
 }
 
@@ -267,6 +309,8 @@ void format_destroy(struct format *f)
 {
 	if (!f)
 		return;
+	for (unsigned i = 0; i < f->n_fields; i++)
+		mem_free(f->fields[i].type);
 	for (unsigned i = 0; i < f->kv.n_types; i++)
 		mem_free((void *)f->types[i].name.ptr);
 	mem_free(f->types);
@@ -274,7 +318,9 @@ void format_destroy(struct format *f)
 	mem_free(f->text[1]);
 	plan_destroy(f->plan);
 	regex_destroy(f->regex);
-	mem_free(f->head);
+	if (f->beginning)
+		mem_free((void *)f->beginning->head);
+	mem_free(f->beginning);
 	mem_free(f->name);
 	mem_free(f);
 }
@@ -284,9 +330,9 @@ struct slice format_name(const struct format *f)
 	return slice_of(f->name, f->name_len);
 }
 
-const char *format_head(const struct format *f)
+const struct select_format *format_beginning(const struct format *f)
 {
-	return f->head;
+	return f->beginning;
 }
 
 const char *format_engine(const struct format *f)
@@ -311,15 +357,14 @@ unsigned format_n_fields(const struct format *f)
 
 struct field_def format_field(const struct format *f, const struct names *names, unsigned i)
 {
-	static const enum val_type types[] = {[TYPE_STRING] = VAL_STR,
-					      [TYPE_INT] = VAL_I64,
+	static const enum val_type types[] = {[TYPE_INT] = VAL_I64,
 					      [TYPE_FLOAT] = VAL_F64,
 					      [TYPE_BOOL] = VAL_TRUE,
 					      [TYPE_TIME] = VAL_TIME};
 	const struct field *field = &f->fields[i];
 	return (struct field_def){
 		.name = (const char *)names_text(names, field->key.off).ptr,
-		.type = types[field->type.kind],
+		.type = field->type ? types[field->type->kind] : VAL_STR,
 	};
 }
 
@@ -390,8 +435,8 @@ static void put(struct reading *r, unsigned i, struct slice text)
 	const struct field *field = &r->f->fields[i];
 	struct rec_builder *rb = r->rb;
 	struct val v = rec_ref(rb, VAL_STR, text);
-	if (field->type.kind != TYPE_STRING)
-		v = type_value(&field->type, rb, text, r->packet_ns, &r->s->counts.not_converted);
+	if (field->type)
+		v = type_value(field->type, rb, text, r->packet_ns, &r->s->counts.not_converted);
 	if (!r->f->has_twins) {
 		rec_pair(rb, field->key, v);
 		return;
@@ -493,26 +538,16 @@ bool format_extract(const struct format *f, struct format_scratch *s, struct sli
 
 /* ---- sets ---- */
 
-/* Looking at prefixes costs about 40 ns; a plan knows in 3 ns that a line is not its own, PCRE2 in
- * 40 (perf/bench_match.c, bench_extract.c).
- */
-#define PREFIX_NS   40
-#define NO_PLAN_NS  3
-#define NO_PCRE2_NS 40
-
 static int narrow(struct format_set *fs, struct err *e)
 {
-	const char *heads[FORMATS_MAX];
-	unsigned saved_ns = 0;
-	for (unsigned i = 0; i < fs->n_formats; i++) {
-		heads[i] = format_head(fs->formats[i]);
-		if (heads[i])
-			saved_ns += fs->formats[i]->plan ? NO_PLAN_NS : NO_PCRE2_NS;
-	}
-	/* On average half of the formats are tried in vain. */
-	if (saved_ns / 2 <= PREFIX_NS)
-		return 0;
-	return match_prefix_create(heads, fs->n_formats, &fs->prefix, e);
+	struct select_format *all = mem_alloc((fs->n_formats + 1) * sizeof(*all));
+	if (!all)
+		return err_set(e, -ENOMEM, "out of memory for formats");
+	for (unsigned i = 0; i < fs->n_formats; i++)
+		all[i] = *format_beginning(fs->formats[i]);
+	int r = select_create(all, fs->n_formats, &fs->select, e);
+	mem_free(all);
+	return r;
 }
 
 int format_set_create(const struct format_def *const *defs, unsigned n, const struct grok *lib,
@@ -527,8 +562,7 @@ int format_set_create(const struct format_def *const *defs, unsigned n, const st
 		goto out;
 	}
 	fs->formats = mem_alloc(n * sizeof(*fs->formats) + 1);
-	fs->every = mem_alloc(match_prefix_words(n) * sizeof(*fs->every));
-	if (!fs->formats || !fs->every) {
+	if (!fs->formats) {
 		r = err_set(e, -ENOMEM, "out of memory for formats");
 		goto out;
 	}
@@ -536,7 +570,6 @@ int format_set_create(const struct format_def *const *defs, unsigned n, const st
 		r = format_compile(defs[i], lib, names, &fs->formats[i], e);
 		if (r < 0)
 			goto out;
-		fs->every[i / 64] |= (uint64_t)1 << i % 64;
 		fs->n_formats++;
 	}
 	r = narrow(fs, e);
@@ -552,10 +585,9 @@ void format_set_destroy(struct format_set *fs)
 {
 	if (!fs)
 		return;
-	match_prefix_destroy(fs->prefix);
+	select_destroy(fs->select);
 	for (unsigned i = 0; i < fs->n_formats; i++)
 		format_destroy(fs->formats[i]);
 	mem_free(fs->formats);
-	mem_free(fs->every);
 	mem_free(fs);
 }

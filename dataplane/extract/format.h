@@ -41,7 +41,8 @@ struct format_def {
 struct grok; /* pattern library: grok.h */
 struct format;
 struct format_scratch;
-struct match_prefix;
+struct select;
+struct select_format;
 
 /* -EINVAL with a text that names file, line, column and the format, and what was expected. */
 int format_compile(const struct format_def *def, const struct grok *lib, struct names *names,
@@ -73,8 +74,8 @@ struct format_counts format_counts_take(struct format_scratch *s);
 bool format_extract(const struct format *f, struct format_scratch *s, struct slice line,
 		    int64_t packet_ns, struct rec_builder *rb);
 
-/* A pattern that every line of @f begins with (head.h); NULL: none is known. */
-const char *format_head(const struct format *f);
+/* What is known of how lines of @f begin, for select.h. */
+const struct select_format *format_beginning(const struct format *f);
 
 /* Whether a pair of @f may have the name @name. Always true for kv, logfmt and json, whose keys
  * come from the line: these may also come twice.
@@ -88,12 +89,11 @@ bool format_has_sender_keys(const struct format *f);
 unsigned format_n_fields(const struct format *f);
 struct field_def format_field(const struct format *f, const struct names *names, unsigned i);
 
-/* The formats of one source, tried in order; match narrows them by their first 64 bytes. */
+/* The formats of one source, tried in order; those that a line cannot have are left out. */
 struct format_set {
 	struct format **formats;
 	unsigned n_formats;
-	struct match_prefix *prefix; /* NULL: trying each is cheaper */
-	uint64_t *every;             /* then: a bit a format, all set */
+	struct select *select;
 };
 
 /* Compiles @defs in this order. */

@@ -156,3 +156,58 @@ bool head_of(const struct node *root, char *out)
 	out[h.len] = 0;
 	return true;
 }
+
+/* ---- byte by byte ---- */
+
+static bool add_bytes(struct head_bytes *b, const struct node *n);
+
+/* The bytes that any of the branches may have. */
+static bool add_any_of(struct head_bytes *b, const struct node *n)
+{
+	struct head_bytes all = *b;
+	bool whole = true;
+	for (const struct node *c = n->first; c; c = c->next) {
+		struct head_bytes one = *b;
+		whole = add_bytes(&one, c) && whole && (c == n->first || one.n == all.n);
+		if (c == n->first || one.n < all.n)
+			all.n = one.n;
+		for (unsigned i = b->n; i < all.n; i++)
+			all.at[i] = c == n->first ? one.at[i] : byte_set_or(all.at[i], one.at[i]);
+	}
+	*b = all;
+	return whole;
+}
+
+/* Adds those of @n. True: what is behind @n has its places known, too. */
+static bool add_bytes(struct head_bytes *b, const struct node *n)
+{
+	if (n->len_max == 0)
+		return true;
+	switch (n->kind) {
+	case NODE_SET:
+		if (b->n == HEAD_BYTES_MAX)
+			return false;
+		b->at[b->n++] = n->set;
+		return true;
+	case NODE_ALT:
+		return add_any_of(b, n);
+	case NODE_REP:
+		for (unsigned i = 0; i < n->min; i++) {
+			if (!add_bytes(b, n->first))
+				return false;
+		}
+		return n->min == n->max;
+	default:
+		for (const struct node *c = n->first; c; c = c->next) {
+			if (!add_bytes(b, c))
+				return false;
+		}
+		return true;
+	}
+}
+
+void head_bytes_of(const struct node *root, struct head_bytes *ret_bytes)
+{
+	*ret_bytes = (struct head_bytes){0};
+	add_bytes(ret_bytes, root);
+}

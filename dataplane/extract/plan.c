@@ -479,10 +479,48 @@ static void compile(struct compiler *c, const struct node *n, const struct follo
 		c->failed = true;
 }
 
+/* ---- plans ---- */
+
+/* A plan with room for so many of each, all in one block. */
+static struct plan *plan_of_size(size_t n_ops, size_t n_rows, size_t n_dfas, size_t n_unset)
+{
+	size_t rows_at = sizeof(struct plan) + n_ops * sizeof(struct plan_op);
+	size_t dfas_at = rows_at + n_rows * sizeof(struct plan_row);
+	size_t unset_at = dfas_at + n_dfas * sizeof(struct dfa *);
+	struct plan *p = mem_alloc(unset_at + n_unset);
+	if (p) {
+		p->rows = (struct plan_row *)((char *)p + rows_at);
+		p->dfas = (struct dfa **)((char *)p + dfas_at);
+		p->unset = (uint8_t *)p + unset_at;
+	}
+	return p;
+}
+
+/* The same without the room that it does not need. */
+static struct plan *fitted(struct plan *p)
+{
+	struct plan *to = plan_of_size(p->n_ops, p->n_rows, p->n_dfas, p->n_unset);
+	if (!to)
+		return p;
+	to->n_ops = p->n_ops;
+	to->n_groups = p->n_groups;
+	to->n_dfas = p->n_dfas;
+	to->n_unset = p->n_unset;
+	to->n_rows = p->n_rows;
+	to->marks = p->marks;
+	memcpy(to->ops, p->ops, p->n_ops * sizeof(*p->ops));
+	memcpy(to->rows, p->rows, p->n_rows * sizeof(*p->rows));
+	memcpy(to->dfas, p->dfas, p->n_dfas * sizeof(*p->dfas));
+	memcpy(to->unset, p->unset, p->n_unset);
+	mem_free(p);
+	return to;
+}
+
 struct plan *plan_create(const struct node *root)
 {
 	const struct follow end = {.can_end = true, .is_end = true};
-	struct compiler c = {.p = mem_alloc(sizeof(struct plan))};
+	struct compiler c = {
+		.p = plan_of_size(PLAN_OPS_MAX, PLAN_ROWS_MAX, PLAN_DFAS_MAX, PLAN_GROUPS_MAX)};
 	if (!c.p)
 		return NULL;
 	compile(&c, root, &end);
@@ -492,7 +530,7 @@ struct plan *plan_create(const struct node *root)
 		return NULL;
 	}
 	plan_shorten(c.p);
-	return c.p;
+	return fitted(c.p);
 }
 
 void plan_destroy(struct plan *p)

@@ -157,13 +157,16 @@ struct plan_row {
 	struct plan_check checks[PLAN_ROW_MARKS];
 };
 
+/* One block of memory once it is built, as large as it has steps, rows and automata: of a thousand
+ * plans each is small, so that they stay in caches.
+ */
 struct plan {
 	unsigned n_ops, n_groups, n_dfas, n_unset, n_rows;
 	struct plan_marks marks;
-	uint8_t unset[PLAN_GROUPS_MAX]; /* the groups that may take no part */
-	struct dfa *dfas[PLAN_DFAS_MAX];
-	struct plan_row rows[PLAN_ROWS_MAX];
-	struct plan_op ops[PLAN_OPS_MAX] __attribute__((aligned(64)));
+	struct plan_row *rows;
+	struct dfa **dfas;
+	uint8_t *unset; /* the groups that may take no part */
+	struct plan_op ops[] __attribute__((aligned(64)));
 };
 
 /* The shorter ways to do steps of a plan that ends with OP_END: plan_short.c. */

@@ -1,5 +1,6 @@
 #include "format_files.h"
 
+#include "dataplane/extract/select.h"
 #include "dataplane/match/prefix.h"
 
 static void texts_are_narrowed_by_how_they_begin(void **state)
@@ -65,7 +66,7 @@ static const char *head_of_grok(struct grok *lib, struct names *names, const cha
 	struct err e;
 	if (format_compile(&def, lib, names, ret_f, &e) < 0)
 		fail_msg("%s", e.text);
-	return format_head(*ret_f);
+	return format_beginning(*ret_f)->head;
 }
 
 static void expect_head(const char *pattern, const char *head)
@@ -114,7 +115,7 @@ static struct match_prefix *prefixes_of(const struct format_set *fs)
 	struct match_prefix *p;
 	struct err e;
 	for (unsigned i = 0; i < fs->n_formats; i++)
-		heads[i] = format_head(fs->formats[i]);
+		heads[i] = format_beginning(fs->formats[i])->head;
 	assert_int_equal(match_prefix_create(heads, fs->n_formats, &p, &e), 0);
 	return p;
 }
