@@ -227,6 +227,7 @@ const struct parser parser_http1 = {
 	.opts = http1_opts,
 	.conf_size = sizeof(struct http1_conf),
 	.state_size = sizeof(struct http1_state),
+	.memo_size = sizeof(struct http1_known),
 	.default_ports = "tcp:80,8080",
 	.probe = http1_probe,
 	.parse = http1_parse,

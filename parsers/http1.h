@@ -7,7 +7,7 @@
  * Limits: named at each function.
  *
  *     POST /v5/x?a=1 HTTP/1.1 CRLF        start line      http1_head.c
- *     Host: msg.example.com CRLF          header lines
+ *     Host: msg.example.com CRLF          header lines    http1_known.c
  *     Content-Encoding: gzip CRLF
  *     Transfer-Encoding: chunked CRLF
  *     CRLF
@@ -94,6 +94,12 @@ struct http1_part {
 	uint32_t off, len; /* from the message's first byte */
 };
 
+/* In the order in which the sender has put them on. */
+struct http1_codings {
+	uint8_t n_transfer, n_content;
+	uint8_t transfer[HTTP1_CODINGS_MAX], content[HTTP1_CODINGS_MAX];
+};
+
 struct http1_msg {
 	uint64_t start; /* stream offset of the first byte */
 	uint64_t at;    /* stream offset up to which it was read */
@@ -109,8 +115,7 @@ struct http1_msg {
 	uint8_t phase; /* enum http1_phase */
 	uint8_t type;  /* enum http1_type */
 	uint8_t method_len;
-	uint8_t n_transfer, n_content;
-	uint8_t transfer[HTTP1_CODINGS_MAX], content[HTTP1_CODINGS_MAX];
+	struct http1_codings codings;
 	bool skipping;    /* its event is out: the rest is consumed as it comes */
 	bool wanted;      /* skipping: an event would have needed these bytes, they are a loss */
 	bool passed_over; /* skipping: filtered */
@@ -141,6 +146,9 @@ enum http1_step { HTTP1_MORE, HTTP1_DONE, HTTP1_BROKEN };
  */
 enum http1_step http1_head_read(struct http1_msg *m, struct slice bytes, bool answer,
 				uint64_t bytes_max, const char **ret_why);
+
+/* Reads the first line of a head, its @len bytes up to the line feed. False: it is none. */
+bool http1_start_line(struct http1_msg *m, const uint8_t *p, uint32_t len, bool answer);
 
 /* Could a request (an answer) begin here? DONE: its first token is whole and fits. */
 enum http1_step http1_request_begins(struct slice bytes);

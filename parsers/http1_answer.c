@@ -57,7 +57,8 @@ static enum step step_head(struct http1_call *c)
 	struct http1_state *st = c->st;
 	struct http1_msg *m = &st->ans;
 	const char *why;
-	switch (http1_head_read(m, call_from(c, m->start), true, c->conf->header_bytes_max, &why)) {
+	switch (http1_head_next(c->in->memo, &st->known[1], m, call_from(c, m->start), true,
+				c->conf->header_bytes_max, &why)) {
 	case HTTP1_MORE:
 		return STEP_MORE;
 	case HTTP1_BROKEN:

@@ -193,10 +193,10 @@ const char *http1_body_decode(const struct http1_msg *m, struct slice message, u
 		return why;
 	}
 	/* The last one named was put on last. Transfer codings lie around content codings. */
-	for (unsigned i = m->n_transfer; i > 0 && !why; i--)
-		why = decode_one(m->transfer[i - 1], bytes_max, w, &body);
-	for (unsigned i = m->n_content; i > 0 && !why && body.len; i--)
-		why = decode_one(m->content[i - 1], bytes_max, w, &body);
+	for (unsigned i = m->codings.n_transfer; i > 0 && !why; i--)
+		why = decode_one(m->codings.transfer[i - 1], bytes_max, w, &body);
+	for (unsigned i = m->codings.n_content; i > 0 && !why && body.len; i--)
+		why = decode_one(m->codings.content[i - 1], bytes_max, w, &body);
 	*ret_body = body;
 	return why;
 }

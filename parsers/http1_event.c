@@ -438,8 +438,8 @@ static inline const char *body_of(const struct http1_conf *conf, const struct ht
 {
 	const struct http1_msg *m = r->msg;
 	size_t len = r->bytes.len - m->head_len;
-	if ((m->flags & (HEAD_CHUNKED | HEAD_MANY_CODINGS)) || m->n_transfer || m->n_content ||
-	    len > conf->body_bytes_max)
+	if ((m->flags & (HEAD_CHUNKED | HEAD_MANY_CODINGS)) || m->codings.n_transfer ||
+	    m->codings.n_content || len > conf->body_bytes_max)
 		return http1_body_decode(m, r->bytes, conf->body_bytes_max, w, ret_body);
 	*ret_body = slice_of(r->bytes.ptr + m->head_len, len);
 	return NULL;

@@ -169,6 +169,11 @@ static bool status_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 	return m->status >= 100;
 }
 
+bool http1_start_line(struct http1_msg *m, const uint8_t *p, uint32_t len, bool answer)
+{
+	return answer ? status_line(m, p, len) : request_line(m, p, len);
+}
+
 /* --- Header lines ----------------------------------------------------------------------------- */
 
 /* Where eight bytes differ from @lower but for ASCII case. In @lower a letter is what has the bit
@@ -296,10 +301,10 @@ static void read_transfer(struct http1_msg *m, struct slice value)
 			m->flags |= HEAD_BAD_TRANSFER;
 		} else if (is_word(word, "chunked")) {
 			m->flags |= HEAD_CHUNKED;
-		} else if (coding == CODING_OTHER || m->n_transfer == HTTP1_CODINGS_MAX) {
+		} else if (coding == CODING_OTHER || m->codings.n_transfer == HTTP1_CODINGS_MAX) {
 			m->flags |= HEAD_BAD_TRANSFER;
 		} else {
-			m->transfer[m->n_transfer++] = (uint8_t)coding;
+			m->codings.transfer[m->codings.n_transfer++] = (uint8_t)coding;
 		}
 	}
 }
@@ -312,10 +317,10 @@ static void read_content_coding(struct http1_msg *m, struct slice value)
 		if (word.len == 0 || is_word(word, "identity") || is_word(word, "none") ||
 		    is_word(word, "utf-8"))
 			continue;
-		if (m->n_content == HTTP1_CODINGS_MAX)
+		if (m->codings.n_content == HTTP1_CODINGS_MAX)
 			m->flags |= HEAD_MANY_CODINGS;
 		else
-			m->content[m->n_content++] = (uint8_t)coding_of(word);
+			m->codings.content[m->codings.n_content++] = (uint8_t)coding_of(word);
 	}
 }
 
@@ -444,10 +449,8 @@ static __attribute__((noinline)) enum line_end look_at_line(struct http1_msg *m,
 							    uint32_t from, uint32_t at, size_t end,
 							    bool answer)
 {
-	if (from == 0) {
-		bool ok = answer ? status_line(m, p, at) : request_line(m, p, at);
-		return ok ? LINE_TAKEN : LINE_BAD;
-	}
+	if (from == 0)
+		return http1_start_line(m, p, at, answer) ? LINE_TAKEN : LINE_BAD;
 	if (at == from || (at == from + 1 && p[from] == '\r'))
 		return LINE_EMPTY;
 	if (at + 1 == end)

@@ -287,7 +287,7 @@ static void begin_body(struct http1_call *c, struct queued *q)
 	bool chunked = m->flags & HEAD_CHUNKED;
 	if (q->flags & Q_CONNECT) {
 		whole(c);
-	} else if ((m->flags & HEAD_BAD_TRANSFER) || (m->n_transfer && !chunked)) {
+	} else if ((m->flags & HEAD_BAD_TRANSFER) || (m->codings.n_transfer && !chunked)) {
 		body_lost(c, WHY_TRANSFER);
 	} else if (chunked) {
 		m->phase = PHASE_CHUNKS;
@@ -308,7 +308,8 @@ static enum step step_head(struct http1_call *c)
 	struct http1_msg *m = &st->req;
 	const char *why;
 	struct slice bytes = call_from(c, m->start);
-	switch (http1_head_read(m, bytes, false, c->conf->header_bytes_max, &why)) {
+	switch (http1_head_next(c->in->memo, &st->known[0], m, bytes, false,
+				c->conf->header_bytes_max, &why)) {
 	case HTTP1_MORE:
 		return STEP_MORE;
 	case HTTP1_BROKEN:

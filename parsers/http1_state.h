@@ -19,7 +19,7 @@
 #ifndef SL_PARSERS_HTTP1_STATE_H
 #define SL_PARSERS_HTTP1_STATE_H
 
-#include "parsers/http1.h"
+#include "parsers/http1_known.h"
 
 #define QUEUE_MAX      32
 #define HTTP1_UPGRADED "upgraded to another protocol"
@@ -70,6 +70,7 @@ struct http1_state {
 	uint8_t n_out, n_answered; /* of the queue's first ones: Q_OUT, Q_ANSWERED */
 	uint8_t answers;           /* final ones since the last request began: 0, 1, 2 for more */
 #define ANSWERS_EARLY 3u           /* two of them came before their requests */
+	uint8_t known[2];          /* of http1_head_next */
 	bool gap_seen[2];
 	bool roles_known, swapped; /* swapped: direction 1 asks */
 	bool blind;

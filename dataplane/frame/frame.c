@@ -215,6 +215,7 @@ static inline struct parse_result call_parser(struct frame_stage *f, struct fram
 	in->stream_off = off;
 	in->after_gap = dir->after_gap;
 	in->pool = slot->pool;
+	in->memo = slot->memo;
 	out->bytes_max = frame_limit(&f->conf, slot->parser);
 	arena_reset(&out->scratch);
 	out->time_ns = in->time_ns;

@@ -62,6 +62,7 @@ static void slot_put(struct frame_slot *s)
 		return;
 	if (s->pool)
 		s->parser->pool_destroy(s->pool);
+	mem_free(s->memo);
 	mem_free(s);
 }
 
@@ -76,8 +77,13 @@ static int slot_create(const struct frame_source *source, struct frame_slot **re
 	int r = s->parser && s->parser->pool_create
 			? s->parser->pool_create(source->conf, source->keep, &s->pool, e)
 			: 0;
+	if (r == 0 && s->parser && s->parser->memo_size) {
+		s->memo = mem_alloc(s->parser->memo_size);
+		if (!s->memo)
+			r = err_set(e, -ENOMEM, "no memory");
+	}
 	if (r < 0) {
-		mem_free(s);
+		slot_put(s);
 		return err_prefix(e, r, "source %s: ", source->name);
 	}
 	*ret_s = s;

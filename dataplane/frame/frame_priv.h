@@ -38,6 +38,7 @@ struct frame_slot {
 	const struct frame_source *source; /* of the table that runs; NULL: this is nobody's */
 	const struct parser *parser;
 	void *pool;   /* NULL where the parser needs none */
+	void *memo;   /* the same */
 	uint16_t idx; /* in the table that runs, or in the last one that had it */
 	unsigned n_tables;
 	uint64_t row[FRAME_N_COLS];
@@ -116,6 +117,7 @@ static inline void frame_fill_in(const struct flow_session *s, const struct fram
 	in->after_gap = in->before_gap = in->no_room = in->end = in->closed = false;
 	in->one_sided = !ev->peer_seen && !fs->dirs[!ev->dir].seen;
 	in->pool = NULL;
+	in->memo = NULL;
 	memcpy(in->port, s->port, sizeof(in->port));
 	memcpy(in->addr, s->addr, sizeof(in->addr));
 }

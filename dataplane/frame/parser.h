@@ -69,6 +69,7 @@ struct parse_in {
 	bool closed;     /* with end: its sender has ended it. Else what ends only there is cut */
 	bool one_sided;  /* nothing of the other direction has been seen */
 	void *pool;      /* of pool_create; NULL without one, and for probe */
+	void *memo;      /* of memo_size bytes; NULL: do without */
 	uint16_t port[2];    /* of client and server */
 	uint8_t addr[2][16]; /* the same form as struct flow_session */
 };
@@ -202,6 +203,10 @@ struct parser {
 		*fields;        /* closed by .name = NULL; the fixed fields of its records */
 	const struct opt *opts; /* source options of this parser, closed by OPT_END; or NULL */
 	size_t conf_size, state_size;
+	/* Bytes for each worker and source, all zero at first, in which a parser notes what comes
+	 * again and again. What it holds may change how long a call takes, and nothing else.
+	 */
+	size_t memo_size;
 	/* The longest frame of this protocol, where it must be longer than frame.bytes_max; or 0.
 	 */
 	size_t bytes_max;

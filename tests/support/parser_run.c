@@ -55,6 +55,8 @@ void parser_run_init(struct parser_run *run, const struct parser *parser)
 	struct err e;
 	if (parser->pool_create && parser->pool_create(run->conf, NULL, &run->pool, &e) < 0)
 		must(NULL);
+	if (parser->memo_size)
+		run->memo = must(calloc(1, parser->memo_size));
 	static const uint8_t padded[14 + SL_PAD] = "\"_source\":\"s\",";
 	static const struct slice source = {padded, 14};
 	run->names = must(names_create());
@@ -95,6 +97,7 @@ void parser_run_fini(struct parser_run *run)
 	free(run->conf);
 	memlist_fini(&run->mem);
 	free(run->state);
+	free(run->memo);
 	free(run->rb);
 	for (unsigned d = 0; d < 2; d++)
 		free(run->dirs[d].unread);
@@ -276,6 +279,7 @@ static void fill_in(const struct parser_run *run, unsigned dir, struct parse_in 
 		.one_sided = !run->dirs[!dir].seen,
 		.port = {run->port[0], run->port[1]},
 		.pool = run->pool,
+		.memo = run->memo,
 	};
 }
 

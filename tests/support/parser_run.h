@@ -42,6 +42,7 @@ struct run_direction {
 struct parser_run {
 	const struct parser *parser;
 	void *conf, *state, *pool;
+	void *memo;         /* stays from session to session; NULL: none */
 	struct memlist mem; /* texts and lists of conf */
 	uint64_t time_ns;
 	unsigned burst;    /* frames a burst */

@@ -497,7 +497,7 @@ static bool is_read(const char *name, const char *value)
 	bool has_span = false;
 	for (unsigned i = SPAN_HOST; i < HTTP1_N_SPANS; i++)
 		has_span = has_span || m.span[i].off;
-	return has_span || m.flags || m.type || m.n_content;
+	return has_span || m.flags || m.type || m.codings.n_content;
 }
 
 static void a_name_that_differs_in_a_byte_but_for_case_is_another_one(void **state)

@@ -57,7 +57,8 @@ static void note_ours(struct slice from, bool whole)
 	if (!whole || strcmp(s->method, "CONNECT") == 0)
 		return;
 	struct slice body = {0};
-	m.n_transfer = m.n_content = 0; /* the others take no coding off but chunked */
+	/* The others take no coding off but chunked. */
+	m.codings.n_transfer = m.codings.n_content = 0;
 	http1_body_decode(&m, slice_of(from.ptr, message_len(&m, from)), 1 << 20, &w, &body);
 	if (body.len)
 		memcpy(s->body, body.ptr, body.len);
