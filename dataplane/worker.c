@@ -73,16 +73,23 @@ static void frames_run(struct worker *w, unsigned n_frames)
 	w->n_frames = 0;
 }
 
-/* From the events of sessions to encoded records. Frames come in bursts that fit the batch. */
-static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_ev)
+/* From the events of sessions to encoded records, from event @done on. Frames come in bursts that
+ * fit the batch.
+ */
+static void events_run(struct worker *w, const struct flow_event *ev, unsigned n_ev, unsigned done)
 {
-	for (unsigned done = 0; done < n_ev;) {
+	while (done < n_ev) {
 		unsigned n_frames;
 		arena_reset(&w->batch.arena);
 		done += frame_parse(w->frame, ev + done, n_ev - done, &w->batch, w->frames,
 				    &n_frames);
 		frames_run(w, n_frames);
 	}
+}
+
+static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_ev)
+{
+	events_run(w, ev, n_ev, 0);
 }
 
 /* Packet time has come to @now_ns: what waits for it in flow, parsers and operators goes on. */
@@ -118,12 +125,24 @@ static void advance_idle(struct worker *w)
 	flow_release(w->flow);
 }
 
-static void worker_turn(struct worker *w, unsigned n_raw)
+/* From packets to encoded records. Those that are plain need no events. */
+static void packets_run(struct worker *w, const struct pkt *pkts, unsigned n)
 {
 	const struct flow_event *ev;
+	unsigned n_frames;
+	arena_reset(&w->batch.arena);
+	unsigned n_plain =
+		frame_straight(w->frame, w->flow, pkts, n, &w->batch, w->frames, &n_frames);
+	unsigned n_ev = flow_track(w->flow, pkts + n_plain, n - n_plain, &ev);
+	unsigned done = frame_parse_on(w->frame, ev, n_ev, &n_frames);
+	frames_run(w, n_frames);
+	events_run(w, ev, n_ev, done);
+}
+
+static void worker_turn(struct worker *w, unsigned n_raw)
+{
 	unsigned n = decode_burst(w->decode, w->raw, n_raw, w->pkts);
-	unsigned n_ev = flow_track(w->flow, w->pkts, n, &ev);
-	path_run(w, ev, n_ev);
+	packets_run(w, w->pkts, n);
 	/* Packets of other workers move our clock too: sessions expire alike in all of them. */
 	if (n_raw)
 		path_advance(w, w->raw[n_raw - 1].time_ns);
@@ -201,9 +220,7 @@ static void note_latency(struct worker *w, unsigned n)
 
 void worker_track(struct worker *w, const struct pkt *pkts, unsigned n)
 {
-	const struct flow_event *ev;
-	unsigned n_ev = flow_track(w->flow, pkts, n, &ev);
-	path_run(w, ev, n_ev);
+	packets_run(w, pkts, n);
 	flow_release(w->flow);
 }
 

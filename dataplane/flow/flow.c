@@ -5,11 +5,15 @@
 
 #include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/flow/flow_udp.h"
 #include "dataplane/flow/reasm.h"
 
 #define DAY_NS       (86400 * NS_PER_S)
 #define SESSIONS_MAX (1 << 24)
 #define MEMORY_MAX   (64ll << 30)
+
+/* So few stay in the caches by themselves. */
+#define FEW_SESSIONS 256
 
 const struct opt flow_opts[] = {
 	{.name = "sessions_max",
@@ -342,29 +346,33 @@ static __attribute__((noinline)) void udp_emit_cut(struct flow *f, uint32_t idx,
 	f->bytes[FLOW_BYTES_gaps]++;
 }
 
-static inline void udp_emit(struct flow *f, uint32_t idx, struct session *s, unsigned dir,
-			    const struct pkt *p)
+static inline void udp_emit(struct flow *f, const struct flow_udp *u, const struct pkt *p)
 {
-	struct flow_dir *d = &s->dir[dir];
-	uint64_t len = p->len;
-	if (len) {
+	uint64_t off = flow_udp_take(f, u, p);
+	if (p->len) {
 		assert(f->n_ev < f->ev_max);
 		f->ev[f->n_ev++] = (struct flow_event){
-			.data = slice_of(p->payload, len),
-			.stream_off = d->pos,
+			.data = slice_of(p->payload, p->len),
+			.stream_off = off,
 			.time_ns = p->time_ns,
 			.number = p->number,
-			.session = idx,
+			.session = u->idx,
 			.kind = FLOW_DATA,
-			.dir = (uint8_t)dir,
+			.dir = (uint8_t)u->dir,
 			.datagram = true,
-			.peer_seen = s->pub.seen[!dir],
+			.peer_seen = u->s->pub.seen[!u->dir],
 		};
-		d->pos += len;
-		f->bytes[FLOW_BYTES_bytes_out] += len;
 	}
 	if (p->cut_bytes)
-		udp_emit_cut(f, idx, dir, p);
+		udp_emit_cut(f, u->idx, u->dir, p);
+}
+
+struct flow_udp flow_udp_search(const struct flow *f, const struct pkt *p, uint64_t hash)
+{
+	struct flow_udp u = {.dir = 0};
+	u.idx = session_find(&f->table, p, hash, &u.dir);
+	u.s = &f->table.s[u.idx];
+	return u;
 }
 
 static uint32_t udp_begin(struct flow *f, const struct pkt *p, uint64_t hash)
@@ -380,23 +388,18 @@ static uint32_t udp_begin(struct flow *f, const struct pkt *p, uint64_t hash)
 
 static inline void udp_track(struct flow *f, const struct pkt *p, uint64_t hash)
 {
-	unsigned dir = 0;
-	uint32_t idx = session_find(&f->table, p, hash, &dir);
-	struct session *s = &f->table.s[idx];
-	if (idx && idle_deadline(f, s) <= p->time_ns && flow_expire(f, idx, p->time_ns))
-		idx = 0;
-	if (!idx) {
-		dir = 0;
-		idx = udp_begin(f, p, hash);
-		if (!idx)
+	struct flow_udp u = flow_udp_find(f, p, hash);
+	if (u.idx && flow_udp_is_over(f, u.s, p->time_ns) && flow_expire(f, u.idx, p->time_ns))
+		u.idx = 0;
+	if (__builtin_expect(!u.idx, 0)) {
+		u.dir = 0;
+		u.idx = udp_begin(f, p, hash);
+		if (!u.idx)
 			return;
-		s = &f->table.s[idx];
+		u.s = &f->table.s[u.idx];
 	}
-	f->packets[FLOW_packets_taken]++;
-	f->bytes[FLOW_BYTES_bytes_in] += p->len;
-	flow_touch(f, idx, s, dir, p);
-	s->pub.seen[dir] = true;
-	udp_emit(f, idx, s, dir, p);
+	flow_udp_count(f, 1, p->len);
+	udp_emit(f, &u, p);
 }
 
 /* ---- time and memory ---- */
@@ -481,41 +484,33 @@ static void tick(struct flow *f)
 	expire_sessions(f, f->now_ns - TIME_SLACK_NS, budget);
 }
 
-/* The clock follows the newest packet. A capture put together from others, or a clock that was set,
- * may step back for good: then so does this one, or all sessions would seem long idle. Sessions of
- * the time before stand first on their lists, and those behind them are not expired until their own
- * packets, the limits or the end of the capture find them.
- */
-#define STEP_BACK_NS 10000000000u
-
-static void set_clock(struct flow *f, uint64_t time_ns)
-{
-	if (time_ns > f->now_ns || f->now_ns - time_ns > STEP_BACK_NS)
-		f->now_ns = time_ns;
-}
-
 /* ---- the calls ---- */
+
+bool flow_has_few(const struct flow *f)
+{
+	return f->table.n_live <= FEW_SESSIONS;
+}
 
 unsigned flow_track(struct flow *f, const struct pkt *pkts, unsigned n,
 		    const struct flow_event **ret_ev)
 {
-	uint64_t hash[PKT_BURST];
+	uint64_t hashes[PKT_BURST];
+	bool few = flow_has_few(f);
 	assert(n <= PKT_BURST);
 	f->n_ev = 0;
-	for (unsigned i = 0; i < n; i++) {
-		hash[i] = session_hash(&pkts[i]);
-		session_prefetch_slot(&f->table, hash[i]);
-	}
-	for (unsigned i = 0; i < n; i++)
-		session_prefetch(&f->table, hash[i]);
+	if (!few)
+		flow_foresee(f, pkts, n, hashes);
 	f->packets[FLOW_packets_in] += n;
 	for (unsigned i = 0; i < n; i++) {
-		f->packets_left = n - i;
-		set_clock(f, pkts[i].time_ns);
-		if (pkts[i].proto == IPPROTO_TCP_)
-			tcp_track(f, &pkts[i], hash[i]);
-		else
-			udp_track(f, &pkts[i], hash[i]);
+		const struct pkt *p = &pkts[i];
+		uint64_t hash = few ? session_hash(p) : hashes[i];
+		flow_set_clock(f, p->time_ns);
+		if (p->proto == IPPROTO_TCP_) {
+			f->packets_left = n - i;
+			tcp_track(f, p, hash);
+		} else {
+			udp_track(f, p, hash);
+		}
 	}
 	f->packets_left = 0;
 	tick(f);
@@ -527,7 +522,7 @@ unsigned flow_advance(struct flow *f, uint64_t now_ns, const struct flow_event *
 {
 	f->n_ev = 0;
 	f->packets_left = 0;
-	set_clock(f, now_ns);
+	flow_set_clock(f, now_ns);
 	tick(f);
 	*ret_ev = f->ev;
 	return f->n_ev;

@@ -122,6 +122,9 @@ void flow_release(struct flow *f);
 const struct flow_session *flow_session(const struct flow *f, uint32_t session);
 uint32_t flow_sessions_max(const struct flow *f); /* session indexes are below this */
 
+/* Are there so few that what belongs to them need not be asked for early? */
+bool flow_has_few(const struct flow *f);
+
 /* A session as it stands between two calls. */
 struct flow_look {
 	const struct flow_session *session;

@@ -61,7 +61,7 @@ struct flow {
 
 	struct flow_event *ev;
 	uint32_t n_ev, ev_max;
-	uint32_t packets_left; /* of the burst */
+	uint32_t packets_left; /* of the burst, from a packet of TCP on */
 
 	const struct opt_ports *ack_ports[FLOW_ACK_PORTS_MAX];
 	uint32_t n_ack_ports;
@@ -141,14 +141,40 @@ uint64_t flow_late_start(const struct flow *f, const struct pkt *p);
 static inline void flow_touch(struct flow *f, uint32_t idx, struct session *s, unsigned dir,
 			      const struct pkt *p)
 {
-	if (__builtin_expect(++s->dir[dir].n_packets == 0, 0))
-		s->dir[dir].packets_high++;
+	struct flow_dir *d = &s->dir[dir];
+	if (__builtin_expect(++d->n_packets == 0, 0))
+		d->packets_high++;
 	s->number = p->number;
 	if (p->time_ns <= s->pub.last_ns)
 		return;
 	s->pub.last_ns = p->time_ns;
 	if (session_grain(s->pub.last_ns) != s->listed)
 		session_enlist(&f->table, idx, s->list);
+}
+
+/* The clock follows the newest packet. A capture put together from others, or a clock that was set,
+ * may step back for good: then so does this one, or all sessions would seem long idle. Sessions of
+ * the time before stand first on their lists, and those behind them are not expired until their own
+ * packets, the limits or the end of the capture find them.
+ */
+#define STEP_BACK_NS 10000000000u
+
+static inline void flow_set_clock(struct flow *f, uint64_t time_ns)
+{
+	if (time_ns > f->now_ns || f->now_ns - time_ns > STEP_BACK_NS)
+		f->now_ns = time_ns;
+}
+
+/* Of many sessions each stands in memory that nobody has touched for long. */
+static inline void flow_foresee(const struct flow *f, const struct pkt *pkts, unsigned n,
+				uint64_t *ret_hash)
+{
+	for (unsigned i = 0; i < n; i++) {
+		ret_hash[i] = session_hash(&pkts[i]);
+		session_prefetch_slot(&f->table, ret_hash[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		session_prefetch(&f->table, ret_hash[i]);
 }
 
 /* tcp.c */

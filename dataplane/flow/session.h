@@ -11,7 +11,7 @@
 #define SL_FLOW_SESSION_H
 
 #include <assert.h>
-#include <smmintrin.h>
+#include <nmmintrin.h>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/flow/flow.h"
@@ -97,23 +97,19 @@ struct session_table {
 int session_table_init(struct session_table *t, uint32_t live_max);
 void session_table_fini(struct session_table *t);
 
-/* One end as 64 bits. What is high in its words is high in their products, too, and is brought down
- * to where the product of both ends is made of.
- */
+/* One end as 64 bits. The CRC spreads neighbours, which addresses and ports mostly are. */
 static inline uint64_t session_end(const uint8_t addr[16], uint16_t port)
 {
-	uint64_t w[2];
-	memcpy(w, addr, 16);
-	uint64_t e = (w[0] ^ 0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93 +
-		     (w[1] ^ (uint64_t)port << 13) * 0xbf58476d1ce4e5b9;
-	return e ^ e >> 32;
+	uint64_t crc = _mm_crc32_u64(port, bytes_load8(addr));
+	return _mm_crc32_u64(crc, bytes_load8(addr + 8)) ^ 0x9e3779b97f4a7c15;
 }
 
 /* The product of both ends, which is the same either way, with its halves put together. */
 static inline uint64_t session_key_hash(const uint8_t a[16], uint16_t a_port, const uint8_t b[16],
 					uint16_t b_port, uint8_t proto)
 {
-	return bytes_fold(session_end(a, a_port), session_end(b, b_port)) + proto;
+	uint64_t x = session_end(a, a_port) * session_end(b, b_port);
+	return (x ^ x >> 32) + proto;
 }
 
 /* The same for both directions. Not pkt.hash: that one has 16 useful bits (a symmetric Toeplitz key
@@ -129,10 +125,15 @@ static inline void session_prefetch_slot(const struct session_table *t, uint64_t
 	__builtin_prefetch(&t->slots[(uint32_t)hash & t->slot_mask]);
 }
 
+/* Most likely this one. */
+static inline uint32_t session_guess(const struct session_table *t, uint64_t hash)
+{
+	return t->slots[(uint32_t)hash & t->slot_mask].idx;
+}
+
 static inline void session_prefetch(const struct session_table *t, uint64_t hash)
 {
-	const struct session_slot *slot = &t->slots[(uint32_t)hash & t->slot_mask];
-	const struct session *s = &t->s[slot->idx];
+	const struct session *s = &t->s[session_guess(t, hash)];
 	__builtin_prefetch(&s->pub, 1);
 	__builtin_prefetch(&s->dir[0], 1);
 	__builtin_prefetch(&s->dir[1].end_seq, 1);
@@ -150,17 +151,26 @@ static inline bool session_addrs_eq(const uint8_t *a, const uint8_t *b, const ui
 	return _mm_testz_si128(both, both);
 }
 
+/* From its client? Ports and protocol, which stand behind the addresses in both, are one word. */
+static inline bool session_key_is(const struct flow_session *s, const struct pkt *p)
+{
+	uint64_t ports = bytes_load8((const uint8_t *)s + offsetof(struct flow_session, port));
+	uint64_t others = bytes_load8((const uint8_t *)p + offsetof(struct pkt, sport));
+	return (ports ^ others) << 24 == 0 &&
+	       session_addrs_eq(s->addr[0], p->src, s->addr[1], p->dst);
+}
+static_assert(offsetof(struct flow_session, proto) == offsetof(struct flow_session, port) + 4 &&
+		      offsetof(struct pkt, proto) == offsetof(struct pkt, sport) + 4,
+	      "ports and protocol are alike in both");
+
 static inline bool session_key_eq(const struct flow_session *s, const struct pkt *p,
 				  unsigned *ret_dir)
 {
-	if (s->proto != p->proto)
-		return false;
-	if (s->port[0] == p->sport && s->port[1] == p->dport &&
-	    session_addrs_eq(s->addr[0], p->src, s->addr[1], p->dst)) {
+	if (session_key_is(s, p)) {
 		*ret_dir = 0;
 		return true;
 	}
-	if (s->port[1] == p->sport && s->port[0] == p->dport &&
+	if (s->proto == p->proto && s->port[1] == p->sport && s->port[0] == p->dport &&
 	    session_addrs_eq(s->addr[1], p->src, s->addr[0], p->dst)) {
 		*ret_dir = 1;
 		return true;
@@ -181,6 +191,17 @@ static inline uint32_t session_find(const struct session_table *t, const struct 
 			return slot->idx;
 	}
 	return 0;
+}
+
+/* The same as far as one look goes: of a packet from the client whose session is in its own place.
+ * Nothing has the key of a packet where no session is.
+ */
+static inline uint32_t session_find_soon(const struct session_table *t, const struct pkt *p,
+					 uint64_t hash)
+{
+	const struct session_slot *slot = &t->slots[(uint32_t)hash & t->slot_mask];
+	bool is = slot->tag == (uint32_t)hash && session_key_is(&t->s[slot->idx].pub, p);
+	return is ? slot->idx : 0;
 }
 
 /* A new session with the key of @p, whose sender becomes the client, or the server with @reversed;

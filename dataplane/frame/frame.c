@@ -596,8 +596,14 @@ static inline void foresee(const struct frame_stage *f, const struct flow_event 
 unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
 		     struct batch *b, struct frame *frames, unsigned *ret_n_frames)
 {
-	unsigned i = 0;
 	frame_out_begin(&f->out, b, frames, BATCH_RECS_MAX);
+	return frame_parse_on(f, ev, n, ret_n_frames);
+}
+
+unsigned frame_parse_on(struct frame_stage *f, const struct flow_event *ev, unsigned n,
+			unsigned *ret_n_frames)
+{
+	unsigned i = 0;
 	for (; i < n; i++) {
 		foresee(f, ev + i, n - i);
 		if (!on_event(f, &ev[i], is_cut(ev, i, n)))

@@ -100,6 +100,19 @@ bool frame_table_left(const struct frame_table *t, unsigned source, struct frame
 unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
 		     struct batch *b, struct frame *frames, unsigned *ret_n_frames);
 
+/* The first packets of a burst, as far as they are plain: datagrams of sessions that are known,
+ * each whole and a frame by itself. They are frames at once, without an event in between; all that
+ * flow_track and frame_parse count and remember of them is, but flow's clock, which flow_track is
+ * to be called for, with the packets that are left or with none. Returns their number. To be called
+ * when no event is left to be read.
+ */
+unsigned frame_straight(struct frame_stage *f, struct flow *flow, const struct pkt *pkts,
+			unsigned n, struct batch *b, struct frame *frames, unsigned *ret_n_frames);
+
+/* As frame_parse, behind the frames that frame_straight has just put. */
+unsigned frame_parse_on(struct frame_stage *f, const struct flow_event *ev, unsigned n,
+			unsigned *ret_n_frames);
+
 /* Packet time has come to @now_ns: calls the parsers that wanted to be called by then (due_ns of
  * parse_result), a little later than they wanted. True: the batch is full; the caller passes the
  * frames on and calls again.

@@ -56,11 +56,19 @@ static inline bool frame_out_room(const struct frame_out *o, size_t len)
 	return len + o->origin.len + SL_PAD <= arena_left(a);
 }
 
-/* The origin stands in the arena from here on; there is room. */
+/* The origin stands in the arena from here on; there is room, also for whole steps of what is
+ * padded.
+ */
 static inline void frame_out_place_origin(struct frame_out *o)
 {
-	if (!o->origin_off && o->origin.len)
-		o->origin_off = arena_copy_padded(&o->batch->arena, o->origin.ptr, o->origin.len);
+	if (o->origin_off || !o->origin.len)
+		return;
+	struct arena *a = &o->batch->arena;
+	uint8_t *to = a->base + a->used;
+	o->origin_off = (uint32_t)a->used;
+	a->used += o->origin.len;
+	for (size_t i = 0; i < o->origin.len; i += SL_PAD)
+		memcpy(to + i, o->origin.ptr + i, SL_PAD);
 }
 
 /* A frame of BODY_PARSER with a copy of @bytes, which is all body; NULL: the burst is full. Time,

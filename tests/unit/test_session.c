@@ -163,6 +163,24 @@ static void addresses_that_differ_little_spread_over_the_table(void **state)
 	session_table_fini(&t);
 }
 
+static void neighbours_that_all_talk_to_each_other_lie_near_their_slots(void **state)
+{
+	enum { N = 60000 };
+	struct session_table t;
+	uint64_t steps = 0;
+	assert_int_equal(session_table_init(&t, N), 0);
+	for (uint32_t k = 0; k < N; k++) {
+		struct pkt p = packet(k / 16, 514, false), to = packet(k / 16 + k % 16, 514, false);
+		memcpy(p.dst, to.src, 16);
+		p.dport = 514;
+		assert_true(get(&t, &p));
+	}
+	for (uint32_t i = 0; i <= t.slot_mask; i++)
+		steps += t.slots[i].idx ? (i - t.slots[i].tag) & t.slot_mask : 0;
+	assert_true(steps < N);
+	session_table_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +191,7 @@ int main(void)
 		cmocka_unit_test(sessions_of_one_hash_are_bounded_and_all_found),
 		cmocka_unit_test(lists_keep_their_order),
 		cmocka_unit_test(addresses_that_differ_little_spread_over_the_table),
+		cmocka_unit_test(neighbours_that_all_talk_to_each_other_lie_near_their_slots),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
