@@ -190,7 +190,9 @@ static unsigned pri_behind_bom(struct syslog_text *t, unsigned *ret_pri)
 	return n;
 }
 
-static const char *syslog_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
+/* Any message. */
+static __attribute__((noinline)) const char *extract_any(const void *conf, const struct frame *f,
+							 struct rec_builder *rb)
 {
 	struct syslog_text t = {
 		.p = f->body.ptr,
@@ -200,8 +202,6 @@ static const char *syslog_extract(const void *conf, const struct frame *f, struc
 		.minute = &rb->minute,
 		.conf = conf,
 	};
-	if (syslog_usual(&t, rb))
-		return NULL;
 	unsigned pri = 0, n = syslog_pri_read(t.p, t.end, &pri);
 	if (n == 0 && t.p < t.end && *t.p == 0xef)
 		n = pri_behind_bom(&t, &pri);
@@ -215,6 +215,11 @@ static const char *syslog_extract(const void *conf, const struct frame *f, struc
 	if (is == SYSLOG_5424_NOT)
 		syslog_3164_extract(&t, n > 0, rb);
 	return why;
+}
+
+static const char *syslog_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
+{
+	return syslog_usual(conf, f, rb) ? NULL : extract_any(conf, f, rb);
 }
 
 const struct parser parser_syslog = {

@@ -191,8 +191,8 @@ enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_bui
 	if (n == 0)
 		return SYSLOG_5424_NOT;
 	const uint8_t *p = t->p + n;
-	size_t n_time = syslog_time_usual(p, t->end, t->minute, &ns);
-	if (n_time && p + n_time < t->end && p[n_time] == ' ') {
+	size_t n_time = syslog_time_learn(p, t->minute) ? syslog_time_usual(p, t->minute, &ns) : 0;
+	if (n_time && n_time < (size_t)(t->end - p) && p[n_time] == ' ') {
 		rec_set_time(rb, SYSLOG_TIMESTAMP, ns);
 		why = read_names(t, p + n_time + 1, rb);
 	} else if (looks_like_time(p, t->end)) {

@@ -190,6 +190,35 @@ bool syslog_time_minute(const uint8_t *p, struct rec_minute *m)
 	return read_new_minute(p, m, &s, &leap) && !leap;
 }
 
+/* Behind digits that are not there stand zeros; what stands behind the time may be anything. */
+#define ANY5  "\xff\xff\xff\xff\xff"
+#define ANY7  ANY5 "\xff\xff"
+#define ANY12 ANY5 ANY7
+#define ZERO3 "\x80\x80\x80"
+
+static const struct syslog_time_form forms[] = {
+	{":00.000000Z", "\0\5\11\0\11\11\11\11\11\11\0" ANY5, "\1\2\4\5\6\7\10\11", 27},
+	{":00.000Z", "\0\5\11\0\11\11\11\0" ANY5 "\xff\xff\xff", "\1\2\4\5\6" ZERO3, 24},
+	{":00Z", "\0\5\11\0" ANY12, "\1\2" ZERO3 ZERO3, 20},
+	{":00.000000+00:00", "\0\5\11\0\11\11\11\11\11\11", "\1\2\4\5\6\7\10\11", 32},
+	{":00.000+00:00", "\0\5\11\0\11\11\11\0\0\0\0\0\0\xff\xff\xff", "\1\2\4\5\6" ZERO3, 29},
+	{":00+00:00", "\0\5\11\0\0\0\0\0\0" ANY7, "\1\2" ZERO3 ZERO3, 25},
+};
+
+bool syslog_time_learn(const uint8_t *p, struct rec_minute *m)
+{
+	__m128i rest;
+	if ((memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-') && !syslog_time_minute(p, m))
+		return false;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (syslog_time_fits(p, &forms[i], m->text, &rest)) {
+			m->form = &forms[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,
 			      struct rec_minute *m, int64_t *ret_ns, bool *ret_zoned)
 {

@@ -9,6 +9,8 @@
 #ifndef SL_PARSERS_SYSLOG_TIME_H
 #define SL_PARSERS_SYSLOG_TIME_H
 
+#include <smmintrin.h>
+
 #include "dataplane/base/civil.h"
 #include "dataplane/base/text.h"
 #include "dataplane/rec/rec.h"
@@ -28,56 +30,67 @@ bool syslog_time_is_far(const uint8_t *p, const uint8_t *end);
  */
 bool syslog_time_minute(const uint8_t *p, struct rec_minute *m);
 
-/* The bytes of UTC at @p as most senders write it, Z or +00:00; 0: it is no such. Reads 6 bytes. */
-static inline unsigned syslog_time_utc(const uint8_t *p)
+/* What stands behind the minute in the forms that most senders write, looked at at once:
+ *
+ *     :16Z    :16.123Z    :16.123456Z    :16+00:00    :16.123+00:00    :16.123456+00:00
+ */
+struct syslog_time_form {
+	uint8_t least[16], span[16]; /* of each byte: the least, and how much more it may be */
+	uint8_t digits[8];           /* where those of SSffffff stand; 0x80: a zero */
+	uint32_t len;                /* of the whole time */
+};
+
+#define SSE41 __attribute__((target("sse4.1")))
+
+/* Whether the time at @p is of the minute @text and goes on in @form. *ret_rest: what each byte
+ * behind the minute is beyond the least. Reads 32 bytes.
+ */
+static inline SSE41 bool syslog_time_fits(const uint8_t *p, const struct syslog_time_form *form,
+					  const uint8_t *text, __m128i *ret_rest)
 {
-	uint32_t hour;
-	uint16_t min;
-	memcpy(&hour, p, sizeof(hour));
-	memcpy(&min, p + 4, sizeof(min));
-	bool zero = hour == ('+' | '0' << 8 | '0' << 16 | ':' << 24) && min == ('0' | '0' << 8);
-	return *p == 'Z' ? 1 : zero ? 6 : 0;
+	__m128i minute = _mm_loadu_si128((const __m128i *)text);
+	__m128i least = _mm_loadu_si128((const __m128i *)form->least);
+	__m128i span = _mm_loadu_si128((const __m128i *)form->span);
+	__m128i rest = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(p + 16)), least);
+	__m128i ok = _mm_and_si128(_mm_cmpeq_epi8(_mm_min_epu8(rest, span), rest),
+				   _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), minute));
+	*ret_rest = rest;
+	return _mm_movemask_epi8(ok) == 0xffff;
 }
 
 /* Of the times of syslog_time_iso those that most senders write: in whole seconds, milli- or
- * microseconds, of UTC. Seconds and fraction are read as one number of eight digits. Returns the
- * bytes read, or 0: it is another one, if any. Reads 32 bytes whatever @end is.
+ * microseconds, of UTC; in the minute and the form of @m, which were those of the one before.
+ * Returns the bytes read, which may reach behind the end of text, or 0: it is another one, if any.
+ * Reads 32 bytes.
  *
  *     0         1         2         3
  *     01234567890123456789012345678901
  *     2026-11-25T04:43:16.123456+00:00
  */
-static inline size_t syslog_time_usual(const uint8_t *p, const uint8_t *end, struct rec_minute *m,
-				       int64_t *ret_ns)
+static inline SSE41 size_t syslog_time_usual(const uint8_t *p, const struct rec_minute *m,
+					     int64_t *ret_ns)
 {
-	uint64_t from_colon, fraction;
-	/* The dash, since a minute not yet known is zeros. */
-	if ((memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-') && !syslog_time_minute(p, m))
+	const struct syslog_time_form *form = m->form;
+	__m128i rest;
+	if (!form || !syslog_time_fits(p, form, m->text, &rest))
 		return 0;
-	memcpy(&from_colon, p + 16, 8);
-	memcpy(&fraction, p + 20, 8);
-	uint64_t digits = from_colon >> 8 & 0xffff;
-	size_t n = 19;
-	if (p[19] != '.') {
-		digits |= 0x3030303030300000;
-	} else {
-		uint64_t no_digits = text_no_digits(fraction);
-		n += 1 + (unsigned)__builtin_ctzll(no_digits | 1ull << 63) / 8;
-		if (n == 26)
-			digits |= fraction << 16;
-		else if (n == 23)
-			digits |= (fraction & 0xffffff) << 16 | 0x3030300000000000;
-		else
-			return 0;
-	}
-	unsigned zone = syslog_time_utc(p + n);
-	uint32_t us = text_of_8digits(digits);
-	n += zone;
-	bool usual = zone && (size_t)(end - p) >= n && (uint8_t)from_colon == ':' &&
-		     !text_no_digits(digits) && us < 60000000;
-	*ret_ns = m->s * NS_PER_S + us * 1000ll;
-	return usual ? n : 0;
+	/* Pairs of digits, pairs of those, and the eight as one number: microseconds. */
+	__m128i n = _mm_loadl_epi64((const __m128i *)form->digits);
+	n = _mm_maddubs_epi16(_mm_shuffle_epi8(rest, n), _mm_set1_epi16(1 << 8 | 10));
+	n = _mm_madd_epi16(n, _mm_set1_epi32(1 << 16 | 100));
+	n = _mm_madd_epi16(_mm_packus_epi32(n, n), _mm_set1_epi32(1 << 16 | 10000));
+	*ret_ns = m->s * NS_PER_S + (uint32_t)_mm_cvtsi128_si32(n) * 1000ll;
+	if (form->len == 0)
+		__builtin_unreachable();
+	return form->len;
 }
+
+/* The minute and the form of the time at @p become those of @m, when it is a usual one: then the
+ * same is read by syslog_time_usual. Reads 32 bytes.
+ */
+bool syslog_time_learn(const uint8_t *p, struct rec_minute *m);
+
+#undef SSE41
 
 /* The time of RFC 3164 and what devices make of it, or one of syslog_time_iso, each with or without
  * a weekday in front:

@@ -19,59 +19,72 @@
 
 #define WITH_AVX2   __attribute__((target("avx2,bmi,bmi2")))
 #define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2")))
+#define NOINLINE    __attribute__((noinline))
 #define INLINE      static inline __attribute__((always_inline))
 
 /* ---- RFC 5424 ---- */
 
 struct names {
-	uint64_t starts, ends, nil;
+	uint64_t header, ends; /* up to the last end, and the ends */
 };
 
-/* From bits of bytes up to a blank, of blanks, of dashes. False: the four names do not all end
- * here, one is empty, or a control character is in them.
+/* From bits of bytes up to a blank and of blanks. False: the four names do not all end here, one is
+ * empty, or a control character is in them.
  */
-INLINE bool find_names(uint64_t low, uint64_t blank, uint64_t dash, struct names *n)
+INLINE bool find_names(uint64_t low, uint64_t blank, struct names *n)
 {
 	uint64_t app = low & (low - 1), proc = app & (app - 1), last = proc & (proc - 1);
-	uint64_t header = last ^ (last - 1);
-	n->ends = low & header;
-	n->starts = (low << 1 | 1) & header;
-	n->nil = dash & n->starts & n->ends >> 1;
-	return last && !((n->starts & low) | (n->ends & ~blank));
-}
-
-/* Behind the blank that ends the last of them. */
-INLINE const uint8_t *behind_names(const uint8_t *p, struct names n)
-{
-	return p + 64 - (unsigned)__builtin_clzll(n.ends);
+	n->header = last ^ (last - 1);
+	n->ends = low & n->header;
+	uint64_t empty = low & (low << 1 | 1);
+	return last && !((empty | (low ^ blank)) & n->header);
 }
 
 #define STR_WORD  ((uint64_t)VAL_STR << VAL_TYPE_SHIFT)
 #define NULL_WORD ((uint64_t)VAL_NULL << VAL_TYPE_SHIFT)
+#define NIL       ('-' | ' ' << 8)
+
+/* Where a record is built, whose fields stand at @fixed. What is stored there could have changed
+ * the builder, as far as the compiler knows, so that both are held here.
+ */
+struct place {
+	struct val *fixed;
+	uint8_t *base; /* of the arena */
+};
+
+/* A text at @p. */
+INLINE struct val text_at(struct place to, const uint8_t *p, size_t len)
+{
+	return val_of_word(STR_WORD + (uint64_t)(p - to.base) + ((uint64_t)len << 32));
+}
 
 static_assert(SYSLOG_APPNAME == SYSLOG_HOSTNAME + 1 && SYSLOG_MSGID == SYSLOG_HOSTNAME + 3,
 	      "the four names are set side by side");
 
-/* The four names at @p: fields of the record. NULL: they are to be read the long way. */
-WITH_AVX512 static inline const uint8_t *names_avx512(const uint8_t *p, struct rec_builder *rb)
+/* The four names at @p: fields of the record. Returns what is behind the blank that ends the last
+ * of them, or NULL: they are to be read the long way.
+ */
+WITH_AVX512 static inline const uint8_t *names_avx512(const uint8_t *p, struct place to_rec)
 {
 	struct names n;
 	__m512i v = _mm512_loadu_si512(p), blank = _mm512_set1_epi8(' ');
-	if (!find_names(_mm512_cmple_epu8_mask(v, blank), _mm512_cmpeq_epi8_mask(v, blank),
-			_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('-')), &n))
+	uint64_t low = _mm512_cmple_epu8_mask(v, blank);
+	if (!find_names(low, _mm512_cmpeq_epi8_mask(v, blank), &n))
 		return NULL;
+	uint64_t starts = (low << 1 | 1) & n.header;
+	uint64_t dash = _mm512_mask_cmpeq_epi8_mask(starts, v, _mm512_set1_epi8('-'));
 	__m512i places = _mm512_load_si512(text_places);
 	__m128i to = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(n.ends, places));
 	__m128i from = _mm_add_epi32(_mm_slli_epi32(to, 8), _mm_cvtsi32_si128(0x01010100));
 	__m256i off = _mm256_cvtepu8_epi64(from);
 	__m256i len = _mm256_sub_epi64(_mm256_cvtepu8_epi64(to), off);
-	uint64_t base = STR_WORD + (uint64_t)(p - rb->b->arena.base);
+	uint64_t base = STR_WORD + (uint64_t)(p - to_rec.base);
 	__m256i word = _mm256_add_epi64(off, _mm256_set1_epi64x((int64_t)base));
 	word = _mm256_add_epi64(word, _mm256_slli_epi64(len, 32));
-	word = _mm256_mask_mov_epi64(word, (__mmask8)_pext_u64(n.nil, n.starts),
+	word = _mm256_mask_mov_epi64(word, (__mmask8)_pext_u64(dash & n.ends >> 1, starts),
 				     _mm256_set1_epi64x((int64_t)NULL_WORD));
-	_mm256_storeu_si256((__m256i *)(rb->fixed + SYSLOG_HOSTNAME), word);
-	return behind_names(p, n);
+	_mm256_storeu_si256((__m256i *)(to_rec.fixed + SYSLOG_HOSTNAME), word);
+	return p + 64 - (unsigned)__builtin_clzll(n.ends);
 }
 
 WITH_AVX2 static inline uint64_t bits_avx2(__m256i low, __m256i high)
@@ -80,40 +93,54 @@ WITH_AVX2 static inline uint64_t bits_avx2(__m256i low, __m256i high)
 							     << 32;
 }
 
-WITH_AVX2 static inline const uint8_t *names_avx2(const uint8_t *p, struct rec_builder *rb)
+WITH_AVX2 static inline const uint8_t *names_avx2(const uint8_t *p, struct place to_rec)
 {
-	const __m256i blank = _mm256_set1_epi8(' '), dash = _mm256_set1_epi8('-');
+	const __m256i blank = _mm256_set1_epi8(' ');
 	struct names n;
 	__m256i v = _mm256_loadu_si256((const __m256i *)p);
 	__m256i w = _mm256_loadu_si256((const __m256i *)(p + 32));
 	uint64_t low = bits_avx2(_mm256_cmpeq_epi8(_mm256_min_epu8(v, blank), v),
 				 _mm256_cmpeq_epi8(_mm256_min_epu8(w, blank), w));
-	uint64_t is_blank = bits_avx2(_mm256_cmpeq_epi8(v, blank), _mm256_cmpeq_epi8(w, blank));
-	uint64_t is_dash = bits_avx2(_mm256_cmpeq_epi8(v, dash), _mm256_cmpeq_epi8(w, dash));
-	if (!find_names(low, is_blank, is_dash, &n))
+	if (!find_names(low, bits_avx2(_mm256_cmpeq_epi8(v, blank), _mm256_cmpeq_epi8(w, blank)),
+			&n))
 		return NULL;
-	uint64_t base = STR_WORD + (uint64_t)(p - rb->b->arena.base), from = 0, ends = n.ends;
+	uint64_t base = STR_WORD + (uint64_t)(p - to_rec.base), from = 0, ends = n.ends;
 	for (unsigned i = SYSLOG_HOSTNAME; i <= SYSLOG_MSGID; i++, ends &= ends - 1) {
 		uint64_t to = (unsigned)__builtin_ctzll(ends);
 		uint64_t word = base + from + ((to - from) << 32);
-		word = n.nil >> from & 1 ? NULL_WORD : word;
-		rec_set(rb, i, val_of_word(word));
+		uint16_t first2;
+		memcpy(&first2, p + from, sizeof(first2));
+		word = first2 == NIL ? NULL_WORD : word;
+		to_rec.fixed[i] = val_of_word(word);
 		from = to + 1;
 	}
-	return behind_names(p, n);
+	return p + from;
 }
 
-/* Structured data and the message. False: it is malformed. */
-INLINE bool read_rest(const struct syslog_text *t, const uint8_t *p, struct rec_builder *rb)
+/* Structured data, and the message behind it. */
+static NOINLINE bool read_sd(const void *conf, const uint8_t *p, const uint8_t *end,
+			     struct rec_builder *rb)
 {
-	if (p >= t->end)
-		return false;
+	struct syslog_text t = {.end = end, .conf = conf};
+	return !syslog_5424_rest(&t, p, rb);
+}
+
+/* What is behind the names: structured data and the message. False: it is malformed. No call in it
+ * is one that anything is held in registers for.
+ */
+INLINE bool read_rest(const void *conf, const uint8_t *p, const uint8_t *end, struct place to,
+		      struct rec_builder *rb)
+{
 	uint16_t first2;
+	if (p >= end)
+		return false;
 	memcpy(&first2, p, sizeof(first2));
-	if (first2 != ('-' | ' ' << 8) || p + 2 > t->end)
-		return !syslog_5424_rest(t, p, rb);
-	rec_set(rb, SYSLOG_SD, val_of(VAL_NULL, 0, 0));
-	rec_set(rb, SYSLOG_MESSAGE, rec_ref(rb, VAL_STR, syslog_message_at(t, p + 2)));
+	const uint8_t *message = p + 2;
+	/* A message that begins with a blank or a byte-order mark may be without it. */
+	if (first2 != NIL || message > end || *message == ' ' || *message == 0xef)
+		return read_sd(conf, p, end, rb);
+	to.fixed[SYSLOG_SD] = val_of_word(NULL_WORD);
+	to.fixed[SYSLOG_MESSAGE] = text_at(to, message, (size_t)(end - message));
 	return true;
 }
 
@@ -199,77 +226,118 @@ INLINE const uint8_t *find_head(const uint8_t *p, struct words w, struct head *h
 	return p[behind] == ':' && p[behind + 1] == ' ' ? p + behind + 2 : NULL;
 }
 
-/* A message at @p behind its priority, whose host begins at @host. */
-INLINE bool read_3164(const struct syslog_text *t, const uint8_t *host, struct words w,
-		      struct rec_builder *rb)
+/* What stands behind the time stamp, where the host begins. */
+INLINE bool read_3164(const uint8_t *host, struct words w, const uint8_t *end, struct place to)
 {
 	struct head h;
 	const uint8_t *message = find_head(host, w, &h), *tag = host + h.host + 1;
-	if (!message || message > t->end)
+	if (!message || message > end)
 		return false;
-	struct val none = val_of(VAL_NULL, 0, 0);
-	struct slice app = syslog_part(tag, host + h.tag);
-	struct slice pid = syslog_part(host + h.tag + 1, host + h.pid);
-	rec_set(rb, SYSLOG_HOSTNAME, rec_ref(rb, VAL_STR, syslog_part(host, host + h.host)));
-	rec_set(rb, SYSLOG_APPNAME, rec_ref(rb, VAL_STR, app));
-	rec_set(rb, SYSLOG_PROCID, h.pid ? rec_ref(rb, VAL_STR, pid) : none);
-	rec_set(rb, SYSLOG_MSGID, none);
-	rec_set(rb, SYSLOG_SD, none);
-	rec_set(rb, SYSLOG_MESSAGE, rec_ref(rb, VAL_STR, syslog_part(message, t->end)));
+	const uint8_t *pid = host + h.tag + 1, *pid_end = host + h.pid;
+	struct val none = val_of_word(NULL_WORD);
+	to.fixed[SYSLOG_HOSTNAME] = text_at(to, host, h.host);
+	to.fixed[SYSLOG_APPNAME] = text_at(to, tag, (size_t)(host + h.tag - tag));
+	to.fixed[SYSLOG_PROCID] = h.pid ? text_at(to, pid, (size_t)(pid_end - pid)) : none;
+	to.fixed[SYSLOG_MSGID] = none;
+	to.fixed[SYSLOG_SD] = none;
+	to.fixed[SYSLOG_MESSAGE] = text_at(to, message, (size_t)(end - message));
 	return true;
 }
 
 /* ---- messages ---- */
 
-/* The priority, and the fields whose values are made. */
-INLINE void set_made(struct rec_builder *rb, unsigned pri, int64_t time_ns)
+#define MADE_BYTES (8 + SYSLOG_PRI_BYTES) /* of the arena: what values are made of */
+
+INLINE void set_time(struct place to, uint32_t off, int64_t ns)
 {
-	uint32_t off = arena_take8(&rb->b->arena, 8 + SYSLOG_PRI_BYTES);
-	if (!off) {
-		rb->full = true;
-		return;
-	}
-	memcpy(rb->b->arena.base + off, &time_ns, 8);
-	rec_set(rb, SYSLOG_TIMESTAMP, val_of(VAL_TIME, off, 8));
-	syslog_pri_set(rb, pri, off + 8);
+	memcpy(to.base + off, &ns, 8);
+	to.fixed[SYSLOG_TIMESTAMP] = val_of(VAL_TIME, off, 8);
 }
 
-/* What both ways do, with NAMES and WORDS of their own. The bytes that are looked at reach up to 64
- * behind the message: whatever is found there is found too far.
+/* Sets the priority at @p, whose values are made at @off. Returns what is behind it, or NULL. */
+INLINE const uint8_t *read_pri(const uint8_t *p, struct place to, uint32_t off)
+{
+	uint32_t digits;
+	unsigned pri;
+	memcpy(&digits, p + 1, sizeof(digits));
+	unsigned n = *p == '<' ? syslog_pri_of(digits, &pri) : 0;
+	if (n == 0 || n == SYSLOG_PRI_RANGE)
+		return NULL;
+	syslog_pri_put(to.fixed, to.base, pri, off + 8);
+	return p + n;
+}
+
+typedef bool usual_fn(const void *conf, const struct frame *f, struct rec_builder *rb);
+
+/* The time at @p is not of the minute or the form of the one before: again, when it is known now.
  */
-#define USUAL_BY(NAMES, WORDS)                                                                  \
-	const uint8_t *p = t->p;                                                                \
-	uint32_t digits;                                                                        \
-	uint16_t version;                                                                       \
-	unsigned pri;                                                                           \
-	int64_t ns;                                                                             \
-	memcpy(&digits, p + 1, sizeof(digits));                                                 \
-	unsigned n = *p == '<' ? syslog_pri_of(digits, &pri) : 0;                               \
-	if (n == 0 || n == SYSLOG_PRI_RANGE || t->end - p < BSD_TIME_LEN + 8)                   \
-		return false;                                                                   \
-	p += n;                                                                                 \
-	memcpy(&version, p, sizeof(version));                                                   \
-	if (version == ('1' | ' ' << 8)) {                                                      \
-		size_t n_time = syslog_time_usual(p + 2, t->end, t->minute, &ns);               \
-		p += 2 + n_time;                                                                \
-		if (n_time == 0 || p >= t->end || *p != ' ')                                    \
-			return false;                                                           \
-		p = NAMES(p + 1, rb);                                                           \
-		if (!p || !read_rest(t, p, rb))                                                 \
-			return false;                                                           \
-	} else if (p[BSD_TIME_LEN] != ' ' || !syslog_time_bsd(p, t->zone_s, t->time_ns, &ns) || \
-		   !read_3164(t, p + BSD_TIME_LEN + 1, WORDS(p + BSD_TIME_LEN + 1), rb)) {      \
-		return false;                                                                   \
-	}                                                                                       \
-	set_made(rb, pri, ns);                                                                  \
-	return true
-
-WITH_AVX512 bool syslog_usual_avx512(const struct syslog_text *t, struct rec_builder *rb)
+static NOINLINE bool learn_time(const uint8_t *p, const void *conf, const struct frame *f,
+				struct rec_builder *rb, usual_fn *again)
 {
-	USUAL_BY(names_avx512, words_avx512);
+	return syslog_time_learn(p, &rb->minute) && again(conf, f, rb);
 }
 
-WITH_AVX2 bool syslog_usual_avx2(const struct syslog_text *t, struct rec_builder *rb)
+/* What both ways do, with NAMES and WORDS of their own. A message is so long that the 64 bytes
+ * which are looked at last reach no further behind it than it is padded: whatever is found behind
+ * it is found too far.
+ */
+#define LEN_MIN (sizeof("<191>1 2026-11-25T04:43:16.123456+00:00 ") - 1)
+
+#define USUAL_BY(NAMES, OTHER, SELF)                                \
+	const uint8_t *p = f->body.ptr;                             \
+	struct place to = {rb->fixed, rb->b->arena.base};           \
+	uint16_t version;                                           \
+	int64_t ns;                                                 \
+	if (f->body.len < LEN_MIN)                                  \
+		return false;                                       \
+	uint32_t made = arena_take8(&rb->b->arena, MADE_BYTES);     \
+	if (!made)                                                  \
+		return rb->full = true;                             \
+	p = read_pri(p, to, made);                                  \
+	if (!p)                                                     \
+		return false;                                       \
+	memcpy(&version, p, sizeof(version));                       \
+	if (version != ('1' | ' ' << 8))                            \
+		return OTHER(conf, f, p, made, rb);                 \
+	size_t n_time = syslog_time_usual(p + 2, &rb->minute, &ns); \
+	if (n_time == 0)                                            \
+		return learn_time(p + 2, conf, f, rb, SELF);        \
+	set_time(to, made, ns);                                     \
+	p += 2 + n_time;                                            \
+	p = *p == ' ' ? NAMES(p + 1, to) : NULL;                    \
+	return p && read_rest(conf, p, f->body.ptr + f->body.len, to, rb)
+
+/* A message of RFC 3164 whose time stamp begins at @p. Apart, for what it holds in registers. */
+#define USUAL_3164_BY(WORDS)                                                                       \
+	const uint8_t *host = p + BSD_TIME_LEN + 1;                                                \
+	struct place to = {rb->fixed, rb->b->arena.base};                                          \
+	int64_t ns;                                                                                \
+	if (host[-1] != ' ' || !syslog_time_bsd(p, syslog_zone_s(conf), (int64_t)f->time_ns, &ns)) \
+		return false;                                                                      \
+	set_time(to, made, ns);                                                                    \
+	return read_3164(host, WORDS(host), f->body.ptr + f->body.len, to)
+
+WITH_AVX512 static NOINLINE bool usual_3164_avx512(const void *conf, const struct frame *f,
+						   const uint8_t *p, uint32_t made,
+						   struct rec_builder *rb)
 {
-	USUAL_BY(names_avx2, words_avx2);
+	USUAL_3164_BY(words_avx512);
+}
+
+WITH_AVX512 bool syslog_usual_avx512(const void *conf, const struct frame *f,
+				     struct rec_builder *rb)
+{
+	USUAL_BY(names_avx512, usual_3164_avx512, syslog_usual_avx512);
+}
+
+WITH_AVX2 static NOINLINE bool usual_3164_avx2(const void *conf, const struct frame *f,
+					       const uint8_t *p, uint32_t made,
+					       struct rec_builder *rb)
+{
+	USUAL_3164_BY(words_avx2);
+}
+
+WITH_AVX2 bool syslog_usual_avx2(const void *conf, const struct frame *f, struct rec_builder *rb)
+{
+	USUAL_BY(names_avx2, usual_3164_avx2, syslog_usual_avx2);
 }

@@ -1,11 +1,11 @@
 /* syslog_usual.h - messages as most senders write them, their heads looked at all at once.
  *
- * In:     a message from its '<' on, in the arena of its batch.
+ * In:     a frame that is a message from its '<' on.
  * Out:    all fields of its record, as the long way would set them.
  * Owns:   nothing.
  * Runs:   worker.
- * Limits: RFC 5424: the names behind the time stamp end within 64 bytes; RFC 3164: the tag and its
- *         number end within 64 bytes of where the host begins.
+ * Limits: messages of 40 bytes or more. RFC 5424: the names behind the time stamp end within 64
+ * bytes; RFC 3164: the tag and its number end within 64 bytes of where the host begins.
  */
 #ifndef SL_PARSERS_SYSLOG_USUAL_H
 #define SL_PARSERS_SYSLOG_USUAL_H
@@ -14,17 +14,18 @@
 #include "dataplane/base/text.h"
 #include "parsers/syslog.h"
 
-/* False: the message is to be read the long way, which sets every field anew. Both do the same,
- * each with what its processor has: AVX2 and BMI2; AVX-512 with VBMI2.
+/* As extract of struct parser, without what is wrong. False: the message is to be read the long
+ * way, which sets every field anew. Both do the same, each with what its processor has: AVX2 and
+ * BMI2; AVX-512 with VBMI2.
  */
-bool syslog_usual_avx2(const struct syslog_text *t, struct rec_builder *rb);
-bool syslog_usual_avx512(const struct syslog_text *t, struct rec_builder *rb);
+bool syslog_usual_avx2(const void *conf, const struct frame *f, struct rec_builder *rb);
+bool syslog_usual_avx512(const void *conf, const struct frame *f, struct rec_builder *rb);
 
-static inline bool syslog_usual(const struct syslog_text *t, struct rec_builder *rb)
+static inline bool syslog_usual(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
 	if (cpu_has_avx512())
-		return syslog_usual_avx512(t, rb);
-	return cpu_has_avx2() && syslog_usual_avx2(t, rb);
+		return syslog_usual_avx512(conf, f, rb);
+	return cpu_has_avx2() && syslog_usual_avx2(conf, f, rb);
 }
 
 /* Whether the word in [@p, @q) behind a time stamp of RFC 3164 may be more than a host: a year or a

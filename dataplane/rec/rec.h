@@ -125,6 +125,7 @@ struct batch {
 struct rec_minute {
 	uint8_t text[16]; /* "2026-11-25T04:43"; zeros: none yet */
 	int64_t s;        /* since 1970, in the sender's zone */
+	const void *form; /* of what followed it, as its user knows it; or NULL */
 };
 
 struct rec_builder {

@@ -11,7 +11,7 @@
 
 #define ROOM 8192 /* of the arena, in front of the message */
 
-typedef bool usual_fn(const struct syslog_text *t, struct rec_builder *rb);
+typedef bool usual_fn(const void *conf, const struct frame *f, struct rec_builder *rb);
 
 static const char *const forms[] = {
 	"<34>1 2026-11-25T04:43:16Z web-1 su 77 ID47 - 'su root' failed",
@@ -61,6 +61,7 @@ struct built {
 	struct batch batch;
 	struct rec_minute minute;
 	struct syslog_text t;
+	struct frame f;
 };
 
 static void begin(struct built *b, const struct schema *schema, const char *text, size_t len)
@@ -76,6 +77,7 @@ static void begin(struct built *b, const struct schema *schema, const char *text
 	b->t.p = base + ROOM;
 	b->t.end = b->t.p + len;
 	b->t.minute = &b->minute;
+	b->f.body = slice_of(b->t.p, len);
 	rec_begin(b->rb, &b->batch, schema);
 }
 
@@ -122,11 +124,12 @@ static unsigned compare(usual_fn *usual, const struct schema *schema)
 		begin(&a, schema, text, len);
 		begin(&b, schema, text, len);
 		conf.strip_blank = i / 16 % 2;
-		a.t.conf = b.t.conf = i / 32 % 2 ? &conf : NULL;
-		assert_true(civil_read_rfc3339(slice_str(nows[i / 64 % 2]), &a.t.time_ns));
-		b.t.time_ns = a.t.time_ns;
-		a.t.zone_s = b.t.zone_s = i / 128 % 2 ? 3600 : 0;
-		if (usual(&b.t, b.rb)) {
+		conf.timezone = i / 64 % 2 ? 16 : 0;
+		a.t.conf = i / 32 % 2 ? &conf : NULL;
+		a.t.zone_s = syslog_zone_s(a.t.conf);
+		assert_true(civil_read_rfc3339(slice_str(nows[i / 128 % 2]), &a.t.time_ns));
+		b.f.time_ns = (uint64_t)a.t.time_ns;
+		if (usual(a.t.conf, &b.f, b.rb)) {
 			n_usual++;
 			assert_true(read_long(&a, &pri));
 			are_same(&a, &b, text, len);
@@ -154,11 +157,11 @@ static void usual_messages_are_read_as_the_long_way_reads_them(void **state)
 static void what_most_senders_write_is_usual(void **state)
 {
 	struct schema schema;
-	struct built b = {.rb = calloc(1, sizeof(*b.rb)), .t = {.time_ns = 1795581796000000000}};
+	struct built b = {.rb = calloc(1, sizeof(*b.rb)), .f = {.time_ns = 1795581796000000000}};
 	assert_int_equal(schema_init(&schema, parser_syslog.fields, SYSLOG_N_FIELDS), 0);
 	for (unsigned i = 0; cpu_has_avx2() && i < 11; i++) {
 		begin(&b, &schema, forms[i], strlen(forms[i]));
-		if (!syslog_usual(&b.t, b.rb))
+		if (!syslog_usual(NULL, &b.f, b.rb))
 			fail_msg("%s: the long way is taken", forms[i]);
 		free(b.batch.arena.base);
 	}
@@ -173,7 +176,7 @@ static void a_full_arena_is_told(void **state)
 	assert_int_equal(schema_init(&schema, parser_syslog.fields, SYSLOG_N_FIELDS), 0);
 	begin(&b, &schema, forms[0], strlen(forms[0]));
 	b.batch.arena.used = ROOM - 8;
-	assert_true(!cpu_has_avx2() || (syslog_usual(&b.t, b.rb) && b.rb->full));
+	assert_true(!cpu_has_avx2() || (syslog_usual(NULL, &b.f, b.rb) && b.rb->full));
 	free(b.batch.arena.base);
 	free(b.rb);
 	schema_fini(&schema);
