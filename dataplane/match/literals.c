@@ -3,16 +3,13 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
 
-/* Bytes of a window: those of which six bits are looked at, 64 places at a time, and those of which
- * four are, 32 places at a time.
- */
-#define WIDE      5
-#define NARROW    6
-#define WINDOW    6 /* the longer one */
+#define WINDOW    5 /* bytes */
 
-/* So many of the latter must be ASCII, and there: what is looked up by others stands in no bucket.
+/* So many of them must be ASCII, and there, with AVX2: what is looked up by others stands in no
+ * bucket.
  */
 #define ASCII     4
 
@@ -29,9 +26,9 @@ struct literal {
 };
 
 struct literals {
-	unsigned window;
-	uint8_t sixes[WIDE][64];            /* by bits 0 to 5 of a byte */
-	uint8_t lows[NARROW][16];           /* by bits 0 to 3 */
+	bool wide;                          /* six bits of a byte are looked at, else four */
+	uint8_t sixes[WINDOW][64];          /* by bits 0 to 5 of a byte */
+	uint8_t lows[WINDOW][16];           /* by bits 0 to 3 */
 	struct literal texts[LITERALS_MAX]; /* bucket by bucket */
 	uint16_t first[N_BUCKETS + 1];      /* of each bucket */
 	uint64_t bits[N_BUCKETS];           /* of the texts of each bucket */
@@ -56,7 +53,9 @@ struct bucket {
 };
 
 struct plan {
-	unsigned window;
+	const struct slice *texts;
+	unsigned n;
+	bool wide;
 	double weights[16][8]; /* how often such a byte comes, of all */
 	struct bucket buckets[N_BUCKETS];
 	uint32_t at[LITERALS_MAX]; /* the window of each text */
@@ -80,7 +79,7 @@ static void weigh(double weights[16][8])
 static double odds(const struct plan *p, const struct bucket *b)
 {
 	double x = 1;
-	for (unsigned k = 0; k < p->window; k++) {
+	for (unsigned k = 0; k < WINDOW; k++) {
 		double sum = 0;
 		for (unsigned i = 0; i < 16; i++)
 			for (unsigned bits = b->places[k].rows[i]; bits; bits &= bits - 1)
@@ -91,81 +90,94 @@ static double odds(const struct plan *p, const struct bucket *b)
 }
 
 /* With @byte, all that has those bits in common with it that are looked at. */
-static void place_add(struct place *l, uint8_t byte, unsigned window)
+static void place_add(struct place *l, uint8_t byte, bool wide)
 {
-	uint8_t bit = (uint8_t)(1u << byte % 8);
-	for (unsigned i = byte / 8 % (window == WIDE ? 8 : 2); i < 16; i += window == WIDE ? 8 : 2)
-		l->rows[i] |= bit;
+	unsigned n_rows = wide ? 8 : 2;
+	for (unsigned i = byte / 8 % n_rows; i < 16; i += n_rows)
+		l->rows[i] |= (uint8_t)(1u << byte % 8);
 }
 
 static struct bucket with_window(const struct plan *p, struct bucket b, struct slice text,
 				 uint32_t at)
 {
-	for (unsigned k = 0; k < p->window; k++) {
+	for (unsigned k = 0; k < WINDOW; k++) {
 		if (at + k < text.len)
-			place_add(&b.places[k], text.ptr[at + k], p->window);
+			place_add(&b.places[k], text.ptr[at + k], p->wide);
 		else
 			memset(&b.places[k], 0xff, sizeof(b.places[k]));
 	}
 	return b;
 }
 
-static uint32_t rarest_window(const struct plan *p, struct slice text)
-{
-	uint32_t best = 0;
-	double least = 2;
-	for (uint32_t at = 0; at == 0 || at + p->window <= text.len; at++) {
-		struct bucket alone = with_window(p, (struct bucket){0}, text, at);
-		double x = odds(p, &alone);
-		best = x < least ? at : best;
-		least = x < least ? x : least;
-	}
-	return best;
-}
-
-/* The bucket that gets the fewest candidates more by it. */
-static unsigned best_bucket(const struct plan *p, struct slice text, uint32_t at)
-{
-	unsigned best = 0;
-	double least = 2;
-	for (unsigned i = 0; i < N_BUCKETS; i++) {
-		struct bucket with = with_window(p, p->buckets[i], text, at);
-		double more = odds(p, &with) - odds(p, &p->buckets[i]);
-		best = more < least ? i : best;
-		least = more < least ? more : least;
-	}
-	return best;
-}
-
-static void plan_texts(struct plan *p, const struct slice *texts, unsigned n, unsigned window)
-{
-	*p = (struct plan){.window = window};
-	weigh(p->weights);
-	for (unsigned i = 0; i < n; i++) {
-		p->at[i] = rarest_window(p, texts[i]);
-		p->of[i] = (uint8_t)best_bucket(p, texts[i], p->at[i]);
-		struct bucket *b = &p->buckets[p->of[i]];
-		*b = with_window(p, *b, texts[i], p->at[i]);
-	}
-}
-
-/* 0: this processor cannot. */
-static unsigned window_here(enum literals_way way)
-{
-	if (way != LITERALS_NARROW && __builtin_cpu_supports("avx512vbmi") &&
-	    __builtin_cpu_supports("avx512bw"))
-		return WIDE;
-	return way != LITERALS_WIDE && __builtin_cpu_supports("avx2") ? NARROW : 0;
-}
+#define NOWHERE     N_BUCKETS
+#define WINDOWS_MAX 64 /* of a text are looked at */
 
 static bool is_fit(const struct plan *p, struct slice text, uint32_t at)
 {
-	if (p->window == WIDE)
+	if (p->wide)
 		return true;
 	for (uint32_t i = at; i < at + ASCII; i++)
 		if (i >= text.len || text.ptr[i] > 127)
 			return false;
 	return true;
+}
+
+/* Into the bucket, and by the window, that bring the fewest candidates more; by one that does not
+ * fit only where there is no other.
+ */
+static void place_text(struct plan *p, unsigned i)
+{
+	struct slice text = p->texts[i];
+	double least = 2;
+	for (unsigned b = 0; b < N_BUCKETS; b++) {
+		double before = odds(p, &p->buckets[b]);
+		for (uint32_t at = 0; at < WINDOWS_MAX && (at == 0 || at + WINDOW <= text.len);
+		     at++) {
+			struct bucket with = with_window(p, p->buckets[b], text, at);
+			double more = odds(p, &with) - before + !is_fit(p, text, at);
+			if (more >= least)
+				continue;
+			least = more;
+			p->at[i] = at;
+			p->of[i] = (uint8_t)b;
+		}
+	}
+	p->buckets[p->of[i]] = with_window(p, p->buckets[p->of[i]], text, p->at[i]);
+}
+
+static void take_out(struct plan *p, unsigned i)
+{
+	unsigned of = p->of[i];
+	p->of[i] = NOWHERE;
+	p->buckets[of] = (struct bucket){0};
+	for (unsigned k = 0; k < p->n; k++)
+		if (p->of[k] == of)
+			p->buckets[of] = with_window(p, p->buckets[of], p->texts[k], p->at[k]);
+}
+
+#define ROUNDS 3 /* a fourth one changes next to nothing */
+
+/* The first texts are placed without knowing of those behind them: so each is placed again. */
+static void plan_texts(struct plan *p, const struct slice *texts, unsigned n, bool wide)
+{
+	*p = (struct plan){.texts = texts, .n = n, .wide = wide};
+	weigh(p->weights);
+	memset(p->of, NOWHERE, sizeof(p->of));
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < n; i++) {
+			if (round)
+				take_out(p, i);
+			place_text(p, i);
+		}
+	}
+}
+
+/* False: this processor cannot. */
+static bool can_here(enum literals_way way, bool *ret_wide)
+{
+	*ret_wide = way != LITERALS_NARROW && __builtin_cpu_supports("avx512vbmi") &&
+		    __builtin_cpu_supports("avx512bw");
+	return *ret_wide || (way != LITERALS_WIDE && __builtin_cpu_supports("avx2"));
 }
 
 /* A candidate is a branch that was not foreseen: one in so many bytes is too often. */
@@ -175,13 +187,13 @@ bool literals_can(const struct slice *texts, unsigned n, enum literals_way way)
 {
 	struct plan p;
 	double sum = 0;
-	unsigned window = window_here(way);
-	if (n == 0 || n > LITERALS_MAX || window == 0)
+	bool wide;
+	if (n == 0 || n > LITERALS_MAX || !can_here(way, &wide))
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		if (texts[i].len == 0)
 			return false;
-	plan_texts(&p, texts, n, window);
+	plan_texts(&p, texts, n, wide);
 	for (unsigned i = 0; i < n; i++)
 		if (!is_fit(&p, texts[i], p.at[i]))
 			return false;
@@ -215,7 +227,7 @@ static void lay_place(struct literals *l, unsigned k, const struct place *place,
 	for (unsigned byte = 0; byte < 128; byte++) {
 		if (!(place->rows[byte / 8] >> byte % 8 & 1))
 			continue;
-		if (l->window == WIDE)
+		if (l->wide)
 			l->sixes[k][byte % 64] |= bucket;
 		else
 			l->lows[k][byte % 16] |= bucket;
@@ -234,11 +246,11 @@ struct literals *literals_create(const struct slice *texts, unsigned n, enum lit
 		literals_destroy(l);
 		return NULL;
 	}
-	l->window = window_here(way);
-	plan_texts(&p, texts, n, l->window);
+	can_here(way, &l->wide);
+	plan_texts(&p, texts, n, l->wide);
 	uint8_t *bytes = l->bytes;
 	for (unsigned b = 0; b < N_BUCKETS; b++) {
-		for (unsigned k = 0; k < l->window; k++)
+		for (unsigned k = 0; k < WINDOW; k++)
 			lay_place(l, k, &p.buckets[b].places[k], (uint8_t)(1u << b));
 		for (unsigned i = 0; i < n; i++) {
 			if (p.of[i] != b)
@@ -262,12 +274,18 @@ void literals_destroy(struct literals *l)
 
 /* ---- finding ---- */
 
-/* What is still to be found in a body. A bucket of which all is found brings no candidates more. */
+/* Bodies are gone through by a function that calls none, so that its tables stay in registers; it
+ * stops at 64 places of which some are candidates.
+ */
 struct search {
 	const struct literals *l;
-	struct slice body;
-	uint64_t found;
-	uint8_t open; /* buckets */
+	const struct frame *frames;
+	unsigned n;
+	unsigned at;         /* the body that is gone through */
+	size_t pos;          /* of the first of the places in it */
+	uint8_t buckets[64]; /* whose texts may be at each of them */
+	uint64_t *found;     /* by body */
+	bool any;
 };
 
 static bool is_at(const struct literal *t, struct slice body, size_t pos)
@@ -276,105 +294,87 @@ static bool is_at(const struct literal *t, struct slice body, size_t pos)
 	       memcmp(body.ptr + pos - t->at, t->text.ptr, t->text.len) == 0;
 }
 
+/* A bucket of which the body has all texts brings no candidates more. */
 static void compare_bucket(struct search *s, unsigned bucket, size_t pos)
 {
 	const struct literals *l = s->l;
-	uint64_t window = window_at(s->body, pos);
+	struct slice body = s->frames[s->at].body;
+	uint64_t window = bytes_load8(body.ptr + pos), *found = &s->found[s->at];
+	if ((*found & l->bits[bucket]) == l->bits[bucket])
+		return;
 	for (unsigned i = l->first[bucket]; i < l->first[bucket + 1]; i++) {
 		const struct literal *t = &l->texts[i];
-		if ((window & t->mask) == t->window && is_at(t, s->body, pos))
-			s->found |= t->bit;
+		if ((window & t->mask) == t->window && is_at(t, body, pos))
+			*found |= t->bit;
 	}
-	if ((s->found & l->bits[bucket]) == l->bits[bucket])
-		s->open &= (uint8_t) ~(1u << bucket);
+	s->any |= *found != 0;
 }
 
-/* Bit i of @places: the body may have a text of buckets[i] at @pos + i. */
-static void compare_places(struct search *s, size_t pos, uint64_t places, const uint8_t *buckets)
+static void compare_places(struct search *s)
 {
-	size_t left = s->body.len - pos;
-	if (left < 64)
-		places &= (1ull << left) - 1;
-	for (; places; places &= places - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(places);
-		for (unsigned b = buckets[i] & s->open; b; b &= b - 1)
-			compare_bucket(s, (unsigned)__builtin_ctz(b), pos + i);
+	size_t left = s->frames[s->at].body.len - s->pos;
+	for (unsigned k = 0; k < 64; k += 8) {
+		uint64_t eight = bytes_load8(s->buckets + k);
+		for (; eight; eight &= eight - 1) {
+			unsigned bit = (unsigned)__builtin_ctzll(eight);
+			if (k + bit / 8 < left)
+				compare_bucket(s, bit % 8, s->pos + k + bit / 8);
+		}
 	}
 }
 
-/* ---- 64 places at a time ---- */
+/* ---- six bits of a byte ---- */
 
 #define ALL_THREE 0x80 /* of an instruction with three operands: a & b & c */
 
 /* The buckets of the 64 places at @p. */
-static WITH_VBMI inline __m512i sixes_at(const __m512i t[WIDE], const uint8_t *p)
+static WITH_VBMI inline __m512i sixes_at(const __m512i t[WINDOW], const uint8_t *p)
 {
-	__m512i in[WIDE];
-	for (unsigned k = 0; k < WIDE; k++)
+	__m512i in[WINDOW];
+	for (unsigned k = 0; k < WINDOW; k++)
 		in[k] = _mm512_permutexvar_epi8(_mm512_loadu_si512(p + k), t[k]);
 	__m512i three = _mm512_ternarylogic_epi64(in[0], in[1], in[2], ALL_THREE);
 	return _mm512_ternarylogic_epi64(three, in[3], in[4], ALL_THREE);
 }
 
 /* The same where bytes behind these 64 cannot be read: none of them counts. */
-static WITH_VBMI __attribute__((noinline)) __m512i sixes_at_end(const __m512i t[WIDE],
-								const uint8_t *p)
+static WITH_VBMI inline __m512i sixes_at_end(const __m512i t[WINDOW], const uint8_t *p)
 {
-	uint8_t bytes[64 + WIDE] = {0};
-	memcpy(bytes, p, 64);
+	uint8_t bytes[64 + WINDOW] = {0};
+	_mm512_storeu_si512(bytes, _mm512_loadu_si512(p));
 	return sixes_at(t, bytes);
 }
 
-static WITH_VBMI inline __m512i sixes_of(const __m512i t[WIDE], struct slice body, size_t pos)
+/* Goes on from s->pos of body s->at to the next places with candidates; false: there are none. */
+static WITH_VBMI bool next_wide(struct search *s)
 {
-	if (__builtin_expect(body.len - pos < WIDE, 0))
-		return sixes_at_end(t, body.ptr + pos);
-	return sixes_at(t, body.ptr + pos);
-}
-
-/* All of a body that has a candidate somewhere. */
-static WITH_VBMI __attribute__((noinline)) uint64_t
-search_wide(const struct literals *l, const __m512i t[WIDE], struct slice body)
-{
-	struct search s = {.l = l, .body = body, .open = 0xff};
-	uint8_t buckets[64];
-	for (size_t pos = 0; pos < body.len; pos += 64) {
-		__m512i found = sixes_of(t, body, pos);
-		_mm512_storeu_si512(buckets, found);
-		compare_places(&s, pos, _mm512_test_epi8_mask(found, found), buckets);
+	__m512i t[WINDOW], found;
+	for (unsigned k = 0; k < WINDOW; k++)
+		t[k] = _mm512_loadu_si512(s->l->sixes[k]);
+	for (; s->at < s->n; s->at++, s->pos = 0) {
+		struct slice body = s->frames[s->at].body;
+		const uint8_t *p = body.ptr + s->pos, *end = body.ptr + body.len;
+		for (; p < end; p += 64) {
+			found = __builtin_expect(end - p < WINDOW, 0) ? sixes_at_end(t, p)
+								      : sixes_at(t, p);
+			if (__builtin_expect(_mm512_test_epi8_mask(found, found) == 0, 1))
+				continue;
+			_mm512_storeu_si512(s->buckets, found);
+			s->pos = (size_t)(p - body.ptr);
+			return true;
+		}
 	}
-	return s.found;
+	return false;
 }
 
-static WITH_VBMI void find_wide(const struct literals *l, const struct slice *bodies, unsigned n,
-				uint64_t *found)
-{
-	__m512i t[WIDE];
-	for (unsigned k = 0; k < WIDE; k++)
-		t[k] = _mm512_loadu_si512(l->sixes[k]);
-	for (unsigned i = 0; i < n; i++) {
-		__m512i any = _mm512_setzero_si512();
-		for (size_t pos = 0; pos < bodies[i].len; pos += 64)
-			any = _mm512_or_si512(any, sixes_of(t, bodies[i], pos));
-		bool may = _mm512_test_epi8_mask(any, any);
-		found[i] = __builtin_expect(may, 0) ? search_wide(l, t, bodies[i]) : 0;
-	}
-}
-
-/* ---- 32 places at a time ---- */
-
-static WITH_AVX2 inline void load_lows(const struct literals *l, __m256i t[NARROW])
-{
-	for (unsigned k = 0; k < NARROW; k++)
-		t[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)l->lows[k]));
-}
+/* ---- four bits of a byte ---- */
 
 /* The buckets of the 32 places at @p. A look-up by a byte beyond ASCII finds nothing. */
-static WITH_AVX2 inline __m256i lows_at(const __m256i t[NARROW], const uint8_t *p)
+static WITH_AVX2 inline __m256i lows_at(const __m256i t[WINDOW], const uint8_t *p)
 {
 	const __m256i four_bits = _mm256_set1_epi8(15);
-	__m256i all = _mm256_set1_epi8(-1);
-	for (unsigned k = 0; k < NARROW; k++) {
+	__m256i all = _mm256_shuffle_epi8(t[0], _mm256_loadu_si256((const __m256i *)p));
+	for (unsigned k = 1; k < WINDOW; k++) {
 		__m256i bytes = _mm256_loadu_si256((const __m256i *)(p + k));
 		if (k >= ASCII)
 			bytes = _mm256_and_si256(bytes, four_bits);
@@ -383,42 +383,41 @@ static WITH_AVX2 inline __m256i lows_at(const __m256i t[NARROW], const uint8_t *
 	return all;
 }
 
-static WITH_AVX2 __attribute__((noinline)) uint64_t search_narrow(const struct literals *l,
-								  struct slice body)
+/* The same as next_wide. All windows begin with ASCII bytes of their texts: behind the last such
+ * place of a body nothing is looked for, and what is read ends in its padding.
+ */
+static WITH_AVX2 bool next_narrow(struct search *s)
 {
-	struct search s = {.l = l, .body = body, .open = 0xff};
-	__m256i t[NARROW];
-	uint8_t buckets[32];
-	load_lows(l, t);
-	for (size_t pos = 0; pos < body.len; pos += 32) {
-		__m256i found = lows_at(t, body.ptr + pos);
-		__m256i none = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
-		_mm256_storeu_si256((__m256i *)buckets, found);
-		compare_places(&s, pos, (uint32_t)~_mm256_movemask_epi8(none), buckets);
+	__m256i t[WINDOW];
+	for (unsigned k = 0; k < WINDOW; k++)
+		t[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)s->l->lows[k]));
+	for (; s->at < s->n; s->at++, s->pos = 0) {
+		struct slice body = s->frames[s->at].body;
+		if (body.len < ASCII)
+			continue;
+		const uint8_t *p = body.ptr + s->pos, *end = body.ptr + body.len - (ASCII - 1);
+		for (; p < end; p += 64) {
+			__m256i a = lows_at(t, p), b = lows_at(t, p + 32);
+			__m256i any = _mm256_or_si256(a, b);
+			if (__builtin_expect(_mm256_testz_si256(any, any), 1))
+				continue;
+			_mm256_storeu_si256((__m256i *)s->buckets, a);
+			_mm256_storeu_si256((__m256i *)(s->buckets + 32), b);
+			s->pos = (size_t)(p - body.ptr);
+			return true;
+		}
 	}
-	return s.found;
+	return false;
 }
 
-static WITH_AVX2 void find_narrow(const struct literals *l, const struct slice *bodies, unsigned n,
-				  uint64_t *found)
-{
-	__m256i t[NARROW];
-	load_lows(l, t);
-	for (unsigned i = 0; i < n; i++) {
-		__m256i any = _mm256_setzero_si256();
-		const uint8_t *end = bodies[i].ptr + bodies[i].len;
-		for (const uint8_t *p = bodies[i].ptr; p < end; p += 32)
-			any = _mm256_or_si256(any, lows_at(t, p));
-		bool may = !_mm256_testz_si256(any, any);
-		found[i] = __builtin_expect(may, 0) ? search_narrow(l, bodies[i]) : 0;
-	}
-}
-
-void literals_find(const struct literals *l, const struct slice *bodies, unsigned n,
+bool literals_find(const struct literals *l, const struct frame *frames, unsigned n,
 		   uint64_t *found)
 {
-	if (l->window == WIDE)
-		find_wide(l, bodies, n, found);
-	else
-		find_narrow(l, bodies, n, found);
+	struct search s = {.l = l, .frames = frames, .n = n, .found = found};
+	memset(found, 0, n * sizeof(*found));
+	while (l->wide ? next_wide(&s) : next_narrow(&s)) {
+		compare_places(&s);
+		s.pos += 64;
+	}
+	return s.any;
 }

@@ -1,6 +1,6 @@
 /* literals.h - which of a few texts bodies contain, found where they lie, many bytes at a time.
  *
- * In:     texts; bodies, in padded buffers (slice.h).
+ * In:     texts; bodies of frames, in padded buffers (slice.h).
  * Out:    one bit for each text that a body contains.
  * Owns:   tables, immutable once built and shared.
  * Runs:   create, destroy: main. find: worker.
@@ -14,13 +14,13 @@
  *     body        ... d  e  a  d       l            o         c        k ...
  *     buckets                 {3} & {3, 7} & {0, 3, 6} & {3, 5} & {1, 3} = {3}
  *
- * With AVX2 windows have six bytes, of which tables of sixteen entries know the four lower bits;
- * each text must have four bytes of ASCII to begin one with.
+ * With AVX2 tables of sixteen entries know the four lower bits; each text must have four bytes of
+ * ASCII to begin a window with.
  */
 #ifndef SL_MATCH_LITERALS_H
 #define SL_MATCH_LITERALS_H
 
-#include "dataplane/base/slice.h"
+#include "dataplane/frame/parser.h"
 
 #define LITERALS_MAX 64
 
@@ -36,10 +36,10 @@ bool literals_can(const struct slice *texts, unsigned n, enum literals_way way);
 struct literals *literals_create(const struct slice *texts, unsigned n, enum literals_way way);
 void literals_destroy(struct literals *l); /* accepts NULL */
 
-/* Bit i of found[k]: bodies[k] contains text i. What is read of the padding behind it does not
- * count.
+/* Bit i of found[k]: the body of frames[k] contains text i. What is read of the padding behind it
+ * does not count. False: none contains any.
  */
-void literals_find(const struct literals *l, const struct slice *bodies, unsigned n,
+bool literals_find(const struct literals *l, const struct frame *frames, unsigned n,
 		   uint64_t *found);
 
 #endif

@@ -57,11 +57,10 @@ struct rules_scratch {
 	uint16_t
 		map[(SCAN_BYTES >> MAP_SHIFT) + 1]; /* the part that holds the block's first byte */
 	const struct frame *frames;
-	struct slice bodies[RULES_FRAMES_MAX]; /* that literals are looked for in */
-	uint64_t texts[RULES_FRAMES_MAX];      /* what they contain of these */
-	uint64_t *found;                       /* frame by frame, one bit a rule */
-	bool any[RULES_FRAMES_MAX];
-	unsigned n_words; /* of one frame */
+	uint64_t texts[RULES_FRAMES_MAX]; /* of the literals of their source, those in each body */
+	uint64_t *found;                  /* frame by frame, one bit a rule */
+	uint64_t any[RULES_FRAMES_MAX / 64]; /* a bit by frame: some of these */
+	unsigned n_words;                    /* of one frame */
 	size_t hits_bytes;
 	struct rule_hit *items;
 	struct rule_hits hits;
@@ -297,7 +296,7 @@ uint64_t rules_too_costly(const struct rules_scratch *s)
 static void set_found(struct rules_scratch *s, unsigned frame, unsigned rule)
 {
 	s->found[(size_t)frame * s->n_words + rule / 64] |= (uint64_t)1 << (rule % 64);
-	s->any[frame] = true;
+	s->any[frame / 64] |= (uint64_t)1 << (frame % 64);
 }
 
 /* The frame whose body ends a match at offset @to. */
@@ -348,9 +347,8 @@ static void scan_long(struct rules_scratch *s, unsigned frame)
 static void find_literals(struct rules_scratch *s, const struct plain *p, unsigned first,
 			  unsigned end)
 {
-	for (unsigned i = first; i < end; i++)
-		s->bodies[i] = s->frames[i].body;
-	literals_find(p->literals, s->bodies + first, end - first, s->texts + first);
+	if (!literals_find(p->literals, s->frames + first, end - first, s->texts + first))
+		return;
 	for (unsigned i = first; i < end; i++)
 		for (uint64_t bits = s->texts[i]; bits; bits &= bits - 1)
 			set_found(s, i, p->rules[__builtin_ctzll(bits)]);
@@ -431,7 +429,6 @@ static void collect(struct rules_scratch *s, unsigned frame)
 		}
 		words[w] = 0;
 	}
-	s->any[frame] = false;
 }
 
 const struct rule_hits *rules_scan(struct rules_scratch *s, const struct frame *frames, unsigned n)
@@ -441,9 +438,10 @@ const struct rule_hits *rules_scan(struct rules_scratch *s, const struct frame *
 	s->hits.n = 0;
 	scan_all(s, n);
 	search_alone(s, n);
-	for (unsigned i = 0; i < n; i++) {
-		if (s->any[i])
-			collect(s, i);
+	for (unsigned w = 0; w < RULES_FRAMES_MAX / 64; w++) {
+		for (uint64_t bits = s->any[w]; bits; bits &= bits - 1)
+			collect(s, w * 64 + (unsigned)__builtin_ctzll(bits));
+		s->any[w] = 0;
 	}
 	return &s->hits;
 }

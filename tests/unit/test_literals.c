@@ -36,11 +36,12 @@ static uint64_t find_in_copy(const struct literals *l, const char *body, size_t 
 	memcpy(copy, body, len);
 	for (size_t i = 0; i < SL_PAD; i++)
 		copy[len + i] = behind[i % strlen(behind)];
-	const struct slice bodies[] = {slice_of(nothing, 3), slice_of(copy, len),
-				       slice_of(nothing, 0)};
+	const struct frame frames[] = {{.body = slice_of(nothing, 3)},
+				       {.body = slice_of(copy, len)},
+				       {.body = slice_of(nothing, 0)}};
 	uint64_t found[] = {1, 1, 1};
-	literals_find(l, bodies, 3, found);
-	assert_true(found[0] == 0 && found[2] == 0);
+	bool some = literals_find(l, frames, 3, found);
+	assert_true(found[0] == 0 && found[2] == 0 && some == (found[1] != 0));
 	free(copy);
 	return found[1];
 }
@@ -98,6 +99,45 @@ static void random_texts_are_found_as_memmem_does(void **state)
 		for (unsigned round = 0; round < 300; round++)
 			check_random(ways[w], (w ? narrow : wide)[round % 4], &n_found, &n_missed);
 		assert_true(n_found > 1000 && n_missed > 1000);
+	}
+}
+
+/* Bodies with less than a padding between them, or more, cut out of one buffer of texts: what
+ * stands in two of them, or between them, is in none.
+ */
+static void bodies_one_behind_the_other_have_what_is_theirs(void **state)
+{
+	static const char letters[] = "abcdefgh";
+	char bytes[LITERALS_MAX][12];
+	struct slice texts[LITERALS_MAX];
+	struct frame frames[BATCH_RECS_MAX];
+	uint64_t found[BATCH_RECS_MAX];
+	for (unsigned round = 0; round < 600; round++) {
+		enum literals_way way = ways[round % 2];
+		if (!can(way))
+			continue;
+		unsigned n = make_texts(texts, bytes, letters, way), n_frames = 0;
+		struct literals *l = literals_create(texts, n, way);
+		size_t len = any(6000), gap_max = round % 3 ? 5 : 90;
+		char *buf = malloc(len + SL_PAD);
+		assert_true(l && buf);
+		fill(buf, len + SL_PAD, letters);
+		for (size_t at = any(9); at < len && n_frames < BATCH_RECS_MAX;
+		     at += any(gap_max)) {
+			size_t body = any(round % 5 ? 160 : 12);
+			body = body < len - at ? body : len - at;
+			frames[n_frames++] = (struct frame){.body = slice_of(buf + at, body)};
+			at += body;
+		}
+		bool some = false;
+		bool told = literals_find(l, frames, n_frames, found);
+		for (unsigned i = 0; i < n_frames; i++) {
+			some |= found[i] != 0;
+			assert_int_equal(found[i], find_slowly(texts, n, frames[i].body));
+		}
+		assert_int_equal(told, some);
+		literals_destroy(l);
+		free(buf);
 	}
 }
 
@@ -164,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_texts_are_found_as_memmem_does),
+		cmocka_unit_test(bodies_one_behind_the_other_have_what_is_theirs),
 		cmocka_unit_test(a_text_is_found_at_each_place_of_a_body_of_each_length),
 		cmocka_unit_test(texts_that_are_everywhere_are_not_taken),
 		cmocka_unit_test(avx2_takes_no_text_that_is_short_or_beyond_ascii),
