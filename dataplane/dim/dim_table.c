@@ -9,7 +9,7 @@
 #define UNIT       8u
 #define EMPTY      0u
 #define DELETED    1u
-#define FIRST_ROW  2u /* in units */
+#define FIRST_ROW  2u /* in units; the rows of the two above have a key that none is equal to */
 
 /* Row sizes in units: every one up to 16, then four to each power of two. */
 #define EXACT      16u
@@ -18,7 +18,7 @@
 #define PARKED_MAX 4096 /* rows that wait for the readers; beyond it the writer waits */
 
 #define ABSENT     UINT64_MAX
-#define PREFETCHED 16
+#define PREFETCHED 32
 
 struct parked {
 	uint32_t row;
@@ -119,20 +119,36 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 
 /* ---- slots ---- */
 
+/* Sixteen bytes more. */
+static inline uint64_t hash_more(const uint64_t secret[2], uint64_t hash, const uint8_t *p)
+{
+	return bytes_fold(bytes_load8(p) ^ secret[0] ^ hash, bytes_load8(p + 8) ^ secret[1]);
+}
+
+static __attribute__((noinline)) uint64_t hash_middle(const uint64_t secret[2], uint64_t hash,
+						      struct slice key)
+{
+	for (size_t i = 16; i + 16 < key.len; i += 16)
+		hash = hash_more(secret, hash, key.ptr + i);
+	return hash;
+}
+
 /* Sixteen bytes at a time, the last ones by loads that may overlap. Keys come from outside: without
  * the secret nobody can tell which of them collide.
  */
-static inline uint64_t hash_key(const struct dim_table *t, struct slice key)
+static inline uint64_t hash_key(const uint64_t secret[2], struct slice key)
 {
 	uint64_t hash = key.len;
-	for (size_t i = 0; i + 16 < key.len; i += 16)
-		hash = bytes_fold(bytes_load8(key.ptr + i) ^ t->secret[0] ^ hash,
-				  bytes_load8(key.ptr + i + 8) ^ t->secret[1]);
+	const uint8_t *end = key.ptr + key.len;
 	if (key.len < 8)
-		return bytes_fold(bytes_pack(key.ptr, key.len) ^ t->secret[0], hash ^ t->secret[1]);
-	const uint8_t *first = key.len < 16 ? key.ptr : key.ptr + key.len - 16;
-	return bytes_fold(bytes_load8(first) ^ t->secret[0] ^ hash,
-			  bytes_load8(key.ptr + key.len - 8) ^ t->secret[1]);
+		return bytes_fold(bytes_pack(key.ptr, key.len) ^ secret[0], hash ^ secret[1]);
+	if (key.len <= 16)
+		return bytes_fold(bytes_load8(key.ptr) ^ secret[0] ^ hash,
+				  bytes_load8(end - 8) ^ secret[1]);
+	hash = hash_more(secret, hash, key.ptr);
+	if (__builtin_expect(key.len > 32, 0))
+		hash = hash_middle(secret, hash, key);
+	return hash_more(secret, hash, end - 16);
 }
 
 static uint64_t load_slot(const uint64_t *slots, uint64_t at)
@@ -145,9 +161,8 @@ static void store_slot(uint64_t *slots, uint64_t at, uint64_t hash, uint32_t row
 	__atomic_store_n(&slots[at], (hash >> 32 << 32) | row, __ATOMIC_RELEASE);
 }
 
-static bool is_key(const struct dim_table *t, uint32_t row, struct slice key)
+static inline bool is_key(const struct dim_table *t, const struct dim_row *r, struct slice key)
 {
-	const struct dim_row *r = row_at(t, row);
 	return bytes_same(dim_row_key(r, t->n_fields), key);
 }
 
@@ -164,7 +179,7 @@ static uint64_t find_slot(const struct dim_table *t, const uint64_t *slots, stru
 			*ret_free = at;
 		if (row == EMPTY)
 			return ABSENT;
-		if (row != DELETED && slot >> 32 == hash >> 32 && is_key(t, row, key)) {
+		if (row != DELETED && slot >> 32 == hash >> 32 && is_key(t, row_at(t, row), key)) {
 			*ret_row = row;
 			return at;
 		}
@@ -193,7 +208,8 @@ static void lay_anew(struct dim_table *t)
 		uint32_t row = (uint32_t)old[i];
 		if (row < FIRST_ROW)
 			continue;
-		uint64_t at = hash_key(t, dim_row_key(row_at(t, row), t->n_fields)) & t->mask;
+		uint64_t at =
+			hash_key(t->secret, dim_row_key(row_at(t, row), t->n_fields)) & t->mask;
 		while (new[at])
 			at = (at + 1) & t->mask;
 		new[at] = old[i];
@@ -273,7 +289,7 @@ static void mark(struct dim_table *t, uint32_t row)
 
 int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value *values)
 {
-	uint64_t hash = hash_key(t, key), free_at;
+	uint64_t hash = hash_key(t->secret, key), free_at;
 	uint32_t old;
 	if (t->n_taken > t->mask - t->mask / 4)
 		lay_anew(t);
@@ -311,7 +327,7 @@ static void take_out(struct dim_table *t, uint64_t at, uint32_t row)
 
 bool dim_table_del(struct dim_table *t, struct slice key)
 {
-	uint64_t hash = hash_key(t, key), unused;
+	uint64_t hash = hash_key(t->secret, key), unused;
 	uint32_t old;
 	uint64_t at = find_slot(t, t->slots, key, hash, &old, &unused);
 	if (at == ABSENT)
@@ -354,29 +370,28 @@ uint64_t dim_table_bytes(const struct dim_table *t)
 
 /* ---- looking up ---- */
 
-/* Most keys are in the first slot that they may be in; @slot is what it holds. */
-static inline const struct dim_row *find_row(const struct dim_table *t, const uint64_t *slots,
-					     struct slice key, uint64_t hash, uint64_t slot)
+/* Not in the first slot that it may be in. */
+static __attribute__((noinline)) const struct dim_row *
+search(const struct dim_table *t, const uint64_t *slots, struct slice key, uint64_t hash)
 {
 	uint64_t free_at;
-	uint32_t row = (uint32_t)slot;
-	if (row >= FIRST_ROW && slot >> 32 == hash >> 32 && is_key(t, row, key))
-		return row_at(t, row);
-	if (row == EMPTY || find_slot(t, slots, key, hash, &row, &free_at) == ABSENT)
-		return NULL;
-	return row_at(t, row);
+	uint32_t row;
+	return find_slot(t, slots, key, hash, &row, &free_at) == ABSENT ? NULL : row_at(t, row);
 }
 
 /* Slots of a few keys are fetched, then their rows, then the keys are compared: three walks, so
  * that the misses of a cache overlap. Whoever asked reads the row next: most are of three lines.
+ * Returns how many there are.
  */
-static void find_few(const struct dim_table *t, const uint64_t *slots, const struct slice *keys,
-		     unsigned n, const struct dim_row **rows)
+static unsigned find_few(const struct dim_table *t, const uint64_t *slots, const struct slice *keys,
+			 unsigned n, const struct dim_row **rows)
 {
-	uint64_t hashes[PREFETCHED], found[PREFETCHED], mask = t->mask;
+	uint64_t hashes[PREFETCHED], found[PREFETCHED];
+	uint64_t mask = t->mask, secret[2] = {t->secret[0], t->secret[1]};
 	const uint8_t *base = t->rows;
+	unsigned n_found = 0;
 	for (unsigned i = 0; i < n; i++) {
-		hashes[i] = keys[i].ptr ? hash_key(t, keys[i]) : 0;
+		hashes[i] = keys[i].ptr ? hash_key(secret, keys[i]) : 0;
 		__builtin_prefetch(&slots[hashes[i] & mask]);
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -386,19 +401,30 @@ static void find_few(const struct dim_table *t, const uint64_t *slots, const str
 		__builtin_prefetch(row + 64);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		rows[i] = keys[i].ptr ? find_row(t, slots, keys[i], hashes[i], found[i]) : NULL;
-		if (rows[i])
-			__builtin_prefetch((const uint8_t *)rows[i] + 128);
+		uint64_t at = (uint64_t)(uint32_t)found[i] * UNIT;
+		const struct dim_row *row = (const struct dim_row *)(base + at);
+		if (!keys[i].ptr || (uint32_t)found[i] == EMPTY)
+			row = NULL;
+		else if ((found[i] ^ hashes[i]) >> 32 || !is_key(t, row, keys[i]))
+			row = search(t, slots, keys[i], hashes[i]);
+		else
+			__builtin_prefetch((const uint8_t *)row + 128);
+		rows[i] = row;
+		n_found += row != NULL;
 	}
+	return n_found;
 }
 
-void dim_table_find(const struct dim_table *t, const struct slice *keys, unsigned n,
-		    const struct dim_row **rows)
+unsigned dim_table_find(const struct dim_table *t, const struct slice *keys, unsigned n,
+			const struct dim_row **rows)
 {
 	const uint64_t *slots =
 		atomic_load_explicit(&((struct dim_table *)t)->slots, memory_order_acquire);
+	unsigned n_found = 0;
 	for (unsigned i = 0; i < n; i += PREFETCHED)
-		find_few(t, slots, keys + i, n - i < PREFETCHED ? n - i : PREFETCHED, rows + i);
+		n_found += find_few(t, slots, keys + i, n - i < PREFETCHED ? n - i : PREFETCHED,
+				    rows + i);
+	return n_found;
 }
 
 /* ---- life ---- */
@@ -435,6 +461,8 @@ int dim_table_create(uint64_t keys_max, uint64_t bytes_max, unsigned n_fields,
 		return err_set(e, -ENOMEM, "no memory for a dimension of %llu keys and %llu bytes",
 			       (unsigned long long)keys_max, (unsigned long long)bytes_max);
 	}
+	row_at(t, EMPTY)->key_len = UINT32_MAX;
+	row_at(t, DELETED)->key_len = UINT32_MAX;
 	*ret_t = t;
 	return 0;
 }

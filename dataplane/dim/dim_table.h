@@ -68,11 +68,11 @@ uint64_t dim_table_sweep(struct dim_table *t);
 uint64_t dim_table_n_keys(const struct dim_table *t);
 uint64_t dim_table_bytes(const struct dim_table *t); /* of rows, free ones included */
 
-/* rows[i] is that of keys[i], or NULL; a key without bytes (ptr NULL) has none. Inside of
- * readers_enter and leave.
+/* rows[i] is that of keys[i], or NULL; a key without bytes (ptr NULL) has none. Returns how many
+ * have one. Inside of readers_enter and leave.
  */
-void dim_table_find(const struct dim_table *t, const struct slice *keys, unsigned n,
-		    const struct dim_row **rows);
+unsigned dim_table_find(const struct dim_table *t, const struct slice *keys, unsigned n,
+			const struct dim_row **rows);
 
 static inline struct slice dim_row_key(const struct dim_row *r, unsigned n_fields)
 {
