@@ -117,21 +117,36 @@ static size_t rec_bytes(const struct rec *r)
 	       (r->schema->n_fields + 2u * r->n_pairs) * sizeof(struct val);
 }
 
+/* What the records come to at most, without a look at their values: they stand in the arena, too.
+ */
+static size_t bytes_at_most(const struct batch *b, struct rec *const *recs, unsigned n)
+{
+	size_t bytes = b->arena.used;
+	unsigned flags = 0;
+	for (unsigned i = 0; i < n; i++) {
+		bytes += recs[i]->frame_len;
+		flags |= recs[i]->flags;
+	}
+	return flags & REC_LATER ? SIZE_MAX : bytes;
+}
+
 /* In chunks that the rest of the arena holds, also when every operator writes its records anew. */
-static void push_list(struct graph *g, unsigned source, struct batch *b, unsigned n)
+static void push_list(struct graph *g, unsigned source, struct batch *b, struct rec *const *recs,
+		      unsigned n)
 {
 	size_t mark = b->arena.used;
 	size_t room = arena_left(&b->arena) / GRAPH_GROWTH;
-	if (g->plan->origins[source].n_nodes == 0) { /* queues leave nothing in the arena */
-		emit(g, source, b, g->list, n);
+	/* Queues leave nothing in the arena. */
+	if (g->plan->origins[source].n_nodes == 0 || bytes_at_most(b, recs, n) < room) {
+		emit(g, source, b, recs, n);
 		return;
 	}
 	for (unsigned done = 0; done < n;) {
 		unsigned first = done;
 		size_t bytes = 0;
 		while (done < n && (done == first || bytes < room))
-			bytes += rec_bytes(g->list[done++]);
-		emit(g, source, b, g->list + first, done - first);
+			bytes += rec_bytes(recs[done++]);
+		emit(g, source, b, recs + first, done - first);
 		b->arena.used = mark;
 	}
 }
@@ -169,6 +184,15 @@ static unsigned take_source(struct graph *g, struct batch *b, unsigned first)
 	return n;
 }
 
+/* Are all records of the batch there, and of @source? As mostly. */
+static bool is_of_one(const struct batch *b, uint16_t source)
+{
+	unsigned i = 0;
+	while (i < b->n_recs && b->recs[i] && b->recs[i]->source == source)
+		i++;
+	return i == b->n_recs;
+}
+
 static void advance_nodes(struct graph *g, uint64_t now_ns, struct batch *b)
 {
 	size_t mark = b->arena.used;
@@ -181,7 +205,8 @@ static void advance_nodes(struct graph *g, uint64_t now_ns, struct batch *b)
 	}
 }
 
-void graph_push(struct graph *g, struct batch *b)
+/* Records of several sources, or some that are gone. */
+static void push_some(struct graph *g, struct batch *b)
 {
 	for (unsigned first = 0; first < b->n_recs;) {
 		const struct rec *r = b->recs[first];
@@ -197,10 +222,19 @@ void graph_push(struct graph *g, struct batch *b)
 		}
 		if (o->is_fed) /* what waits is over before the change */
 			advance_nodes(g, r->time_ns, b);
-		unsigned n_left = b->n_recs - first, n = take_source(g, b, first++);
-		push_list(g, source, b, n);
-		if (n == n_left)
-			break;
+		unsigned n = take_source(g, b, first++);
+		push_list(g, source, b, g->list, n);
+	}
+}
+
+void graph_push(struct graph *g, struct batch *b)
+{
+	uint16_t source = b->n_recs && b->recs[0] ? b->recs[0]->source : 0;
+	if (is_of_one(b, source) && !g->plan->origins[source].is_fed) {
+		if (b->n_recs)
+			push_list(g, source, b, b->recs, b->n_recs);
+	} else {
+		push_some(g, b);
 	}
 	b->n_recs = 0;
 }
