@@ -378,13 +378,10 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 	return 0;
 }
 
-/* The keys as text; no bytes where there is none. */
+/* The keys as text; no bytes where there is none. @worst: of their states. */
 static const struct slice *spell_keys(struct enrich *s, const struct vec *v, unsigned n,
-				      struct arena *a)
+				      uint8_t worst, struct arena *a)
 {
-	uint8_t worst = VEC_VALUE;
-	for (unsigned i = 0; i < n; i++)
-		worst |= v->state[i];
 	if (v->type == SQL_TEXT && worst == VEC_VALUE)
 		return v->s;
 	for (unsigned i = 0; i < n; i++) {
@@ -485,6 +482,8 @@ static inline void append_in_order(struct val *to, const struct val *from, unsig
 	}
 }
 
+#define STEP 32 /* bytes of texts, as those of most rows fit in */
+
 /* Records from @i on that are as most are: without pairs, of the last one's schema, their rows
  * there. They are given out in place. Returns the number of the first that is another, or that has
  * no room.
@@ -498,17 +497,27 @@ static unsigned append_alike(const struct enrich_plan *p, struct enrich *s, stru
 	unsigned n_columns = dim_spec_of(p->dim)->n_fields, n_fields = p->n_fields;
 	const struct schema *of = j->of;
 	uint16_t n_before = of->n_fields;
+	size_t used = a->used, cap = a->cap;
 	for (; i < n; i++) {
 		const struct dim_row *row = s->rows[i];
 		struct rec *r = recs[i];
-		uint32_t base;
-		if (!row || r->schema != of || r->n_pairs || r->change ||
-		    !copy_texts(a, row, n_columns, &base))
+		if (!row || r->schema != of || r->n_pairs || r->change)
 			break;
-		append_in_order(r->vals + n_before, row->vals, n_fields, base);
+		uint32_t texts = dim_row_texts(row, n_columns);
+		size_t len = row->bytes - texts;
+		if (len > cap - used)
+			break;
+		const uint8_t *from = (const uint8_t *)row + texts;
+		uint8_t *to = a->base + used;
+		memcpy(to, from, STEP);
+		for (size_t k = STEP; __builtin_expect(k < len, 0); k += STEP)
+			memcpy(to + k, from + k, STEP);
+		append_in_order(r->vals + n_before, row->vals, n_fields, (uint32_t)used - texts);
+		used += len;
 		r->schema = &j->schema;
 		*out++ = r;
 	}
+	a->used = used;
 	return i;
 }
 
@@ -590,6 +599,22 @@ static bool misses(const struct enrich_plan *p, struct enrich *s, struct op_run 
 	return hold(p, s, x, r, key) || !goes_on(p, x, r, (struct slice){0});
 }
 
+/* Takes those out that do not go on: s->out and s->rows. Returns how many do. */
+static unsigned keep(const struct enrich_plan *p, struct enrich *s, struct op_run *x,
+		     struct rec *const *recs, unsigned n, const struct slice *keys,
+		     const uint8_t *states)
+{
+	unsigned n_on = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct dim_row *hit = s->rows[i];
+		if (!hit && misses(p, s, x, recs[i], keys[i], states[i]))
+			continue;
+		s->out[n_on] = recs[i];
+		s->rows[n_on++] = hit;
+	}
+	return n_on;
+}
+
 static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x,
 		       struct rec *const *recs, unsigned n)
 {
@@ -597,22 +622,20 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 	struct enrich *s = state;
 	struct batch *b = op_batch(x);
 	uint64_t *row = op_row(x);
+	unsigned n_errors = 0, n_on = n;
 	op_exprs_run(&s->x, b, recs, n);
 	const struct vec *v = expr_run_result(s->x.run, p->key);
-	const struct slice *keys = spell_keys(s, v, n, &b->arena);
+	uint8_t worst = vec_worst(v, n);
+	const struct slice *keys = spell_keys(s, v, n, worst, &b->arena);
 	row[ENRICH_records_in] += n;
-	unsigned n_errors = op_errors(x, ENRICH_out_of_range, recs, v, n);
-	dim_table_find(dim_enter(p->dim, s->reader), keys, n, s->rows);
-	unsigned n_on = 0, n_hits = 0;
-	for (unsigned i = 0; i < n; i++) {
-		const struct dim_row *hit = s->rows[i];
-		n_hits += hit != NULL;
-		if (!hit && misses(p, s, x, recs[i], keys[i], v->state[i]))
-			continue;
-		s->out[n_on] = recs[i];
-		s->rows[n_on++] = hit;
+	if (worst >= VEC_ERROR)
+		n_errors = op_errors(x, ENRICH_out_of_range, recs, v, n);
+	unsigned n_hits = dim_table_find(dim_enter(p->dim, s->reader), keys, n, s->rows);
+	if (n_hits < n) {
+		n_on = keep(p, s, x, recs, n, keys, v->state);
+		recs = s->out;
 	}
-	unsigned n_out = enrich_recs(p, s, x, s->out, n_on);
+	unsigned n_out = enrich_recs(p, s, x, recs, n_on);
 	dim_leave(p->dim, s->reader);
 	row[ENRICH_hits] += n_hits;
 	row[ENRICH_misses] += n - n_errors - n_hits;

@@ -330,9 +330,7 @@ static void judge_clean(const struct vec *v, struct route *s, unsigned branch, u
 
 static void judge_branch(const struct vec *v, struct route *s, unsigned branch, unsigned n)
 {
-	uint8_t worst = 0;
-	for (unsigned i = 0; i < n; i++)
-		worst = v->state[i] > worst ? v->state[i] : worst;
+	uint8_t worst = vec_worst(v, n);
 	judge_clean(v, s, branch, n);
 	for (unsigned i = 0; worst >= VEC_ERROR && i < n; i++) {
 		if (v->state[i] < VEC_ERROR)
