@@ -18,12 +18,13 @@ static inline bool cpu_has_avx2(void)
 	       __builtin_cpu_supports("bmi2");
 }
 
-/* AVX-512 of bytes in all lengths of a vector, VBMI2, and what AVX2 came with. */
+/* AVX-512 of bytes in all lengths of a vector, VBMI and VBMI2, and what AVX2 came with. */
 static inline bool cpu_has_avx512(void)
 {
-	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("popcnt") &&
-	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+	return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi") &&
+	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("bmi2");
 }
 
 #endif

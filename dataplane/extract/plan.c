@@ -1,7 +1,7 @@
 #include "dataplane/extract/plan.h"
 
 #include "dataplane/base/mem.h"
-#include "dataplane/extract/plan_ops.h"
+#include "dataplane/extract/plan_run.h"
 #include "dataplane/extract/settle.h"
 
 /* What stands behind a part of the pattern, as far as it matters for where the part ends. */
@@ -396,6 +396,26 @@ static bool may_both(const struct follow *a, const struct follow *b)
 	return byte_set_meet(&a->head, &b->head) || (a->can_end && b->can_end);
 }
 
+/* Whether @later is bytes that, with the first one that follows, are none of @n: (?:-?\d+|-) and a
+ * blank.
+ */
+static bool told_apart(const struct node *n, const struct node *later, const struct follow *f)
+{
+	uint8_t text[PLAN_LIT_MAX];
+	size_t len = 0;
+	const struct node *c = later->kind == NODE_CAT ? later->first : later;
+	for (; c && node_is_byte(c) && len < PLAN_LIT_MAX - 1; c = c->next) {
+		text[len++] = node_byte(c);
+		if (later->kind != NODE_CAT)
+			break;
+	}
+	bool is_text = later->kind == NODE_CAT ? !c : len == 1;
+	if (!is_text || f->n_lit == 0)
+		return false;
+	text[len++] = f->lit[0];
+	return settle_by_text(n, text, len);
+}
+
 static void compile_alt(struct compiler *c, const struct node *n, const struct follow *f)
 {
 	unsigned at = c->p->n_ops;
@@ -406,7 +426,8 @@ static void compile_alt(struct compiler *c, const struct node *n, const struct f
 		bool ambiguous = b->next && b->len_min == 0;
 		for (const struct node *later = b->next; later; later = later->next) {
 			struct follow other = before(later, *f);
-			ambiguous = ambiguous || may_both(&mine, &other);
+			ambiguous =
+				ambiguous || (may_both(&mine, &other) && !told_apart(b, later, f));
 		}
 		compile_branch(c, b, f, ambiguous);
 	}
@@ -492,6 +513,7 @@ static struct plan *plan_of_size(size_t n_ops, size_t n_rows, size_t n_dfas, siz
 		p->rows = (struct plan_row *)((char *)p + rows_at);
 		p->dfas = (struct dfa **)((char *)p + dfas_at);
 		p->unset = (uint8_t *)p + unset_at;
+		p->row = plan_row_way();
 	}
 	return p;
 }

@@ -79,7 +79,7 @@ SCANS size_t match_row(struct here h, const struct plan_op **io_op, size_t at, s
 {
 	const struct plan_op *op = *io_op;
 	const struct plan_row *r = &h.p->rows[op->dfa];
-	size_t behind = plan_row(r, op, slice_of(h.start, h.len), at, h.parts);
+	size_t behind = h.p->row(r, op, slice_of(h.start, h.len), at, h.parts);
 	if (behind == PLAN_NOWHERE)
 		return match_checked(h, op, at, io_m);
 	*io_op = op + r->n_steps - 1;
@@ -192,7 +192,10 @@ enum plan_result plan_match(const struct plan *p, struct slice line, struct plan
 			break;
 		case OP_ROW:
 			at = match_row(h, &op, at, &m);
-			break;
+			if (at == PLAN_NOWHERE || op[1].kind != OP_TAIL)
+				break;
+			op++;
+			goto tail;
 		case OP_CHECKED:
 			at = match_checked(h, op, at, &m);
 			break;
@@ -234,8 +237,11 @@ enum plan_result plan_match(const struct plan *p, struct slice line, struct plan
 			op = p->ops + op->end - 1;
 			continue;
 		case OP_TAIL:
+		tail:
 			set_part(h, op, at, h.len);
 			at = h.len - at < op->min ? PLAN_NOWHERE : h.len;
+			if (at != PLAN_NOWHERE && op[1].kind == OP_END)
+				return PLAN_YES;
 			break;
 		case OP_END:
 			return at == h.len ? PLAN_YES : o.chose ? PLAN_UNSURE : PLAN_NO;

@@ -123,6 +123,9 @@ static inline bool plan_marks_have(const struct plan_marks *m, uint8_t c)
 	return m->rows[0][c & 15] == c || m->rows[1][c & 15] == c;
 }
 
+/* Fewer fields do not pay for marks. */
+#define PLAN_TOKENS_MIN 3
+
 /* Steps in a row that go by marks, each with a literal of its own; the marks of the row are those
  * of its fields alone. By mark, in the order in which they must stand:
  *
@@ -135,10 +138,26 @@ static inline bool plan_marks_have(const struct plan_marks *m, uint8_t c)
  * A field may be a text: then the marks before the first one of its `lit` do not count. `pick` are
  * the marks that end fields of the groups from `group` on; `checks` are the fields whose marks do
  * not tell all.
+ *
+ * A row may reach over choices. Then it has a way for each, one row behind the other, with the same
+ * marks, and no line fits two of them:
+ *
+ *     (?<app>[^\[: ]+)(?:\[(?<pid>\d+)\])?: x      marked: [ ] : and blank
+ *      lit      '['   ']'   ':'   ' '
+ *      lit      ':'   ' '                          pid is one of `skips`
  */
+enum plan_check_kind {
+	CHECK_RANGE, /* that its bytes are a range, behind a sign */
+	CHECK_LIT,   /* that all of its literal follows */
+	CHECK_FIELD, /* all of it */
+};
+
 struct plan_check {
-	uint8_t mark, step; /* the mark that ends it; which step of the row it is */
-	bool set_only;      /* its set is all that is left to check */
+	uint16_t step; /* which step, or what was made of it behind OP_END, from the first one on */
+	uint8_t mark;  /* that ends it */
+	uint8_t kind;
+	uint8_t lo, n, min, flags; /* CHECK_RANGE: as the step has them; bounds tell of the length
+				      that nothing is missing, but for a sign */
 };
 
 struct plan_row {
@@ -148,20 +167,32 @@ struct plan_row {
 	uint8_t most[PLAN_ROW_MARKS];
 	uint8_t pick[PLAN_ROW_MARKS];
 	struct plan_marks marks;
-	unsigned n_marks, n_groups, n_checks, n_steps;
+	unsigned n_marks, n_groups;
+	unsigned n_checks, n_ranges; /* of them the first ones, which are CHECK_RANGE */
+	unsigned n_steps;            /* of the plan that this is all of */
+	unsigned n_ways;             /* this one and those behind it */
 	unsigned group;
 	unsigned last;     /* bytes from the last mark to where the next step begins */
 	unsigned no_marks; /* bits of the lanes behind the marks */
 	unsigned texts;    /* bits of the marks that end a text */
-	uint32_t halves;   /* two bits for each group */
+	unsigned skips;    /* bits of the groups from `group` on that take no part */
+	uint32_t halves;   /* two bits for each of the others */
 	struct plan_check checks[PLAN_ROW_MARKS];
 };
+
+/* The steps of a row, the first of which is @op, at @at and as one. Returns where the next step
+ * begins, or PLAN_NOWHERE: they have to be done one by one, since a field has a mark inside, is far
+ * from here, or does not fit.
+ */
+typedef size_t plan_row_fn(const struct plan_row *r, const struct plan_op *op, struct slice line,
+			   size_t at, struct plan_part *parts);
 
 /* One block of memory once it is built, as large as it has steps, rows and automata: of a thousand
  * plans each is small, so that they stay in caches.
  */
 struct plan {
 	unsigned n_ops, n_groups, n_dfas, n_unset, n_rows;
+	plan_row_fn *row; /* what this processor does rows with */
 	struct plan_marks marks;
 	struct plan_row *rows;
 	struct dfa **dfas;
@@ -169,7 +200,20 @@ struct plan {
 	struct plan_op ops[] __attribute__((aligned(64)));
 };
 
-/* The shorter ways to do steps of a plan that ends with OP_END: plan_short.c. */
+/* The shorter ways to do steps of a plan that ends with OP_END: plan_short.c, and rows of them:
+ * plan_find.c.
+ */
 void plan_shorten(struct plan *p);
+void plan_find_rows(struct plan *p);
+
+/* Whether the field ends at its literal and at marks; the step behind @i, or behind all that are
+ * inside of it, when plan_nested.c does these.
+ */
+bool plan_may_go_by_marks(const struct plan_op *op);
+unsigned plan_next_outside(const struct plan *p, unsigned i);
+
+void plan_marks_init(struct plan_marks *m);
+/* Marks what ends the field. False: that does not work, and nothing has changed. */
+bool plan_mark_ends(struct plan_marks *m, const struct plan_op *op);
 
 #endif

@@ -14,16 +14,13 @@
 #include "dataplane/extract/plan_run.h"
 
 /* Words of 64 bytes: places of marks, and bounds, are less than 256. */
-#define WORDS_MAX   3
+#define WORDS_MAX 3
 
-#define WITH_SSE    static inline __attribute__((always_inline, target("sse4.1")))
-#define WITH_AVX2   __attribute__((target("avx2,bmi,bmi2")))
-#define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
-
-/* The first marks of a line, from where a row begins. */
-struct found {
-	__m128i at, bytes;
-};
+#define WITH_SSE  static inline __attribute__((always_inline, target("sse4.1")))
+#define WITH_AVX2 __attribute__((target("avx2,bmi,bmi2")))
+#define WITH_AVX512                                                                        \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2," \
+			      "popcnt")))
 
 WITH_SSE __m128i lanes(const uint8_t *bytes)
 {
@@ -32,26 +29,38 @@ WITH_SSE __m128i lanes(const uint8_t *bytes)
 
 /* ---- what the marks say ---- */
 
-WITH_SSE __m128i begin_of(const struct plan_row *r, struct found f)
+/* Where fields begin that end @at. */
+WITH_SSE __m128i begin_of(const struct plan_row *r, __m128i at)
 {
-	return _mm_add_epi8(_mm_slli_si128(f.at, 1), lanes(r->behind));
+	return _mm_add_epi8(_mm_slli_si128(at, 1), lanes(r->behind));
 }
 
-WITH_SSE bool marks_fit(const struct plan_row *r, struct found f, __m128i from)
+WITH_SSE bool lengths_fit(const struct plan_row *r, __m128i at, __m128i from)
 {
 	__m128i least = _mm_adds_epu8(from, lanes(r->least));
 	__m128i most = _mm_adds_epu8(from, lanes(r->most));
-	__m128i ok = _mm_cmpeq_epi8(f.bytes, lanes(r->lit));
-	ok = _mm_and_si128(ok, _mm_cmpeq_epi8(_mm_max_epu8(least, f.at), f.at));
-	ok = _mm_and_si128(ok, _mm_cmpeq_epi8(_mm_min_epu8(most, f.at), f.at));
+	__m128i ok = _mm_cmpeq_epi8(_mm_max_epu8(least, at), at);
+	ok = _mm_and_si128(ok, _mm_cmpeq_epi8(_mm_min_epu8(most, at), at));
 	return ((unsigned)_mm_movemask_epi8(ok) | r->no_marks) == 0xffff;
 }
 
-/* Whether a field of up to 16 bytes is of a range, as most are that marks do not tell all of. */
-WITH_SSE bool is_short_range(const struct plan_op *op, const uint8_t *p, size_t len)
+/* Whether the field is no more than 16 bytes and of a range, as most are that marks do not tell all
+ * of.
+ */
+WITH_SSE bool is_short_range(const struct plan_check *c, const uint8_t *p, unsigned len)
 {
-	unsigned outside = outside_range(op, _mm_loadu_si128((const __m128i *)p));
-	return op->scan == SCAN_RANGE && len <= 16 && (outside & ((1u << len) - 1)) == 0;
+	if (c->flags &&
+	    ((*p == '-' && (c->flags & PLAN_MINUS)) || (*p == '+' && (c->flags & PLAN_PLUS)))) {
+		if (len <= c->min)
+			return false;
+		p++;
+		len--;
+	}
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	__m128i off = _mm_sub_epi8(v, _mm_set1_epi8((char)c->lo));
+	__m128i over = _mm_cmpeq_epi8(_mm_max_epu8(off, _mm_set1_epi8((char)c->n)), off);
+	unsigned outside = (unsigned)_mm_movemask_epi8(over);
+	return len <= 16 && (outside & ((1u << len) - 1)) == 0;
 }
 
 /* What marks do not tell of the field from @from to @to. */
@@ -65,18 +74,30 @@ WITH_SSE bool field_fits(const struct plan_op *op, struct slice line, size_t fro
 	return lit_at(op, line.ptr + to, line.len - to);
 }
 
+/* The others. */
+WITH_SSE bool check_fits(const struct plan_check *c, const struct plan_op *op, struct slice line,
+			 size_t from, size_t to)
+{
+	op += c->step;
+	return c->kind == CHECK_LIT ? lit_at(op, line.ptr + to, line.len - to)
+				    : field_fits(op, line, from, to);
+}
+
 WITH_SSE bool fields_fit(const struct plan_row *r, const struct plan_op *op, struct slice line,
 			 size_t at, __m128i from, __m128i to)
 {
 	uint8_t begins[16], ends[16];
+	const uint8_t *p = line.ptr + at;
 	_mm_storeu_si128((__m128i *)begins, from);
 	_mm_storeu_si128((__m128i *)ends, to);
-	for (const struct plan_check *c = r->checks, *end = c + r->n_checks; c < end; c++) {
-		size_t begin = at + begins[c->mark], stop = at + ends[c->mark];
-		const struct plan_op *field = op + c->step;
-		if (c->set_only && is_short_range(field, line.ptr + begin, stop - begin))
-			continue;
-		if (!field_fits(field, line, begin, stop))
+	const struct plan_check *c = r->checks, *end = c + r->n_ranges;
+	for (; c < end; c++) {
+		unsigned begin = begins[c->mark];
+		if (!is_short_range(c, p + begin, ends[c->mark] - begin))
+			return false;
+	}
+	for (end = r->checks + r->n_checks; c < end; c++) {
+		if (!check_fits(c, op, line, at + begins[c->mark], at + ends[c->mark]))
 			return false;
 	}
 	return true;
@@ -84,9 +105,11 @@ WITH_SSE bool fields_fit(const struct plan_row *r, const struct plan_op *op, str
 
 /* ---- finding marks ---- */
 
-/* The words of 64 bytes from @p on are looked at by MARKS(m, p). False: there are too few marks. */
+/* The words of 64 bytes from @p on are looked at by MARKS(m, p). False: another mark than the row
+ * wants stands in a place, or there are too few.
+ */
 #define FIND_LOOP(MARKS)                                                          \
-	uint8_t at[16], bytes[16];                                                \
+	uint8_t at[16];                                                           \
 	unsigned n = 0;                                                           \
 	for (size_t base = 0; base < left && base < 64 * WORDS_MAX; base += 64) { \
 		uint64_t bits = MARKS(&r->marks, p + base);                       \
@@ -95,21 +118,22 @@ WITH_SSE bool fields_fit(const struct plan_row *r, const struct plan_op *op, str
 		for (; bits; bits &= bits - 1) {                                  \
 			size_t to = base + (unsigned)__builtin_ctzll(bits);       \
 			at[n] = (uint8_t)to;                                      \
-			bytes[n] = p[to];                                         \
-			if ((r->texts >> n & 1) && p[to] != r->lit[n])            \
-				continue;                                         \
+			if (p[to] != r->lit[n]) {                                 \
+				if (r->texts >> n & 1)                            \
+					continue;                                 \
+				return false;                                     \
+			}                                                         \
 			if (++n == r->n_marks)                                    \
 				goto enough;                                      \
 		}                                                                 \
 	}                                                                         \
 	return false;                                                             \
 	enough:                                                                   \
-	*f = (struct found){_mm_loadu_si128((const __m128i *)at),                 \
-			    _mm_loadu_si128((const __m128i *)bytes)};             \
+	*f = _mm_loadu_si128((const __m128i *)at);                                \
 	*ret_last = at[n - 1];                                                    \
 	return true
 
-WITH_SSE bool find_sse(const struct plan_row *r, const uint8_t *p, size_t left, struct found *f,
+WITH_SSE bool find_sse(const struct plan_row *r, const uint8_t *p, size_t left, __m128i *f,
 		       size_t *ret_last)
 {
 	FIND_LOOP(marks_of);
@@ -134,61 +158,78 @@ WITH_AVX2 static inline uint64_t marks_of_wide(const struct plan_marks *m, const
 }
 
 WITH_AVX2 static inline bool find_avx2(const struct plan_row *r, const uint8_t *p, size_t left,
-				       struct found *f, size_t *ret_last)
+				       __m128i *f, size_t *ret_last)
 {
 	FIND_LOOP(marks_of_wide);
 }
 
-/* Takes away the marks inside of texts. False: one has no end. */
-WITH_AVX512 static inline bool skip_inside(const struct plan_row *r, struct found *f,
-					   unsigned *io_n)
-{
-	for (unsigned texts = r->texts; texts; texts &= texts - 1) {
-		unsigned begin = (unsigned)__builtin_ctz(texts);
-		__m128i lit = _mm_set1_epi8((char)r->lit[begin]);
-		unsigned ends = _mm_cmpeq_epi8_mask(f->bytes, lit) & (~0u << begin);
-		if (!ends)
-			return false;
-		unsigned end = (unsigned)__builtin_ctz(ends);
-		__mmask16 stay = (__mmask16)((~0u << end) | ((1u << begin) - 1));
-		f->at = _mm_maskz_compress_epi8(stay, f->at);
-		f->bytes = _mm_maskz_compress_epi8(stay, f->bytes);
-		*io_n -= end - begin;
-	}
-	return true;
-}
-
-/* Places and bytes of a word's marks are put side by side, behind those of the words before. The
- * lanes behind the last one are zero, which is no byte of a text's end.
+/* All marks that stand behind where a row begins, in as many lanes as there are; zero behind them.
  */
-WITH_AVX512 static inline bool find_avx512(const struct plan_row *r, const uint8_t *p, size_t left,
-					   struct found *f, size_t *ret_last)
+struct seen {
+	__m512i at, bytes;
+	unsigned n;
+};
+
+/* Places and bytes of a word's marks are put side by side, behind those of the words before. */
+WITH_AVX512 static inline struct seen see(const struct plan_row *r, const uint8_t *p, size_t left)
 {
-	__m512i row0 = _mm512_broadcast_i32x4(lanes(r->marks.rows[0]));
-	__m512i row1 = _mm512_broadcast_i32x4(lanes(r->marks.rows[1]));
+	const __m512i row0 = _mm512_broadcast_i32x4(lanes(r->marks.rows[0]));
+	const __m512i row1 = _mm512_broadcast_i32x4(lanes(r->marks.rows[1]));
 	__m512i place = _mm512_load_si512(text_places);
-	unsigned n = 0, enough = r->texts ? 16 : r->n_marks;
-	*f = (struct found){_mm_setzero_si128(), _mm_setzero_si128()};
-	for (size_t base = 0; base < left && n < enough && base < 64 * WORDS_MAX; base += 64) {
+	struct seen s = {_mm512_setzero_si512(), _mm512_setzero_si512(), 0};
+	unsigned enough = r->texts ? 64 : r->n_marks;
+	for (size_t base = 0; base < left && s.n < enough && base < 64 * WORDS_MAX; base += 64) {
 		__m512i v = _mm512_loadu_si512(p + base);
 		uint64_t hit = _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(row0, v), v);
 		if (r->marks.two_rows)
 			hit |= _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(row1, v), v);
 		hit = left - base < 64 ? _bzhi_u64(hit, (unsigned)(left - base)) : hit;
-		__m128i at = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(hit, place));
-		__m128i bytes = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(hit, v));
-		f->at = _mm_mask_expand_epi8(f->at, (__mmask16)(0xffff << n), at);
-		f->bytes = _mm_mask_expand_epi8(f->bytes, (__mmask16)(0xffff << n), bytes);
-		n += (unsigned)_mm_popcnt_u64(hit);
+		__m512i at = _mm512_maskz_compress_epi8(hit, place);
+		uint64_t these = ~(uint64_t)0 << s.n;
+		s.at = _mm512_mask_expand_epi8(s.at, these, at);
+		s.bytes = _mm512_mask_permutexvar_epi8(s.bytes, these, s.at, v);
+		s.n += (unsigned)_mm_popcnt_u64(hit);
 		place = _mm512_add_epi8(place, _mm512_set1_epi8(64));
 	}
-	n = n < 16 ? n : 16;
-	if (!skip_inside(r, f, &n) || n < r->n_marks)
-		return false;
-	uint8_t at[16];
-	_mm_storeu_si128((__m128i *)at, f->at);
-	*ret_last = at[r->n_marks - 1];
+	return s;
+}
+
+/* Takes away the marks inside of texts. False: one has no end. */
+WITH_AVX512 static inline bool skip_inside(const struct plan_row *r, struct seen *s)
+{
+	uint64_t inside = 0;
+	unsigned n = 0, n_seen = s->n < 64 ? s->n : 64; /* of those inside, so far; of all */
+	for (unsigned texts = r->texts; texts; texts &= texts - 1) {
+		unsigned mark = (unsigned)__builtin_ctz(texts), begin = mark + n;
+		__m512i lit = _mm512_set1_epi8((char)r->lit[mark]);
+		uint64_t ends = _mm512_cmpeq_epi8_mask(s->bytes, lit);
+		ends = _bzhi_u64(ends, n_seen);
+		if (begin >= 64 || !(ends >> begin))
+			return false;
+		unsigned more = (unsigned)__builtin_ctzll(ends >> begin);
+		inside |= _bzhi_u64(~(uint64_t)0, more) << begin;
+		n += more;
+	}
+	if (n) {
+		s->at = _mm512_maskz_compress_epi8(~inside, s->at);
+		s->bytes = _mm512_maskz_compress_epi8(~inside, s->bytes);
+		s->n = n_seen - n;
+	}
 	return true;
+}
+
+/* Whether what was seen are the marks of the row. */
+WITH_AVX512 static inline bool marks_are(const struct plan_row *r, struct seen s, __m128i *ret_at,
+					 size_t *ret_last)
+{
+	uint8_t at[16];
+	if (!skip_inside(r, &s) || s.n < r->n_marks)
+		return false;
+	*ret_at = _mm512_castsi512_si128(s.at);
+	_mm_storeu_si128((__m128i *)at, *ret_at);
+	*ret_last = at[r->n_marks - 1];
+	__m128i bytes = _mm512_castsi512_si128(s.bytes);
+	return (_mm_cmpeq_epi8_mask(bytes, lanes(r->lit)) | r->no_marks) == 0xffff;
 }
 
 /* ---- parts ---- */
@@ -239,34 +280,48 @@ WITH_AVX512 static inline void put_parts_wide(const struct plan_row *r, __m128i 
 	}
 }
 
+/* The groups that this way passes by, of which others may have been written along. */
+WITH_SSE void put_skips(const struct plan_row *r, struct plan_part *parts)
+{
+	for (unsigned bits = r->skips; bits; bits &= bits - 1)
+		parts[r->group + (unsigned)__builtin_ctz(bits)] =
+			(struct plan_part){PLAN_UNSET, PLAN_UNSET};
+}
+
 /* ---- rows ---- */
 
-#define MATCH_BY(FIND, PUT)                                                     \
-	struct found f;                                                         \
-	size_t last;                                                            \
-	if (!FIND(r, line.ptr + at, line.len - at, &f, &last))                  \
-		return PLAN_NOWHERE;                                            \
-	__m128i from = begin_of(r, f);                                          \
-	if (!marks_fit(r, f, from) || !fields_fit(r, op, line, at, from, f.at)) \
-		return PLAN_NOWHERE;                                            \
-	PUT(r, from, f.at, at, parts);                                          \
-	return at + last + r->last
+/* Each way of the row, whose marks stand at @f if FIND is true. */
+#define MATCH_BY(FIND, PUT)                                                            \
+	do {                                                                           \
+		__m128i f;                                                             \
+		size_t last;                                                           \
+		if (!(FIND))                                                           \
+			continue;                                                      \
+		__m128i from = begin_of(r, f);                                         \
+		if (!lengths_fit(r, f, from) || !fields_fit(r, op, line, at, from, f)) \
+			continue;                                                      \
+		PUT(r, from, f, at, parts);                                            \
+		put_skips(r, parts);                                                   \
+		return at + last + r->last;                                            \
+	} while (r++->n_ways > 1);                                                     \
+	return PLAN_NOWHERE
 
 __attribute__((target("sse4.1"))) size_t plan_row_sse(const struct plan_row *r,
 						      const struct plan_op *op, struct slice line,
 						      size_t at, struct plan_part *parts)
 {
-	MATCH_BY(find_sse, put_parts);
+	MATCH_BY(find_sse(r, line.ptr + at, line.len - at, &f, &last), put_parts);
 }
 
 WITH_AVX2 size_t plan_row_avx2(const struct plan_row *r, const struct plan_op *op,
 			       struct slice line, size_t at, struct plan_part *parts)
 {
-	MATCH_BY(find_avx2, put_parts);
+	MATCH_BY(find_avx2(r, line.ptr + at, line.len - at, &f, &last), put_parts);
 }
 
 WITH_AVX512 size_t plan_row_avx512(const struct plan_row *r, const struct plan_op *op,
 				   struct slice line, size_t at, struct plan_part *parts)
 {
-	MATCH_BY(find_avx512, put_parts_wide);
+	struct seen s = see(r, line.ptr + at, line.len - at);
+	MATCH_BY(marks_are(r, s, &f, &last), put_parts_wide);
 }

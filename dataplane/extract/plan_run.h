@@ -30,25 +30,15 @@ enum plan_result plan_nested(struct plan_run *r, const struct plan_op *op);
 /* OP_FIXED to OP_LAST at @at. Returns where the next step begins, or PLAN_NOWHERE. */
 size_t plan_span(struct plan_run *r, const struct plan_op *op, size_t at);
 
-/* The steps of a row, the first of which is @op, at @at and as one. Returns where the next step
- * begins, or PLAN_NOWHERE: they have to be done one by one, since a field has a mark inside, is far
- * from here, or does not fit. The three do the same, each with what its processor has: AVX2 and
- * BMI2; AVX-512 with VBMI2.
- */
-size_t plan_row_sse(const struct plan_row *r, const struct plan_op *op, struct slice line,
-		    size_t at, struct plan_part *parts);
-size_t plan_row_avx2(const struct plan_row *r, const struct plan_op *op, struct slice line,
-		     size_t at, struct plan_part *parts);
-size_t plan_row_avx512(const struct plan_row *r, const struct plan_op *op, struct slice line,
-		       size_t at, struct plan_part *parts);
+/* The three do the same, each with what its processor has: AVX2 and BMI2; AVX-512 with VBMI2. */
+plan_row_fn plan_row_sse, plan_row_avx2, plan_row_avx512;
 
-static inline size_t plan_row(const struct plan_row *r, const struct plan_op *op, struct slice line,
-			      size_t at, struct plan_part *parts)
+/* What this processor does rows with. */
+static inline plan_row_fn *plan_row_way(void)
 {
 	if (cpu_has_avx512())
-		return plan_row_avx512(r, op, line, at, parts);
-	return cpu_has_avx2() ? plan_row_avx2(r, op, line, at, parts)
-			      : plan_row_sse(r, op, line, at, parts);
+		return plan_row_avx512;
+	return cpu_has_avx2() ? plan_row_avx2 : plan_row_sse;
 }
 
 /* Where a span at @at begins behind its sign, if it may have one. */

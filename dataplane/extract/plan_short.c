@@ -3,50 +3,7 @@
  */
 #include "dataplane/extract/plan_ops.h"
 
-/* Fewer do not pay for the marks. */
-#define TOKENS_MIN 3
-
-/* What a field of a row must have at most, so that places and bounds are less than 256. */
-#define LEAST_MAX  48
-
-#define NO_BYTE    0x80 /* of marks */
-
-static void marks_init(struct plan_marks *m)
-{
-	memset(m->rows, NO_BYTE, sizeof(m->rows));
-	m->two_rows = false;
-}
-
-/* False: the rows do not hold it. */
-static bool mark(struct plan_marks *m, uint8_t c)
-{
-	if (c >= 0x80)
-		return false;
-	for (unsigned r = 0; r < 2; r++) {
-		uint8_t *cell = &m->rows[r][c & 15];
-		if (*cell != c && *cell != NO_BYTE)
-			continue;
-		*cell = c;
-		m->two_rows = m->two_rows || r > 0;
-		return true;
-	}
-	return false;
-}
-
-/* Marks what ends the field. False: that does not work, and nothing has changed. */
-static bool mark_ends(struct plan_marks *m, const struct plan_op *op)
-{
-	struct plan_marks before = *m;
-	bool ok = mark(m, op->lit[0]);
-	/* Of other sets the bytes are looked at one by one when the end is found. */
-	for (unsigned c = 0; c < 0x80 && ok && op->scan == SCAN_STOPS; c++)
-		ok = plan_op_takes(op, (uint8_t)c) || mark(m, (uint8_t)c);
-	if (!ok)
-		*m = before;
-	return ok;
-}
-
-static bool may_go_by_marks(const struct plan_op *op)
+bool plan_may_go_by_marks(const struct plan_op *op)
 {
 	return op->kind == OP_STOP && op->n_lit > 0 && !op->back && !op->dfa &&
 	       op->scan != SCAN_ALL && !plan_op_takes(op, ' ') && !plan_op_takes(op, op->lit[0]);
@@ -66,7 +23,7 @@ static bool is_flat(const struct plan *p, const struct plan_op *alt)
 }
 
 /* Steps inside of loops and other alternatives are done by plan_nested.c. */
-static unsigned next_outside(const struct plan *p, unsigned i)
+unsigned plan_next_outside(const struct plan *p, unsigned i)
 {
 	bool nested = p->ops[i].kind == OP_LOOP || p->ops[i].kind == OP_ALT;
 	return nested ? p->ops[i].end : i + 1;
@@ -74,7 +31,7 @@ static unsigned next_outside(const struct plan *p, unsigned i)
 
 static void name_alternatives(struct plan *p)
 {
-	for (unsigned i = 0; i < p->n_ops; i = next_outside(p, i)) {
+	for (unsigned i = 0; i < p->n_ops; i = plan_next_outside(p, i)) {
 		if (p->ops[i].kind == OP_ALT && is_flat(p, &p->ops[i]))
 			p->ops[i].kind = OP_EITHER;
 	}
@@ -83,12 +40,12 @@ static void name_alternatives(struct plan *p)
 static void choose_tokens(struct plan *p)
 {
 	unsigned n = 0;
-	marks_init(&p->marks);
-	for (unsigned i = 0; i < p->n_ops; i = next_outside(p, i))
-		n += may_go_by_marks(&p->ops[i]);
-	for (unsigned i = 0; i < p->n_ops && n >= TOKENS_MIN; i = next_outside(p, i)) {
+	plan_marks_init(&p->marks);
+	for (unsigned i = 0; i < p->n_ops; i = plan_next_outside(p, i))
+		n += plan_may_go_by_marks(&p->ops[i]);
+	for (unsigned i = 0; i < p->n_ops && n >= PLAN_TOKENS_MIN; i = plan_next_outside(p, i)) {
 		struct plan_op *op = &p->ops[i];
-		if (!may_go_by_marks(op) || !mark_ends(&p->marks, op))
+		if (!plan_may_go_by_marks(op) || !plan_mark_ends(&p->marks, op))
 			continue;
 		bool alone = op->scan == SCAN_STOPS && op->max == PLAN_NO_MAX && !op->flags &&
 			     op->n_lit == 1;
@@ -96,102 +53,27 @@ static void choose_tokens(struct plan *p)
 	}
 }
 
-/* ---- rows ---- */
-
-/* Any bytes up to the first one of the literal. */
-static bool is_text(const struct plan_op *op)
-{
-	if (op->kind != OP_STOP || op->scan != SCAN_STOPS || !op->n_lit || op->back || op->dfa ||
-	    op->flags || op->max != PLAN_NO_MAX || plan_op_takes(op, op->lit[0]))
-		return false;
-	unsigned n_stops = 0;
-	for (unsigned c = 0; c < 0x80; c++)
-		n_stops += !plan_op_takes(op, (uint8_t)c);
-	return n_stops == 1;
-}
-
-static void add_mark(struct plan_row *r, uint8_t lit, unsigned behind, unsigned least,
-		     unsigned most)
-{
-	unsigned i = r->n_marks++;
-	r->lit[i] = lit;
-	r->behind[i] = (uint8_t)behind;
-	r->least[i] = (uint8_t)least;
-	r->most[i] = (uint8_t)most;
-}
-
-/* The marks of one field and of the literal behind it. False: the row ends in front of it. */
-static bool add_field(struct plan_row *r, const struct plan_op *op)
-{
-	bool next_group = r->n_groups == 0 || op->group == r->group + r->n_groups;
-	unsigned first = r->n_marks, behind = 1;
-	if (first + op->n_lit > PLAN_ROW_MARKS || op->min > LEAST_MAX || (op->group && !next_group))
-		return false;
-	add_mark(r, op->lit[0], r->last, op->min, UINT8_MAX);
-	for (unsigned k = 1; k < op->n_lit; k++) {
-		bool marked = plan_marks_have(&r->marks, op->lit[k]);
-		if (marked)
-			add_mark(r, op->lit[k], behind, 0, 0);
-		behind = marked ? 1 : behind + 1;
-	}
-	if (is_text(op))
-		r->texts |= 1u << first;
-	r->last = behind;
-	bool told = r->n_marks - first == op->n_lit && !op->flags && op->max == PLAN_NO_MAX;
-	if (!told || op->scan != SCAN_STOPS)
-		r->checks[r->n_checks++] =
-			(struct plan_check){(uint8_t)first, (uint8_t)r->n_steps, told};
-	if (op->group && r->n_groups == 0)
-		r->group = op->group;
-	if (op->group)
-		r->pick[r->n_groups++] = (uint8_t)first;
-	r->n_steps++;
-	return true;
-}
-
 static bool goes_by_marks(const struct plan_op *op)
 {
-	return op->kind == OP_TOKEN || op->kind == OP_CHECKED;
+	return op->kind == OP_TOKEN || op->kind == OP_CHECKED || op->kind == OP_ROW;
 }
 
-/* The row that begins with step @i. Returns how many steps it has; 0: too few for one. */
-static unsigned make_row(struct plan *p, unsigned i)
+/* For one field alone a word of marks is more than a look at its own bytes. */
+static void part_lone_tokens(struct plan *p)
 {
-	if (p->n_rows == PLAN_ROWS_MAX)
-		return 0;
-	struct plan_row *r = &p->rows[p->n_rows];
-	*r = (struct plan_row){0};
-	marks_init(&r->marks);
-	unsigned end = i;
-	for (const struct plan_op *op = &p->ops[i]; goes_by_marks(op) || (end > i && is_text(op));
-	     op++) {
-		if (!mark_ends(&r->marks, op))
-			break;
-		end++;
-	}
-	for (unsigned k = i; k < end && add_field(r, &p->ops[k]);)
-		k++;
-	if (r->n_steps < TOKENS_MIN)
-		return 0;
-	r->no_marks = 0xffff & ~((1u << r->n_marks) - 1);
-	r->halves = (uint32_t)(((uint64_t)1 << (2 * r->n_groups)) - 1);
-	p->ops[i].kind = OP_ROW;
-	p->ops[i].dfa = (uint16_t)p->n_rows++;
-	return r->n_steps;
-}
-
-static void find_rows(struct plan *p)
-{
-	for (unsigned i = 0; i < p->n_ops;) {
-		unsigned n = make_row(p, i);
-		i = n ? i + n : next_outside(p, i);
+	for (unsigned i = 0, before = 0; i < p->n_ops; i = plan_next_outside(p, i)) {
+		struct plan_op *op = &p->ops[i];
+		bool lone = !(i && goes_by_marks(&p->ops[before])) && !goes_by_marks(op + 1);
+		before = i;
+		if (lone && op->kind != OP_ROW && goes_by_marks(op))
+			op->kind = OP_STOP;
 	}
 }
 
 /* Most other spans need no more than that. */
 static void name_fields(struct plan *p)
 {
-	for (unsigned i = 0; i < p->n_ops; i = next_outside(p, i)) {
+	for (unsigned i = 0; i < p->n_ops; i = plan_next_outside(p, i)) {
 		struct plan_op *op = &p->ops[i];
 		if (op->back || op->flags || op->dfa || op->max != PLAN_NO_MAX)
 			continue;
@@ -205,7 +87,7 @@ static void name_fields(struct plan *p)
 /* Groups that are a time stamp and nothing else. */
 static void name_stamps(struct plan *p)
 {
-	for (unsigned i = 0; i < p->n_ops; i = next_outside(p, i)) {
+	for (unsigned i = 0; i < p->n_ops; i = plan_next_outside(p, i)) {
 		struct plan_op *op = &p->ops[i];
 		if (op->kind != OP_OPEN || op[1].kind != OP_BSD_TIME)
 			continue;
@@ -242,7 +124,8 @@ void plan_shorten(struct plan *p)
 {
 	name_alternatives(p);
 	choose_tokens(p);
-	find_rows(p);
+	plan_find_rows(p);
+	part_lone_tokens(p);
 	name_fields(p);
 	name_stamps(p);
 	list_unset(p);

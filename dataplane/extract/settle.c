@@ -91,3 +91,18 @@ bool settle_by_bsd_time(const struct node *n, uint8_t behind)
 	dfa_destroy(d);
 	return !l.failed;
 }
+
+bool settle_by_text(const struct node *n, const uint8_t *text, size_t len)
+{
+	struct dfa *d = dfa_create(n);
+	if (!d)
+		return false;
+	uint16_t s = dfa_start(d);
+	bool fits = dfa_accepts(d, s);
+	for (size_t i = 0; i < len && !fits && s != DFA_DEAD; i++) {
+		s = dfa_step(d, s, text[i]);
+		fits = dfa_accepts(d, s);
+	}
+	dfa_destroy(d);
+	return !fits && s == DFA_DEAD;
+}

@@ -19,4 +19,7 @@
  */
 bool settle_by_bsd_time(const struct node *n, uint8_t behind);
 
+/* Whether @n matches nothing where @text stands: no part of it, nor it and more. */
+bool settle_by_text(const struct node *n, const uint8_t *text, size_t len);
+
 #endif

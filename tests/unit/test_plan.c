@@ -275,6 +275,24 @@ static const struct token {
 
 enum { N_TOKENS = sizeof(tokens) / sizeof(tokens[0]) };
 
+/* The same for choices, with groups inside: "@" stands for what opens one. */
+static const struct token choices[] = {
+	{"(?:\\[@\\d+)\\])?", {"", "[12]", "[1]", "[]", "[x]"}},
+	{"(?:@[+-]?\\d+)|-)", {"-", "-5", "7", "", "+"}},
+	{"(?:@\\d+)|none)", {"none", "1", "42", "nine", ""}},
+	{"(?: x=@\\S+))?", {"", " x=1", " x=a", " x=", " x"}},
+	{"(?:\"@[^\"]*)\"|@[^ \"]+))", {"\"a b\"", "ab", "\"\"", "\"a", ""}},
+	{"(?:\\[@\\S+)\\]|<@[^>]+)>|-)", {"[1]", "<a b>", "-", "[", "<>"}},
+	{"(?:@[a-c]+)|@\\d+))", {"ab", "12", "c", "x", "1a"}},
+};
+
+enum { N_CHOICES = sizeof(choices) / sizeof(choices[0]) };
+
+static const struct token *token_of(unsigned i)
+{
+	return i < N_TOKENS ? &tokens[i] : &choices[i - N_TOKENS];
+}
+
 static const char *const between[] = {" ", "\"",       " [", "] \"", ">",  ": ", "\" \"",
 				      "|", "\xc3\xa9", "-",  "+",    "-a", ""};
 
@@ -288,9 +306,18 @@ struct row {
 static void row_pattern(const struct row *r, char *out, size_t cap)
 {
 	size_t at = 0;
+	unsigned n_groups = 0;
 	for (unsigned i = 0; i < r->n; i++) {
-		at += (size_t)snprintf(out + at, cap - at, "(?<f%u>%s)", i,
-				       tokens[r->token[i]].pattern);
+		bool choice = r->token[i] >= N_TOKENS;
+		at += (size_t)snprintf(out + at, cap - at, choice ? "" : "(?<f%u>", n_groups);
+		n_groups += !choice;
+		for (const char *c = token_of(r->token[i])->pattern; *c; c++) {
+			if (choice && *c == '@')
+				at += (size_t)snprintf(out + at, cap - at, "(?<f%u>", n_groups++);
+			else
+				out[at++] = *c;
+		}
+		at += (size_t)snprintf(out + at, cap - at, choice ? "" : ")");
 		for (const char *c = between[r->behind[i]]; *c; c++)
 			at += (size_t)snprintf(out + at, cap - at,
 					       strchr("[]|+", *c) ? "\\%c" : "%c", *c);
@@ -302,14 +329,13 @@ static size_t row_line(const struct row *r, unsigned n_good, char *out, size_t c
 	size_t at = 0;
 	for (unsigned i = 0; i < r->n; i++)
 		at += (size_t)snprintf(out + at, cap - at, "%s%s",
-				       tokens[r->token[i]].texts[any(n_good)],
+				       token_of(r->token[i])->texts[any(n_good)],
 				       between[r->behind[i]]);
 	return at;
 }
 
 /* The ways of plan_row that this processor has. */
-static unsigned row_ways(size_t (*ways[3])(const struct plan_row *, const struct plan_op *,
-					   struct slice, size_t, struct plan_part *))
+static unsigned row_ways(plan_row_fn *ways[3])
 {
 	unsigned n = 0;
 	ways[n++] = plan_row_sse;
@@ -325,8 +351,7 @@ static unsigned row_ways(size_t (*ways[3])(const struct plan_row *, const struct
  */
 static unsigned compare_ways(const struct plan *p, const char *text, size_t len)
 {
-	size_t (*ways[3])(const struct plan_row *, const struct plan_op *, struct slice, size_t,
-			  struct plan_part *);
+	plan_row_fn *ways[3];
 	unsigned n_ways = row_ways(ways), n_found = 0;
 	uint8_t *line = malloc(len + SL_PAD);
 	memcpy(line, text, len);
@@ -359,15 +384,18 @@ static unsigned compare_ways(const struct plan *p, const char *text, size_t len)
 	return n_found;
 }
 
-static void rows_of_tokens_read_as_pcre2_does(void **state)
+/* Plans of rows by chance, of which one token in @choice_in is a choice. */
+static unsigned compare_rows(unsigned n_rows, unsigned choice_in)
 {
-	unsigned n_found = 0;
-	unsigned n_plans = 0, n_yes = 0, n_no = 0, n_unsure = 0;
-	for (unsigned k = 0; k < 3000; k++) {
+	plan_row_fn *ways[3];
+	unsigned n_found = 0, n_ways = row_ways(ways), n_plans = 0, n_several = 0;
+	unsigned n_yes = 0, n_no = 0, n_unsure = 0;
+	for (unsigned k = 0; k < n_rows; k++) {
 		struct row r = {.n = 4 + any(9)};
 		char pattern[1024], line[2048];
 		for (unsigned i = 0; i < r.n; i++) {
-			r.token[i] = any(N_TOKENS);
+			bool choice = choice_in && any(choice_in) == 0;
+			r.token[i] = choice ? N_TOKENS + any(N_CHOICES) : any(N_TOKENS);
 			r.behind[i] = any(8) ? any(4) : any(N_BETWEEN);
 		}
 		row_pattern(&r, pattern, sizeof(pattern));
@@ -376,19 +404,33 @@ static void rows_of_tokens_read_as_pcre2_does(void **state)
 			size_t len = row_line(&r, i % 4 ? 3 : 5, line, sizeof(line) / 2);
 			if (i % 3 == 0)
 				len = mutate(line, len, sizeof(line));
+			b.plan->row = ways[i % n_ways];
 			compare(&b, line, len);
 			n_found += compare_ways(b.plan, line, len);
 		}
+		for (unsigned i = 0; b.plan && i < b.plan->n_rows; i++)
+			n_several += b.plan->rows[i].n_ways > 1;
 		n_plans += b.plan != NULL;
 		n_yes += b.n_yes;
 		n_no += b.n_no;
 		n_unsure += b.n_unsure;
 		both_free(&b);
 	}
-	print_message(
-		"%u plans: %u lines fit, %u do not, %u are left to pcre2; %u rows fit as one\n",
-		n_plans, n_yes, n_no, n_unsure, n_found);
-	assert_true(n_yes > 10000 && n_no > 10000 && n_found > 10000);
+	print_message("%u plans, %u rows over choices: %u lines fit, %u do not, %u are left to "
+		      "pcre2; %u rows fit as one\n",
+		      n_plans, n_several, n_yes, n_no, n_unsure, n_found);
+	assert_true(n_yes > 3 * n_rows && n_no > 3 * n_rows && n_found > 3 * n_rows);
+	return n_several;
+}
+
+static void rows_of_tokens_read_as_pcre2_does(void **state)
+{
+	compare_rows(3000, 0);
+}
+
+static void rows_over_choices_read_as_pcre2_does(void **state)
+{
+	assert_true(compare_rows(3000, 4) > 200);
 }
 
 /* ---- the shipped formats on real lines, whole and damaged ---- */
@@ -509,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_loop_that_looks_at_the_rest_in_every_round_is_left_to_pcre2),
 		cmocka_unit_test(random_patterns_read_as_pcre2_does),
 		cmocka_unit_test(rows_of_tokens_read_as_pcre2_does),
+		cmocka_unit_test(rows_over_choices_read_as_pcre2_does),
 		cmocka_unit_test(shipped_formats_read_real_lines_as_pcre2_does),
 		cmocka_unit_test(every_single_pattern_of_the_library_reads_as_pcre2_does),
 	};

@@ -44,12 +44,32 @@ static void patterns_that_do_not_take_all_stamps_are_not(void **state)
 	assert_false(settles("\\d+", ' '));
 }
 
+static bool none_at(const char *pattern, const char *text)
+{
+	struct shape *s = shape_parse(pattern, true);
+	assert_non_null(s);
+	bool none = settle_by_text(shape_root(s), (const uint8_t *)text, strlen(text));
+	shape_destroy(s);
+	return none;
+}
+
+static void a_text_settles_what_fits_no_part_of_it_and_does_not_go_on(void **state)
+{
+	assert_true(none_at("[+-]?\\d+", "- "));
+	assert_false(none_at("[+-]?\\d+", "-"));
+	assert_false(none_at("[+-]?\\d+", "1 "));
+	assert_false(none_at("[+-]?\\d*", "- "));
+	assert_false(none_at("- ?", "- "));
+	assert_true(none_at("(?<x>ab|b)c", "abb"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns_of_time_stamps_are_settled_by_one),
 		cmocka_unit_test(patterns_that_may_take_more_or_less_are_not),
 		cmocka_unit_test(patterns_that_do_not_take_all_stamps_are_not),
+		cmocka_unit_test(a_text_settles_what_fits_no_part_of_it_and_does_not_go_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
