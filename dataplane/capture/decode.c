@@ -1,7 +1,9 @@
 #include "dataplane/capture/decode.h"
 
 #include <assert.h>
+#include <immintrin.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/capture/decode_walk.h"
 #include "dataplane/capture/dedup.h"
@@ -88,13 +90,20 @@ const struct opt decode_opts[] = {
 
 #define JUMBO_BYTES    1518
 
-/* A packet that may be a copy, and where it stands in the burst. */
+/* Packets whose headers are asked for early. */
+#define AHEAD          4
+
+/* A packet that may be a copy; what it has seen, and in the last byte where it stands in the burst,
+ * and more.
+ */
 struct suspect {
-	uint64_t key;
-	uint16_t frame;
-	uint8_t at;
-	bool strong, tunnelled;
+	uint64_t key, seen;
 };
+#define SUSPECT_SHIFT     56
+#define SUSPECT_AT        (PKT_BURST - 1)
+#define SUSPECT_STRONG    PKT_BURST
+#define SUSPECT_TUNNELLED (2 * PKT_BURST)
+static_assert(2 * SUSPECT_TUNNELLED <= 1 << (64 - SUSPECT_SHIFT), "all of it fits");
 
 struct decode {
 	uint64_t row[DECODE_N_COLS];
@@ -102,7 +111,8 @@ struct decode {
 	unsigned n_suspects;
 	struct frag *frag;
 	struct dedup *dedup;
-	int checksum, dedup_mode;
+	int checksum;
+	uint8_t dedup_flags; /* of all suspects: SUSPECT_STRONG, or none */
 	uint8_t tunnels_max;
 	unsigned worker, n_workers;
 	const struct opt_ports *together[DECODE_TOGETHER_MAX];
@@ -124,7 +134,7 @@ int decode_create(const struct decode_conf *conf, struct decode **ret_d, struct 
 		return err_set(e, -ENOMEM, "no memory for the decoder");
 	d->n_workers = 1;
 	d->checksum = conf->checksum;
-	d->dedup_mode = conf->dedup;
+	d->dedup_flags = conf->dedup == DEDUP_ALL ? SUSPECT_STRONG : 0;
 	d->tunnels_max =
 		(uint8_t)(conf->tunnel_depth_max < DECODE_DEPTH_MAX ? conf->tunnel_depth_max
 								    : DECODE_DEPTH_MAX);
@@ -260,36 +270,60 @@ static inline enum pkt_checksum check_l4(const struct walk *k, const struct pkt 
 	return check_sum(&here, p, field);
 }
 
-/* What the digests of a packet are made of, beside its ends, ports and payload. */
+/* What the digests of a packet are made of, beside its payload. */
 struct mark {
-	uint64_t frame; /* what copies differ in: link, tunnels, TTL */
-	uint32_t ports; /* source 16 | destination 16 */
-	uint32_t ip_id;
-	bool tunnelled;
+	__m128i same;   /* in copies, too: ends, ports, identification */
+	uint16_t frame; /* what they differ in: link, tunnels, TTL, port of the capture */
+	uint8_t flags;  /* of the suspect */
 };
+
+/* As they are in the packet: @ends 64, @ports 32, 16 for dedup_hash, @ip_id 16. */
+static inline __m128i mark_same(uint64_t ends, uint32_t ports, uint16_t ip_id)
+{
+	return _mm_insert_epi16(_mm_set_epi64x(ports, (int64_t)ends), (short)ip_id, 7);
+}
 
 /* Whether it is a copy is asked at the end of the burst, when the table's line has come. @at: its
  * place in the burst.
  */
-static inline void suspect(struct decode *d, const struct pkt *p, struct mark m, uint64_t ends,
-			   unsigned at)
+static inline void suspect(struct decode *d, const struct pkt *p, struct mark m, unsigned at)
 {
-	uint64_t ports = (uint64_t)m.ports << 32 | m.ip_id;
-	uint64_t frame = (m.frame ^ (uint64_t)p->port << 8) * 0x9e3779b97f4a7c15u;
-	uint64_t key = d->dedup->hash(ends + ports * 0x9e3779b97f4a7c15u, p->payload, p->len);
+	uint64_t key = d->dedup->hash(m.same, p->payload, p->len);
 	dedup_prefetch(d->dedup, key);
 	struct suspect *s = &d->suspects[d->n_suspects++];
 	s->key = key;
-	s->frame = (uint16_t)(frame >> 48);
-	s->at = (uint8_t)at;
-	s->strong = d->dedup_mode == DEDUP_ALL || m.ip_id != 0;
-	s->tunnelled = m.tunnelled;
+	s->seen = dedup_seen(m.frame, p->time_ns) | (uint64_t)(m.flags | at) << SUSPECT_SHIFT;
 }
 
-/* Of addresses that are made of these words. */
-static inline uint64_t ends_of(struct address src, struct address dst)
+/* Both addresses, which stand in the packet. */
+static inline uint64_t ends_of(const uint8_t *src, const uint8_t *dst, unsigned family)
 {
-	return (src.w[0] ^ src.w[1]) * 3 + (dst.w[0] ^ dst.w[1]);
+	uint64_t s[2], t[2];
+	uint32_t v4[2];
+	if (family == 4) {
+		memcpy(&v4[0], src, 4);
+		memcpy(&v4[1], dst, 4);
+		return v4[0] | (uint64_t)v4[1] << 32;
+	}
+	memcpy(s, src, 16);
+	memcpy(t, dst, 16);
+	return (s[0] ^ s[1]) * 3 + (t[0] ^ t[1]);
+}
+
+/* Of a packet that was walked. */
+static inline struct mark mark_of(const struct walk *k, const struct pkt *p)
+{
+	uint32_t ports;
+	memcpy(&ports, k->l4, 4);
+	uint64_t ends = ends_of(k->src, k->dst, k->family);
+	uint64_t high = k->ip_id >> 16; /* of IPv6 */
+	struct mark m = {
+		.same = mark_same(ends ^ high << 32, ports, __builtin_bswap16((uint16_t)k->ip_id)),
+		.frame = (uint16_t)_mm_crc32_u64((uint32_t)p->port << 8 | k->ttl, k->frame),
+	};
+	m.flags |= k->ip_id ? SUSPECT_STRONG : 0;
+	m.flags |= k->tunnels ? SUSPECT_TUNNELLED : 0;
+	return m;
 }
 
 /* What is told of packets handed on. */
@@ -307,13 +341,14 @@ static void tell(struct decode *d, const struct pkt *p, bool tunnelled, uint64_t
 static unsigned drop_copies(struct decode *d, struct pkt *out, unsigned n_out)
 {
 	uint64_t copies = 0;
-	for (unsigned i = 0; i < d->n_suspects; i++) {
-		const struct suspect *s = &d->suspects[i];
-		const struct pkt *p = &out[s->at];
-		if (!dedup_is_copy(d->dedup, s->key, s->frame, s->strong, p->time_ns))
+	const struct suspect *end = d->suspects + d->n_suspects;
+	for (const struct suspect *s = d->suspects; s < end; s++) {
+		unsigned said = (unsigned)(s->seen >> SUSPECT_SHIFT), at = said & SUSPECT_AT;
+		bool strong = (said | d->dedup_flags) & SUSPECT_STRONG;
+		if (!dedup_is_copy(d->dedup, s->key, s->seen, strong))
 			continue;
-		copies |= (uint64_t)1 << s->at;
-		tell(d, p, s->tunnelled, (uint64_t)-1);
+		copies |= (uint64_t)1 << at;
+		tell(d, &out[at], said & SUSPECT_TUNNELLED, (uint64_t)-1);
 		d->row[DECODE_duplicate]++;
 	}
 	d->n_suspects = 0;
@@ -381,11 +416,8 @@ static inline __attribute__((always_inline)) unsigned settle(struct decode *d, c
 		if (p->checksum == CHECKSUM_BAD && d->checksum == CHECKSUM_DROP)
 			return DECODE_bad_checksum;
 	}
-	if (d->dedup && p->proto == IPPROTO_UDP_) {
-		uint32_t ports = (uint32_t)p->sport << 16 | p->dport;
-		struct mark m = {k->frame ^ k->ttl, ports, k->ip_id, k->tunnels != 0};
-		suspect(d, p, m, ends_of(src, dst), at);
-	}
+	if (d->dedup && p->proto == IPPROTO_UDP_)
+		suspect(d, p, mark_of(k, p), at);
 	if (p->checksum == CHECKSUM_BAD || k->tunnels || p->cut_bytes)
 		tell(d, p, k->tunnels != 0, 1);
 	return DECODE_packets_out;
@@ -500,8 +532,8 @@ static unsigned decode_walk(struct decode *d, const struct pkt_raw *raw, struct 
  */
 struct plain {
 	const uint8_t *ip;
-	uint32_t len;  /* of what is behind its header, 8 at least were captured */
-	uint64_t link; /* a digest of its link header */
+	uint32_t len; /* of what is behind its header, 8 at least were captured */
+	uint32_t tag; /* what tells of a tag, 0: there is none */
 };
 
 static inline bool plain_of(const struct pkt_raw *raw, struct plain *ret_v)
@@ -509,11 +541,10 @@ static inline bool plain_of(const struct pkt_raw *raw, struct plain *ret_v)
 	const uint8_t *e = raw->ptr;
 	if (raw->link != LINK_ETHERNET || raw->cap_len < 14 + 4 + 20 + 8)
 		return false;
-	uint32_t at = 14, type;
+	uint32_t at = 14, tag = 0, type;
 	uint16_t fragment;
-	uint64_t tag = 0, a, b;
 	if (be16(e + 12) == 0x8100) {
-		tag = be16(e + 14);
+		tag = 1u << 16 | be16(e + 14);
 		at = 18;
 	}
 	const uint8_t *ip = e + at;
@@ -524,9 +555,7 @@ static inline bool plain_of(const struct pkt_raw *raw, struct plain *ret_v)
 	uint32_t len = be16(ip + 2) - 20u;
 	if (len > raw->cap_len - at - 20)
 		return false;
-	memcpy(&a, e, 8);
-	memcpy(&b, e + 4, 8);
-	*ret_v = (struct plain){ip, len, a ^ b << 7 ^ (tag + at) << 40};
+	*ret_v = (struct plain){ip, len, tag};
 	return true;
 }
 
@@ -547,7 +576,15 @@ static inline uint32_t plain_tcp(const struct plain *v)
 	return len < 20 || len > v->len ? 0 : len;
 }
 
-/* As the walk does it. False: it is for that. */
+/* A sum of words, whose carries come back in, is right if it folds to 0xffff: if it is a multiple
+ * of that, for no header is all zeros.
+ */
+static inline bool plain_sum_is_right(const uint8_t *ip)
+{
+	return sum_words(ip, 5) % 0xffff == 0;
+}
+
+/* As the walk does it, but for what only tells copies apart. False: it is for that. */
 static inline __attribute__((always_inline)) bool
 decode_plain(const struct decode *d, const struct plain *v, struct walk *k)
 {
@@ -575,8 +612,7 @@ decode_plain(const struct decode *d, const struct plain *v, struct walk *k)
 	k->ip_id = be16(ip + 4);
 	k->tunnels = 0;
 	k->frame = 0;
-	k->ip_sum_bad = d->checksum != CHECKSUM_IGNORE && sum_fold(sum_words(ip, 5)) != 0xffff;
-	walk_mark(k, v->link);
+	k->ip_sum_bad = d->checksum != CHECKSUM_IGNORE && !plain_sum_is_right(ip);
 	return true;
 }
 
@@ -592,10 +628,33 @@ static inline enum pkt_checksum check_plain_udp(const uint8_t *ip, uint32_t len,
 						const struct pkt *p)
 {
 	uint16_t field;
-	if (sum_fold(sum_words(ip, 5)) != 0xffff)
+	if (!plain_sum_is_right(ip))
 		return CHECKSUM_BAD;
 	memcpy(&field, ip + 26, 2);
 	return field ? check_udp(ip, len, p, field) : CHECKSUM_UNKNOWN;
+}
+
+/* IPv4 addresses as ::ffff:a.b.c.d, and in @head, which is the packet from its addresses on. */
+static inline void put_addresses(struct pkt *p, __m128i head)
+{
+	const __m128i src = _mm_set_epi32(0x03020100, -1, -1, -1);
+	const __m128i dst = _mm_set_epi32(0x07060504, -1, -1, -1);
+	const __m128i mapped = _mm_set_epi32(0, (int)0xffff0000, 0, 0);
+	_mm_storeu_si128((__m128i *)p->src, _mm_or_si128(_mm_shuffle_epi8(head, src), mapped));
+	_mm_storeu_si128((__m128i *)p->dst, _mm_or_si128(_mm_shuffle_epi8(head, dst), mapped));
+}
+
+static inline struct mark plain_mark(const struct pkt_raw *raw, const struct plain *v, __m128i head)
+{
+	uint16_t ip_id;
+	memcpy(&ip_id, v->ip + 4, 2);
+	uint64_t frame = (uint32_t)raw->port << 8 | v->ip[8];
+	frame = _mm_crc32_u64(frame, bytes_load8(raw->ptr));
+	frame = _mm_crc32_u64(frame, bytes_load8(raw->ptr + 4));
+	frame = _mm_crc32_u32((uint32_t)frame, v->tag);
+	return (struct mark){.same = _mm_insert_epi16(head, (short)ip_id, 7),
+			     .frame = (uint16_t)frame,
+			     .flags = ip_id ? SUSPECT_STRONG : 0};
 }
 
 /* The straight way of plain UDP, whose @len bytes begin behind the IP header: what settle() does,
@@ -606,10 +665,9 @@ settle_udp(struct decode *d, const struct pkt_raw *raw, const struct plain *v, u
 	   struct pkt *p, unsigned at)
 {
 	const uint8_t *ip = v->ip, *l4 = ip + 20;
-	struct address src = address_of(ip + 12, 4), dst = address_of(ip + 16, 4);
-	memcpy(p->src, src.w, 16);
-	memcpy(p->dst, dst.w, 16);
+	const __m128i head = _mm_loadu_si128((const __m128i *)(ip + 12));
 	uint32_t ports = be32(l4);
+	put_addresses(p, head);
 	p->sport = (uint16_t)(ports >> 16);
 	p->dport = (uint16_t)ports;
 	p->proto = IPPROTO_UDP_;
@@ -623,7 +681,7 @@ settle_udp(struct decode *d, const struct pkt_raw *raw, const struct plain *v, u
 	/* Nothing is cut, and nothing of TCP is there. */
 	memset(&p->cut_bytes, 0, sizeof(*p) - offsetof(struct pkt, cut_bytes));
 	if (d->n_workers > 1) {
-		p->hash = hash_of(src.w[1] ^ dst.w[1], p->sport, p->dport);
+		p->hash = decode_hash(p);
 		if (owner_of(d, p) != d->worker)
 			return PASSED_OVER;
 	}
@@ -635,12 +693,8 @@ settle_udp(struct decode *d, const struct pkt_raw *raw, const struct plain *v, u
 			tell(d, p, false, 1);
 		}
 	}
-	if (d->dedup) {
-		struct walk k = {0};
-		walk_mark(&k, v->link);
-		suspect(d, p, (struct mark){k.frame ^ ip[8], ports, be16(ip + 4), false},
-			ends_of(src, dst), at);
-	}
+	if (d->dedup)
+		suspect(d, p, plain_mark(raw, v, head), at);
 	return DECODE_packets_out;
 }
 
@@ -690,8 +744,8 @@ unsigned decode_burst(struct decode *d, const struct pkt_raw *raw, unsigned n, s
 	if (n)
 		frag_expire(d->frag, raw->time_ns);
 	for (const struct pkt_raw *r = raw; r < end; r++) {
-		if (end - r > 4)
-			__builtin_prefetch(r[4].ptr);
+		if (r + AHEAD < end)
+			__builtin_prefetch(r[AHEAD].ptr);
 		unsigned verdict = decode_one(d, r, p, n_out);
 		if (verdict == PASSED_OVER)
 			continue;

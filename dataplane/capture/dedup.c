@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/base/cpu.h"
 #include "dataplane/base/mem.h"
 
 #define K0 0xa0761d6478bd642fu
@@ -30,9 +31,11 @@ static inline void load_short(const uint8_t *p, size_t len, uint64_t *ret_a, uin
 	*ret_b = b;
 }
 
-uint64_t dedup_hash_plain(uint64_t seed, const uint8_t *ptr, size_t len)
+uint64_t dedup_hash_plain(__m128i seed, const uint8_t *ptr, size_t len)
 {
-	uint64_t a = seed ^ K0, b = seed ^ K1, x, y;
+	seed = _mm_insert_epi16(seed, (short)len, 6);
+	uint64_t a = (uint64_t)_mm_cvtsi128_si64(seed) ^ K0, x, y;
+	uint64_t b = (uint64_t)_mm_extract_epi64(seed, 1) ^ K1;
 	size_t left = len;
 	for (; left > 32; ptr += 32, left -= 32) {
 		a = bytes_fold(bytes_load8(ptr) ^ K2, bytes_load8(ptr + 8) ^ a);
@@ -48,8 +51,9 @@ uint64_t dedup_hash_plain(uint64_t seed, const uint8_t *ptr, size_t len)
 	return bytes_fold(a ^ K0, b ^ len * K1);
 }
 
-#define WITH_AES  __attribute__((target("aes,avx")))
-#define WITH_VAES __attribute__((target("aes,vaes,avx2")))
+#define WITH_AES    __attribute__((target("aes,avx")))
+#define WITH_VAES   __attribute__((target("aes,vaes,avx2")))
+#define WITH_AVX512 __attribute__((target("aes,vaes,avx512f,avx512bw,avx512vl")))
 
 /* Two rounds spread each bit of @v over all of the state, so that what comes next in this lane does
  * not undo it.
@@ -65,47 +69,54 @@ WITH_AES static inline __m128i load128(const uint8_t *p)
 	return _mm_loadu_si128((const __m128i *)p);
 }
 
-/* Two lanes of 16 bytes, in turns. What is no pair of blocks any more, and what is made of both.
- * The last block overlaps the one before, as @len tells.
- */
-WITH_AES static inline uint64_t end_lanes(__m128i a, __m128i b, const uint8_t *ptr,
-					  const uint8_t *end)
+WITH_AES static inline __m128i begin_lanes(__m128i seed, size_t len)
 {
-	if (end - ptr > 16)
-		a = absorb(a, load128(ptr));
-	b = absorb(b, load128(end - 16));
-	a = absorb(_mm_aesenc_si128(a, b), _mm_setzero_si128());
-	return (uint64_t)_mm_cvtsi128_si64(a);
+	const __m128i key = _mm_set_epi64x((int64_t)K1, (int64_t)K0);
+	return _mm_xor_si128(_mm_insert_epi16(seed, (short)len, 6), key);
 }
 
-WITH_AES static inline __m128i begin_lane(uint64_t seed, size_t len)
+WITH_AES static inline uint64_t join_lanes(__m128i a, __m128i b, __m128i c, __m128i d)
 {
-	return _mm_set_epi64x((int64_t)(seed ^ K0), (int64_t)(len * K1));
+	a = _mm_aesenc_si128(_mm_aesenc_si128(a, b), _mm_aesenc_si128(c, d));
+	return (uint64_t)_mm_cvtsi128_si64(absorb(a, _mm_setzero_si128()));
 }
 
-WITH_AES static uint64_t hash_by_aes(uint64_t seed, const uint8_t *ptr, size_t len)
+/* Up to 64 bytes: the first and the last, which overlap, as @len tells. */
+WITH_AES static inline uint64_t hash_few(__m128i seed, const uint8_t *ptr, size_t len)
 {
 	const uint8_t *end = ptr + len;
-	__m128i a = begin_lane(seed, len), b = a;
+	__m128i a = begin_lanes(seed, len), b = a, c = a, d = a;
 	if (len < 16) {
 		uint64_t x, y;
 		load_short(ptr, len, &x, &y);
-		b = absorb(b, _mm_set_epi64x((int64_t)x, (int64_t)y));
-		a = absorb(_mm_aesenc_si128(a, b), _mm_setzero_si128());
-		return (uint64_t)_mm_cvtsi128_si64(a);
+		d = absorb(d, _mm_set_epi64x((int64_t)x, (int64_t)y));
+		return join_lanes(a, b, c, d);
 	}
-	for (; end - ptr > 64; ptr += 64) {
-		a = absorb(a, load128(ptr));
+	if (len > 32) {
 		b = absorb(b, load128(ptr + 16));
-		a = absorb(a, load128(ptr + 32));
-		b = absorb(b, load128(ptr + 48));
+		c = absorb(c, load128(end - 32));
 	}
-	if (end - ptr > 32) {
-		a = absorb(a, load128(ptr));
-		b = absorb(b, load128(ptr + 16));
-		ptr += 32;
+	a = absorb(a, load128(ptr));
+	d = absorb(d, load128(end - 16));
+	return join_lanes(a, b, c, d);
+}
+
+/* Four lanes of 16 bytes, in turns. The last 64 bytes overlap those before, as @len tells. */
+WITH_AES static uint64_t hash_by_aes(__m128i seed, const uint8_t *ptr, size_t len)
+{
+	if (len <= 64)
+		return hash_few(seed, ptr, len);
+	const uint8_t *last = ptr + len - 64;
+	__m128i a = begin_lanes(seed, len), b = a, c = a, d = a;
+	for (const uint8_t *p = ptr;; p += 64) {
+		p = p < last ? p : last;
+		a = absorb(a, load128(p));
+		b = absorb(b, load128(p + 16));
+		c = absorb(c, load128(p + 32));
+		d = absorb(d, load128(p + 48));
+		if (p == last)
+			return join_lanes(a, b, c, d);
 	}
-	return end_lanes(a, b, ptr, end);
 }
 
 WITH_VAES static inline __m256i absorb_both(__m256i lanes, const uint8_t *p)
@@ -115,21 +126,42 @@ WITH_VAES static inline __m256i absorb_both(__m256i lanes, const uint8_t *p)
 	return _mm256_aesenc_epi128(_mm256_aesenc_epi128(lanes, key), key);
 }
 
-/* The same, both lanes by one instruction. */
-WITH_VAES static uint64_t hash_by_vaes(uint64_t seed, const uint8_t *ptr, size_t len)
+/* The same, two lanes by one instruction. */
+WITH_VAES static uint64_t hash_by_vaes(__m128i seed, const uint8_t *ptr, size_t len)
 {
-	const uint8_t *end = ptr + len;
-	if (len <= 32)
-		return hash_by_aes(seed, ptr, len);
-	__m256i lanes = _mm256_broadcastsi128_si256(begin_lane(seed, len));
-	for (; end - ptr > 64; ptr += 64)
-		lanes = absorb_both(absorb_both(lanes, ptr), ptr + 32);
-	if (end - ptr > 32) {
-		lanes = absorb_both(lanes, ptr);
-		ptr += 32;
+	if (len <= 64)
+		return hash_few(seed, ptr, len);
+	const uint8_t *last = ptr + len - 64;
+	__m256i ab = _mm256_broadcastsi128_si256(begin_lanes(seed, len)), cd = ab;
+	for (; ptr < last; ptr += 64) {
+		ab = absorb_both(ab, ptr);
+		cd = absorb_both(cd, ptr + 32);
 	}
-	return end_lanes(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1), ptr,
-			 end);
+	ab = absorb_both(ab, last);
+	cd = absorb_both(cd, last + 32);
+	return join_lanes(_mm256_castsi256_si128(ab), _mm256_extracti128_si256(ab, 1),
+			  _mm256_castsi256_si128(cd), _mm256_extracti128_si256(cd, 1));
+}
+
+WITH_AVX512 static inline __m512i absorb_all(__m512i lanes, const uint8_t *p)
+{
+	const __m512i key = _mm512_broadcast_i32x4(_mm_set_epi64x((int64_t)K2, (int64_t)K3));
+	lanes = _mm512_xor_si512(lanes, _mm512_loadu_si512(p));
+	return _mm512_aesenc_epi128(_mm512_aesenc_epi128(lanes, key), key);
+}
+
+/* The same, all four. */
+WITH_AVX512 static uint64_t hash_by_avx512(__m128i seed, const uint8_t *ptr, size_t len)
+{
+	if (len <= 64)
+		return hash_few(seed, ptr, len);
+	const uint8_t *last = ptr + len - 64;
+	__m512i lanes = _mm512_broadcast_i32x4(begin_lanes(seed, len));
+	for (; ptr < last; ptr += 64)
+		lanes = absorb_all(lanes, ptr);
+	lanes = absorb_all(lanes, last);
+	return join_lanes(_mm512_castsi512_si128(lanes), _mm512_extracti32x4_epi32(lanes, 1),
+			  _mm512_extracti32x4_epi32(lanes, 2), _mm512_extracti32x4_epi32(lanes, 3));
 }
 
 static dedup_hash_fn *pick_narrow(void)
@@ -147,15 +179,17 @@ static dedup_hash_fn *pick_narrow(void)
 
 static dedup_hash_fn *pick(void)
 {
-	return HAS_VAES ? hash_by_vaes : pick_narrow();
+	if (!HAS_VAES)
+		return pick_narrow();
+	return cpu_has_avx512() ? hash_by_avx512 : hash_by_vaes;
 }
 
-uint64_t dedup_hash_narrow(uint64_t seed, const uint8_t *ptr, size_t len)
+uint64_t dedup_hash_narrow(__m128i seed, const uint8_t *ptr, size_t len)
 {
 	return pick_narrow()(seed, ptr, len);
 }
 
-uint64_t dedup_hash(uint64_t seed, const uint8_t *ptr, size_t len)
+uint64_t dedup_hash(__m128i seed, const uint8_t *ptr, size_t len)
 {
 	return pick()(seed, ptr, len);
 }
@@ -179,9 +213,9 @@ void dedup_destroy(struct dedup *t)
 		mem_unmap(t, sizeof(*t));
 }
 
-static bool is_fresh(const struct dedup *t, const struct dedup_set *set, unsigned way, uint32_t now)
+static bool is_fresh(const struct dedup *t, const struct dedup_way *way, uint32_t now)
 {
-	uint32_t age = now - set->time[way];
+	uint32_t age = now - way->time;
 	age = age >> 31 ? -age : age; /* packets of two ports come not quite in order */
 	return age <= t->window;
 }
@@ -191,27 +225,45 @@ static void halve(struct dedup_set *set, uint64_t key)
 {
 	for (unsigned i = 0; i < DEDUP_WAYS; i++)
 		if (set->key[i] == key)
-			set->count[i] = (uint8_t)((set->count[i] + 1) / 2);
+			set->way[i].count = (uint8_t)((set->way[i].count + 1) / 2);
 }
 
-bool dedup_seen_again(const struct dedup *t, struct dedup_set *set, uint64_t key, uint16_t frame,
-		      bool strong, uint32_t now)
+/* All frames of a key are forgotten together: if one were, its next packet would look like a copy
+ * of what the others brought.
+ */
+static void forget(struct dedup_set *set, uint64_t key)
 {
-	unsigned own = DEDUP_WAYS, other = DEDUP_WAYS, most = 0;
+	for (unsigned i = 0; i < DEDUP_WAYS; i++)
+		if (set->key[i] == key)
+			set->way[i].count = 0;
+}
+
+static void put(struct dedup_set *set, unsigned way, uint64_t key, uint64_t seen)
+{
+	forget(set, set->key[way]);
+	dedup_put(set, way, key, seen, (uint8_t)((way + 1) % DEDUP_WAYS));
+}
+
+static bool seen_again(const struct dedup *t, struct dedup_set *set, uint64_t key, uint64_t seen,
+		       bool strong)
+{
+	unsigned own = DEDUP_WAYS, other = DEDUP_WAYS, most = 0, next = set->way[0].turn;
+	uint32_t now = (uint32_t)seen;
 	bool fresh = false;
 	for (unsigned i = 0; i < DEDUP_WAYS; i++) {
-		unsigned way = (set->next + i) % DEDUP_WAYS;
-		if (set->key[way] != key || !set->count[way]) {
-			other = other == DEDUP_WAYS ? way : other;
+		unsigned at = (next + i) % DEDUP_WAYS;
+		const struct dedup_way *way = &set->way[at];
+		if (set->key[at] != key || !way->count) {
+			other = other == DEDUP_WAYS ? at : other;
 			continue;
 		}
-		fresh |= is_fresh(t, set, way, now);
-		most = set->count[way] > most ? set->count[way] : most;
-		own = set->frame[way] == frame ? way : own;
+		fresh |= is_fresh(t, way, now);
+		most = way->count > most ? way->count : most;
+		own = way->frame == (uint16_t)(seen >> 32) ? at : own;
 	}
 	if (!fresh) {
-		dedup_forget(set, key);
-		dedup_put(set, own < DEDUP_WAYS ? own : set->next, key, frame, now);
+		forget(set, key);
+		put(set, own < DEDUP_WAYS ? own : next, key, seen);
 		return false;
 	}
 	if (strong)
@@ -219,12 +271,34 @@ bool dedup_seen_again(const struct dedup *t, struct dedup_set *set, uint64_t key
 	if (own == DEDUP_WAYS) {
 		if (other == DEDUP_WAYS) /* seen on more frames than there is room for */
 			return false;
-		dedup_put(set, other, key, frame, now);
+		put(set, other, key, seen);
 		return true;
 	}
-	set->time[own] = now;
-	bool copy = ++set->count[own] <= most;
-	if (set->count[own] == UINT8_MAX)
+	set->way[own].time = now;
+	bool copy = ++set->way[own].count <= most;
+	if (set->way[own].count == UINT8_MAX)
 		halve(set, key);
+	return copy;
+}
+
+static bool is_shared(const struct dedup_set *set)
+{
+	for (unsigned i = 0; i < DEDUP_WAYS; i++)
+		for (unsigned k = i + 1; k < DEDUP_WAYS; k++)
+			if (set->key[i] == set->key[k] && set->way[i].count && set->way[k].count)
+				return true;
+	return false;
+}
+
+bool dedup_look_closer(const struct dedup *t, struct dedup_set *set, uint64_t key, uint64_t seen,
+		       bool strong)
+{
+	bool copy = false;
+	set->way[0].turn &= (uint8_t)~DEDUP_SHARED;
+	if (dedup_has(set, key))
+		copy = seen_again(t, set, key, seen, strong);
+	else
+		put(set, set->way[0].turn, key, seen);
+	set->way[0].turn |= is_shared(set) ? DEDUP_SHARED : 0;
 	return copy;
 }

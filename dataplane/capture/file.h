@@ -64,9 +64,10 @@ void file_fini(struct file *f);
 /* Back to the first packet. */
 int file_rewind(struct file *f);
 
-/* Up to @max packets. With @may_fill those of earlier bursts become invalid; without it they stay
- * valid and 0 is the answer when that leaves nothing to give. -EAGAIN: a pipe has nothing just now.
- * -ENODATA at the end; another -errno, with text in f->block.err, when the file broke.
+/* Up to @max packets, whose port is 0. With @may_fill those of earlier bursts become invalid;
+ * without it they stay valid and 0 is the answer when that leaves nothing to give. -EAGAIN: a pipe
+ * has nothing just now. -ENODATA at the end; another -errno, with text in f->block.err, when the
+ * file broke.
  */
 int file_burst(struct file *f, struct pkt_raw *out, unsigned max, bool may_fill);
 

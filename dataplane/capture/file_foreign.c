@@ -138,5 +138,6 @@ int file_foreign_burst(struct file *f, struct pkt_raw *out, unsigned max, bool m
 		file_packet(&out[n], to, x->head->caplen, x->head->len, 0);
 		out[n].time_ns = file_add_ns(time_of(x->head), f->shift_ns);
 		out[n].link = x->link;
+		out[n].port = 0;
 	}
 }

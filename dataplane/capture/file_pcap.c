@@ -81,6 +81,7 @@ static inline __attribute__((always_inline)) unsigned take_packets(struct file *
 		file_packet(&out[n], at + PACKET_BYTES, cap_len, file_u32(at + 12, swap), fcs);
 		out[n].time_ns = file_add_ns(ns, shift);
 		out[n].link = link;
+		out[n].port = 0;
 		prefetch_ahead(at, PACKET_BYTES + cap_len);
 		at += PACKET_BYTES + cap_len;
 	}

@@ -114,6 +114,7 @@ static inline const char *read_packet(struct file *f, const uint8_t *at, uint32_
 	file_packet(out, ptr, cap_len, wire_len, i->fcs_bytes);
 	out->time_ns = file_add_ns(ng->last_ns, f->shift_ns);
 	out->link = i->link;
+	out->port = 0;
 	return NULL;
 }
 

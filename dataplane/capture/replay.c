@@ -109,9 +109,6 @@ static int next_of_one(struct replay *r, struct pkt_raw *out)
 	struct file *f = &r->files[0];
 	while (!r->over) {
 		int n = file_burst(f, out, PKT_BURST, true);
-		if (n > 0)
-			for (int i = 0; i < n; i++)
-				out[i].port = 0;
 		if (n >= 0)
 			return n;
 		if (n == -EAGAIN)

@@ -52,7 +52,8 @@ static uint64_t digest_of(const struct pkt *p)
 	struct pkt q = *p;
 	q.payload = NULL;
 	q.hash = 0; /* of no use to one worker */
-	return dedup_hash(dedup_hash(1, (const uint8_t *)&q, sizeof(q)), p->payload, p->len);
+	uint64_t head = dedup_hash(_mm_set1_epi8(1), (const uint8_t *)&q, sizeof(q));
+	return dedup_hash(_mm_set_epi64x(0, (int64_t)head), p->payload, p->len);
 }
 
 static struct result run(const struct capture_bytes *c, unsigned n_workers, unsigned burst,
