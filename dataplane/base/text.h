@@ -20,16 +20,19 @@ bool text_u64(struct slice s, uint64_t *ret_v);
 size_t text_put_u64(char *out, uint64_t v);
 size_t text_put_i64(char *out, int64_t v);
 
+/* "0123456789abcdef", and what leaves a nibble of each byte: out of memory, since a compiler makes
+ * such of words each time.
+ */
+extern const uint8_t text_hex[32];
+
 /* 16 lower-case digits. */
 static inline size_t text_put_hex64(char *out, uint64_t v)
 {
-	const __m128i digits = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a',
-					     'b', 'c', 'd', 'e', 'f');
-	const __m128i low4 = _mm_set1_epi8(15);
+	const __m128i *hex = (const __m128i *)text_hex;
 	/* Sixteen nibbles, the highest first. */
 	__m128i x = _mm_cvtsi64_si128((int64_t)__builtin_bswap64(v));
-	__m128i n = _mm_and_si128(_mm_unpacklo_epi8(_mm_srli_epi16(x, 4), x), low4);
-	_mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(digits, n));
+	__m128i n = _mm_and_si128(_mm_unpacklo_epi8(_mm_srli_epi16(x, 4), x), hex[1]);
+	_mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(hex[0], n));
 	return 16;
 }
 
@@ -64,7 +67,8 @@ extern const uint64_t text_digits[32];
  */
 static inline unsigned text_put_upto_9digits(char *out, uint32_t v)
 {
-	unsigned n = (unsigned)((v + text_digits[31 - __builtin_clz(v | 1)]) >> 32);
+	unsigned highest = (unsigned)__builtin_clzll((uint64_t)v | 1) ^ 63;
+	unsigned n = (unsigned)((v + text_digits[highest]) >> 32);
 	text_put_9digits(out + n - 9, v);
 	return n;
 }

@@ -12,10 +12,11 @@
 #define WIDE __attribute__((target("avx2,bmi,bmi2")))
 
 struct burst {
+	__m256i quotes; /* of what it is compared with: in memory, rather than made each time */
 	struct encode_ctx *ctx;
 	const struct batch *b;
-	const uint8_t *base; /* of its arena */
-	const struct proto_map *map;
+	const uint8_t *base;                         /* of its arena */
+	const struct proto_place *steps, *steps_end; /* of the plan of their schema */
 	struct encode_alike alike;
 	struct slice source; /* fields 3 and 4 */
 	uint64_t second_ns;  /* of which second is the beginning of field 2 */
@@ -62,16 +63,16 @@ PROTO_BMI2 uint8_t *put_rec_time(struct burst *l, uint8_t *o, uint64_t ns)
 /* As encode_protobuf_origin, for what stands behind the key of field 5: addresses of IPv4, with
  * their ports, are less than 32 bytes.
  */
-PROTO_BMI2 uint8_t *put_origin(const uint8_t *p, size_t len, uint8_t *o)
+PROTO_BMI2 uint8_t *put_origin(const struct burst *l, const uint8_t *p, size_t len, uint8_t *o)
 {
 	const size_t before = strlen("\"_src\":\""), between = strlen("\",\"_dst\":\"");
 	const uint8_t *src = p + before;
 	__m256i v = _mm256_loadu_si256((const __m256i *)src);
-	size_t src_len = _tzcnt_u32(
-		(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'))));
+	size_t src_len =
+		_tzcnt_u32((unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, l->quotes)));
 	size_t dst_len = len - before - between - 1 - src_len;
 	if (__builtin_expect((src_len | dst_len) >= 32, 0))
-		return encode_protobuf_origin(p, len, o - 1);
+		return len ? encode_protobuf_origin(p, len, o - 1) : o - 1;
 	uint16_t head = (uint16_t)(PROTO_DST << 3 | PROTO_LEN | dst_len << 8);
 	*o = (uint8_t)src_len;
 	_mm256_storeu_si256((__m256i *)(o + 1), v);
@@ -101,9 +102,7 @@ PROTO_BMI2 uint8_t *put_block(struct burst *l, const struct rec *r, uint8_t *o)
 	proto_copy_32(o, source.ptr, PROTO_ODD_WIDE);
 	for (size_t i = 32; __builtin_expect(i <= source.len, 0); i += 32)
 		proto_copy_32(o + i, source.ptr + i, PROTO_ODD_WIDE);
-	if (!r->origin_len)
-		return at;
-	at = put_origin(l->base + r->origin_off, r->origin_len, at + 1);
+	at = put_origin(l, l->base + r->origin_off, r->origin_len, at + 1);
 	l->origin_off = r->origin_off;
 	l->block = o;
 	l->block_end = at;
@@ -134,52 +133,70 @@ PROTO_BMI2 uint8_t *put_time(uint8_t *o, const uint8_t *p)
 	return proto_put_time_bmi2(o, proto_second_bmi2(s), rest);
 }
 
-/* What is no text of at most 32 bytes, and there. */
+/* What is no short text, and there. Of a value: where it stands; the upper half of its word. */
 PROTO_BMI2 uint8_t *put_other(struct burst *l, const uint8_t *base, const struct proto_place *step,
-			      struct val v, uint32_t len, uint8_t *o)
+			      uint32_t off, uint32_t kind, uint8_t *o)
 {
-	const uint8_t *p = base + v.off;
+	uint32_t type = kind >> (VAL_TYPE_SHIFT - 32), len = kind - step->text;
+	const uint8_t *p = base + off;
 	uint8_t *at = o + step->key_len;
 	memcpy(o, step->key, sizeof(step->key));
-	if (len <= VAL_LEN_MAX)
+	if (len - 33 <= VAL_LEN_MAX - 33)
 		return proto_put_long_avx2(at, p, len, PROTO_ODD_WIDE, &l->invalid);
-	if (v.type == VAL_TIME && step->kind == PROTO_K_TIME)
+	if (type == VAL_TIME && step->kind == PROTO_K_TIME)
 		return put_time(at, p);
-	if (v.type == VAL_I64 && step->kind == PROTO_K_INT64)
+	if (type == VAL_I64 && step->kind == PROTO_K_INT64)
 		return encode_protobuf_int64(at, p);
-	return encode_protobuf_field(l->ctx, base, step, val_word(&v), o, &l->invalid, &l->misfit);
+	return encode_protobuf_field(l->ctx, base, step, (uint64_t)kind << 32 | off, o, &l->invalid,
+				     &l->misfit);
+}
+
+/* The highest bit of each of @len <= 32 bytes that is no ASCII, copied. */
+PROTO_BMI2 unsigned copy_short(uint8_t *o, const uint8_t *p, uint32_t len)
+{
+	__m256i v = proto_copy_32(o, p, PROTO_ODD_WIDE);
+	return _bzhi_u32((unsigned)_mm256_movemask_epi8(v), len);
+}
+
+static inline uint32_t half_at(const struct rec *r, size_t at)
+{
+	uint32_t v;
+	memcpy(&v, (const uint8_t *)r + at, sizeof(v));
+	return v;
 }
 
 /* Most values are clean text of at most 32 bytes: one step for the key, one for the text. Halves of
  * a value are read one by one: put together they would have to be taken apart. The last step is of
  * a value that is absent.
+ *
+ * What such a text needs is sixteen instructions, as long as the compiler computes nothing with it
+ * for what is none: it cannot know that what stands behind an empty __asm__ is the same.
  */
-PROTO_BMI2 uint8_t *put_fields(struct burst *l, const uint8_t *base, const struct proto_map *m,
-			       const struct rec *r, uint8_t *o)
+PROTO_BMI2 uint8_t *put_fields(struct burst *l, const uint8_t *base, const struct rec *r,
+			       uint8_t *o)
 {
-	const struct proto_place *end = m->steps + m->n_steps;
-	for (const struct proto_place *step = m->steps;; step++) {
-		const struct val *v = proto_place_val(step, r);
-		uint32_t off, len;
-		memcpy(&off, v, sizeof(off));
-		memcpy(&len, (const uint8_t *)v + sizeof(off), sizeof(len));
-		len -= step->text;
+	for (const struct proto_place *step = l->steps;; step++) {
+		size_t at = step->val;
+		uint64_t off = half_at(r, at);
+		__asm__("" : "+r"(at));
+		uint64_t len = half_at(r, at + sizeof(uint32_t)) - step->text;
+		__asm__("" : "+r"(len));
 		if (__builtin_expect(len <= 32, 1)) {
 			memcpy(o, step->key, 4);
-			__m256i text =
-				proto_copy_32(o + PROTO_STEP_KEY + 1, base + off, PROTO_ODD_WIDE);
+			unsigned odd =
+				copy_short(o + PROTO_STEP_KEY + 1, base + off, (uint32_t)len);
 			o[PROTO_STEP_KEY] = (uint8_t)len;
-			unsigned odd = _bzhi_u32((unsigned)_mm256_movemask_epi8(text), len);
-			if (__builtin_expect(!odd, 1))
+			if (__builtin_expect(!odd, 1)) {
 				o += PROTO_STEP_KEY + 1 + len;
-			else
-				o = encode_protobuf_field(l->ctx, base, step, val_word(v), o,
-							  &l->invalid, &l->misfit);
-		} else if (v->type > VAL_NULL) {
-			o = put_other(l, base, step, *v, len, o);
-		} else if (step == end) {
-			return o;
+				continue;
+			}
 		}
+		__asm__("" : "+r"(off) : : "memory");
+		uint32_t kind = (uint32_t)len + step->text;
+		if (kind >= (uint32_t)VAL_FALSE << (VAL_TYPE_SHIFT - 32))
+			o = put_other(l, base, step, (uint32_t)off, kind, o);
+		else if (step == l->steps_end)
+			return o;
 	}
 }
 
@@ -193,11 +210,11 @@ static __attribute__((noinline)) uint8_t *put_oddities(struct burst *l, uint8_t 
 	return end;
 }
 
-PROTO_BMI2 uint8_t *put_message(struct burst *l, const uint8_t *base, const struct proto_map *m,
-				const struct rec *r, uint8_t *o, bool delimited)
+PROTO_BMI2 uint8_t *put_message(struct burst *l, const uint8_t *base, const struct rec *r,
+				uint8_t *o, bool delimited)
 {
 	uint8_t *message = o + (delimited ? PROTO_LEN_GUESS : 0);
-	uint8_t *rest = put_head(l, r, message), *at = put_fields(l, base, m, r, rest);
+	uint8_t *rest = put_head(l, r, message), *at = put_fields(l, base, r, rest);
 	if (__builtin_expect(l->invalid | l->misfit, 0))
 		at = put_oddities(l, rest, at);
 	if (!delimited)
@@ -213,39 +230,53 @@ PROTO_BMI2 unsigned put_all(struct burst *l, struct rec *const *recs, unsigned n
 			    uint32_t *ends, const uint8_t *from, bool delimited)
 {
 	const uint8_t *base = l->base;
-	const struct proto_map *m = l->map;
 	struct rec *const *at = recs, *const *stop = recs + n;
 	for (; at < stop && encode_is_alike(&l->alike, *at, o); at++) {
-		o = put_message(l, base, m, *at, o, delimited);
+		o = put_message(l, base, *at, o, delimited);
 		*ends++ = (uint32_t)(o - from);
 	}
-	n = (unsigned)(at - recs);
-	for (unsigned i = 0; m->n_rest && i < n; i++)
-		l->ctx->proto->n_more += encode_protobuf_more(m, recs[i]);
-	return n;
+	return (unsigned)(at - recs);
 }
 
-WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
-			      uint32_t *ends, const uint8_t *from)
+WIDE static __attribute__((noinline)) unsigned put_wide(struct burst *l, struct rec *const *recs,
+							unsigned n, uint8_t *o, uint32_t *ends,
+							const uint8_t *from)
 {
 	return put_all(l, recs, n, o, ends, from, true);
 }
 
-WIDE static unsigned put_wide_bare(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
-				   uint32_t *ends, const uint8_t *from)
+WIDE static __attribute__((noinline)) unsigned put_wide_bare(struct burst *l,
+							     struct rec *const *recs, unsigned n,
+							     uint8_t *o, uint32_t *ends,
+							     const uint8_t *from)
 {
 	return put_all(l, recs, n, o, ends, from, false);
 }
 
 static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
-			   uint32_t *ends, const uint8_t *from)
+			   struct out_batch *to)
 {
+	uint32_t *ends = to->ends + to->n_recs;
 	unsigned i = 0;
 	for (; i < n && encode_is_alike(&l->alike, recs[i], o); i++) {
 		o = encode_protobuf_message(l->ctx, l->b, recs[i], o);
-		ends[i] = (uint32_t)(o - from);
+		ends[i] = (uint32_t)(o - to->buf);
 	}
 	return i;
+}
+
+WIDE static unsigned put_either(struct burst *l, const struct proto_map *m, struct rec *const *recs,
+				unsigned n, uint8_t *o, struct out_batch *to)
+{
+	uint32_t *ends = to->ends + to->n_recs;
+	l->quotes = _mm256_set1_epi8('"');
+	l->steps = m->steps;
+	l->steps_end = m->steps + m->n_steps;
+	n = l->ctx->shape->delimited ? put_wide(l, recs, n, o, ends, to->buf)
+				     : put_wide_bare(l, recs, n, o, ends, to->buf);
+	for (unsigned i = 0; m->n_rest && i < n; i++)
+		l->ctx->proto->n_more += encode_protobuf_more(m, recs[i]);
+	return n;
 }
 
 unsigned encode_protobuf_burst(struct encode_ctx *ctx, const struct batch *b,
@@ -254,23 +285,18 @@ unsigned encode_protobuf_burst(struct encode_ctx *ctx, const struct batch *b,
 	const struct rec *r = recs[0];
 	if (!encode_may_be_alike(r))
 		return 0;
+	const struct proto_map *m = proto_shape_map(ctx->shape, ctx->proto, r->schema);
 	struct burst l = {.ctx = ctx,
 			  .b = b,
 			  .base = b->arena.base,
-			  .map = proto_shape_map(ctx->shape, ctx->proto, r->schema),
 			  .alike = encode_alike_to(r, encode_protobuf_max_like(ctx, b, r), to),
 			  .source = ctx->shape->sources[r->source]};
-	if (!l.alike.last || !l.map || l.map->no_plan || !is_short_second(r->time_ns / NS_PER_S))
+	if (!l.alike.last || !m || m->no_plan || !is_short_second(r->time_ns / NS_PER_S))
 		return 0;
 	uint8_t *o = to->buf + to->len;
-	uint32_t *ends = to->ends + to->n_recs;
 	ctx->proto->n_more = ctx->proto->n_misfits = 0;
 	n = encode_burst_n(to, n);
-	if (!cpu_has_avx2())
-		n = put_narrow(&l, recs, n, o, ends, to->buf);
-	else
-		n = ctx->shape->delimited ? put_wide(&l, recs, n, o, ends, to->buf)
-					  : put_wide_bare(&l, recs, n, o, ends, to->buf);
+	n = cpu_has_avx2() ? put_either(&l, m, recs, n, o, to) : put_narrow(&l, recs, n, o, to);
 	if (n)
 		out_batch_added(to, n, r->time_ns, recs[n - 1]->time_ns);
 	return n;

@@ -60,8 +60,8 @@ static inline uint8_t *encode_protobuf_delimit(uint8_t *o, uint8_t *message, uin
 	size_t len = (size_t)(end - message);
 	if (__builtin_expect(len < 1 << 7 || len >= 1 << 14, 0))
 		return proto_put_len_before(o, message, len);
-	o[0] = (uint8_t)(len | 0x80);
-	o[1] = (uint8_t)(len >> 7);
+	uint16_t word = (uint16_t)((len + (len & ~(size_t)0x7f)) | 0x80); /* seven bits a byte */
+	memcpy(o, &word, sizeof(word));
 	return end;
 }
 

@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) uint8_t *put_id(uint8_t *o, const s
 	memcpy(head + 15, &dir, sizeof(dir));
 	text_put_hex64(head, r->session_id);
 	if (__builtin_expect(r->idx < 10, 1)) { /* most frames are one record */
-		uint16_t idx = (uint16_t)('-' | ('0' + r->idx) << 8);
+		uint16_t idx = (uint16_t)(('0' << 8 | '-') + (r->idx << 8));
 		memcpy(o, &idx, sizeof(idx));
 		return o + 2;
 	}

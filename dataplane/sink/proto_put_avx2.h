@@ -56,37 +56,37 @@ PROTO_AVX2 uint8_t *proto_put_long_avx2(uint8_t *o, const uint8_t *p, size_t len
 					 : text + len;
 }
 
-/* As proto_put_varint for 0 < @v < 2^35. */
-PROTO_BMI2 uint8_t *proto_put_varint_bmi2(uint8_t *o, uint64_t v)
+/* As proto_put_varint for 0 < @v < 2^35, of one byte and those that are returned. */
+PROTO_BMI2 size_t proto_put_varint_bmi2(uint8_t *o, uint64_t v)
 {
 	uint64_t word = _pdep_u64(v, 0x7f7f7f7f7f);
 	/* The highest bit set is of the last byte: below it the others say that one follows. */
 	unsigned highest = (unsigned)__builtin_clzll(word) ^ 63;
 	word |= _bzhi_u64(0x80808080, highest);
 	memcpy(o, &word, sizeof(word));
-	return o + 1 + highest / 8;
+	return highest / 8;
 }
 
 /* Seconds of five bytes: 1978-07-04 to 2242-03-16. */
 #define PROTO_SECOND_MIN (1ull << 28)
 #define PROTO_SECOND_END (1ull << 33)
 
-/* What stands before the nanoseconds of such a time (proto_put_time), the length that of what
- * stands there.
+/* What stands before the nanoseconds of such a time (proto_put_time), its length as if they were
+ * one byte.
  */
 PROTO_BMI2 uint64_t proto_second_bmi2(uint64_t s)
 {
-	return (_pdep_u64(s, 0x7f7f7f7f7f) << 16) + (7 + ((1 << 3 | PROTO_VARINT) << 8)) +
+	return (_pdep_u64(s, 0x7f7f7f7f7f) << 16) + (8 + ((1 << 3 | PROTO_VARINT) << 8)) +
 	       (0x80808080ull << 16) + ((uint64_t)(2 << 3 | PROTO_VARINT) << 56);
 }
 
 /* A time of that second and of @ns > 0 nanoseconds. */
 PROTO_BMI2 uint8_t *proto_put_time_bmi2(uint8_t *o, uint64_t second, uint64_t ns)
 {
-	uint8_t *end = proto_put_varint_bmi2(o + sizeof(second), ns);
-	second += (uint64_t)(end - (o + sizeof(second)));
+	size_t more = proto_put_varint_bmi2(o + sizeof(second), ns);
+	second += more;
 	memcpy(o, &second, sizeof(second));
-	return end;
+	return o + sizeof(second) + 1 + more;
 }
 
 #endif
