@@ -83,6 +83,36 @@ static bool put_line(struct slice line, uint64_t off, bool cut, struct frame_out
 	return frame_put(out, &d);
 }
 
+/* Lines one behind the other, of those laid down: nearly all that there are. One that begins with
+ * something that must be looked at (a blank, a byte-order mark, TLS) ends them. Returns the bytes
+ * behind @from that were read; *ret_full: the burst is.
+ */
+static size_t read_plain(const struct parse_in *in, size_t from, struct frame_out *out,
+			 bool *ret_full)
+{
+	struct line_ends *e = in->ends;
+	const uint8_t *begin = in->data.ptr, *p = begin + from;
+	struct frame_run frames = frame_lines_begin(out);
+	*ret_full = false;
+	line_ends_next(e, p, begin + in->data.len); /* now some are known, if there are */
+	for (; e->next < e->n; e->next++) {
+		const uint8_t *stop = e->begin + e->at[e->next];
+		if (*stop != '\n') /* a NUL is a part of its line */
+			continue;
+		if (*p <= ' ' || *p == 0xef)
+			break;
+		struct slice line = slice_of(p, (size_t)(stop - p));
+		while (line.ptr[line.len - 1] == '\r')
+			line.len--;
+		*ret_full = !frame_line_put(&frames, line, in->stream_off + (uint64_t)(p - begin));
+		if (*ret_full)
+			break;
+		p = stop + 1;
+	}
+	frame_run_end(out, frames.next, *ret_full);
+	return (size_t)(p - begin) - from;
+}
+
 static struct parse_result lines_parse(void *state, const void *conf, const struct parse_in *in,
 				       struct frame_out *out)
 {
@@ -92,6 +122,13 @@ static struct parse_result lines_parse(void *state, const void *conf, const stru
 		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	st->resync |= in->after_gap;
 	while (r.consumed < in->data.len) {
+		bool full = false;
+		if (in->ends && !st->resync)
+			r.consumed += read_plain(in, r.consumed, out, &full);
+		if (full)
+			return r;
+		if (r.consumed == in->data.len)
+			break;
 		struct slice rest = slice_from(in->data, r.consumed);
 		uint64_t off = in->stream_off + r.consumed;
 		size_t seen = !in->datagram && st->no_lf > off ? (size_t)(st->no_lf - off) : 0;
@@ -127,6 +164,7 @@ const struct parser parser_lines = {
 	.transports = PARSER_TCP | PARSER_UDP,
 	.fields = lines_fields,
 	.state_size = sizeof(struct lines_state),
+	.lays_down = BODY_AUTO,
 	.default_ports = "tcp:5170,5171 udp:5170,5171",
 	.probe = lines_probe,
 	.parse = lines_parse,

@@ -230,6 +230,7 @@ const struct parser parser_syslog = {
 	.opts = syslog_opts,
 	.conf_size = sizeof(struct syslog_conf),
 	.state_size = sizeof(struct syslog_state),
+	.lays_down = BODY_PARSER,
 	.default_ports = "udp:514 tcp:514,601",
 	.probe = syslog_probe,
 	.parse = syslog_frame_parse,

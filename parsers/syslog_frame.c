@@ -331,7 +331,7 @@ struct run {
 	struct frame_out *out;
 	const uint8_t *p, *end;
 	struct parse_result r;
-	struct line_ends ends;
+	struct line_ends *ends;
 };
 
 static uint64_t offset_of(const struct run *run, const uint8_t *p)
@@ -452,7 +452,7 @@ static const uint8_t *find_end(struct run *run)
 	if (st->no_end > off)
 		from = st->no_end - off < (uint64_t)(run->end - from) ? from + (st->no_end - off)
 								      : run->end;
-	const uint8_t *at = line_ends_next(&run->ends, from, run->end);
+	const uint8_t *at = line_ends_next(run->ends, from, run->end);
 	st->no_end = offset_of(run, at ? at : run->end);
 	return at;
 }
@@ -477,6 +477,36 @@ static enum step read_line(struct run *run)
 	st->plain_seen |= line.len && !begins_pri(line);
 	run->p = stop ? stop + 1 : run->end;
 	return STEP_ON;
+}
+
+/* Lines that begin with a priority, one behind the other, as long as their ends are known: nearly
+ * all that there are. What else stands there is read_frame's. False when the burst is full.
+ */
+static bool read_lines(struct run *run)
+{
+	struct frame_run frames = frame_lines_begin(run->out);
+	const uint8_t *p = run->p, *begin = run->ends->begin;
+	uint64_t off = offset_of(run, begin);
+	unsigned i = run->ends->next, n = run->ends->n;
+	bool room = true;
+	for (; i < n; i++) {
+		const uint8_t *stop = begin + run->ends->at[i];
+		if (stop - p < 2 || p[0] != '<' || !text_is_digit(p[1]))
+			break;
+		room = frame_line_put(&frames, trim_end(p, stop), off + (uint64_t)(p - begin));
+		if (!room)
+			break;
+		p = stop + 1;
+	}
+	run->ends->next = i;
+	frame_run_end(run->out, frames.next, !room);
+	if (p > run->p) {
+		run->st->framing = FRAMING_LINES;
+		run->st->lines_seen = true;
+		run->st->no_end = offset_of(run, p);
+		run->p = p;
+	}
+	return room;
 }
 
 /* At the first byte of a frame. */
@@ -588,15 +618,16 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 {
 	if (in->datagram)
 		return read_datagram(in, out);
-	struct run run; /* each member by itself: places of ends need not be cleared */
-	run.st = state;
-	run.in = in;
-	run.out = out;
-	run.p = in->data.ptr;
-	run.end = in->data.ptr + in->data.len;
-	run.r = (struct parse_result){0};
-	run.ends.looked = NULL;
-	run.ends.n = run.ends.next = 0;
+	struct line_ends ends; /* its places need not be cleared */
+	struct run run = {
+		.st = state,
+		.in = in,
+		.out = out,
+		.p = in->data.ptr,
+		.end = in->data.ptr + in->data.len,
+		.ends = in->ends ? in->ends : &ends,
+	};
+	line_ends_begin(&ends, NULL);
 	if (in->dir != 0) /* a syslog server says nothing that we would read */
 		return (struct parse_result){.status = PARSE_DONE, .why = PARSER_ANSWERS};
 	if (in->after_gap)
@@ -607,6 +638,8 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 			step = resync(&run);
 		else if (run.st->mode == MODE_SKIP)
 			step = skip(&run);
+		else if (in->ends && run.p < run.end && *run.p == '<' && !read_lines(&run))
+			step = STEP_FULL;
 		else
 			step = read_frame(&run);
 	}

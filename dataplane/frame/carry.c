@@ -139,6 +139,19 @@ bool carry_append(struct carry_pool *p, struct carry *c, const uint8_t *bytes, s
 	return true;
 }
 
+bool carry_exchange(struct carry_pool *p, struct carry *c, const uint8_t *bytes, size_t n)
+{
+	bool fits = n <= c->cap && (n > c->cap / 2 || c->cap == (size_t)1 << SIZE_MIN_LOG2);
+	if (n == 0 || !fits) {
+		carry_clear(p, c);
+		return carry_append(p, c, bytes, n);
+	}
+	memcpy(c->block, bytes, n);
+	c->at = 0;
+	c->len = n;
+	return true;
+}
+
 void carry_consume(struct carry_pool *p, struct carry *c, size_t n)
 {
 	c->at += n;

@@ -35,6 +35,11 @@ static inline struct slice carry_bytes(const struct carry *c)
  */
 bool carry_append(struct carry_pool *p, struct carry *c, const uint8_t *bytes, size_t n);
 
+/* @n bytes in place of all that is there, in the same buffer when that is of their size. False as
+ * above: then nothing is there any more.
+ */
+bool carry_exchange(struct carry_pool *p, struct carry *c, const uint8_t *bytes, size_t n);
+
 /* Takes @n bytes away at the front; gives the buffer back when nothing is left. */
 void carry_consume(struct carry_pool *p, struct carry *c, size_t n);
 

@@ -9,6 +9,10 @@
  */
 #define JOIN_BYTES_MIN 512
 
+/* What is laid down before it is read: of a half frame, and of an event (any packet's bytes). */
+#define LAY_OLD_MAX    2048
+#define LAY_BYTES_MAX  65536
+
 /* Packets of several queues are out of order by so much: no timer may overtake them. */
 #define TIMER_SLACK_NS 1000000000u
 
@@ -202,6 +206,16 @@ static bool is_last(struct parse_result r)
 	return r.status == PARSE_BAD || r.status == PARSE_DONE;
 }
 
+/* Whose frames come next. */
+static inline void tell_whose(const struct frame_session *fs, const struct parse_in *in,
+			      struct frame_out *out)
+{
+	out->time_ns = in->time_ns;
+	out->source = fs->slot->idx;
+	out->dir = in->dir;
+	frame_out_origin(out, slice_of(fs->origin[in->dir], fs->origin_len[in->dir]));
+}
+
 /* One call of the parser over @data, which begins at stream offset @off. What it consumed is
  * counted as framed, skipped or passed over; `held` is the caller's.
  */
@@ -218,10 +232,7 @@ static inline struct parse_result call_parser(struct frame_stage *f, struct fram
 	in->memo = slot->memo;
 	out->bytes_max = frame_limit(&f->conf, slot->parser);
 	arena_reset(&out->scratch);
-	out->time_ns = in->time_ns;
-	out->source = slot->idx;
-	out->dir = in->dir;
-	frame_out_origin(out, slice_of(fs->origin[in->dir], fs->origin_len[in->dir]));
+	tell_whose(fs, in, out);
 	out->full = false;
 	unsigned before = out->n;
 	struct parse_result r =
@@ -245,7 +256,7 @@ static inline struct parse_result call_parser(struct frame_stage *f, struct fram
 	return r;
 }
 
-/* Keeps the rest of a slice for later. */
+/* Keeps the rest of a slice for later, in place of what waited before it and was read. */
 static void keep_rest(struct frame_stage *f, struct frame_session *fs, const struct flow_event *ev,
 		      struct slice rest, uint64_t off, size_t needed)
 {
@@ -260,7 +271,8 @@ static void keep_rest(struct frame_stage *f, struct frame_session *fs, const str
 	}
 	size_t bytes_max = frame_limit(&f->conf, fs->slot->parser);
 	unsigned lost = rest.len > bytes_max ? FRAME_too_long : FRAME_no_memory;
-	if (lost == FRAME_too_long || !carry_append(f->pool, &dir->unread, rest.ptr, rest.len)) {
+	if (lost == FRAME_too_long || !carry_exchange(f->pool, &dir->unread, rest.ptr, rest.len)) {
+		carry_clear(f->pool, &dir->unread);
 		row[lost] += rest.len;
 		dir->after_gap = true;
 		return;
@@ -382,6 +394,66 @@ static inline bool read_in_place(struct frame_stage *f, struct frame_session *fs
 	return true;
 }
 
+/* Streams of parsers that want it so; a long half frame is not moved again and again. */
+static inline bool can_be_laid(const struct frame_stage *f, const struct frame_session *fs,
+			       const struct direction *dir, size_t left)
+{
+	const struct parser *p = fs->slot->parser;
+	size_t old = dir->unread.len;
+	return p->lays_down && old <= LAY_OLD_MAX && left <= LAY_BYTES_MAX && dir->needed <= left &&
+	       (!old || old + left <= frame_limit(&f->conf, p));
+}
+
+/* Reads the half frame that waits and the event's bytes side by side, where their frames are to
+ * stay. False when the burst is full.
+ */
+static bool read_laid(struct frame_stage *f, struct frame_session *fs, struct parse_in *in,
+		      const struct flow_event *ev)
+{
+	struct direction *dir = &fs->dirs[ev->dir];
+	struct slice rest = slice_from(ev->data, f->pos);
+	size_t old = dir->unread.len;
+	uint64_t off = old ? dir->off : ev->stream_off + f->pos;
+	tell_whose(fs, in, &f->out);
+	struct slice laid =
+		frame_out_lay(&f->out, fs->slot->parser, carry_bytes(&dir->unread), rest);
+	f->out.full = !laid.ptr;
+	if (!laid.ptr)
+		return false;
+	in->ends = &f->out.ends;
+	dir->needed = 0;
+	struct parse_result r = call_parser(f, fs, in, laid, off);
+	in->ends = NULL;
+	frame_out_laid(&f->out, r.consumed);
+	size_t of_old = r.consumed < old ? r.consumed : old;
+	f->pos += r.consumed - of_old;
+	fs->slot->row[FRAME_in_flight] -= of_old;
+	rest = slice_from(rest, r.consumed - of_old);
+	if (!is_last(r) && !f->out.full && r.status == PARSE_MORE && of_old == old && rest.len) {
+		keep_rest(f, fs, ev, rest, off + r.consumed, missing(r, rest.len));
+		f->pos = ev->data.len;
+		return true;
+	}
+	dir->off = off + of_old;
+	if (of_old)
+		carry_consume(f->pool, &dir->unread, of_old);
+	if (is_last(r)) {
+		leave(f, fs, ev->dir, r, rest.len);
+		f->pos = ev->data.len;
+		return true;
+	}
+	if (f->out.full)
+		return false;
+	if (r.status != PARSE_MORE && r.consumed)
+		return true;
+	if (!carry_append(f->pool, &dir->unread, rest.ptr, rest.len))
+		return make_way(f, fs, in, false);
+	fs->slot->row[FRAME_in_flight] += rest.len;
+	dir->needed = dir->unread.len ? missing(r, dir->unread.len) : 0;
+	f->pos = ev->data.len;
+	return true;
+}
+
 /* Nothing of a datagram is kept, so there are no halves to join and nobody to wake. */
 static bool read_datagram(struct frame_stage *f, struct frame_session *fs,
 			  const struct flow_session *s, const struct flow_event *ev)
@@ -444,8 +516,10 @@ static bool on_data(struct frame_stage *f, struct frame_session *fs, const struc
 		dir->wake = false;
 	}
 	while (f->pos < ev->data.len && !dir->left) {
-		bool room = dir->unread.len ? read_joined(f, fs, &in, ev, &piece)
-					    : read_in_place(f, fs, &in, ev);
+		bool room = can_be_laid(f, fs, dir, ev->data.len - f->pos)
+				    ? read_laid(f, fs, &in, ev)
+			    : dir->unread.len ? read_joined(f, fs, &in, ev, &piece)
+					      : read_in_place(f, fs, &in, ev);
 		if (!room)
 			return false;
 		if (!wake_other(f, fs, &in))
@@ -574,11 +648,19 @@ static bool is_cut(const struct flow_event *ev, unsigned i, unsigned n)
 	       ev[i + 1].reason == FLOW_GAP_SNAPLEN;
 }
 
+/* The bytes of @e are copied as the first that is done with them. */
+static inline bool is_laid(const struct frame_stage *f, const struct flow_event *e)
+{
+	const struct frame_slot *slot = frame_session(f, e->session)->slot;
+	return slot && slot->parser->lays_down;
+}
+
 /* What events still to come will read is asked for now: of many sessions each stands in memory that
  * nobody has touched for long, and a stream's bytes are looked at here for the first time since the
- * whole burst was decoded.
+ * whole burst was decoded. What is to be laid down is asked for as other bytes are: the memory has
+ * time then, and its requests find room.
  */
-static inline void foresee(const struct frame_stage *f, const struct flow_event *ev, unsigned n)
+static inline void foresee(struct frame_stage *f, const struct flow_event *ev, unsigned n)
 {
 	if (n > SESSIONS_AHEAD) {
 		const struct flow_event *e = &ev[SESSIONS_AHEAD];
@@ -588,7 +670,8 @@ static inline void foresee(const struct frame_stage *f, const struct flow_event 
 		__builtin_prefetch(fs->origin[e->dir]);
 		__builtin_prefetch(fs->origin[e->dir] + 63);
 	}
-	if (n > 1 && !ev[1].datagram)
+	f->out.ahead = n > SESSIONS_AHEAD ? ev[SESSIONS_AHEAD].data.ptr : NULL;
+	if (n > 1 && !ev[1].datagram && !is_laid(f, &ev[1]))
 		for (size_t i = 0; i < ev[1].data.len && i < BYTES_AHEAD; i += 64)
 			__builtin_prefetch(ev[1].data.ptr + i);
 }

@@ -19,6 +19,7 @@ void frame_out_begin(struct frame_out *o, struct batch *b, struct frame *frames,
 	o->cap = cap;
 	o->origin_off = 0;
 	o->full = false;
+	o->laid = (struct slice){0};
 }
 
 uint8_t *frame_scratch(struct frame_out *out, size_t len)
@@ -35,6 +36,20 @@ size_t frame_scratch_max(const struct frame_out *out)
 size_t frame_bytes_max(const struct frame_out *out)
 {
 	return out->bytes_max;
+}
+
+void frame_out_laid(struct frame_out *o, size_t consumed)
+{
+	struct arena *a = &o->batch->arena;
+	size_t at = (size_t)(o->laid.ptr - a->base);
+	if (a->used == at + o->laid.len) /* else something stands behind it */
+		a->used = at + consumed;
+	o->laid = (struct slice){0};
+}
+
+static inline bool is_laid(const struct frame_out *o, struct slice bytes)
+{
+	return (size_t)(bytes.ptr - o->laid.ptr) < o->laid.len;
 }
 
 /* All but bytes, body, idx, aux and where the origin stands. Each field by itself: to clear all of
@@ -56,15 +71,49 @@ static inline void fill(const struct frame_out *o, const struct frame_desc *d, s
 	f->cut = d->cut || o->cut;
 }
 
+/* Behind the head, at which only half a frame waits, stores go to whole lines of the cache. A burst
+ * of what is laid ends so early that its bytes, its frames and their records stay inside L1.
+ */
+#define LINE_BYTES 64
+#define LAID_BYTES (12u << 10)
+
+/* What frames of it have in common is written first: when it is read, it would have to wait for
+ * the stores of all that was copied.
+ */
+struct slice frame_out_lay(struct frame_out *o, const struct parser *p, struct slice head,
+			   struct slice tail)
+{
+	const struct frame_desc like = {.body_kind = p->lays_down};
+	struct arena *a = &o->batch->arena;
+	size_t len = head.len + tail.len;
+	if ((o->n > 0 && a->used + len > LAID_BYTES) || !frame_out_room(o, len + LINE_BYTES))
+		return (struct slice){0};
+	frame_out_place_origin(o);
+	fill(o, &like, &o->like);
+	o->like.origin_off = o->origin_off;
+	uint8_t *at = a->base + a->used;
+	at += -(uintptr_t)(at + head.len) % LINE_BYTES;
+	enum line_way way = line_ends_way();
+	line_ends_begin(&o->ends, at);
+	if (head.len)
+		line_ends_copy(&o->ends, way, at, head.ptr, head.len, head.ptr);
+	line_ends_copy(&o->ends, way, at + head.len, tail.ptr, tail.len,
+		       o->ahead ? o->ahead : tail.ptr);
+	a->used = (size_t)(at - a->base) + len;
+	return o->laid = slice_of(at, len);
+}
+
 bool frame_put(struct frame_out *o, const struct frame_desc *d)
 {
-	if (!frame_out_room(o, d->bytes.len + d->meta.len)) {
+	bool laid = is_laid(o, d->bytes);
+	if (!frame_out_room(o, (laid ? 0 : d->bytes.len) + d->meta.len)) {
 		o->full = true;
 		return false;
 	}
 	struct arena *a = &o->batch->arena;
 	frame_out_place_origin(o);
-	uint32_t off = arena_copy(a, d->bytes.ptr, d->bytes.len);
+	uint32_t off = laid ? (uint32_t)(d->bytes.ptr - a->base)
+			    : arena_copy(a, d->bytes.ptr, d->bytes.len);
 	size_t body_at = d->body.len ? (size_t)(d->body.ptr - d->bytes.ptr) : 0;
 	struct frame *f = &o->frames[o->n++];
 	fill(o, d, f);
@@ -80,7 +129,9 @@ bool frame_put(struct frame_out *o, const struct frame_desc *d)
 
 bool frame_put_whole(struct frame_out *o, struct slice bytes, uint64_t stream_off, bool cut)
 {
-	struct frame *f = frame_out_whole(o, bytes);
+	struct frame *f = !is_laid(o, bytes) ? frame_out_whole(o, bytes)
+			  : o->n < o->cap    ? frame_out_add(o, bytes)
+					     : NULL;
 	if (!f) {
 		o->full = true;
 		return false;
@@ -95,10 +146,15 @@ bool frame_put_whole(struct frame_out *o, struct slice bytes, uint64_t stream_of
 	return true;
 }
 
+struct frame_run frame_lines_begin(const struct frame_out *o)
+{
+	return (struct frame_run){o->frames + o->n, o->frames + o->cap, &o->like};
+}
+
 struct frame_run frame_run_begin(struct frame_out *o, const struct frame_desc *d)
 {
 	fill(o, d, &o->like);
-	return (struct frame_run){o->frames + o->n, o->frames + o->cap, &o->like};
+	return frame_lines_begin(o);
 }
 
 void frame_run_end(struct frame_out *o, const struct frame *next, bool full)

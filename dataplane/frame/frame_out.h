@@ -31,6 +31,10 @@ struct frame_out {
 	uint32_t origin_off; /* 0: not copied yet */
 	bool full;           /* frame_put has refused */
 	struct frame like;   /* of a frame_run */
+
+	struct slice laid;     /* bytes that stand in the arena already: of parse_in.data */
+	const uint8_t *ahead;  /* bytes that are to be laid soon; or NULL */
+	struct line_ends ends; /* of what is laid */
 };
 
 /* @scratch_max: the most that frame_scratch gives in one call of parse. 0 or -ENOMEM. */
@@ -71,18 +75,12 @@ static inline void frame_out_place_origin(struct frame_out *o)
 		memcpy(to + i, o->origin.ptr + i, SL_PAD);
 }
 
-/* A frame of BODY_PARSER with a copy of @bytes, which is all body; NULL: the burst is full. Time,
+/* A frame of BODY_PARSER whose @bytes, which are all body, stand in the arena; there is room. Time,
  * offset, session (both of its members), source, direction and `cut` are the caller's to set. Each
  * member by itself: to clear all of it first would take longer.
  */
-static inline struct frame *frame_out_whole(struct frame_out *o, struct slice bytes)
+static inline struct frame *frame_out_add(struct frame_out *o, struct slice bytes)
 {
-	if (!frame_out_room(o, bytes.len))
-		return NULL;
-	frame_out_place_origin(o);
-	struct arena *a = &o->batch->arena;
-	bytes.ptr = memcpy(a->base + a->used, bytes.ptr, bytes.len);
-	a->used += bytes.len;
 	struct frame *f = &o->frames[o->n++];
 	f->bytes = bytes;
 	f->body = bytes;
@@ -96,6 +94,28 @@ static inline struct frame *frame_out_whole(struct frame_out *o, struct slice by
 	f->body_kind = BODY_PARSER;
 	return f;
 }
+
+/* The same of a copy of @bytes; NULL: the burst is full. */
+static inline struct frame *frame_out_whole(struct frame_out *o, struct slice bytes)
+{
+	if (!frame_out_room(o, bytes.len))
+		return NULL;
+	frame_out_place_origin(o);
+	struct arena *a = &o->batch->arena;
+	bytes.ptr = memcpy(a->base + a->used, bytes.ptr, bytes.len);
+	a->used += bytes.len;
+	return frame_out_add(o, bytes);
+}
+
+/* Lays @head and @tail side by side into the arena, where frames of them then
+ * stay; whose frames they are must be set. They are returned as they stand there, and their line
+ * ends are o->ends; NULL: the burst is full.
+ */
+struct slice frame_out_lay(struct frame_out *o, const struct parser *p, struct slice head,
+			   struct slice tail);
+
+/* The parser has read what was laid; what is behind the first @consumed bytes is given back. */
+void frame_out_laid(struct frame_out *o, size_t consumed);
 
 /* Begins a burst into @b and @frames[0..cap-1]. */
 void frame_out_begin(struct frame_out *o, struct batch *b, struct frame *frames, unsigned cap);

@@ -118,6 +118,7 @@ static inline void frame_fill_in(const struct flow_session *s, const struct fram
 	in->one_sided = !ev->peer_seen && !fs->dirs[!ev->dir].seen;
 	in->pool = NULL;
 	in->memo = NULL;
+	in->ends = NULL;
 	memcpy(in->port, s->port, sizeof(in->port));
 	memcpy(in->addr, s->addr, sizeof(in->addr));
 }

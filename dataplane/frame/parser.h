@@ -11,6 +11,7 @@
 
 #include "dataplane/base/err.h"
 #include "dataplane/base/ledger.h"
+#include "dataplane/base/line_ends.h"
 #include "dataplane/base/option.h"
 #include "dataplane/base/slice.h"
 #include "dataplane/rec/rec.h"
@@ -70,8 +71,9 @@ struct parse_in {
 	bool one_sided;  /* nothing of the other direction has been seen */
 	void *pool;      /* of pool_create; NULL without one, and for probe */
 	void *memo;      /* of memo_size bytes; NULL: do without */
-	uint16_t port[2];    /* of client and server */
-	uint8_t addr[2][16]; /* the same form as struct flow_session */
+	uint16_t port[2];       /* of client and server */
+	uint8_t addr[2][16];    /* the same form as struct flow_session */
+	struct line_ends *ends; /* of data, where it was laid down (struct parser); else NULL */
 };
 
 /* What a frame's body is, so that extract knows how to read it. */
@@ -177,6 +179,20 @@ static inline bool frame_run_put(struct frame_run *run, struct slice bytes, uint
 	return true;
 }
 
+/* The same of a stream that was laid down: frames of the kind that the parser names, of parts of
+ * parse_in.data. A call of parse begins no more than one run.
+ */
+struct frame_run frame_lines_begin(const struct frame_out *out);
+
+static inline bool frame_line_put(struct frame_run *run, struct slice bytes, uint64_t stream_off)
+{
+	struct frame *f = run->next;
+	if (!frame_run_put(run, bytes, 0, NULL))
+		return false;
+	f->stream_off = stream_off;
+	return true;
+}
+
 /* Bytes of frames that are alike, in the arena of the batch:
  *
  *     head | frame | frame | frame | a part of one
@@ -210,7 +226,11 @@ struct parser {
 	/* The longest frame of this protocol, where it must be longer than frame.bytes_max; or 0.
 	 */
 	size_t bytes_max;
-	bool changes;  /* its records are of a database's log: rec/change.h */
+	/* Its frames are nearly all bytes of a stream: these are laid into the batch, side by side,
+	 * before parse is called, and are not copied again for each frame.
+	 */
+	enum frame_body lays_down; /* what they are; BODY_NONE: its bytes are left where they are */
+	bool changes;              /* its records are of a database's log: rec/change.h */
 	bool together; /* what is learnt in one session of a server is needed in others */
 	const char *default_ports; /* for a replay without configuration: "udp:514 tcp:514,601" */
 

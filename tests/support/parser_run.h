@@ -46,6 +46,7 @@ struct parser_run {
 	struct memlist mem; /* texts and lists of conf */
 	uint64_t time_ns;
 	unsigned burst;    /* frames a burst */
+	unsigned n_calls;  /* of parse, on a stream */
 	bool keep_records; /* the text of each record too, from the value `_id` on */
 	bool keep_ground;
 	bool left_open; /* parser_run_end: no side has closed */
