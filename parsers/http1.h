@@ -229,7 +229,7 @@ struct http1_request {
 	uint16_t status;     /* 0: not known */
 	const char *why;     /* not NULL: its body is of no use */
 	bool cut;            /* its body has a hole or is not over */
-	const uint8_t *peer; /* the client's address, 16 bytes */
+	struct slice client; /* of http1_address_put, HTTP1_ADDRESS_MAX readable bytes */
 };
 
 /* How far the events of a request are out; all zero before the first. */
@@ -248,6 +248,10 @@ struct http1_tally {
 struct http1_place {
 	struct slice method, host, path, query;
 };
+
+/* Writes an address of 16 bytes as text with its quotes. Returns its length. */
+#define HTTP1_ADDRESS_MAX 48
+size_t http1_address_put(const uint8_t *addr, uint8_t *out);
 
 struct http1_place http1_place_of(const struct http1_msg *m, struct slice bytes);
 bool http1_wanted(const struct http1_conf *conf, const struct http1_place *place);

@@ -161,7 +161,8 @@ static void put_raw(struct writer *w, const char *text, size_t len)
 
 #define PUT_LIT(w, text) put_raw(w, text, sizeof(text) - 1)
 
-static void put_text(struct writer *w, struct slice s)
+/* What is more than 16 bytes or none, has to be escaped, or stands at the end of all. */
+static __attribute__((noinline)) void put_text_long(struct writer *w, struct slice s)
 {
 	*w->at++ = '"';
 	if (s.len && (size_t)(w->limit - s.ptr) >= s.len + 16)
@@ -169,6 +170,23 @@ static void put_text(struct writer *w, struct slice s)
 	else
 		w->at += json_text_put(w->at, s.ptr, s.len, &w->invalid);
 	*w->at++ = '"';
+}
+
+static inline void put_text(struct writer *w, struct slice s)
+{
+	if (s.len - 1 > 15 || (size_t)(w->limit - s.ptr) < 16) {
+		put_text_long(w, s);
+		return;
+	}
+	__m128i v = _mm_loadu_si128((const __m128i *)s.ptr);
+	if (json_text_odd(v) & ((1u << s.len) - 1)) {
+		put_text_long(w, s);
+		return;
+	}
+	w->at[0] = '"';
+	_mm_storeu_si128((__m128i *)(w->at + 1), v);
+	w->at[1 + s.len] = '"';
+	w->at += 2 + s.len;
 }
 
 /* Lines of a folded value are joined by blanks. */
@@ -240,21 +258,34 @@ static void put_small(struct writer *w, unsigned v)
 	w->at += 3 - skip;
 }
 
-static void put_address(struct writer *w, const uint8_t *addr)
+size_t http1_address_put(const uint8_t *addr, uint8_t *out)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	*w->at++ = '"';
+	struct writer w = {.at = out};
+	*w.at++ = '"';
 	if (memcmp(addr, mapped, 12) == 0) {
 		for (int i = 12; i < 16; i++) {
-			put_small(w, addr[i]);
-			*w->at++ = i < 15 ? '.' : '"';
+			put_small(&w, addr[i]);
+			*w.at++ = i < 15 ? '.' : '"';
 		}
-		return;
+		return (size_t)(w.at - out);
 	}
 	char text[INET6_ADDRSTRLEN];
 	inet_ntop(AF_INET6, addr, text, sizeof(text));
-	put_raw(w, text, strlen(text));
-	*w->at++ = '"';
+	put_raw(&w, text, strlen(text));
+	*w.at++ = '"';
+	return (size_t)(w.at - out);
+}
+
+static_assert(INET6_ADDRSTRLEN + 2 <= HTTP1_ADDRESS_MAX, "with its quotes");
+
+/* Most are short enough for one step. */
+static inline void put_client(struct writer *w, struct slice client)
+{
+	memcpy(w->at, client.ptr, 32);
+	if (client.len > 32)
+		memcpy(w->at + 32, client.ptr + 32, HTTP1_ADDRESS_MAX - 32);
+	w->at += client.len;
 }
 
 static struct slice forwarded_for(struct slice list)
@@ -305,7 +336,7 @@ static bool meta_put(const struct http1_conf *conf, const struct http1_request *
 	if (forwarded.len)
 		put_header(&w, forwarded);
 	else
-		put_address(&w, r->peer);
+		put_client(&w, r->client);
 	if (agent.len) {
 		PUT_LIT(&w, ",\"user_agent\":");
 		put_header(&w, agent);

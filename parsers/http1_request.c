@@ -58,6 +58,15 @@ static const struct http1_msg *read_again(struct http1_call *c, const struct que
 	return &c->again;
 }
 
+/* The client's address, which is the same all the time: its text, made once. */
+static inline struct slice client_of(struct http1_call *c)
+{
+	struct http1_state *st = c->st;
+	if (!st->client_len)
+		st->client_len = (uint8_t)http1_address_put(c->in->addr[c->in->dir], st->client);
+	return slice_of(st->client, st->client_len);
+}
+
 /* False when the burst is full. */
 static bool put_request(struct http1_call *c, struct queued *q)
 {
@@ -80,7 +89,7 @@ static bool put_request(struct http1_call *c, struct queued *q)
 		.status = q->status,
 		.why = why_text[q->why],
 		.cut = q->why == WHY_HOLE || q->why == WHY_END,
-		.peer = c->in->addr[c->in->dir],
+		.client = client_of(c),
 	};
 	return http1_events_put(c->conf, &r, &c->work, &st->progress, c->out, &c->tally);
 }
@@ -365,15 +374,25 @@ static enum step step_body(struct http1_call *c)
 	return q->flags & Q_EARLY && !(q->flags & Q_OUT) ? STEP_ON : STEP_MORE;
 }
 
-static enum step step(struct http1_call *c)
+/* As far as nothing can be due in between: from the first byte to the end of a body that is kept.
+ */
+static inline enum step step(struct http1_call *c)
 {
-	switch (c->st->req.phase) {
-	case PHASE_BEGIN:
-		return step_begin(c);
+	struct http1_msg *m = &c->st->req;
+	enum step s;
+	switch (m->phase) {
 	case PHASE_SEARCH:
 		return step_search(c);
+	case PHASE_BEGIN:
+		s = step_begin(c);
+		if (m->phase != PHASE_HEAD)
+			return s;
+		/* fall through */
 	case PHASE_HEAD:
-		return step_head(c);
+		s = step_head(c);
+		if (m->phase != PHASE_LENGTH || queue_last(c->st)->flags & Q_EARLY)
+			return s;
+		/* fall through */
 	default:
 		return step_body(c);
 	}

@@ -71,6 +71,9 @@ struct http1_state {
 	uint8_t answers;           /* final ones since the last request began: 0, 1, 2 for more */
 #define ANSWERS_EARLY 3u           /* two of them came before their requests */
 	uint8_t known[2];          /* of http1_head_next */
+	uint8_t client_len;
+	uint8_t client[HTTP1_ADDRESS_MAX]; /* the client's address as text, when client_len is not 0
+					    */
 	bool gap_seen[2];
 	bool roles_known, swapped; /* swapped: direction 1 asks */
 	bool blind;
