@@ -5,6 +5,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/capture/decode_toeplitz.h"
 #include "dataplane/capture/decode_walk.h"
 #include "dataplane/capture/dedup.h"
 #include "dataplane/capture/frag.h"
@@ -186,40 +187,12 @@ const uint64_t *decode_row(const struct decode *d)
 	return d->row;
 }
 
-/* Toeplitz with a key of period 16 bits: each 16-bit word of the input adds the same function of
- * its bits, whatever its place, and the function is linear. So the hash is that function of the XOR
- * of all words, the same with the ends swapped, and its two halves are equal. BIT(b, j, i) is what
- * bit j of byte @b, i bits into the word, adds.
- */
-#define KEY          0x6d5au
-#define TURN(i)      ((KEY << (i) | KEY >> (16 - (i))) & 0xffff)
-#define BIT(b, j, i) ((b) >> (7 - (j)) & 1 ? TURN((j) + (i)) : 0)
-#define BYTE(b, i)                                                                                 \
-	(BIT(b, 0, i) ^ BIT(b, 1, i) ^ BIT(b, 2, i) ^ BIT(b, 3, i) ^ BIT(b, 4, i) ^ BIT(b, 5, i) ^ \
-	 BIT(b, 6, i) ^ BIT(b, 7, i))
-#define ROW4(b, i)  BYTE(b, i), BYTE(b + 1, i), BYTE(b + 2, i), BYTE(b + 3, i)
-#define ROW16(b, i) ROW4(b, i), ROW4(b + 4, i), ROW4(b + 8, i), ROW4(b + 12, i)
-#define ROW64(b, i) ROW16(b, i), ROW16(b + 16, i), ROW16(b + 32, i), ROW16(b + 48, i)
-#define ROW256(i)   ROW64(0, i), ROW64(64, i), ROW64(128, i), ROW64(192, i)
-
-static const uint16_t toeplitz[2][256] = {{ROW256(0)}, {ROW256(8)}};
-
-/* @x: the XOR of both addresses, 8 bytes at a time. */
-static inline uint32_t hash_of(uint64_t x, uint16_t sport, uint16_t dport)
-{
-	x ^= x >> 32;
-	x ^= x >> 16;
-	x ^= __builtin_bswap16(sport ^ dport);
-	uint32_t h = toeplitz[0][x & 0xff] ^ toeplitz[1][x >> 8 & 0xff];
-	return h << 16 | h;
-}
-
 uint32_t decode_hash(const struct pkt *p)
 {
 	uint64_t a[2], b[2];
 	memcpy(a, p->src, 16);
 	memcpy(b, p->dst, 16);
-	return hash_of(a[0] ^ a[1] ^ b[0] ^ b[1], p->sport, p->dport);
+	return toeplitz_of(a[0] ^ a[1] ^ b[0] ^ b[1], p->sport, p->dport);
 }
 
 /* An address as the two words (little-endian) that struct pkt keeps, IPv4 as ::ffff:a.b.c.d. Made
@@ -245,17 +218,23 @@ static inline struct address address_of(const uint8_t *in, unsigned family)
 /* Is the checksum @field of TCP or UDP right? A card that is to complete it finds the sum of the
  * pseudo header there (with the length, or without where it will cut the packet into segments).
  */
+static inline enum pkt_checksum judge_sum(uint64_t ends, uint32_t l4_len, uint8_t proto,
+					  uint16_t field, uint64_t sum)
+{
+	uint64_t no_length = ends + __builtin_bswap16(proto);
+	uint64_t pseudo = no_length + __builtin_bswap32(l4_len);
+	if (sum_is_right(pseudo + sum))
+		return CHECKSUM_GOOD;
+	if (field == sum_fold(pseudo) || field == sum_fold(no_length))
+		return CHECKSUM_UNKNOWN;
+	return CHECKSUM_BAD;
+}
+
 static enum pkt_checksum check_sum(const struct walk *k, const struct pkt *p, uint16_t field)
 {
 	size_t n_words = k->family == 4 ? 1 : 4;
 	uint64_t ends = sum_words(k->src, n_words) + sum_words(k->dst, n_words);
-	uint64_t pseudo = ends + __builtin_bswap32(k->l4_len) + __builtin_bswap16(p->proto);
-	if (sum_fold(pseudo + sum_bytes(k->l4, k->l4_len)) == 0xffff)
-		return CHECKSUM_GOOD;
-	uint64_t no_length = ends + __builtin_bswap16(p->proto);
-	if (field == sum_fold(pseudo) || field == sum_fold(no_length))
-		return CHECKSUM_UNKNOWN;
-	return CHECKSUM_BAD;
+	return judge_sum(ends, k->l4_len, p->proto, field, sum_bytes(k->l4, k->l4_len));
 }
 
 static inline enum pkt_checksum check_l4(const struct walk *k, const struct pkt *p)
@@ -286,9 +265,9 @@ static inline __m128i mark_same(uint64_t ends, uint32_t ports, uint16_t ip_id)
 /* Whether it is a copy is asked at the end of the burst, when the table's line has come. @at: its
  * place in the burst.
  */
-static inline void suspect(struct decode *d, const struct pkt *p, struct mark m, unsigned at)
+static inline void suspect(struct decode *d, const struct pkt *p, struct mark m, uint64_t key,
+			   unsigned at)
 {
-	uint64_t key = d->dedup->hash(m.same, p->payload, p->len);
 	dedup_prefetch(d->dedup, key);
 	struct suspect *s = &d->suspects[d->n_suspects++];
 	s->key = key;
@@ -386,7 +365,7 @@ static unsigned owner_of(const struct decode *d, const struct pkt *p)
 		x ^= dst[0] ^ dst[1];
 	if (!to)
 		x ^= src[0] ^ src[1];
-	return hash_of(x, 0, 0) % d->n_workers;
+	return toeplitz_of(x, 0, 0) % d->n_workers;
 }
 
 /* The innermost header was found: is the packet ours, and is it to be handed on, as number @at of
@@ -402,7 +381,7 @@ static inline __attribute__((always_inline)) unsigned settle(struct decode *d, c
 	p->hash = 0;
 	if (d->n_workers > 1) {
 		uint64_t ends = src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1];
-		p->hash = hash_of(ends, p->sport, p->dport);
+		p->hash = toeplitz_of(ends, p->sport, p->dport);
 		if (owner_of(d, p) != d->worker)
 			return PASSED_OVER;
 	}
@@ -416,8 +395,10 @@ static inline __attribute__((always_inline)) unsigned settle(struct decode *d, c
 		if (p->checksum == CHECKSUM_BAD && d->checksum == CHECKSUM_DROP)
 			return DECODE_bad_checksum;
 	}
-	if (d->dedup && p->proto == IPPROTO_UDP_)
-		suspect(d, p, mark_of(k, p), at);
+	if (d->dedup && p->proto == IPPROTO_UDP_) {
+		struct mark m = mark_of(k, p);
+		suspect(d, p, m, d->dedup->hash(m.same, p->payload, p->len), at);
+	}
 	if (p->checksum == CHECKSUM_BAD || k->tunnels || p->cut_bytes)
 		tell(d, p, k->tunnels != 0, 1);
 	return DECODE_packets_out;
@@ -576,14 +557,6 @@ static inline uint32_t plain_tcp(const struct plain *v)
 	return len < 20 || len > v->len ? 0 : len;
 }
 
-/* A sum of words, whose carries come back in, is right if it folds to 0xffff: if it is a multiple
- * of that, for no header is all zeros.
- */
-static inline bool plain_sum_is_right(const uint8_t *ip)
-{
-	return sum_words(ip, 5) % 0xffff == 0;
-}
-
 /* As the walk does it, but for what only tells copies apart. False: it is for that. */
 static inline __attribute__((always_inline)) bool
 decode_plain(const struct decode *d, const struct plain *v, struct walk *k)
@@ -612,29 +585,17 @@ decode_plain(const struct decode *d, const struct plain *v, struct walk *k)
 	k->ip_id = be16(ip + 4);
 	k->tunnels = 0;
 	k->frame = 0;
-	k->ip_sum_bad = d->checksum != CHECKSUM_IGNORE && !plain_sum_is_right(ip);
+	k->ip_sum_bad = d->checksum != CHECKSUM_IGNORE && !sum_is_right(sum_words(ip, 5));
 	return true;
 }
 
-/* The checksums of plain UDP. Not in line where the sender left its own away, which it may. */
-static __attribute__((noinline)) enum pkt_checksum check_udp(const uint8_t *ip, uint32_t len,
-							     const struct pkt *p, uint16_t field)
+/* The packet from its addresses to the end of its UDP header. */
+static inline __m128i plain_head(const struct plain *v)
 {
-	struct walk k = {.family = 4, .src = ip + 12, .dst = ip + 16, .l4 = ip + 20, .l4_len = len};
-	return check_sum(&k, p, field);
+	return _mm_loadu_si128((const __m128i *)(v->ip + 12));
 }
 
-static inline enum pkt_checksum check_plain_udp(const uint8_t *ip, uint32_t len,
-						const struct pkt *p)
-{
-	uint16_t field;
-	if (!plain_sum_is_right(ip))
-		return CHECKSUM_BAD;
-	memcpy(&field, ip + 26, 2);
-	return field ? check_udp(ip, len, p, field) : CHECKSUM_UNKNOWN;
-}
-
-/* IPv4 addresses as ::ffff:a.b.c.d, and in @head, which is the packet from its addresses on. */
+/* IPv4 addresses as ::ffff:a.b.c.d, from @head. */
 static inline void put_addresses(struct pkt *p, __m128i head)
 {
 	const __m128i src = _mm_set_epi32(0x03020100, -1, -1, -1);
@@ -644,8 +605,9 @@ static inline void put_addresses(struct pkt *p, __m128i head)
 	_mm_storeu_si128((__m128i *)p->dst, _mm_or_si128(_mm_shuffle_epi8(head, dst), mapped));
 }
 
-static inline struct mark plain_mark(const struct pkt_raw *raw, const struct plain *v, __m128i head)
+static inline struct mark plain_mark(const struct pkt_raw *raw, const struct plain *v)
 {
+	__m128i head = plain_head(v);
 	uint16_t ip_id;
 	memcpy(&ip_id, v->ip + 4, 2);
 	uint64_t frame = (uint32_t)raw->port << 8 | v->ip[8];
@@ -657,6 +619,35 @@ static inline struct mark plain_mark(const struct pkt_raw *raw, const struct pla
 			     .flags = ip_id ? SUSPECT_STRONG : 0};
 }
 
+/* Plain UDP with a checksum @field, which is judged, and the digest made, in one pass where the
+ * core has a way to. Not in line, for senders may leave theirs away. Returns what it ends as.
+ */
+static __attribute__((noinline)) unsigned settle_summed(struct decode *d, const struct pkt_raw *raw,
+							const struct plain *v, struct pkt *p,
+							unsigned at, uint16_t field)
+{
+	const uint8_t *ip = v->ip, *l4 = ip + 20;
+	const struct dedup *dedup = d->dedup;
+	uint32_t len = p->len + 8;
+	uint64_t sum, key = 0;
+	struct mark m = plain_mark(raw, v);
+	if (dedup && dedup->hash_sum) {
+		key = dedup->hash_sum(m.same, p->payload, p->len, &sum);
+		sum += sum_words(l4, 2);
+	} else {
+		sum = sum_bytes(l4, len);
+		key = dedup ? dedup->hash(m.same, p->payload, p->len) : 0;
+	}
+	p->checksum = judge_sum(sum_words(ip + 12, 2), len, IPPROTO_UDP_, field, sum);
+	if (p->checksum == CHECKSUM_BAD && d->checksum == CHECKSUM_DROP)
+		return DECODE_bad_checksum;
+	if (p->checksum == CHECKSUM_BAD)
+		tell(d, p, false, 1);
+	if (dedup)
+		suspect(d, p, m, key, at);
+	return DECODE_packets_out;
+}
+
 /* The straight way of plain UDP, whose @len bytes begin behind the IP header: what settle() does,
  * without a walk. Returns what it ends as.
  */
@@ -665,9 +656,8 @@ settle_udp(struct decode *d, const struct pkt_raw *raw, const struct plain *v, u
 	   struct pkt *p, unsigned at)
 {
 	const uint8_t *ip = v->ip, *l4 = ip + 20;
-	const __m128i head = _mm_loadu_si128((const __m128i *)(ip + 12));
 	uint32_t ports = be32(l4);
-	put_addresses(p, head);
+	put_addresses(p, plain_head(v));
 	p->sport = (uint16_t)(ports >> 16);
 	p->dport = (uint16_t)ports;
 	p->proto = IPPROTO_UDP_;
@@ -686,15 +676,21 @@ settle_udp(struct decode *d, const struct pkt_raw *raw, const struct plain *v, u
 			return PASSED_OVER;
 	}
 	if (d->checksum != CHECKSUM_IGNORE) {
-		p->checksum = check_plain_udp(ip, len, p);
-		if (p->checksum == CHECKSUM_BAD) {
+		uint16_t field;
+		memcpy(&field, l4 + 6, 2);
+		if (!sum_is_right(sum_words(ip, 5))) {
+			p->checksum = CHECKSUM_BAD;
 			if (d->checksum == CHECKSUM_DROP)
 				return DECODE_bad_checksum;
 			tell(d, p, false, 1);
+		} else if (field) {
+			return settle_summed(d, raw, v, p, at, field);
 		}
 	}
-	if (d->dedup)
-		suspect(d, p, plain_mark(raw, v, head), at);
+	if (d->dedup) {
+		struct mark m = plain_mark(raw, v);
+		suspect(d, p, m, d->dedup->hash(m.same, p->payload, p->len), at);
+	}
 	return DECODE_packets_out;
 }
 
@@ -730,7 +726,7 @@ unsigned decode_owner(const struct decode *d, const struct pkt_raw *raw)
 	struct address src = address_of(k.src, k.family), dst = address_of(k.dst, k.family);
 	memcpy(p.src, src.w, 16);
 	memcpy(p.dst, dst.w, 16);
-	p.hash = hash_of(src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1], p.sport, p.dport);
+	p.hash = toeplitz_of(src.w[0] ^ src.w[1] ^ dst.w[0] ^ dst.w[1], p.sport, p.dport);
 	return owner_of(d, &p);
 }
 

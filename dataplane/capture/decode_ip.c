@@ -58,7 +58,7 @@ enum walk_next ip_v4(struct walk *k)
 	if (!walk_has(k, hlen))
 		return NEXT_DROP;
 	k->no_length = total == 0;
-	if (k->check_ip && sum_fold(sum_words(h, hlen / 4)) != 0xffff)
+	if (k->check_ip && !sum_is_right(sum_words(h, hlen / 4)))
 		k->ip_sum_bad = true;
 	k->family = 4;
 	k->src = h + 12;

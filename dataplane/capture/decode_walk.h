@@ -181,6 +181,14 @@ static inline uint16_t sum_fold(uint64_t s)
 	return (uint16_t)(half >> 16);
 }
 
+/* Does it fold to 0xffff, as the sum of what has a right checksum in it? So it does if it is a
+ * multiple of that; there are no such sums of zeros alone.
+ */
+static inline bool sum_is_right(uint64_t s)
+{
+	return s % 0xffff == 0;
+}
+
 /*   source port 16 | destination port 16
  *   sequence 32
  *   acknowledgement 32

@@ -150,6 +150,12 @@ WITH_AVX512 static inline __m512i absorb_all(__m512i lanes, const uint8_t *p)
 	return _mm512_aesenc_epi128(_mm512_aesenc_epi128(lanes, key), key);
 }
 
+WITH_AVX512 static inline uint64_t join_all(__m512i lanes)
+{
+	return join_lanes(_mm512_castsi512_si128(lanes), _mm512_extracti32x4_epi32(lanes, 1),
+			  _mm512_extracti32x4_epi32(lanes, 2), _mm512_extracti32x4_epi32(lanes, 3));
+}
+
 /* The same, all four. */
 WITH_AVX512 static uint64_t hash_by_avx512(__m128i seed, const uint8_t *ptr, size_t len)
 {
@@ -159,9 +165,30 @@ WITH_AVX512 static uint64_t hash_by_avx512(__m128i seed, const uint8_t *ptr, siz
 	__m512i lanes = _mm512_broadcast_i32x4(begin_lanes(seed, len));
 	for (; ptr < last; ptr += 64)
 		lanes = absorb_all(lanes, ptr);
-	lanes = absorb_all(lanes, last);
-	return join_lanes(_mm512_castsi512_si128(lanes), _mm512_extracti32x4_epi32(lanes, 1),
-			  _mm512_extracti32x4_epi32(lanes, 2), _mm512_extracti32x4_epi32(lanes, 3));
+	return join_all(absorb_all(lanes, last));
+}
+
+/* Words of 16 bits, each less 0x8000, are summed by pairs with their signs. */
+WITH_AVX512 static inline __m512i add_words(__m512i sum, __m512i v)
+{
+	v = _mm512_xor_si512(v, _mm512_set1_epi16((short)0x8000));
+	return _mm512_add_epi32(sum, _mm512_madd_epi16(v, _mm512_set1_epi16(1)));
+}
+
+/* Payloads are of 64 KiB at most, so that no lane of the sum overflows, nor do all of them. */
+WITH_AVX512 static uint64_t hash_sum_by_avx512(__m128i seed, const uint8_t *ptr, size_t len,
+					       uint64_t *ret_sum)
+{
+	__m512i lanes = _mm512_broadcast_i32x4(begin_lanes(seed, len)), sum = {0};
+	size_t at = 0;
+	for (; at + 64 < len; at += 64) {
+		lanes = absorb_all(lanes, ptr + at);
+		sum = add_words(sum, _mm512_loadu_si512(ptr + at));
+	}
+	__mmask64 rest = len ? ~0ull >> (64 - (len - at)) : 0;
+	sum = add_words(sum, _mm512_maskz_loadu_epi8(rest, ptr + at));
+	*ret_sum = (uint64_t)(_mm512_reduce_add_epi32(sum) + (int64_t)(at / 64 + 1) * 32 * 0x8000);
+	return at ? join_all(absorb_all(lanes, ptr + len - 64)) : hash_few(seed, ptr, len);
 }
 
 static dedup_hash_fn *pick_narrow(void)
@@ -184,6 +211,20 @@ static dedup_hash_fn *pick(void)
 	return cpu_has_avx512() ? hash_by_avx512 : hash_by_vaes;
 }
 
+static dedup_hash_sum_fn *pick_sum(void)
+{
+	return HAS_VAES && cpu_has_avx512() ? hash_sum_by_avx512 : NULL;
+}
+
+bool dedup_hash_sum(__m128i seed, const uint8_t *ptr, size_t len, uint64_t *ret_key,
+		    uint64_t *ret_sum)
+{
+	dedup_hash_sum_fn *of = pick_sum();
+	if (of)
+		*ret_key = of(seed, ptr, len, ret_sum);
+	return of != NULL;
+}
+
 uint64_t dedup_hash_narrow(__m128i seed, const uint8_t *ptr, size_t len)
 {
 	return pick_narrow()(seed, ptr, len);
@@ -203,6 +244,7 @@ int dedup_create(uint64_t window_ns, struct dedup **ret_t, struct err *e)
 		window_ns = DEDUP_WINDOW_MAX_NS;
 	t->window = (uint32_t)(window_ns >> DEDUP_TIME_SHIFT);
 	t->hash = pick();
+	t->hash_sum = pick_sum();
 	*ret_t = t;
 	return 0;
 }

@@ -48,10 +48,14 @@ static_assert(sizeof(struct dedup_set) == 64 && DEDUP_WAYS == 4, "a set is one c
 /* The digest of a payload behind @seed, whose bytes 12 and 13 count for nothing. */
 typedef uint64_t dedup_hash_fn(__m128i seed, const uint8_t *ptr, size_t len);
 
+/* The same, and beside it *ret_sum: the sum of the payload's words of 16 bits, as sum_bytes. */
+typedef uint64_t dedup_hash_sum_fn(__m128i seed, const uint8_t *ptr, size_t len, uint64_t *ret_sum);
+
 struct dedup {
 	struct dedup_set sets[DEDUP_SETS]; /* first, since the mapping is aligned */
 	uint32_t window;
-	dedup_hash_fn *hash; /* the way that this core is fastest with: dedup_hash */
+	dedup_hash_fn *hash;         /* the way that this core is fastest with: dedup_hash */
+	dedup_hash_sum_fn *hash_sum; /* the same; NULL: it has none that takes one pass */
 };
 
 /* Times are kept in units of 4,096 ns in 32 bits, which come round after 4.9 hours. */
@@ -62,6 +66,9 @@ void dedup_destroy(struct dedup *t);
 
 /* Fast, not for keys that an enemy must not guess. Reads no byte behind @len. */
 uint64_t dedup_hash(__m128i seed, const uint8_t *ptr, size_t len);
+/* The same value with the sum. False: this core has none that takes one pass. */
+bool dedup_hash_sum(__m128i seed, const uint8_t *ptr, size_t len, uint64_t *ret_key,
+		    uint64_t *ret_sum);
 /* The same value, without the instructions that only some cores with AES have. */
 uint64_t dedup_hash_narrow(__m128i seed, const uint8_t *ptr, size_t len);
 /* Another one, which dedup_hash takes on cores without AES. */

@@ -1,6 +1,7 @@
 /* test_dedup.c - copies of a mirror told from senders that repeat themselves. */
 #include "tests/support/decode_check.h"
 
+#include "dataplane/capture/decode_walk.h"
 #include "dataplane/capture/dedup.h"
 
 #define MS 1000000u
@@ -230,6 +231,11 @@ static void check_both(__m128i seed, const uint8_t *bytes, size_t len)
 	uint8_t *exact = malloc(len + 1);
 	memcpy(exact + 1, bytes, len);
 	assert_int_equal(dedup_hash(seed, exact + 1, len), dedup_hash_narrow(seed, bytes, len));
+	uint64_t key, sum;
+	if (dedup_hash_sum(seed, exact + 1, len, &key, &sum)) {
+		assert_int_equal(key, dedup_hash_narrow(seed, bytes, len));
+		assert_int_equal(sum_fold(sum), sum_fold(sum_bytes(bytes, len)));
+	}
 	free(exact);
 }
 
@@ -250,7 +256,7 @@ static void the_digest_differs_for_every_bit_of_the_seed(void **state)
 	}
 }
 
-static void wide_cores_have_the_digest_of_all_others(void **state)
+static void wide_cores_have_the_digest_of_all_others_and_the_sum(void **state)
 {
 	uint8_t bytes[512];
 	uint64_t x = 1;
@@ -259,6 +265,15 @@ static void wide_cores_have_the_digest_of_all_others(void **state)
 	for (size_t len = 0; len <= 256; len++)
 		for (size_t at = 0; at < 256; at += 37)
 			check_both(_mm_set1_epi64x((int64_t)(len * at)), bytes + at, len);
+}
+
+static void the_sum_of_the_longest_payload_of_all_ones_and_all_zeros_is_right(void **state)
+{
+	static uint8_t bytes[UINT16_MAX];
+	for (unsigned fill = 0; fill < 256; fill += 51) {
+		memset(bytes, (int)fill, sizeof(bytes));
+		check_both(_mm_setzero_si128(), bytes, sizeof(bytes));
+	}
 }
 
 /* What most packets are: lines that differ in a few digits, some of them in step. */
@@ -300,7 +315,8 @@ int main(void)
 		cmocka_unit_test(frames_of_a_key_are_forgotten_together_by_whatever_comes),
 		cmocka_unit_test(the_digest_differs_for_every_bit_and_length),
 		cmocka_unit_test(the_digest_differs_for_every_bit_of_the_seed),
-		cmocka_unit_test(wide_cores_have_the_digest_of_all_others),
+		cmocka_unit_test(wide_cores_have_the_digest_of_all_others_and_the_sum),
+		cmocka_unit_test(the_sum_of_the_longest_payload_of_all_ones_and_all_zeros_is_right),
 		cmocka_unit_test(the_digest_differs_for_lines_that_differ_in_digits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
