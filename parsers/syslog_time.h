@@ -38,6 +38,12 @@ struct syslog_time_form {
 	uint8_t least[16], span[16]; /* of each byte: the least, and how much more it may be */
 	uint8_t digits[8];           /* where those of SSffffff stand; 0x80: a zero */
 	uint32_t len;                /* of the whole time */
+	/* How much of it stands in front of the zone; which of that must not be '0', so that a
+	 * fraction ends as civil_put_rfc3339 ends it; and the value with that text, but for where
+	 * it lies.
+	 */
+	uint8_t n_text, no_zero;
+	uint64_t word;
 };
 
 #define SSE41 __attribute__((target("sse4.1")))

@@ -246,12 +246,28 @@ INLINE bool read_3164(const uint8_t *host, struct words w, const uint8_t *end, s
 
 /* ---- messages ---- */
 
-#define MADE_BYTES (8 + SYSLOG_PRI_BYTES) /* of the arena: what values are made of */
+/* Of the arena: what values are made of, a time, its text, and a priority. */
+#define TEXT_BYTES 32
+#define MADE_PRI   (VAL_TIME_BYTES + TEXT_BYTES)
+#define MADE_BYTES (MADE_PRI + SYSLOG_PRI_BYTES)
 
 INLINE void set_time(struct place to, uint32_t off, int64_t ns)
 {
-	memcpy(to.base + off, &ns, 8);
-	to.fixed[SYSLOG_TIMESTAMP] = val_of(VAL_TIME, off, 8);
+	memcpy(to.base + off, &ns, VAL_TIME_BYTES);
+	to.fixed[SYSLOG_TIMESTAMP] = val_of(VAL_TIME, off, VAL_TIME_BYTES);
+}
+
+/* The same with its text @p, which most senders write as we do: whoever writes it copies it. */
+INLINE void set_time_text(struct place to, uint32_t off, int64_t ns, const uint8_t *p,
+			  const struct syslog_time_form *form)
+{
+	uint8_t *made = to.base + off, *text = made + VAL_TIME_BYTES;
+	memcpy(made, &ns, VAL_TIME_BYTES);
+	memcpy(text, p, TEXT_BYTES);
+	text[form->n_text] = 'Z';
+	to.fixed[SYSLOG_TIMESTAMP] = val_of_word(form->word + off);
+	if (__builtin_expect(p[form->no_zero] == '0' || p[10] != 'T', 0))
+		to.fixed[SYSLOG_TIMESTAMP] = val_of(VAL_TIME, off, VAL_TIME_BYTES);
 }
 
 /* Sets the priority at @p, whose values are made at @off. Returns what is behind it, or NULL. */
@@ -263,7 +279,7 @@ INLINE const uint8_t *read_pri(const uint8_t *p, struct place to, uint32_t off)
 	unsigned n = *p == '<' ? syslog_pri_of(digits, &pri) : 0;
 	if (n == 0 || n == SYSLOG_PRI_RANGE)
 		return NULL;
-	syslog_pri_put(to.fixed, to.base, pri, off + 8);
+	syslog_pri_put(to.fixed, to.base, pri, off + MADE_PRI);
 	return p + n;
 }
 
@@ -302,7 +318,7 @@ static NOINLINE bool learn_time(const uint8_t *p, const void *conf, const struct
 	size_t n_time = syslog_time_usual(p + 2, &rb->minute, &ns); \
 	if (n_time == 0)                                            \
 		return learn_time(p + 2, conf, f, rb, SELF);        \
-	set_time(to, made, ns);                                     \
+	set_time_text(to, made, ns, p + 2, rb->minute.form);        \
 	p += 2 + n_time;                                            \
 	p = *p == ' ' ? NAMES(p + 1, to) : NULL;                    \
 	return p && read_rest(conf, p, f->body.ptr + f->body.len, to, rb)

@@ -47,36 +47,43 @@ JSON_TEXT_AVX2 uint32_t json_text_avx2_copy(struct json_text_avx2 w, uint8_t *ou
 	return (uint32_t)_mm256_movemask_epi8(json_text_avx2_odd_bytes(w, v));
 }
 
-/* Copies 64 bytes. Is one of them odd? */
-JSON_TEXT_AVX2 bool json_text_avx2_copy_two(struct json_text_avx2 w, uint8_t *out, const uint8_t *p)
+/* Copies 32 bytes at @a and 32 at @b. Is one of them odd? */
+JSON_TEXT_AVX2 bool json_text_avx2_copy_two(struct json_text_avx2 w, uint8_t *out, const uint8_t *p,
+					    size_t a, size_t b)
 {
-	__m256i v = _mm256_loadu_si256((const __m256i *)p);
-	__m256i v2 = _mm256_loadu_si256((const __m256i *)(p + 32));
-	_mm256_storeu_si256((__m256i *)out, v);
-	_mm256_storeu_si256((__m256i *)(out + 32), v2);
+	__m256i v = _mm256_loadu_si256((const __m256i *)(p + a));
+	__m256i v2 = _mm256_loadu_si256((const __m256i *)(p + b));
+	_mm256_storeu_si256((__m256i *)(out + a), v);
+	_mm256_storeu_si256((__m256i *)(out + b), v2);
 	__m256i odd =
 		_mm256_or_si256(json_text_avx2_odd_bytes(w, v), json_text_avx2_odd_bytes(w, v2));
 	return !_mm256_testz_si256(odd, odd);
 }
 
-/* What stands behind the first @i bytes, which are clean and copied, and the bytes of all. */
-size_t json_text_put_behind(size_t i, uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid);
-
-/* Text of 32 bytes or more: steps of 64 and of 32 bytes, as long as they are clean. The last one
- * looks at bytes of the one before again rather than at what is behind the text.
+/* Copies text of 32 bytes or more, in steps of 64, as long as they are clean: so many bytes, or
+ * @len. The last step looks at bytes of the one before again, or at some twice, rather than at what
+ * is behind the text.
  */
-JSON_TEXT_AVX2 size_t json_text_put_avx2(struct json_text_avx2 w, uint8_t *out, const uint8_t *p,
-					 size_t len, bool *io_invalid)
+JSON_TEXT_AVX2 size_t json_text_avx2_copy_clean(struct json_text_avx2 w, uint8_t *out,
+						const uint8_t *p, size_t len)
 {
 	size_t i = 0, last = len - 32;
 	for (; i + 32 < last; i += 64)
-		if (json_text_avx2_copy_two(w, out + i, p + i))
-			return json_text_put_behind(i, out, p, len, io_invalid);
-	if (i < last && json_text_avx2_copy(w, out + i, p + i))
-		return json_text_put_behind(i, out, p, len, io_invalid);
-	return json_text_avx2_copy(w, out + last, p + last)
-		       ? json_text_put_behind(last, out, p, len, io_invalid)
-		       : len;
+		if (json_text_avx2_copy_two(w, out, p, i, i + 32))
+			return i;
+	i = i < last ? i : last;
+	return json_text_avx2_copy_two(w, out, p, i, last) ? i : len;
+}
+
+/* What stands behind the first @i bytes, which are clean and copied, and the bytes of all. */
+size_t json_text_put_behind(size_t i, uint8_t *out, const uint8_t *p, size_t len, bool *io_invalid);
+
+/* All of it. */
+JSON_TEXT_AVX2 size_t json_text_put_avx2(struct json_text_avx2 w, uint8_t *out, const uint8_t *p,
+					 size_t len, bool *io_invalid)
+{
+	size_t i = json_text_avx2_copy_clean(w, out, p, len);
+	return i == len ? len : json_text_put_behind(i, out, p, len, io_invalid);
 }
 
 #endif

@@ -5,11 +5,25 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/rec/json_text.h"
 
+/* @json: `"name":`. False: it is too long. */
+static bool key_fill(struct schema_key *key, struct slice json)
+{
+	if (json.len + 3 > sizeof(key->text))
+		return false;
+	memcpy(key->text, "\",", 2);
+	memcpy(key->text + 2, json.ptr, json.len);
+	key->text[2 + json.len] = '"';
+	key->len = (uint8_t)(json.len + 3);
+	return true;
+}
+
+static const struct schema_key last_key = {"\"}\n", 3};
+
 int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fields)
 {
 	*s = (struct schema){.fields = fields, .n_fields = n_fields, .short_keys = true};
 	s->json = mem_alloc(n_fields * sizeof(*s->json));
-	s->keys = mem_alloc(n_fields * sizeof(*s->keys));
+	s->keys = mem_alloc((n_fields + 1u) * sizeof(*s->keys));
 	if (!s->json || !s->keys) {
 		schema_fini(s);
 		return -ENOMEM;
@@ -28,16 +42,9 @@ int schema_init(struct schema *s, const struct field_def *fields, uint16_t n_fie
 		len += 2;
 		s->json[i] = slice_of(text, len);
 		s->json_bytes += (uint32_t)len;
-		struct schema_key *key = &s->keys[i];
-		if (1 + len + 1 <= sizeof(key->text)) {
-			key->text[0] = ',';
-			memcpy(key->text + 1, text, len);
-			key->text[1 + len] = '"';
-			key->len = (uint8_t)(1 + len);
-		} else {
-			s->short_keys = false;
-		}
+		s->short_keys &= key_fill(&s->keys[i], s->json[i]);
 	}
+	s->keys[n_fields] = last_key;
 	return 0;
 }
 
@@ -72,6 +79,7 @@ bool schema_join(struct schema *s, const struct schema *a, const struct schema *
 			     .lent = true};
 	lay_fields(s, a, room);
 	lay_fields(s, b, room);
+	room->keys[s->n_fields] = last_key;
 	return true;
 }
 

@@ -27,8 +27,9 @@ struct field_def {
 	const char *help;
 };
 
-/* `,"name":` in a place of fixed size, which is copied whole, with the quote behind it that a value
- * which is text begins with. len is without that quote; 0 when the name is longer.
+/* `","name":"` in a place of fixed size, which is copied whole: with the quotes of a text in front
+ * of it and of one behind. What stands behind the last text is `"}` and a line feed. len is of all
+ * that; 0 when the name is longer.
  */
 struct schema_key {
 	uint8_t text[31];
@@ -40,8 +41,8 @@ struct schema {
 	const struct field_def *fields;
 	uint16_t n_fields;
 	struct slice *json;      /* n_fields of them */
-	struct schema_key *keys; /* the same */
-	uint32_t json_bytes;     /* of all of them */
+	struct schema_key *keys; /* n_fields, and what is behind the last one */
+	uint32_t json_bytes;     /* of all of json */
 	bool short_keys;         /* keys has all of them */
 	bool lent;               /* json and keys are another schema's, which outlives this one */
 };
@@ -55,7 +56,7 @@ void schema_fini(struct schema *s);
 struct schema_room {
 	struct field_def fields[SCHEMA_JOINED_MAX];
 	struct slice json[SCHEMA_JOINED_MAX];
-	struct schema_key keys[SCHEMA_JOINED_MAX];
+	struct schema_key keys[SCHEMA_JOINED_MAX + 1];
 };
 
 /* The fields of @a, then those of @b, which both outlive it, laid into @room: nothing is allocated.

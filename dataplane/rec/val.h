@@ -21,7 +21,8 @@ enum val_type {
 	VAL_I64,   /* 8 bytes at off, host order */
 	VAL_U64,   /* 8 bytes at off, host order */
 	VAL_F64,   /* 8 bytes at off, host order */
-	VAL_TIME,  /* 8 bytes at off: int64_t nanoseconds since 1970 UTC, host order */
+	VAL_TIME,  /* 8 bytes at off: int64_t nanoseconds since 1970 UTC, host order; and behind
+		    * them nothing, or what civil_put_rfc3339 makes of it (VAL_TIME_BYTES) */
 	VAL_NUM,   /* text that is a number by RFC 8259, as it stood on the wire */
 	VAL_STR,   /* text, not yet checked for UTF-8 and not escaped */
 	VAL_JSTR,  /* the inside of a JSON string: valid UTF-8, escaped */
@@ -39,7 +40,9 @@ struct val {
 
 static_assert(sizeof(struct val) == 8, "records are sized by this");
 
-#define VAL_LEN_MAX ((1u << 27) - 1)
+#define VAL_LEN_MAX    ((1u << 27) - 1)
+/* Of a time without its text, which stands behind them. */
+#define VAL_TIME_BYTES 8u
 
 static inline struct val val_of(enum val_type type, uint32_t off, size_t len)
 {

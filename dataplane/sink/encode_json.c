@@ -153,8 +153,8 @@ static inline uint8_t *put_field(uint8_t *o, const struct schema_key *key,
 		*o = '"';
 		return o;
 	}
-	memcpy(o, key, sizeof(*key));
-	return o + len;
+	memcpy(o, key->text + 1, sizeof(key->text) - 1);
+	return o + len - 2; /* without both quotes */
 }
 
 size_t encode_id(const struct rec *r, uint8_t *out)

@@ -10,8 +10,18 @@
 #include "dataplane/sink/encode_json_parts.h"
 #include "dataplane/sink/encode_put.h"
 
-#define WIDE        __attribute__((target("avx2,bmi2")))
-#define WIDE_INLINE static inline __attribute__((always_inline, target("avx2,bmi2")))
+#define WIDE           __attribute__((target("avx2,bmi2")))
+#define WIDE_INLINE    static inline __attribute__((always_inline, target("avx2,bmi2")))
+
+/* Of a name with its quotes and escapes, and of a source: longer ones are put by encode_json. */
+#define NAME_BYTES_MAX 512
+#define BEHIND_MAX     256
+
+#define TIME_KEY       "\",\"_time\":\""
+#define TIME_KEY_LEN   (sizeof(TIME_KEY) - 1)
+#define SECOND_LEN     20
+#define FRACTION_LEN   9
+static_assert(TIME_KEY_LEN + SECOND_LEN <= 32, "one step");
 
 struct burst {
 	struct encode_ctx *ctx;
@@ -21,18 +31,12 @@ struct burst {
 	/* The last place of a line with pairs is so far before this as they may take. */
 	const uint8_t *last_pairs;
 	size_t pair_max;
-	struct slice source;  /* `"_source":"x","_stream":"x",` */
 	const uint8_t *to;    /* where the first line of the batch stands */
 	uint64_t second_ns;   /* of which time_key is the text */
 	uint8_t time_key[32]; /* `","_time":"2026-11-25T04:43:16.` */
+	size_t behind_len;
+	uint8_t behind[BEHIND_MAX + 64]; /* `Z","_source":"x","_stream":"x",` */
 };
-/* Of a name with its quotes and escapes; a longer one is put by encode_json. */
-#define NAME_BYTES_MAX 512
-#define TIME_KEY       "\",\"_time\":\""
-#define TIME_KEY_LEN   (sizeof(TIME_KEY) - 1)
-#define SECOND_LEN     20
-#define FRACTION_LEN   9
-static_assert(TIME_KEY_LEN + SECOND_LEN <= sizeof(((struct burst *)0)->time_key), "one step");
 
 static uint64_t take_second(struct burst *l, uint64_t time_ns)
 {
@@ -41,6 +45,13 @@ static uint64_t take_second(struct burst *l, uint64_t time_ns)
 	memcpy(l->time_key + TIME_KEY_LEN, l->ctx->second_text, SECOND_LEN);
 	l->second_ns = l->ctx->second_ns;
 	return ns;
+}
+
+static void take_source(struct burst *l, struct slice source)
+{
+	memcpy(l->behind, "Z\",", 3);
+	memcpy(l->behind + 3, source.ptr, source.len);
+	l->behind_len = 3 + source.len;
 }
 
 WIDE_INLINE void copy32(uint8_t *o, const void *p)
@@ -58,7 +69,7 @@ WIDE_INLINE uint8_t *put64(uint8_t *o, const uint8_t *p, size_t len)
 	return o + len;
 }
 
-/* Sluice's own keys. */
+/* Sluice's own keys, up to a quote. */
 WIDE_INLINE uint8_t *put_head(struct burst *l, const struct rec *r, uint8_t *o)
 {
 	o = PUT_LIT(o, "{\"_id\":\"");
@@ -69,30 +80,10 @@ WIDE_INLINE uint8_t *put_head(struct burst *l, const struct rec *r, uint8_t *o)
 	copy32(o, l->time_key);
 	o += TIME_KEY_LEN + SECOND_LEN;
 	text_put_9digits((char *)o, (uint32_t)ns);
-	o = PUT_LIT(o + FRACTION_LEN, "Z\",");
-	o = put64(o, l->source.ptr, l->source.len);
+	o = put64(o + FRACTION_LEN, l->behind, l->behind_len);
 	if (__builtin_expect(r->origin_len == 0, 0))
 		return o - 1; /* without the comma after the source */
 	return put64(o, l->base + r->origin_off, r->origin_len);
-}
-
-/* Text that is longer than 32 bytes, or not clean. */
-WIDE_INLINE uint8_t *put_text(struct json_text_avx2 w, uint8_t *o, const uint8_t *p, size_t len,
-			      bool *io_invalid)
-{
-	o += len >= 32 ? json_text_put_avx2(w, o, p, len, io_invalid)
-		       : json_text_put_behind(0, o, p, len, io_invalid);
-	*o++ = '"';
-	return o;
-}
-
-WIDE_INLINE uint8_t *put_time(struct burst *l, uint8_t *o, uint32_t off)
-{
-	int64_t ns;
-	memcpy(&ns, l->base + off, sizeof(ns));
-	o += 1 + civil_minute_put(&l->ctx->minute, (char *)o + 1, ns); /* behind the key's quote */
-	*o++ = '"';
-	return o;
 }
 
 /* A value's type and length, and where it stands. One by one: put together they would have to be
@@ -111,41 +102,40 @@ static inline struct halves halves_of(const struct val *v)
 }
 
 /* The length of text; of all else a larger number, since the type is above the length. */
-static inline uint32_t text_len(struct halves h)
+static inline size_t text_len(struct halves h)
 {
-	return h.kind - ((uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32));
+	return (uint32_t)(h.kind - ((uint32_t)VAL_STR << (VAL_TYPE_SHIFT - 32)));
 }
 
-/* Is it text of at most 32 bytes, and clean? Then it stands at @o behind its quote, *ret_len long.
- */
-WIDE_INLINE bool put_short(const struct burst *l, struct json_text_avx2 w, struct halves h,
-			   uint8_t *o, uint32_t *ret_len)
+/* The length of a time's text, less one; of all else, and of times without it, a larger number. */
+static inline size_t time_len_less_one(struct halves h)
 {
-	uint32_t len = text_len(h);
-	*ret_len = len;
-	return len <= 32 && !_bzhi_u32(json_text_avx2_copy(w, o, l->base + h.off), len);
+	const uint32_t least = (uint32_t)VAL_TIME << (VAL_TYPE_SHIFT - 32) | (VAL_TIME_BYTES + 1);
+	return (uint32_t)(h.kind - least);
 }
 
-/* A value that is no short clean text, behind its key; at @o stands a quote, where it is none of
- * text's to be taken back.
- */
-WIDE_INLINE uint8_t *put_rest(struct burst *l, struct json_text_avx2 w, struct val v, uint8_t *o,
-			      bool *io_invalid)
+/* Behind a quote that stands at @o already. */
+WIDE_INLINE uint8_t *put_time(const struct burst *l, uint8_t *o, uint32_t off)
 {
-	if (v.type == VAL_STR)
-		return put_text(w, o + 1, l->base + v.off, v.len, io_invalid);
-	if (v.type == VAL_NULL)
-		return PUT_LIT(o, "null");
-	if (v.type == VAL_TIME)
-		return put_time(l, o, v.off);
-	return encode_json_value(l->ctx, l->base, v, o, io_invalid);
+	int64_t ns;
+	memcpy(&ns, l->base + off, sizeof(ns));
+	o += 1 + civil_minute_put(&l->ctx->minute, (char *)o + 1, ns);
+	*o++ = '"';
+	return o;
+}
+
+/* Any value, behind a quote that stands at @o already, up to its own last byte. */
+static __attribute__((noinline)) uint8_t *put_slowly(const struct burst *l, const struct val *v,
+						     uint8_t *o, bool *io_invalid)
+{
+	return encode_json_value(l->ctx, l->base, *v, o, io_invalid);
 }
 
 /* Fields that a rule, a format or a dimension has added, whose names the pipeline knows. NULL: one
  * has another name, or a long one.
  */
-WIDE_INLINE uint8_t *put_pairs(struct burst *l, struct json_text_avx2 w, const struct rec *r,
-			       uint8_t *o, bool *io_invalid)
+WIDE_INLINE uint8_t *put_pairs(const struct burst *l, const struct rec *r, uint8_t *o,
+			       bool *io_invalid)
 {
 	const struct val *pair = r->vals + l->alike.schema->n_fields, *end = pair + 2 * r->n_pairs;
 	for (; pair < end; pair += 2) {
@@ -157,45 +147,84 @@ WIDE_INLINE uint8_t *put_pairs(struct burst *l, struct json_text_avx2 w, const s
 		if (name.len > NAME_BYTES_MAX)
 			return NULL;
 		*o++ = ',';
-		o = put64(o, name.ptr, name.len);
-		*o = '"';
-		uint32_t len;
-		if (put_short(l, w, halves_of(&pair[1]), o + 1, &len)) {
-			o += 1 + len;
-			*o++ = '"';
+		o = put_slowly(l, &pair[1], put64(o, name.ptr, name.len), io_invalid);
+	}
+	return o;
+}
+
+/* Text behind its first quote, and without the last one. Most is clean and takes one step. */
+WIDE_INLINE uint8_t *put_text(struct json_text_avx2 w, const uint8_t *p, size_t len, uint8_t *o,
+			      bool *io_invalid)
+{
+	if (__builtin_expect(len > 32, 0))
+		return o + json_text_put_avx2(json_text_avx2(), o, p, len, io_invalid);
+	uint32_t odd = json_text_avx2_copy(w, o, p);
+	if (__builtin_expect(_bzhi_u32(odd, (uint32_t)len), 0))
+		return o + json_text_put_behind(0, o, p, len, io_invalid);
+	return o + len;
+}
+
+/* A value that is no text, behind its key and a quote, which is taken back where it is not wanted.
+ */
+WIDE_INLINE uint8_t *put_other(const struct burst *l, const struct val *v, uint8_t *o,
+			       bool *io_invalid)
+{
+	o--;
+	if (v->type == VAL_NULL)
+		return PUT_LIT(o, "null");
+	if (v->type == VAL_TIME)
+		return put_time(l, o, v->off);
+	return put_slowly(l, v, o, io_invalid);
+}
+
+/* The fields of its schema behind a quote that stands before @o, and the end of the line. Each is
+ * put with the key behind it.
+ */
+WIDE_INLINE uint8_t *put_fields(const struct burst *l, const struct rec *r, uint8_t *o,
+				bool *io_invalid)
+{
+	const uint8_t *base = l->base;
+	const struct val *v = r->vals, *end = v + l->alike.schema->n_fields;
+	const struct schema_key *key = l->alike.schema->keys;
+	const struct json_text_avx2 w = json_text_avx2();
+	copy32(o - 1, key);
+	o += key->len - 1;
+	for (; v < end; v++) {
+		struct halves h = halves_of(v);
+		key++;
+		if (__builtin_expect(text_len(h) <= VAL_LEN_MAX, 1)) {
+			o = put_text(w, base + h.off, text_len(h), o, io_invalid);
+			copy32(o, key);
+			o += key->len;
+		} else if (time_len_less_one(h) < 32) {
+			copy32(o, base + h.off + VAL_TIME_BYTES);
+			o += time_len_less_one(h) + 1;
+			copy32(o, key);
+			o += key->len;
 		} else {
-			o = put_rest(l, w, pair[1], o, io_invalid);
+			o = v->type == VAL_ABSENT ? o - (key[-1].len - 1)
+						  : put_other(l, v, o, io_invalid);
+			memcpy(o, key->text + 1, sizeof(key->text) - 1);
+			o += key->len - 1;
 		}
 	}
 	return o;
 }
 
-/* Most values are clean text of at most 32 bytes: one step for the key, one for the text. NULL: it
- * is none of these records.
+/* The end of a line that ends at @o: what few have goes in front. NULL: it is none of these
+ * records.
  */
-WIDE_INLINE uint8_t *put_line(struct burst *l, struct json_text_avx2 w, const struct rec *r,
-			      uint8_t *o)
+static __attribute__((noinline, target("avx2,bmi2"))) uint8_t *
+put_more(const struct burst *l, const struct rec *r, uint8_t *o, bool *io_invalid)
 {
-	const struct schema_key *keys = l->alike.schema->keys;
-	bool invalid = false;
-	o = put_head(l, r, o);
-	for (size_t i = 0, n = l->alike.schema->n_fields; i < n; i++) {
-		uint8_t *value = o + keys[i].len;
-		uint32_t len;
-		copy32(o, &keys[i]);
-		if (__builtin_expect(put_short(l, w, halves_of(&r->vals[i]), value + 1, &len), 1)) {
-			o = value + 1 + len;
-			*o++ = '"';
-		} else if (r->vals[i].type != VAL_ABSENT) {
-			o = put_rest(l, w, r->vals[i], value, &invalid);
-		}
-	}
+	o -= sizeof("}\n") - 1;
 	if (r->n_pairs)
-		o = put_pairs(l, w, r, o, &invalid);
-	if (__builtin_expect(!o, 0))
+		o = put_pairs(l, r, o, io_invalid);
+	if (!o)
 		return NULL;
-	if (__builtin_expect(invalid, 0))
+	if (*io_invalid)
 		o = PUT_LIT(o, ",\"_invalid_utf8\":true");
+	*io_invalid = false;
 	return PUT_LIT(o, "}\n");
 }
 
@@ -212,15 +241,19 @@ WIDE static unsigned put_wide(struct burst *l, struct rec *const *recs, unsigned
 			      uint32_t *ends)
 {
 	const uint8_t *from = l->to;
-	struct json_text_avx2 w = json_text_avx2();
-	struct rec *const *at = recs, *const *end = recs + n;
-	for (; at < end && follows(l, *at, o); at++) {
-		o = put_line(l, w, *at, o);
-		if (!o)
-			break;
-		*ends++ = (uint32_t)(o - from);
+	bool invalid = false;
+	unsigned i = 0;
+	for (; i < n && follows(l, recs[i], o); i++) {
+		const struct rec *r = recs[i];
+		o = put_fields(l, r, put_head(l, r, o), &invalid);
+		if (__builtin_expect(r->n_pairs || invalid, 0)) {
+			o = put_more(l, r, o, &invalid);
+			if (!o)
+				break;
+		}
+		ends[i] = (uint32_t)(o - from);
 	}
-	return (unsigned)(at - recs);
+	return i;
 }
 
 static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
@@ -241,14 +274,15 @@ unsigned encode_json_burst(struct encode_ctx *ctx, const struct batch *b, struct
 	size_t max = encode_json_max_like(ctx, b, r);
 	struct burst l;
 	l.alike = encode_alike_to(r, max, to);
-	if (!l.alike.last || !r->schema->short_keys)
+	struct slice source = ctx->source_json[r->source];
+	if (!l.alike.last || !r->schema->short_keys || source.len > BEHIND_MAX - 3)
 		return 0;
 	l.ctx = ctx;
 	l.b = b;
 	l.base = b->arena.base;
 	l.last_pairs = to->buf + (to->cap - max);
 	l.pair_max = encode_json_pair_max_like(b) + NAME_BYTES_MAX;
-	l.source = ctx->source_json[r->source];
+	take_source(&l, source);
 	l.to = to->buf;
 	uint8_t *o = to->buf + to->len;
 	if (!follows(&l, r, o))

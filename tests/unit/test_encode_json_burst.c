@@ -107,6 +107,17 @@ static void add_some_pair(void)
 	rec_pair(&rb, val_of(VAL_NAME, ids[some(3)], 0), v);
 }
 
+/* Some have their text behind them. */
+static void set_some_time(unsigned field, int64_t ns)
+{
+	char made[VAL_TIME_BYTES + 32];
+	size_t len = VAL_TIME_BYTES;
+	memcpy(made, &ns, sizeof(ns));
+	if (some(2))
+		len += civil_put_rfc3339(made + VAL_TIME_BYTES, ns);
+	rec_set(&rb, field, rec_make_text(&rb, VAL_TIME, slice_of(made, len)));
+}
+
 static void set_some_value(unsigned field)
 {
 	int64_t n = (int64_t)((uint64_t)some(1u << 30) * some(1u << 30)) - 7;
@@ -118,7 +129,7 @@ static void set_some_value(unsigned field)
 		rec_set(&rb, field, val_of(VAL_NULL, 0, 0));
 		return;
 	case 2:
-		rec_set_time(&rb, field, (int64_t)TIME_NS + (some(2) ? n : n / 1000 * 1000));
+		set_some_time(field, (int64_t)TIME_NS + (some(2) ? n : n / 1000 * 1000));
 		return;
 	case 3:
 		rec_set_i64(&rb, field, n);

@@ -67,7 +67,10 @@ static void schemas_are_joined_in_their_order_as_long_as_there_is_room(void **st
 	assert_string_equal(s.fields[2].name, "at");
 	assert_string_equal(s.fields[3].name, "rack");
 	assert_true(slice_eq(s.json[4], SLICE_LIT("\"team\":")));
-	assert_memory_equal(s.keys[3].text, ",\"rack\":\"", 9);
+	assert_memory_equal(s.keys[3].text, "\",\"rack\":\"", 10);
+	assert_int_equal(s.keys[3].len, 10);
+	assert_memory_equal(s.keys[5].text, "\"}\n", 3);
+	assert_int_equal(s.keys[5].len, 3);
 	assert_int_equal(s.json_bytes, schema.json_bytes + added.json_bytes);
 	assert_true(s.short_keys);
 	for (unsigned i = 0; i < SCHEMA_JOINED_MAX - 2; i++)
