@@ -24,8 +24,13 @@ struct burst {
 	/* Fields 3 to 6 of the message before; none, where origin_off is 0. */
 	uint32_t origin_off;
 	const uint8_t *block, *block_end;
-	bool invalid, misfit; /* what the message has */
+	bool odd[2]; /* what the message has: values that are not UTF-8; that a field does not take
+		      */
+	const uint8_t *from; /* where messages of the batch begin */
+	struct rec *const *stop;
+	uint32_t *ends;
 };
+enum { INVALID, MISFIT };
 
 PROTO_BMI2 void copy_64(uint8_t *o, const uint8_t *p)
 {
@@ -60,23 +65,36 @@ PROTO_BMI2 uint8_t *put_rec_time(struct burst *l, uint8_t *o, uint64_t ns)
 	return proto_put_time_bmi2(o, l->second, rest);
 }
 
-/* As encode_protobuf_origin, for what stands behind the key of field 5: addresses of IPv4, with
- * their ports, are less than 32 bytes.
+/* What stands behind the key of field 5 at @o, and that key, where it is not as put_origin wants.
  */
-PROTO_BMI2 uint8_t *put_origin(const struct burst *l, const uint8_t *p, size_t len, uint8_t *o)
+static __attribute__((noinline)) uint8_t *put_any_origin(struct burst *l, const struct rec *r,
+							 uint8_t *o)
+{
+	if (!r->origin_len) {
+		l->origin_off = 0;
+		return o - 1;
+	}
+	return encode_protobuf_origin(l->base + r->origin_off, r->origin_len, o - 1);
+}
+
+/* As encode_protobuf_origin, for what stands behind the key of field 5: addresses of IPv4, with
+ * their ports, are less than 32 bytes. What is there is looked at before whether there is any: its
+ * offset is one of the arena's either way.
+ */
+PROTO_BMI2 uint8_t *put_origin(struct burst *l, const struct rec *r, uint8_t *o)
 {
 	const size_t before = strlen("\"_src\":\""), between = strlen("\",\"_dst\":\"");
-	const uint8_t *src = p + before;
+	const uint8_t *src = l->base + r->origin_off + before;
 	__m256i v = _mm256_loadu_si256((const __m256i *)src);
 	size_t src_len =
 		_tzcnt_u32((unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, l->quotes)));
-	size_t dst_len = len - before - between - 1 - src_len;
+	size_t dst_len = r->origin_len - before - between - 1 - src_len;
 	if (__builtin_expect((src_len | dst_len) >= 32, 0))
-		return len ? encode_protobuf_origin(p, len, o - 1) : o - 1;
-	uint16_t head = (uint16_t)(PROTO_DST << 3 | PROTO_LEN | dst_len << 8);
+		return put_any_origin(l, r, o);
 	*o = (uint8_t)src_len;
 	_mm256_storeu_si256((__m256i *)(o + 1), v);
 	o += 1 + src_len;
+	uint16_t head = (uint16_t)((PROTO_DST << 3 | PROTO_LEN) + (dst_len << 8));
 	memcpy(o, &head, sizeof(head));
 	proto_copy_32(o + 2, src + src_len + between, PROTO_ODD_WIDE);
 	return o + 2 + dst_len;
@@ -102,9 +120,9 @@ PROTO_BMI2 uint8_t *put_block(struct burst *l, const struct rec *r, uint8_t *o)
 	proto_copy_32(o, source.ptr, PROTO_ODD_WIDE);
 	for (size_t i = 32; __builtin_expect(i <= source.len, 0); i += 32)
 		proto_copy_32(o + i, source.ptr + i, PROTO_ODD_WIDE);
-	at = put_origin(l, l->base + r->origin_off, r->origin_len, at + 1);
-	l->origin_off = r->origin_off;
 	l->block = o;
+	l->origin_off = r->origin_off;
+	at = put_origin(l, r, at + 1);
 	l->block_end = at;
 	return at;
 }
@@ -142,13 +160,13 @@ PROTO_BMI2 uint8_t *put_other(struct burst *l, const uint8_t *base, const struct
 	uint8_t *at = o + step->key_len;
 	memcpy(o, step->key, sizeof(step->key));
 	if (len - 33 <= VAL_LEN_MAX - 33)
-		return proto_put_long_avx2(at, p, len, PROTO_ODD_WIDE, &l->invalid);
+		return proto_put_long_avx2(at, p, len, PROTO_ODD_WIDE, &l->odd[INVALID]);
 	if (type == VAL_TIME && step->kind == PROTO_K_TIME)
 		return put_time(at, p);
 	if (type == VAL_I64 && step->kind == PROTO_K_INT64)
 		return encode_protobuf_int64(at, p);
-	return encode_protobuf_field(l->ctx, base, step, (uint64_t)kind << 32 | off, o, &l->invalid,
-				     &l->misfit);
+	return encode_protobuf_field(l->ctx, base, step, (uint64_t)kind << 32 | off, o,
+				     &l->odd[INVALID], &l->odd[MISFIT]);
 }
 
 /* The highest bit of each of @len <= 32 bytes that is no ASCII, copied. */
@@ -203,10 +221,10 @@ PROTO_BMI2 uint8_t *put_fields(struct burst *l, const uint8_t *base, const struc
 /* What few messages have, of which the head has no end but @rest. */
 static __attribute__((noinline)) uint8_t *put_oddities(struct burst *l, uint8_t *rest, uint8_t *end)
 {
-	l->ctx->proto->n_misfits += l->misfit;
-	if (l->invalid)
+	l->ctx->proto->n_misfits += l->odd[MISFIT];
+	if (l->odd[INVALID])
 		end = encode_protobuf_invalid(rest, end);
-	l->invalid = l->misfit = false;
+	l->odd[INVALID] = l->odd[MISFIT] = false;
 	return end;
 }
 
@@ -215,7 +233,9 @@ PROTO_BMI2 uint8_t *put_message(struct burst *l, const uint8_t *base, const stru
 {
 	uint8_t *message = o + (delimited ? PROTO_LEN_GUESS : 0);
 	uint8_t *rest = put_head(l, r, message), *at = put_fields(l, base, r, rest);
-	if (__builtin_expect(l->invalid | l->misfit, 0))
+	uint16_t odd;
+	memcpy(&odd, l->odd, sizeof(odd));
+	if (__builtin_expect(odd, 0))
 		at = put_oddities(l, rest, at);
 	if (!delimited)
 		return at;
@@ -225,32 +245,28 @@ PROTO_BMI2 uint8_t *put_message(struct burst *l, const uint8_t *base, const stru
 	return end;
 }
 
-/* Each of these writes where messages end to @ends, from @o on, and returns their number. */
-PROTO_BMI2 unsigned put_all(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
-			    uint32_t *ends, const uint8_t *from, bool delimited)
+/* Each of these writes where messages end to the batch, from @o on, and returns their number. */
+PROTO_BMI2 unsigned put_all(struct burst *l, struct rec *const *recs, uint8_t *o, bool delimited)
 {
 	const uint8_t *base = l->base;
-	struct rec *const *at = recs, *const *stop = recs + n;
-	for (; at < stop && encode_is_alike(&l->alike, *at, o); at++) {
+	struct rec *const *at = recs;
+	for (; at < l->stop && encode_is_alike(&l->alike, *at, o); at++) {
 		o = put_message(l, base, *at, o, delimited);
-		*ends++ = (uint32_t)(o - from);
+		*l->ends++ = (uint32_t)(o - l->from);
 	}
 	return (unsigned)(at - recs);
 }
 
 WIDE static __attribute__((noinline)) unsigned put_wide(struct burst *l, struct rec *const *recs,
-							unsigned n, uint8_t *o, uint32_t *ends,
-							const uint8_t *from)
+							uint8_t *o)
 {
-	return put_all(l, recs, n, o, ends, from, true);
+	return put_all(l, recs, o, true);
 }
 
 WIDE static __attribute__((noinline)) unsigned put_wide_bare(struct burst *l,
-							     struct rec *const *recs, unsigned n,
-							     uint8_t *o, uint32_t *ends,
-							     const uint8_t *from)
+							     struct rec *const *recs, uint8_t *o)
 {
-	return put_all(l, recs, n, o, ends, from, false);
+	return put_all(l, recs, o, false);
 }
 
 static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n, uint8_t *o,
@@ -268,12 +284,13 @@ static unsigned put_narrow(struct burst *l, struct rec *const *recs, unsigned n,
 WIDE static unsigned put_either(struct burst *l, const struct proto_map *m, struct rec *const *recs,
 				unsigned n, uint8_t *o, struct out_batch *to)
 {
-	uint32_t *ends = to->ends + to->n_recs;
+	l->from = to->buf;
+	l->stop = recs + n;
+	l->ends = to->ends + to->n_recs;
 	l->quotes = _mm256_set1_epi8('"');
 	l->steps = m->steps;
 	l->steps_end = m->steps + m->n_steps;
-	n = l->ctx->shape->delimited ? put_wide(l, recs, n, o, ends, to->buf)
-				     : put_wide_bare(l, recs, n, o, ends, to->buf);
+	n = l->ctx->shape->delimited ? put_wide(l, recs, o) : put_wide_bare(l, recs, o);
 	for (unsigned i = 0; m->n_rest && i < n; i++)
 		l->ctx->proto->n_more += encode_protobuf_more(m, recs[i]);
 	return n;

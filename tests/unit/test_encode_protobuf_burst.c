@@ -118,6 +118,7 @@ static void make_origins(void)
 		origins[i] = arena_copy(&batch.arena, texts[i], strlen(texts[i]));
 		origin_lens[i] = (uint16_t)strlen(texts[i]);
 	}
+	origins[2] = origins[some(2)];
 }
 
 static struct rec *end(void)
@@ -130,7 +131,7 @@ static struct rec *end(void)
 	r->stream_off = random_next(&seed) >> some(64);
 	r->idx = some(5) ? 0 : some(1u << 30);
 	r->dir = some(2);
-	r->origin_off = origins[origin];
+	r->origin_off = origins[origin]; /* means nothing where the length is 0 */
 	r->origin_len = origin_lens[origin];
 	return r;
 }
