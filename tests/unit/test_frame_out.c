@@ -116,6 +116,40 @@ static void a_block_is_no_longer_than_is_good_but_for_one_long_frame(void **stat
 	assert_true(out.n == 1 && batch.arena.used == used && block.len == 20000);
 }
 
+/* Of what waited and what came: as frame_put makes them, but where they stand. */
+static void frames_of_what_was_laid_down_stand_where_it_is(void **state)
+{
+	static const char origin[64] = "\"_src\":\"a\""; /* padded */
+	static const struct parser lines = {.lays_down = BODY_TEXT};
+	struct slice whole = SLICE_LIT("first\nnext\nha");
+	struct frame_desc d = {.body_kind = BODY_TEXT, .stream_off = 70};
+	out.time_ns = 9;
+	out.session = 4;
+	frame_out_origin(&out, slice_str(origin));
+	d.bytes = d.body = SLICE_LIT("next");
+	assert_true(frame_put(&out, &d));
+	struct slice laid =
+		frame_out_lay(&out, &lines, slice_of(whole.ptr, 3), slice_from(whole, 3));
+	assert_true(slice_eq(laid, whole) && out.ends.n == 2 && out.ends.at[1] == 10);
+	struct frame_run run = frame_lines_begin(&out);
+	assert_true(frame_line_put(&run, slice_of(laid.ptr + 6, 4), 70));
+	frame_run_end(&out, run.next, false);
+	size_t used = batch.arena.used;
+	d.bytes = d.body = slice_of(laid.ptr, 5);
+	assert_true(frame_put(&out, &d) && frame_put_whole(&out, d.bytes, 1, false));
+	assert_int_equal(batch.arena.used, used);
+	const struct frame *a = &frames[0], *b = &frames[1];
+	assert_true(slice_eq(b->body, a->body) && b->bytes.ptr == laid.ptr + 6);
+	assert_true(b->time_ns == 9 && b->stream_off == 70 && b->session == 4 && !b->unparsed);
+	assert_true(b->body_kind == BODY_TEXT && !b->aux && !b->idx && !b->cut);
+	assert_true(b->origin_off == a->origin_off && b->origin_len == a->origin_len);
+	assert_true(frames[2].body.ptr == laid.ptr && frames[3].body.ptr == laid.ptr);
+	assert_false(frame_put(&out, &d) || frame_put_whole(&out, d.bytes, 1, false));
+	frame_out_laid(&out, 11);
+	assert_int_equal(batch.arena.used, used - 2); /* the half line is given back */
+	assert_null(frame_out_lay(&out, &lines, whole, whole).ptr);
+}
+
 static void a_burst_ends_with_its_frames(void **state)
 {
 	for (unsigned i = 0; i < N_FRAMES; i++)
@@ -163,6 +197,7 @@ int main(void)
 		TEST(the_origin_is_copied_once_for_a_burst_and_session),
 		TEST(frames_that_are_alike_are_what_each_would_be_alone),
 		TEST(a_block_is_no_longer_than_is_good_but_for_one_long_frame),
+		TEST(frames_of_what_was_laid_down_stand_where_it_is),
 		TEST(a_burst_ends_with_its_frames),
 		TEST(a_burst_ends_with_its_bytes_but_one_frame_may_be_larger),
 		TEST(a_frame_that_the_arena_cannot_hold_is_refused_and_takes_nothing),

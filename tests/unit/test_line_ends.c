@@ -98,7 +98,7 @@ static void every_way_of_a_look_and_of_a_copy_finds_the_same_ends(void **state)
 	static const char bytes[] = "\n\0\1\x0b\x8a\x80"
 				    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	uint8_t text[8192];
-	for (unsigned i = 0; i < 1500; i++) {
+	for (unsigned i = 0; i < 500; i++) {
 		size_t len = i < 300 ? i : any(sizeof(text));
 		unsigned n_bytes = i % 3 ? sizeof(bytes) - 1 : 4;
 		for (size_t k = 0; k < len; k++)
