@@ -378,11 +378,11 @@ static int enrich_create(const struct op_plan *p, void **ret_state, struct err *
 	return 0;
 }
 
-/* The keys as text; no bytes where there is none. @worst: of their states. */
+/* The keys as text; no bytes where there is none. @states: vec_states of them. */
 static const struct slice *spell_keys(struct enrich *s, const struct vec *v, unsigned n,
-				      uint8_t worst, struct arena *a)
+				      unsigned states, struct arena *a)
 {
-	if (v->type == SQL_TEXT && worst == VEC_VALUE)
+	if (v->type == SQL_TEXT && states == VEC_VALUE)
 		return v->s;
 	for (unsigned i = 0; i < n; i++) {
 		char text[24];
@@ -625,10 +625,10 @@ static void enrich_run(const struct op_plan *plan, void *state, struct op_run *x
 	unsigned n_errors = 0, n_on = n;
 	op_exprs_run(&s->x, b, recs, n);
 	const struct vec *v = expr_run_result(s->x.run, p->key);
-	uint8_t worst = vec_worst(v, n);
-	const struct slice *keys = spell_keys(s, v, n, worst, &b->arena);
+	unsigned states = vec_states(v, n);
+	const struct slice *keys = spell_keys(s, v, n, states, &b->arena);
 	row[ENRICH_records_in] += n;
-	if (worst >= VEC_ERROR)
+	if (states >= VEC_ERROR)
 		n_errors = op_errors(x, ENRICH_out_of_range, recs, v, n);
 	unsigned n_hits = dim_table_find(dim_enter(p->dim, s->reader), keys, n, s->rows);
 	if (n_hits < n) {

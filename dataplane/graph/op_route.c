@@ -1,3 +1,4 @@
+#include <emmintrin.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -294,23 +295,29 @@ static int route_create(const struct op_plan *p, void **ret_state, struct err *e
 	return rc;
 }
 
-static void judge_choices(const struct route_plan *r, struct route *s, unsigned n)
+/* Returns whether one ended in an error. By itself, so that what it needs is in registers. */
+static __attribute__((noinline)) bool judge_choices(const struct route_plan *r, struct route *s,
+						    unsigned n)
 {
 	const struct choices c = r->choices;
 	const struct vec *v = expr_run_input(s->x.run, c.input);
-	const uint8_t *state = v->state;
+	const struct slice *restrict texts = v->s;
+	uint16_t *restrict verdicts = s->verdicts;
+	uint16_t rest = VERDICT(r->n_branches, 0);
+	unsigned states = vec_states(v, n);
 	for (unsigned i = 0; i < n; i++) {
-		if (state[i] != VEC_VALUE) {
-			if (state[i] >= VEC_ERROR)
-				s->verdicts[i] = VERDICT(c.first, 1 + state[i] - VEC_ERROR);
+		if (states != VEC_VALUE && v->state[i] != VEC_VALUE) {
+			unsigned error = v->state[i] < VEC_ERROR ? 0 : 1 + v->state[i] - VEC_ERROR;
+			verdicts[i] = error ? VERDICT(c.first, error) : rest;
 			continue;
 		}
-		struct slice text = v->s[i];
+		struct slice text = texts[i];
 		uint64_t word = bytes_word(text);
 		const struct choice *at = slot_of(&c, word);
 		bool same = at->word == word && bytes_word_same(word, at->text, text);
-		s->verdicts[i] = same ? at->verdict : s->verdicts[i];
+		verdicts[i] = same ? at->verdict : rest;
 	}
+	return states >= VEC_ERROR;
 }
 
 /* Where no condition ended in an error: whether it holds is a number that can be reckoned with. */
@@ -328,50 +335,76 @@ static void judge_clean(const struct vec *v, struct route *s, unsigned branch, u
 	}
 }
 
-static void judge_branch(const struct vec *v, struct route *s, unsigned branch, unsigned n)
+static __attribute__((noinline)) bool judge_branch(const struct vec *v, struct route *s,
+						   unsigned branch, unsigned n)
 {
-	uint8_t worst = vec_worst(v, n);
+	unsigned states = vec_states(v, n);
 	judge_clean(v, s, branch, n);
-	for (unsigned i = 0; worst >= VEC_ERROR && i < n; i++) {
+	for (unsigned i = 0; states >= VEC_ERROR && i < n; i++) {
 		if (v->state[i] < VEC_ERROR)
 			continue;
 		uint16_t verdict = VERDICT(branch, 1 + v->state[i] - VEC_ERROR);
 		s->verdicts[i] = verdict < s->verdicts[i] ? verdict : s->verdicts[i];
 	}
+	return states >= VEC_ERROR;
 }
 
 /* A condition that ends in an error before one holds leaves open which it would be: the record is
- * lost, by name.
+ * lost, by name. Returns whether a condition did.
  */
-static void judge(const struct route_plan *r, struct route *s, unsigned n)
+static bool judge(const struct route_plan *r, struct route *s, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		s->verdicts[i] = VERDICT(r->n_branches, 0);
+	bool errors = false;
 	if (r->choices.shift)
-		judge_choices(r, s, n);
+		errors = judge_choices(r, s, n);
+	else
+		for (unsigned i = 0; i < n; i++)
+			s->verdicts[i] = VERDICT(r->n_branches, 0);
 	for (unsigned k = 0; k < r->n_branches; k++)
 		if (!r->choices.mine || !r->choices.mine[k])
-			judge_branch(expr_run_result(s->x.run, r->exprs[k]), s, k, n);
+			errors |= judge_branch(expr_run_result(s->x.run, r->exprs[k]), s, k, n);
+	return errors;
 }
 
-static void route_run(const struct op_plan *p, void *state, struct op_run *x,
-		      struct rec *const *recs, unsigned n)
+/* The records of this verdict, 16 verdicts at a time. Returns how many. */
+static unsigned take_verdict(const uint16_t *verdicts, uint16_t verdict, struct rec *const *recs,
+			     unsigned n, struct rec **out)
 {
-	const struct route_plan *r = (const struct route_plan *)p;
-	struct route *s = state;
-	uint64_t *row = op_row(x);
-	op_exprs_run(&s->x, op_batch(x), recs, n);
-	judge(r, s, n);
-	row[ROUTE_records_in] += n;
-	unsigned ends[OP_PORTS_MAX + 1] = {0}, n_out = 0;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned error = s->verdicts[i] & 7;
-		if (error)
-			op_error(x, ROUTE_out_of_range, recs[i], (uint8_t)(VEC_ERROR + error - 1));
-		else
-			ends[s->verdicts[i] >> 3]++;
+	const __m128i mine = _mm_set1_epi16((int16_t)verdict);
+	struct rec **to = out;
+	for (unsigned i = 0; i < n; i += 16) {
+		const __m128i *at = (const __m128i *)(verdicts + i);
+		__m128i a = _mm_cmpeq_epi16(_mm_loadu_si128(at), mine);
+		__m128i z = _mm_cmpeq_epi16(_mm_loadu_si128(at + 1), mine);
+		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(a, z));
+		for (; bits; bits &= bits - 1)
+			*to++ = recs[i + (unsigned)__builtin_ctz(bits)];
 	}
-	row[ROUTE_rest] += ends[r->n_branches];
+	return (unsigned)(to - out);
+}
+
+#define FEW_BRANCHES 8 /* for each of which a look at all verdicts costs less than to sort them */
+
+/* Fills s->out branch by branch, and ends[k] with the end of branch k. */
+static void sort_few(const struct route_plan *r, struct route *s, struct rec *const *recs,
+		     unsigned n, unsigned *ends)
+{
+	unsigned n_out = 0;
+	memset(s->verdicts + n, 0xff, (-n % 16) * sizeof(s->verdicts[0]));
+	for (unsigned k = 0; k <= r->n_branches; k++) {
+		n_out += take_verdict(s->verdicts, VERDICT(k, 0), recs, n, s->out + n_out);
+		ends[k] = n_out;
+	}
+}
+
+static void sort_many(const struct route_plan *r, struct route *s, struct rec *const *recs,
+		      unsigned n, unsigned *ends)
+{
+	unsigned n_out = 0;
+	memset(ends, 0, (r->n_branches + 1) * sizeof(*ends));
+	for (unsigned i = 0; i < n; i++)
+		if (!(s->verdicts[i] & 7))
+			ends[s->verdicts[i] >> 3]++;
 	for (unsigned k = 0; k <= r->n_branches; k++) {
 		unsigned first = n_out;
 		n_out += ends[k];
@@ -380,8 +413,30 @@ static void route_run(const struct op_plan *p, void *state, struct op_run *x,
 	for (unsigned i = 0; i < n; i++)
 		if (!(s->verdicts[i] & 7))
 			s->out[ends[s->verdicts[i] >> 3]++] = recs[i];
-	row[ROUTE_records_out] += n_out;
-	for (unsigned k = 0, first = 0; k <= r->n_branches; first = ends[k++])
+}
+
+static void route_run(const struct op_plan *p, void *state, struct op_run *x,
+		      struct rec *const *recs, unsigned n)
+{
+	const struct route_plan *r = (const struct route_plan *)p;
+	struct route *s = state;
+	uint64_t *row = op_row(x);
+	unsigned ends[OP_PORTS_MAX], rest = r->n_branches;
+	op_exprs_run(&s->x, op_batch(x), recs, n);
+	bool errors = judge(r, s, n);
+	row[ROUTE_records_in] += n;
+	for (unsigned i = 0; errors && i < n; i++) {
+		unsigned error = s->verdicts[i] & 7;
+		if (error)
+			op_error(x, ROUTE_out_of_range, recs[i], (uint8_t)(VEC_ERROR + error - 1));
+	}
+	if (rest < FEW_BRANCHES)
+		sort_few(r, s, recs, n, ends);
+	else
+		sort_many(r, s, recs, n, ends);
+	row[ROUTE_rest] += ends[rest] - ends[rest - 1];
+	row[ROUTE_records_out] += ends[rest];
+	for (unsigned k = 0, first = 0; k <= rest; first = ends[k++])
 		op_emit(x, k, s->out + first, ends[k] - first);
 }
 

@@ -1,5 +1,6 @@
 #include "dataplane/graph/vec.h"
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/civil.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/base/text.h"
@@ -59,6 +60,21 @@ static size_t cell_bytes(enum sql_type t)
 	default:
 		return sizeof(int64_t);
 	}
+}
+
+static_assert(VEC_VALUE == 0 && VEC_NULL == 1 && VEC_ERROR == 2, "errors have other bits");
+
+unsigned vec_states(const struct vec *v, unsigned n)
+{
+	uint64_t all = 0;
+	unsigned i = 0;
+	for (; i + 8 <= n; i += 8)
+		all |= bytes_load8(v->state + i);
+	for (; i < n; i++)
+		all |= v->state[i];
+	all |= all >> 32;
+	all |= all >> 16;
+	return (all | all >> 8) & 0xff;
 }
 
 int vec_init(struct vec *v, enum sql_type t)

@@ -78,14 +78,10 @@ struct vec {
 	};
 };
 
-/* The worst state of the first @n rows: VEC_VALUE says that all of them are values. */
-static inline uint8_t vec_worst(const struct vec *v, unsigned n)
-{
-	uint8_t worst = VEC_VALUE;
-	for (unsigned i = 0; i < n; i++)
-		worst = v->state[i] > worst ? v->state[i] : worst;
-	return worst;
-}
+/* The states of the first @n rows, put together: VEC_VALUE where all of them are values, less than
+ * VEC_ERROR where none is an error.
+ */
+unsigned vec_states(const struct vec *v, unsigned n);
 
 /* Memory of a vector of type @t; the bytes are mem_alloc's. 0 or -ENOMEM. */
 int vec_init(struct vec *v, enum sql_type t);

@@ -1,3 +1,4 @@
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #include "tests/support/op_rig.h"
@@ -113,6 +114,38 @@ static void many_constants_each_find_their_own_branch(void **state)
 	}
 }
 
+/* Few branches are divided in another way than many: more of them, which nothing goes into, change
+ * nothing, however many records there are, some of which end in an error.
+ */
+static void branches_that_get_nothing_change_nothing_for_the_others(void **state)
+{
+	static const char few[] = "a: \"r = 'a'\", n: \"n::int = 1\", b: \"r IN ('b', 'c')\"";
+	static const char *const nodes[] = {"r.a", "r.n", "r.b", "r.other"};
+	static char many[1024], objects[100][40], want[65536];
+	const char *list[100];
+	int at = snprintf(many, sizeof(many), "%s", few);
+	for (int i = 0; i < 12; i++)
+		at += snprintf(many + at, sizeof(many) - (size_t)at, ", x%d: \"r = 'x%d'\"", i, i);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(objects[i], sizeof(objects[i]), "{\"r\":\"%c\",\"n\":\"%s\",\"i\":%u}",
+			 "abcd"[any(4)],
+			 any(9)   ? "2"
+			 : any(2) ? "1"
+				  : "no",
+			 i);
+		list[i] = objects[i];
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		unsigned n = i < 36 ? i : 25 * (i - 35);
+		snprintf(want, sizeof(want), "%s", routed(few, nodes[i % 4], list, n));
+		uint64_t n_bad = op_rig_row(&rig, "r", "bad_input");
+		op_rig_fini(&rig);
+		assert_string_equal(routed(many, nodes[i % 4], list, n), want);
+		assert_int_equal(op_rig_row(&rig, "r", "bad_input"), n_bad);
+		op_rig_fini(&rig);
+	}
+}
+
 static void a_branch_of_the_rests_name_is_refused_at_its_place(void **state)
 {
 	op_rig_build(&rig,
@@ -131,6 +164,7 @@ int main(void)
 		cmocka_unit_test(a_field_is_looked_up_where_another_branch_asks_whether_it_is_null),
 		cmocka_unit_test(a_branch_that_ends_in_an_error_before_one_holds_loses_the_record),
 		cmocka_unit_test(many_constants_each_find_their_own_branch),
+		cmocka_unit_test(branches_that_get_nothing_change_nothing_for_the_others),
 		cmocka_unit_test(a_branch_of_the_rests_name_is_refused_at_its_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
