@@ -360,7 +360,13 @@ static enum step step_body(struct http1_call *c)
 	struct queued *q = queue_last(c->st);
 	if (call_pos(c, m->at) == c->in->data.len)
 		return STEP_MORE;
-	if (body_spared(c, m) || http1_body_read(c, m)) {
+	bool here = m->phase == PHASE_LENGTH && !m->skipping && !(m->flags & HEAD_EXPECT) &&
+		    m->body_left <= c->in->data.len - call_pos(c, m->at);
+	if (here) { /* mostly */
+		m->at += m->body_left;
+		m->body_left = 0;
+	}
+	if (here || body_spared(c, m) || http1_body_read(c, m)) {
 		whole(c);
 		return STEP_ON;
 	}
