@@ -12,7 +12,7 @@
 #define WIDE __attribute__((target("avx2,bmi,bmi2")))
 
 struct burst {
-	__m256i quotes; /* of what it is compared with: in memory, rather than made each time */
+	__m256i quotes; /* what addresses are compared with, kept rather than made each time */
 	struct encode_ctx *ctx;
 	const struct batch *b;
 	const uint8_t *base;                         /* of its arena */
@@ -24,13 +24,16 @@ struct burst {
 	/* Fields 3 to 6 of the message before; none, where origin_off is 0. */
 	uint32_t origin_off;
 	const uint8_t *block, *block_end;
-	bool odd[2]; /* what the message has: values that are not UTF-8; that a field does not take
-		      */
-	const uint8_t *from; /* where messages of the batch begin */
+	bool odd[2];         /* the message has a value that is... (enum odd) */
+	const uint8_t *from; /* where the batch's first message begins */
 	struct rec *const *stop;
-	uint32_t *ends;
+	uint32_t *ends; /* where the end of the next message is told */
 };
-enum { INVALID, MISFIT };
+
+enum odd {
+	INVALID, /* no UTF-8 */
+	MISFIT,  /* none that its field takes */
+};
 
 PROTO_BMI2 void copy_64(uint8_t *o, const uint8_t *p)
 {
@@ -218,7 +221,7 @@ PROTO_BMI2 uint8_t *put_fields(struct burst *l, const uint8_t *base, const struc
 	}
 }
 
-/* What few messages have, of which the head has no end but @rest. */
+/* What few messages have, whose head ends at @rest. */
 static __attribute__((noinline)) uint8_t *put_oddities(struct burst *l, uint8_t *rest, uint8_t *end)
 {
 	l->ctx->proto->n_misfits += l->odd[MISFIT];
