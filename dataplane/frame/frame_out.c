@@ -2,7 +2,7 @@
 
 int frame_out_init(struct frame_out *o, size_t scratch_max)
 {
-	*o = (struct frame_out){.bytes_max = scratch_max};
+	*o = (struct frame_out){.bytes_max = scratch_max, .way = line_ends_way()};
 	return arena_init(&o->scratch, scratch_max + 8);
 }
 
@@ -75,7 +75,7 @@ static inline void fill(const struct frame_out *o, const struct frame_desc *d, s
  * of what is laid ends so early that its bytes, its frames and their records stay inside L1.
  */
 #define LINE_BYTES 64
-#define LAID_BYTES (12u << 10)
+#define LAID_BYTES (8u << 10)
 
 /* What frames of it have in common is written first: when it is read, it would have to wait for
  * the stores of all that was copied.
@@ -93,11 +93,10 @@ struct slice frame_out_lay(struct frame_out *o, const struct parser *p, struct s
 	o->like.origin_off = o->origin_off;
 	uint8_t *at = a->base + a->used;
 	at += -(uintptr_t)(at + head.len) % LINE_BYTES;
-	enum line_way way = line_ends_way();
 	line_ends_begin(&o->ends, at);
 	if (head.len)
-		line_ends_copy(&o->ends, way, at, head.ptr, head.len, head.ptr);
-	line_ends_copy(&o->ends, way, at + head.len, tail.ptr, tail.len,
+		line_ends_copy(&o->ends, o->way, at, head.ptr, head.len, head.ptr);
+	line_ends_copy(&o->ends, o->way, at + head.len, tail.ptr, tail.len,
 		       o->ahead ? o->ahead : tail.ptr);
 	a->used = (size_t)(at - a->base) + len;
 	return o->laid = slice_of(at, len);

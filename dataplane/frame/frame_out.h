@@ -34,6 +34,7 @@ struct frame_out {
 
 	struct slice laid;     /* bytes that stand in the arena already: of parse_in.data */
 	const uint8_t *ahead;  /* bytes that are to be laid soon; or NULL */
+	enum line_way way;     /* how their ends are found */
 	struct line_ends ends; /* of what is laid */
 };
 
