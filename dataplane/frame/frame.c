@@ -668,7 +668,6 @@ static inline void foresee(struct frame_stage *f, const struct flow_event *ev, u
 		__builtin_prefetch(fs, 1);
 		__builtin_prefetch(&fs->dirs[e->dir], 1);
 		__builtin_prefetch(fs->origin[e->dir]);
-		__builtin_prefetch(fs->origin[e->dir] + 63);
 	}
 	f->out.ahead = n > SESSIONS_AHEAD ? ev[SESSIONS_AHEAD].data.ptr : NULL;
 	if (n > 1 && !ev[1].datagram && !is_laid(f, &ev[1]))

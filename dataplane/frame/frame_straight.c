@@ -24,7 +24,6 @@ static inline void foresee(const struct frame_stage *f, const struct flow *flow,
 	const struct frame_session *fs = frame_session(f, session_guess(&flow->table, hash));
 	__builtin_prefetch(fs);
 	__builtin_prefetch(fs->origin[0]);
-	__builtin_prefetch(fs->origin[0] + 63);
 }
 
 /* False: it is for the usual way. No session is at index 0, and what stands there is of no epoch.
