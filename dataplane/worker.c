@@ -1,6 +1,7 @@
-/* The path, on one screen: worker_turn and path_run. A turn takes a burst of packets from the
- * source through every stage; nothing is queued between them, and everything that a stage hands on
- * is borrowed until the end of the turn. worker_parts.h says where the rest of a worker is.
+/* The path, on one screen: worker_turn, packets_run and path_run. A turn takes a burst of packets
+ * from the source through every stage; nothing is queued between them, and everything that a stage
+ * hands on is borrowed until the end of the turn. worker_parts.h says where the rest of a worker
+ * is.
  *
  *     capture > decode > flow > frame > match > extract > graph > encode > hand-off to the sinks
  */
@@ -76,7 +77,7 @@ static void frames_run(struct worker *w, unsigned n_frames)
 /* From the events of sessions to encoded records, from event @done on. Frames come in bursts that
  * fit the batch.
  */
-static void events_run(struct worker *w, const struct flow_event *ev, unsigned n_ev, unsigned done)
+static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_ev, unsigned done)
 {
 	while (done < n_ev) {
 		unsigned n_frames;
@@ -87,17 +88,12 @@ static void events_run(struct worker *w, const struct flow_event *ev, unsigned n
 	}
 }
 
-static void path_run(struct worker *w, const struct flow_event *ev, unsigned n_ev)
-{
-	events_run(w, ev, n_ev, 0);
-}
-
 /* Packet time has come to @now_ns: what waits for it in flow, parsers and operators goes on. */
 static void path_advance(struct worker *w, uint64_t now_ns)
 {
 	const struct flow_event *ev;
 	unsigned n_ev = flow_advance(w->flow, now_ns, &ev);
-	path_run(w, ev, n_ev);
+	path_run(w, ev, n_ev, 0);
 	for (bool more = true; more;) {
 		unsigned n_frames;
 		arena_reset(&w->batch.arena);
@@ -136,7 +132,7 @@ static void packets_run(struct worker *w, const struct pkt *pkts, unsigned n)
 	unsigned n_ev = flow_track(w->flow, pkts + n_plain, n - n_plain, &ev);
 	unsigned done = frame_parse_on(w->frame, ev, n_ev, &n_frames);
 	frames_run(w, n_frames);
-	events_run(w, ev, n_ev, done);
+	path_run(w, ev, n_ev, done);
 }
 
 static void worker_turn(struct worker *w, unsigned n_raw)
@@ -230,7 +226,7 @@ void worker_finish(struct worker *w)
 	unsigned n_ev;
 	decode_finish(w->decode);
 	while ((n_ev = flow_finish(w->flow, &ev)) > 0) {
-		path_run(w, ev, n_ev);
+		path_run(w, ev, n_ev, 0);
 		flow_release(w->flow);
 	}
 	w->batch.arena.cap = w->graph_cap;

@@ -280,16 +280,27 @@ static void forget(struct dedup_set *set, uint64_t key)
 			set->way[i].count = 0;
 }
 
+static bool is_shared(const struct dedup_set *set)
+{
+	for (unsigned i = 0; i < DEDUP_WAYS; i++)
+		for (unsigned k = i + 1; k < DEDUP_WAYS; k++)
+			if (set->key[i] == set->key[k] && set->way[i].count && set->way[k].count)
+				return true;
+	return false;
+}
+
 static void put(struct dedup_set *set, unsigned way, uint64_t key, uint64_t seen)
 {
 	forget(set, set->key[way]);
 	dedup_put(set, way, key, seen, (uint8_t)((way + 1) % DEDUP_WAYS));
+	set->way[0].turn |= is_shared(set) ? DEDUP_SHARED : 0;
 }
 
 static bool seen_again(const struct dedup *t, struct dedup_set *set, uint64_t key, uint64_t seen,
 		       bool strong)
 {
-	unsigned own = DEDUP_WAYS, other = DEDUP_WAYS, most = 0, next = set->way[0].turn;
+	unsigned own = DEDUP_WAYS, other = DEDUP_WAYS, most = 0;
+	unsigned next = set->way[0].turn % DEDUP_WAYS;
 	uint32_t now = (uint32_t)seen;
 	bool fresh = false;
 	for (unsigned i = 0; i < DEDUP_WAYS; i++) {
@@ -323,24 +334,11 @@ static bool seen_again(const struct dedup *t, struct dedup_set *set, uint64_t ke
 	return copy;
 }
 
-static bool is_shared(const struct dedup_set *set)
-{
-	for (unsigned i = 0; i < DEDUP_WAYS; i++)
-		for (unsigned k = i + 1; k < DEDUP_WAYS; k++)
-			if (set->key[i] == set->key[k] && set->way[i].count && set->way[k].count)
-				return true;
-	return false;
-}
-
 bool dedup_look_closer(const struct dedup *t, struct dedup_set *set, uint64_t key, uint64_t seen,
 		       bool strong)
 {
-	bool copy = false;
-	set->way[0].turn &= (uint8_t)~DEDUP_SHARED;
 	if (dedup_has(set, key))
-		copy = seen_again(t, set, key, seen, strong);
-	else
-		put(set, set->way[0].turn, key, seen);
-	set->way[0].turn |= is_shared(set) ? DEDUP_SHARED : 0;
-	return copy;
+		return seen_again(t, set, key, seen, strong);
+	put(set, set->way[0].turn % DEDUP_WAYS, key, seen);
+	return false;
 }
