@@ -192,7 +192,7 @@ static void messages_of_a_burst_are_those_of_its_records(void **state)
 static void a_burst_ends_in_front_of_a_record_that_is_not_alike(void **state)
 {
 	ctx.shape = shapes[0];
-	for (unsigned kind = 0; kind < 8; kind++) {
+	for (unsigned kind = 0; kind < 9; kind++) {
 		make_records(3);
 		struct rec *r = batch.recs[2];
 		r->flags = kind < 5 ? (uint8_t)(1 << kind) : 0;
@@ -201,6 +201,7 @@ static void a_burst_ends_in_front_of_a_record_that_is_not_alike(void **state)
 			r->stream = val_of(VAL_STR, origins[0], 5);
 		if (kind == 7)
 			r->schema = &twice;
+		r->n_pairs = kind == 8;
 		assert_int_equal(burst(0, 3), 2);
 		assert_int_equal(to.n_recs, 2);
 		r->time_ns = TIME_NS;
