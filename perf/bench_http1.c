@@ -35,6 +35,7 @@ static struct batch batch;
 static struct frame frames[BATCH_RECS_MAX];
 static struct frame_out out;
 static struct http1_state state;
+static struct http1_known known;
 static struct http1_conf conf = {
 	.body_bytes_max = 1 << 20, .header_bytes_max = 65536, .events_max = 10000, .bare = true};
 static volatile size_t sink;
@@ -72,6 +73,7 @@ static struct parse_result call(unsigned dir, const char *p, size_t len, uint64_
 		.stream_off = off,
 		.time_ns = 1,
 		.dir = (uint8_t)dir,
+		.memo = &known,
 		.addr = {{[10] = 0xff, 0xff, 10, 0, 0, 1}, {[10] = 0xff, 0xff, 10, 0, 0, 2}}};
 	arena_reset(&out.scratch);
 	return parser_http1.parse(&state, &conf, &in, &out);
