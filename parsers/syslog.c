@@ -190,9 +190,7 @@ static unsigned pri_behind_bom(struct syslog_text *t, unsigned *ret_pri)
 	return n;
 }
 
-/* Any message. */
-static __attribute__((noinline)) const char *extract_any(const void *conf, const struct frame *f,
-							 struct rec_builder *rb)
+const char *syslog_extract_any(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
 	struct syslog_text t = {
 		.p = f->body.ptr,
@@ -217,9 +215,16 @@ static __attribute__((noinline)) const char *extract_any(const void *conf, const
 	return why;
 }
 
+static parser_extract *syslog_extract_here(void)
+{
+	if (cpu_has_avx512())
+		return syslog_extract_avx512;
+	return cpu_has_avx2() ? syslog_extract_avx2 : syslog_extract_any;
+}
+
 static const char *syslog_extract(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
-	return syslog_usual(conf, f, rb) ? NULL : extract_any(conf, f, rb);
+	return syslog_extract_here()(conf, f, rb);
 }
 
 const struct parser parser_syslog = {
@@ -236,4 +241,6 @@ const struct parser parser_syslog = {
 	.parse = syslog_frame_parse,
 	.datagram = syslog_datagram,
 	.extract = syslog_extract,
+	.extract_here = syslog_extract_here,
+	.sets_all = true,
 };

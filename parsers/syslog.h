@@ -67,6 +67,9 @@ struct slice syslog_datagram(struct slice data);
 struct parse_result syslog_frame_parse(void *state, const void *conf, const struct parse_in *in,
 				       struct frame_out *out);
 
+/* extract of struct parser, of messages of any kind. */
+parser_extract syslog_extract_any;
+
 /* A priority "<0>" to "<191>" at @p: its bytes, 0 when it is none, or SYSLOG_PRI_RANGE when it is a
  * number beyond 191. *ret_pri is set in the first case.
  */

@@ -185,16 +185,15 @@ static const char *read_header(const struct syslog_text *t, const uint8_t *p,
 enum syslog_5424 syslog_5424_extract(const struct syslog_text *t, struct rec_builder *rb,
 				     const char **ret_why)
 {
-	int64_t ns;
 	const char *why;
 	size_t n = read_version(t->p, t->end);
 	if (n == 0)
 		return SYSLOG_5424_NOT;
 	const uint8_t *p = t->p + n;
-	size_t n_time = syslog_time_learn(p, t->minute) ? syslog_time_usual(p, t->minute, &ns) : 0;
-	if (n_time && n_time < (size_t)(t->end - p) && p[n_time] == ' ') {
-		rec_set_time(rb, SYSLOG_TIMESTAMP, ns);
-		why = read_names(t, p + n_time + 1, rb);
+	struct syslog_time time = syslog_time_usual(p, t->minute);
+	if (time.len && time.len < (size_t)(t->end - p) && p[time.len] == ' ') {
+		rec_set_time(rb, SYSLOG_TIMESTAMP, time.ns);
+		why = read_names(t, p + time.len + 1, rb);
 	} else if (looks_like_time(p, t->end)) {
 		why = read_header(t, p, rb);
 	} else {

@@ -212,18 +212,20 @@ static const struct syslog_time_form forms[] = {
 	{":00+00:00", "\0\5\11\0\0\0\0\0\0" ANY7, "\1\2" ZERO3 ZERO3, 25, TEXT(19, 4)},
 };
 
-bool syslog_time_learn(const uint8_t *p, struct rec_minute *m)
+struct syslog_time syslog_time_anew(const uint8_t *p, struct rec_minute *m)
 {
 	__m128i rest;
 	if ((memcmp(p, m->text, sizeof(m->text)) != 0 || p[4] != '-') && !syslog_time_minute(p, m))
-		return false;
+		return (struct syslog_time){0};
+	if (m->form && syslog_time_fits(p, m->form, m->text, &rest))
+		return syslog_time_usual(p, m);
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		if (syslog_time_fits(p, &forms[i], m->text, &rest)) {
 			m->form = &forms[i];
-			return true;
+			return syslog_time_usual(p, m);
 		}
 	}
-	return false;
+	return (struct syslog_time){0};
 }
 
 static inline size_t read_iso(const uint8_t *p, const uint8_t *end, int zone_s,

@@ -64,37 +64,37 @@ static inline SSE41 bool syslog_time_fits(const uint8_t *p, const struct syslog_
 	return _mm_movemask_epi8(ok) == 0xffff;
 }
 
+struct syslog_time {
+	int64_t ns;
+	size_t len; /* the bytes read, which may reach behind the end of text; 0: it is no such time
+		     */
+};
+
+/* As syslog_time_usual, of any minute and form, which become those of @m. */
+struct syslog_time syslog_time_anew(const uint8_t *p, struct rec_minute *m);
+
 /* Of the times of syslog_time_iso those that most senders write: in whole seconds, milli- or
- * microseconds, of UTC; in the minute and the form of @m, which were those of the one before.
- * Returns the bytes read, which may reach behind the end of text, or 0: it is another one, if any.
+ * microseconds, of UTC. Most have the minute and the form of the one before, which are those of @m.
  * Reads 32 bytes.
  *
  *     0         1         2         3
  *     01234567890123456789012345678901
  *     2026-11-25T04:43:16.123456+00:00
  */
-static inline SSE41 size_t syslog_time_usual(const uint8_t *p, const struct rec_minute *m,
-					     int64_t *ret_ns)
+static inline SSE41 struct syslog_time syslog_time_usual(const uint8_t *p, struct rec_minute *m)
 {
 	const struct syslog_time_form *form = m->form;
 	__m128i rest;
 	if (!form || !syslog_time_fits(p, form, m->text, &rest))
-		return 0;
+		return syslog_time_anew(p, m);
 	/* Pairs of digits, pairs of those, and the eight as one number: microseconds. */
 	__m128i n = _mm_loadl_epi64((const __m128i *)form->digits);
 	n = _mm_maddubs_epi16(_mm_shuffle_epi8(rest, n), _mm_set1_epi16(1 << 8 | 10));
 	n = _mm_madd_epi16(n, _mm_set1_epi32(1 << 16 | 100));
 	n = _mm_madd_epi16(_mm_packus_epi32(n, n), _mm_set1_epi32(1 << 16 | 10000));
-	*ret_ns = m->s * NS_PER_S + (uint32_t)_mm_cvtsi128_si32(n) * 1000ll;
-	if (form->len == 0)
-		__builtin_unreachable();
-	return form->len;
+	int64_t us = (uint32_t)_mm_cvtsi128_si32(n);
+	return (struct syslog_time){m->s * NS_PER_S + us * 1000, form->len};
 }
-
-/* The minute and the form of the time at @p become those of @m, when it is a usual one: then the
- * same is read by syslog_time_usual. Reads 32 bytes.
- */
-bool syslog_time_learn(const uint8_t *p, struct rec_minute *m);
 
 #undef SSE41
 

@@ -283,44 +283,32 @@ INLINE const uint8_t *read_pri(const uint8_t *p, struct place to, uint32_t off)
 	return p + n;
 }
 
-typedef bool usual_fn(const void *conf, const struct frame *f, struct rec_builder *rb);
-
-/* The time at @p is not of the minute or the form of the one before: again, when it is known now.
- */
-static NOINLINE bool learn_time(const uint8_t *p, const void *conf, const struct frame *f,
-				struct rec_builder *rb, usual_fn *again)
-{
-	return syslog_time_learn(p, &rb->minute) && again(conf, f, rb);
-}
-
 /* What both ways do, with NAMES and WORDS of their own. A message is so long that the 64 bytes
  * which are looked at last reach no further behind it than it is padded: whatever is found behind
  * it is found too far.
  */
 #define LEN_MIN (sizeof("<191>1 2026-11-25T04:43:16.123456+00:00 ") - 1)
 
-#define USUAL_BY(NAMES, OTHER, SELF)                                \
-	const uint8_t *p = f->body.ptr;                             \
-	struct place to = {rb->fixed, rb->b->arena.base};           \
-	uint16_t version;                                           \
-	int64_t ns;                                                 \
-	if (f->body.len < LEN_MIN)                                  \
-		return false;                                       \
-	uint32_t made = arena_take8(&rb->b->arena, MADE_BYTES);     \
-	if (!made)                                                  \
-		return rb->full = true;                             \
-	p = read_pri(p, to, made);                                  \
-	if (!p)                                                     \
-		return false;                                       \
-	memcpy(&version, p, sizeof(version));                       \
-	if (version != ('1' | ' ' << 8))                            \
-		return OTHER(conf, f, p, made, rb);                 \
-	size_t n_time = syslog_time_usual(p + 2, &rb->minute, &ns); \
-	if (n_time == 0)                                            \
-		return learn_time(p + 2, conf, f, rb, SELF);        \
-	set_time_text(to, made, ns, p + 2, rb->minute.form);        \
-	p += 2 + n_time;                                            \
-	p = *p == ' ' ? NAMES(p + 1, to) : NULL;                    \
+#define USUAL_BY(NAMES, OTHER)                                           \
+	const uint8_t *p = f->body.ptr;                                  \
+	struct place to = {rb->fixed, rb->b->arena.base};                \
+	uint16_t version;                                                \
+	if (f->body.len < LEN_MIN)                                       \
+		return false;                                            \
+	uint32_t made = arena_take8(&rb->b->arena, MADE_BYTES);          \
+	if (!made)                                                       \
+		return rb->full = true;                                  \
+	p = read_pri(p, to, made);                                       \
+	if (!p)                                                          \
+		return false;                                            \
+	memcpy(&version, p, sizeof(version));                            \
+	if (version != ('1' | ' ' << 8))                                 \
+		return OTHER(conf, f, p, made, rb);                      \
+	struct syslog_time time = syslog_time_usual(p + 2, &rb->minute); \
+	if (time.len == 0 || p[2 + time.len] != ' ')                     \
+		return false;                                            \
+	set_time_text(to, made, time.ns, p + 2, rb->minute.form);        \
+	p = NAMES(p + time.len + 3, to);                                 \
 	return p && read_rest(conf, p, f->body.ptr + f->body.len, to, rb)
 
 /* A message of RFC 3164 whose time stamp begins at @p. Apart, for what it holds in registers. */
@@ -340,10 +328,22 @@ WITH_AVX512 static NOINLINE bool usual_3164_avx512(const void *conf, const struc
 	USUAL_3164_BY(words_avx512);
 }
 
+WITH_AVX512 INLINE bool usual_avx512(const void *conf, const struct frame *f,
+				     struct rec_builder *rb)
+{
+	USUAL_BY(names_avx512, usual_3164_avx512);
+}
+
 WITH_AVX512 bool syslog_usual_avx512(const void *conf, const struct frame *f,
 				     struct rec_builder *rb)
 {
-	USUAL_BY(names_avx512, usual_3164_avx512, syslog_usual_avx512);
+	return usual_avx512(conf, f, rb);
+}
+
+WITH_AVX512 const char *syslog_extract_avx512(const void *conf, const struct frame *f,
+					      struct rec_builder *rb)
+{
+	return usual_avx512(conf, f, rb) ? NULL : syslog_extract_any(conf, f, rb);
 }
 
 WITH_AVX2 static NOINLINE bool usual_3164_avx2(const void *conf, const struct frame *f,
@@ -353,7 +353,18 @@ WITH_AVX2 static NOINLINE bool usual_3164_avx2(const void *conf, const struct fr
 	USUAL_3164_BY(words_avx2);
 }
 
+WITH_AVX2 INLINE bool usual_avx2(const void *conf, const struct frame *f, struct rec_builder *rb)
+{
+	USUAL_BY(names_avx2, usual_3164_avx2);
+}
+
 WITH_AVX2 bool syslog_usual_avx2(const void *conf, const struct frame *f, struct rec_builder *rb)
 {
-	USUAL_BY(names_avx2, usual_3164_avx2, syslog_usual_avx2);
+	return usual_avx2(conf, f, rb);
+}
+
+WITH_AVX2 const char *syslog_extract_avx2(const void *conf, const struct frame *f,
+					  struct rec_builder *rb)
+{
+	return usual_avx2(conf, f, rb) ? NULL : syslog_extract_any(conf, f, rb);
 }

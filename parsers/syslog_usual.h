@@ -14,19 +14,14 @@
 #include "dataplane/base/text.h"
 #include "parsers/syslog.h"
 
-/* As extract of struct parser, without what is wrong. False: the message is to be read the long
- * way, which sets every field anew. Both do the same, each with what its processor has: AVX2 and
- * BMI2; AVX-512 with VBMI2.
+/* Usual messages. False: the message is to be read the long way, which sets every field anew. Both
+ * do the same, each with what its processor has: AVX2 and BMI2; AVX-512 with VBMI2.
  */
 bool syslog_usual_avx2(const void *conf, const struct frame *f, struct rec_builder *rb);
 bool syslog_usual_avx512(const void *conf, const struct frame *f, struct rec_builder *rb);
 
-static inline bool syslog_usual(const void *conf, const struct frame *f, struct rec_builder *rb)
-{
-	if (cpu_has_avx512())
-		return syslog_usual_avx512(conf, f, rb);
-	return cpu_has_avx2() && syslog_usual_avx2(conf, f, rb);
-}
+/* Messages of any kind, the usual ones so. */
+parser_extract syslog_extract_avx2, syslog_extract_avx512;
 
 /* Whether the word in [@p, @q) behind a time stamp of RFC 3164 may be more than a host: a year or a
  * number, a zone, or the beginning of a sentence that has no host in front.

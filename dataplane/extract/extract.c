@@ -11,7 +11,13 @@ LEDGER_DEFINE(extract, "extract", "frames", EXTRACT_COLS);
 
 /* What extract works out about a source when it is built. */
 struct source {
+	parser_extract *extract; /* of its parser */
+	const void *conf;        /* the same */
+	const struct schema *schema;
+	uint64_t *row;   /* of the ledger */
 	bool *may_clash; /* by format: its fields may have the name of a fixed field */
+	bool sets_all;   /* its parser does */
+	bool formatted;  /* it has formats */
 };
 
 struct extract {
@@ -55,6 +61,15 @@ static bool derive(struct extract *x, const struct names *names)
 {
 	for (unsigned i = 0; i < x->n_sources; i++) {
 		const struct extract_source *src = &x->sources[i];
+		const struct parser *p = src->parser;
+		x->derived[i] = (struct source){
+			.extract = p->extract_here ? p->extract_here() : p->extract,
+			.conf = src->parser_conf,
+			.schema = &src->schema,
+			.row = x->rows[i],
+			.sets_all = p->sets_all,
+			.formatted = src->formats != NULL,
+		};
 		if (!src->formats)
 			continue;
 		bool *may = mem_alloc(src->formats->n_formats * sizeof(*may));
@@ -295,7 +310,7 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 		kind = begins_object(f->body) ? BODY_JSON : BODY_TEXT;
 	switch (kind) {
 	case BODY_PARSER:
-		why = src->parser->extract(src->parser_conf, f, &x->rb);
+		why = x->derived[f->source].extract(src->parser_conf, f, &x->rb);
 		if (!why && src->formats)
 			read_field(x, f, o);
 		break;
@@ -323,13 +338,9 @@ static const char *read_body(struct extract *x, const struct frame *f, struct ou
 /* What a record has of its frame. */
 static inline void identify(struct rec *r, const struct frame *f, const struct batch *b)
 {
-	r->time_ns = f->time_ns;
-	r->session_id = f->session_id;
-	r->stream_off = f->stream_off;
-	r->idx = f->idx;
+	memcpy(r, f, REC_ID_BYTES);
 	r->frame_off = (uint32_t)(f->bytes.ptr - b->arena.base);
 	r->frame_len = (uint32_t)f->bytes.len;
-	r->origin_off = f->origin_off;
 	r->origin_len = f->origin_len;
 	r->source = f->source;
 	r->dir = f->dir;
@@ -418,16 +429,24 @@ static __attribute__((noinline)) struct rec *make(struct extract *x, const struc
  * theirs apart. NULL: it is no such frame, or a record that has more to tell, or the batch is full:
  * then it is for make() to say, and all is as it was.
  */
-static inline struct rec *make_plain(struct extract *x, const struct frame *f, struct batch *b)
+static inline struct rec *make_plain(struct extract *x, const struct source *src,
+				     const struct frame *f, struct batch *b)
 {
-	const struct extract_source *src = &x->sources[f->source];
+	struct rec_builder *rb = &x->rb;
 	size_t used = b->arena.used;
-	if (f->body_kind != BODY_PARSER || f->unparsed || f->cut || f->meta.type != VAL_ABSENT ||
-	    src->formats)
+	if (f->body_kind != BODY_PARSER || f->cut || f->unparsed || val_word(&f->meta) ||
+	    src->formatted || b->n_recs == BATCH_RECS_MAX)
 		return NULL;
-	rec_begin(&x->rb, b, &src->schema);
-	const char *why = src->parser->extract(src->parser_conf, f, &x->rb);
-	struct rec *r = why || x->rb.n_pairs_lost ? NULL : rec_lay(&x->rb);
+	if (src->sets_all)
+		rec_open(rb, b, src->schema);
+	else
+		rec_begin(rb, b, src->schema);
+	const char *why = src->extract(src->conf, f, rb);
+	struct rec *r = NULL;
+	if (!why && !rec_has_more(rb))
+		r = rec_lay_plain(rb);
+	else if (!why && !rb->n_pairs_lost)
+		r = rec_lay(rb);
 	if (!r) {
 		b->arena.used = used;
 		return NULL;
@@ -481,10 +500,11 @@ unsigned extract_records(struct extract *x, const struct frame *frames, unsigned
 		hit++;
 	for (i = first; i < n; i++) {
 		const struct frame *f = &frames[i];
-		uint64_t *row = x->rows[f->source];
 		assert(f->source < x->n_sources);
+		const struct source *src = &x->derived[f->source];
+		uint64_t *row = src->row;
 		bool is_hit = hits && hit < hits->n && hits->items[hit].frame == i;
-		if (!is_hit && make_plain(x, f, b)) {
+		if (!is_hit && make_plain(x, src, f, b)) {
 			row[EXTRACT_frames_in]++;
 			row[EXTRACT_parsed]++;
 			continue;

@@ -131,21 +131,28 @@ size_t frame_bytes_max(const struct frame_out *out);
 
 /* A frame inside the batch, as extract() sees it. */
 struct frame {
-	uint64_t time_ns, stream_off;
-	uint64_t session_id;
+	/* What its records have of it, as they have it (REC_ID_BYTES). */
+	uint64_t time_ns, session_id, stream_off;
+	uint32_t idx;
+	uint32_t origin_off; /* "_src"/"_dst" text in the arena: see struct rec */
+
 	struct slice bytes, body; /* in the arena of the batch */
 	struct val meta;          /* VAL_JSON or VAL_ABSENT */
 	const char *meta_name;
 	const char *unparsed;
 	const void *aux;
-	uint32_t idx;
-	uint32_t session;    /* index in flow */
-	uint32_t origin_off; /* "_src"/"_dst" text in the arena: see struct rec */
+	uint32_t session; /* index in flow */
 	uint16_t origin_len;
 	uint16_t source;
 	uint8_t body_kind, dir;
 	bool cut;
 };
+
+static_assert(offsetof(struct frame, session_id) == offsetof(struct rec, session_id) &&
+		      offsetof(struct frame, stream_off) == offsetof(struct rec, stream_off) &&
+		      offsetof(struct frame, idx) == offsetof(struct rec, idx) &&
+		      offsetof(struct frame, origin_off) == offsetof(struct rec, origin_off),
+	      "a record begins as its frame does");
 
 /* Frames that are alike in all but their bytes, which are all body, idx and aux, and which stand
  * side by side. A run is held by who puts them, in registers, and given back by frame_run_end; in
@@ -211,6 +218,8 @@ struct frame_block {
 bool frame_block(struct frame_out *out, const struct frame *next, struct slice head,
 		 struct slice bytes, size_t least, struct frame_block *ret_b);
 
+typedef const char *parser_extract(const void *conf, const struct frame *f, struct rec_builder *rb);
+
 struct parser {
 	const char *name;
 	const char *summary;
@@ -256,7 +265,10 @@ struct parser {
 	 * that says why the frame is not what it should be: then what was set so far is thrown away
 	 * and extract makes a record with `message` = body and `_error`. Only with BODY_PARSER.
 	 */
-	const char *(*extract)(const void *conf, const struct frame *f, struct rec_builder *rb);
+	parser_extract *extract;
+	bool sets_all; /* extract sets each fixed field of what it does not refuse */
+	/* The way of extract that this processor is best at, asked once a source. May be NULL. */
+	parser_extract *(*extract_here)(void);
 
 	/* Fills what is left to say of a frame that is unparsed, or that extract has refused (what
 	 * that one had set is gone): in place of `message` = body. May be NULL.

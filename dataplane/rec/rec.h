@@ -74,13 +74,13 @@ enum rec_flag {
 };
 
 struct rec {
-	/* line 1: identity */
+	/* line 1: identity, which begins as a frame does (frame/parser.h) */
 	uint64_t time_ns;    /* packet time, since 1970 UTC */
 	uint64_t session_id; /* hash of addresses, ports, protocol and the session's start */
 	uint64_t stream_off; /* bytes of the stream before this frame, in its direction */
 	uint32_t idx;        /* index in the frame, from 0 (a JSON array is many records) */
-	uint32_t frame_off, frame_len; /* the frame's own bytes, in the arena */
 	uint32_t origin_off; /* `"_src":"10.0.0.1:514","_dst":"10.0.0.9:514"` in the arena */
+	uint32_t frame_off, frame_len; /* the frame's own bytes, in the arena */
 	const struct schema *schema;
 	uint16_t origin_len;
 	uint16_t source; /* index of the source, in configuration order */
@@ -96,6 +96,7 @@ struct rec {
 };
 
 static_assert(sizeof(struct rec) == 80, "header of a record");
+#define REC_ID_BYTES offsetof(struct rec, frame_off) /* which a frame begins with, too */
 
 static inline struct val *rec_pairs(struct rec *r)
 {
@@ -132,37 +133,56 @@ struct rec_minute {
 struct rec_builder {
 	struct batch *b;
 	const struct schema *schema;
+	struct rec *rec;   /* in the arena; no_rec when that is full */
+	struct val *fixed; /* rec->vals */
+	/* What few records have: all zero at first, up to the minute. */
 	struct val stream;           /* the record's; VAL_ABSENT: the name of the source */
 	const struct change *change; /* the record's */
-	struct rec *rec;             /* in the arena; no_rec when that is full */
-	struct val *fixed;           /* rec->vals */
 	unsigned n_pairs;
-	unsigned n_pairs_lost;    /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
-	bool full;                /* the arena did not hold a value: rec_end returns NULL */
-	bool later;               /* some value is VAL_LATER */
+	unsigned n_pairs_lost; /* pairs beyond REC_PAIRS_MAX: kept out, counted by extract */
+	bool full;             /* the arena did not hold a value: rec_end returns NULL */
+	bool later;            /* some value is VAL_LATER */
+	uint8_t unused[6];
+
 	struct rec_minute minute; /* stays from record to record */
 	struct val pairs[2 * REC_PAIRS_MAX];
 	struct val no_rec[sizeof(struct rec) / sizeof(struct val) + REC_FIXED_MAX];
 };
 
-static inline void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
+#define REC_MORE_AT    offsetof(struct rec_builder, stream)
+#define REC_MORE_BYTES (4 * sizeof(uint64_t))
+static_assert(REC_MORE_AT + REC_MORE_BYTES == offsetof(struct rec_builder, minute),
+	      "what few records have is four words");
+
+/* Begins a record whose fixed fields hold anything: each is to be set. */
+static inline void rec_open(struct rec_builder *rb, struct batch *b, const struct schema *schema)
 {
 	size_t vals = (schema->n_fields + 2 * (size_t)b->room) * sizeof(struct val);
 	assert(schema->n_fields <= REC_FIXED_MAX);
 	uint32_t off = arena_take8(&b->arena, sizeof(struct rec) + vals);
 	rb->b = b;
 	rb->schema = schema;
-	rb->stream = (struct val){0};
-	rb->change = NULL;
 	rb->rec = off ? (struct rec *)(b->arena.base + off) : (struct rec *)rb->no_rec;
 	rb->fixed = rb->rec->vals;
-	rb->n_pairs = 0;
-	rb->n_pairs_lost = 0;
+	memset((uint8_t *)rb + REC_MORE_AT, 0, REC_MORE_BYTES);
 	rb->full = !off;
-	rb->later = false;
+}
+
+/* The same with fields that are absent. */
+static inline void rec_begin(struct rec_builder *rb, struct batch *b, const struct schema *schema)
+{
+	rec_open(rb, b, schema);
 	/* Four at a time; nothing stands behind the record yet. */
 	for (struct val *v = rb->fixed, *end = v + schema->n_fields; v < end; v += 4)
 		memset(v, 0, 4 * sizeof(*v));
+}
+
+/* Whether the record has anything of what few have, or did not fit. */
+static inline bool rec_has_more(const struct rec_builder *rb)
+{
+	uint64_t more[4];
+	memcpy(more, (const uint8_t *)rb + REC_MORE_AT, sizeof(more));
+	return more[0] | more[1] | more[2] | more[3];
 }
 
 /* Sets fixed field @i. The bytes that @v points to must lie in the batch's arena. */
@@ -233,6 +253,20 @@ static inline struct rec *rec_lay(struct rec_builder *rb)
 	r->flags = rb->later ? REC_LATER : 0;
 	r->stream = rb->stream;
 	r->change = rb->change;
+	b->recs[b->n_recs++] = r;
+	return r;
+}
+
+/* The same of a record that has not more (rec_has_more); the batch has room for it. */
+static inline struct rec *rec_lay_plain(struct rec_builder *rb)
+{
+	struct batch *b = rb->b;
+	struct rec *r = rb->rec;
+	r->schema = rb->schema;
+	r->n_pairs = 0;
+	r->flags = 0;
+	r->stream = (struct val){0};
+	r->change = NULL;
 	b->recs[b->n_recs++] = r;
 	return r;
 }
