@@ -643,7 +643,17 @@ struct parse_result syslog_frame_parse(void *state, const void *conf, const stru
 		else
 			step = read_frame(&run);
 	}
-	run.r.status = step == STEP_MORE ? PARSE_MORE : step == STEP_DONE ? PARSE_DONE : PARSE_OK;
-	run.r.consumed = (size_t)(run.p - in->data.ptr);
-	return run.r;
+	/* Member by member: as a whole it would be read where its halves were just stored, and wait
+	 * for all stores before them, which are the frames'.
+	 */
+	struct parse_result r;
+	r.status = step == STEP_MORE ? PARSE_MORE : step == STEP_DONE ? PARSE_DONE : PARSE_OK;
+	r.consumed = (size_t)(run.p - in->data.ptr);
+	r.needed = run.r.needed;
+	r.skipped = run.r.skipped;
+	r.passed_over = 0;
+	r.why = run.r.why;
+	r.due_ns = 0;
+	r.wake = false;
+	return r;
 }
