@@ -1,7 +1,7 @@
 #include "dataplane/capture/decode.h"
 
 #include <assert.h>
-#include <immintrin.h>
+#include <nmmintrin.h>
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/mem.h"
