@@ -73,7 +73,7 @@ static inline bool encode_is_alike(const struct encode_alike *like, const struct
 /* So many of @n are looked at: a batch holds no more. */
 static inline unsigned encode_burst_n(const struct out_batch *to, unsigned n)
 {
-	unsigned room = OUT_BATCH_RECS_MAX - to->n_recs;
+	unsigned room = to->recs_max - to->n_recs;
 	return n < room ? n : room;
 }
 

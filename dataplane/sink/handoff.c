@@ -38,8 +38,8 @@ struct lane {
 	uint64_t bytes;                 /* handed over */
 	unsigned n_made, n_spares_made; /* batches are made when they are needed first */
 	bool marked;
+	uint64_t row[HANDOFF_N_COLS]; /* on the page of what else a record touches */
 	struct out_batch batches[HANDOFF_BATCHES + HANDOFF_HELD_MAX + HANDOFF_SPARES];
-	uint64_t row[HANDOFF_N_COLS];
 };
 
 struct handoff {
@@ -57,6 +57,7 @@ struct handoff {
 	atomic_ullong *ready; /* by sink: lanes that may have a full batch, a bit each */
 	uint8_t *slots;       /* the memory of batches, n_batches a lane */
 	uint8_t *spare_slots; /* of the spare ones, on small pages: used now and then */
+	uint8_t *small;       /* of many lanes: where the first batch of each begins; or NULL */
 	uint8_t *rings;       /* by lane */
 	size_t rings_bytes;   /* of a lane */
 };
@@ -111,6 +112,14 @@ static size_t slots_bytes(const struct handoff *h, unsigned n)
 	return (size_t)h->n_lanes * n * h->slot_bytes;
 }
 
+/* Most of many queues have few records at a time. Their first batches stand side by side, as small
+ * as these, on huge pages: each alone takes three pages of the kernel's for its first ten records.
+ */
+static size_t small_bytes(const struct handoff *h)
+{
+	return h->n_lanes > HUGE_LANES_MAX ? (size_t)h->n_lanes * OUT_BATCH_SMALL : 0;
+}
+
 static void *map_small(size_t bytes)
 {
 	void *p = mem_map(bytes);
@@ -131,8 +140,9 @@ static bool take_memory(struct handoff *h)
 	if (h->n_lanes > HUGE_LANES_MAX)
 		mem_small_pages(h->slots, slots_bytes(h, h->n_batches));
 	h->spare_slots = map_small(slots_bytes(h, h->n_spares));
+	h->small = small_bytes(h) ? mem_map(small_bytes(h)) : NULL;
 	return h->sink_of_queue && h->next_lane && h->next_worker && h->open && h->ready &&
-	       h->lanes && h->rings && h->slots && h->spare_slots;
+	       h->lanes && h->rings && h->slots && h->spare_slots && (h->small || !small_bytes(h));
 }
 
 int handoff_create(const struct handoff_spec *spec, struct handoff **ret_h, struct err *e)
@@ -167,6 +177,7 @@ void handoff_destroy(struct handoff *h)
 		return;
 	mem_unmap(h->slots, slots_bytes(h, h->n_batches));
 	mem_unmap(h->spare_slots, slots_bytes(h, h->n_spares));
+	mem_unmap(h->small, small_bytes(h));
 	mem_unmap(h->rings, h->n_lanes * h->rings_bytes);
 	mem_unmap(h->lanes, h->n_lanes * sizeof(*h->lanes));
 	mem_unmap(h->ready, (size_t)h->n_sinks * h->n_words * sizeof(*h->ready));
@@ -214,14 +225,22 @@ static void hand_over(struct handoff *h, struct lane *l)
 					 memory_order_release);
 }
 
+static uint8_t *memory_of(const struct handoff *h, const struct lane *l, unsigned i)
+{
+	size_t at = (size_t)(l - h->lanes);
+	bool spare = i >= h->n_batches;
+	size_t slot = spare ? at * h->n_spares + i - h->n_batches : at * h->n_batches + i;
+	return (spare ? h->spare_slots : h->slots) + slot * h->slot_bytes;
+}
+
 static struct out_batch *make_batch(const struct handoff *h, struct lane *l, unsigned i)
 {
 	struct out_batch *b = &l->batches[i];
 	size_t at = (size_t)(l - h->lanes);
-	bool spare = i >= h->n_batches;
-	size_t slot = spare ? at * h->n_spares + i - h->n_batches : at * h->n_batches + i;
-	out_batch_place(b, (spare ? h->spare_slots : h->slots) + slot * h->slot_bytes,
-			h->batch_cap);
+	if (i == 0 && h->small && !l->marked)
+		out_batch_place_small(b, h->small + at * OUT_BATCH_SMALL);
+	else
+		out_batch_place(b, memory_of(h, l, i), h->batch_cap);
 	b->queue = (uint16_t)(at % h->n_queues);
 	b->worker = (uint16_t)(at / h->n_queues);
 	if (l->marked)
@@ -271,12 +290,21 @@ void handoff_soon(const struct handoff *h, unsigned worker, unsigned queue)
 		__builtin_prefetch(b->buf + b->len + off, 1);
 }
 
+/* Is there room for one more record in @b? A small one is given it. */
+static bool makes_room(const struct handoff *h, const struct lane *l, struct out_batch *b,
+		       size_t len)
+{
+	if (out_batch_is_small(b) && (b->n_recs == b->recs_max || len > b->cap - b->len))
+		out_batch_grow(b, memory_of(h, l, 0), h->batch_cap);
+	return b->n_recs < b->recs_max && len <= b->cap - b->len &&
+	       b->mark_len <= OUT_MARK_BYTES - OUT_MARK_MAX;
+}
+
 struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queue, size_t len)
 {
 	struct lane *l = lane_of(h, worker, queue);
 	struct out_batch *b = l->open;
-	if (b && (b->n_recs == OUT_BATCH_RECS_MAX || len > b->cap - b->len ||
-		  b->mark_len > OUT_MARK_BYTES - OUT_MARK_MAX)) {
+	if (b && !makes_room(h, l, b, len)) {
 		hand_over(h, l);
 		b = NULL;
 	}
@@ -295,7 +323,11 @@ struct out_batch *handoff_open(struct handoff *h, unsigned worker, unsigned queu
 		b->len = 0;
 		b->n_recs = 0;
 		b->mark_len = 0;
-		out_batch_lay(b, l->bytes);
+		b->pos = l->bytes;
+		if (!out_batch_is_small(b))
+			out_batch_lay(b, l->bytes);
+		else if (len > b->cap)
+			out_batch_grow(b, memory_of(h, l, 0), h->batch_cap);
 		l->open = b;
 		*open_word(h, worker, queue) |= 1ull << queue % 64;
 	}

@@ -7,8 +7,30 @@
 
 void out_batch_place(struct out_batch *b, uint8_t *memory, size_t cap)
 {
-	*b = (struct out_batch){
-		.ends = (uint32_t *)memory, .buf = memory + OUT_BATCH_HEAD, .cap = cap};
+	*b = (struct out_batch){.ends = (uint32_t *)memory,
+				.buf = memory + OUT_BATCH_HEAD,
+				.cap = cap,
+				.recs_max = OUT_BATCH_RECS_MAX};
+}
+
+void out_batch_place_small(struct out_batch *b, uint8_t *memory)
+{
+	const size_t ends = OUT_BATCH_SMALL_RECS * sizeof(*b->ends);
+	*b = (struct out_batch){.ends = (uint32_t *)memory,
+				.buf = memory + ends,
+				.cap = OUT_BATCH_SMALL - ends,
+				.recs_max = OUT_BATCH_SMALL_RECS};
+}
+
+void out_batch_grow(struct out_batch *b, uint8_t *memory, size_t cap)
+{
+	const struct out_batch was = *b;
+	b->ends = (uint32_t *)memory;
+	b->cap = cap;
+	b->recs_max = OUT_BATCH_RECS_MAX;
+	out_batch_lay(b, was.pos);
+	memcpy(b->ends, was.ends, was.n_recs * sizeof(*was.ends));
+	memcpy(b->buf, was.buf, was.len);
 }
 
 int out_batch_init(struct out_batch *b, size_t cap)

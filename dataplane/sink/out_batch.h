@@ -37,7 +37,7 @@ struct out_batch {
 	uint8_t *buf;
 	size_t cap;
 	size_t len; /* bytes in buf */
-	uint32_t n_recs;
+	uint32_t n_recs, recs_max;
 	uint16_t queue;             /* index of the queue */
 	uint16_t worker;            /* who gets it back */
 	uint64_t first_ns, last_ns; /* packet times of the first and last record */
@@ -52,7 +52,7 @@ struct out_batch {
 /* Is there room for one more record, of at most @len bytes? */
 static inline bool out_batch_holds(const struct out_batch *b, size_t len)
 {
-	return b->len < OUT_BATCH_BYTES && b->n_recs < OUT_BATCH_RECS_MAX && len <= b->cap - b->len;
+	return b->len < OUT_BATCH_BYTES && b->n_recs < b->recs_max && len <= b->cap - b->len;
 }
 
 /* A record of @len bytes stands at buf + len now, of packet time @time_ns. */
@@ -124,6 +124,18 @@ void out_batch_fini(struct out_batch *b);
  * which none is touched. Any thread.
  */
 void out_batch_place(struct out_batch *b, uint8_t *memory, size_t cap);
+
+/* One of a few records in OUT_BATCH_SMALL bytes, without marks, until it grows: then it is placed
+ * into such memory with what it has, and goes on at @b->pos.
+ */
+#define OUT_BATCH_SMALL      8192u
+#define OUT_BATCH_SMALL_RECS 128u
+void out_batch_place_small(struct out_batch *b, uint8_t *memory);
+void out_batch_grow(struct out_batch *b, uint8_t *memory, size_t cap);
+static inline bool out_batch_is_small(const struct out_batch *b)
+{
+	return b->recs_max == OUT_BATCH_SMALL_RECS;
+}
 
 /* A batch that is done with keeps so much memory: what a large record took is given back, else
  * each of the many batches would have held one some day, and keep it.

@@ -395,6 +395,62 @@ static void a_batch_begins_where_in_a_page_its_file_has_it(void **state)
 	handoff_destroy(h);
 }
 
+/* Numbers, so that each record tells which one it is. */
+static void put_number(struct handoff *h, unsigned queue, uint32_t i, size_t len)
+{
+	uint8_t *room = handoff_room(h, 0, queue, len);
+	assert_non_null(room);
+	memset(room, 'x', len);
+	memcpy(room, &i, sizeof(i));
+	handoff_commit(h, 0, queue, len, i);
+}
+
+static void expect_numbers(struct handoff *h, unsigned queue, uint32_t n, size_t len)
+{
+	struct out_batch *b = handoff_take(h, 0);
+	assert_non_null(b);
+	assert_int_equal(b->queue, queue);
+	assert_int_equal(b->n_recs, n);
+	assert_int_equal(b->len, n * len);
+	for (uint32_t i = 0, at; i < n; i++) {
+		memcpy(&at, b->buf + i * len, sizeof(at));
+		assert_int_equal(at, i);
+		assert_int_equal(b->ends[i], (i + 1) * len);
+	}
+	assert_int_equal(b->first_ns, 0);
+	assert_int_equal(b->last_ns, n - 1);
+	handoff_give_back(h, b);
+	assert_balanced(h, 0, queue);
+}
+
+/* Many short ones, and many bytes: either way past what a small batch holds, and twice, since it is
+ * large the second time. A batch of the same size has the same records, whatever it began as.
+ */
+static void the_first_batch_of_one_of_many_queues_grows_with_what_it_has(void **state)
+{
+	static const uint16_t all_zero[100] = {0};
+	struct handoff *h = make_of((struct handoff_spec){.n_workers = 1,
+							  .n_queues = 100,
+							  .n_sinks = 1,
+							  .sink_of_queue = all_zero,
+							  .batch_cap = CAP,
+							  .wait = true});
+	for (unsigned round = 0; round < 2; round++) {
+		static const size_t sizes[] = {8, 400, 3000, 9000, 100};
+		static const unsigned n[] = {500, 100, 7, 2, 10};
+		for (unsigned q = 0; q < 5; q++) {
+			for (unsigned i = 0; i < n[q]; i++)
+				put_number(h, q, i, sizes[q]);
+		}
+		handoff_flush(h, 0, true);
+		for (unsigned q = 0; q < 5; q++)
+			expect_numbers(h, q, n[q], sizes[q]);
+	}
+	put_number(h, 99, 0, CAP);
+	expect_numbers(h, 99, 1, CAP);
+	handoff_destroy(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +472,7 @@ int main(void)
 			the_level_rises_while_batches_are_out_and_falls_when_they_are_back),
 		cmocka_unit_test(a_worker_has_its_batches_beside_those_that_a_sink_keeps),
 		cmocka_unit_test(a_batch_begins_where_in_a_page_its_file_has_it),
+		cmocka_unit_test(the_first_batch_of_one_of_many_queues_grows_with_what_it_has),
 		cmocka_unit_test(what_a_large_record_took_is_given_back_with_its_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
