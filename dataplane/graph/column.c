@@ -263,16 +263,14 @@ static inline bool is_plain(const uint8_t *p, size_t len, bool is_json)
 	return (odd_bytes(p, is_json) & first[len]) == 0;
 }
 
-/* The same of a text that is not JSON's, which mostly is of 32 bytes at most. */
-static inline bool is_ascii(const uint8_t *p, size_t len)
+/* The same of a text that mostly is of 32 bytes at most. */
+static inline bool is_short_plain(const uint8_t *p, size_t len, bool is_json)
 {
 	if (len <= 16)
-		return is_plain(p, len, false);
+		return is_plain(p, len, is_json);
 	if (__builtin_expect(len > 32, 0))
-		return is_plain(p, len, false);
-	__m128i a = _mm_loadu_si128((const __m128i *)p);
-	__m128i z = _mm_loadu_si128((const __m128i *)(p + len - 16));
-	return _mm_movemask_epi8(_mm_or_si128(a, z)) == 0;
+		return is_plain(p, len, is_json);
+	return (odd_bytes(p, is_json) | odd_bytes(p + len - 16, is_json)) == 0;
 }
 
 /* Of a value that is not written yet, what is looked at. */
@@ -325,23 +323,25 @@ static void fill_texts(const struct val *vals, unsigned n, struct batch *b, stru
 }
 
 /* The same of a field of the schema, straight from the records, NULL included. Returns how many
- * they are before the first that is another thing, or of another schema.
+ * they are before the first that is another thing, or of another schema. @state: VEC_VALUE.
  */
-static __attribute__((noinline)) unsigned
-fill_fixed(const struct column *c, const uint8_t *restrict base, struct rec *const *restrict recs,
-	   unsigned n, uint8_t *restrict state, struct slice *restrict out)
+static inline __attribute__((always_inline)) unsigned
+fill_fixed(const struct column *c, enum val_type type, const uint8_t *restrict base,
+	   struct rec *const *restrict recs, unsigned n, uint8_t *restrict state,
+	   struct slice *restrict out)
 {
 	const struct schema *schema = c->schema;
 	size_t at = offsetof(struct rec, vals) + c->at * sizeof(struct val);
 	struct rec *const *r = recs, *const *end = recs + n;
-	memset(state, VEC_VALUE, n);
 	for (; r < end; r++, out++) {
 		if ((*r)->schema != schema)
 			break;
 		uint64_t val = bytes_load8((const uint8_t *)*r + at);
 		const uint8_t *p = base + (uint32_t)val;
 		size_t len = val >> 32 & VAL_LEN_MAX;
-		if (__builtin_expect(val >> VAL_TYPE_SHIFT != VAL_STR || !is_ascii(p, len), 0)) {
+		if (__builtin_expect(val >> VAL_TYPE_SHIFT != type ||
+					     !is_short_plain(p, len, type == VAL_JSTR),
+				     0)) {
 			if (val >> VAL_TYPE_SHIFT > VAL_NULL)
 				break;
 			state[r - recs] = VEC_NULL;
@@ -352,13 +352,33 @@ fill_fixed(const struct column *c, const uint8_t *restrict base, struct rec *con
 	return (unsigned)(r - recs);
 }
 
+static __attribute__((noinline)) unsigned fill_fixed_str(const struct column *c,
+							 const uint8_t *base,
+							 struct rec *const *recs, unsigned n,
+							 uint8_t *state, struct slice *out)
+{
+	return fill_fixed(c, VAL_STR, base, recs, n, state, out);
+}
+
+static __attribute__((noinline)) unsigned fill_fixed_jstr(const struct column *c,
+							  const uint8_t *base,
+							  struct rec *const *recs, unsigned n,
+							  uint8_t *state, struct slice *out)
+{
+	return fill_fixed(c, VAL_JSTR, base, recs, n, state, out);
+}
+
 /* Texts of records that mostly have the field where the last one had it, in their schema. */
 static void fill_fixed_texts(struct column *c, struct batch *b, struct rec *const *recs, unsigned n,
 			     struct vec *v)
 {
+	const uint8_t *base = b->arena.base;
+	memset(v->state, VEC_VALUE, n);
 	for (unsigned i = 0;; i++) {
-		if (c->place == COLUMN_FIXED)
-			i += fill_fixed(c, b->arena.base, recs + i, n - i, v->state + i, v->s + i);
+		if (c->place == COLUMN_FIXED) {
+			i += fill_fixed_str(c, base, recs + i, n - i, v->state + i, v->s + i);
+			i += fill_fixed_jstr(c, base, recs + i, n - i, v->state + i, v->s + i);
+		}
 		if (i == n)
 			return;
 		const struct val *slot = column_slot(c, b, recs[i]);

@@ -21,8 +21,16 @@ static struct val any_text(enum val_type type, size_t len, bool ascii)
 	return val_of(type, off, len);
 }
 
-/* Mostly a text that stands for itself. */
-static struct val any_value(unsigned odds)
+/* Of JSON, with what stands for another byte at any place. */
+static struct val any_escaped(void)
+{
+	struct val v = any_text(VAL_JSTR, 2 + any(60), true);
+	memcpy(batch.arena.base + v.off + any(v.len - 1), "\\n", 2);
+	return v;
+}
+
+/* Mostly a text that stands for itself, of type @usual. */
+static struct val any_value(enum val_type usual, unsigned odds)
 {
 	unsigned kind = any(odds);
 	if (kind == 0)
@@ -38,15 +46,17 @@ static struct val any_value(unsigned odds)
 		*(int64_t *)(batch.arena.base + off) = 17;
 		return val_of(VAL_I64, off, 8);
 	}
-	return any_text(VAL_STR, any(kind == 5 ? 100 : 20), true);
+	if (kind == 5)
+		return any_escaped();
+	return any_text(usual, any(kind == 6 ? 100 : 20), true);
 }
 
 /* @shape: of three schemas; the last one's field is a pair, or there is none. */
-static struct rec *any_rec(unsigned shape, unsigned odds)
+static struct rec *any_rec(unsigned shape, enum val_type usual, unsigned odds)
 {
 	uint32_t name_id;
 	struct rec head = {0};
-	struct val v = any_value(odds);
+	struct val v = any_value(usual, odds);
 	assert_int_equal(names_add(names, slice_str("f"), &name_id), 0);
 	struct rec *r = op_rec(&batch, &head, &schemas[shape], shape == 2 && any(4));
 	assert_non_null(r);
@@ -78,12 +88,13 @@ static void fields_of_shapes_that_change_within_a_burst_are_those_of_each_record
 	assert_true(vec_init(&v, SQL_TEXT) == 0 && vec_init(&one, SQL_TEXT) == 0);
 	for (unsigned round = 0; round < 2000; round++) {
 		unsigned n = any(BURST_MAX + 1), shape = any(3), changes = 2 + any(100);
-		unsigned odds = 6 + any(200);
+		unsigned odds = 7 + any(200);
+		enum val_type usual = any(2) ? VAL_STR : VAL_JSTR;
 		arena_reset(&batch.arena);
 		for (unsigned i = 0; i < n; i++) {
 			if (any(changes) == 0)
 				shape = any(3);
-			recs[i] = any_rec(shape, odds);
+			recs[i] = any_rec(shape, usual, odds);
 		}
 		memset(v.state, 0xee, n);
 		column_fill(&c, &batch, recs, n, &v);
@@ -103,7 +114,7 @@ static void a_text_beyond_ascii_is_read_as_utf8_wherever_the_byte_stands(void **
 	for (size_t len = 1; len < 70; len++) {
 		for (size_t at = 0; at < len; at++) {
 			arena_reset(&batch.arena);
-			struct rec *recs[2] = {any_rec(1, 100), any_rec(1, 100)};
+			struct rec *recs[2] = {any_rec(1, VAL_STR, 100), any_rec(1, VAL_STR, 100)};
 			struct val text = any_text(VAL_STR, len, true);
 			batch.arena.base[text.off + at] = 0xff;
 			recs[1]->vals[0] = text;
