@@ -35,8 +35,8 @@ static inline size_t bench_put_line(char *msg, size_t cap, uint64_t n)
 		(unsigned)(n * 37 % 65536), (unsigned)(n % 5000), (unsigned)(n % 16));
 }
 
-/* A nanosecond pcap of datagrams from 64 senders, to @n_ports ports from @port on in turns: until
- * it has @bytes, or @events.
+/* A nanosecond pcap of datagrams to @n_ports ports from @port on in turns, in 64 sessions or as
+ * many as there are ports: until it has @bytes, or @events.
  */
 static inline struct bench_capture bench_capture_make(size_t bytes, uint64_t events, uint16_t port,
 						      unsigned n_ports)
@@ -47,10 +47,11 @@ static inline struct bench_capture bench_capture_make(size_t bytes, uint64_t eve
 	c.bytes = mem_map(c.cap);
 	bench_must(c.bytes != NULL, "no memory for the capture");
 	memcpy(c.bytes, head, sizeof(head));
+	const unsigned n_senders = n_ports < 64 ? 64 / n_ports : 1;
 	for (; c.len < bytes && c.n < events; c.n++) {
 		char msg[512];
 		size_t len = bench_put_line(msg, sizeof(msg), c.n);
-		uint32_t sender = 0x0a000001 + (uint32_t)(c.n / n_ports % 64);
+		uint32_t sender = 0x0a000001 + (uint32_t)(c.n / n_ports % n_senders);
 		c.len += bench_put_udp(c.bytes + c.len, (uint32_t)c.n, sender,
 				       (uint16_t)(port + c.n % n_ports), msg, len);
 	}

@@ -5,6 +5,7 @@
  *
  * Turn by turn through all of them is the worst order for caches; and the first records of a stream
  * take its memory, which the fewer pay for the more streams there are: 26 events each of 10,000.
+ * Sessions are as few as can be, one a stream: bench_scale_sessions is about them.
  */
 #include "perf/bench_run.h"
 #include "perf/bench_scale.h"
