@@ -73,24 +73,25 @@ static inline unsigned words_of(const struct line_ends *e, size_t len)
  * word that ends with them, and begins with known ones. COPIES, which is known here: to @to, and as
  * many bytes from @ahead on are asked for.
  */
-#define WALK(ENDS64, COPIES)                                                              \
-	unsigned n = e->n, words = words_of(e, len);                                      \
-	size_t i = 0;                                                                     \
-	for (; words; words--, i += 64) {                                                 \
-		if (COPIES)                                                               \
-			__builtin_prefetch(ahead + i, 0, 1);                              \
-		n = put_ends(e->at, n, ENDS64(p + i, COPIES, to + i), off + (uint32_t)i); \
-		if (__builtin_expect(n + words > LINE_ENDS_MAX + 1, 0)) {                 \
-			i += 64;                                                          \
-			break;                                                            \
-		}                                                                         \
-	}                                                                                 \
-	if (i < len && len - i < 64 && n < LINE_ENDS_MAX) {                               \
-		uint64_t bits = ENDS64(p + len - 64, COPIES, to + len - 64);              \
-		n = put_ends(e->at, n, bits >> (64 - (len - i)), off + (uint32_t)i);      \
-		i = len;                                                                  \
-	}                                                                                 \
-	e->n = n;                                                                         \
+#define WALK(ENDS64, COPIES)                                                                   \
+	unsigned n = e->n, words = words_of(e, len);                                           \
+	size_t i = 0;                                                                          \
+	for (; words; words--, i += 64) {                                                      \
+		if (COPIES)                                                                    \
+			__builtin_prefetch(ahead + i, 0, 1);                                   \
+		n = put_ends(e->at, n, ENDS64(p + i, COPIES, (COPIES) ? to + i : NULL),        \
+			     off + (uint32_t)i);                                               \
+		if (__builtin_expect(n + words > LINE_ENDS_MAX + 1, 0)) {                      \
+			i += 64;                                                               \
+			break;                                                                 \
+		}                                                                              \
+	}                                                                                      \
+	if (i < len && len - i < 64 && n < LINE_ENDS_MAX) {                                    \
+		uint64_t bits = ENDS64(p + len - 64, COPIES, (COPIES) ? to + len - 64 : NULL); \
+		n = put_ends(e->at, n, bits >> (64 - (len - i)), off + (uint32_t)i);           \
+		i = len;                                                                       \
+	}                                                                                      \
+	e->n = n;                                                                              \
 	return i
 
 #define LOOK_ARGS struct line_ends *e, uint32_t off, const uint8_t *p, size_t len
