@@ -655,6 +655,15 @@ static inline bool is_laid(const struct frame_stage *f, const struct flow_event 
 	return slot && slot->parser->lays_down;
 }
 
+/* Four lines of the cache a step; to ask for some behind the last costs less than to count. */
+static inline void foresee_bytes(struct slice s)
+{
+	const uint8_t *end = s.ptr + (s.len < BYTES_AHEAD ? s.len : BYTES_AHEAD);
+	for (const uint8_t *p = s.ptr; p < end; p += 256)
+		for (unsigned i = 0; i < 256; i += 64)
+			__builtin_prefetch(p + i);
+}
+
 /* What events still to come will read is asked for now: of many sessions each stands in memory that
  * nobody has touched for long, and a stream's bytes are looked at here for the first time since the
  * whole burst was decoded. What is to be laid down is asked for as other bytes are: the memory has
@@ -671,8 +680,7 @@ static inline void foresee(struct frame_stage *f, const struct flow_event *ev, u
 	}
 	f->out.ahead = n > SESSIONS_AHEAD ? ev[SESSIONS_AHEAD].data.ptr : NULL;
 	if (n > 1 && !ev[1].datagram && !is_laid(f, &ev[1]))
-		for (size_t i = 0; i < ev[1].data.len && i < BYTES_AHEAD; i += 64)
-			__builtin_prefetch(ev[1].data.ptr + i);
+		foresee_bytes(ev[1].data);
 }
 
 unsigned frame_parse(struct frame_stage *f, const struct flow_event *ev, unsigned n,
