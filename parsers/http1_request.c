@@ -67,21 +67,13 @@ static inline struct slice client_of(struct http1_call *c)
 	return slice_of(st->client, st->client_len);
 }
 
-/* False when the burst is full. */
-static bool put_request(struct http1_call *c, struct queued *q)
+/* The events of a message, of which @q says when it came and what became of it. False when the
+ * burst is full.
+ */
+static inline bool put_message(struct http1_call *c, const struct http1_msg *m,
+			       const struct queued *q, struct slice bytes)
 {
-	struct http1_state *st = c->st;
-	struct slice bytes = call_from(c, q->start);
-	const struct http1_msg *m = &st->req;
-	if (bytes.len > q->len)
-		bytes.len = q->len;
-	if (q->flags & Q_FILTERED) {
-		c->tally.passed_over += bytes.len;
-		return true;
-	}
 	take_scratch(c);
-	if (m->start != q->start || m->head_len == 0)
-		m = read_again(c, q, bytes);
 	struct http1_request r = {
 		.msg = m,
 		.bytes = bytes,
@@ -91,7 +83,23 @@ static bool put_request(struct http1_call *c, struct queued *q)
 		.cut = q->why == WHY_HOLE || q->why == WHY_END,
 		.client = client_of(c),
 	};
-	return http1_events_put(c->conf, &r, &c->work, &st->progress, c->out, &c->tally);
+	return http1_events_put(c->conf, &r, &c->work, &c->st->progress, c->out, &c->tally);
+}
+
+/* False when the burst is full. */
+static bool put_request(struct http1_call *c, struct queued *q)
+{
+	struct slice bytes = call_from(c, q->start);
+	const struct http1_msg *m = &c->st->req;
+	if (bytes.len > q->len)
+		bytes.len = q->len;
+	if (q->flags & Q_FILTERED) {
+		c->tally.passed_over += bytes.len;
+		return true;
+	}
+	if (m->start != q->start || m->head_len == 0)
+		m = read_again(c, q, bytes);
+	return put_message(c, m, q, bytes);
 }
 
 /* Emits what is due, in order, from @q on. False when the burst is full. */
@@ -311,6 +319,44 @@ static void begin_body(struct http1_call *c, struct queued *q)
 	}
 }
 
+/* More is to be said of what follows the head than a number of bytes. */
+#define HEAD_ODD (HEAD_BAD_LENGTH | HEAD_CHUNKED | HEAD_BAD_TRANSFER | HEAD_UPGRADE)
+
+/* Is the request that @bytes begin with all here, and waits for nothing? Blind: for no answer, and
+ * nobody before it does.
+ */
+static inline bool is_straight(const struct http1_call *c, struct slice bytes, struct slice method)
+{
+	const struct http1_state *st = c->st;
+	const struct http1_conf *conf = c->conf;
+	const struct http1_msg *m = &st->req;
+	if (!st->blind || st->n || (m->flags & HEAD_ODD) || m->codings.n_transfer ||
+	    slice_eq(method, SLICE_LIT("CONNECT")))
+		return false;
+	if (m->length > bytes.len - m->head_len || m->length > conf->body_bytes_max ||
+	    m->head_len + m->length > frame_bytes_max(c->out))
+		return false;
+	return !conf->host.n && !conf->path.n && !conf->methods.n;
+}
+
+/* Its events without a place in the queue. False when the burst is full: what is out is noted, and
+ * the rest goes the usual way.
+ */
+static inline bool put_straight(struct http1_call *c, struct slice bytes)
+{
+	struct http1_state *st = c->st;
+	struct http1_msg *m = &st->req;
+	size_t len = m->head_len + (size_t)m->length;
+	if (!put_message(c, m, &(struct queued){.time_ns = c->in->time_ns},
+			 slice_of(bytes.ptr, len)))
+		return false;
+	st->progress = (struct http1_progress){0};
+	st->asked_change = false;
+	m->at = m->start + len;
+	m->phase = PHASE_BEGIN;
+	return true;
+}
+
 static enum step step_head(struct http1_call *c)
 {
 	struct http1_state *st = c->st;
@@ -330,13 +376,15 @@ static enum step step_head(struct http1_call *c)
 	default:
 		break;
 	}
-	m->at = m->start + m->head_len;
 	struct slice method = slice_of(bytes.ptr, m->method_len);
 	if (slice_starts(bytes, SLICE_LIT("PRI * "))) {
 		m->at = m->start;
 		m->phase = PHASE_BEGIN;
 		return change(st, "HTTP/2");
 	}
+	if (is_straight(c, bytes, method) && put_straight(c, bytes))
+		return m->head_len + m->length == bytes.len ? STEP_MORE : STEP_ON;
+	m->at = m->start + m->head_len;
 	st->asked_change = slice_eq(method, SLICE_LIT("CONNECT")) ||
 			   ((m->flags & HEAD_UPGRADE) && (m->flags & HEAD_UPGRADE_CONN));
 	begin_body(c, enqueue(c, bytes, method));

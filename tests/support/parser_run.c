@@ -168,6 +168,7 @@ static void keep_frame(struct parser_run *run, const struct frame *f)
 	struct run_frame *k = &run->frames[run->n_frames++];
 	*k = (struct run_frame){
 		.stream_off = f->stream_off,
+		.time_ns = f->time_ns,
 		.len = f->bytes.len,
 		.body_off = f->body.len ? (size_t)(f->body.ptr - f->bytes.ptr) : 0,
 		.body_len = f->body.len,

@@ -16,7 +16,7 @@
 #define RUN_UNREAD_MAX (4u << 20)
 
 struct run_frame {
-	uint64_t stream_off;
+	uint64_t stream_off, time_ns;
 	uint8_t *bytes;
 	size_t len, body_off, body_len;
 	uint32_t idx;
