@@ -14,7 +14,8 @@
  *
  * Which answer belongs to which request is sure as long as no byte is missing. After a hole no
  * status is given (`blind`) until a request begins while nothing else is on its way - and for a
- * client that sends requests without waiting that moment cannot be told, so never again.
+ * client that sends requests without waiting that moment cannot be told, so never again. Then a
+ * request that is all here when its head is read never stands in the queue.
  */
 #ifndef SL_PARSERS_HTTP1_STATE_H
 #define SL_PARSERS_HTTP1_STATE_H
