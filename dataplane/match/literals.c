@@ -45,6 +45,7 @@ static const char common[] = " etaoinsr0lhd1cu2m-p3fg.4by5w=:/6v7\"98_k,TSEIACR[
  */
 struct place {
 	uint8_t rows[16];
+	double sum; /* how often such a byte comes */
 };
 
 /* A text that is shorter than a window allows for all bytes at the places behind it. */
@@ -76,37 +77,62 @@ static void weigh(double weights[16][8])
 }
 
 /* How often a place is a candidate of this bucket. */
-static double odds(const struct plan *p, const struct bucket *b)
+static double odds(const struct bucket *b)
 {
 	double x = 1;
-	for (unsigned k = 0; k < WINDOW; k++) {
-		double sum = 0;
-		for (unsigned i = 0; i < 16; i++)
-			for (unsigned bits = b->places[k].rows[i]; bits; bits &= bits - 1)
-				sum += p->weights[i][__builtin_ctz(bits)];
-		x *= sum;
-	}
+	for (unsigned k = 0; k < WINDOW; k++)
+		x *= b->places[k].sum;
 	return x;
 }
 
-/* With @byte, all that has those bits in common with it that are looked at. */
-static void place_add(struct place *l, uint8_t byte, bool wide)
+/* The first of the rows with a byte that has those bits in common with @byte that are looked at;
+ * there is one in each so many.
+ */
+static unsigned first_row(uint8_t byte, bool wide, unsigned *ret_each)
 {
-	unsigned n_rows = wide ? 8 : 2;
-	for (unsigned i = byte / 8 % n_rows; i < 16; i += n_rows)
+	*ret_each = wide ? 8 : 2;
+	return byte / 8 % *ret_each;
+}
+
+/* How often a byte comes that the place lets pass with @byte, and not without. */
+static double more_with(const struct plan *p, const struct place *l, uint8_t byte)
+{
+	double more = 0;
+	unsigned each;
+	for (unsigned i = first_row(byte, p->wide, &each); i < 16; i += each)
+		if (!(l->rows[i] >> byte % 8 & 1))
+			more += p->weights[i][byte % 8];
+	return more;
+}
+
+static void place_add(const struct plan *p, struct place *l, uint8_t byte)
+{
+	unsigned each;
+	l->sum += more_with(p, l, byte);
+	for (unsigned i = first_row(byte, p->wide, &each); i < 16; i += each)
 		l->rows[i] |= (uint8_t)(1u << byte % 8);
 }
 
-static struct bucket with_window(const struct plan *p, struct bucket b, struct slice text,
-				 uint32_t at)
+static double odds_with(const struct plan *p, const struct bucket *b, struct slice text,
+			uint32_t at)
+{
+	double x = 1;
+	for (unsigned k = 0; k < WINDOW && at + k < text.len; k++)
+		x *= b->places[k].sum + more_with(p, &b->places[k], text.ptr[at + k]);
+	return x;
+}
+
+static void bucket_add(const struct plan *p, struct bucket *b, struct slice text, uint32_t at)
 {
 	for (unsigned k = 0; k < WINDOW; k++) {
-		if (at + k < text.len)
-			place_add(&b.places[k], text.ptr[at + k], p->wide);
-		else
-			memset(&b.places[k], 0xff, sizeof(b.places[k]));
+		struct place *l = &b->places[k];
+		if (at + k < text.len) {
+			place_add(p, l, text.ptr[at + k]);
+			continue;
+		}
+		memset(l->rows, 0xff, sizeof(l->rows));
+		l->sum = 1;
 	}
-	return b;
 }
 
 #define NOWHERE     N_BUCKETS
@@ -130,11 +156,11 @@ static void place_text(struct plan *p, unsigned i)
 	struct slice text = p->texts[i];
 	double least = 2;
 	for (unsigned b = 0; b < N_BUCKETS; b++) {
-		double before = odds(p, &p->buckets[b]);
+		double before = odds(&p->buckets[b]);
 		for (uint32_t at = 0; at < WINDOWS_MAX && (at == 0 || at + WINDOW <= text.len);
 		     at++) {
-			struct bucket with = with_window(p, p->buckets[b], text, at);
-			double more = odds(p, &with) - before + !is_fit(p, text, at);
+			double more = odds_with(p, &p->buckets[b], text, at) - before +
+				      !is_fit(p, text, at);
 			if (more >= least)
 				continue;
 			least = more;
@@ -142,7 +168,7 @@ static void place_text(struct plan *p, unsigned i)
 			p->of[i] = (uint8_t)b;
 		}
 	}
-	p->buckets[p->of[i]] = with_window(p, p->buckets[p->of[i]], text, p->at[i]);
+	bucket_add(p, &p->buckets[p->of[i]], text, p->at[i]);
 }
 
 static void take_out(struct plan *p, unsigned i)
@@ -152,7 +178,7 @@ static void take_out(struct plan *p, unsigned i)
 	p->buckets[of] = (struct bucket){0};
 	for (unsigned k = 0; k < p->n; k++)
 		if (p->of[k] == of)
-			p->buckets[of] = with_window(p, p->buckets[of], p->texts[k], p->at[k]);
+			bucket_add(p, &p->buckets[of], p->texts[k], p->at[k]);
 }
 
 #define ROUNDS 3 /* a fourth one changes next to nothing */
@@ -198,7 +224,7 @@ bool literals_can(const struct slice *texts, unsigned n, enum literals_way way)
 		if (!is_fit(&p, texts[i], p.at[i]))
 			return false;
 	for (unsigned i = 0; i < N_BUCKETS; i++)
-		sum += odds(&p, &p.buckets[i]);
+		sum += odds(&p.buckets[i]);
 	return sum * BYTES_PER_CANDIDATE <= 1;
 }
 

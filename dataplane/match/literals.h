@@ -6,10 +6,10 @@
  * Runs:   create, destroy: main. find: worker.
  * Limits: LITERALS_MAX texts, none of them empty; processors with AVX-512 VBMI, or with AVX2.
  *
- * Of each text a window of five bytes is looked for, the one that is rarest in logs ("deadlock":
- * "dlock"). Windows stand in eight buckets, and a table for each place of a window tells by the six
- * lower bits of a byte in which of them it may stand there. One instruction looks up 64 bytes. What
- * all five have in common is a candidate, to be compared with the bucket's texts:
+ * Of each text a window of five bytes is looked for, of its first 64 one that is rare in logs
+ * ("deadlock": "dlock"). Windows stand in eight buckets, and a table for each place of a window
+ * tells by the six lower bits of a byte in which of them it may stand there. One instruction looks
+ * up 64 bytes. What all five have in common is a candidate, to be compared with the bucket's texts:
  *
  *     body        ... d  e  a  d       l            o         c        k ...
  *     buckets                 {3} & {3, 7} & {0, 3, 6} & {3, 5} & {1, 3} = {3}
