@@ -640,12 +640,14 @@ static bool on_event(struct frame_stage *f, const struct flow_event *ev, bool cu
 	return true;
 }
 
-/* A datagram that the snap length cut: flow tells so right behind its data. */
+/* A datagram that the snap length cut: flow tells so right behind its data. A gap of a datagram
+ * behind it, of which nothing was captured, is none of its own.
+ */
 static bool is_cut(const struct flow_event *ev, unsigned i, unsigned n)
 {
 	return i + 1 < n && ev[i + 1].kind == FLOW_GAP && ev[i].kind == FLOW_DATA &&
 	       ev[i].datagram && ev[i + 1].session == ev[i].session &&
-	       ev[i + 1].reason == FLOW_GAP_SNAPLEN;
+	       ev[i + 1].number == ev[i].number && ev[i + 1].reason == FLOW_GAP_SNAPLEN;
 }
 
 /* The bytes of @e are copied as the first that is done with them. */

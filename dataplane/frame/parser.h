@@ -187,7 +187,7 @@ static inline bool frame_run_put(struct frame_run *run, struct slice bytes, uint
 }
 
 /* The same of a stream that was laid down: frames of the kind that the parser names, of parts of
- * parse_in.data. A call of parse begins no more than one run.
+ * parse_in.data. A call of parse may begin several, one behind the other.
  */
 struct frame_run frame_lines_begin(const struct frame_out *out);
 

@@ -188,6 +188,10 @@ static void make(uint64_t *x, uint64_t *io_now, uint64_t number, unsigned n_host
 	}
 	if (odd == 9)
 		memset(payload, '.', p->len);
+	if (odd == 10) { /* nothing of it was captured */
+		p->len = 0;
+		p->cut_bytes = 7;
+	}
 }
 
 static void both_ways_say_the_same(unsigned n_hosts, int64_t sessions_max, unsigned n_straight_min)
