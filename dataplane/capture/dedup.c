@@ -291,7 +291,8 @@ static bool is_shared(const struct dedup_set *set)
 
 static void put(struct dedup_set *set, unsigned way, uint64_t key, uint64_t seen)
 {
-	forget(set, set->key[way]);
+	if (set->key[way] != key) /* the place may be one of its own that was forgotten */
+		forget(set, set->key[way]);
 	dedup_put(set, way, key, seen, (uint8_t)((way + 1) % DEDUP_WAYS));
 	set->way[0].turn |= is_shared(set) ? DEDUP_SHARED : 0;
 }

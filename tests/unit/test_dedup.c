@@ -185,6 +185,25 @@ static void frames_of_a_key_are_forgotten_together_by_whatever_comes(void **stat
 	dedup_destroy(t);
 }
 
+/* A way of the set may hold the key of old with nothing counted: to put another frame there forgets
+ * none of those that were counted since.
+ */
+static void a_frame_takes_the_place_of_an_old_one_of_its_key(void **state)
+{
+	struct dedup *t = NULL;
+	assert_int_equal(dedup_create(5 * MS, &t, NULL), 0);
+	for (uint64_t others = 0; others < 4; others++) {
+		uint64_t key = 2000 + others;
+		assert_false(is_copy(t, key, 2, false, 0));
+		assert_false(is_copy(t, key, 1, false, 14 * MS)); /* too late for a copy */
+		for (uint64_t i = 1; i <= others; i++)
+			assert_false(is_copy(t, key + i * DEDUP_SETS, 3, false, 14 * MS));
+		assert_true(is_copy(t, key, 2, false, 15 * MS));
+		assert_false(is_copy(t, key, 1, false, 18 * MS)); /* a second packet */
+	}
+	dedup_destroy(t);
+}
+
 typedef dedup_hash_fn digest;
 
 static int by_value(const void *a, const void *b)
@@ -313,6 +332,7 @@ int main(void)
 		cmocka_unit_test(another_port_tells_copies_of_ipv6_apart_from_repeats),
 		cmocka_unit_test(a_full_table_forgets_and_never_drops_what_is_new),
 		cmocka_unit_test(frames_of_a_key_are_forgotten_together_by_whatever_comes),
+		cmocka_unit_test(a_frame_takes_the_place_of_an_old_one_of_its_key),
 		cmocka_unit_test(the_digest_differs_for_every_bit_and_length),
 		cmocka_unit_test(the_digest_differs_for_every_bit_of_the_seed),
 		cmocka_unit_test(wide_cores_have_the_digest_of_all_others_and_the_sum),
