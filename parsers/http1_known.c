@@ -122,12 +122,14 @@ static void learn_head(struct http1_known_head *h, const struct http1_msg *m, st
 	h->codings = m->codings;
 }
 
-#define PAUSE_MAX 64
-
-/* Of the same lines there is one place, by their hash. Where more heads are in use than there are
- * places they are learnt seldom.
+/* To learn a head costs what four known ones save, so it takes as many of them between two; or so
+ * many unknown ones, where more heads are in use than there are places.
  */
-static void learn(struct http1_known *k, uint8_t *io_at, const struct http1_msg *m,
+#define LEARN_WAIT  64
+#define LEARN_KNOWN (LEARN_WAIT / 4)
+
+/* Of the same lines there is one place, by their hash. */
+static void learn(struct http1_known *k, uint8_t *io_at, unsigned before, const struct http1_msg *m,
 		  struct slice bytes, bool answer)
 {
 	struct http1_known_head h;
@@ -135,14 +137,25 @@ static void learn(struct http1_known *k, uint8_t *io_at, const struct http1_msg 
 		k->wait--;
 		return;
 	}
+	k->wait = LEARN_WAIT;
 	learn_head(&h, m, bytes);
-	k->pause = k->pause < PAUSE_MAX ? 2 * k->pause + 1 : PAUSE_MAX;
-	k->wait = k->pause;
 	if (!h.n_lines)
 		return;
 	unsigned at = h.hash >> 32 & (HTTP1_KNOWN_MAX - 1);
-	k->heads[at] = h;
-	*io_at = k->last[answer] = (uint8_t)(at + 1);
+	if (!k->heads[at].n_lines || k->heads[at].hash != h.hash)
+		k->heads[at] = h;
+	*io_at = k->last[answer] = k->next[before] = (uint8_t)(at + 1);
+}
+
+static inline bool is_known(const struct http1_known *k, unsigned at, struct http1_msg *m,
+			    struct slice bytes, bool answer)
+{
+	if (!at)
+		return false;
+	if (known_read(&k->heads[at - 1], m, bytes, answer))
+		return true;
+	http1_msg_begin(m, m->start);
+	return false;
 }
 
 enum http1_step http1_head_next(struct http1_known *k, uint8_t *io_at, struct http1_msg *m,
@@ -151,18 +164,18 @@ enum http1_step http1_head_next(struct http1_known *k, uint8_t *io_at, struct ht
 {
 	if (!k)
 		return http1_head_read(m, bytes, answer, bytes_max, ret_why);
-	unsigned at = *io_at ? *io_at : k->last[answer];
-	if (at && m->scan == 0) {
+	unsigned before = *io_at ? *io_at : k->last[answer], at = before;
+	if (m->scan == 0 && bytes.len && bytes_max) {
 		struct slice some = {bytes.ptr, bytes.len < bytes_max ? bytes.len : bytes_max};
-		if (some.len && known_read(&k->heads[at - 1], m, some, answer)) {
+		if (is_known(k, at, m, some, answer) ||
+		    is_known(k, at = k->next[before], m, some, answer)) {
 			*io_at = (uint8_t)at;
-			k->pause = 0;
+			k->wait = k->wait > LEARN_KNOWN ? k->wait - LEARN_KNOWN : 0;
 			return HTTP1_DONE;
 		}
-		http1_msg_begin(m, m->start);
 	}
 	enum http1_step step = http1_head_read(m, bytes, answer, bytes_max, ret_why);
 	if (step == HTTP1_DONE)
-		learn(k, io_at, m, bytes, answer);
+		learn(k, io_at, before, m, bytes, answer);
 	return step;
 }

@@ -49,8 +49,10 @@ struct http1_known_head {
 /* All zero at first: struct parser's memo. */
 struct http1_known {
 	struct http1_known_head heads[HTTP1_KNOWN_MAX];
-	uint8_t last[2];      /* the one learnt last of requests, of answers; from 1 */
-	unsigned wait, pause; /* heads to let pass before one is learnt, the next time so many */
+	uint8_t last[2]; /* the one learnt last of requests, of answers; from 1, like all of these
+			  */
+	uint8_t next[HTTP1_KNOWN_MAX + 1]; /* the one learnt behind each: a session has a few */
+	unsigned wait; /* unknown heads to let pass before one is learnt; a known one is several */
 };
 
 /* All of the head that @bytes, one at least, begin with, which has the lines of @h, into @m, in

@@ -210,6 +210,31 @@ static void a_head_that_comes_in_parts_is_read_as_a_whole_one(void **state)
 }
 
 /* Each with lines of its own, and more of them than are remembered. */
+/* What is learnt again and again costs more than it saves: a miss would show in what is waited for.
+ */
+static void heads_that_take_turns_in_a_session_are_all_known(void **state)
+{
+	static const char *const texts[] = {
+		"POST /a HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nContent-Length: 2\r\n\r\n",
+		"GET /b HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nX-Other: 1\r\n\r\n",
+		"GET /c HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\n\r\n"};
+	struct http1_known *k = calloc(1, sizeof(*k));
+	uint8_t at = 0;
+	for (unsigned i = 0; i < 600; i++) {
+		struct http1_msg m;
+		const char *why;
+		uint8_t bytes[256] = {0};
+		const char *text = texts[i % 3];
+		memcpy(bytes, text, strlen(text));
+		http1_msg_begin(&m, 0);
+		assert_int_equal(http1_head_next(k, &at, &m, slice_of(bytes, strlen(text)), false,
+						 4096, &why),
+				 HTTP1_DONE);
+		assert_true(i < 300 || k->wait == 0);
+	}
+	free(k);
+}
+
 static void more_programs_than_are_remembered_are_read_all_the_same(void **state)
 {
 	static struct http1_known k;
@@ -227,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_that_is_known_is_read_as_one_that_is_not),
 		cmocka_unit_test(a_head_that_comes_in_parts_is_read_as_a_whole_one),
+		cmocka_unit_test(heads_that_take_turns_in_a_session_are_all_known),
 		cmocka_unit_test(more_programs_than_are_remembered_are_read_all_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
