@@ -109,7 +109,7 @@ static uint8_t from_text(struct call *c, const union cell *in, union cell *ret)
 /* Digits alone, and no more of them than any integer of 64 bits holds. */
 static bool read_digits(struct slice s, int64_t *ret_v)
 {
-	int64_t v = 0;
+	uint64_t v = 0; /* of letters it may wrap: it is thrown away then */
 	uint8_t worst = 0;
 	if (s.len == 0 || s.len > 18)
 		return false;
@@ -118,7 +118,7 @@ static bool read_digits(struct slice s, int64_t *ret_v)
 		worst = digit > worst ? digit : worst;
 		v = 10 * v + digit;
 	}
-	*ret_v = v;
+	*ret_v = (int64_t)v;
 	return worst <= 9;
 }
 
