@@ -37,7 +37,8 @@ struct handoff_spec {
 	bool wait;        /* a worker waits for a free batch (replay) instead of shedding */
 };
 
-/* Memory is taken where records are written: ten thousand queues that are silent cost 5 KiB each.
+/* Memory is taken where records are written: ten thousand queues that are silent cost 5 KiB each,
+ * and up to 8 KiB more, for each worker, beside one of their neighbours that is not.
  * -ENOMEM with a text.
  */
 int handoff_create(const struct handoff_spec *spec, struct handoff **ret_h, struct err *e);
