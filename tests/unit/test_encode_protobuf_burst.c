@@ -189,6 +189,24 @@ static void messages_of_a_burst_are_those_of_its_records(void **state)
 	}
 }
 
+/* The last of each length, and the first of the next one. */
+static void numbers_of_every_length_are_those_of_the_record_alone(void **state)
+{
+	ctx.shape = shapes[1];
+	for (unsigned bits = 0; bits < 64; bits++)
+		for (int less = 0; less < 2; less++) {
+			clear();
+			make_origins();
+			rec_begin(&rb, &batch, &schema);
+			rec_set_i64(&rb, 3, (int64_t)((1ull << bits) - (uint64_t)less));
+			end()->time_ns = TIME_NS;
+			assert_int_equal(burst(0, 1), 1);
+			size_t len = encoder_protobuf.put(&ctx, &batch, batch.recs[0], message);
+			assert_int_equal(to.len, len);
+			assert_memory_equal(to.buf, message, len);
+		}
+}
+
 static void a_burst_ends_in_front_of_a_record_that_is_not_alike(void **state)
 {
 	ctx.shape = shapes[0];
@@ -255,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(messages_of_a_burst_are_those_of_its_records),
+		TEST(numbers_of_every_length_are_those_of_the_record_alone),
 		TEST(a_burst_ends_in_front_of_a_record_that_is_not_alike),
 		TEST(what_has_no_plan_or_a_time_of_few_bytes_is_no_burst),
 		TEST(a_burst_ends_where_a_message_might_not_fit),
