@@ -9,7 +9,8 @@
 #define UNIT       8u
 #define EMPTY      0u
 #define DELETED    1u
-#define FIRST_ROW  2u /* in units; the rows of the two above have a key that none is equal to */
+#define LINE       8u   /* of a cache: units, or slots */
+#define FIRST_ROW  LINE /* the rows of the two above have a key that none is equal to */
 
 /* Row sizes in units: every one up to 16, then four to each power of two. */
 #define EXACT      16u
@@ -18,7 +19,7 @@
 #define PARKED_MAX 4096 /* rows that wait for the readers; beyond it the writer waits */
 
 #define ABSENT     UINT64_MAX
-#define PREFETCHED 32
+#define PREFETCHED 64
 
 struct parked {
 	uint32_t row;
@@ -64,13 +65,16 @@ static struct dim_row *row_at(const struct dim_table *t, uint32_t row)
 	return (struct dim_row *)(t->rows + (uint64_t)row * UNIT);
 }
 
+static void put_free(struct dim_table *t, unsigned c, uint32_t row)
+{
+	memcpy(row_at(t, row), &t->free[c], sizeof(uint32_t));
+	t->free[c] = row;
+}
+
 static void give_back(struct dim_table *t, uint32_t row)
 {
-	struct dim_row *r = row_at(t, row);
 	uint32_t units;
-	unsigned c = class_of((r->bytes + UNIT - 1) / UNIT, &units);
-	memcpy(r, &t->free[c], sizeof(uint32_t));
-	t->free[c] = row;
+	put_free(t, class_of((row_at(t, row)->bytes + UNIT - 1) / UNIT, &units), row);
 }
 
 static struct parked *last_parked(struct dim_table *t)
@@ -95,6 +99,25 @@ static uint32_t take_free(struct dim_table *t, unsigned c)
 	return row;
 }
 
+static bool has_room(const struct dim_table *t, uint64_t units)
+{
+	uint64_t used = t->used + units;
+	return used * UNIT <= t->rows_bytes && used <= UINT32_MAX;
+}
+
+/* A cache line is what a look-up waits for: a row that would reach into one more than it needs
+ * begins with the next one, if that leaves a hole of a third of it at most. Smaller rows fill it.
+ */
+static void begin_line(struct dim_table *t, uint32_t units)
+{
+	uint32_t at = t->used % LINE, hole = LINE - at;
+	bool one_more = at + (units - 1) % LINE >= LINE;
+	if (one_more && hole <= units / 3 && has_room(t, hole + units)) {
+		put_free(t, hole, (uint32_t)t->used);
+		t->used += hole;
+	}
+}
+
 /* 0: full. What only waits for the readers is not lost for that: they leave soon. */
 static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 {
@@ -106,7 +129,8 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 		reclaim(t);
 	if (t->free[c])
 		return take_free(t, c);
-	if ((t->used + units) * UNIT > t->rows_bytes || t->used + units > UINT32_MAX) {
+	begin_line(t, units);
+	if (!has_room(t, units)) {
 		if (t->n_parked)
 			readers_wait(t->readers, last_parked(t)->epoch);
 		reclaim(t);
@@ -118,6 +142,10 @@ static uint32_t take_row(struct dim_table *t, uint64_t bytes)
 }
 
 /* ---- slots ---- */
+
+#define HASH_BITS    (UINT64_MAX << 34)
+#define SECOND_SHIFT 32 /* set: the row reaches into a second line */
+#define THIRD_SHIFT  33
 
 /* Sixteen bytes more. */
 static inline uint64_t hash_more(const uint64_t secret[2], uint64_t hash, const uint8_t *p)
@@ -156,9 +184,28 @@ static uint64_t load_slot(const uint64_t *slots, uint64_t at)
 	return __atomic_load_n(&slots[at], __ATOMIC_ACQUIRE);
 }
 
-static void store_slot(uint64_t *slots, uint64_t at, uint64_t hash, uint32_t row)
+static void store_slot(uint64_t *slots, uint64_t at, uint64_t slot)
 {
-	__atomic_store_n(&slots[at], (hash >> 32 << 32) | row, __ATOMIC_RELEASE);
+	__atomic_store_n(&slots[at], slot, __ATOMIC_RELEASE);
+}
+
+static uint64_t slot_of(const struct dim_table *t, uint64_t hash, uint32_t row)
+{
+	uint64_t end = row % LINE * UNIT + row_at(t, row)->bytes;
+	uint64_t second = end > LINE * UNIT, third = end > 2 * LINE * UNIT;
+	return (hash & HASH_BITS) | third << THIRD_SHIFT | second << SECOND_SHIFT | row;
+}
+
+static inline bool is_hash(uint64_t slot, uint64_t hash)
+{
+	return ((slot ^ hash) & HASH_BITS) == 0;
+}
+
+/* Behind @at in a search that began at @first: around its line, and then to the next one. */
+static inline uint64_t next_slot(uint64_t at, uint64_t first, uint64_t mask)
+{
+	at = (at & ~(uint64_t)(LINE - 1)) | ((at + 1) & (LINE - 1));
+	return (at ^ first) & (LINE - 1) ? at : (at + LINE) & mask;
 }
 
 static inline bool is_key(const struct dim_table *t, const struct dim_row *r, struct slice key)
@@ -172,14 +219,15 @@ static uint64_t find_slot(const struct dim_table *t, const uint64_t *slots, stru
 			  uint64_t hash, uint32_t *ret_row, uint64_t *ret_free)
 {
 	*ret_free = ABSENT;
-	for (uint64_t at = hash & t->mask;; at = (at + 1) & t->mask) {
+	uint64_t first = hash & t->mask;
+	for (uint64_t at = first;; at = next_slot(at, first, t->mask)) {
 		uint64_t slot = load_slot(slots, at);
 		uint32_t row = (uint32_t)slot;
 		if (row < FIRST_ROW && *ret_free == ABSENT)
 			*ret_free = at;
 		if (row == EMPTY)
 			return ABSENT;
-		if (row != DELETED && slot >> 32 == hash >> 32 && is_key(t, row_at(t, row), key)) {
+		if (row != DELETED && is_hash(slot, hash) && is_key(t, row_at(t, row), key)) {
 			*ret_row = row;
 			return at;
 		}
@@ -208,10 +256,11 @@ static void lay_anew(struct dim_table *t)
 		uint32_t row = (uint32_t)old[i];
 		if (row < FIRST_ROW)
 			continue;
-		uint64_t at =
+		uint64_t first =
 			hash_key(t->secret, dim_row_key(row_at(t, row), t->n_fields)) & t->mask;
+		uint64_t at = first;
 		while (new[at])
-			at = (at + 1) & t->mask;
+			at = next_slot(at, first, t->mask);
 		new[at] = old[i];
 	}
 	t->n_taken = t->n_keys;
@@ -308,19 +357,19 @@ int dim_table_put(struct dim_table *t, struct slice key, const struct dim_value 
 	write_row(t, row_at(t, row), key, values, (uint32_t)bytes);
 	mark(t, row);
 	if (at != ABSENT) {
-		store_slot(t->slots, at, hash, row);
+		store_slot(t->slots, at, slot_of(t, hash, row));
 		park(t, old);
 		return 0;
 	}
 	t->n_taken += (uint32_t)t->slots[free_at] == EMPTY;
 	t->n_keys++;
-	store_slot(t->slots, free_at, hash, row);
+	store_slot(t->slots, free_at, slot_of(t, hash, row));
 	return 0;
 }
 
 static void take_out(struct dim_table *t, uint64_t at, uint32_t row)
 {
-	store_slot(t->slots, at, 0, DELETED);
+	store_slot(t->slots, at, DELETED);
 	t->n_keys--;
 	park(t, row);
 }
@@ -370,7 +419,7 @@ uint64_t dim_table_bytes(const struct dim_table *t)
 
 /* ---- looking up ---- */
 
-/* Not in the first slot that it may be in. */
+/* Another key has the same bits of its hash, or there is none. */
 static __attribute__((noinline)) const struct dim_row *
 search(const struct dim_table *t, const uint64_t *slots, struct slice key, uint64_t hash)
 {
@@ -379,9 +428,20 @@ search(const struct dim_table *t, const uint64_t *slots, struct slice key, uint6
 	return find_slot(t, slots, key, hash, &row, &free_at) == ABSENT ? NULL : row_at(t, row);
 }
 
+/* The first slot with the bits of @hash, or an empty one. */
+static inline uint64_t likely_slot(const uint64_t *slots, uint64_t mask, uint64_t hash)
+{
+	uint64_t first = hash & mask, at = first, slot = load_slot(slots, at);
+	while (!is_hash(slot, hash) && (uint32_t)slot != EMPTY) {
+		at = next_slot(at, first, mask);
+		slot = load_slot(slots, at);
+	}
+	return slot;
+}
+
 /* Slots of a few keys are fetched, then their rows, then the keys are compared: three walks, so
- * that the misses of a cache overlap. Whoever asked reads the row next: most are of three lines.
- * Returns how many there are.
+ * that the misses of a cache overlap. Whoever asked reads the row next: its lines are asked for,
+ * and no other ones, since few can be waited for at a time. Returns how many there are.
  */
 static unsigned find_few(const struct dim_table *t, const uint64_t *slots, const struct slice *keys,
 			 unsigned n, const struct dim_row **rows)
@@ -395,20 +455,22 @@ static unsigned find_few(const struct dim_table *t, const uint64_t *slots, const
 		__builtin_prefetch(&slots[hashes[i] & mask]);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		found[i] = load_slot(slots, hashes[i] & mask);
-		const uint8_t *row = base + (uint64_t)(uint32_t)found[i] * UNIT;
+		uint64_t slot = likely_slot(slots, mask, hashes[i]);
+		const uint8_t *row = base + (uint64_t)(uint32_t)slot * UNIT;
+		found[i] = slot;
 		__builtin_prefetch(row);
-		__builtin_prefetch(row + 64);
+		__builtin_prefetch(row + (slot >> SECOND_SHIFT & 1) * LINE * UNIT);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t at = (uint64_t)(uint32_t)found[i] * UNIT;
 		const struct dim_row *row = (const struct dim_row *)(base + at);
 		if (!keys[i].ptr || (uint32_t)found[i] == EMPTY)
 			row = NULL;
-		else if ((found[i] ^ hashes[i]) >> 32 || !is_key(t, row, keys[i]))
+		else if (!is_key(t, row, keys[i]))
 			row = search(t, slots, keys[i], hashes[i]);
 		else
-			__builtin_prefetch((const uint8_t *)row + 128);
+			__builtin_prefetch((const uint8_t *)row +
+					   (found[i] >> THIRD_SHIFT & 1) * 2 * LINE * UNIT);
 		rows[i] = row;
 		n_found += row != NULL;
 	}

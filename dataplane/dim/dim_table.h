@@ -6,12 +6,18 @@
  * Runs:   put, del: one thread, the writer. find: workers. create, destroy: main.
  * Limits: keys_max keys; bytes_max of rows.
  *
- * Open addressing over slots of eight bytes: a row's place and 32 bits of its key's hash. A change
- * is one store of a slot, so a reader sees a row whole, old or new; the memory of the old one is
- * used again when every reader that was inside has left (RCU by epochs).
+ * Open addressing over slots of eight bytes: a row's place, how many cache lines it reaches into
+ * and 30 bits of its key's hash. A change is one store of a slot, so a reader sees a row whole, old
+ * or new; the memory of the old one is used again when every reader that was inside has left (RCU
+ * by epochs).
  *
- *     slot  | hash 32 | row 32 (in units of 8 bytes; 0 empty, 1 deleted) |
+ *     slot  | hash 30 | third line | second line | row 32 |
  *     row   | key_len | bytes | val of field 0 .. n-1 | key | text of the values |
+ *
+ * A row's place counts units of 8 bytes: 0 is an empty slot, 1 a deleted one.
+ *
+ * A look-up waits for memory: one line of slots, in which nearly all keys are found, and the lines
+ * of the row, which are as few as its size allows where that takes a third more memory at most.
  */
 #ifndef SL_DIM_DIM_TABLE_H
 #define SL_DIM_DIM_TABLE_H

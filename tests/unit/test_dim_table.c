@@ -307,6 +307,145 @@ static void memory_that_a_reader_may_see_is_waited_for_before_a_row_is_lost(void
 	dim_table_destroy(t);
 }
 
+#define LINE      64
+#define N_ALIKE   512
+#define TEXTS_MAX 200
+
+/* A row of @bytes of text, beside 24 of its own and 8 of a number. */
+static void put_long(struct dim_table *t, const char *key, size_t bytes)
+{
+	static const char text[TEXTS_MAX];
+	struct dim_value v[2] = {{.type = VAL_BYTES, .text = slice_of(text, bytes)},
+				 {.type = VAL_I64, .i = 1}};
+	assert_int_equal(dim_table_put(t, slice_str(key), v), 0);
+}
+
+static unsigned n_lines(uintptr_t begin, uint32_t bytes)
+{
+	return (unsigned)((begin + bytes - 1) / LINE - begin / LINE + 1);
+}
+
+/* How many lines all rows reach into beyond those that they need. */
+static unsigned n_lines_more(size_t len)
+{
+	struct dim_table *t = make(N_ALIKE, 1 << 20);
+	uint64_t none = dim_table_bytes(t), bytes = 0;
+	unsigned n = 0;
+	char key[8];
+	for (int i = 0; i < N_ALIKE; i++) {
+		snprintf(key, sizeof(key), "k%04d", i);
+		put_long(t, key, len);
+		const struct dim_row *r = find(t, key);
+		n += n_lines((uintptr_t)r, r->bytes) - n_lines(0, r->bytes);
+		bytes += (r->bytes + 7) / 8 * 8;
+	}
+	assert_true((dim_table_bytes(t) - none) * 3 <= bytes * 4);
+	dim_table_destroy(t);
+	return n;
+}
+
+static void rows_of_one_size_reach_into_as_few_lines_as_a_third_more_memory_allows(void **state)
+{
+	for (size_t len = 0; len < TEXTS_MAX; len++) {
+		size_t units = (24 + 8 + 5 + len + 7) / 8;
+		if (units <= 16)
+			assert_in_range(n_lines_more(len), 0, units == 5 ? N_ALIKE * 2 / 5 : 0);
+		else
+			n_lines_more(len);
+	}
+}
+
+static void what_is_left_of_a_line_is_for_smaller_rows(void **state)
+{
+	struct dim_table *t = make(4, 1 << 16);
+	assert_int_equal(put(t, "a", "", 1), 0); /* 33 bytes: 24 of a line are left */
+	put_long(t, "b", 64);                    /* 97: 13 units */
+	assert_int_equal((uintptr_t)find(t, "b") % LINE, 0);
+	uint64_t bytes = dim_table_bytes(t);
+	struct dim_value nulls[2] = {{.type = VAL_NULL}, {.type = VAL_NULL}};
+	assert_int_equal(dim_table_put(t, SLICE_LIT(""), nulls), 0); /* 24 */
+	assert_int_equal(dim_table_bytes(t), bytes);
+	assert_ptr_equal(find(t, ""), (const uint8_t *)find(t, "b") - 24);
+	dim_table_destroy(t);
+}
+
+#define N_MODEL   400
+#define MODEL_MAX 340 /* of 512 slots */
+
+struct model {
+	struct dim_table *t;
+	int64_t numbers[N_MODEL]; /* 0: not there */
+	unsigned n_keys;
+	uint32_t random;
+};
+
+static unsigned below(struct model *m, unsigned n)
+{
+	m->random = m->random * 1664525 + 1013904223;
+	return (unsigned)((uint64_t)m->random * n >> 32);
+}
+
+/* Short and long ones. */
+static struct slice model_key(unsigned k, char text[static 40])
+{
+	static const char more[] = "_____________________________";
+	int len = snprintf(text, 40, "%u%.*s", k, (int)(k % sizeof(more)), more);
+	return slice_of(text, (size_t)len);
+}
+
+static void change_model(struct model *m, unsigned k, int64_t number)
+{
+	static const char texts[TEXTS_MAX];
+	char key[40];
+	struct dim_value v[2] = {{.type = VAL_BYTES, .text = slice_of(texts, below(m, TEXTS_MAX))},
+				 {.type = VAL_I64, .i = number}};
+	struct slice name = model_key(k, key);
+	if (below(m, 8) == 0) {
+		bool there = dim_table_del(m->t, name);
+		assert_int_equal(there, m->numbers[k] != 0);
+		m->n_keys -= there;
+		m->numbers[k] = 0;
+		return;
+	}
+	bool full = m->n_keys == MODEL_MAX && !m->numbers[k];
+	int rc = dim_table_put(m->t, name, v);
+	assert_int_equal(rc, full ? -ENOSPC : 0);
+	if (full)
+		return;
+	m->n_keys += !m->numbers[k];
+	m->numbers[k] = number;
+}
+
+static void compare_model(const struct model *m)
+{
+	static char texts[N_MODEL + 1][40];
+	static struct slice keys[N_MODEL + 1];
+	static const struct dim_row *rows[N_MODEL + 1];
+	unsigned n = 0;
+	for (unsigned k = 0; k < N_MODEL; k++)
+		keys[k] = model_key(k, texts[k]);
+	keys[N_MODEL] = (struct slice){0};
+	assert_int_equal(dim_table_find(m->t, keys, N_MODEL + 1, rows), m->n_keys);
+	for (unsigned k = 0; k < N_MODEL; k++) {
+		n += rows[k] != NULL;
+		assert_int_equal(rows[k] ? number(rows[k]) : 0, m->numbers[k]);
+		assert_true(!rows[k] || slice_eq(dim_row_key(rows[k], 2), keys[k]));
+	}
+	assert_null(rows[N_MODEL]);
+	assert_int_equal(n, m->n_keys);
+}
+
+static void a_table_that_is_nearly_full_finds_what_a_list_of_its_keys_says(void **state)
+{
+	struct model m = {.t = make(MODEL_MAX, 1 << 20), .random = 1};
+	for (int64_t i = 1; i <= 20000; i++) {
+		change_model(&m, below(&m, N_MODEL), i);
+		if (i % 50 == 0)
+			compare_model(&m);
+	}
+	dim_table_destroy(m.t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +458,10 @@ int main(void)
 		cmocka_unit_test(a_reader_that_is_gone_leaves_its_number_to_another),
 		cmocka_unit_test(readers_that_join_beside_each_other_have_numbers_of_their_own),
 		cmocka_unit_test(memory_that_a_reader_may_see_is_waited_for_before_a_row_is_lost),
+		cmocka_unit_test(
+			rows_of_one_size_reach_into_as_few_lines_as_a_third_more_memory_allows),
+		cmocka_unit_test(what_is_left_of_a_line_is_for_smaller_rows),
+		cmocka_unit_test(a_table_that_is_nearly_full_finds_what_a_list_of_its_keys_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
