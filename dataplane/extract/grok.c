@@ -266,7 +266,7 @@ static size_t named_group(struct slice s, struct slice *ret_name)
 	size_t at = slice_starts(s, SLICE_LIT("(?P<")) ? 4 : 3;
 	if (at == 3 && !slice_starts(s, SLICE_LIT("(?<")) && !slice_starts(s, SLICE_LIT("(?'")))
 		return 0;
-	if (at >= s.len || s.ptr[at] == '=' || s.ptr[at] == '!')
+	if (at >= s.len || memchr("=!*", s.ptr[at], 3))
 		return 0; /* looks behind */
 	uint8_t close = s.ptr[at - 1] == '<' ? '>' : '\'';
 	const uint8_t *end = memchr(s.ptr + at, close, s.len - at);

@@ -210,7 +210,7 @@ static bool parse_group_head(struct parser *ps)
 	const char *name = ps->p + 1;
 	name += *name == 'P';
 	char close = *name == '<' ? '>' : *name == '\'' ? '\'' : 0;
-	if (!close || name[1] == '=' || name[1] == '!') {
+	if (!close || strchr("=!*", name[1])) { /* looks behind, or the pattern ends */
 		fail(ps);
 		return false;
 	}

@@ -50,6 +50,7 @@ static void names_are_written_out_and_fields_are_groups(void **state)
 	expect(g, "%{A:[x][y]:float} %{A:t:time:%H:%M}", "(?<f0>a+) (?<f1>a+)",
 	       "x.y:float t:time:%H:%M");
 	expect(g, "(?P<p>x)(?'q'y)(?<!z)(?:w)", "(?<f0>x)(?<f1>y)(?<!z)(?:w)", "p: q:");
+	expect(g, "(?<*z)(?<p>x)", "(?<*z)(?<f0>x)", "p:");
 	grok_destroy(g);
 }
 
