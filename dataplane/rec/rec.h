@@ -16,6 +16,7 @@
 #ifndef SL_REC_REC_H
 #define SL_REC_REC_H
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/rec/change.h"
 #include "dataplane/rec/names.h"
 #include "dataplane/rec/val.h"
@@ -180,9 +181,10 @@ static inline void rec_begin(struct rec_builder *rb, struct batch *b, const stru
 /* Whether the record has anything of what few have, or did not fit. */
 static inline bool rec_has_more(const struct rec_builder *rb)
 {
-	uint64_t more[4];
-	memcpy(more, (const uint8_t *)rb + REC_MORE_AT, sizeof(more));
-	return more[0] | more[1] | more[2] | more[3];
+	/* Word by word: an array of the four would be copied to be looked at. */
+	const uint8_t *more = (const uint8_t *)rb + REC_MORE_AT;
+	return bytes_load8(more) | bytes_load8(more + 8) | bytes_load8(more + 16) |
+	       bytes_load8(more + 24);
 }
 
 /* Sets fixed field @i. The bytes that @v points to must lie in the batch's arena. */
