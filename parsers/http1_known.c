@@ -43,6 +43,14 @@ static const struct name *name_of(struct slice name)
 	return NULL;
 }
 
+/* The name in front of a colon at @n, without what http1_head_read lets pass there. */
+static struct slice name_before(const uint8_t *p, size_t n)
+{
+	while (n && (text_is_blank(p[n - 1]) || p[n - 1] == '\r'))
+		n--;
+	return slice_of(p, n);
+}
+
 static void set_line(struct http1_known_line *l, const uint8_t *p, size_t len,
 		     enum http1_line_kind kind)
 {
@@ -62,7 +70,7 @@ static bool learn_line(struct http1_known_line *l, const uint8_t *p, size_t len)
 	size_t some = len < HTTP1_LINE_BYTES ? len : HTTP1_LINE_BYTES;
 	const uint8_t *colon = memchr(p, ':', some);
 	size_t n = colon ? (size_t)(colon - p) : 0;
-	const struct name *name = name_of(text_trim_end(slice_of(p, n)));
+	const struct name *name = name_of(name_before(p, n));
 	if (!colon) {
 		set_line(l, p, some, len <= HTTP1_LINE_BYTES ? LINE_SAME : LINE_NAME);
 	} else if (!name) {
