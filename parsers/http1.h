@@ -221,6 +221,12 @@ bool http1_line_next(struct slice body, size_t *io_off, struct slice *ret_line);
 
 /* --- http1_event.c ---------------------------------------------------------------------------- */
 
+/* What is let pass around a value, and in front of a colon. */
+static inline bool http1_is_blank(uint8_t c)
+{
+	return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
+}
+
 /* One request, whole or cut, on its way out. */
 struct http1_request {
 	const struct http1_msg *msg;

@@ -6,18 +6,13 @@
 
 /* --- Small words ------------------------------------------------------------------------------ */
 
-static bool is_blank(uint8_t c)
-{
-	return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
-}
-
 /* Blanks at both ends off: a folded value begins and ends with CRLF and blanks. */
 static inline struct slice trim(struct slice s)
 {
 	const uint8_t *from = s.ptr, *to = s.ptr + s.len;
-	while (from < to && is_blank(*from))
+	while (from < to && http1_is_blank(*from))
 		from++;
-	while (from < to && is_blank(to[-1]))
+	while (from < to && http1_is_blank(to[-1]))
 		to--;
 	return slice_of(from, (size_t)(to - from));
 }
@@ -138,7 +133,7 @@ static uint32_t target_end(const uint8_t *p, uint32_t at, uint32_t len, bool *re
  */
 static bool request_line(struct http1_msg *m, const uint8_t *p, uint32_t len)
 {
-	while (len && is_blank(p[len - 1]))
+	while (len && http1_is_blank(p[len - 1]))
 		len--;
 	size_t stop = len < HTTP1_METHOD_MAX + 1 ? len : HTTP1_METHOD_MAX + 1;
 	m->method_len = (uint8_t)find_byte(p, 0, stop, ' ');
@@ -354,7 +349,7 @@ is_header(const uint8_t *p, size_t len, const char *lower, size_t n, struct slic
 	size_t at = n;
 	if (len <= n || !is_name(p, lower, n))
 		return false;
-	while (at < len && at < COLON_MAX && is_blank(p[at]))
+	while (at < len && at < COLON_MAX && http1_is_blank(p[at]))
 		at++;
 	if (at == len || at == COLON_MAX || p[at] != ':')
 		return false;

@@ -46,7 +46,7 @@ static const struct name *name_of(struct slice name)
 /* The name in front of a colon at @n, without what http1_head_read lets pass there. */
 static struct slice name_before(const uint8_t *p, size_t n)
 {
-	while (n && (text_is_blank(p[n - 1]) || p[n - 1] == '\r'))
+	while (n && http1_is_blank(p[n - 1]))
 		n--;
 	return slice_of(p, n);
 }
