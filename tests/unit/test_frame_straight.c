@@ -3,9 +3,8 @@
 
 #include "dataplane/base/mem.h"
 #include "dataplane/frame/frame.h"
+#include "tests/support/flow_rig.h"
 
-#define SECOND   1000000000ull
-#define T0       (1700000000ull * SECOND)
 #define PAYLOAD  4096
 #define N_BURSTS 400
 
@@ -121,15 +120,8 @@ static void feed(struct way *w, const struct pkt *pkts, unsigned n)
 
 static void way_open(struct way *w, bool straight, int64_t sessions_max)
 {
-	struct flow_conf flow = {.sessions_max = sessions_max,
-				 .segment_bytes_max = 1 << 20,
-				 .memory_bytes_max = 4 << 20,
-				 .tcp_idle_ns = 3600 * SECOND,
-				 .tcp_half_open_ns = 30 * SECOND,
-				 .tcp_closed_ns = 10 * SECOND,
-				 .udp_idle_ns = 60 * SECOND,
-				 .gap_wait_ns = 2 * SECOND,
-				 .gap_wait_unacked_ns = 10 * SECOND};
+	struct flow_conf flow = rig_conf();
+	flow.sessions_max = sessions_max;
 	struct frame_conf conf = {
 		.bytes_max = 1 << 16, .carry_bytes_max = 1 << 20, .probe_bytes_max = 64};
 	*w = (struct way){.straight = straight};

@@ -24,6 +24,12 @@ static void walk(const uint8_t *text, size_t len, unsigned step)
 	free(copy);
 }
 
+static void make_text(uint8_t *text, size_t len, const char *bytes, unsigned n_bytes)
+{
+	for (size_t k = 0; k < len; k++)
+		text[k] = (uint8_t)bytes[any(n_bytes)];
+}
+
 static void ends_are_found_where_they_are_by_hand_at_all_lengths(void **state)
 {
 	static const char bytes[] = "\n\n\0\1\x0b\x8a\x80"
@@ -31,9 +37,7 @@ static void ends_are_found_where_they_are_by_hand_at_all_lengths(void **state)
 	uint8_t text[8192];
 	for (unsigned i = 0; i < 1500; i++) {
 		size_t len = i < 300 ? i : any(sizeof(text));
-		unsigned n_bytes = i % 3 ? sizeof(bytes) - 1 : 5;
-		for (size_t k = 0; k < len; k++)
-			text[k] = (uint8_t)bytes[any(n_bytes)];
+		make_text(text, len, bytes, i % 3 ? sizeof(bytes) - 1 : 5);
 		walk(text, len, i % 5 ? 3 : 200);
 	}
 }
@@ -100,9 +104,7 @@ static void every_way_of_a_look_and_of_a_copy_finds_the_same_ends(void **state)
 	uint8_t text[8192];
 	for (unsigned i = 0; i < 500; i++) {
 		size_t len = i < 300 ? i : any(sizeof(text));
-		unsigned n_bytes = i % 3 ? sizeof(bytes) - 1 : 4;
-		for (size_t k = 0; k < len; k++)
-			text[k] = (uint8_t)bytes[any(n_bytes)];
+		make_text(text, len, bytes, i % 3 ? sizeof(bytes) - 1 : 4);
 		size_t head = len ? any((unsigned)(len < 200 ? len : 200)) : 0;
 		for (int way = LINE_PLAIN; way <= (int)line_ends_way(); way++) {
 			copy_and_walk(text, len, head, (enum line_way)way);
